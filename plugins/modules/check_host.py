@@ -1,0 +1,90 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: check_host
+short_description: Look at a host before anything on it changes
+version_added: 0.1.0
+description:
+  - Fails, naming the cause and the mend, where the host has no Python or where somebody else holds
+    the port that the index is to answer on.
+  - Otherwise returns what later roles want to know, gathered by one remote call.
+author: The wheelhouse.pypi developers (@wheelhouse)
+options:
+  instance:
+    description: The Compose project whose own hold on the port is no obstacle.
+    type: str
+    required: true
+  bind_address:
+    description: The address that the index is to answer on.
+    type: str
+    default: "0.0.0.0"
+  port:
+    description: The TCP port that the index is to answer on.
+    type: int
+    required: true
+  user:
+    description: The service account.
+    type: str
+    required: true
+  images:
+    description: Image references that are looked for in the engine.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+    details: It only reads.
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: none
+    details: It changes nothing.
+  idempotent:
+    description: When run twice in a row outside check mode, the second run indicates no change.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: The host has what a run needs, and port 80 is free
+  wheelhouse.pypi.check_host:
+    instance: pypi-server
+    port: 80
+    user: pypi
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: Facts that are added to the host's.
+  returned: success
+  type: dict
+  contains:
+    pypi_host:
+      description: What the host has.
+      type: dict
+      contains:
+        python:
+          description: Path of the Python found.
+          type: str
+        system:
+          description: The distribution's own name for itself.
+          type: str
+        account:
+          description: Numeric user and group of the service account, as uid:gid; empty where there is none.
+          type: str
+        engine:
+          description: Version of the running Docker Engine; empty where none answers.
+          type: str
+        compose:
+          description: Version of the Compose plugin; empty where there is none.
+          type: str
+        images:
+          description: Those of O(images) that the engine has.
+          type: list
+          elements: str
+"""

@@ -1,0 +1,87 @@
+"""What follows from the survey of a host."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
+    Survey,
+    port_holder,
+    survey_command,
+)
+
+HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+ANY_80 = "   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0"
+LOOPBACK_80 = "   0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0"
+ANY6_80 = (
+    "   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 0"
+)
+LOOPBACK6_80 = (
+    "   0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 0"
+)
+MAPPED_80 = (
+    "   0: 0000000000000000FFFF00000100007F:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 0"
+)
+CLIENT_80 = "   1: 0100007F:D431 0100007F:0050 01 00000000:00000000 00:00000000 00000000     0        0 2 1 0"
+APACHE = 'LISTEN 0 511 *:80 *:* users:(("apache2",pid=812,fd=4),("apache2",pid=811,fd=4))'
+
+
+@pytest.mark.parametrize(
+    ("sockets", "published", "address", "holder"),
+    [
+        pytest.param([], [], "0.0.0.0", "", id="free"),
+        pytest.param([HEADER, CLIENT_80], [], "0.0.0.0", "", id="a client is no listener"),
+        pytest.param([ANY_80], [], "0.0.0.0", "apache2 (process 812)", id="same wildcard"),
+        pytest.param([ANY6_80], [], "127.0.0.1", "apache2 (process 812)", id="IPv6 wildcard takes IPv4 too"),
+        pytest.param([LOOPBACK_80], [], "0.0.0.0", "apache2 (process 812)", id="wildcard wants all addresses"),
+        pytest.param([LOOPBACK_80], [], "192.0.2.7", "", id="another address"),
+        pytest.param([LOOPBACK6_80], [], "::1", "apache2 (process 812)", id="IPv6 loopback"),
+        pytest.param([MAPPED_80], [], "127.0.0.1", "apache2 (process 812)", id="IPv4 inside IPv6"),
+        pytest.param([ANY_80], ["pypi-server|n|0.0.0.0:80->8080/tcp, :::80->8080/tcp"], "0.0.0.0", "", id="ours"),
+        pytest.param([ANY_80], ["other|web-1|0.0.0.0:80->80/tcp"], "0.0.0.0", "the container web-1", id="container"),
+        pytest.param([], ["other|web-1|[::]:80->80/tcp"], "0.0.0.0", "the container web-1", id="no userland proxy"),
+        pytest.param([], ["other|web-1|0.0.0.0:8080->80/tcp"], "0.0.0.0", "", id="another port"),
+    ],
+)
+def test_port_holder(sockets: list[str], published: list[str], address: str, holder: str) -> None:
+    survey = Survey(sockets=tuple(sockets), published=tuple(published), listeners=(APACHE,))
+    assert port_holder(survey, "pypi-server", address, 80) == holder
+
+
+def test_a_holder_without_a_name_is_still_a_holder() -> None:
+    assert port_holder(Survey(sockets=(ANY_80,)), "pypi-server", "0.0.0.0", 80) == "another process"
+
+
+def test_parse_takes_sections_apart() -> None:
+    survey = Survey.parse(
+        "@@python\n/usr/bin/python3\n@@system\nDebian GNU/Linux 13 (trixie)\n"
+        "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
+        "@@compose\nv2.26.1\n@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
+    )
+    assert survey.facts() == {
+        "python": "/usr/bin/python3",
+        "system": "Debian GNU/Linux 13 (trixie)",
+        "account": "998:997",
+        "engine": "26.1.5+dfsg1",
+        "compose": "2.26.1",
+        "images": ["nginx:1.30"],
+    }
+
+
+def test_the_command_works_in_a_plain_shell() -> None:
+    command = survey_command("python3", "root; echo broken", ["it's; echo broken"])
+    answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    survey = Survey.parse(answer)
+    assert "broken" not in answer
+    assert survey.python.endswith("/python3")
+    assert any("local_address" in line for line in survey.sockets)
+
+
+def test_a_host_without_python_has_none() -> None:
+    answer = subprocess.run(
+        ["sh", "-c", survey_command("/no/python3", "nobody-of-that-name", [])],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert Survey.parse(answer).python == ""
+    assert Survey.parse(answer).account == ""
