@@ -1,0 +1,12 @@
+# Pulls images; run by sh -c with: user name (may be empty), registry (may be empty), images; the password on stdin.
+set -eu
+if [ -n "$1" ]; then
+    # The login is forgotten with this folder, instead of staying in root's ~/.docker.
+    DOCKER_CONFIG=$(mktemp -d)
+    export DOCKER_CONFIG
+    trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+    docker login --username "$1" --password-stdin ${2:+"$2"} >/dev/null
+fi
+for image in $3; do
+    docker pull --quiet "$image"
+done
