@@ -1,0 +1,27 @@
+# Run by sh -c with: home of the index, the revision that NGINX is to have loaded, "reload" or "check".
+# NGINX itself tells which revision it runs, so a reload that did not take is seen, and a run that died
+# between writing the files and the reload is made good by the next one.
+set -eu
+cd "$1"
+
+loaded() {
+    docker compose exec -T nginx curl --silent --show-error --max-time 5 http://127.0.0.1:8081/health
+}
+
+[ "$(loaded)" != "$2" ] || exit 0
+if [ "$3" = check ]; then
+    echo 'would reload'
+    exit 0
+fi
+docker compose exec -T auth nginx -c /etc/pypi-nginx/auth.conf -s reload
+docker compose exec -T nginx nginx -c /etc/pypi-nginx/nginx.conf -s reload
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    if [ "$(loaded)" = "$2" ]; then
+        echo reloaded
+        exit 0
+    fi
+    sleep 1
+done
+echo 'NGINX was told to reload, and still runs its old configuration. It says:' >&2
+docker compose --ansi never logs --no-color --tail=20 nginx >&2
+exit 1
