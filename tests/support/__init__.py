@@ -1,0 +1,1 @@
+"""What tests share: packages made in memory, and the clients that people use."""

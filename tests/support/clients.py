@@ -1,0 +1,113 @@
+"""pip, uv and twine as people run them, and plain requests as NGINX sees them."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import http.client
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+BIN = Path(sys.executable).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Login:
+    """A name and its password; both empty is nobody."""
+
+    name: str = ""
+    password: str = ""
+
+    def header(self) -> dict[str, str]:
+        """Return the header that an HTTP client sends for it."""
+        if not self.name:
+            return {}
+        pair = f"{self.name}:{self.password}".encode()
+        return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+
+
+NOBODY = Login()
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """An index at an address, and the ways to use it.
+
+    Attributes:
+        url: the base, without a slash at the end.
+    """
+
+    url: str
+
+    def request(
+        self,
+        path: str,
+        login: Login = NOBODY,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request exactly as given; redirects are not followed."""
+        parts = urlsplit(self.url)
+        assert parts.hostname
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        try:
+            connection.request(method, path, body, {**login.header(), **(headers or {})})
+            answer = connection.getresponse()
+            names = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, names, answer.read())
+        finally:
+            connection.close()
+
+    def with_login(self, login: Login, path: str = "/simple/") -> str:
+        """Return the address with the login in it, as --index-url takes it."""
+        parts = urlsplit(self.url)
+        user = f"{quote(login.name, safe='')}:{quote(login.password, safe='')}@" if login.name else ""
+        return f"{parts.scheme}://{user}{parts.netloc}{path}"
+
+    def twine_upload(self, login: Login, *files: Path) -> subprocess.CompletedProcess[str]:
+        """Upload by twine."""
+        command = [str(BIN / "twine"), "upload", "--non-interactive", "--disable-progress-bar"]
+        command += ["--repository-url", self.url + "/", *map(str, files)]
+        return _run(command, {"TWINE_USERNAME": login.name or "nobody", "TWINE_PASSWORD": login.password or "none"})
+
+    def pip_install(
+        self, login: Login, target: Path, *arguments: str, path: str = "/simple/"
+    ) -> subprocess.CompletedProcess[str]:
+        """Install by pip into a folder, from this index alone."""
+        host = urlsplit(self.url).hostname or ""
+        command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--no-input", "--trusted-host", host]
+        command += ["--target", str(target), *arguments]
+        settings = {"PIP_INDEX_URL": self.with_login(login, path), "PIP_CONFIG_FILE": os.devnull}
+        return _run(command, settings, without=("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"))
+
+    def uv_install(self, login: Login, target: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Install by uv into a folder, from this index alone."""
+        uv = shutil.which("uv", path=str(BIN))
+        assert uv
+        command = [uv, "pip", "install", "--no-cache", "--no-config", "--python", sys.executable]
+        command += ["--target", str(target), *arguments]
+        return _run(command, {"UV_DEFAULT_INDEX": self.with_login(login)}, without=("UV_INDEX", "UV_FIND_LINKS"))
+
+
+def _run(
+    command: list[str], variables: Mapping[str, str], without: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key not in without} | dict(variables)
+    return subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+    )

@@ -1,0 +1,69 @@
+"""Small distribution files, made without a build backend, so that a test can have hundreds."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import tarfile
+import zipfile
+from pathlib import Path
+
+_EPOCH = (2020, 1, 1, 0, 0, 0)
+
+
+def escaped(name: str) -> str:
+    """Return a project's name as distribution files spell it."""
+    return re.sub(r"[-_.]+", "_", name).lower()
+
+
+def metadata(name: str, version: str) -> bytes:
+    """Return the core metadata of a release."""
+    return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: A test\n".encode()
+
+
+def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"") -> Path:
+    """Write a wheel that pip and uv accept, holding one module and, if wanted, a large file.
+
+    Args:
+        folder: where to write it.
+        name: the project, in any spelling.
+        version: the release.
+        padding: content of a data file beside the module; stored, not compressed.
+    """
+    module = escaped(name)
+    info = f"{module}-{version}.dist-info"
+    files = {
+        f"{module}/__init__.py": f"NAME = {name!r}\nVERSION = {version!r}\n".encode(),
+        f"{info}/METADATA": metadata(name, version),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    if padding:
+        files[f"{module}/padding.bin"] = padding
+    record = "".join(f"{path},sha256={_digest(data)},{len(data)}\n" for path, data in files.items())
+    files[f"{info}/RECORD"] = (record + f"{info}/RECORD,,\n").encode()
+    target = folder / f"{module}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(target, "w") as archive:
+        for path, data in files.items():
+            archive.writestr(zipfile.ZipInfo(path, _EPOCH), data)
+    return target
+
+
+def sdist(folder: Path, name: str, version: str = "1.0") -> Path:
+    """Write a source distribution; it is listed and downloaded, not built."""
+    stem = f"{escaped(name)}-{version}"
+    target = folder / f"{stem}.tar.gz"
+    with tarfile.open(target, "w:gz") as archive:
+        for path, data in {
+            f"{stem}/PKG-INFO": metadata(name, version),
+            f"{stem}/pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "none"\n',
+        }.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return target
+
+
+def _digest(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
