@@ -1,0 +1,119 @@
+"""Who may do what: the rights by route, for nobody, wrong credentials, a reader and a publisher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import packages
+from tests.support.clients import NOBODY, Index, Login
+from tests.support.playbook import site
+
+PROJECT = "access-project"
+FILE = "access_project-1.0-py3-none-any.whl"
+WRONG = [
+    pytest.param(Login("publisher", "not-the-password"), id="wrong password"),
+    pytest.param(Login("stranger", "whatever"), id="unknown name"),
+]
+# Route, the action that it needs, and what somebody with the right gets.
+READS = [
+    ("/", "list", 200),
+    ("/simple", "list", 301),
+    ("/simple/", "list", 200),
+    (f"/simple/{PROJECT}/", "list", 200),
+    (f"/simple/{PROJECT}", "list", 301),
+    ("/simple/Access.Project/", "list", 301),
+    ("/simple/no-such-project/", "list", 404),
+    ("/packages/", "list", 200),
+    (f"/{PROJECT}/", "list", 302),
+    (f"/{PROJECT}", "list", 302),
+    (f"/{PROJECT}/json", "list", 200),
+    (f"/packages/{FILE}", "download", 200),
+    ("/packages/no_such_file-1.0-py3-none-any.whl", "download", 404),
+]
+CLOSED = [("GET", "/RPC2", 404), ("POST", "/RPC2", 405), ("GET", "/health", 404), ("GET", "/_upload", 404)]
+CLOSED += [("GET", "/_verdict/reader", 404), ("POST", "/_upload", 405), ("POST", "/simple/", 405), ("DELETE", "/", 405)]
+
+
+def upload(index: Index, login: Login, tmp_path: Path, version: str) -> int:
+    """Upload a release by a form such as twine's, and return the status."""
+    file = packages.wheel(tmp_path, PROJECT, version)
+    body = (
+        b'--edge\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n'
+        b'--edge\r\nContent-Disposition: form-data; name="content"; filename="' + file.name.encode() + b'"\r\n\r\n'
+    ) + file.read_bytes() + b"\r\n--edge--\r\n"  # fmt: skip
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    return index.request("/", login, "POST", body, headers).status
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _published(index: Index, publisher: Login, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert upload(index, publisher, tmp_path_factory.mktemp("dist"), "1.0") in (200, 409)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(("route", "_action", "status"), READS)
+def test_reading_needs_a_login(
+    index: Index, reader: Login, publisher: Login, route: str, _action: str, status: int, method: str
+) -> None:
+    # The publisher first: what he fetched must not be had by those who come after him.
+    assert index.request(route, publisher, method).status == status
+    for login in (NOBODY, *(case.values[0] for case in WRONG)):
+        answer = index.request(route, login, method)
+        assert answer.status == 401
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+        assert PROJECT.encode() not in answer.body
+    assert index.request(route, reader, method).status == status
+
+
+@pytest.mark.parametrize("login", [NOBODY, *WRONG])
+def test_strangers_cannot_upload(index: Index, tmp_path: Path, login: Login) -> None:
+    assert upload(index, login, tmp_path, "9.1") == 401
+
+
+def test_a_reader_cannot_upload(index: Index, reader: Login, publisher: Login, tmp_path: Path) -> None:
+    assert upload(index, reader, tmp_path, "9.2") == 403
+    assert b"9.2" not in index.request(f"/simple/{PROJECT}/", publisher).body
+
+
+@pytest.mark.parametrize(("method", "route", "status"), CLOSED)
+def test_closed_to_everybody(index: Index, publisher: Login, method: str, route: str, status: int) -> None:
+    for login in (NOBODY, publisher):
+        assert index.request(route, login, method).status == status
+
+
+@pytest.mark.parametrize(
+    "route",
+    ["/packages/.upload-1.whl", "/packages/%2e%2e/authentication/.htpasswd", "/packages/../docker-compose.yml",
+     "/packages/notes.txt", "/packages/.hidden/a-1.0-py3-none-any.whl"],
+)  # fmt: skip
+def test_only_distribution_files_leave_packages(index: Index, publisher: Login, host: Any, home: str, route: str) -> None:
+    host.run(f"cd {home}/packages && mkdir -p .hidden && touch .upload-1.whl notes.txt .hidden/a-1.0-py3-none-any.whl")
+    assert index.request(route, publisher).status in (400, 404)
+
+
+def test_reading_is_open_when_only_update_needs_a_login(
+    index: Index, reader: Login, publisher: Login, tmp_path: Path
+) -> None:
+    site(pypi_authenticate=["update"])
+    for route, _action, status in READS:
+        for login in (NOBODY, reader, *(case.values[0] for case in WRONG)):
+            assert index.request(route, login).status == status, (route, login.name)
+    assert upload(index, NOBODY, tmp_path, "2.0") == 401
+    assert upload(index, reader, tmp_path, "2.0") == 403
+    assert upload(index, publisher, tmp_path, "2.0") == 200
+
+
+def test_everything_is_open_when_nothing_needs_a_login_and_the_run_says_so(index: Index, tmp_path: Path) -> None:
+    done = site(pypi_authenticate=[])
+    assert "Everybody may list, download and upload" in done.message()
+    for route, _action, status in READS:
+        assert index.request(route).status == status, route
+    assert upload(index, NOBODY, tmp_path, "3.0") == 200
+
+
+def test_it_is_closed_again_by_the_next_run(index: Index) -> None:
+    site()
+    assert index.request("/simple/").status == 401

@@ -1,0 +1,87 @@
+"""The index survives a restart of its host, and leaves it without taking packages and passwords along."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import packages
+from tests.support.clients import Index, Login
+from tests.support.playbook import run, site
+
+STARTED = "docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --quiet)"
+
+
+def eventually_answers(index: Index, login: Login, seconds: float = 120) -> None:
+    """Wait until the whole index answers, pypiserver included."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if index.request("/simple/", login).status == 200:
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < end, f"{index.url} does not answer after {seconds:.0f} s"
+        time.sleep(1)
+
+
+def packages_on(host: Any, home: str) -> str:
+    """Return name and checksum of every file below packages/."""
+    return host.check_output(f"cd {home}/packages && find . -type f -print0 | sort -z | xargs -0 sha256sum")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def published(index: Index, publisher: Login, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = packages.wheel(tmp_path_factory.mktemp("dist"), "kept-project")
+    done = index.twine_upload(publisher, file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return file
+
+
+def test_an_unchanged_run_changes_nothing(host: Any) -> None:
+    started = host.check_output(STARTED)
+    assert site().changed == 0
+    assert host.check_output(STARTED) == started
+
+
+def test_the_index_is_back_with_its_packages_after_a_restart_of_the_host(
+    host: Any, index: Index, reader: Login, home: str, tmp_path: Path
+) -> None:
+    before = packages_on(host, home)
+    subprocess.run(["docker", "restart", host.backend.name], check=True, capture_output=True, timeout=120)
+    eventually_answers(index, reader)
+    assert packages_on(host, home) == before
+    done = index.pip_install(reader, tmp_path, "kept-project")
+    assert done.returncode == 0, done.stderr
+
+
+def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, home: str) -> None:
+    before = packages_on(host, home)
+    passwords = host.check_output(f"sha256sum {home}/authentication/.htpasswd")
+    done = run("wheelhouse.pypi.remove")
+    assert done.code == 0, done.output
+    assert host.check_output(f"ls -A {home}").split() == ["authentication", "packages"]
+    assert packages_on(host, home) == before
+    assert host.check_output(f"sha256sum {home}/authentication/.htpasswd") == passwords
+    assert host.check_output("docker ps --all --quiet") == ""
+    assert host.service("docker").is_running
+    with pytest.raises(OSError):
+        index.request("/")
+    again = run("wheelhouse.pypi.remove")
+    assert (again.code, again.changed) == (0, 0), again.output
+
+
+def test_the_next_run_brings_the_index_back_with_its_packages(index: Index, reader: Login, published: Path) -> None:
+    site()
+    assert index.request(f"/packages/{published.name}", reader).body == published.read_bytes()
+
+
+def test_removing_with_the_data_leaves_nothing(host: Any, home: str) -> None:
+    done = run("wheelhouse.pypi.remove", variables={"pypi_remove_data": True})
+    assert done.code == 0, done.output
+    assert not host.file(home).exists
+    assert host.user("pypi").exists
