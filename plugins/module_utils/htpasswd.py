@@ -1,0 +1,243 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The password files as text: what is in them, what they are to become, and what NGINX is told about them.
+
+Pure functions; the bytes come from and go to ``file_set``. Runs on the host: Python 3.8 and the standard library only.
+No function here puts a hash into a message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Iterable, Mapping, Sequence
+
+ALL_USERS = ".htpasswd"
+PUBLISHERS = ".htpasswd-publish"
+CREDENTIALS = "credentials.conf"
+
+NAME_LENGTH = 255
+# What can be a login: printable ASCII without the separator; a line that starts with # would be a comment.
+NAME = re.compile(r"(?!#)[!-9;-~]{1,%d}\Z" % NAME_LENGTH)
+
+# The schemes that both NGINX (crypt) and pypiserver (passlib) verify, and that are worth having.
+SCHEMES = {
+    "bcrypt": re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}\Z"),
+    "sha256-crypt": re.compile(r"\$5\$(rounds=[0-9]{4,9}\$)?[^$:\s]{0,16}\$[./A-Za-z0-9]{43}\Z"),
+    "sha512-crypt": re.compile(r"\$6\$(rounds=[0-9]{4,9}\$)?[^$:\s]{0,16}\$[./A-Za-z0-9]{86}\Z"),
+    "apr1": re.compile(r"\$apr1\$[^$:\s]{0,8}\$[./A-Za-z0-9]{22}\Z"),
+}
+# Beginnings that may be named in a message. Anything else could be a password in plain text.
+_KNOWN_BEGINNINGS = re.compile(
+    r"(\{(?:SHA|SSHA|SHA256|SSHA256|SHA512|SSHA512|MD5|SMD5|CRYPT|PLAIN|PBKDF2(?:-SHA(?:1|256|512))?)\}"
+    r"|\$(?:1|2|2a|2b|2x|2y|3|5|6|7|y|gy|md5|sha1|apr1|argon2(?:i|d|id)|scrypt|pbkdf2(?:-sha(?:1|256|512))?|bcrypt-sha256|P|H)\$)",
+    re.IGNORECASE,
+)
+
+
+def scheme_of(password_hash: str) -> str | None:
+    """Name of the scheme of a well-formed hash in one of the accepted schemes, else None."""
+    for name, pattern in SCHEMES.items():
+        if pattern.match(password_hash):
+            return name
+    return None
+
+
+def describe(password_hash: str) -> str:
+    """What a hash looks like, for messages; shows nothing of its salt or digest, or of a password put in its place."""
+    if not password_hash:
+        return "empty"
+    match = _KNOWN_BEGINNINGS.match(password_hash)
+    if match is None:
+        return "plain text or an unknown scheme"
+    accepted = re.match(r"\$(2[aby]|5|6|apr1)\$", password_hash) is not None
+    return match.group(1) + (", but not well-formed" if accepted and scheme_of(password_hash) is None else "")
+
+
+def bcrypt_cost(password_hash: str) -> int | None:
+    """Cost of a well-formed bcrypt hash, as the power of two of its rounds; None for anything else."""
+    match = SCHEMES["bcrypt"].match(password_hash)
+    return int(match.group("cost")) if match else None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a password file. ``name`` and ``hash`` are None in comments, empty lines and lines that are malformed."""
+
+    text: str
+    name: str | None = None
+    hash: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class User:
+    """What the caller wants of one login. ``hash`` is not used where ``present`` is false."""
+
+    name: str
+    hash: str = ""
+    publish: bool = False
+    present: bool = True
+
+
+def parse(content: bytes | None) -> list[Line]:
+    """Lines of a password file, whatever is in it. None is a file that is not there."""
+    lines: list[Line] = []
+    names = set()
+    text = (content or b"").decode("utf-8", "surrogateescape")
+    # Not splitlines(), which would also split at characters that NGINX takes as part of a line.
+    for line in text[:-1].split("\n") if text.endswith("\n") else text.split("\n") if text else []:
+        line = line.rstrip("\r")
+        if not line.strip() or line.startswith("#"):
+            lines.append(Line(line))
+            continue
+        name, colon, rest = line.partition(":")
+        # What follows a second colon is a remark to NGINX and htpasswd alike.
+        password_hash = rest.partition(":")[0]
+        if not colon:
+            lines.append(Line(line, problem="has no colon"))
+        elif not name:
+            lines.append(Line(line, problem="has no name"))
+        elif not password_hash:
+            lines.append(Line(line, problem="has no hash"))
+        elif re.search(r"[\x00-\x1f\x7f]", name + password_hash):
+            lines.append(Line(line, problem="has a control character"))
+        else:
+            problem = "names a login a second time, which NGINX ignores" if name in names else None
+            lines.append(Line(line, name, password_hash, problem))
+            names.add(name)
+    return lines
+
+
+def as_bytes(lines: Iterable[Line]) -> bytes:
+    """Content of a password file."""
+    return "".join(line.text + "\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def hashes(lines: Iterable[Line]) -> dict[str, str]:
+    """Login -> hash, as NGINX and passlib see them: the first line of a name counts."""
+    found: dict[str, str] = {}
+    for line in lines:
+        if line.name is not None and line.hash is not None:
+            found.setdefault(line.name, line.hash)
+    return found
+
+
+def merge(there: Iterable[Line], wanted: Sequence[User], everyone: Sequence[User], purge: bool, strict: bool) -> list[Line]:
+    """Lines that a password file is to have.
+
+    ``wanted``: the logins to be in it, in the order in which new ones are added. ``everyone``: all logins the caller
+    speaks of; those of them that are not wanted go. Of the rest nothing is lost unless ``purge``. ``strict``: lines
+    that are no credential go as well, because the reader of this file (passlib) fails on them.
+    """
+    missing = {user.name: user for user in wanted}
+    spoken_of = {user.name for user in everyone}
+    lines = []
+    for line in there:
+        if line.name is None:
+            keep = not purge and not (strict and line.problem)
+        elif line.name in spoken_of:
+            keep = False
+            user = missing.pop(line.name, None)
+            if user is not None:
+                lines.append(_line(user))
+        else:
+            keep = not purge
+        if keep:
+            lines.append(line)
+    return lines + [_line(user) for user in wanted if user.name in missing]
+
+
+def _line(user: User) -> Line:
+    return Line("%s:%s" % (user.name, user.hash), user.name, user.hash)
+
+
+def credentials(users: Mapping[str, str], publishers: Iterable[str]) -> bytes:
+    """NGINX map from a login to a digest of its hash and its rights; it changes when, and only when, these do.
+
+    ``users``: login -> hash. A verdict that is cached under the digest ends with the credential it was given for.
+    """
+    may_publish = set(publishers)
+    folded: dict[bytes, int] = {}
+    for name in users:
+        folded[_fold(name)] = folded.get(_fold(name), 0) + 1
+    lines = [
+        "# Which credential a login stands for: made from %s and %s, never edited." % (ALL_USERS, PUBLISHERS),
+        "# A cached verdict is keyed by it, so the verdict ends when the password or the rights change.",
+        "map $remote_user $pypi_credential {",
+        '    default "";',
+    ]
+    for name, password_hash in sorted(users.items()):
+        key = _map_key(name, exact=folded[_fold(name)] > 1)
+        right = "publisher" if name in may_publish else "reader"
+        line = ("%s:%s:%s" % (name, password_hash, right)).encode("utf-8", "surrogateescape")
+        lines.append('    %s "%s";' % (key, hashlib.sha256(line).hexdigest()[:32]))
+    lines.append("}")
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+
+
+def _fold(name: str) -> bytes:
+    """As NGINX folds the strings of a map: ASCII letters only."""
+    return name.encode("utf-8", "surrogateescape").lower()
+
+
+def _map_key(name: str, exact: bool) -> str:
+    """Source value of a map entry, quoted for NGINX's parser.
+
+    A map strips one leading backslash, and a name behind one is never taken for ``default``, ``include`` or a regex.
+    Strings match whatever their case; names that differ in nothing else (``exact``) therefore become regexes.
+    """
+    if exact:
+        key = "~^%s$" % re.sub(r"([^A-Za-z0-9\x80-\U0010ffff])", r"\\\1", name)
+    else:
+        key = "\\" + name
+    return '"%s"' % key.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def what_changes(
+    before: Mapping[str, tuple[str | None, bool]], after: Mapping[str, tuple[str | None, bool]]
+) -> tuple[list[str], dict[str, str], list[str]]:
+    """Logins added, updated (with what is new about them, in words) and removed; given login -> (hash, may publish)."""
+    updated = {}
+    for name in sorted(before.keys() & after.keys()):
+        changes = []
+        if before[name][0] != after[name][0]:
+            changes.append(_new_hash(before[name][0], after[name][0]))
+        if before[name][1] != after[name][1]:
+            changes.append("may publish now" if after[name][1] else "may not publish any more")
+        if changes:
+            updated[name] = ", ".join(changes)
+    return sorted(after.keys() - before.keys()), updated, sorted(before.keys() - after.keys())
+
+
+def _new_hash(before: str | None, after: str | None) -> str:
+    kinds = []
+    for password_hash in (before or "", after or ""):
+        cost = bcrypt_cost(password_hash)
+        kinds.append("bcrypt of cost %d" % cost if cost else scheme_of(password_hash) or "another scheme")
+    if kinds[0] == kinds[1]:
+        return "password changed"
+    return "hash changed from %s to %s" % tuple(kinds)
+
+
+def shown(name: str) -> str:
+    """A login for a message; one that was put in by hand may not even be text."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def rights(users: Mapping[str, str], publishers: Mapping[str, str]) -> dict[str, tuple[str | None, bool]]:
+    """Login, as shown, -> (hash, may publish) of everybody who is in either file."""
+    return {shown(name): (users.get(name), name in publishers) for name in users.keys() | publishers.keys()}
+
+
+def problems(files: Mapping[str, Sequence[Line]]) -> list[str]:
+    """What is wrong with the lines of some files, by file and line number; never with their text, which may be a secret."""
+    return [
+        "%s line %d %s" % (name, number, line.problem)
+        for name, lines in sorted(files.items())
+        for number, line in enumerate(lines, 1)
+        if line.problem
+    ]

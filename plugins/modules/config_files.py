@@ -1,0 +1,332 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: config_files
+short_description: Files that go live together, after a checker has accepted them
+version_added: 0.1.0
+description:
+  - Renders a set of templates on the controller and puts them into one folder of the host in a single call.
+  - Where anything differs, the complete new set is first written into a staging folder, and a checker such as C(nginx -t)
+    judges it there as a whole. Only then the files replace the live ones, each by an atomic rename. A set that the checker
+    refuses, or that cannot be written in full, leaves the live files as they are.
+  - The checker does not run when only owner or mode differ, and nothing runs when nothing differs.
+author:
+  - The wheelhouse.pypi developers (@wheelhouse)
+attributes:
+  check_mode:
+    description: Says what would change. The set is staged and checked as in a normal run.
+    support: full
+  diff_mode:
+    description: Shows each file before and after.
+    support: full
+  idempotent:
+    description: A second run with the same arguments changes nothing.
+    support: full
+  action:
+    description: Templates are rendered on the controller by the action plugin of the same name.
+    support: full
+options:
+  path:
+    description: Folder on the host. Missing folders are made, with O(directory_mode), O(owner) and O(group).
+    type: path
+    required: true
+  templates:
+    description:
+      - Files of the set, by their path below O(path), and the template each is rendered from.
+      - Templates are searched for and rendered as M(ansible.builtin.template) does.
+    type: dict
+    default: {}
+  files:
+    description: Files of the set, by their path below O(path), and the text each is to have, exactly.
+    type: dict
+    default: {}
+  prune:
+    description:
+      - Patterns, relative to O(path), of files that are removed unless they belong to the set.
+      - C(*) matches neither C(/) nor a leading dot.
+    type: list
+    elements: str
+    default: []
+  stage_also:
+    description:
+      - Patterns, relative to O(path), of files that do not belong to the set, yet that the checker has to see beside it,
+        such as certificates or settings put there by hand.
+      - What O(prune) is going to remove is not shown to the checker.
+    type: list
+    elements: str
+    default: []
+  validate:
+    description:
+      - Command that judges the set, as a list of program and arguments; no shell is involved.
+      - C({staged}) in any argument stands for the staging folder, which is readable for O(owner) alone.
+      - The set is accepted if the command ends with 0.
+    type: list
+    elements: str
+    default: []
+  owner:
+    description: User who owns the files, by name or number. Left as it is if not given.
+    type: str
+  group:
+    description: Group of the files, by name or number. Left as it is if not given.
+    type: str
+  mode:
+    description: Permissions of the files, as quoted octal digits.
+    type: raw
+    default: '0600'
+  directory_mode:
+    description: Permissions of folders that are made. Folders that are there already are left alone.
+    type: raw
+    default: '0700'
+seealso:
+  - module: ansible.builtin.template
+"""
+
+EXAMPLES = r"""
+- name: NGINX's files are live once nginx -t has accepted all of them
+  wheelhouse.pypi.config_files:
+    path: /home/pypi/pypi-server/nginx
+    templates:
+      nginx.conf: nginx.conf.j2
+      conf.d/pypi.conf: pypi.conf.j2
+    prune: [conf.d/*.conf]
+    stage_also: [tls/*]
+    owner: pypi
+    group: pypi
+    mode: '0640'
+    validate: [nginx, -t, -c, '{staged}/nginx.conf']
+"""
+
+RETURN = r"""
+created:
+  description: Files that were not there, sorted.
+  type: list
+  elements: str
+  returned: success
+  sample: [conf.d/pypi.conf]
+updated:
+  description: Files that had another content, owner or mode, sorted.
+  type: list
+  elements: str
+  returned: success
+  sample: [nginx.conf]
+removed:
+  description: Files that were removed as O(prune) says, sorted.
+  type: list
+  elements: str
+  returned: success
+  sample: [conf.d/old.conf]
+content_changed:
+  description: Whether more than owners and modes changed, so that whoever reads the files has to read them again.
+  type: bool
+  returned: success
+validated:
+  description: Whether the checker ran, and accepted the set.
+  type: bool
+  returned: success
+skipped_validation:
+  description: Whether the checker should have run but could not, because in check mode its program or the owner of the files is not there yet.
+  type: bool
+  returned: success
+digest:
+  description: SHA-256 of the names and contents of the whole set, to tell whether a running program has loaded this very set.
+  type: str
+  returned: success
+  sample: 3c1b0e6a6f0d9d4c8e5b7a2f1908c6d5e4f3b2a190817263544f5e6d7c8b9aa0
+refused:
+  description: Files that differ from the live ones and are in the set that the checker refused.
+  type: list
+  elements: str
+  returned: when the checker refused the set
+stdout:
+  description: What the checker wrote to its standard output.
+  type: str
+  returned: when the checker ran
+stderr:
+  description: What the checker wrote to its standard error.
+  type: str
+  returned: when the checker ran
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from typing import Any, Mapping, Sequence
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
+    Attributes,
+    Change,
+    FileSet,
+    FileSetError,
+    parse_mode,
+)
+
+ARGUMENTS = {
+    "path": {"type": "path", "required": True},
+    "templates": {"type": "dict", "default": {}},
+    # no_log keeps whole configuration files out of the host's journal; see main()
+    "files": {"type": "dict", "default": {}, "no_log": True},
+    "prune": {"type": "list", "elements": "str", "default": []},
+    "stage_also": {"type": "list", "elements": "str", "default": []},
+    "validate": {"type": "list", "elements": "str", "default": []},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "raw", "default": "0600"},
+    "directory_mode": {"type": "raw", "default": "0700"},
+}
+
+
+class Refused(FileSetError):
+    """The checker did not accept the set; ``result`` holds what it said."""
+
+    def __init__(self, message: str, **result: Any) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """SHA-256, in hex, of names and contents; no two different sets give the same input to it."""
+    total = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        total.update(("%s\0%d\0" % (name, len(content))).encode())
+        total.update(content)
+    return total.hexdigest()
+
+
+def as_diff(folder: str, change: Change) -> dict[str, str]:
+    """One entry of Ansible's diff: texts if the content differs, else owner and mode."""
+    path = os.path.join(folder, change.name)
+    diff = {"before_header": path, "after_header": path}
+    if change.content_differs:
+        before, after = (
+            "" if content is None else content.decode("utf-8", "replace") for content in (change.before, change.after)
+        )
+    else:
+        before, after = (
+            "".join("%s: %s\n" % (key, pair[side]) for key, pair in sorted(change.attributes.items())) for side in (0, 1)
+        )
+    return dict(diff, before=before, after=after)
+
+
+def can_check(command: Sequence[str], file_set: FileSet) -> bool:
+    """Whether this host has what staging and checking need; a bare host in check mode may lack it."""
+    try:
+        file_set.attributes.ids()
+    except FileSetError:
+        return False
+    return shutil.which(command[0]) is not None
+
+
+def check(module: AnsibleModule, command: Sequence[str], staging: str, folder: str, changes: Sequence[Change]) -> dict[str, Any]:
+    """Run the checker on a staged set; return what it wrote, raise Refused if it does not accept."""
+    arguments = [part.replace("{staged}", staging) for part in command]
+    status, stdout, stderr = module.run_command(arguments, expand_user_and_vars=False, handle_exceptions=False)
+    # Whoever reads the message knows the folder, not the staging folder that is gone by then.
+    stdout, stderr = (text.replace(staging, folder) for text in (stdout, stderr))
+    if status != 0:
+        refused = [change.name for change in changes if change.content_differs and change.after is not None]
+        raise Refused(
+            "%s refuses the new files (%s); the live ones in %s stay as they are:\n%s"
+            % (command[0], ", ".join(refused) or "some are to be removed", folder, (stderr.strip() or stdout.strip())),
+            refused=refused,
+            rc=status,
+            stdout=stdout,
+            stderr=stderr,
+        )
+    return {"validated": True, "stdout": stdout, "stderr": stderr}
+
+
+def apply(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the folder to what the arguments say; return the module's result, raise FileSetError if that cannot be."""
+    arguments = module.params
+    if arguments["templates"]:
+        raise FileSetError("templates are rendered by the action plugin of this name, which was not used")
+    files = {name: str(text).encode("utf-8") for name, text in arguments["files"].items()}
+    if not files:
+        raise FileSetError("there is no file in the set: give templates or files")
+    file_set = FileSet(
+        arguments["path"],
+        Attributes(
+            arguments["owner"], arguments["group"], parse_mode(arguments["mode"]), parse_mode(arguments["directory_mode"])
+        ),
+    )
+    command = arguments["validate"]
+
+    result: dict[str, Any] = {"validated": False, "skipped_validation": False, "digest": digest(files)}
+    with contextlib.ExitStack() as stack:
+        made = [] if module.check_mode else file_set.make_folder()
+        for folder in made:
+            # Runs last-made first, and only removes what is still empty: nothing came of it.
+            stack.callback(_remove_if_empty, folder)
+        if os.path.isdir(file_set.folder):
+            stack.enter_context(file_set.locked())
+            file_set.remove_leftovers()
+        changes = file_set.plan(files, arguments["prune"])
+        result.update(summary(file_set.folder, changes))
+        checking = bool(command) and result["content_changed"]
+        if checking and module.check_mode and not can_check(command, file_set):
+            checking, result["skipped_validation"] = False, True
+        if checking and shutil.which(command[0]) is None:
+            raise FileSetError("the checker %s is not on this host (PATH is %s)" % (command[0], os.environ.get("PATH")))
+        if changes and (checking or not module.check_mode):
+            pruned = {change.name for change in changes if change.after is None}
+            also = [name for name in file_set.matching(arguments["stage_also"]) if name not in pruned]
+            where = None if os.path.isdir(file_set.folder) else stack.enter_context(_temporary_folder())
+            staging = stack.enter_context(file_set.staged(files, also, where))
+            if checking:
+                result.update(check(module, command, staging, file_set.folder, changes))
+            if not module.check_mode:
+                file_set.commit(changes, staging)
+    return result
+
+
+def _remove_if_empty(folder: str) -> None:
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
+
+
+@contextlib.contextmanager
+def _temporary_folder():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o711)  # the staging folder inside is the one that keeps others out
+        yield folder
+
+
+def summary(folder: str, changes: Sequence[Change]) -> dict[str, Any]:
+    """The part of the result that says what changes."""
+    result: dict[str, Any] = {"created": [], "updated": [], "removed": []}
+    for change in changes:
+        kind = "removed" if change.after is None else "created" if change.before is None else "updated"
+        result[kind].append(change.name)
+    result["changed"] = bool(changes)
+    result["content_changed"] = any(change.content_differs or change.after is None for change in changes)
+    result["diff"] = [as_diff(folder, change) for change in changes]
+    return result
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    # The contents are no secrets: unmasked, or the diff would read "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER".
+    module.no_log_values.clear()
+    try:
+        result = apply(module)
+    except Refused as error:
+        module.fail_json(msg=str(error), **error.result)
+    except FileSetError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="%s: %s" % (error.filename or module.params["path"], error.strerror or error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,438 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What public variables must be, beyond their types, alone and together.
+
+A rule is a function from a value to its problems, and ``RULES`` says which variable it judges; ``CROSS_RULES`` look at
+several. To add one, write a function and put it into its table. Problems never show a password or a hash, nor anything
+that could be one put in the wrong place.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
+    NAME,
+    NAME_LENGTH,
+    SCHEMES,
+    describe,
+    scheme_of,
+)
+
+# bcrypt takes no cost below 4. On a core that checks a password of cost 10 in 50 ms, one of cost 17 takes 6 s, and every
+# step doubles it: beyond that the first request of each login runs into timeouts.
+BCRYPT_COSTS = range(4, 18)
+# bcrypt looks at no more; what comes after would be no part of the password.
+PASSWORD_BYTES = 72
+
+ACTIONS = ("list", "download", "update")
+USER_KEYS = ("name", "password", "hash", "publish", "state")
+USER_STATES = ("present", "absent")
+
+# Folders that belong to the system: the index is to have one of its own below, or elsewhere.
+SYSTEM_FOLDERS = frozenset(
+    "/ /bin /boot /dev /etc /home /lib /lib64 /media /mnt /opt /proc /root /run /sbin /srv /sys /tmp /usr /usr/local /var"
+    " /var/lib /var/log".split()
+)
+
+_DNS_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:\*\.)?{_DNS_LABEL}(?:\.{_DNS_LABEL})*\Z")
+_INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
+_ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
+_SIZE = re.compile(r"[0-9]+[kKmMgG]?\Z")
+_LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?\Z")
+_IMAGE = re.compile(
+    rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
+    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
+    r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?\Z"
+)
+
+
+class Problem(NamedTuple):
+    """What is wrong with a variable (its value named, unless it is a secret), and what to write instead."""
+
+    variable: str
+    problem: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.problem}; {self.mend}"
+
+
+# The problems of one value: (what is wrong, what to write instead).
+Complaints = Iterator[tuple[str, str]]
+Rule = Callable[[Any], Complaints]
+
+
+# -- values of one variable --------------------------------------------------------------------------------------------
+
+
+def as_integer(value: Any) -> int | None:
+    """A whole number, also from text as Jinja returns it; None for anything else, booleans included."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return int(value)
+    return int(value) if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]+\s*", value) else None
+
+
+def between(allowed: range, mend: str = "") -> Rule:
+    """A whole number out of a range."""
+
+    def rule(value: Any) -> Complaints:
+        number = as_integer(value)
+        if number is None or number not in allowed:
+            yield f"{value!r} is not a whole number from {allowed[0]} to {allowed[-1]}", mend or "give one in that range"
+
+    return rule
+
+
+def one_of(*choices: str) -> Rule:
+    """One of some words."""
+
+    def rule(value: Any) -> Complaints:
+        if value not in choices:
+            yield f"{value!r} is unknown", _instead(value, choices)
+
+    return rule
+
+
+def matching(pattern: re.Pattern[str], what: str, mend: str, empty: bool = False) -> Rule:
+    """Text that a pattern matches; ``empty`` allows it to be missing."""
+
+    def rule(value: Any) -> Complaints:
+        text = "" if value is None else str(value)
+        if not (empty and not text) and not pattern.match(text):
+            yield f"{value!r} is not {what}", mend
+
+    return rule
+
+
+def _instead(value: Any, choices: Iterable[str]) -> str:
+    choices = list(choices)
+    near = difflib.get_close_matches(str(value), choices, 1)
+    give = f"ive one of {', '.join(choices)}" if len(choices) > 2 else f"ive {' or '.join(choices)}"
+    return f"did you mean {near[0]}? G{give}" if near else f"g{give}"
+
+
+def actions(value: Any) -> Complaints:
+    """pypi_authenticate."""
+    if not isinstance(value, (list, tuple)):
+        yield f"{value!r} is not a list", f"give a list of {', '.join(ACTIONS)}, or [] to open the index on purpose"
+        return
+    for action in dict.fromkeys(str(action) for action in value):
+        if action not in ACTIONS:
+            yield f"{action!r} is unknown", _instead(action, ACTIONS) + ", or [] to open the index on purpose"
+        if sum(action == str(other) for other in value) > 1:
+            yield f"{action!r} is there more than once", "name it once"
+
+
+def home(value: Any) -> Complaints:
+    """pypi_home: becomes the source of container mounts, and is owned by the service user as a whole."""
+    path = str(value)
+    if not path.startswith("/"):
+        yield f"{path!r} is not absolute", "give a path that begins with /, such as /home/pypi/pypi-server"
+    elif ".." in path.split("/"):
+        yield f"{path!r} has .. in it", "give the path that is meant"
+    elif re.search(r"""[\s:$'"`\\,\x00-\x1f\x7f]""", path):
+        yield (
+            f"{path!r} has a space, colon, comma, dollar sign, quote or backslash in it, which mounts of containers do not take",
+            "give a path without",
+        )
+    elif (re.sub("/+", "/", path).rstrip("/") or "/") in SYSTEM_FOLDERS:
+        yield f"{path!r} is a folder of the system", "give a folder below it that is for the index alone"
+
+
+def account(value: Any) -> Complaints:
+    """pypi_user."""
+    if value == "root":
+        yield "'root' must not run the containers", "give an account of its own; it is made where it is missing"
+    else:
+        yield from matching(_ACCOUNT, "a name of an account", "give letters, digits, _ . and -, at most 32, no digit first")(value)
+
+
+def address(value: Any) -> Complaints:
+    """An IP address to listen on."""
+    try:
+        ipaddress.ip_address(str(value))
+    except ValueError:
+        yield f"{value!r} is not an IP address", "give one of the host's addresses, 0.0.0.0 for all, or 127.0.0.1 for the host alone"
+
+
+def networks(value: Any) -> Complaints:
+    """A list of IP networks."""
+    if not isinstance(value, (list, tuple)):
+        yield f"{value!r} is not a list", "give a list of networks, such as [192.0.2.0/24]"
+        return
+    for network in value:
+        try:
+            ipaddress.ip_network(str(network))
+        except ValueError:
+            try:
+                right = ipaddress.ip_network(str(network), strict=False)
+            except ValueError:
+                yield f"{network!r} is not an IP network", "give one such as 192.0.2.0/24, 2001:db8::/32 or a single address"
+            else:
+                yield f"{network!r} is an address inside a network", f"give the network, {right}"
+
+
+def origin_url(value: Any) -> Complaints:
+    """A URL of a scheme and a host, nothing more; may be empty."""
+    text = "" if value is None else str(value)
+    if not text:
+        return
+    mend = "give scheme and host, such as https://pypi.example.com"
+    if "@" in text:
+        yield "has credentials in it", mend  # not shown: they are credentials
+        return
+    try:
+        parts = urlsplit(text)
+        port_is_right = parts.port is None or parts.port > 0
+    except ValueError:
+        yield f"{text!r} is not a URL", mend
+        return
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_right or re.search(r"[\s\"'$;{}\\]", text):
+        yield f"{text!r} is not an http or https URL", mend
+    elif parts.path not in ("", "/") or parts.query or parts.fragment:
+        yield f"{text!r} has more than scheme, host and port", f"give {parts.scheme}://{parts.netloc}; the index is at its root"
+
+
+def server_name(value: Any) -> Complaints:
+    """Name by which NGINX knows the index."""
+    text = str(value)
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        if text != "_" and not _DNS_NAME.match(text):
+            yield f"{value!r} is not a DNS name", "give one such as pypi.example.com, or _ for any"
+
+
+def size(value: Any) -> Complaints:
+    """A size as NGINX reads it."""
+    yield from matching(_SIZE, "a size", "give a number with k, m or g behind it, such as 2g; 0 is without limit")(value)
+
+
+def image(value: Any) -> Complaints:
+    """A reference to a container image."""
+    match = _IMAGE.match(str(value))
+    if not match:
+        yield f"{value!r} is not an image reference", "give [registry/]name:tag or [registry/]name@sha256:digest, in lower case"
+    elif not match["tag"] and not match["digest"]:
+        yield f"{value!r} names no tag", "give one, or a digest: what 'latest' is changes without notice"
+
+
+# -- users -------------------------------------------------------------------------------------------------------------
+
+
+def users(value: Any) -> Complaints:
+    """pypi_users: each entry for itself, and names that are there twice."""
+    if not isinstance(value, (list, tuple)):
+        yield "is not a list", "give a list of users, each with a name and a password or hash"
+        return
+    names: dict[str, int] = {}
+    for number, user in enumerate(value, 1):
+        if not isinstance(user, Mapping):
+            yield f"entry {number} is not a mapping", "give name and password or hash"
+            continue
+        name = user.get("name")
+        yield from ((f"{_called(name, number)} {what}", mend) for what, mend in _user(user))
+        if isinstance(name, str) and name:
+            names[name] = names.get(name, 0) + 1
+    for name, count in names.items():
+        if count > 1:
+            yield f"user {_shown(name)} is there {count} times", "name each login once; a second credential is a login of its own, such as alice+ci"
+
+
+def _shown(name: str) -> str:
+    """A name for a message; what is behind a colon or after a space or newline may be a password."""
+    safe = re.split(r"[:\s]", name, maxsplit=1)[0]
+    return repr(safe if safe == name else safe + "...")[: NAME_LENGTH]
+
+
+def _called(name: Any, number: int) -> str:
+    return f"user {_shown(name)}" if isinstance(name, str) and name else f"entry {number}"
+
+
+def _user(user: Mapping[Any, Any]) -> Complaints:
+    """Problems of one entry."""
+    for key in user:
+        if key not in USER_KEYS:
+            # A key that is not like any could be a secret: "alice: secret".
+            near = difflib.get_close_matches(str(key), USER_KEYS, 1)
+            if near:
+                yield f"has the unknown key {key!r}", f"did you mean {near[0]}?"
+            else:
+                yield "has an unknown key", f"give {', '.join(USER_KEYS)}"
+    yield from _user_name(user.get("name"))
+    state = user.get("state") or "present"
+    if state not in USER_STATES:
+        yield f"has the unknown state {state!r}", _instead(state, USER_STATES)
+    if not _is_boolean(user.get("publish")):
+        yield "has a publish that is neither true nor false", "give true or false"
+    if state != "absent":
+        yield from _user_secret(user.get("password"), user.get("hash"))
+
+
+def _user_name(name: Any) -> Complaints:
+    mend = "give printable ASCII letters without spaces and colons"
+    if name is None or name == "":
+        yield "has no name", "give one"
+    elif not isinstance(name, str):
+        yield "has a name that is not text", "put it in quotes"
+    elif len(name) > NAME_LENGTH:
+        yield f"has a name of {len(name)} letters", f"give at most {NAME_LENGTH}"
+    elif not NAME.match(name):
+        if ":" in name:
+            yield "has a colon in the name", mend
+        elif name.startswith("#"):
+            yield "has a name that begins with #, which would make the line a comment", mend
+        elif not name.isascii():
+            yield "has a letter in the name that is not ASCII, which clients encode in different ways", mend
+        else:
+            yield "has a space, newline or control character in the name", mend
+
+
+def _user_secret(password: Any, password_hash: Any) -> Complaints:
+    # An empty password is given, and wrong; `hash: ""` and null come from templates and mean "none".
+    has_password, has_hash = password is not None, password_hash not in (None, "")
+    if has_password and has_hash:
+        yield "has both a password and a hash", "give one of them"
+    elif not has_password and not has_hash:
+        yield "has neither a password nor a hash", "give one of them, or state: absent"
+    elif has_password:
+        yield from _password(password)
+    elif not isinstance(password_hash, str):
+        yield "has a hash that is not text", "put it in quotes"
+    elif scheme_of(password_hash) is None:
+        yield (
+            f"has a hash in a scheme that is not accepted: {describe(password_hash)}",
+            f"give {', '.join(SCHEMES)} ($2a$, $2b$, $2y$, $5$, $6$, $apr1$), or a password",
+        )
+
+
+def _password(password: Any) -> Complaints:
+    if isinstance(password, (int, float)):
+        yield "has a password that YAML takes for a number or truth value", "put it in quotes"
+    elif not isinstance(password, str):
+        yield "has a password that is not text", "put it in quotes"
+    elif not password:
+        yield "has an empty password", "give one, or state: absent"
+    elif not re.fullmatch(r"[ -~]+", password):
+        yield "has a password with letters that are not printable ASCII, which clients encode in different ways", "give another"
+    elif len(password) > PASSWORD_BYTES:
+        yield f"has a password of more than {PASSWORD_BYTES} bytes, and bcrypt looks at no more", "give a shorter one"
+
+
+def _is_boolean(value: Any) -> bool:
+    """Whether Ansible would take a value as a truth value; not being there is false."""
+    return value is None or isinstance(value, bool) or str(value).lower() in (
+        "true", "false", "yes", "no", "on", "off", "1", "0", "y", "n", "t", "f", "1.0", "0.0",
+    )  # fmt: skip
+
+
+def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The users that are to exist, as far as they can be made out."""
+    value = variables.get("pypi_users")
+    return [
+        user
+        for user in (value if isinstance(value, (list, tuple)) else ())
+        if isinstance(user, Mapping) and user.get("state") != "absent"
+    ]
+
+
+# -- several variables -------------------------------------------------------------------------------------------------
+
+
+def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Nobody would get in, and nobody would know why."""
+    if variables.get("pypi_authenticate") and "pypi_users" in variables and not present_users(variables):
+        yield Problem(
+            "pypi_users",
+            f"names nobody, while {', '.join(map(str, variables['pypi_authenticate']))} need a login (pypi_authenticate)",
+            "give at least one user with name and password, or set pypi_authenticate: [] to open the index to everybody on purpose",
+        )
+
+
+def archive_needs_a_path(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Images from an archive come from somewhere."""
+    if variables.get("pypi_images_source") == "archive" and not variables.get("pypi_images_archive", "?"):
+        yield Problem("pypi_images_archive", "is empty, while pypi_images_source is archive", "give the path of what docker save wrote")
+
+
+def registry_login_is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """A name without its password, or the other way round, is a slip."""
+    name, password = "pypi_images_username", "pypi_images_password"
+    if name in variables and password in variables and bool(variables[name]) != bool(variables[password]):
+        missing, there = (password, name) if variables[name] else (name, password)
+        yield Problem(missing, f"is empty, while {there} is not", "give both, or neither")
+
+
+def ports_differ(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """One port cannot speak HTTP and HTTPS."""
+    http, https = as_integer(variables.get("pypi_http_port")), as_integer(variables.get("pypi_https_port"))
+    if variables.get("pypi_tls", "none") != "none" and http is not None and http == https:
+        yield Problem("pypi_https_port", f"{https} is pypi_http_port as well", "give two ports")
+
+
+PORT = range(1, 65536)
+RULES: Mapping[str, Rule] = {
+    "pypi_instance": matching(_INSTANCE, "a name of a Compose project", "give lower case letters, digits, _ and -, a letter or digit first"),
+    "pypi_user": account,
+    "pypi_home": home,
+    "pypi_http_port": between(PORT),
+    "pypi_https_port": between(PORT),
+    "pypi_bind_address": address,
+    "pypi_server_name": server_name,
+    "pypi_external_url": origin_url,
+    "pypi_trusted_proxies": networks,
+    "pypi_authenticate": actions,
+    "pypi_users": users,
+    "pypi_bcrypt_cost": between(BCRYPT_COSTS, "each step doubles the time of a check: 10 is about 50 ms, 17 about 6 s"),
+    "pypi_verdict_seconds": between(range(1, 86401)),
+    "pypi_max_upload": size,
+    "pypi_backend": one_of("simple-dir", "cached-dir"),
+    "pypi_freshness_seconds": between(range(0, 3601)),
+    "pypi_cache_size": matching(_SIZE, "a size", "give a number with k, m or g behind it, such as 1g"),
+    "pypi_log_max_size": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 10m"),
+    "pypi_log_max_files": between(range(1, 1001)),
+    "pypi_images_source": one_of("registry", "archive"),
+    "pypi_images_archive_on": one_of("controller", "host"),
+    "pypi_image_pypiserver": image,
+    "pypi_image_nginx": image,
+    "pypi_start_timeout": between(range(1, 3601)),
+}
+CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
+    authentication_needs_users,
+    archive_needs_a_path,
+    registry_login_is_whole,
+    ports_differ,
+)
+
+
+def problems(variables: Mapping[str, Any]) -> list[Problem]:
+    """Every problem of the variables that are given, in the order in which they are given; those that are not are not judged."""
+    found = [
+        Problem(name, what, mend)
+        for name, value in variables.items()
+        if name in RULES
+        for what, mend in RULES[name](value)
+    ]
+    return found + [problem for rule in CROSS_RULES for problem in rule(variables)]
+
+
+def warnings(variables: Mapping[str, Any]) -> list[str]:
+    """What is allowed, yet may not be meant."""
+    found = []
+    if variables.get("pypi_authenticate") == []:
+        found.append("pypi_authenticate is []: everybody who reaches the index may list, download and upload")
+    elif "update" in (variables.get("pypi_authenticate") or ()) and present_users(variables):
+        if not any(str(user.get("publish")).lower() in ("true", "yes", "on", "1", "y", "t") for user in present_users(variables)):
+            found.append("nobody may upload: no user in pypi_users has publish: true")
+    return found

@@ -1,0 +1,73 @@
+"""Command line of the proving ground: ``python3 -m tests.ground --help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+
+from . import cleanup, demo, engine, images
+from .shell import GroundError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m tests.ground", description="Real hosts to prove things on.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    engine_command = commands.add_parser("engine", help="the Docker engine of this machine")
+    engine_command.add_argument("action", choices=("up", "down", "status"))
+    images_command = commands.add_parser("images", help="host images, and archives of the stack's images")
+    images_command.add_argument("action", choices=("build",))
+    images_command.add_argument("names", nargs="*", metavar="NAME", help="all of them when none is named")
+    env_command = commands.add_parser("env", help="print how tests find images and archives; builds nothing")
+    env_command.add_argument("--json", action="store_true", help="as JSON instead of shell exports")
+    demo_command = commands.add_parser("demo", help="a working index on a host of its own")
+    demo_command.add_argument("action", choices=("up", "down"))
+    commands.add_parser("clean", help="remove containers, images and archives of the proving ground")
+    return parser
+
+
+def _print_environment(as_json: bool) -> None:
+    found = images.environment()
+    if as_json:
+        print(json.dumps(found))
+    else:
+        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in found.items()))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Do what the command line says."""
+    match arguments.command, getattr(arguments, "action", ""):
+        case "engine", "up":
+            engine.up()
+        case "engine", "down":
+            engine.down()
+        case "engine", _:
+            print(engine.status())
+        case "images", _:
+            engine.up()
+            images.build(arguments.names)
+        case "env", _:
+            _print_environment(arguments.json)
+        case "demo", "up":
+            demo.up()
+        case "demo", _:
+            demo.down()
+        case "clean", _:
+            cleanup.clean()
+
+
+def main() -> int:
+    """Run a command; errors that a person can mend are one message and exit code 1."""
+    try:
+        run(_parser().parse_args())
+    except GroundError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

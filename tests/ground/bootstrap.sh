@@ -1,0 +1,42 @@
+#!/bin/sh
+# Makes .venv with everything of requirements-dev.txt in it; does nothing when that has not changed.
+# `bootstrap.sh uv` stops after uv itself.
+set -eu
+cd "$(dirname "$0")/../.."
+
+fail() { printf 'bootstrap: %s\n' "$1" >&2; exit 1; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+stamp=.venv/requirements.sha256
+sum=$(cat requirements.txt requirements-dev.txt | sha256sum)
+[ "$(cat "$stamp" 2>/dev/null)" = "$sum" ] && .venv/bin/python -c '' 2>/dev/null && exit 0
+
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    fail "$python is missing or older than 3.11; install Python 3.11 or name another one: PYTHON=python3.12 $0"
+
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    command -v apt-get >/dev/null || fail "$python cannot make virtual environments; install its venv module"
+    echo "bootstrap: installing python3-venv"
+    log=$(mktemp)
+    { as_root apt-get -qq -o DPkg::Lock::Timeout=120 update &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 install \
+            --no-install-recommends -y python3-venv; } >"$log" 2>&1 ||
+        { tail -n 20 "$log" >&2; fail "python3-venv could not be installed by apt (its output is above)"; }
+    "$python" -c 'import ensurepip, venv' || fail "python3-venv does not belong to $(command -v "$python"); set PYTHON"
+fi
+
+if ! .venv/bin/python -c '' 2>/dev/null; then
+    rm -rf .venv
+    "$python" -m venv .venv
+fi
+uv=$(sed -n 's/^uv==/uv==/p' requirements-dev.txt)
+[ -x .venv/bin/uv ] || .venv/bin/python -m pip install --quiet --disable-pip-version-check "$uv" ||
+    fail "pip could not install $uv; pip's index and certificates come from 'pip config' and PIP_* variables"
+[ "${1:-}" = uv ] && exit 0
+
+echo "bootstrap: installing requirements-dev.txt into .venv"
+eval "$(.venv/bin/python -m tests.ground.uvenv)"
+VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet -r requirements-dev.txt ||
+    fail "uv could not install requirements-dev.txt (its output is above)"
+printf '%s\n' "$sum" >"$stamp"

@@ -1,0 +1,172 @@
+"""Building what is missing, two at a time, and naming what is there."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import apt, archive, registry, rootfs
+from .paths import ARCHIVES, CACHE, LOGS
+from .recipes import BARE, BUNDLES, ENGINE, HOSTS, OLD_NGINX, STACK, Bundle, Host, StandIn
+from .shell import GroundError, output, run_logged, say, step
+
+REPOSITORY = "wheelhouse-ground"
+_ROOTS = CACHE / "roots"
+_TOOLS = {
+    "mmdebstrap": ("/usr/bin/mmdebstrap",),
+    "debian-archive-keyring": ("/usr/share/keyrings/debian-archive-keyring.gpg",),
+}
+
+
+def _key(recipe: Host | StandIn, source: apt.Archive) -> str:
+    return rootfs.key(recipe, source, rootfs.machine_files(recipe))
+
+
+def tag(host: Host, source: apt.Archive) -> str:
+    """Return the name that a host image has, built or not."""
+    return f"{REPOSITORY}/{host.name}:{_key(host, source)}"
+
+
+def stand_in_archive(bundle: Bundle, source: apt.Archive) -> Path:
+    """Return the path that the archive of stand-ins has, built or not."""
+    keys = "\n".join(_key(image, source) for image in bundle.images)
+    return ARCHIVES / f"{bundle.name}-{hashlib.sha256(keys.encode()).hexdigest()[:12]}.tar"
+
+
+def environment() -> dict[str, str]:
+    """Return the variables by which tests find hosts and archives; nothing is built."""
+    source = apt.archive()
+    return {
+        "GROUND_BARE": tag(BARE, source),
+        "GROUND_ENGINE": tag(ENGINE, source),
+        "GROUND_ARCHIVES": str(ARCHIVES),
+        "GROUND_STACK_ARCHIVE": str(ARCHIVES / STACK.link),
+        "GROUND_NGINX_126_ARCHIVE": str(ARCHIVES / OLD_NGINX.link),
+    }
+
+
+def build(names: Sequence[str] = ()) -> None:
+    """Build what is missing of the named images and archives, or of all.
+
+    Raises:
+        GroundError: on an unknown name, or when something cannot be built.
+    """
+    known = {entry.name: entry for entry in (*HOSTS, *BUNDLES)}
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise GroundError(f"no image is called {', '.join(unknown)}; there are {', '.join(known)}")
+    with _alone():
+        apt.ensure_lists()
+        source = apt.archive()
+        wanted = [known[name] for name in names or known]
+        missing = [entry for entry in wanted if not _is_there(entry, source)]
+        for entry in wanted:
+            if entry not in missing:
+                say(f"{entry.name}: there ({_label(entry, source)})")
+        if missing:
+            _build_all(missing, source)
+
+
+def _is_there(entry: Host | Bundle, source: apt.Archive) -> bool:
+    if isinstance(entry, Host):
+        return output(["docker", "image", "inspect", "--format", "{{.Id}}", tag(entry, source)]) is not None
+    link = ARCHIVES / entry.link
+    current = stand_in_archive(entry, source).name
+    return link.exists() and link.resolve().name.startswith((current, f"{entry.name}-official-"))
+
+
+def _label(entry: Host | Bundle, source: apt.Archive) -> str:
+    return tag(entry, source) if isinstance(entry, Host) else f"{(ARCHIVES / entry.link).resolve().name}"
+
+
+def _build_all(missing: Sequence[Host | Bundle], source: apt.Archive) -> None:
+    bundles = [entry for entry in missing if isinstance(entry, Bundle)]
+    if bundles and _use_official(bundles):
+        bundles = []
+    roots: list[Host | StandIn] = [entry for entry in missing if isinstance(entry, Host)]
+    roots += [image for bundle in bundles for image in bundle.images if not _root(image, source).exists()]
+    if roots:
+        apt.ensure(_TOOLS)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        jobs = [pool.submit(_build_root, recipe, source) for recipe in roots]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    for bundle in bundles:
+        _bundle_stand_ins(bundle, source)
+
+
+def _root(recipe: Host | StandIn, source: apt.Archive) -> Path:
+    return _ROOTS / f"{recipe.name}-{_key(recipe, source)}.tar"
+
+
+def _build_root(recipe: Host | StandIn, source: apt.Archive) -> None:
+    with step(f"building {recipe.name}"):
+        root = _root(recipe, source)
+        rootfs.build(recipe, source, root)
+        if isinstance(recipe, Host):
+            command = ["docker", "import", "--change", 'CMD ["/lib/systemd/systemd"]', str(root), tag(recipe, source)]
+            run_logged(command, LOGS / f"{recipe.name}-import.log", "Is there space left for the engine?")
+            root.unlink()
+
+
+def _bundle_stand_ins(bundle: Bundle, source: apt.Archive) -> None:
+    target = stand_in_archive(bundle, source)
+    with step(f"{bundle.name}: writing the archive of stand-ins {_names(bundle)}"):
+        archive.write([archive.Image(i.reference, i.config, _root(i, source)) for i in bundle.images], target)
+        _publish(bundle, target)
+
+
+def _use_official(bundles: Sequence[Bundle]) -> bool:
+    """Make the archives of official images if a registry has all of them, and say which it will be."""
+    references = tuple(image.reference for bundle in bundles for image in bundle.images)
+    before = {name: registry.identity([name]) for name in references}
+    with step(f"asking the registry for {', '.join(references)}"):
+        if not registry.has_all(references):
+            say("no registry answers: stand-ins are built from Debian's and PyPI's packages")
+            return False
+        for bundle in bundles:
+            names = [image.reference for image in bundle.images]
+            target = ARCHIVES / f"{bundle.name}-official-{registry.identity(names)[:12]}.tar"
+            registry.save(names, target)
+            _publish(bundle, target)
+            say(f"{bundle.name}: official images {', '.join(names)}")
+        for name in (name for name, present in before.items() if not present):
+            output(["docker", "image", "rm", name])
+    return True
+
+
+def _names(bundle: Bundle) -> str:
+    return ", ".join(image.reference for image in bundle.images)
+
+
+def _publish(bundle: Bundle, target: Path) -> None:
+    """Point the bundle's stable name to an archive, and remove its predecessors."""
+    link = ARCHIVES / bundle.link
+    unfinished = link.with_name(f".{link.name}.link")
+    unfinished.unlink(missing_ok=True)
+    unfinished.symlink_to(target.name)
+    unfinished.replace(link)
+    for old in ARCHIVES.glob(f"{bundle.name}-*.tar"):
+        if old.name != target.name:
+            old.unlink()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process build at a time."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another process builds images: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,121 @@
+"""What the proving ground builds, as data: a new host or image is an entry here and a folder in ``files/``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+_SYSTEM = ("systemd", "systemd-sysv", "dbus", "passwd", "adduser", "sudo", "procps", "iproute2")
+_REACH = ("ca-certificates", "curl", "python3", "python3-apt")
+_ENGINE = ("docker.io", "docker-cli", "docker-compose")
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host image: Debian that boots systemd.
+
+    Attributes:
+        name: the image is ``wheelhouse-ground/<name>:<hash>``.
+        suite: Debian's code name.
+        packages: beside what is essential.
+        files: folders of ``files/`` that are laid over the root, in order.
+    """
+
+    name: str
+    suite: str
+    packages: tuple[str, ...]
+    files: tuple[str, ...] = ("host",)
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """An image of the stack, shaped like the official one.
+
+    Attributes:
+        name: for people and files.
+        reference: the official name, which it bears inside its archive only.
+        suite: Debian's code name.
+        packages: beside what is essential.
+        config: the image's configuration, in the words of Docker's image specification.
+        python: distributions from PyPI, pinned as the official image pins them.
+        python_version: the suite's Python.
+        files: folders of ``files/`` that are laid over the root, in order.
+    """
+
+    name: str
+    reference: str
+    suite: str
+    packages: tuple[str, ...]
+    config: dict[str, Any]
+    files: tuple[str, ...]
+    python: tuple[str, ...] = ()
+    python_version: str = ""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An archive for ``docker load``, holding one or more images; ``link`` is its stable name."""
+
+    name: str
+    images: tuple[StandIn, ...] = field(default_factory=tuple)
+
+    @property
+    def link(self) -> str:
+        """File name that always points to the archive in use."""
+        return f"{self.name}.tar"
+
+
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _nginx(version: str, suite: str) -> StandIn:
+    return StandIn(
+        name=f"nginx-{version}",
+        reference=f"nginx:{version}",
+        suite=suite,
+        packages=("nginx", "libnginx-mod-http-js", "ca-certificates", "curl"),
+        files=("nginx",),
+        config={
+            "Env": [_PATH, f"NGINX_VERSION={version}"],
+            "Entrypoint": ["/docker-entrypoint.sh"],
+            "Cmd": ["nginx", "-g", "daemon off;"],
+            "ExposedPorts": {"80/tcp": {}},
+            "StopSignal": "SIGQUIT",
+        },
+    )
+
+
+PYPISERVER = StandIn(
+    name="pypiserver",
+    reference="pypiserver/pypiserver:v2.4.2",
+    suite="trixie",
+    packages=("python3", "bash", "gosu", "libstdc++6"),
+    files=("pypiserver",),
+    python_version="3.13",
+    python=(
+        "pypiserver==2.4.2",
+        "gevent==24.11.1",
+        "gunicorn==25.3.0",
+        "passlib==1.7.4",
+        "bcrypt==3.2.0",
+        "waitress==3.0.2",
+        "watchdog==6.0.0",
+    ),
+    config={
+        "Env": [_PATH, "PYPISERVER_PORT=8080", "PORT=8080", "PYTHONUNBUFFERED=t"],
+        "Entrypoint": ["/entrypoint.sh"],
+        "WorkingDir": "/data",
+        "ExposedPorts": {"8080/tcp": {}},
+        "Volumes": {"/data/packages": {}},
+    },
+)
+NGINX = _nginx("1.30", "sid")
+NGINX_126 = _nginx("1.26", "trixie")
+
+BARE = Host("debian13", "trixie", (*_SYSTEM, *_REACH))
+ENGINE = Host("debian13-engine", "trixie", (*_SYSTEM, *_REACH, *_ENGINE))
+HOSTS = (ENGINE, BARE)
+
+STACK = Bundle("stack", (NGINX, PYPISERVER))
+OLD_NGINX = Bundle("nginx-1.26", (NGINX_126,))
+BUNDLES = (STACK, OLD_NGINX)

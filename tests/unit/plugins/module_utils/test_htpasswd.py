@@ -1,0 +1,277 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The text of the password files, and what NGINX makes of credentials.conf."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import User
+
+BCRYPT = "$2y$10$" + "a" * 53
+APR1 = "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0"
+
+names = st.from_regex(htpasswd.NAME, fullmatch=True)
+users = st.lists(
+    st.builds(User, names, st.sampled_from([BCRYPT, BCRYPT.replace("a", "b"), APR1]), st.booleans(), st.booleans()),
+    unique_by=lambda user: user.name,
+    max_size=8,
+)
+
+
+def both(there: bytes, publish: bytes, wanted: list[User], purge: bool) -> tuple[bytes, bytes]:
+    """The two files after a run."""
+    present = [user for user in wanted if user.present]
+    return (
+        htpasswd.as_bytes(htpasswd.merge(htpasswd.parse(there), present, wanted, purge, strict=False)),
+        htpasswd.as_bytes(
+            htpasswd.merge(htpasswd.parse(publish), [user for user in present if user.publish], wanted, purge, strict=True)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("password_hash", "scheme"),
+    [
+        (BCRYPT, "bcrypt"),
+        ("$2a$04$" + "." * 53, "bcrypt"),
+        ("$2b$31$" + "/" * 53, "bcrypt"),
+        ("$5$salt$" + "x" * 43, "sha256-crypt"),
+        ("$6$rounds=5000$salt$" + "x" * 86, "sha512-crypt"),
+        (APR1, "apr1"),
+        ("$2x$10$" + "a" * 53, None),
+        ("$2y$03$" + "a" * 53, None),
+        ("$2y$32$" + "a" * 53, None),
+        ("$2y$10$" + "a" * 52, None),
+        (BCRYPT + "\n", None),
+        (BCRYPT + ":x", None),
+        ("{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc=", None),
+        ("$y$j9T$abc$def", None),
+        ("plain", None),
+        ("", None),
+    ],
+)
+def test_schemes(password_hash: str, scheme: str | None) -> None:
+    assert htpasswd.scheme_of(password_hash) == scheme
+
+
+@pytest.mark.parametrize(
+    ("password_hash", "words"),
+    [
+        ("{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc=", "{SHA}"),
+        ("$y$j9T$abc$def", "$y$"),
+        ("$argon2id$v=19$m=1", "$argon2id$"),
+        ("$1$abc$def", "$1$"),
+        ("$2y$10$short", "$2y$, but not well-formed"),
+        ("correct horse", "plain text or an unknown scheme"),
+        ("{correct}horse", "plain text or an unknown scheme"),
+        ("$correct$horse", "plain text or an unknown scheme"),
+        ("", "empty"),
+    ],
+)
+def test_a_hash_is_described_without_being_shown(password_hash: str, words: str) -> None:
+    assert htpasswd.describe(password_hash) == words
+
+
+@pytest.mark.parametrize(
+    ("content", "found", "problems"),
+    [
+        (None, {}, []),
+        (b"", {}, []),
+        (b"\n", {}, []),
+        (b"alice:x\nbob:y", {"alice": "x", "bob": "y"}, []),
+        (b"alice:x\r\nbob:y\r\n", {"alice": "x", "bob": "y"}, []),
+        (b"# team\n\nalice:x:a remark\n", {"alice": "x"}, []),
+        (b"alice:x\nalice:y\n", {"alice": "x"}, ["f line 2 names a login a second time, which NGINX ignores"]),
+        (b"alice\n:x\nbob:\n", {}, ["f line 1 has no colon", "f line 2 has no name", "f line 3 has no hash"]),
+        (b"\xff\xfe:x\n", {"\udcff\udcfe": "x"}, []),
+        (b"a\x00b:x\n", {}, ["f line 1 has a control character"]),
+        (b"a\x0bb:x\n", {}, ["f line 1 has a control character"]),
+        ("a\u2028b:x\n".encode(), {"a\u2028b": "x"}, []),
+    ],
+)
+def test_parsing_takes_anything(content: bytes | None, found: dict[str, str], problems: list[str]) -> None:
+    lines = htpasswd.parse(content)
+    assert htpasswd.hashes(lines) == found
+    assert htpasswd.problems({"f": lines}) == problems
+
+
+def test_order_is_kept_and_new_users_come_last() -> None:
+    wanted = [User("new", "3"), User("bob", "2", publish=True), User("alice", "1")]
+    assert both(b"alice:1\nbob:old\n", b"", wanted, True) == (b"alice:1\nbob:2\nnew:3\n", b"bob:2\n")
+
+
+def test_without_purge_nothing_is_lost() -> None:
+    there = b"# by hand\nzoe:z:remark\nnonsense\nalice:old\nzoe:again\n"
+    publish = b"zoe:z\nnonsense\n# by hand\nalice:old\n"
+    all_users, publishers = both(there, publish, [User("alice", "1"), User("gone", present=False)], False)
+    assert all_users == b"# by hand\nzoe:z:remark\nnonsense\nalice:1\nzoe:again\n"
+    # passlib refuses to read a file with a malformed line, and every upload would fail
+    assert publishers == b"zoe:z\n# by hand\n"
+
+
+def test_with_purge_only_the_list_is_left() -> None:
+    assert both(b"# by hand\nzoe:z\nnonsense\nalice:1\n", b"zoe:z\n", [User("alice", "1")], True) == (b"alice:1\n", b"")
+
+
+def test_absent_removes_from_both_files() -> None:
+    gone = [User("alice", present=False)]
+    assert both(b"alice:1\nbob:2\nalice:3\n", b"alice:1\nbob:2\n", gone, False) == (b"bob:2\n", b"bob:2\n")
+
+
+@given(users, users, st.booleans())
+def test_what_is_written_is_what_was_wanted(first: list[User], second: list[User], purge: bool) -> None:
+    """Any list over any other: the files say what the list says, others are kept or gone, and a second run is quiet."""
+    before = both(b"", b"", first, True)
+    after = both(*before, second, purge)
+    assert both(*after, second, purge) == after
+    there, publishers = (htpasswd.hashes(htpasswd.parse(content)) for content in after)
+    named = {user.name: user for user in second}
+    for user in second:
+        assert there.get(user.name) == (user.hash if user.present else None)
+        assert publishers.get(user.name) == (user.hash if user.present and user.publish else None)
+    others = {user.name: user.hash for user in first if user.present and user.name not in named}
+    assert {name: value for name, value in there.items() if name not in named} == ({} if purge else others)
+
+
+@given(st.binary())
+def test_a_file_that_nobody_speaks_of_survives_as_it_is(content: bytes) -> None:
+    lines = htpasswd.parse(content)
+    merged = htpasswd.as_bytes(htpasswd.merge(lines, [], [], purge=False, strict=False))
+    assert htpasswd.parse(merged) == lines
+    if b"\r" not in content and (not content or content.endswith(b"\n")):
+        assert merged == content
+
+
+@given(users)
+def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
+    passlib = pytest.importorskip("passlib.apache")
+    all_users, _publishers = both(b"", b"", wanted, True)
+    assert set(passlib.HtpasswdFile.from_string(all_users).users()) == {user.name for user in wanted if user.present}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ((BCRYPT, False), (BCRYPT.replace("a", "b"), False), "password changed"),
+        ((BCRYPT, False), (BCRYPT.replace("$10$", "$12$"), False), "hash changed from bcrypt of cost 10 to bcrypt of cost 12"),
+        ((APR1, False), (BCRYPT, True), "hash changed from apr1 to bcrypt of cost 10, may publish now"),
+        ((BCRYPT, True), (BCRYPT, False), "may not publish any more"),
+        (("plain", True), (BCRYPT, True), "hash changed from another scheme to bcrypt of cost 10"),
+        ((None, True), (BCRYPT, True), "hash changed from another scheme to bcrypt of cost 10"),
+    ],
+)
+def test_what_changed_is_told_in_words(before: tuple, after: tuple, words: str) -> None:
+    changes = htpasswd.what_changes({"a": before, "gone": before}, {"a": after, "new": after})
+    assert changes == (["new"], {"a": words}, ["gone"])
+
+
+# -- NGINX -------------------------------------------------------------------------------------------------------------
+
+AWKWARD = [
+    "alice", "Alice", "ALICE", "default", "include", "hostnames", "volatile", "~alice", "~*a.*", "^a$", r"\alice", r"\\x",
+    r"a\.b", 'quote"d', "sing'le", "$remote_user", "${host}", "{brace}", "semi;colon", "*.example.com", "a.b+c(d)[e]|f?",
+    "A.B+C(D)[E]|F?", "back\\", 'BACK\\', "\\", '"', "x" * 255, "X" * 255,
+]  # fmt: skip
+
+
+def test_a_credential_changes_with_hash_and_right_only() -> None:
+    def of(alice: str, publishers: tuple[str, ...] = ()) -> list[str]:
+        return htpasswd.credentials({"alice": alice, "bob": "b"}, publishers).decode().splitlines()
+
+    assert of("1") == of("1")
+    assert [a == b for a, b in zip(of("1"), of("2"))] == [True, True, True, True, False, True, True]
+    assert [a == b for a, b in zip(of("1"), of("1", ("alice",)))] == [True, True, True, True, False, True, True]
+
+
+def test_credentials_hold_no_hash() -> None:
+    text = htpasswd.credentials({"alice": BCRYPT, "bob": APR1}, ["alice"]).decode()
+    assert "$2y$" not in text and "$apr1$" not in text and text.count("\n") == 7
+
+
+@given(st.lists(names, unique=True))
+def test_keys_are_closed_strings(logins: list[str]) -> None:
+    """NGINX's own reading of a quoted string: a backslash takes the next letter along, a quote ends it."""
+    text = htpasswd.credentials(dict.fromkeys(logins, "h"), ()).decode()
+    for line in text.splitlines()[4:-1]:
+        rest = line.strip()[1:]
+        while not rest.startswith('"'):
+            rest = rest[2:] if rest.startswith("\\") else rest[1:]
+        assert len(rest) == len('" "') + 32 + len('";') and rest.startswith('" "')
+
+
+@pytest.fixture(scope="module")
+def nginx() -> str:
+    path = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if not path:
+        pytest.skip("NGINX is not installed on this machine; molecule/users tests the same in the image")
+    return path
+
+
+def test_nginx_tells_every_login_its_own_credential(nginx: str, tmp_path: Path) -> None:
+    """A real NGINX answers each login with what the map gives it."""
+    logins = dict.fromkeys([*AWKWARD, *(f"user{i}" for i in range(2000))], BCRYPT)
+    content = htpasswd.credentials(logins, ())
+    (tmp_path / "credentials.conf").write_bytes(content)
+    socket = tmp_path / "socket"
+    (tmp_path / "nginx.conf").write_text(
+        f"""
+        daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;
+        events {{}}
+        http {{
+            map_hash_bucket_size 512; map_hash_max_size 16384;
+            access_log off;
+            include credentials.conf;
+            server {{ listen unix:{socket}; location / {{ return 200 "$pypi_credential"; }} }}
+        }}
+        """
+    )
+    command = [nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")]
+    test = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert test.returncode == 0, test.stderr
+    assert "warn" not in test.stderr
+    with subprocess.Popen(command) as process:
+        try:
+            expected = {}
+            for login in AWKWARD:
+                alone = htpasswd.credentials({login: BCRYPT}, ()).decode()
+                expected[login] = alone.rsplit('"', 2)[1]
+            answers = {login: ask(socket, login) for login in expected}
+            unknown = ask(socket, "nobody")
+        finally:
+            process.terminate()
+    assert answers == expected
+    assert len(set(answers.values())) == len(AWKWARD)
+    assert unknown == ""
+
+
+def ask(path: Path, login: str) -> str:
+    """Body of a GET by a login over a socket."""
+    import base64
+    import socket as sockets
+    import time
+
+    for attempt in range(100):
+        with sockets.socket(sockets.AF_UNIX) as connection:
+            try:
+                connection.connect(str(path))
+            except (FileNotFoundError, ConnectionRefusedError):
+                time.sleep(0.05 if attempt < 99 else 0)
+                continue
+            credentials = base64.b64encode(f"{login}:x".encode()).decode()
+            connection.sendall(f"GET / HTTP/1.0\r\nAuthorization: Basic {credentials}\r\n\r\n".encode())
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+            assert b" 200 " in answer.splitlines()[0]
+            return answer.partition(b"\r\n\r\n")[2].decode()
+    raise AssertionError("NGINX does not answer")

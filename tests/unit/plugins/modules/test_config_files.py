@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""config_files on the host: nothing goes live that the checker has not seen and accepted as a whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.wheelhouse.pypi.plugins.modules import config_files
+
+Run = Callable[..., dict[str, Any]]
+FILES = {"main.conf": "include conf.d/*\n", "conf.d/site.conf": "site 1\n"}
+# Accepts a set without the word "bad" in any of its files; tells where it looked, and what was there.
+CHECKER = [
+    sys.executable,
+    "-c",
+    "import pathlib, sys\n"
+    "root = pathlib.Path(sys.argv[1])\n"
+    "names = sorted(str(p.relative_to(root)) for p in root.rglob('*') if p.is_file())\n"
+    "print(root, *names)\n"
+    "bad = [n for n in names if 'bad' in (root / n).read_text()]\n"
+    "sys.exit(f'bad word in {root}/{bad[0]}' if bad else 0)\n",
+    "{staged}",
+]
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_first_run_creates_and_second_run_is_quiet(run_module: Run, tmp_path: Path) -> None:
+    first = run_module(config_files, path=f"{tmp_path}/x", files=FILES, validate=CHECKER)
+    assert first["changed"] and first["content_changed"] and first["validated"]
+    assert (first["created"], first["updated"], first["removed"]) == (sorted(FILES), [], [])
+    assert tree(tmp_path / "x") == FILES
+    second = run_module(config_files, path=f"{tmp_path}/x", files=FILES, validate=["/bin/false"])
+    assert not second["changed"] and not second["content_changed"] and not second["validated"] and second["diff"] == []
+    assert second["digest"] == first["digest"]
+
+
+def test_check_mode_says_the_same_and_touches_nothing(run_module: Run, tmp_path: Path) -> None:
+    predicted = run_module(config_files, check=True, path=f"{tmp_path}/x", files=FILES, validate=CHECKER)
+    assert not (tmp_path / "x").exists()
+    real = run_module(config_files, path=f"{tmp_path}/x", files=FILES, validate=CHECKER)
+    for result in (predicted, real):
+        result.pop("invocation")
+    assert predicted == real
+
+
+def test_a_refused_set_leaves_the_live_one(run_module: Run, tmp_path: Path) -> None:
+    run_module(config_files, path=str(tmp_path), files=FILES)
+    for check in (True, False):
+        new = {**FILES, "conf.d/site.conf": "bad\n", "conf.d/more.conf": "fine\n"}
+        result = run_module(config_files, check=check, path=str(tmp_path), files=new, validate=CHECKER)
+        assert result["failed"]
+        assert f"bad word in {tmp_path}/conf.d/site.conf" in result["msg"], "the message names live, not staged, files"
+        assert result["refused"] == ["conf.d/more.conf", "conf.d/site.conf"]
+        assert tree(tmp_path) == FILES and not list(tmp_path.glob(".staged*"))
+
+
+def test_a_refused_first_set_leaves_no_folder(run_module: Run, tmp_path: Path) -> None:
+    result = run_module(config_files, path=f"{tmp_path}/x/y", files={"a": "bad"}, validate=CHECKER)
+    assert result["failed"] and list(tmp_path.iterdir()) == []
+
+
+def test_the_checker_sees_the_future_folder(run_module: Run, tmp_path: Path) -> None:
+    """The new set, what is shown beside it on purpose, nothing that is about to go."""
+    run_module(
+        config_files, path=str(tmp_path), files={"conf.d/stale.conf": "", "conf.d/hand.inc": "", "tls/key.pem": "key", "x": ""}
+    )
+    result = run_module(
+        config_files,
+        path=str(tmp_path),
+        files=FILES,
+        prune=["conf.d/*.conf"],
+        stage_also=["tls/*", "conf.d/*"],
+        validate=CHECKER,
+    )
+    assert result["stdout"].split()[1:] == ["conf.d/hand.inc", "conf.d/site.conf", "main.conf", "tls/key.pem"]
+    assert result["removed"] == ["conf.d/stale.conf"] and (tmp_path / "tls" / "key.pem").read_text() == "key"
+
+
+def test_removal_alone_is_checked_too(run_module: Run, tmp_path: Path) -> None:
+    run_module(config_files, path=str(tmp_path), files={**FILES, "conf.d/stale.conf": ""})
+    refusing = [sys.executable, "-c", "raise SystemExit('no')"]
+    result = run_module(config_files, path=str(tmp_path), files=FILES, prune=["conf.d/*"], validate=refusing)
+    assert result["failed"] and (tmp_path / "conf.d/stale.conf").exists()
+    assert run_module(config_files, path=str(tmp_path), files=FILES, prune=["conf.d/*"], validate=CHECKER)["validated"]
+
+
+def test_drift_of_modes_is_repaired_without_the_checker(run_module: Run, tmp_path: Path) -> None:
+    run_module(config_files, path=str(tmp_path), files=FILES)
+    (tmp_path / "main.conf").chmod(0o666)
+    for check in (True, False):
+        result = run_module(config_files, check=check, path=str(tmp_path), files=FILES, validate=["/bin/false"])
+        assert result["changed"] and not result["content_changed"] and result["updated"] == ["main.conf"]
+        assert (result["diff"][0]["before"], result["diff"][0]["after"]) == ("mode: 0666\n", "mode: 0600\n")
+    assert (tmp_path / "main.conf").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("arguments", [{"validate": ["no-such-checker"]}, {"validate": CHECKER, "owner": "no-such-user"}])
+def test_a_bare_host_skips_the_checker_in_check_mode_only(run_module: Run, tmp_path: Path, arguments: dict[str, Any]) -> None:
+    predicted = run_module(config_files, check=True, path=f"{tmp_path}/x", files=FILES, **arguments)
+    assert predicted["changed"] and predicted["skipped_validation"] and not predicted["validated"]
+    real = run_module(config_files, path=f"{tmp_path}/x", files=FILES, **arguments)
+    assert real["failed"] and "no-such" in real["msg"] and not (tmp_path / "x").exists()
+
+
+def test_the_checker_is_no_shell_command(run_module: Run, tmp_path: Path) -> None:
+    run_module(config_files, path=str(tmp_path), files=FILES, validate=["true", f"; touch {tmp_path}/owned", "$HOME", "`id`"])
+    assert not (tmp_path / "owned").exists()
+
+
+def test_leftovers_of_a_killed_run_go(run_module: Run, tmp_path: Path) -> None:
+    (tmp_path / ".staged-abc" / "conf.d").mkdir(parents=True)
+    run_module(config_files, path=str(tmp_path), files=FILES)
+    assert not list(tmp_path.glob(".staged*"))
+
+
+def test_a_full_file_system_is_told(run_module: Run, tmp_path: Path) -> None:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small tmpfs is not allowed here")
+    try:
+        run_module(config_files, path=str(tmp_path), files=FILES)
+        result = run_module(config_files, path=str(tmp_path), files={**FILES, "big": "x" * 100_000}, validate=CHECKER)
+        assert result["failed"] and "no space left" in result["msg"] and tree(tmp_path) == FILES
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"files": {}}, "no file in the set"),
+        ({"files": {"../x": ""}}, "relative to the folder"),
+        ({"files": FILES, "mode": "rw"}, "mode must be octal"),
+        ({"files": FILES, "templates": {"a": "b"}}, "rendered by the action plugin"),
+        ({"files": FILES, "prune": ["/etc/*"]}, "relative to the folder"),
+        ({"files": FILES, "path": "relative"}, "must be absolute"),
+    ],
+)
+def test_wrong_arguments(run_module: Run, tmp_path: Path, arguments: dict[str, Any], words: str) -> None:
+    result = run_module(config_files, **{"path": f"{tmp_path}/x", **arguments})
+    assert result["failed"] and words in result["msg"] and not (tmp_path / "x").exists()
+
+
+def test_staging_is_for_the_owner_alone(run_module: Run, tmp_path: Path) -> None:
+    show = [sys.executable, "-c", "import os, sys; print(oct(os.stat(sys.argv[1]).st_mode), os.stat(sys.argv[1]).st_uid)", "{staged}"]
+    result = run_module(config_files, path=str(tmp_path), files=FILES, owner=str(os.getuid()), validate=show)
+    assert result["stdout"].split() == ["0o40700", str(os.getuid())]
+
+
+def test_a_digest_tells_sets_apart() -> None:
+    sets = [{"a": b"bc"}, {"ab": b"c"}, {"a": b"b", "c": b""}, {"a": b"b", "": b"c"}, {}]
+    assert len({config_files.digest(files) for files in sets}) == len(sets)

@@ -1,0 +1,209 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""htpasswd and htpasswd_info on the host: the files follow the list, and no hash leaves them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import file_set
+from ansible_collections.wheelhouse.pypi.plugins.modules import htpasswd, htpasswd_info
+
+Run = Callable[..., dict[str, Any]]
+ALICE, BOB, CAROL = ("$2y$10$" + letter * 53 for letter in "abc")
+HASHES = {"alice": ALICE, "bob": BOB}
+USERS = [{"name": "alice", "publish": True}, {"name": "bob"}]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def run(run_module: Run, tmp_path: Path, assert_no_secret: Run) -> Run:
+    """The htpasswd module on a folder; every result is searched for secrets, and every check run touches nothing."""
+
+    def call(**arguments: Any) -> dict[str, Any]:
+        arguments = {"path": str(tmp_path), "users": USERS, "hashes": HASHES, **arguments}
+        before = contents(tmp_path)
+        predicted = run_module(htpasswd, check=True, **arguments)
+        assert contents(tmp_path) == before
+        real = run_module(htpasswd, **arguments)
+        assert_no_secret(predicted, real)
+        for result in (predicted, real):
+            result.pop("invocation", None)
+        assert predicted == real, "check mode predicts exactly"
+        return real
+
+    return call
+
+
+def test_files_are_made_from_the_list(run: Run, tmp_path: Path) -> None:
+    result = run()
+    assert (result["added"], result["updated"], result["removed"]) == (["alice", "bob"], [], [])
+    assert (tmp_path / ".htpasswd").read_text() == f"alice:{ALICE}\nbob:{BOB}\n"
+    assert (tmp_path / ".htpasswd-publish").read_text() == f"alice:{ALICE}\n"
+    assert '"\\\\alice" "' in (tmp_path / "credentials.conf").read_text()
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert result["diff"]["prepared"].splitlines()[1:3] == ["+ alice (publisher)", "+ bob (reader)"]
+
+
+def test_second_run_changes_nothing(run: Run, tmp_path: Path) -> None:
+    run()
+    before = {path: path.stat().st_ino for path in tmp_path.iterdir()}
+    result = run()
+    assert not result["changed"] and "diff" not in result
+    assert {path: path.stat().st_ino for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("change", "updated", "line"),
+    [
+        ({"hashes": {"alice": CAROL, "bob": BOB}}, ["alice"], "~ alice: password changed"),
+        ({"users": [{"name": "alice"}, {"name": "bob"}]}, ["alice"], "~ alice: may not publish any more"),
+        ({"users": [{"name": "alice", "publish": True}, {"name": "bob", "publish": "yes"}]}, ["bob"], "~ bob: may publish now"),
+    ],
+)
+def test_changes_are_told(run: Run, tmp_path: Path, change: dict[str, Any], updated: list[str], line: str) -> None:
+    run()
+    before = (tmp_path / "credentials.conf").read_text().splitlines()
+    result = run(**change)
+    assert result["changed"] and result["updated"] == updated and line in result["diff"]["prepared"]
+    after = (tmp_path / "credentials.conf").read_text().splitlines()
+    different = [one for one, other in zip(after, before, strict=True) if one != other]
+    assert len(different) == 1 and f'"\\\\{updated[0]}"' in different[0], "only this user's verdict ends"
+
+
+def test_users_that_are_not_in_the_list_go(run: Run, tmp_path: Path) -> None:
+    run()
+    result = run(users=[{"name": "bob"}])
+    assert result["removed"] == ["alice"] and "- alice" in result["diff"]["prepared"]
+    assert (tmp_path / ".htpasswd-publish").read_text() == "" and "alice" not in (tmp_path / "credentials.conf").read_text()
+
+
+def test_without_purge_others_keep_their_place_and_rights(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".htpasswd").write_text(f"# by hand\nzoe:{CAROL}\nnonsense\nalice:{ALICE}\n")
+    (tmp_path / ".htpasswd-publish").write_text(f"zoe:{CAROL}\n")
+    result = run(users=[{"name": "bob"}], purge=False)
+    assert (result["added"], result["updated"], result["removed"]) == (["bob"], [], [])
+    assert (tmp_path / ".htpasswd").read_text() == f"# by hand\nzoe:{CAROL}\nnonsense\nalice:{ALICE}\nbob:{BOB}\n"
+    assert (tmp_path / ".htpasswd-publish").read_text() == f"zoe:{CAROL}\n"
+    assert ".htpasswd line 3 has no colon" in str(result["warnings"]) and "nonsense" not in str(result)
+
+
+def test_state_absent_removes_without_a_hash(run: Run) -> None:
+    run()
+    result = run(users=[{"name": "bob", "state": "absent"}], purge=False, hashes={})
+    assert result["removed"] == ["bob"] and not run(users=[{"name": "bob", "state": "absent"}], purge=False)["changed"]
+
+
+def test_drift_of_modes_is_repaired(run: Run, tmp_path: Path) -> None:
+    run()
+    (tmp_path / ".htpasswd").chmod(0o644)
+    result = run()
+    assert result["changed"] and result["updated"] == []
+    assert result["diff"]["prepared"].splitlines()[1:] == ["~ file .htpasswd: mode 0644 -> 0600"]
+    assert not run()["changed"]
+
+
+@pytest.mark.parametrize("name", [".htpasswd", ".htpasswd-publish", "credentials.conf"])
+def test_a_file_that_is_missing_or_cut_short_is_repaired(run: Run, tmp_path: Path, name: str) -> None:
+    run()
+    good = contents(tmp_path)
+    (tmp_path / name).unlink()
+    run()
+    assert contents(tmp_path) == good
+    (tmp_path / name).write_text(good[name][:20])
+    run()
+    assert contents(tmp_path) == good
+
+
+@pytest.mark.parametrize("function", ["replace", "fsync", "fchmod"])
+@pytest.mark.parametrize("number", range(3))
+def test_a_failure_leaves_all_three_files(
+    run: Run,
+    run_module: Run,
+    assert_no_secret: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    number: int,
+) -> None:
+    run()
+    before = contents(tmp_path)
+    real, calls = getattr(os, function), []
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == number + 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(file_set.os, function, failing)
+        result = run_module(
+            htpasswd, path=str(tmp_path), users=[{"name": "carol", "publish": True}], hashes={"carol": CAROL}
+        )
+    assert result["failed"] and "no space left" in result["msg"]
+    assert_no_secret(result)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"hashes": {"alice": ALICE}}, "user 'bob': the hash is empty"),
+        ({"hashes": {"alice": ALICE, "bob": "{SHA}S3cret"}}, "user 'bob': the hash is {SHA}"),
+        ({"hashes": {"alice": ALICE, "bob": "S3cret"}}, "plain text"),
+        ({"users": [{"name": "a:b"}]}, "'a' cannot be a login"),
+        ({"users": [{"name": "a\nb"}]}, "cannot be a login"),
+        ({"users": [{"name": "bob"}, {"name": "bob"}]}, "more than once"),
+        ({"mode": "u=rw"}, "mode must be octal"),
+        ({"owner": "no-such-user"}, "no user 'no-such-user'"),
+    ],
+)
+def test_what_would_spoil_the_files_is_refused(
+    run: Run, run_module: Run, assert_no_secret: Run, tmp_path: Path, arguments: Any, words: str
+) -> None:
+    run()
+    before = contents(tmp_path)
+    changed = {"users": [*USERS], "hashes": {**HASHES, "alice": CAROL}, **arguments}
+    result = run_module(htpasswd, path=str(tmp_path), **changed)
+    assert result["failed"] and words in result["msg"]
+    assert_no_secret(result)
+    assert contents(tmp_path) == before
+
+
+def test_a_bare_host_is_predicted(run_module: Run, tmp_path: Path) -> None:
+    result = run_module(
+        htpasswd, check=True, path=f"{tmp_path}/x/y", users=USERS, hashes=HASHES, owner="no-such-user", group="no-such-group"
+    )
+    assert result["changed"] and result["added"] == ["alice", "bob"] and list(tmp_path.iterdir()) == []
+
+
+def test_info_tells_what_is_there(run: Run, run_module: Run, tmp_path: Path) -> None:
+    assert run_module(htpasswd_info, path=f"{tmp_path}/none")["users"] == {}
+    run()
+    with (tmp_path / ".htpasswd").open("ab") as stream:
+        stream.write(b"alice:shadowed\nS3cret\n\xff:x\nold:{SHA}x\n")
+    result = run_module(htpasswd_info, path=str(tmp_path))
+    assert not result["changed"]
+    assert result["users"] == {"alice": ALICE, "bob": BOB, "old": "{SHA}x"} and result["publishers"] == ["alice"]
+    assert result["malformed"] == [
+        ".htpasswd line 3 names a login a second time, which NGINX ignores",
+        ".htpasswd line 4 has no colon",
+    ]
+
+
+def test_info_names_what_it_cannot_read(run_module: Run, tmp_path: Path) -> None:
+    (tmp_path / ".htpasswd").mkdir()
+    result = run_module(htpasswd_info, path=str(tmp_path))
+    assert result["failed"] and "is a folder" in result["msg"]

@@ -1,0 +1,250 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules on public variables: every bad value is refused with words that help, and no secret is in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules
+
+BCRYPT = "$2y$10$" + "a" * 53
+ALICE = {"name": "alice", "password": "S3cret"}
+
+GOOD = [
+    ("pypi_instance", ["pypi-server", "dev_2", "0"]),
+    ("pypi_user", ["pypi", "svc.pypi", "_x", "Pypi-1"]),
+    ("pypi_home", ["/home/pypi/pypi-server", "/srv/pypi", "/pypi", "/data/a.b_c-d@e+f/"]),
+    ("pypi_http_port", [1, 80, "80", " 8080 ", 65535]),
+    ("pypi_bind_address", ["0.0.0.0", "127.0.0.1", "::", "2001:db8::1"]),
+    ("pypi_server_name", ["_", "pypi.example.com", "localhost", "192.0.2.1", "*.example.com"]),
+    ("pypi_external_url", ["", None, "https://pypi.example.com", "http://192.0.2.1:8080/", "https://[2001:db8::1]:8443"]),
+    ("pypi_trusted_proxies", [[], ["192.0.2.0/24", "2001:db8::/32", "192.0.2.7"]]),
+    ("pypi_authenticate", [[], ["update"], ["list", "download", "update"]]),
+    (
+        "pypi_users",
+        [
+            [],
+            [ALICE],
+            [{"name": "a", "hash": BCRYPT, "publish": "yes", "state": "present"}],
+            [{"name": "a", "hash": "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0", "password": None}],
+            [{"name": "a", "password": "S3cret", "hash": ""}],
+            [{"name": "a", "state": "absent"}, {"name": "b", "state": "absent", "password": ""}],
+            [{"name": "alice+ci", "password": " S3cret: with \"all\" $of {{it}} ~"}, {"name": "x" * 255, "password": "S" * 72}],
+            [{"name": "Alice", "password": "S3cret"}, ALICE],
+        ],
+    ),
+    ("pypi_bcrypt_cost", [4, 10, "12", 17]),
+    ("pypi_max_upload", ["2g", "200m", "1024K", 0, "0", 1000]),
+    ("pypi_backend", ["simple-dir", "cached-dir"]),
+    ("pypi_freshness_seconds", [0, 2, 3600]),
+    ("pypi_images_source", ["registry", "archive"]),
+    (
+        "pypi_image_nginx",
+        [
+            "nginx:1.30",
+            "docker.io/library/nginx:1.30",
+            "registry.example.com:5000/a/b__c:v1",
+            "localhost:5000/nginx:x",
+            "nginx@sha256:" + "0" * 64,
+            "nginx:1.30@sha256:" + "f" * 64,
+            "[2001:db8::1]:5000/nginx:1",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("variable", "value"), [(name, value) for name, values in GOOD for value in values])
+def test_good_values(variable: str, value: Any) -> None:
+    assert rules.problems({variable: value}) == []
+
+
+# variable, value, what the message has to have in it
+BAD = [
+    ("pypi_instance", "Dev", "'Dev'"),
+    ("pypi_instance", "-dev", "'-dev'"),
+    ("pypi_instance", "", "''"),
+    ("pypi_instance", "a b", "'a b'"),
+    ("pypi_instance", "dev\n", "'dev\\n'"),
+    ("pypi_user", "root", "must not run"),
+    ("pypi_user", "1abc", "'1abc'"),
+    ("pypi_user", "a b", "'a b'"),
+    ("pypi_user", "", "''"),
+    ("pypi_user", "x" * 33, "at most 32"),
+    ("pypi_home", "pypi", "'pypi' is not absolute"),
+    ("pypi_home", "~/pypi", "not absolute"),
+    ("pypi_home", "", "not absolute"),
+    ("pypi_home", "/home/pypi/../x", ".."),
+    ("pypi_home", "/", "folder of the system"),
+    ("pypi_home", "/home", "folder of the system"),
+    ("pypi_home", "/home/", "folder of the system"),
+    ("pypi_home", "//home//", "folder of the system"),
+    ("pypi_home", "/etc", "folder of the system"),
+    *(("pypi_home", f"/srv/a{letter}b", "/srv/a") for letter in ":$'\"` \t\n\\,"),
+    ("pypi_http_port", 0, "0 is not a whole number from 1 to 65535"),
+    ("pypi_http_port", 65536, "65536"),
+    ("pypi_http_port", -1, "-1"),
+    ("pypi_http_port", "http", "'http'"),
+    ("pypi_http_port", True, "True"),
+    ("pypi_http_port", 80.5, "80.5"),
+    ("pypi_http_port", None, "None"),
+    ("pypi_bind_address", "localhost", "'localhost' is not an IP address"),
+    ("pypi_bind_address", "256.0.0.1", "256.0.0.1"),
+    ("pypi_bind_address", "", "''"),
+    ("pypi_server_name", "a b", "'a b'"),
+    ("pypi_server_name", "-a.example.com", "DNS"),
+    ("pypi_server_name", "a.example.com;", "DNS"),
+    ("pypi_server_name", "", "DNS"),
+    ("pypi_external_url", "pypi.example.com", "not an http or https URL"),
+    ("pypi_external_url", "ftp://pypi.example.com", "not an http or https URL"),
+    ("pypi_external_url", "https://pypi.example.com/simple", "give https://pypi.example.com;"),
+    ("pypi_external_url", "https://pypi.example.com/?x", "more than scheme"),
+    ("pypi_external_url", "https://", "not an http or https URL"),
+    ("pypi_external_url", "https://a:99999", "not a URL"),
+    ("pypi_external_url", "https://alice:S3cret@pypi.example.com", "has credentials"),
+    ("pypi_external_url", "alice:S3cret@pypi.example.com", "has credentials"),
+    ("pypi_external_url", 'https://a"b', "not an http or https URL"),
+    ("pypi_trusted_proxies", "192.0.2.0/24", "not a list"),
+    ("pypi_trusted_proxies", ["proxy"], "'proxy'"),
+    ("pypi_trusted_proxies", ["192.0.2.1/24"], "give the network, 192.0.2.0/24"),
+    ("pypi_trusted_proxies", ["192.0.2.0/33"], "192.0.2.0/33"),
+    ("pypi_authenticate", ["upload"], "give one of list, download, update, or [] to open"),
+    ("pypi_authenticate", ["updates"], "did you mean update?"),
+    ("pypi_authenticate", "update", "'update' is not a list"),
+    ("pypi_authenticate", None, "not a list"),
+    ("pypi_authenticate", ["update", "update"], "more than once"),
+    ("pypi_bcrypt_cost", 3, "4 to 17"),
+    ("pypi_bcrypt_cost", 18, "doubles"),
+    ("pypi_max_upload", "2 GB", "'2 GB'"),
+    ("pypi_max_upload", "2t", "'2t'"),
+    ("pypi_max_upload", -1, "-1"),
+    ("pypi_max_upload", "", "''"),
+    ("pypi_backend", "simple_dir", "did you mean simple-dir?"),
+    ("pypi_freshness_seconds", 3601, "0 to 3600"),
+    ("pypi_images_source", "docker", "'docker'"),
+    ("pypi_image_nginx", "nginx", "names no tag"),
+    ("pypi_image_nginx", "Nginx:1", "not an image reference"),
+    ("pypi_image_nginx", "nginx:", "not an image reference"),
+    ("pypi_image_nginx", "nginx@sha256:abc", "not an image reference"),
+    ("pypi_image_nginx", "https://registry.example.com/nginx:1", "not an image reference"),
+    ("pypi_image_nginx", "", "not an image reference"),
+    ("pypi_image_nginx", "nginx:1 --privileged", "not an image reference"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "words"), BAD)
+def test_bad_values(variable: str, value: Any, words: str) -> None:
+    (problem,) = rules.problems({variable: value})
+    assert str(problem).startswith(f"{variable}: ") and words in str(problem) and "; " in str(problem)
+    assert problem.mend and "S3cret" not in str(problem)
+
+
+# one user each; the message names the user and has these words in it
+BAD_USERS = [
+    ({"password": "S3cret"}, "entry 1 has no name"),
+    ({"name": "", "password": "S3cret"}, "entry 1 has no name"),
+    ({"name": 7, "password": "S3cret"}, "entry 1 has a name that is not text"),
+    ({"name": "a:S3cret", "password": "S3cret"}, "user 'a...' has a colon in the name"),
+    ({"name": "a S3cret", "password": "S3cret"}, "user 'a...' has a space, newline or control"),
+    ({"name": "a\nb:S3cret", "password": "S3cret"}, "user 'a...' has a colon"),
+    ({"name": "a\n", "password": "S3cret"}, "user 'a...' has a space, newline"),
+    ({"name": "a\x7f", "password": "S3cret"}, "control character"),
+    ({"name": "jürgen", "password": "S3cret"}, "user 'jürgen' has a letter in the name that is not ASCII"),
+    ({"name": "#a", "password": "S3cret"}, "begins with #"),
+    ({"name": "x" * 256, "password": "S3cret"}, "256 letters"),
+    ({"name": "a"}, "user 'a' has neither a password nor a hash"),
+    ({"name": "a", "hash": ""}, "neither"),
+    ({"name": "a", "password": "S3cret", "hash": BCRYPT}, "both a password and a hash"),
+    ({"name": "a", "password": ""}, "user 'a' has an empty password"),
+    ({"name": "a", "password": "S3cret" + "x" * 67}, "more than 72 bytes"),
+    ({"name": "a", "password": "S3cretß"}, "not printable ASCII"),
+    ({"name": "a", "password": "S3cret\n"}, "not printable ASCII"),
+    ({"name": "a", "password": 1234}, "takes for a number"),
+    ({"name": "a", "password": True}, "takes for a number"),
+    ({"name": "a", "password": ["S3cret"]}, "password that is not text"),
+    ({"name": "a", "hash": "{SHA}S3cret"}, "user 'a' has a hash in a scheme that is not accepted: {SHA}"),
+    ({"name": "a", "hash": "$y$S3cret"}, "$y$"),
+    ({"name": "a", "hash": "S3cret"}, "plain text or an unknown scheme"),
+    ({"name": "a", "hash": BCRYPT + "x"}, "not well-formed"),
+    ({"name": "a", "hash": 7}, "hash that is not text"),
+    ({"name": "a", "password": "S3cret", "publish": "maybe"}, "publish that is neither"),
+    ({"name": "a", "password": "S3cret", "state": "gone"}, "unknown state 'gone'"),
+    ({"name": "a", "password": "S3cret", "publishes": True}, "did you mean publish?"),
+    ({"name": "a", "password": "S3cret", "S3cret": True}, "has an unknown key"),
+    ("a:S3cret", "entry 1 is not a mapping"),
+    (None, "entry 1 is not a mapping"),
+]
+
+
+@pytest.mark.parametrize(("user", "words"), BAD_USERS)
+def test_bad_users(user: Any, words: str) -> None:
+    (problem,) = rules.problems({"pypi_users": [user]})
+    assert problem.variable == "pypi_users"
+    assert words in str(problem)
+    assert "S3cret" not in str(problem) and "a" * 53 not in str(problem)
+
+
+def test_every_problem_of_every_user_is_told() -> None:
+    found = rules.problems({"pypi_users": [{"name": "a:", "password": "", "publish": "x"}, {"name": "b"}, ALICE, ALICE]})
+    assert [problem.problem.split(" ")[1] for problem in found] == ["'a...'", "'a...'", "'a...'", "'b'", "'alice'"]
+
+
+def test_a_login_is_there_once_absent_ones_included() -> None:
+    (problem,) = rules.problems({"pypi_users": [ALICE, {"name": "alice", "state": "absent"}]})
+    assert "user 'alice' is there 2 times" in str(problem)
+
+
+@pytest.mark.parametrize("value", ["alice", {"alice": "S3cret"}, None])
+def test_users_are_a_list(value: Any) -> None:
+    (problem,) = rules.problems({"pypi_users": value})
+    assert "not a list" in str(problem) and "S3cret" not in str(problem)
+
+
+@pytest.mark.parametrize("users", [[], [{"name": "a", "state": "absent"}]])
+def test_authentication_without_users_says_how_to_open_the_index(users: list[Any]) -> None:
+    (problem,) = rules.problems({"pypi_users": users, "pypi_authenticate": ["update"]})
+    assert problem.variable == "pypi_users" and "pypi_authenticate: []" in problem.mend
+    assert rules.problems({"pypi_users": users, "pypi_authenticate": []}) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "variable"),
+    [
+        ({"pypi_images_source": "archive", "pypi_images_archive": ""}, "pypi_images_archive"),
+        ({"pypi_images_source": "archive", "pypi_images_archive": "/x.tar"}, None),
+        ({"pypi_images_source": "registry", "pypi_images_archive": ""}, None),
+        ({"pypi_images_source": "archive"}, None),
+        ({"pypi_images_username": "a", "pypi_images_password": ""}, "pypi_images_password"),
+        ({"pypi_images_username": "", "pypi_images_password": "S3cret"}, "pypi_images_username"),
+        ({"pypi_images_username": "", "pypi_images_password": ""}, None),
+        ({"pypi_http_port": 443, "pypi_https_port": "443", "pypi_tls": "provided"}, "pypi_https_port"),
+        ({"pypi_http_port": 443, "pypi_https_port": 443, "pypi_tls": "none"}, None),
+    ],
+)
+def test_variables_that_need_each_other(variables: dict[str, Any], variable: str | None) -> None:
+    found = rules.problems(variables)
+    assert [problem.variable for problem in found] == ([variable] if variable else [])
+    assert "S3cret" not in "".join(map(str, found))
+
+
+def test_an_unknown_variable_is_not_judged() -> None:
+    assert rules.problems({"something": "else"}) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"pypi_authenticate": [], "pypi_users": []}, "everybody who reaches the index"),
+        ({"pypi_authenticate": ["update"], "pypi_users": [ALICE]}, "nobody may upload"),
+        ({"pypi_authenticate": ["update"], "pypi_users": [{**ALICE, "publish": "yes"}]}, None),
+        ({"pypi_authenticate": ["list"], "pypi_users": [ALICE]}, None),
+        ({}, None),
+    ],
+)
+def test_warnings(variables: dict[str, Any], words: str | None) -> None:
+    found = rules.warnings(variables)
+    assert (words is None and not found) or words in found[0]
