@@ -100,7 +100,7 @@ def ensure(packages: Mapping[str, Sequence[str]]) -> None:
         if not wanted:
             return
         names = " ".join(wanted)
-        if not output(["sh", "-c", 'command -v apt-get']):
+        if not output(["sh", "-c", "command -v apt-get"]):
             raise GroundError(f"{names}: missing, and there is no apt-get. Install them by other means")
         update()
         command = ["apt-get", "-q", "-y", *_LOCK, "install", "--no-install-recommends", *wanted]

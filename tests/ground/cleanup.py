@@ -21,7 +21,9 @@ def clean() -> None:
     with step("cleaning"):
         containers = _lines(["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}"])
         if containers:
-            subprocess.run(["docker", "rm", "--force", "--volumes", *containers], check=False, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                ["docker", "rm", "--force", "--volumes", *containers], check=False, stdout=subprocess.DEVNULL
+            )
         names = _lines(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{REPOSITORY}/*"])
         if names:
             subprocess.run(["docker", "image", "rm", "--force", *names], check=False, stdout=subprocess.DEVNULL)

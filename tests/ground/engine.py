@@ -126,9 +126,9 @@ def status() -> str:
 def _refuse_foreign_socket() -> None:
     """Fail where an engine is there but closed to this user: starting a second one would not help."""
     if os.environ.get("DOCKER_HOST"):
-        raise GroundError(f"DOCKER_HOST is {os.environ['DOCKER_HOST']}, but no engine answers there. Start it or unset it")
+        raise GroundError(f"no engine answers at DOCKER_HOST ({os.environ['DOCKER_HOST']}): start it, or unset that")
     if os.path.exists(_SOCKET) and not os.access(_SOCKET, os.R_OK | os.W_OK) and _daemon_runs():
-        raise GroundError("A Docker engine runs, but this user may not use it: 'sudo adduser $USER docker', log in again")
+        raise GroundError("a Docker engine runs, closed to this user: 'sudo adduser $USER docker', then log in again")
 
 
 def _daemon_runs() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 _QUESTIONS = (
     "systemctl --failed --no-legend --plain",
     "docker ps --all --format 'table {{.Names}}\\t{{.Image}}\\t{{.Status}}\\t{{.Ports}}'",
-    "for c in $(docker ps --all --quiet); do docker inspect --format '--- {{.Name}}' $c; docker logs --tail 40 $c; done",
+    "for c in $(docker ps --all --quiet); do docker inspect -f '--- {{.Name}}' $c; docker logs --tail 40 $c; done",
     "journalctl --no-pager --lines 40 --priority warning",
 )
 
@@ -29,7 +29,7 @@ def gather(host: Any) -> str:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """Add the host's evidence to the report of a failed test that has a fixture ``host``."""
     report: Any = yield
     host = getattr(item, "funcargs", {}).get("host")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import selectors
 import subprocess
 import time
@@ -26,7 +27,7 @@ def pull(reference: str) -> bool:
         waiting.register(stream, selectors.EVENT_READ)
         deadline = time.monotonic() + _ANSWER_SECONDS
         while waiting.select(max(0.0, deadline - time.monotonic())):
-            if not stream.read1(65536):  # its end
+            if not os.read(stream.fileno(), 65536):  # its end
                 return process.wait() == 0
             deadline = time.monotonic() + _PULL_SECONDS
     process.kill()
