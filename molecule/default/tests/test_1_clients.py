@@ -30,7 +30,7 @@ def uploaded(index: Index, publisher: Login, dist: Path) -> None:
 def installed(target: Path) -> str:
     """Return the version of the project that stands in a folder."""
     (found,) = target.glob("my_pkg_name-*.dist-info")
-    return found.name.split("-")[1]
+    return found.name.removesuffix(".dist-info").split("-")[1]
 
 
 def test_the_page_lists_wheels_and_sdists_with_their_hashes(index: Index, reader: Login, dist: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_file_cannot_be_uploaded_twice_and_the_old_one_stays(
     assert other.name == name
     done = index.twine_upload(publisher, other)
     assert done.returncode != 0
-    assert "already exists" in done.stdout + done.stderr
+    assert "400 Bad Request" in " ".join(done.stdout.split())
     assert index.request(f"/packages/{name}", publisher).body == (dist / name).read_bytes()
 
 
@@ -105,7 +105,7 @@ def test_an_unknown_project_is_no_redirect_to_the_public_index(index: Index, rea
 
 def test_200_megabytes_up_and_down_byte_for_byte(index: Index, publisher: Login, tmp_path: Path) -> None:
     file = packages.wheel(tmp_path, "large-project", padding=os.urandom(200 * 1024 * 1024))
-    done = index.twine_upload(publisher, file)
+    done = index.twine_upload(publisher, "--verbose", file)
     assert done.returncode == 0, done.stdout + done.stderr
     answer = index.request(f"/packages/{file.name}", publisher)
     assert answer.status == 200

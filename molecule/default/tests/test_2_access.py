@@ -27,8 +27,8 @@ READS = [
     ("/simple/Access.Project/", "list", 301),
     ("/simple/no-such-project/", "list", 404),
     ("/packages/", "list", 200),
-    (f"/{PROJECT}/", "list", 302),
-    (f"/{PROJECT}", "list", 302),
+    (f"/{PROJECT}/", "list", 303),
+    (f"/{PROJECT}", "list", 303),
     (f"/{PROJECT}/json", "list", 200),
     (f"/packages/{FILE}", "download", 200),
     ("/packages/no_such_file-1.0-py3-none-any.whl", "download", 404),
@@ -112,6 +112,9 @@ def test_everything_is_open_when_nothing_needs_a_login_and_the_run_says_so(index
     for route, _action, status in READS:
         assert index.request(route).status == status, route
     assert upload(index, NOBODY, tmp_path, "3.0") == 200
+    # The tutorial's own command, against the base of the address.
+    installed = index.pip_install(NOBODY, tmp_path / "target", "access_project==1.0", path="")
+    assert installed.returncode == 0, installed.stderr
 
 
 def test_it_is_closed_again_by_the_next_run(index: Index) -> None:

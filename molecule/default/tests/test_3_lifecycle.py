@@ -52,7 +52,7 @@ def test_the_index_is_back_with_its_packages_after_a_restart_of_the_host(
     host: Any, index: Index, reader: Login, home: str, tmp_path: Path
 ) -> None:
     before = packages_on(host, home)
-    subprocess.run(["docker", "restart", host.backend.name], check=True, capture_output=True, timeout=120)
+    subprocess.run(["docker", "restart", host.backend.hostname], check=True, capture_output=True, timeout=120)
     eventually_answers(index, reader)
     assert packages_on(host, home) == before
     done = index.pip_install(reader, tmp_path, "kept-project")
