@@ -43,6 +43,14 @@ class Answer:
     body: bytes
 
 
+def upload_form(file: Path) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of the request that uploads a file."""
+    action = b'--edge\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n'
+    content = f'--edge\r\nContent-Disposition: form-data; name="content"; filename="{file.name}"\r\n\r\n'.encode()
+    body = action + content + file.read_bytes() + b"\r\n--edge--\r\n"
+    return body, {"Content-Type": "multipart/form-data; boundary=edge"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Index:
     """An index at an address, and the ways to use it.
@@ -73,14 +81,27 @@ class Index:
         finally:
             connection.close()
 
+    def upload(self, login: Login, file: Path) -> Answer:
+        """Upload by one plain request with a form such as twine's."""
+        body, headers = upload_form(file)
+        return self.request("/", login, "POST", body, headers)
+
+    def post(self, login: Login, file: Path) -> Answer:
+        """Upload by one plain request, a form such as twine's."""
+        body = (
+            b'--edge\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n'
+            b'--edge\r\nContent-Disposition: form-data; name="content"; filename="' + file.name.encode() + b'"\r\n\r\n'
+        ) + file.read_bytes() + b"\r\n--edge--\r\n"  # fmt: skip
+        return self.request("/", login, "POST", body, {"Content-Type": "multipart/form-data; boundary=edge"})
+
     def with_login(self, login: Login, path: str = "/simple/") -> str:
         """Return the address with the login in it, as --index-url takes it."""
         parts = urlsplit(self.url)
         user = f"{quote(login.name, safe='')}:{quote(login.password, safe='')}@" if login.name else ""
         return f"{parts.scheme}://{user}{parts.netloc}{path}"
 
-    def twine_upload(self, login: Login, *files: Path) -> subprocess.CompletedProcess[str]:
-        """Upload by twine."""
+    def twine_upload(self, login: Login, *files: Path | str) -> subprocess.CompletedProcess[str]:
+        """Upload by twine; options of its own may stand among the files."""
         command = [str(BIN / "twine"), "upload", "--non-interactive", "--disable-progress-bar"]
         command += ["--repository-url", self.url + "/", *map(str, files)]
         return _run(command, {"TWINE_USERNAME": login.name or "nobody", "TWINE_PASSWORD": login.password or "none"})

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from tests.support.clients import BIN
 
+SITE = "wheelhouse.pypi.site"
 _RECAP = re.compile(r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+).* failed=(?P<failed>\d+)", re.M)
 
 
@@ -41,8 +45,7 @@ def run(playbook: str, *arguments: str, variables: Mapping[str, Any] | None = No
         arguments: further arguments of ansible-playbook.
         variables: extra variables.
     """
-    command = [str(BIN / "ansible-playbook"), "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], playbook]
-    command += ["--extra-vars", json.dumps({"pypi_hosts": "all", **(variables or {})}), *arguments]
+    command = _command(playbook, arguments, variables)
     return Run(
         subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
@@ -50,15 +53,49 @@ def run(playbook: str, *arguments: str, variables: Mapping[str, Any] | None = No
     )
 
 
-def site(*arguments: str, **variables: Any) -> Run:
-    """Apply site.yml with these variables; fails with the whole output if the run does."""
-    done = run("wheelhouse.pypi.site", *arguments, variables=variables)
+def _command(playbook: str, arguments: Sequence[str], variables: Mapping[str, Any] | None) -> list[str]:
+    command = [str(BIN / "ansible-playbook"), "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], playbook]
+    return [*command, "--extra-vars", json.dumps({"pypi_hosts": "all", **(variables or {})}), *arguments]
+
+
+@contextmanager
+def running(playbook: str, *arguments: str, **variables: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run a playbook in the background; what of it still runs at the end is killed, as by a lost controller."""
+    command = _command(playbook, arguments, variables)
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            for pid in [*_descendants(process.pid), process.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return the processes below one; Ansible's workers are in sessions of their own."""
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [found for child in children for found in (child, *_descendants(child))]
+
+
+def applied(playbook: str, *arguments: str, **variables: Any) -> Run:
+    """Run a playbook with these variables; fails with the whole output if the run does."""
+    done = run(playbook, *arguments, variables=variables)
     assert done.code == 0, done.output
     return done
 
 
-def refused(*arguments: str, **variables: Any) -> str:
-    """Apply site.yml with what it has to refuse, and return the message that a person sees."""
-    done = run("wheelhouse.pypi.site", *arguments, variables=variables)
+def site(*arguments: str, **variables: Any) -> Run:
+    """Apply site.yml with these variables; fails with the whole output if the run does."""
+    return applied(SITE, *arguments, **variables)
+
+
+def refused(*arguments: str, playbook: str = SITE, **variables: Any) -> str:
+    """Apply site.yml, or another playbook, with what it has to refuse, and return the message that a person sees."""
+    done = run(playbook, *arguments, variables=variables)
     assert done.code != 0, f"the run went through:\n{done.output}"
     return done.message()

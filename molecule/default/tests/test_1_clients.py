@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,17 @@ def test_the_welcome_page_is_pypiservers(index: Index, reader: Login) -> None:
     assert page.status == 200
     assert b"Welcome to pypiserver" in page.body
     assert index.url.encode() in page.body
+
+
+def test_requests_at_the_same_time_do_not_get_into_each_others_way(
+    index: Index, publisher: Login, tmp_path: Path
+) -> None:
+    """With gunicorn's gevent workers they did: pypiserver's request object is one per thread."""
+    files = [packages.wheel(tmp_path, f"busy-{n}", padding=os.urandom(10 * 1024 * 1024)) for n in range(8)]
+    with ThreadPoolExecutor(16) as pool:
+        uploads = [pool.submit(index.post, publisher, file) for file in files]
+        reads = [pool.submit(index.request, f"/no-project-{n}/json", publisher) for n in range(200)]
+    assert [upload.result().status for upload in uploads] == [200] * len(files), [u.result().body for u in uploads]
+    assert {read.result().status for read in reads} == {404}
+    for file in files:
+        assert index.request(f"/packages/{file.name}", publisher).body == file.read_bytes()

@@ -38,14 +38,8 @@ CLOSED += [("GET", "/_verdict/reader", 404), ("POST", "/_upload", 405), ("POST",
 
 
 def upload(index: Index, login: Login, tmp_path: Path, version: str) -> int:
-    """Upload a release by a form such as twine's, and return the status."""
-    file = packages.wheel(tmp_path, PROJECT, version)
-    body = (
-        b'--edge\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n'
-        b'--edge\r\nContent-Disposition: form-data; name="content"; filename="' + file.name.encode() + b'"\r\n\r\n'
-    ) + file.read_bytes() + b"\r\n--edge--\r\n"  # fmt: skip
-    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
-    return index.request("/", login, "POST", body, headers).status
+    """Upload a release, and return the status."""
+    return index.post(login, packages.wheel(tmp_path, PROJECT, version)).status
 
 
 @pytest.fixture(scope="module", autouse=True)

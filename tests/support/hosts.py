@@ -1,0 +1,50 @@
+"""What a host looks like, to tell that nothing on it has changed."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# Every file of the root file system, which leaves out /run, /tmp and what the engine keeps on volumes. A run may
+# leave Ansible's own folder, and systemd writes what it likes.
+_FILES = (
+    r"find / -xdev \( -path /root/.ansible -o -path /var/log -o -path /var/lib/systemd -o -path /var/backups \)"
+    r" -prune -o -type d -printf '%p/ %m %U:%G\n' -o -printf '%p %y %m %U:%G %s %T@ %l\n'"
+)
+_ENGINE = (
+    "systemctl show --property MainPID,ActiveEnterTimestamp docker",
+    "docker ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}'",
+    "docker image ls --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}'",
+)
+
+
+def snapshot(host: Any) -> set[str]:
+    """Return a line for every file of a host, its engine's process, containers and images."""
+    return {line for question in (_FILES, *_ENGINE) for line in host.run(question).stdout.splitlines()}
+
+
+@contextmanager
+def untouched(host: Any) -> Iterator[None]:
+    """Nothing on the host changes meanwhile: no file, image or container, and the engine is not restarted."""
+    before = snapshot(host)
+    yield
+    after = snapshot(host)
+    changes = [f"- {line}" for line in sorted(before - after)] + [f"+ {line}" for line in sorted(after - before)]
+    assert not changes, "the host was changed:\n" + "\n".join(changes[:50])
+
+
+def wait_for_boot(name: str, seconds: int = 60) -> None:
+    """Wait until systemd in a host has done its part."""
+    command = ["docker", "exec", name, "timeout", str(seconds), "sh", "-c"]
+    command += ["until systemctl is-system-running | grep -qE 'running|degraded'; do sleep 0.2; done"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{name} has not booted within {seconds} s: {done.stdout}{done.stderr}"
+
+
+def restart(name: str, *, power_cut: bool = False) -> None:
+    """Shut a host down, or cut its power, and wait until it has booted again."""
+    subprocess.run(["docker", "kill" if power_cut else "stop", name], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(["docker", "start", name], stdout=subprocess.DEVNULL, check=True)
+    wait_for_boot(name)

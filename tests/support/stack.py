@@ -1,0 +1,136 @@
+"""The containers of an index, as somebody with a shell on the host sees them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.support.clients import Index, Login, upload_form
+
+SERVICES = ("pypi-server", "auth", "nginx")
+
+
+def eventually(happened: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait until something is true.
+
+    Args:
+        happened: says whether it is; an OSError counts as not yet.
+        what: the sentence that fails the test.
+        seconds: how long to wait at most.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if happened():
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.2)
+
+
+class Stack:
+    """The Compose project below a home."""
+
+    def __init__(self, host: Any, home: str) -> None:
+        self.host = host
+        self.home = home
+
+    def compose(self, command: str) -> str:
+        """Run docker compose in the tree, and return what it printed."""
+        return self.host.check_output(f"cd {self.home} && docker compose --ansi never {command}")
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """Return what the engine knows of a service's container; fails where there is none."""
+        container = self.compose(f"ps --all --quiet {service}")
+        assert container, f"the service {service} has no container"
+        return json.loads(self.host.check_output(f"docker inspect {container}"))[0]
+
+    def running(self) -> dict[str, tuple[str, str]]:
+        """Return, by service, which container runs and since when."""
+        found = {service: self.inspect(service) for service in SERVICES}
+        return {service: (state["Id"], state["State"]["StartedAt"]) for service, state in found.items()}
+
+    def wait_until_healthy(self, service: str) -> None:
+        """Wait until a service's container runs and its health check passes."""
+
+        def healthy() -> bool:
+            state = self.inspect(service)["State"]
+            return bool(state["Running"]) and state["Health"]["Status"] == "healthy"
+
+        eventually(healthy, f"{service} is healthy")
+
+    def log(self, service: str) -> list[str]:
+        """Return the lines that a service's container has written."""
+        return self.host.check_output(f"docker logs {self.inspect(service)['Id']} 2>&1").splitlines()
+
+    def requests(self, uri: str) -> list[dict[str, Any]]:
+        """Return what NGINX's access log has on an address; waits for at least one line."""
+        found: list[dict[str, Any]] = []
+
+        def logged() -> bool:
+            lines = [json.loads(line) for line in self.log("nginx") if line.startswith("{")]
+            found[:] = [line for line in lines if line["uri"] == uri]
+            return bool(found)
+
+        eventually(logged, f"{uri} is in the access log", 10)
+        return found
+
+
+@contextmanager
+def traffic(index: Index, login: Login, path: str, clients: int = 3) -> Iterator[list[str]]:
+    """Ask for a page again and again while something else happens.
+
+    Yields:
+        A list that fills with each answer's status, or with the error that came instead of one.
+    """
+    answers: list[str] = []
+    done = Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            try:
+                answers.append(str(index.request(path, login).status))
+            except (OSError, HTTPException) as error:
+                answers.append(repr(error))
+
+    threads = [Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+class SlowUpload:
+    """An upload of which one half has arrived, and the rest waits to be sent."""
+
+    def __init__(self, index: Index, login: Login, file: Path) -> None:
+        body, headers = upload_form(file)
+        parts = urlsplit(index.url)
+        assert parts.hostname
+        self._connection = HTTPConnection(parts.hostname, parts.port, timeout=60)
+        self._connection.putrequest("POST", "/")
+        for name, value in {**login.header(), **headers, "Content-Length": str(len(body))}.items():
+            self._connection.putheader(name, value)
+        self._connection.endheaders(body[: len(body) // 2])
+        self._rest = body[len(body) // 2 :]
+        self.sent = len(body) // 2
+
+    def finish(self) -> HTTPResponse:
+        """Send the rest, and return the answer."""
+        self._connection.send(self._rest)
+        answer = self._connection.getresponse()
+        answer.read()
+        self._connection.close()
+        return answer
