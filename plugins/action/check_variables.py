@@ -10,7 +10,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
@@ -35,7 +34,8 @@ class ActionModule(ActionBase):
                 problems.append(str(error))
         if problems:
             raise AnsibleActionFail(
-                "These variables cannot be as they are; nothing was changed:\n" + "\n".join(f"- {text}" for text in problems)
+                "These variables cannot be as they are; nothing was changed:\n"
+                + "\n".join(f"- {text}" for text in problems)
             )
         result.update(changed=False, warnings=rules.warnings(variables))
         return result

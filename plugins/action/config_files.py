@@ -12,15 +12,31 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
+from ansible.template import generate_ansible_template_vars
+
+# What ansible.builtin.template has for defaults.
+OVERRIDES = {"trim_blocks": True, "lstrip_blocks": False}
 
 try:
     from ansible.template import trust_as_template
 except ImportError:  # ansible-core 2.18, which trusts every text that is not marked unsafe
     from ansible.template import AnsibleEnvironment
 
-    trust_as_template = None
+    def _rendered(loader: Any, templar: Any, path: str, search: list[str], variables: Any) -> Any:
+        """Render the file; AnsibleEnvironment returns text whatever jinja2_native says."""
+        text = to_text(loader._get_file_contents(path)[0], errors="surrogate_or_strict")
+        templar = templar.copy_with_new_env(
+            environment_class=AnsibleEnvironment, searchpath=search, available_variables=variables
+        )
+        return templar.do_template(text, preserve_trailing_newlines=True, escape_backslashes=False, overrides=OVERRIDES)
 
-from ansible.template import generate_ansible_template_vars
+else:
+
+    def _rendered(loader: Any, templar: Any, path: str, search: list[str], variables: Any) -> Any:
+        """Render the file, which is trusted as the play is."""
+        text = trust_as_template(loader.get_text_file_contents(path))
+        templar = templar.copy_with_new_env(searchpath=search, available_variables=variables)
+        return templar.template(text, escape_backslashes=False, overrides=OVERRIDES)
 
 
 class ActionModule(ActionBase):
@@ -60,32 +76,13 @@ class ActionModule(ActionBase):
         """Text of a template, found and rendered just as ansible.builtin.template does."""
         try:
             path = self._find_needle("templates", source)
-            text = self._loader.get_text_file_contents(path) if trust_as_template else self._read(path)
-        except AnsibleError as error:
-            raise AnsibleActionFail("template %s: %s" % (source, to_text(error))) from error
-
-        search = [*task_vars.get("ansible_search_path", []), self._loader.get_basedir(), os.path.dirname(path)]
-        search = [folder for base in search for folder in (os.path.join(base, "templates"), base)]
-        variables = task_vars.copy()
-        variables.update(generate_ansible_template_vars(source, path, destination))
-        if "ansible_managed" in task_vars:
-            variables["ansible_managed"] = task_vars["ansible_managed"]
-        overrides = {"trim_blocks": True, "lstrip_blocks": False}
-        try:
-            if trust_as_template:
-                templar = self._templar.copy_with_new_env(searchpath=search, available_variables=variables)
-                text = templar.template(trust_as_template(text), escape_backslashes=False, overrides=overrides)
-            else:
-                templar = self._templar.copy_with_new_env(
-                    environment_class=AnsibleEnvironment, searchpath=search, available_variables=variables
-                )
-                text = templar.do_template(
-                    text, preserve_trailing_newlines=True, escape_backslashes=False, overrides=overrides
-                )
+            search = [*task_vars.get("ansible_search_path", []), self._loader.get_basedir(), os.path.dirname(path)]
+            search = [folder for base in search for folder in (os.path.join(base, "templates"), base)]
+            variables = task_vars.copy()
+            variables.update(generate_ansible_template_vars(source, path, destination))
+            if "ansible_managed" in task_vars:
+                variables["ansible_managed"] = task_vars["ansible_managed"]
+            text = _rendered(self._loader, self._templar, path, search, variables)
         except AnsibleError as error:
             raise AnsibleActionFail("template %s: %s" % (source, to_text(error))) from error
         return "" if text is None else to_text(text)
-
-    def _read(self, path: str) -> str:
-        data, _show = self._loader._get_file_contents(path)
-        return to_text(data, errors="surrogate_or_strict")

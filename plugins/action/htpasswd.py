@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
@@ -34,14 +33,18 @@ class ActionModule(ActionBase):
         problems = rules.problems({"pypi_users": arguments.get("users"), "pypi_bcrypt_cost": cost})
         if problems:
             options = {"pypi_users": "users", "pypi_bcrypt_cost": "bcrypt_cost"}
-            raise AnsibleActionFail("\n".join(str(problem._replace(variable=options[problem.variable])) for problem in problems))
+            raise AnsibleActionFail(
+                "\n".join(str(problem._replace(variable=options[problem.variable])) for problem in problems)
+            )
 
         present = rules.present_users({"pypi_users": arguments["users"]})
         hashes = {user["name"]: user["hash"] for user in present if user.get("password") is None}
         by_password = [user for user in present if user.get("password") is not None]
         hashes.update((user["name"], given[user["name"]]) for user in by_password if user["name"] in given)
         logins = [
-            hashing.Login(user["name"], user["password"], int(cost)) for user in by_password if user["name"] not in given
+            hashing.Login(user["name"], user["password"], int(cost))
+            for user in by_password
+            if user["name"] not in given
         ]
         if logins:
             there = self._execute_module(

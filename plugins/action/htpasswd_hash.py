@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
@@ -63,14 +62,14 @@ class ActionModule(ActionBase):
         return result
 
     def _known(self, task_vars: dict[str, Any]) -> Mapping[str, str]:
-        """What an earlier batch of a rolling play found out: the result it registered, looked up on the play's first host."""
+        """What an earlier batch of a rolling play found out: its registered result, as the play's first host has it."""
         first = (task_vars.get("ansible_play_hosts_all") or [None])[0]
         earlier = task_vars["hostvars"][first].get(self._task.register) if first and self._task.register else None
         return plain(earlier.get("known") or {}) if isinstance(earlier, Mapping) else {}
 
 
 class Wanted:
-    """Logins that one host is to have: ``logins`` by name, with passwords to hash; ``given`` by name, the hash as it is."""
+    """What one host is to have, by login: ``logins`` with passwords to hash, ``given`` with hashes as they are."""
 
     def __init__(self, host: str, value: Any) -> None:
         """Take a host's variable; raise AnsibleActionFail, naming host and user, if it is not as it should be."""

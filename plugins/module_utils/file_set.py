@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import fnmatch
 import glob
 import grp
 import os
@@ -28,7 +27,7 @@ import stat
 import tempfile
 import time
 from dataclasses import dataclass, field
-from typing import Iterable, Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 STAGING_PREFIX = ".staged-"
 LOCK_SECONDS = 60
@@ -63,7 +62,7 @@ def _gid_of(name: str) -> int:
     return grp.getgrnam(name).gr_gid
 
 
-def _account_id(name, lookup, kind: str) -> int:
+def _account_id(name: str | None, lookup: Callable[[str], int], kind: str) -> int:
     if name is None:
         return -1
     try:
@@ -74,7 +73,7 @@ def _account_id(name, lookup, kind: str) -> int:
     raise FileSetError("there is no %s %r on this host" % (kind, name))
 
 
-def parse_mode(value) -> int:
+def parse_mode(value: object) -> int:
     """Permission bits of an Ansible ``mode``: octal text ('0640', '0o640') or a number, as YAML reads an unquoted 0640.
 
     Raise FileSetError for anything else; symbolic modes are relative, and there may be no file yet to be relative to.
@@ -90,7 +89,7 @@ def parse_mode(value) -> int:
 
 @dataclass
 class Change:
-    """What would happen to one file. ``before`` is None where no regular file stands, ``after`` where none is to stay."""
+    """What would happen to one file. ``before`` is None where no regular file is, ``after`` where none is to be."""
 
     name: str
     before: bytes | None
@@ -108,7 +107,7 @@ class FileSet:
     """The files of one folder that belong together. All names are relative to ``folder``, with ``/`` between parts."""
 
     def __init__(self, folder: str, attributes: Attributes) -> None:
-        """Take ``folder`` (absolute; made with its missing parents when something is written) and what its files are to be."""
+        """Take the folder, an absolute path that need not be there yet, and what its files are to be."""
         if not os.path.isabs(folder):
             raise FileSetError("path must be absolute, not %r" % folder)
         self.folder = os.path.normpath(folder)
@@ -184,15 +183,14 @@ class FileSet:
         return differing
 
     def matching(self, patterns: Iterable[str]) -> list[str]:
-        """Names of the files (links included, folders not) that match one of the patterns; ``*`` stops at ``/`` and dots."""
+        """Names of the files, links included, that match a pattern; ``*`` matches no ``/`` and no leading dot."""
         names = set()
         for pattern in patterns:
             _check_name(pattern)
             for path in glob.glob(os.path.join(glob.escape(self.folder), pattern)):
                 name = os.path.relpath(path, self.folder)
-                if os.path.islink(path) or os.path.isfile(path):
-                    if not fnmatch.fnmatch(name, STAGING_PREFIX + "*"):
-                        names.add(name)
+                if (os.path.islink(path) or os.path.isfile(path)) and not name.startswith(STAGING_PREFIX):
+                    names.add(name)
         return sorted(names)
 
     # -- changing --------------------------------------------------------------------------------------------------
@@ -247,7 +245,7 @@ class FileSet:
 
     @contextlib.contextmanager
     def staged(self, files: Mapping[str, bytes], also: Sequence[str] = (), where: str | None = None) -> Iterator[str]:
-        """Write ``files`` with their final owner and mode into a fresh folder, yield its path, and remove it in any case.
+        """Write ``files``, with their final owner and mode, into a new folder; yield its path, and remove it afterwards.
 
         ``also``: names of live files that are shown beside them, as hard links (copies where the file system has none).
         ``where``: another place than the destination, for a dry run where that does not exist.
@@ -302,7 +300,9 @@ class FileSet:
         with undo, _in_words("change", self.folder):
             backups = os.path.join(staging, STAGING_PREFIX + "before")
             os.mkdir(backups, 0o700)
-            for number, change in enumerate(change for change in changes if change.content_differs or change.after is None):
+            for number, change in enumerate(
+                change for change in changes if change.content_differs or change.after is None
+            ):
                 live = self._live(change.name)
                 for folder in self._make_folders(os.path.dirname(live)) if change.after is not None else ():
                     undo.callback(_quietly, os.rmdir, folder)
@@ -333,7 +333,7 @@ class FileSet:
             undo.pop_all()
 
     def _live(self, name: str) -> str:
-        """Path of a file, refusing to reach it through a link inside the folder: its owner could point that anywhere."""
+        """Path of a file. Not through a link inside the folder: the folder's owner could point that anywhere."""
         parent = self.folder
         for part in posixpath.dirname(name).split("/"):
             parent = os.path.join(parent, part)
@@ -344,7 +344,12 @@ class FileSet:
 
 def _check_name(name: str) -> None:
     parts = name.split("/")
-    if not name or "\0" in name or any(part in ("", ".", "..") for part in parts) or parts[0].startswith(STAGING_PREFIX):
+    if (
+        not name
+        or "\0" in name
+        or any(part in ("", ".", "..") for part in parts)
+        or parts[0].startswith(STAGING_PREFIX)
+    ):
         raise FileSetError("%r is not a file name relative to the folder" % name)
 
 
@@ -361,7 +366,7 @@ def _show(source: str, destination: str) -> None:
             _quietly(os.chown, destination, status.st_uid, status.st_gid)
 
 
-def _quietly(function, *arguments) -> None:
+def _quietly(function: Callable[..., object], *arguments: object) -> None:
     with contextlib.suppress(OSError):
         function(*arguments)
 
@@ -384,4 +389,6 @@ def _in_words(verb: str, folder: str) -> Iterator[None]:
             reason = "its file system is read-only"
         else:
             reason = error.strerror or str(error)
-        raise FileSetError("cannot %s files in %s: %s. The files there are as they were" % (verb, folder, reason)) from error
+        raise FileSetError(
+            "cannot %s files in %s: %s. The files there are as they were" % (verb, folder, reason)
+        ) from error

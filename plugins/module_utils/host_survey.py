@@ -16,8 +16,10 @@ _COMMAND = r"""
 echo '@@python'; command -v {python} 2>/dev/null
 echo '@@system'; (. /etc/os-release && echo "$PRETTY_NAME") 2>/dev/null
 echo '@@account'; getent passwd {user} 2>/dev/null
+echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/null
 echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
 echo '@@compose'; docker compose version --short 2>/dev/null
+echo '@@unfinished'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Package}}\n' {packages} 2>/dev/null
 echo '@@images'; for image in {images}; do docker image inspect --format '' "$image" >/dev/null 2>&1 && echo "$image"; done
 echo '@@published'; docker ps --format '{{{{.Label "com.docker.compose.project"}}}}|{{{{.Names}}}}|{{{{.Ports}}}}' 2>/dev/null
 echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
@@ -26,6 +28,10 @@ true
 """
 
 _LISTEN = "0A"
+# dpkg's packages of an engine, whoever made them; each wants what it depends on finished before it.
+_PACKAGES = ("docker*", "containerd*", "runc")
+# Second letter of dpkg's status: half-installed, unpacked, half-configured.
+_UNFINISHED = "HUF"
 _PUBLISHED = re.compile(r"(?P<address>[0-9.]+|\[[0-9a-f:]+\]|::):(?P<port>\d+)->")
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
@@ -33,7 +39,7 @@ _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 def survey_command(python: str, user: str, images: list[str]) -> str:
     """Return the shell command whose output Survey.parse takes apart."""
     return _COMMAND.format(
-        python=shlex.quote(python), user=shlex.quote(user), images=shlex.join(images)
+        python=shlex.quote(python), user=shlex.quote(user), images=shlex.join(images), packages=shlex.join(_PACKAGES)
     )
 
 
@@ -44,8 +50,10 @@ class Survey:
     python: str = ""
     system: str = ""
     account: str = ""
+    daemon: str = ""
     engine: str = ""
     compose: str = ""
+    unfinished: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     published: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
@@ -69,8 +77,12 @@ class Survey:
             python=first("python"),
             system=first("system"),
             account=":".join(first("account").split(":")[2:4]),
+            daemon=first("daemon"),
             engine=first("engine"),
             compose=first("compose").removeprefix("v"),
+            unfinished=tuple(
+                line.rpartition("|")[2] for line in sections.get("unfinished", ()) if line[1:2] in _UNFINISHED
+            ),
             images=tuple(sections.get("images", ())),
             published=tuple(sections.get("published", ())),
             sockets=tuple(sections.get("sockets", ())),
@@ -83,8 +95,10 @@ class Survey:
             "python": self.python,
             "system": self.system,
             "account": self.account,
+            "daemon": self.daemon,
             "engine": self.engine,
             "compose": self.compose,
+            "unfinished": list(self.unfinished),
             "images": list(self.images),
         }
 

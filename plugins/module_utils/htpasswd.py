@@ -65,7 +65,7 @@ def bcrypt_cost(password_hash: str) -> int | None:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a password file. ``name`` and ``hash`` are None in comments, empty lines and lines that are malformed."""
+    """One line of a password file. Comments, empty and malformed lines have neither ``name`` nor ``hash``."""
 
     text: str
     name: str | None = None
@@ -126,7 +126,9 @@ def hashes(lines: Iterable[Line]) -> dict[str, str]:
     return found
 
 
-def merge(there: Iterable[Line], wanted: Sequence[User], everyone: Sequence[User], purge: bool, strict: bool) -> list[Line]:
+def merge(
+    there: Iterable[Line], wanted: Sequence[User], everyone: Sequence[User], purge: bool, strict: bool
+) -> list[Line]:
     """Lines that a password file is to have.
 
     ``wanted``: the logins to be in it, in the order in which new ones are added. ``everyone``: all logins the caller
@@ -190,10 +192,7 @@ def _map_key(name: str, exact: bool) -> str:
     A map strips one leading backslash, and a name behind one is never taken for ``default``, ``include`` or a regex.
     Strings match whatever their case; names that differ in nothing else (``exact``) therefore become regexes.
     """
-    if exact:
-        key = "~^%s$" % re.sub(r"([^A-Za-z0-9\x80-\U0010ffff])", r"\\\1", name)
-    else:
-        key = "\\" + name
+    key = "~^%s$" % re.sub(r"([^A-Za-z0-9\x80-\U0010ffff])", r"\\\1", name) if exact else "\\" + name
     return '"%s"' % key.replace("\\", "\\\\").replace('"', '\\"')
 
 
@@ -234,7 +233,7 @@ def rights(users: Mapping[str, str], publishers: Mapping[str, str]) -> dict[str,
 
 
 def problems(files: Mapping[str, Sequence[Line]]) -> list[str]:
-    """What is wrong with the lines of some files, by file and line number; never with their text, which may be a secret."""
+    """What is wrong in some files, by file and line number; never with the line, which may hold a secret."""
     return [
         "%s line %d %s" % (name, number, line.problem)
         for name, lines in sorted(files.items())

@@ -77,12 +77,19 @@ ansible_facts:
         account:
           description: Numeric user and group of the service account, as uid:gid; empty where there is none.
           type: str
+        daemon:
+          description: Path of the engine's program, running or not; empty where none is installed.
+          type: str
         engine:
           description: Version of the running Docker Engine; empty where none answers.
           type: str
         compose:
           description: Version of the Compose plugin; empty where there is none.
           type: str
+        unfinished:
+          description: Packages of the engine whose installation by dpkg was interrupted.
+          type: list
+          elements: str
         images:
           description: Those of O(images) that the engine has.
           type: list

@@ -11,9 +11,9 @@ short_description: Files that go live together, after a checker has accepted the
 version_added: 0.1.0
 description:
   - Renders a set of templates on the controller and puts them into one folder of the host in a single call.
-  - Where anything differs, the complete new set is first written into a staging folder, and a checker such as C(nginx -t)
-    judges it there as a whole. Only then the files replace the live ones, each by an atomic rename. A set that the checker
-    refuses, or that cannot be written in full, leaves the live files as they are.
+  - Where anything differs, the complete new set is first written into a staging folder, and a checker such as
+    C(nginx -t) judges it there as a whole. Only then the files replace the live ones, each by an atomic rename.
+    A set that the checker refuses, or that cannot be written in full, leaves the live files as they are.
   - The checker does not run when only owner or mode differ, and nothing runs when nothing differs.
 author:
   - The wheelhouse.pypi developers (@wheelhouse)
@@ -54,8 +54,8 @@ options:
     default: []
   stage_also:
     description:
-      - Patterns, relative to O(path), of files that do not belong to the set, yet that the checker has to see beside it,
-        such as certificates or settings put there by hand.
+      - Patterns, relative to O(path), of files that do not belong to the set, yet that the checker has to see
+        beside it, such as certificates or settings put there by hand.
       - What O(prune) is going to remove is not shown to the checker.
     type: list
     elements: str
@@ -129,11 +129,13 @@ validated:
   type: bool
   returned: success
 skipped_validation:
-  description: Whether the checker should have run but could not, because in check mode its program or the owner of the files is not there yet.
+  description:
+    - Whether the checker should have run but could not, because its program or the owner of the files is not there yet.
+    - Only in check mode; otherwise that is an error.
   type: bool
   returned: success
 digest:
-  description: SHA-256 of the names and contents of the whole set, to tell whether a running program has loaded this very set.
+  description: SHA-256 of the names and contents of the set, to tell whether a running program has loaded this very set.
   type: str
   returned: success
   sample: 3c1b0e6a6f0d9d4c8e5b7a2f1908c6d5e4f3b2a190817263544f5e6d7c8b9aa0
@@ -157,10 +159,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
     Attributes,
     Change,
@@ -211,7 +212,8 @@ def as_diff(folder: str, change: Change) -> dict[str, str]:
         )
     else:
         before, after = (
-            "".join("%s: %s\n" % (key, pair[side]) for key, pair in sorted(change.attributes.items())) for side in (0, 1)
+            "".join("%s: %s\n" % (key, pair[side]) for key, pair in sorted(change.attributes.items()))
+            for side in (0, 1)
         )
     return dict(diff, before=before, after=after)
 
@@ -225,7 +227,9 @@ def can_check(command: Sequence[str], file_set: FileSet) -> bool:
     return shutil.which(command[0]) is not None
 
 
-def check(module: AnsibleModule, command: Sequence[str], staging: str, folder: str, changes: Sequence[Change]) -> dict[str, Any]:
+def check(
+    module: AnsibleModule, command: Sequence[str], staging: str, folder: str, changes: Sequence[Change]
+) -> dict[str, Any]:
     """Run the checker on a staged set; return what it wrote, raise Refused if it does not accept."""
     arguments = [part.replace("{staged}", staging) for part in command]
     status, stdout, stderr = module.run_command(arguments, expand_user_and_vars=False, handle_exceptions=False)
@@ -255,7 +259,10 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
     file_set = FileSet(
         arguments["path"],
         Attributes(
-            arguments["owner"], arguments["group"], parse_mode(arguments["mode"]), parse_mode(arguments["directory_mode"])
+            arguments["owner"],
+            arguments["group"],
+            parse_mode(arguments["mode"]),
+            parse_mode(arguments["directory_mode"]),
         ),
     )
     command = arguments["validate"]
@@ -294,7 +301,7 @@ def _remove_if_empty(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def _temporary_folder():
+def _temporary_folder() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o711)  # the staging folder inside is the one that keeps others out
         yield folder

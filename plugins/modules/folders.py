@@ -72,7 +72,6 @@ import grp
 import os
 import pwd
 import stat
-import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -91,30 +90,35 @@ def main() -> None:
     )
     wanted = _wanted(module)
     top = module.params["path"]
-    created: list[str] = []
-    corrected: list[str] = []
-    for path in [top, *(os.path.join(top, name) for name in module.params["folders"])]:
-        found = _found(module, path)
-        if found == wanted or os.path.islink(path):
-            continue
-        (corrected if found else created).append(path)
-        if not module.check_mode:
-            _make(module, path, wanted, exists=bool(found))
+    # All are looked at before the first is touched.
+    found = {path: _found(module, path) for path in [top, *(os.path.join(top, name) for name in module.params["folders"])]}
+    created = [path for path, before in found.items() if not before]
+    corrected = [path for path, before in found.items() if before not in ({}, wanted) and not os.path.islink(path)]
+    if not module.check_mode:
+        for path in found:
+            if path in created or path in corrected:
+                _make(module, path, wanted, exists=path in corrected)
     module.exit_json(
         changed=bool(created or corrected),
         created=created,
         corrected=corrected,
         diff={
-            "before": "".join(f"{path}\n" for path in corrected),
-            "after": "".join(
-                f"{path} owner={module.params['owner']} mode={wanted['mode']:04o}\n"
-                for path in [*created, *corrected]
-            ),
+            "before": "".join(_line(path, found[path]) for path in corrected),
+            "after": "".join(_line(path, wanted, module.params["owner"]) for path in [*corrected, *created]),
         },
     )
 
 
-def _wanted(module: AnsibleModule) -> dict[str, t.Any]:
+def _line(path: str, state: dict[str, int], owner: str = "") -> str:
+    """Say in a line of a diff what a folder is, or is to be."""
+    try:
+        owner = owner or pwd.getpwuid(state["owner"]).pw_name
+    except KeyError:  # a number without a name
+        owner = str(state["owner"])
+    return f"{path} owner={owner} mode={state['mode']:04o}\n"
+
+
+def _wanted(module: AnsibleModule) -> dict[str, int]:
     """Return uid, gid and mode to be; in check mode the account may not exist yet."""
     owner, group = module.params["owner"], module.params["group"]
     try:
@@ -128,11 +132,16 @@ def _wanted(module: AnsibleModule) -> dict[str, t.Any]:
     return {"owner": uid, "group": gid, "mode": int(module.params["mode"], 8)}
 
 
-def _found(module: AnsibleModule, path: str) -> dict[str, t.Any]:
+def _found(module: AnsibleModule, path: str) -> dict[str, int]:
     """Return uid, gid and mode of a folder; empty where there is none."""
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
+        if os.path.islink(path):
+            module.fail_json(
+                msg=f"{path} is a symbolic link to {os.readlink(path)}, and that is not there. "
+                "Mount or make it, or remove the link, then run again."
+            )
         return {}
     if not stat.S_ISDIR(status.st_mode):
         module.fail_json(msg=f"{path} is there and is no folder. Move it away, then run again.")
@@ -144,7 +153,7 @@ def _found(module: AnsibleModule, path: str) -> dict[str, t.Any]:
 
 
 def _make(
-    module: AnsibleModule, path: str, wanted: dict[str, t.Any], exists: bool
+    module: AnsibleModule, path: str, wanted: dict[str, int], exists: bool
 ) -> None:
     """Create a folder or correct it; closed to others from its first moment."""
     try:

@@ -77,8 +77,8 @@ options:
   purge:
     description:
       - Whether everything goes that O(users) does not name, comments and malformed lines included.
-      - Otherwise other logins keep their hash, their right to publish and their place, and comments stay. A malformed line
-        stays in C(.htpasswd), but not in C(.htpasswd-publish), where it would make every upload fail.
+      - Otherwise other logins keep their hash, their right to publish and their place, and comments stay. A malformed
+        line stays in C(.htpasswd), but not in C(.htpasswd-publish), where it would make every upload fail.
     type: bool
     default: true
   owner:
@@ -146,7 +146,6 @@ removed:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
     Attributes,
@@ -199,7 +198,10 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
     file_set = FileSet(
         arguments["path"],
         Attributes(
-            arguments["owner"], arguments["group"], parse_mode(arguments["mode"]), parse_mode(arguments["directory_mode"])
+            arguments["owner"],
+            arguments["group"],
+            parse_mode(arguments["mode"]),
+            parse_mode(arguments["directory_mode"]),
         ),
     )
     if module.check_mode:
@@ -247,7 +249,10 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
         elif change.attributes:
             text.append(
                 "~ file %s: %s"
-                % (change.name, ", ".join("%s %s -> %s" % (key, *pair) for key, pair in sorted(change.attributes.items())))
+                % (
+                    change.name,
+                    ", ".join("%s %s -> %s" % (key, *pair) for key, pair in sorted(change.attributes.items())),
+                )
             )
         elif change.content_differs and not (added or updated or removed):
             text.append("~ file %s: rewritten, with the same logins" % change.name)

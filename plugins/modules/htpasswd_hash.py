@@ -10,10 +10,10 @@ module: htpasswd_hash
 short_description: Each password hashed once, for all hosts of a play
 version_added: 0.1.0
 description:
-  - Looks at the users that the hosts of the play are to have, and at the hashes that are there, and gives each login one
-    hash for all hosts.
-  - A bcrypt hash on any of the hosts that has the wanted cost and belongs to the password is kept. A password whose hash is
-    in another scheme, of another cost, or of another password is hashed afresh, as C($2y$).
+  - Looks at the users that the hosts of the play are to have, and at the hashes that are there, and gives each login
+    one hash for all hosts.
+  - A bcrypt hash on any of the hosts that has the wanted cost and belongs to the password is kept. A password whose
+    hash is in another scheme, of another cost, or of another password is hashed afresh, as C($2y$).
   - However many hosts there are, a password is hashed or verified once. This uses all cores of the controller.
   - Runs on the controller. No connection to a host is made.
   - Returns password hashes. Tasks that use it should set C(no_log) and C(run_once).
@@ -39,7 +39,7 @@ options:
     description:
       - Name of a variable that each host has, a mapping of C(users), as M(wheelhouse.pypi.htpasswd) takes them, and
         C(bcrypt_cost), 10 if it is missing.
-      - It has to be a fact or a registered result. Variables of a play and defaults of a role are not seen by other hosts.
+      - It has to be a fact or a registered result. Other hosts do not see variables of a play or defaults of a role.
       - Hosts that do not have it are left out.
     type: str
     required: true

@@ -63,7 +63,6 @@ malformed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import Attributes, FileSet, FileSetError
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import bcrypt_cost
 
-REQUIREMENTS = ("libpass>=1.9", "bcrypt>=4.1")
+REQUIREMENTS = ("libpass>=1.9.3", "bcrypt>=3.2")
 
 # Lives as long as this run: ansible-core loads action plugins before it forks its workers, so all of them share it, and
 # it is never written anywhere. Where they do not share it, work is repeated, no more.
@@ -55,7 +55,7 @@ class Hashed:
 
 
 def load_bcrypt() -> Any:
-    """passlib's bcrypt, proved to work; raise HashingError, with the command that mends it, if it does not."""
+    """Return passlib's bcrypt, proved to work; raise HashingError, with the command that mends it, if it does not."""
     try:
         from passlib.hash import bcrypt
     except ImportError as error:
@@ -82,7 +82,7 @@ def _mend(problem: str) -> str:
     """The problem with the command that mends it, for the very Python that runs Ansible."""
     install = f"{sys.executable} -m pip install"
     text = f"{problem}. Run: {install} {' '.join(repr(package) for package in REQUIREMENTS)}"
-    collection = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    collection = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     requirements = os.path.join(collection, "requirements.txt")
     if os.path.isfile(requirements):
         text += f" (or: {install} -r {requirements})"

@@ -26,8 +26,8 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
     scheme_of,
 )
 
-# bcrypt takes no cost below 4. On a core that checks a password of cost 10 in 50 ms, one of cost 17 takes 6 s, and every
-# step doubles it: beyond that the first request of each login runs into timeouts.
+# bcrypt takes no cost below 4. A core that checks a password of cost 10 in 50 ms needs 6 s at cost 17, and every step
+# doubles it: beyond that the first request of each login runs into timeouts.
 BCRYPT_COSTS = range(4, 18)
 # bcrypt looks at no more; what comes after would be no part of the password.
 PASSWORD_BYTES = 72
@@ -38,8 +38,10 @@ USER_STATES = ("present", "absent")
 
 # Folders that belong to the system: the index is to have one of its own below, or elsewhere.
 SYSTEM_FOLDERS = frozenset(
-    "/ /bin /boot /dev /etc /home /lib /lib64 /media /mnt /opt /proc /root /run /sbin /srv /sys /tmp /usr /usr/local /var"
-    " /var/lib /var/log".split()
+    {
+        *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc", "/root"),
+        *("/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/local", "/var", "/var/lib", "/var/log"),
+    }
 )
 
 _DNS_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -89,7 +91,10 @@ def between(allowed: range, mend: str = "") -> Rule:
     def rule(value: Any) -> Complaints:
         number = as_integer(value)
         if number is None or number not in allowed:
-            yield f"{value!r} is not a whole number from {allowed[0]} to {allowed[-1]}", mend or "give one in that range"
+            yield (
+                f"{value!r} is not a whole number from {allowed[0]} to {allowed[-1]}",
+                mend or "give one in that range",
+            )
 
     return rule
 
@@ -155,7 +160,9 @@ def account(value: Any) -> Complaints:
     if value == "root":
         yield "'root' must not run the containers", "give an account of its own; it is made where it is missing"
     else:
-        yield from matching(_ACCOUNT, "a name of an account", "give letters, digits, _ . and -, at most 32, no digit first")(value)
+        yield from matching(
+            _ACCOUNT, "a name of an account", "give letters, digits, _ . and -, at most 32, no digit first"
+        )(value)
 
 
 def address(value: Any) -> Complaints:
@@ -163,7 +170,10 @@ def address(value: Any) -> Complaints:
     try:
         ipaddress.ip_address(str(value))
     except ValueError:
-        yield f"{value!r} is not an IP address", "give one of the host's addresses, 0.0.0.0 for all, or 127.0.0.1 for the host alone"
+        yield (
+            f"{value!r} is not an IP address",
+            "give one of the host's addresses, 0.0.0.0 for all, or 127.0.0.1 for the host alone",
+        )
 
 
 def networks(value: Any) -> Complaints:
@@ -178,7 +188,10 @@ def networks(value: Any) -> Complaints:
             try:
                 right = ipaddress.ip_network(str(network), strict=False)
             except ValueError:
-                yield f"{network!r} is not an IP network", "give one such as 192.0.2.0/24, 2001:db8::/32 or a single address"
+                yield (
+                    f"{network!r} is not an IP network",
+                    "give one such as 192.0.2.0/24, 2001:db8::/32 or a single address",
+                )
             else:
                 yield f"{network!r} is an address inside a network", f"give the network, {right}"
 
@@ -198,10 +211,18 @@ def origin_url(value: Any) -> Complaints:
     except ValueError:
         yield f"{text!r} is not a URL", mend
         return
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_right or re.search(r"[\s\"'$;{}\\]", text):
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or not port_is_right
+        or re.search(r"[\s\"'$;{}\\]", text)
+    ):
         yield f"{text!r} is not an http or https URL", mend
     elif parts.path not in ("", "/") or parts.query or parts.fragment:
-        yield f"{text!r} has more than scheme, host and port", f"give {parts.scheme}://{parts.netloc}; the index is at its root"
+        yield (
+            f"{text!r} has more than scheme, host and port",
+            f"give {parts.scheme}://{parts.netloc}; the index is at its root",
+        )
 
 
 def server_name(value: Any) -> Complaints:
@@ -216,14 +237,19 @@ def server_name(value: Any) -> Complaints:
 
 def size(value: Any) -> Complaints:
     """A size as NGINX reads it."""
-    yield from matching(_SIZE, "a size", "give a number with k, m or g behind it, such as 2g; 0 is without limit")(value)
+    yield from matching(_SIZE, "a size", "give a number with k, m or g behind it, such as 2g; 0 is without limit")(
+        value
+    )
 
 
 def image(value: Any) -> Complaints:
     """A reference to a container image."""
     match = _IMAGE.match(str(value))
     if not match:
-        yield f"{value!r} is not an image reference", "give [registry/]name:tag or [registry/]name@sha256:digest, in lower case"
+        yield (
+            f"{value!r} is not an image reference",
+            "give [registry/]name:tag or [registry/]name@sha256:digest, in lower case",
+        )
     elif not match["tag"] and not match["digest"]:
         yield f"{value!r} names no tag", "give one, or a digest: what 'latest' is changes without notice"
 
@@ -247,13 +273,16 @@ def users(value: Any) -> Complaints:
             names[name] = names.get(name, 0) + 1
     for name, count in names.items():
         if count > 1:
-            yield f"user {_shown(name)} is there {count} times", "name each login once; a second credential is a login of its own, such as alice+ci"
+            yield (
+                f"user {_shown(name)} is there {count} times",
+                "name each login once; a second credential is a login of its own, such as alice+ci",
+            )
 
 
 def _shown(name: str) -> str:
     """A name for a message; what is behind a colon or after a space or newline may be a password."""
     safe = re.split(r"[:\s]", name, maxsplit=1)[0]
-    return repr(safe if safe == name else safe + "...")[: NAME_LENGTH]
+    return repr(safe if safe == name else safe + "...")[:NAME_LENGTH]
 
 
 def _called(name: Any, number: int) -> str:
@@ -325,7 +354,10 @@ def _password(password: Any) -> Complaints:
     elif not password:
         yield "has an empty password", "give one, or state: absent"
     elif not re.fullmatch(r"[ -~]+", password):
-        yield "has a password with letters that are not printable ASCII, which clients encode in different ways", "give another"
+        yield (
+            "has a password with letters that are not printable ASCII, which clients encode in different ways",
+            "give another",
+        )
     elif len(password) > PASSWORD_BYTES:
         yield f"has a password of more than {PASSWORD_BYTES} bytes, and bcrypt looks at no more", "give a shorter one"
 
@@ -356,14 +388,18 @@ def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem
         yield Problem(
             "pypi_users",
             f"names nobody, while {', '.join(map(str, variables['pypi_authenticate']))} need a login (pypi_authenticate)",
-            "give at least one user with name and password, or set pypi_authenticate: [] to open the index to everybody on purpose",
+            "give at least one user, or set pypi_authenticate: [] to open the index to everybody on purpose",
         )
 
 
 def archive_needs_a_path(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Images from an archive come from somewhere."""
     if variables.get("pypi_images_source") == "archive" and not variables.get("pypi_images_archive", "?"):
-        yield Problem("pypi_images_archive", "is empty, while pypi_images_source is archive", "give the path of what docker save wrote")
+        yield Problem(
+            "pypi_images_archive",
+            "is empty, while pypi_images_source is archive",
+            "give the path of what docker save wrote",
+        )
 
 
 def registry_login_is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -383,7 +419,10 @@ def ports_differ(variables: Mapping[str, Any]) -> Iterator[Problem]:
 
 PORT = range(1, 65536)
 RULES: Mapping[str, Rule] = {
-    "pypi_instance": matching(_INSTANCE, "a name of a Compose project", "give lower case letters, digits, _ and -, a letter or digit first"),
+    "pypi_instance": matching(
+        _INSTANCE, "a name of a Compose project", "give lower case letters, digits, _ and -, a letter or digit first"
+    ),
+    "pypi_docker_source": one_of("auto", "distro", "docker_ce"),
     "pypi_user": account,
     "pypi_home": home,
     "pypi_http_port": between(PORT),
@@ -432,7 +471,13 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
     found = []
     if variables.get("pypi_authenticate") == []:
         found.append("pypi_authenticate is []: everybody who reaches the index may list, download and upload")
-    elif "update" in (variables.get("pypi_authenticate") or ()) and present_users(variables):
-        if not any(str(user.get("publish")).lower() in ("true", "yes", "on", "1", "y", "t") for user in present_users(variables)):
-            found.append("nobody may upload: no user in pypi_users has publish: true")
+    elif (
+        "update" in (variables.get("pypi_authenticate") or ())
+        and present_users(variables)
+        and not any(
+            str(user.get("publish")).lower() in ("true", "yes", "on", "1", "y", "t")
+            for user in present_users(variables)
+        )
+    ):
+        found.append("nobody may upload: no user in pypi_users has publish: true")
     return found

@@ -13,8 +13,9 @@ from typing import Any
 def plain(value: Any) -> Any:
     """A value and all that is in it as plain dict, list and str.
 
-    ansible-core 2.18 hands out subclasses of str that are marked unsafe, which bcrypt's compiled code refuses, and vaulted
-    values that are no str at all; 2.19 hands out tagged subclasses and containers that are rendered when they are looked at.
+    ansible-core 2.18 hands out subclasses of str that are marked unsafe, which bcrypt's compiled code refuses, and
+    vaulted values that are no str at all; 2.19 hands out tagged subclasses, and containers that render what is in them
+    when it is looked at.
     """
     if isinstance(value, str):
         return str.__str__(value)  # str() would return a subclass that defines __str__

@@ -7,7 +7,7 @@ import json
 import shlex
 import sys
 
-from . import cleanup, demo, engine, images
+from . import cleanup, demo, engine, fresh_machine, images
 from .shell import GroundError
 
 
@@ -23,7 +23,10 @@ def _parser() -> argparse.ArgumentParser:
     env_command.add_argument("--json", action="store_true", help="as JSON instead of shell exports")
     demo_command = commands.add_parser("demo", help="a working index on a host of its own")
     demo_command.add_argument("action", choices=("up", "down"))
-    commands.add_parser("clean", help="remove containers, images and archives of the proving ground")
+    fresh_command = commands.add_parser("fresh-machine", help="try the demo where nothing is installed")
+    fresh_command.add_argument("stories", nargs="*", metavar="STORY", help="root, user; both when none is named")
+    fresh_command.add_argument("--keep", action="store_true", help="leave the machines there for a look")
+    commands.add_parser("clean", help="remove containers, images and archives of the proving ground, and its engine")
     return parser
 
 
@@ -53,6 +56,8 @@ def run(arguments: argparse.Namespace) -> None:
             demo.up()
         case "demo", _:
             demo.down()
+        case "fresh-machine", _:
+            fresh_machine.run(arguments.stories, arguments.keep)
         case "clean", _:
             cleanup.clean()
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .paths import LOGS
-from .shell import GroundError, as_root, output, run_logged, step
+from .shell import GroundError, as_root, output, proxies, run_logged, step
 
 # What of the machine's apt configuration decides whether an archive can be reached.
 _SETTING = re.compile(
@@ -80,7 +80,8 @@ def archive() -> Archive:
 def update() -> None:
     """Fetch the lists of packages."""
     with step("apt-get update"):
-        run_logged(as_root(["apt-get", "-q", *_LOCK, "update"]), LOGS / "apt-update.log", "Is the archive reachable?")
+        command = as_root(["apt-get", "-q", *_LOCK, "update"], proxies())
+        run_logged(command, LOGS / "apt-update.log", "Is the archive reachable?")
 
 
 def ensure_lists() -> None:
@@ -106,4 +107,6 @@ def ensure(packages: Mapping[str, Sequence[str]]) -> None:
         command = ["apt-get", "-q", "-y", *_LOCK, "install", "--no-install-recommends", *wanted]
         with step(f"installing {names}"):
             mend = f"Install {names} by hand to see more."
-            run_logged(as_root(command, {"DEBIAN_FRONTEND": "noninteractive"}), LOGS / "apt-install.log", mend)
+            run_logged(
+                as_root(command, {**proxies(), "DEBIAN_FRONTEND": "noninteractive"}), LOGS / "apt-install.log", mend
+            )

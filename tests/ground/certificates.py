@@ -9,7 +9,7 @@ from pathlib import Path
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+(.+?)\s+-----END CERTIFICATE-----", re.DOTALL)
 _BUNDLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _SHIPPED = Path("/usr/share/ca-certificates")
 
 
@@ -41,4 +41,4 @@ def machine(environment: Mapping[str, str] = os.environ) -> list[str]:
     if not shipped:  # no ca-certificates package: nothing to compare with
         return []
     named = [Path(environment[name]) for name in _BUNDLES if environment.get(name)]
-    return foreign(_read([_SYSTEM_BUNDLE, *named]), shipped)
+    return foreign(_read([SYSTEM_BUNDLE, *named]), shipped)

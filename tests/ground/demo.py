@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -11,21 +10,26 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import engine, images
+from . import engine, images, playbook
 from .paths import ROOT, VENV
-from .shell import GroundError, output, say, step
+from .recipes import STACK
+from .shell import PROXIES, GroundError, output, say, step
 
 HOST = "pypi-demo"
+PURPOSE = "demo"
 HOME = ROOT / ".demo"
 ENV_FILE = HOME / "demo.env"
 CLIENT = HOME / "client"
 PACKAGE = ROOT / "tests" / "ground" / "files" / "hello-wheelhouse"
+PORT = "8080"
 _INVENTORY = ROOT / "inventories" / "demo"
 # Molecule's hosts are made by the same playbook.
 _CREATE = ROOT / ".config" / "molecule" / "create.yml"
+# The demo's clients shall know the demo's index, and no other.
+_OTHER_INDEXES = ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
 
 
 def up() -> None:
@@ -35,44 +39,70 @@ def up() -> None:
         GroundError: with the cause and the mend, when a step fails.
     """
     began = time.monotonic()
-    settings = _settings(os.environ.get("DEMO_PORT", ""))
-    engine.up()
-    images.build(["debian13", "stack"])
-    _host_exists(settings)
-    _ansible("wheelhouse.pypi.site", {})
-    _publish(settings)
+    wanted = os.environ.get("DEMO_PORT", "")
+    settings = _kept(wanted)
+    engine.up(PURPOSE)
+    settings = settings or _made(wanted)
+    _run("installing the collection", [_tool("python"), "-m", "tests.collection"])
+    images.build(["debian13", STACK.name])
+    changed = [_host_runs(settings), _site(), _publish(settings)]
     _install(settings)
     _refuse(settings)
-    say(_closing(settings, time.monotonic() - began))
+    print(closing(settings, any(changed), time.monotonic() - began), flush=True)
 
 
 def down() -> None:
-    """Remove the host, its volumes and .demo; stop the engine if the proving ground started it."""
-    if output(["docker", "container", "inspect", HOST]) is not None:
-        with step(f"removing the host {HOST}"):
-            _run(["docker", "rm", "--force", "--volumes", HOST], {})
-    shutil.rmtree(HOME, ignore_errors=True)
-    engine.down()
+    """Remove the host, its volumes and .demo; stop the engine if the demo started it."""
+    if HOME.exists() and shutil.which("docker") and not engine.answers():
+        engine.up(PURPOSE)  # the host is on its disk
+    if _state():
+        _run(f"removing the host {HOST} and its volumes", ["docker", "rm", "--force", "--volumes", HOST])
+    if HOME.exists():
+        shutil.rmtree(HOME)
+        say(f"{HOME.name} removed")
+    engine.release(PURPOSE)
 
 
-def _settings(port: str) -> dict[str, str]:
-    """Read demo.env, or make it: address, a publisher and a reader with passwords of this trial alone."""
-    if ENV_FILE.exists():
-        settings = dict(line.split("=", 1) for line in ENV_FILE.read_text().splitlines() if "=" in line)
-        if port and not settings["INDEX_URL"].endswith(f":{port}"):
-            raise GroundError(f"the demo is up on {settings['INDEX_URL']}: `make demo-down` first, then DEMO_PORT={port}")
-        return settings
-    port = port or "8080"
-    if not port.isdigit() or not 1 <= int(port) <= 65535:
-        raise GroundError(f"DEMO_PORT={port}: a port is a number from 1 to 65535")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", int(port)))
-        except OSError as error:
-            raise GroundError(f"port {port} of this machine: {error.strerror}. Name another: DEMO_PORT=8081") from error
+def parse_port(text: str) -> int:
+    """Return the port that a person named.
+
+    Raises:
+        GroundError: when it is none.
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise GroundError(f"DEMO_PORT={text}: a port is a number from 1 to 65535")
+    return int(text)
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """Read the text of demo.env."""
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+
+
+def _kept(wanted: str) -> dict[str, str] | None:
+    """Read demo.env if there is one, and refuse early what cannot work; wanted: DEMO_PORT, or empty."""
+    port = parse_port(wanted or PORT)
+    if not ENV_FILE.exists():
+        _no_other_host()
+        _port_is_free(port)
+        return None
+    settings = parse_settings(ENV_FILE.read_text(encoding="utf-8"))
+    present = parse_port(settings["INDEX_URL"].rpartition(":")[2])
+    if wanted and port != present:
+        raise GroundError(
+            f"DEMO_PORT={port}, but the demo has port {present} already ({ENV_FILE.relative_to(ROOT)}). "
+            "Run 'make demo-down' first"
+        )
+    if _state() != "running":
+        _port_is_free(present)
+    return settings
+
+
+def _made(wanted: str) -> dict[str, str]:
+    """Make demo.env: address, a publisher and a reader with passwords of this trial alone."""
+    _no_other_host()
     settings = {
-        "INDEX_URL": f"http://127.0.0.1:{port}",
+        "INDEX_URL": f"http://127.0.0.1:{parse_port(wanted or PORT)}",
         "INDEX_USER": "publisher",
         "INDEX_PASSWORD": secrets.token_urlsafe(18),
         "READER_USER": "reader",
@@ -81,64 +111,88 @@ def _settings(port: str) -> dict[str, str]:
     HOME.mkdir(mode=0o700, exist_ok=True)
     text = "# Made by `make demo`. `. .demo/demo.env` sets these in a shell.\n"
     text += "".join(f"{name}={value}\n" for name, value in settings.items())
-    ENV_FILE.touch(mode=0o600)
-    ENV_FILE.write_text(text)
+    unfinished = ENV_FILE.with_suffix(".part")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(ENV_FILE)
     return settings
 
 
-def _host_exists(settings: Mapping[str, str]) -> None:
-    """Create the host unless it runs; start it if it was stopped (the machine was restarted)."""
-    state = output(["docker", "container", "inspect", "--format", "{{.State.Running}}", HOST])
-    if state != "true":
-        port = settings["INDEX_URL"].rsplit(":", 1)[1]
-        with step(f"creating the host {HOST}"):
-            platform = {"name": HOST, "image": "bare", "published_ports": [f"127.0.0.1:{port}:80"]}
-            _ansible(str(_CREATE), {"molecule_yml": {"platforms": [platform]}}, quiet=True)
+def _no_other_host() -> None:
+    if _state():
+        raise GroundError(
+            f"a host {HOST} is there, but its {ENV_FILE.relative_to(ROOT)} is not here: it is of another checkout, or "
+            "left over. 'make demo-down' removes it"
+        )
 
 
-def _ansible(playbook: str, variables: Mapping[str, object], quiet: bool = False) -> None:
-    """Run a playbook on the demo's inventory."""
-    command = [str(VENV / "bin" / "ansible-playbook"), "--inventory", str(_INVENTORY), playbook]
-    command += ["--extra-vars", json.dumps(variables)]
-    _run(
-        command,
-        {
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
-            "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-            "ANSIBLE_PIPELINING": "true",
-            "ANSIBLE_INJECT_FACT_VARS": "false",
-            "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
-        },
-        quiet,
-    )
+def _port_is_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            other = port + 1 if port < 65535 else PORT
+            raise GroundError(
+                f"port {port} of this machine cannot be used: {error.strerror}. Name another: make demo DEMO_PORT={other}"
+            ) from error
 
 
-def _publish(settings: Mapping[str, str]) -> None:
-    """Build a small package and upload it through NGINX."""
+def _state() -> str:
+    """Return the state of the host's container in Docker's words, or nothing when there is none."""
+    return output(["docker", "container", "inspect", "--format", "{{.State.Status}}", HOST]) or ""
+
+
+def _host_runs(settings: Mapping[str, str]) -> bool:
+    """Create the host, or start it if it was stopped (the machine was restarted); say whether it had to be."""
+    asked = ["docker", "exec", HOST, "sh", "-c", "systemctl is-system-running || true"]
+    if _state() == "running" and output(asked) in ("running", "degraded"):
+        say(f"host {HOST}: runs")
+        return False
+    port = settings["INDEX_URL"].rpartition(":")[2]
+    platform = {"name": HOST, "image": "bare", "published_ports": [f"127.0.0.1:{port}:80"]}
+    with step(f"host {HOST}: creating and booting") as now:
+        playbook.run(str(_CREATE), _INVENTORY, {"molecule_yml": {"platforms": [platform]}}, now)
+    return True
+
+
+def _site() -> bool:
+    """Apply site.yml; say whether it changed anything."""
+    say("ansible-playbook --inventory inventories/demo wheelhouse.pypi.site")
+    with step("site.yml") as now:
+        sums = playbook.run("wheelhouse.pypi.site", _INVENTORY, {}, now)
+        now.result = f"{sums.changed} of {sums.tasks} tasks changed something" if sums.changed else "nothing to change"
+    return sums.changed > 0
+
+
+def _publish(settings: Mapping[str, str]) -> bool:
+    """Build a small package and upload it through NGINX; say whether it was new there."""
     dist = HOME / "dist"
     if not dist.exists():
-        with step("building a small package"):
-            # A copy: setuptools leaves its traces beside the sources.
-            source = shutil.copytree(PACKAGE, HOME / PACKAGE.name, dirs_exist_ok=True)
-            build = [str(VENV / "bin" / "python"), "-m", "build", "--no-isolation", "--outdir", str(dist), str(source)]
-            _run(build, {}, quiet=True)
-    with step("publishing it with twine"):
-        upload = [str(VENV / "bin" / "twine"), "upload", "--non-interactive", "--disable-progress-bar"]
-        upload += ["--skip-existing", "--repository-url", settings["INDEX_URL"] + "/", *map(str, sorted(dist.iterdir()))]
-        login = {"TWINE_USERNAME": settings["INDEX_USER"], "TWINE_PASSWORD": settings["INDEX_PASSWORD"]}
-        _run(upload, login, quiet=True)
+        # A copy: setuptools leaves its traces beside the sources.
+        source = shutil.copytree(PACKAGE, HOME / PACKAGE.name, dirs_exist_ok=True)
+        unfinished = HOME / "dist.part"
+        build = [_tool("python"), "-m", "build", "--no-isolation", "--outdir", str(unfinished), str(source)]
+        _run(f"building the package {PACKAGE.name}", build)
+        unfinished.replace(dist)
+    upload = [_tool("twine"), "upload", "--non-interactive", "--disable-progress-bar", "--skip-existing"]
+    upload += ["--repository-url", settings["INDEX_URL"] + "/", *map(str, sorted(dist.iterdir()))]
+    login = {"TWINE_USERNAME": settings["INDEX_USER"], "TWINE_PASSWORD": settings["INDEX_PASSWORD"]}
+    said = _run("publishing it with twine", upload, login, [settings["INDEX_PASSWORD"]])
+    if "Skipping" in said:
+        say("  the index has it already")
+    return "Skipping" not in said
 
 
 def _install(settings: Mapping[str, str]) -> None:
     """Install it by pip, as the reader, in a fresh virtual environment that knows no other index."""
-    with step("installing it with pip in a fresh virtual environment"):
-        shutil.rmtree(CLIENT, ignore_errors=True)
-        _run([str(VENV / "bin" / "python"), "-m", "venv", str(CLIENT)], {}, quiet=True)
-        scheme, address = settings["INDEX_URL"].split("://")
-        index = f"{scheme}://{settings['READER_USER']}:{settings['READER_PASSWORD']}@{address}/simple/"
-        install = [str(CLIENT / "bin" / "pip"), "install", "--no-cache-dir", PACKAGE.name]
-        _run(install, {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull}, quiet=True)
+    shutil.rmtree(CLIENT, ignore_errors=True)
+    _run("making a fresh virtual environment", [_tool("python"), "-m", "venv", str(CLIENT)])
+    scheme, address = settings["INDEX_URL"].split("://")
+    index = f"{scheme}://{settings['READER_USER']}:{settings['READER_PASSWORD']}@{address}/simple/"
+    install = [str(CLIENT / "bin" / "pip"), "install", "--no-cache-dir", PACKAGE.name]
+    variables = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull}
+    _run("installing it with pip", install, variables, [settings["READER_PASSWORD"]])
     said = output([str(CLIENT / "bin" / "python"), "-m", "hello_wheelhouse"])
     if not said:
         raise GroundError("the package was installed and does not run")
@@ -153,40 +207,64 @@ def _refuse(settings: Mapping[str, str]) -> None:
             status = answer.status
     except urllib.error.HTTPError as error:
         status = error.code
+    except OSError as error:
+        raise GroundError(f"{url} does not answer: {error}") from error
     if status != 401:
         raise GroundError(f"a stranger got {status} from {url}; 401 was expected")
-    say("a stranger asks for the same page … refused (401)")
+    say("a stranger asks for the same: refused (401)")
 
 
-def _closing(settings: Mapping[str, str], seconds: float) -> str:
+def closing(settings: Mapping[str, str], changed: bool, seconds: float) -> str:
     """Say what is there and how to go on; passwords are named, never printed."""
     client = CLIENT.relative_to(ROOT)
+    behind_a_proxy = any(os.environ.get(name) for name in PROXIES)
     return f"""
-The index answers on {settings["INDEX_URL"]} (also in a browser). That took {seconds:.0f} s.
-Logins and passwords are in {ENV_FILE.relative_to(ROOT)}: a publisher (INDEX_USER), a reader (READER_USER).
+{"Done" if changed else "Nothing had to be changed"}, in {seconds:.0f} s. Images: {images.origin(STACK)}.
 
-Paste these in {ROOT}:
+  Index        {settings["INDEX_URL"]} (in a browser, too)
+  Credentials  {ENV_FILE.relative_to(ROOT)}: INDEX_USER may publish, READER_USER may read
 
-  . .demo/demo.env
+Try it, in {ROOT}:
+
+  . .demo/demo.env{"; export no_proxy=127.0.0.1" if behind_a_proxy else ""}
   PIP_INDEX_URL="http://$READER_USER:$READER_PASSWORD@${{INDEX_URL#http://}}/simple/" \\
     {client}/bin/pip install --force-reinstall {PACKAGE.name}
-  TWINE_USERNAME=$INDEX_USER TWINE_PASSWORD=$INDEX_PASSWORD \\
+  TWINE_USERNAME="$INDEX_USER" TWINE_PASSWORD="$INDEX_PASSWORD" \\
     .venv/bin/twine upload --skip-existing --repository-url "$INDEX_URL/" .demo/dist/*
 
-`make demo-down` takes it all away again."""
+'make demo-down' takes it all away again."""
 
 
-def _run(command: list[str], variables: Mapping[str, str], quiet: bool = False) -> None:
-    """Run a command in the checkout; quietly, its output is shown only if it fails."""
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise GroundError(f"{Path(command[0]).name} failed with code {done.returncode}.\n{done.stdout or ''}".rstrip())
+def _tool(name: str) -> str:
+    return str(VENV / "bin" / name)
+
+
+def _run(title: str, command: list[str], variables: Mapping[str, str] | None = None, hide: Sequence[str] = ()) -> str:
+    """Run a command in the checkout as a step, and return what it said; that is shown only if it fails.
+
+    Args:
+        title: what the step is called.
+        command: program and arguments.
+        variables: added to the environment.
+        hide: what is not to be shown even then.
+    """
+    environment = {key: value for key, value in os.environ.items() if key not in _OTHER_INDEXES}
+    for name in ("NO_PROXY", "no_proxy"):
+        environment[name] = ",".join(filter(None, (environment.get(name), "127.0.0.1")))
+    with step(title):
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**environment, **(variables or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = done.stdout.rstrip()
+            for secret in hide:
+                said = said.replace(secret, "****")
+            raise GroundError(f"{Path(command[0]).name} failed with code {done.returncode}.\n{said}")
+    return done.stdout

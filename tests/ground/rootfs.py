@@ -12,7 +12,7 @@ from pathlib import Path
 from . import apt, certificates, overlay, python_packages
 from .paths import CACHE, LOGS
 from .recipes import Host, StandIn
-from .shell import as_root, run_logged
+from .shell import as_root, proxies, run_logged
 
 _UPDATES = ("stable", "trixie", "bookworm")  # suites that have an archive of security updates
 _ENTRY = "Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\n"
@@ -91,7 +91,7 @@ def build(recipe: Host | StandIn, archive: apt.Archive, target: Path) -> None:
         laid, listed, unfinished = work / "overlay.tar", work / f"{recipe.suite}.sources", work / "root.tar"
         overlay.write(files, laid)
         listed.write_text(sources(recipe.suite, archive), encoding="utf-8")
-        made = as_root(command(recipe, archive, laid, listed))
+        made = as_root(command(recipe, archive, laid, listed), proxies())
         mend = "Where a download failed: does 'apt-get update' work here?"
         run_logged(made, LOGS / f"{recipe.name}.log", mend, stdout=unfinished)
         target.parent.mkdir(parents=True, exist_ok=True)

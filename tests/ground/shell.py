@@ -2,29 +2,122 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 ALIVE_SECONDS = 15.0
+# What root needs of the environment to reach the world; sudo drops it.
+PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _TAIL_LINES = 25
-_print_lock = threading.Lock()
 
 
 class GroundError(Exception):
     """Something that a person has to mend; the message says what and how."""
 
 
-def say(text: str) -> None:
-    """Print one line of progress, whole, also from several threads."""
-    with _print_lock:
-        print(text, file=sys.stderr, flush=True)
+class Step:
+    """Something that takes time.
+
+    Attributes:
+        title: what is done.
+        detail: what of it is done right now.
+        result: what came of it, said when it ends.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.detail = ""
+        self.result = ""
+        self._began = time.monotonic()
+
+    def line(self, text: str = "") -> str:
+        """Return one line: the title, a text, and how long it took until now."""
+        return f"{self.title}{': ' if text else ''}{text} … {time.monotonic() - self._began:.0f} s"
+
+
+class _Screen:
+    """One writer for all threads. On a terminal, the last line shows what is being done at this moment."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._steps: list[Step] = []
+        self._drawn = False
+
+    def say(self, text: str) -> None:
+        """Print a line, whole."""
+        with self._lock:
+            self._erase()
+            print(text, flush=True)
+            self._draw()
+
+    def begin(self, step: Step) -> None:
+        """Show that a step has begun, and keep on showing it."""
+        with self._lock:
+            self._steps.append(step)
+            self._draw()
+        alive, every = (self._redraw, 1.0) if sys.stdout.isatty() else (self._beat, ALIVE_SECONDS)
+        threading.Thread(target=self._keep, args=(step, alive, every), daemon=True).start()
+
+    def end(self, step: Step, text: str) -> None:
+        """Show how a step ended."""
+        with self._lock:
+            self._steps.remove(step)
+        self.say(step.line(text))
+
+    def _keep(self, step: Step, alive: Callable[[Step], None], every: float) -> None:
+        time.sleep(every)
+        while step in self._steps:
+            alive(step)
+            time.sleep(every)
+
+    def _beat(self, step: Step) -> None:
+        self.say(step.line(step.detail or "still at it"))
+
+    def _redraw(self, step: Step) -> None:
+        with self._lock:
+            if step in self._steps:
+                self._draw()
+
+    def _erase(self) -> None:
+        if self._drawn:
+            sys.stdout.write("\r\x1b[K")
+            self._drawn = False
+
+    def _draw(self) -> None:
+        if self._steps and sys.stdout.isatty():
+            self._erase()
+            text = "   ".join(step.line(step.detail) for step in self._steps)
+            sys.stdout.write(text[: shutil.get_terminal_size().columns - 1])
+            sys.stdout.flush()
+            self._drawn = True
+
+
+_screen = _Screen()
+say = _screen.say
+
+
+@contextmanager
+def step(title: str) -> Iterator[Step]:
+    """Say that something is being done, that it is alive, and how long it took, in seconds."""
+    begun = Step(title)
+    _screen.begin(begun)
+    try:
+        yield begun
+    except KeyboardInterrupt:
+        _screen.end(begun, "interrupted")
+        raise
+    except BaseException:
+        _screen.end(begun, "FAILED")
+        raise
+    _screen.end(begun, begun.result)
 
 
 def tail(path: Path, lines: int = _TAIL_LINES) -> str:
@@ -36,20 +129,38 @@ def tail(path: Path, lines: int = _TAIL_LINES) -> str:
     return "\n".join(f"  | {line}" for line in kept) or "  | (empty)"
 
 
+@functools.cache
+def _sudo_is_open() -> bool:
+    """Ask for the password once, while nothing else is on the screen."""
+    if subprocess.call(["sudo", "-n", "true"], stderr=subprocess.DEVNULL) == 0:
+        return True
+    return subprocess.call(["sudo", "-v"]) == 0
+
+
 def as_root(command: Sequence[str], keep: Mapping[str, str] | None = None) -> list[str]:
     """Return the command as root runs it: unchanged for root, through sudo for others.
 
     Args:
         command: program and arguments.
         keep: variables that the command shall see, sudo or not.
+
+    Raises:
+        GroundError: where nobody may become root.
     """
     variables = [f"{key}={value}" for key, value in (keep or {}).items()]
     prefix = ["env", *variables] if variables else []
     if os.geteuid() != 0:
         if not shutil.which("sudo"):
             raise GroundError(f"{command[0]} needs root, and there is no sudo: run this as root")
+        if not _sudo_is_open():
+            raise GroundError(f"{command[0]} needs root, and sudo refuses: run this as root, or as somebody with sudo")
         prefix = ["sudo", *prefix]
     return [*prefix, *command]
+
+
+def proxies() -> dict[str, str]:
+    """Return this environment's proxies, for commands that run as root."""
+    return {name: os.environ[name] for name in PROXIES if os.environ.get(name)}
 
 
 def output(command: Sequence[str], timeout: float | None = 60) -> str | None:
@@ -88,26 +199,5 @@ def run_logged(command: Sequence[str], log: Path, mend: str, stdout: Path | None
             if target:
                 target.close()
     if code:
-        raise GroundError(f"{command[0]} failed with code {code}. {mend} Its log ({log}) ends:\n{tail(log)}")
-
-
-@contextmanager
-def step(title: str) -> Iterator[None]:
-    """Say that a step begins, that it is alive, and how long it took, in seconds."""
-    began = time.monotonic()
-    ended = threading.Event()
-
-    def heartbeat() -> None:
-        while not ended.wait(ALIVE_SECONDS):
-            say(f"{title} … still at it after {time.monotonic() - began:.0f} s")
-
-    say(f"{title} …")
-    threading.Thread(target=heartbeat, daemon=True).start()
-    try:
-        yield
-    except BaseException:
-        say(f"{title} … failed after {time.monotonic() - began:.0f} s")
-        raise
-    finally:
-        ended.set()
-    say(f"{title} … {time.monotonic() - began:.0f} s")
+        name = next(word for word in command if word not in ("sudo", "env") and "=" not in word)
+        raise GroundError(f"{name} failed with code {code}. {mend} Its log ({log}) ends:\n{tail(log)}")

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from . import certificates
+
 # Later sections win: `pip install` prefers the command's own section, and the environment over both.
 _SECTIONS = ("global", "install", ":env:")
 
@@ -26,13 +28,18 @@ def parse_pip_config(text: str) -> dict[str, str]:
     return {key: value for section in _SECTIONS for key, value in found[section].items()}
 
 
-def to_uv(options: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+def to_uv(options: Mapping[str, str], environment: Mapping[str, str], bundle: str = "") -> dict[str, str]:
     """Name uv's variables for pip's options; what the environment says to uv itself is kept.
 
     Links to single files and extra indexes are not carried over: what is installed here is pinned, and one
     index is what it is pinned against.
+
+    Args:
+        options: pip's options by name.
+        environment: the present one.
+        bundle: file of certificate authorities, where those that uv brings along do not do.
     """
-    wanted = {"UV_DEFAULT_INDEX": options.get("index-url"), "SSL_CERT_FILE": options.get("cert")}
+    wanted = {"UV_DEFAULT_INDEX": options.get("index-url"), "SSL_CERT_FILE": options.get("cert") or bundle}
     if options.get("trusted-host"):
         wanted["UV_INSECURE_HOST"] = options["trusted-host"]
     return {key: value for key, value in wanted.items() if value and key not in environment}
@@ -43,7 +50,8 @@ def uv_environment() -> dict[str, str]:
     answer = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )
-    return to_uv(parse_pip_config(answer.stdout), os.environ)
+    bundle = str(certificates.SYSTEM_BUNDLE) if certificates.machine() else ""
+    return to_uv(parse_pip_config(answer.stdout), os.environ, bundle)
 
 
 if __name__ == "__main__":

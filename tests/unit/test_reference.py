@@ -116,7 +116,10 @@ def test_readme_keeps_its_prose_and_gets_the_table(collection: Path) -> None:
     made = reference.pages(collection)["roles/edge/README.md"]
     assert made.startswith("# wheelhouse.pypi.edge\n\nServes `a` copy\nof the index.\n")
     assert made.endswith("<!-- end of variables -->\n\n## Used alone\n")
-    assert "| [`pypi_port`](../../docs/variables.md#pypi_port) | int | `80` | The port, or `pypi_users` \\| both. |" in made
+    assert (
+        "| [`pypi_port`](../../docs/variables.md#pypi_port) | int | `80` | The port, or `pypi_users` \\| both. |"
+        in made
+    )
     assert "pypi_home" not in made
     assert "\nold\n" not in made
 

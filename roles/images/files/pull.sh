@@ -1,4 +1,5 @@
 # Pulls images; run by sh -c with: user name (may be empty), registry (may be empty), images; the password on stdin.
+# shellcheck shell=sh
 set -eu
 if [ -n "$1" ]; then
     # The login is forgotten with this folder, instead of staying in root's ~/.docker.

@@ -1,4 +1,5 @@
 # Run by sh -c with: home of the index, the revision that NGINX is to have loaded, "reload" or "check".
+# shellcheck shell=sh
 # NGINX itself tells which revision it runs, so a reload that did not take is seen, and a run that died
 # between writing the files and the reload is made good by the next one.
 set -eu
@@ -23,5 +24,6 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     sleep 1
 done
 echo 'NGINX was told to reload, and still runs its old configuration. It says:' >&2
-docker compose --ansi never logs --no-color --tail=20 nginx >&2
+# Not `docker compose logs`, which writes terminal codes whatever it is told.
+docker logs --tail=20 "$(docker compose ps --quiet nginx)" >&2
 exit 1

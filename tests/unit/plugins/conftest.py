@@ -6,54 +6,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.collection import develop
+
+# Ansible's name for the collection has to be importable before the tests are.
+COLLECTIONS = str(develop())
+sys.path.insert(0, COLLECTIONS)
+
 # Every secret of the tests begins with one of these, so that a search for them finds any.
 SECRETS = ("S3cret", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$apr1$")
-
-
-def _collection_root() -> str:
-    """Folder with ansible_collections/wheelhouse/pypi in it: the one that this checkout is in, or one that links to it."""
-    if CHECKOUT.parts[-3:] == ("ansible_collections", "wheelhouse", "pypi"):
-        return str(CHECKOUT.parents[2])
-    folder = tempfile.mkdtemp(prefix="collections-")
-    parent = Path(folder, "ansible_collections", "wheelhouse")
-    parent.mkdir(parents=True)
-    (parent / "pypi").symlink_to(CHECKOUT, target_is_directory=True)
-    return folder
-
-
-def _found() -> bool:
-    try:
-        return importlib.util.find_spec("ansible_collections.wheelhouse.pypi") is not None
-    except ModuleNotFoundError:
-        return False
-
-
-COLLECTIONS = ""
-if not _found():
-    COLLECTIONS = _collection_root()
-    sys.path.insert(0, COLLECTIONS)
-    importlib.invalidate_caches()
-
-
-def pytest_unconfigure() -> None:
-    """Remove the link that was made for this run, never what it leads to."""
-    link = Path(COLLECTIONS, "ansible_collections", "wheelhouse", "pypi")
-    if COLLECTIONS and link.is_symlink() and Path(COLLECTIONS).name.startswith("collections-"):
-        link.unlink()
-        os.removedirs(link.parent)
 
 
 @pytest.fixture(scope="session")
@@ -71,23 +41,29 @@ def assert_no_secret() -> Callable[..., None]:
 
 @pytest.fixture
 def run_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
-    """Call a module's main() with arguments, as Ansible does; return what it prints, ``failed`` included."""
+    """Call a module's main() with arguments, as Ansible does; return what it prints, warns of and logs."""
     from ansible.module_utils import basic
 
     def run(module: Any, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         internal = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}
-        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, **internal}}).encode())
+        monkeypatch.setattr(
+            basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, **internal}}).encode()
+        )
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
-        monkeypatch.setattr(basic.AnsibleModule, "_log_invocation", lambda self: None)
+        logged: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "log", lambda self, message, **_options: logged.append(message))
+        # Ansible keeps warnings for the process, which here outlives the module.
+        warnings: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
         with pytest.raises(SystemExit):
             module.main()
-        return json.loads(capsys.readouterr().out)
+        return {**json.loads(capsys.readouterr().out), "warnings": warnings, "logged": logged}
 
     return run
 
 
 @pytest.fixture
-def playbook(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+def playbook(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a play's text with the real ansible-playbook; hosts are names on this machine."""
 
     def run(text: str, *options: str, hosts: str = "localhost,") -> subprocess.CompletedProcess[str]:
@@ -95,7 +71,7 @@ def playbook(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProce
         path.write_text(text)
         environment = dict(
             os.environ,
-            ANSIBLE_COLLECTIONS_PATH=COLLECTIONS or os.environ.get("ANSIBLE_COLLECTIONS_PATH", ""),
+            ANSIBLE_COLLECTIONS_PATH=COLLECTIONS,
             ANSIBLE_LOCAL_TEMP=str(tmp_path / "tmp"),
             ANSIBLE_REMOTE_TEMP=str(tmp_path / "tmp"),
             ANSIBLE_PYTHON_INTERPRETER=sys.executable,
@@ -111,4 +87,4 @@ def playbook(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProce
             cwd=tmp_path,
         )
 
-    yield run
+    return run

@@ -12,11 +12,16 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
-
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import file_set as module
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import Attributes, FileSet, FileSetError, parse_mode
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
+    Attributes,
+    FileSet,
+    FileSetError,
+    parse_mode,
+)
 
 OLD = {"a.conf": b"old a\n", "conf.d/b.conf": b"old b\n"}
 NEW = {"a.conf": b"new a\n", "conf.d/b.conf": b"new b\n", "conf.d/deep/c.conf": b"new c\n"}
@@ -58,7 +63,10 @@ def test_second_run_finds_nothing_to_do(tmp_path: Path) -> None:
 
 
 def test_prune_removes_what_matches_and_is_not_in_the_set(tmp_path: Path) -> None:
-    write(tmp_path, {**OLD, "conf.d/stale.conf": b"", "conf.d/.hidden.conf": b"", "conf.d/note.txt": b"", "other.conf": b""})
+    write(
+        tmp_path,
+        {**OLD, "conf.d/stale.conf": b"", "conf.d/.hidden.conf": b"", "conf.d/note.txt": b"", "other.conf": b""},
+    )
     (tmp_path / "conf.d" / "link.conf").symlink_to("/etc/passwd")
     changes = apply(tmp_path, NEW, ("conf.d/*.conf",))
     assert [change.name for change in changes if change.after is None] == ["conf.d/link.conf", "conf.d/stale.conf"]
@@ -93,7 +101,7 @@ def test_a_failure_anywhere_leaves_the_old_files(
             raise OSError(code, os.strerror(code))
         return real(*arguments, **options)
 
-    monkeypatch.setattr(module.os, function, failing)
+    monkeypatch.setattr(os, function, failing)
     if function == "link" and (code != errno.ENOSPC or number > 1):
         apply(tmp_path, NEW)  # a file system without hard links will do; and there are two files to link
         assert tree(tmp_path) == NEW
@@ -102,21 +110,23 @@ def test_a_failure_anywhere_leaves_the_old_files(
         apply(tmp_path, NEW)
     monkeypatch.undo()
     assert tree(tmp_path) == OLD
-    assert "The files there are as they were" in str(caught.value) and str(tmp_path) in str(caught.value)
+    assert "The files there are as they were" in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
     assert ("no space left" in str(caught.value)) == (code == errno.ENOSPC)
-    assert not list(tmp_path.glob(".staged-*")) and not (tmp_path / "conf.d" / "deep").exists()
+    assert not list(tmp_path.glob(".staged-*"))
+    assert not (tmp_path / "conf.d" / "deep").exists()
 
 
 def test_a_failure_while_pruning_brings_removed_files_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {**OLD, "stale.conf": b"stale", "z.conf": b"z"})
     real = os.unlink
 
-    def failing(path: str, *arguments: object, **options: object) -> None:
+    def failing(path: str, *arguments: Any, **options: Any) -> None:
         if str(path).endswith("z.conf"):
             raise OSError(errno.EIO, "broken")
         real(path, *arguments, **options)
 
-    monkeypatch.setattr(module.os, "unlink", failing)
+    monkeypatch.setattr(os, "unlink", failing)
     with pytest.raises(FileSetError):
         apply(tmp_path, {"a.conf": b"new"}, ("*.conf",))
     monkeypatch.undo()
@@ -125,7 +135,9 @@ def test_a_failure_while_pruning_brings_removed_files_back(tmp_path: Path, monke
 
 def test_a_full_file_system_leaves_the_old_files(tmp_path: Path) -> None:
     """For real, on a file system of 64 kB; needs the right to mount."""
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True, check=False
+    ).returncode:
         pytest.skip("mounting a small tmpfs is not allowed here")
     try:
         write(tmp_path, OLD)
@@ -179,7 +191,8 @@ def test_links_are_replaced_not_followed(tmp_path: Path) -> None:
     (folder / "a.conf").symlink_to(outside)
     apply(folder, {"a.conf": b"new"})
     assert outside.read_bytes() == b"precious"
-    assert not (folder / "a.conf").is_symlink() and (folder / "a.conf").read_bytes() == b"new"
+    assert not (folder / "a.conf").is_symlink()
+    assert (folder / "a.conf").read_bytes() == b"new"
 
 
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
@@ -224,7 +237,8 @@ def test_an_owner_that_is_missing_is_a_difference_in_a_plan_and_an_error_in_a_ru
 
 
 @pytest.mark.parametrize(
-    ("given", "mode"), [("0640", 0o640), ("640", 0o640), ("0o640", 0o640), (0o640, 0o640), (416, 0o640), ("1777", 0o1777)]
+    ("given", "mode"),
+    [("0640", 0o640), ("640", 0o640), ("0o640", 0o640), (0o640, 0o640), ("1777", 0o1777)],
 )
 def test_modes_are_read_as_ansible_reads_them(given: object, mode: int) -> None:
     assert parse_mode(given) == mode

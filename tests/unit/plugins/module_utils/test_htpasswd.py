@@ -11,11 +11,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import User
+from hypothesis import given
+from hypothesis import strategies as st
 
 BCRYPT = "$2y$10$" + "a" * 53
 APR1 = "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0"
@@ -34,7 +33,9 @@ def both(there: bytes, publish: bytes, wanted: list[User], purge: bool) -> tuple
     return (
         htpasswd.as_bytes(htpasswd.merge(htpasswd.parse(there), present, wanted, purge, strict=False)),
         htpasswd.as_bytes(
-            htpasswd.merge(htpasswd.parse(publish), [user for user in present if user.publish], wanted, purge, strict=True)
+            htpasswd.merge(
+                htpasswd.parse(publish), [user for user in present if user.publish], wanted, purge, strict=True
+            )
         ),
     )
 
@@ -163,14 +164,20 @@ def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
     ("before", "after", "words"),
     [
         ((BCRYPT, False), (BCRYPT.replace("a", "b"), False), "password changed"),
-        ((BCRYPT, False), (BCRYPT.replace("$10$", "$12$"), False), "hash changed from bcrypt of cost 10 to bcrypt of cost 12"),
+        (
+            (BCRYPT, False),
+            (BCRYPT.replace("$10$", "$12$"), False),
+            "hash changed from bcrypt of cost 10 to bcrypt of cost 12",
+        ),
         ((APR1, False), (BCRYPT, True), "hash changed from apr1 to bcrypt of cost 10, may publish now"),
         ((BCRYPT, True), (BCRYPT, False), "may not publish any more"),
         (("plain", True), (BCRYPT, True), "hash changed from another scheme to bcrypt of cost 10"),
         ((None, True), (BCRYPT, True), "hash changed from another scheme to bcrypt of cost 10"),
     ],
 )
-def test_what_changed_is_told_in_words(before: tuple, after: tuple, words: str) -> None:
+def test_what_changed_is_told_in_words(
+    before: tuple[str | None, bool], after: tuple[str | None, bool], words: str
+) -> None:
     changes = htpasswd.what_changes({"a": before, "gone": before}, {"a": after, "new": after})
     assert changes == (["new"], {"a": words}, ["gone"])
 
@@ -189,13 +196,23 @@ def test_a_credential_changes_with_hash_and_right_only() -> None:
         return htpasswd.credentials({"alice": alice, "bob": "b"}, publishers).decode().splitlines()
 
     assert of("1") == of("1")
-    assert [a == b for a, b in zip(of("1"), of("2"))] == [True, True, True, True, False, True, True]
-    assert [a == b for a, b in zip(of("1"), of("1", ("alice",)))] == [True, True, True, True, False, True, True]
+    assert [a == b for a, b in zip(of("1"), of("2"), strict=True)] == [True, True, True, True, False, True, True]
+    assert [a == b for a, b in zip(of("1"), of("1", ("alice",)), strict=True)] == [
+        True,
+        True,
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_credentials_hold_no_hash() -> None:
     text = htpasswd.credentials({"alice": BCRYPT, "bob": APR1}, ["alice"]).decode()
-    assert "$2y$" not in text and "$apr1$" not in text and text.count("\n") == 7
+    assert "$2y$" not in text
+    assert "$apr1$" not in text
+    assert text.count("\n") == 7
 
 
 @given(st.lists(names, unique=True))
@@ -206,7 +223,8 @@ def test_keys_are_closed_strings(logins: list[str]) -> None:
         rest = line.strip()[1:]
         while not rest.startswith('"'):
             rest = rest[2:] if rest.startswith("\\") else rest[1:]
-        assert len(rest) == len('" "') + 32 + len('";') and rest.startswith('" "')
+        assert len(rest) == len('" "') + 32 + len('";')
+        assert rest.startswith('" "')
 
 
 @pytest.fixture(scope="module")

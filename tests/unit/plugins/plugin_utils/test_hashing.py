@@ -10,11 +10,9 @@ import builtins
 import sys
 import threading
 import types
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import bcrypt_cost
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.hashing import HashingError, Login
@@ -28,7 +26,7 @@ def bcrypt() -> Any:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch, bcrypt: Any) -> Iterator[list[str]]:
+def counted(monkeypatch: pytest.MonkeyPatch, bcrypt: Any) -> list[str]:
     """The real bcrypt, with a list of what it was asked to do."""
     calls: list[str] = []
 
@@ -44,7 +42,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, bcrypt: Any) -> Iterator[list[str]]
             return bcrypt.using(**options)
 
     monkeypatch.setattr(hashing, "load_bcrypt", lambda: Counting)
-    yield calls
+    return calls
 
 
 def hashed(login: Login, ident: str = "2y") -> str:
@@ -54,7 +52,8 @@ def hashed(login: Login, ident: str = "2y") -> str:
 def test_a_fresh_hash_is_2y_of_the_cost_and_verifies(bcrypt: Any) -> None:
     done = hashing.hash_all([ALICE], [], {})
     password_hash = done.hashes[ALICE]
-    assert password_hash.startswith("$2y$04$") and bcrypt.verify("S3cret", password_hash)
+    assert password_hash.startswith("$2y$04$")
+    assert bcrypt.verify("S3cret", password_hash)
     assert (done.fresh, done.verified) == (1, 0)
 
 
@@ -62,7 +61,8 @@ def test_a_fresh_hash_is_2y_of_the_cost_and_verifies(bcrypt: Any) -> None:
 def test_a_good_hash_is_kept_for_all_hosts(ident: str) -> None:
     there = hashed(ALICE, ident)
     done = hashing.hash_all([ALICE], [{}, {"alice": there}, {"bob": "x"}], {})
-    assert done.hashes[ALICE] == there and (done.fresh, done.verified) == (0, 1)
+    assert done.hashes[ALICE] == there
+    assert (done.fresh, done.verified) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,9 @@ def test_a_good_hash_is_kept_for_all_hosts(ident: str) -> None:
 @pytest.mark.filterwarnings("ignore:encountered a bcrypt salt")
 def test_any_other_hash_is_replaced(there: str) -> None:
     done = hashing.hash_all([ALICE], [{"alice": there}], {})
-    assert done.hashes[ALICE] != there and bcrypt_cost(done.hashes[ALICE]) == 4 and done.fresh == 1
+    assert done.hashes[ALICE] != there
+    assert bcrypt_cost(done.hashes[ALICE]) == 4
+    assert done.fresh == 1
 
 
 def test_a_login_is_worked_on_once_for_all_hosts(counted: list[str]) -> None:
@@ -109,7 +111,8 @@ def test_a_later_batch_of_the_run_repeats_nothing(counted: list[str]) -> None:
     first = hashing.hash_all([ALICE], [], {})
     counted.clear()
     second = hashing.hash_all([ALICE], [{"alice": "other"}], first.known)
-    assert second.hashes == first.hashes and counted == []
+    assert second.hashes == first.hashes
+    assert counted == []
 
 
 def test_what_is_known_tells_nothing_outside_the_run(monkeypatch: pytest.MonkeyPatch, counted: list[str]) -> None:
@@ -152,14 +155,15 @@ def test_a_missing_library_is_named_with_the_command(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(builtins, "__import__", without_passlib)
     with pytest.raises(HashingError) as caught:
         hashing.hash_all([ALICE], [], {})
-    assert f"{sys.executable} -m pip install 'libpass>=1.9' 'bcrypt>=4.1'" in str(caught.value)
+    assert f"{sys.executable} -m pip install 'libpass>=1.9.3' 'bcrypt>=3.2'" in str(caught.value)
     assert f"{sys.executable} -m pip install -r " in str(caught.value)
-    assert "libpass is missing on the controller" in str(caught.value) and "S3cret" not in str(caught.value)
+    assert "libpass is missing on the controller" in str(caught.value)
+    assert "S3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("error", [ValueError("password cannot be longer than 72 bytes"), RuntimeError("no backend")])
 def test_a_broken_library_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """passlib 1.7.4 raises the first one for any password when it finds bcrypt 5."""
+    """The first one is what passlib 1.7.4 raises for any password when it finds bcrypt 5."""
 
     class Broken:
         @staticmethod
@@ -171,7 +175,8 @@ def test_a_broken_library_is_named_with_the_command(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "passlib.hash", types.SimpleNamespace(bcrypt=Broken))
     with pytest.raises(HashingError) as caught:
         hashing.hash_all([ALICE], [], {})
-    assert "pip install" in str(caught.value) and str(error) in str(caught.value)
+    assert "pip install" in str(caught.value)
+    assert str(error) in str(caught.value)
 
 
 def test_requirements_agree_with_the_file_that_ships() -> None:

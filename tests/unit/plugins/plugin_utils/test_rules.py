@@ -9,20 +9,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules
 
 BCRYPT = "$2y$10$" + "a" * 53
 ALICE = {"name": "alice", "password": "S3cret"}
 
-GOOD = [
+GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_instance", ["pypi-server", "dev_2", "0"]),
     ("pypi_user", ["pypi", "svc.pypi", "_x", "Pypi-1"]),
     ("pypi_home", ["/home/pypi/pypi-server", "/srv/pypi", "/pypi", "/data/a.b_c-d@e+f/"]),
     ("pypi_http_port", [1, 80, "80", " 8080 ", 65535]),
     ("pypi_bind_address", ["0.0.0.0", "127.0.0.1", "::", "2001:db8::1"]),
     ("pypi_server_name", ["_", "pypi.example.com", "localhost", "192.0.2.1", "*.example.com"]),
-    ("pypi_external_url", ["", None, "https://pypi.example.com", "http://192.0.2.1:8080/", "https://[2001:db8::1]:8443"]),
+    (
+        "pypi_external_url",
+        ["", None, "https://pypi.example.com", "http://192.0.2.1:8080/", "https://[2001:db8::1]:8443"],
+    ),
     ("pypi_trusted_proxies", [[], ["192.0.2.0/24", "2001:db8::/32", "192.0.2.7"]]),
     ("pypi_authenticate", [[], ["update"], ["list", "download", "update"]]),
     (
@@ -34,7 +36,10 @@ GOOD = [
             [{"name": "a", "hash": "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0", "password": None}],
             [{"name": "a", "password": "S3cret", "hash": ""}],
             [{"name": "a", "state": "absent"}, {"name": "b", "state": "absent", "password": ""}],
-            [{"name": "alice+ci", "password": " S3cret: with \"all\" $of {{it}} ~"}, {"name": "x" * 255, "password": "S" * 72}],
+            [
+                {"name": "alice+ci", "password": ' S3cret: with "all" $of {{it}} ~'},
+                {"name": "x" * 255, "password": "S" * 72},
+            ],
             [{"name": "Alice", "password": "S3cret"}, ALICE],
         ],
     ),
@@ -139,8 +144,11 @@ BAD = [
 @pytest.mark.parametrize(("variable", "value", "words"), BAD)
 def test_bad_values(variable: str, value: Any, words: str) -> None:
     (problem,) = rules.problems({variable: value})
-    assert str(problem).startswith(f"{variable}: ") and words in str(problem) and "; " in str(problem)
-    assert problem.mend and "S3cret" not in str(problem)
+    assert str(problem).startswith(f"{variable}: ")
+    assert words in str(problem)
+    assert "; " in str(problem)
+    assert problem.mend
+    assert "S3cret" not in str(problem)
 
 
 # one user each; the message names the user and has these words in it
@@ -185,11 +193,14 @@ def test_bad_users(user: Any, words: str) -> None:
     (problem,) = rules.problems({"pypi_users": [user]})
     assert problem.variable == "pypi_users"
     assert words in str(problem)
-    assert "S3cret" not in str(problem) and "a" * 53 not in str(problem)
+    assert "S3cret" not in str(problem)
+    assert "a" * 53 not in str(problem)
 
 
 def test_every_problem_of_every_user_is_told() -> None:
-    found = rules.problems({"pypi_users": [{"name": "a:", "password": "", "publish": "x"}, {"name": "b"}, ALICE, ALICE]})
+    found = rules.problems(
+        {"pypi_users": [{"name": "a:", "password": "", "publish": "x"}, {"name": "b"}, ALICE, ALICE]}
+    )
     assert [problem.problem.split(" ")[1] for problem in found] == ["'a...'", "'a...'", "'a...'", "'b'", "'alice'"]
 
 
@@ -201,13 +212,15 @@ def test_a_login_is_there_once_absent_ones_included() -> None:
 @pytest.mark.parametrize("value", ["alice", {"alice": "S3cret"}, None])
 def test_users_are_a_list(value: Any) -> None:
     (problem,) = rules.problems({"pypi_users": value})
-    assert "not a list" in str(problem) and "S3cret" not in str(problem)
+    assert "not a list" in str(problem)
+    assert "S3cret" not in str(problem)
 
 
 @pytest.mark.parametrize("users", [[], [{"name": "a", "state": "absent"}]])
 def test_authentication_without_users_says_how_to_open_the_index(users: list[Any]) -> None:
     (problem,) = rules.problems({"pypi_users": users, "pypi_authenticate": ["update"]})
-    assert problem.variable == "pypi_users" and "pypi_authenticate: []" in problem.mend
+    assert problem.variable == "pypi_users"
+    assert "pypi_authenticate: []" in problem.mend
     assert rules.problems({"pypi_users": users, "pypi_authenticate": []}) == []
 
 
@@ -247,4 +260,5 @@ def test_an_unknown_variable_is_not_judged() -> None:
 )
 def test_warnings(variables: dict[str, Any], words: str | None) -> None:
     found = rules.warnings(variables)
-    assert (words is None and not found) or words in found[0]
+    assert len(found) == (words is not None)
+    assert words is None or words in found[0]

@@ -1,0 +1,47 @@
+# `make` lists what there is to make. The tests themselves are in tests/run.py.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down test test-long lint unit molecule docs venv collection clean
+
+PYTHON ?= python3
+run := $(PYTHON) -m tests.run
+# Scenarios of `make molecule`: all of them, or SCENARIO="users nginx".
+SCENARIO ?= $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
+# What Molecule does with them: test, or converge, verify, destroy.
+DO ?= test
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: venv collection ## A working index on a host in a container, tried by twine and pip (DEMO_PORT=8080)
+	@.venv/bin/python -m tests.ground demo up
+
+demo-down: venv ## Remove the demo's host, and what belongs to it
+	@.venv/bin/python -m tests.ground demo down
+
+test: ## Everything that must pass; logs in .cache/test
+	@$(run)
+
+test-long: ## The same, and what takes too long for every day
+	@$(run) --long
+
+lint: ## All linters over all files
+	@$(run) --live lint
+
+unit: ## Unit tests
+	@$(run) --live unit
+
+molecule: ## Molecule scenarios: all, or SCENARIO="users nginx"; DO=converge keeps the host
+	@$(run) --live --do '$(DO)' $(addprefix scenario-,$(SCENARIO))
+
+docs: venv ## Make the reference pages and the roles' argument specs
+	@.venv/bin/python -m tests.reference
+
+venv: ## Make .venv with what the tests need
+	@tests/ground/bootstrap.sh
+
+collection: venv ## Build the archive and install it into .cache/collections, if something changed
+	@.venv/bin/python -m tests.collection
+
+clean: ## Remove the proving ground's hosts and images, and all that runs have made here
+	@$(PYTHON) -m tests.ground clean
+	@rm -rf .cache .venv .venv-* .demo .ansible .ruff_cache .pytest_cache

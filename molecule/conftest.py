@@ -1,0 +1,49 @@
+"""What the tests of all scenarios start from: the index, who uses it, and the containers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.support.clients import Index, Login
+from tests.support.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def variables(host: Any) -> Mapping[str, Any]:
+    """The host's variables, as the scenario's molecule.yml says them."""
+    return host.ansible.get_variables()
+
+
+@pytest.fixture(scope="module")
+def index(host: Any, variables: Mapping[str, Any]) -> Index:
+    address = host.check_output("ip -4 -o address show dev eth0 | awk '{print $4}' | cut -d/ -f1")
+    port = variables.get("pypi_http_port", 80)
+    return Index(f"http://{address}" + ("" if port == 80 else f":{port}"))
+
+
+def _login(variables: Mapping[str, Any], name: str) -> Login:
+    (user,) = (user for user in variables["pypi_users"] if user["name"] == name)
+    return Login(name, user["password"])
+
+
+@pytest.fixture(scope="module")
+def publisher(variables: Mapping[str, Any]) -> Login:
+    return _login(variables, "publisher")
+
+
+@pytest.fixture(scope="module")
+def reader(variables: Mapping[str, Any]) -> Login:
+    return _login(variables, "reader")
+
+
+@pytest.fixture(scope="session")
+def home() -> str:
+    return "/home/pypi/pypi-server"
+
+
+@pytest.fixture(scope="module")
+def stack(host: Any, home: str) -> Stack:
+    return Stack(host, home)

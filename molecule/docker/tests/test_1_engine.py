@@ -1,0 +1,86 @@
+"""The engine of a host that had none, and what later runs do to it: nothing."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.support import hosts, playbook
+
+NAME = "pypi-docker"
+ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
+testinfra_hosts = [f"ansible://{NAME}"]
+
+# An old Compose where an administrator puts one by hand; the client takes it before the package's.
+PLUGINS = "/usr/local/lib/docker/cli-plugins"
+OLD_COMPOSE = """#!/bin/sh
+case "$1" in
+docker-cli-plugin-metadata) echo '{"SchemaVersion": "0.1.0", "Vendor": "Docker Inc.", "Version": "v2.17.3"}' ;;
+*) echo 2.17.3 ;;
+esac
+"""
+
+
+def applied(*arguments: str, **variables: Any) -> playbook.Run:
+    return playbook.applied(ROLE, *arguments, pypi_hosts=NAME, **variables)
+
+
+def test_the_distributions_own_packages_are_installed(host) -> None:
+    for package in ("docker.io", "docker-cli", "docker-compose"):
+        assert host.package(package).is_installed
+    assert host.check_output("dpkg --audit") == ""
+
+
+def test_compose_is_new_enough(host) -> None:
+    version = host.check_output("docker compose version --short")
+    assert [int(part) for part in version.split(".")[:2]] >= [2, 18], version
+
+
+def test_the_engine_runs_after_a_restart_of_the_host(host) -> None:
+    assert host.service("docker").is_enabled
+    hosts.restart(NAME)
+    assert host.service("docker").is_running
+    assert host.check_output("docker version --format '{{.Server.Version}}'").startswith("26.")
+
+
+def test_a_second_run_leaves_the_engine_and_apt_alone(host) -> None:
+    with hosts.untouched(host):
+        assert playbook.site("--tags", "docker", pypi_hosts=NAME).changed == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param([], id="run"),
+        pytest.param(["--check", "--diff"], id="check"),
+    ],
+)
+def test_an_engine_that_is_good_enough_is_not_replaced_by_another_source(host, arguments: list[str]) -> None:
+    with hosts.untouched(host):
+        done = applied(*arguments, pypi_docker_source="docker_ce")
+        assert done.changed == 0
+    assert "This run would" not in done.message()
+
+
+def test_a_stopped_engine_is_started_and_not_replaced(host) -> None:
+    packages = host.check_output("dpkg --list")
+    host.check_output("systemctl disable --now docker.service docker.socket 2>&1")
+    done = applied(pypi_docker_source="docker_ce")
+    assert done.changed == 1, done.output
+    assert host.service("docker").is_running
+    assert host.service("docker").is_enabled
+    assert host.check_output("dpkg --list") == packages
+
+
+def test_compose_too_old_is_an_error_and_the_engine_goes_on(host) -> None:
+    host.check_output("mkdir -p %s", PLUGINS)
+    host.run("printf %%s %s > %s/docker-compose && chmod +x %s/docker-compose", OLD_COMPOSE, PLUGINS, PLUGINS)
+    assert host.check_output("docker compose version --short") == "2.17.3"
+    with hosts.untouched(host):
+        message = playbook.refused(playbook=ROLE, pypi_hosts=NAME)
+    assert "The host has Compose 2.17.3, and 2.18.0 or newer is needed" in message
+    assert "Upgrade its package (docker-compose-plugin, docker-compose-v2 or docker-compose), or remove it" in message
+    host.check_output("rm %s/docker-compose", PLUGINS)
+    assert applied().changed == 0

@@ -1,0 +1,85 @@
+"""What runs do to a host where something has changed, and what they refuse before anything changes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.support import hosts, playbook
+
+NAME = "pypi-layout"
+testinfra_hosts = [f"ansible://{NAME}"]
+ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
+HOME = "/home/pypi/pypi-server"
+
+
+def refused(**variables: Any) -> str:
+    return playbook.refused(playbook=ROLE, **variables)
+
+
+def test_a_mode_and_an_owner_that_have_drifted_are_corrected_and_shown(host) -> None:
+    host.check_output("chmod 0755 %s/nginx/tls && chown root:root %s/authentication", HOME, HOME)
+    done = playbook.applied(ROLE)
+    assert done.changed == 1, done.output
+    for name in ("nginx/tls", "authentication"):
+        assert host.check_output("stat --format '%%U:%%G %%a' %s/%s", HOME, name) == "pypi:pypi 700"
+    assert f"-{HOME}/nginx/tls owner=pypi mode=0755" in done.message()
+    assert f"-{HOME}/authentication owner=root mode=0700" in done.message()
+
+
+def test_check_mode_says_what_would_be_made_for_an_account_that_is_not_there_yet(host) -> None:
+    with hosts.untouched(host):
+        done = playbook.applied(ROLE, "--check", "--diff", pypi_user="newcomer")
+    assert done.changed > 0
+    assert "+/home/newcomer/pypi-server/packages owner=newcomer mode=0700" in done.message(), done.output
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_error(host) -> None:
+    host.check_output("mkdir /srv/other && touch /srv/other/packages")
+    with hosts.untouched(host):
+        message = refused(pypi_home="/srv/other")
+    assert "/srv/other/packages is there and is no folder. Move it away, then run again." in message
+
+
+def test_packages_on_a_disk_that_is_not_mounted_are_an_error(host) -> None:
+    host.check_output("mkdir /srv/unmounted && ln -s /mnt/disk/packages /srv/unmounted/packages")
+    with hosts.untouched(host):
+        message = refused(pypi_home="/srv/unmounted")
+    assert "/srv/unmounted/packages is a symbolic link to /mnt/disk/packages, and that is not there" in message
+    assert "Mount or make it, or remove the link, then run again." in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "cause", "mend"),
+    [
+        ("pypi_home", "pypi-server", "'pypi-server' is not absolute", "give a path that begins with /"),
+        ("pypi_home", "/home", "'/home' is a folder of the system", "give a folder below it"),
+        ("pypi_user", "root", "'root' must not run the containers", "give an account of its own"),
+        ("pypi_http_port", 65536, "65536 is not a whole number from 1 to 65535", "give one in that range"),
+    ],
+)
+def test_a_value_that_cannot_be_is_an_error(host, variable: str, value: str | int, cause: str, mend: str) -> None:
+    with hosts.untouched(host):
+        message = refused(**{variable: value})
+    assert f"{variable}: {cause}" in message
+    assert mend in message
+
+
+def test_an_unknown_action_is_an_error_that_lists_the_known_ones(host) -> None:
+    with hosts.untouched(host):
+        message = refused(pypi_authenticate=["list", "upload"])
+    assert "pypi_authenticate" in message
+    assert "upload" in message
+    assert "list, download, update" in message
+
+
+def test_a_port_that_somebody_else_listens_on_is_an_error_that_names_him(host) -> None:
+    host.check_output("systemd-run --unit squatter python3 -m http.server --bind 127.0.0.1 8088 2>&1")
+    host.check_output("timeout 20 sh -c 'until curl --silent http://127.0.0.1:8088/ >/dev/null; do sleep 0.2; done'")
+    with hosts.untouched(host):
+        message = refused(pypi_http_port=8088)
+    host.check_output("systemctl stop squatter")
+    assert "pypi_http_port: port 8088 on 0.0.0.0 is taken by python3 (process " in message
+    assert "Stop that, or set pypi_http_port (or pypi_bind_address) to one that is free." in message

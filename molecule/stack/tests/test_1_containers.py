@@ -1,0 +1,81 @@
+"""What runs: three healthy containers without rights of their own, and one open port."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.clients import Index, Login
+from tests.support.stack import SERVICES, Stack
+
+each_service = pytest.mark.parametrize("service", SERVICES)
+
+
+def test_compose_accepts_the_file_in_the_tree(stack: Stack) -> None:
+    assert stack.compose("config --services").split() == sorted(SERVICES)
+    assert stack.compose("config --quiet") == ""
+
+
+@each_service
+def test_a_service_is_healthy(stack: Stack, service: str) -> None:
+    assert stack.inspect(service)["State"]["Health"]["Status"] == "healthy"
+
+
+@each_service
+def test_all_processes_are_the_service_users_and_have_no_rights(host: Any, stack: Stack, service: str) -> None:
+    user = host.user("pypi")
+    assert user.uid != 0
+    processes = host.check_output(f"docker top {stack.inspect(service)['Id']} -o pid").split()[1:]
+    assert processes
+    for process in processes:
+        # A health check may be among them, and be gone by now.
+        lines = [line.split() for line in host.run(f"cat /proc/{process}/status").stdout.splitlines()]
+        status = {line[0]: line[1:] for line in lines if line}
+        if not status:
+            continue
+        assert status["Uid:"] == [str(user.uid)] * 4, status
+        assert status["Gid:"] == [str(user.gid)] * 4, status
+        for capabilities in ("CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"):
+            assert int(status[capabilities][0], 16) == 0, status
+        assert status["NoNewPrivs:"] == ["1"], status
+
+
+@each_service
+def test_the_root_of_a_container_is_read_only(stack: Stack, service: str) -> None:
+    said = stack.compose(f"exec -T {service} sh -c 'touch /etc/x /usr/x 2>&1 || true'")
+    assert said.count("Read-only file system") == 2, said
+
+
+@each_service
+def test_a_container_is_restarted_and_its_log_rotated(stack: Stack, service: str) -> None:
+    settings = stack.inspect(service)["HostConfig"]
+    assert settings["RestartPolicy"]["Name"] == "unless-stopped"
+    assert settings["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "3m", "max-file": "7"}}
+
+
+def test_nothing_listens_but_the_published_port(host: Any, stack: Stack) -> None:
+    listeners = [line.split()[3] for line in host.check_output("ss -Hltn").splitlines()]
+    # containerd listens on loopback for the engine.
+    assert [address for address in listeners if not address.startswith("127.")] == ["0.0.0.0:8080"]
+    assert [service for service in SERVICES if stack.inspect(service)["HostConfig"]["PortBindings"]] == ["nginx"]
+
+
+def test_pypiserver_and_the_passwords_are_in_a_network_without_a_way_out(host: Any, stack: Stack) -> None:
+    for service in ("pypi-server", "auth"):
+        (network,) = stack.inspect(service)["NetworkSettings"]["Networks"]
+        assert host.check_output("docker network inspect --format '{{.Internal}}' %s", network) == "true"
+
+
+def test_no_password_or_hash_is_in_a_containers_environment_or_command(host: Any, stack: Stack) -> None:
+    hashes = [line.split(":")[1] for line in host.file(f"{stack.home}/authentication/.htpasswd").content_string.split()]
+    assert len(hashes) == 4
+    for service in SERVICES:
+        known = str(stack.inspect(service))
+        assert not [secret for secret in (*hashes, "publisher-password", "reader-password") if secret in known]
+
+
+def test_the_welcome_page_is_pypiservers_and_names_the_address(index: Index, reader: Login) -> None:
+    page = index.request("/", reader)
+    assert (page.status, b"Welcome to pypiserver" in page.body) == (200, True), page
+    assert f"{index.url}/simple/".encode() in page.body, page.body.decode()

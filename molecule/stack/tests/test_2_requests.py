@@ -1,0 +1,182 @@
+"""How a request is served: the cache of pages, uploads on disk, the access log."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support import packages
+from tests.support.clients import NOBODY, Index, Login
+from tests.support.stack import SlowUpload, Stack, eventually
+
+# Descriptors of deleted files, which is what spools are, with their sizes.
+SPOOLED = "find /proc/[0-9]*/fd -lname '%s/*' -exec stat --dereference --format %%s {} + 2>/dev/null"
+# Half an upload, sent to pypiserver itself, and the size of what it has put on disk by then.
+HALF_AN_UPLOAD = """
+import glob, os, socket, sys, time
+address, login, half = sys.argv[1], sys.argv[2], 8 * 1024 * 1024
+form = b'--edge\\r\\nContent-Disposition: form-data; name="content"; filename="a.whl"\\r\\n\\r\\n'
+with socket.create_connection((address, 8080)) as connection:
+    connection.sendall(
+        f"POST / HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: {login}\\r\\nContent-Length: {2 * half}\\r\\n"
+        "Content-Type: multipart/form-data; boundary=edge\\r\\n\\r\\n".encode() + form + bytes(half - len(form))
+    )
+    largest, end = 0, time.monotonic() + 20
+    while largest < half - 1024 * 1024 and time.monotonic() < end:
+        for name in glob.glob("/proc/[0-9]*/fd/*"):
+            try:
+                if os.readlink(name).startswith("/data/spool/"):
+                    largest = max(largest, os.stat(name).st_size)
+            except OSError:
+                pass
+        time.sleep(0.1)
+print(largest)
+"""
+
+
+def fresh(index: Index, publisher: Login, folder: Path) -> str:
+    """Publish a project that nobody has asked for yet, and return the address of its page."""
+    name = f"project-{uuid4().hex}"
+    assert index.upload(publisher, packages.wheel(folder, name)).status == 200
+    return f"/simple/{name}/"
+
+
+def test_a_page_comes_from_the_cache_for_as_long_as_it_is_fresh(
+    index: Index, publisher: Login, reader: Login, tmp_path: Path, variables: Mapping[str, Any]
+) -> None:
+    page = fresh(index, publisher, tmp_path)
+    first = index.request(page, reader)
+    assert (first.status, first.headers["x-cache"]) == (200, "MISS")
+    again = index.request(page, publisher)
+    assert (again.status, again.headers["x-cache"], again.body) == (200, "HIT", first.body)
+    time.sleep(variables["pypi_freshness_seconds"] + 1)
+    assert index.request(page, reader).headers["x-cache"] == "EXPIRED"
+
+
+def test_pages_are_cached_on_disk_and_verdicts_in_memory(
+    host: Any, index: Index, publisher: Login, reader: Login, tmp_path: Path, stack: Stack
+) -> None:
+    page = fresh(index, publisher, tmp_path)
+    index.request(page, reader)
+    cached = host.check_output(f"grep -rl {page} {stack.home}/nginx_cache/pages")
+    assert len(cached.splitlines()) == 1, cached
+    secret = base64.b64encode(f"{reader.name}:{reader.password}".encode()).decode()
+    assert stack.compose(f"exec -T nginx grep -rlF {secret} /tmp/verdicts") != ""
+    assert stack.compose("exec -T nginx stat --file-system --format %T /tmp") == "tmpfs"
+    found = host.run(f"grep -rlF {secret} {stack.home}")
+    assert found.stdout == "", f"a login is on disk: {found.stdout}"
+
+
+@pytest.mark.parametrize("login", [NOBODY, Login("reader", "wrong"), Login("stranger", "reader-password")])
+def test_access_is_decided_before_the_cache(
+    index: Index, publisher: Login, reader: Login, tmp_path: Path, login: Login
+) -> None:
+    page = fresh(index, publisher, tmp_path)
+    assert index.request(page, reader).headers["x-cache"] == "MISS"
+    answer = index.request(page, login)
+    assert answer.status == 401
+    assert b"project-" not in answer.body
+    assert index.request(page, reader).headers["x-cache"] == "HIT"
+
+
+def test_an_upload_waits_on_disk_while_it_arrives(
+    host: Any, index: Index, publisher: Login, tmp_path: Path, stack: Stack
+) -> None:
+    file = packages.wheel(tmp_path, f"slow-{uuid4().hex}", padding=os.urandom(16 * 1024 * 1024))
+    upload = SlowUpload(index, publisher, file)
+
+    def spooled() -> bool:
+        sizes = [int(size) for size in host.run(SPOOLED % "/var/cache/nginx/uploads").stdout.split()]
+        # The last of it may be in a buffer still.
+        return max(sizes, default=0) > upload.sent - 1024 * 1024
+
+    eventually(spooled, f"{upload.sent} bytes are in nginx_cache/uploads", 20)
+    assert not host.file(f"{stack.home}/packages/{file.name}").exists
+    assert upload.finish().status == 200
+    there = host.check_output(f"sha256sum {stack.home}/packages/{file.name}").split()[0]
+    assert there == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert host.run(SPOOLED % "/var/cache/nginx/uploads").stdout == ""
+
+
+def test_pypiserver_spools_to_disk_as_well(host: Any, publisher: Login, stack: Stack) -> None:
+    (network,) = stack.inspect("pypi-server")["NetworkSettings"]["Networks"].values()
+    login = publisher.header()["Authorization"]
+    spooled = host.check_output("python3 -c %s %s %s", HALF_AN_UPLOAD, network["IPAddress"], login)
+    assert int(spooled) > 7 * 1024 * 1024
+
+
+def test_a_large_upload_may_be_a_publishers_first_request(index: Index, tmp_path: Path) -> None:
+    # No verdict is cached: the auth service is asked about a request with a large body.
+    file = packages.wheel(tmp_path, f"first-{uuid4().hex}", padding=os.urandom(4 * 1024 * 1024))
+    assert index.upload(Login("newcomer", "newcomer-password"), file).status == 200
+
+
+def test_an_upload_without_the_right_is_refused_before_it_is_sent(index: Index, reader: Login, tmp_path: Path) -> None:
+    file = packages.wheel(tmp_path, "unwanted", padding=bytes(4 * 1024 * 1024))
+    headers = {"Content-Type": "multipart/form-data; boundary=edge", "Content-Length": str(file.stat().st_size)}
+    # The answer is there though nothing of the body was sent.
+    assert index.request("/", reader, "POST", None, headers).status == 403
+    assert index.request("/", NOBODY, "POST", None, headers).status == 401
+
+
+def test_a_line_of_the_access_log_says_who_asked_for_what(
+    index: Index, publisher: Login, reader: Login, tmp_path: Path, stack: Stack
+) -> None:
+    page = fresh(index, publisher, tmp_path)
+    answers = [index.request(page, login) for login in (reader, reader, NOBODY)]
+    eventually(lambda: len(stack.requests(page)) == 3, "three requests are in the access log", 10)
+    lines = stack.requests(page)
+    assert [line["user"] for line in lines] == ["reader", "reader", ""], lines
+    assert [line["status"] for line in lines] == [200, 200, 401], lines
+    assert [line["cache"] for line in lines] == ["MISS", "HIT", ""], lines
+    assert [line["bytes"] for line in lines] == [len(answer.body) for answer in answers], lines
+    for line in lines:
+        assert (line["method"], line["route"], line["uri"]) == ("GET", "project", page), line
+        assert line["client"].count(".") == 3, line
+        assert 0 <= line["seconds"] < 60, line
+        assert line["time"].startswith("20"), line
+    assert float(lines[0]["upstream_seconds"].split()[-1]) >= 0, lines[0]
+
+
+def test_routes_have_names_in_the_access_log(index: Index, publisher: Login, tmp_path: Path, stack: Stack) -> None:
+    file = packages.wheel(tmp_path, f"named-{uuid4().hex}")
+    mark = f"?{uuid4().hex}"
+    assert index.upload(publisher, file).status == 200
+    routes = {
+        f"/{mark}": "front",
+        f"/simple/{mark}": "projects",
+        f"/packages/{mark}": "files",
+        f"/packages/{file.name}{mark}": "file",
+        f"/no-such-project/{mark}": "other",
+    }
+    for uri, route in routes.items():
+        index.request(uri, publisher)
+        assert stack.requests(uri)[0]["route"] == route
+    uploads = [line for line in stack.requests("/") if line["method"] == "POST"]
+    assert (uploads[-1]["route"], uploads[-1]["status"]) == ("upload", 200), uploads[-1]
+    assert uploads[-1]["received"] > file.stat().st_size
+
+
+def test_odd_requests_leave_lines_that_can_be_parsed(index: Index, reader: Login, stack: Stack) -> None:
+    uri = f"/simple/%22%5C%0A{uuid4().hex}/?a=\\"
+    index.request(uri, reader, headers={"User-Agent": 'a "quoted" \\ agent\t\xe9'})
+    (line,) = stack.requests(uri)
+    assert '"quoted"' in line["agent"]
+
+
+def test_no_password_is_in_a_log(index: Index, publisher: Login, reader: Login, stack: Stack) -> None:
+    for login in (publisher, reader, Login("reader", "wrong-password")):
+        index.request("/simple/", login)
+    logs = "\n".join(line for service in ("nginx", "auth", "pypi-server") for line in stack.log(service))
+    assert '"user":"publisher"' in logs
+    for login in (publisher, reader, Login("reader", "wrong-password")):
+        assert login.password not in logs
+        assert login.header()["Authorization"].split()[1] not in logs

@@ -1,0 +1,126 @@
+"""What a run does to containers that run: it reloads or recreates what changed, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from tests.support import packages
+from tests.support.clients import Index, Login
+from tests.support.playbook import site
+from tests.support.stack import SlowUpload, Stack, traffic
+
+# The files of NGINX with their revision, put aside and brought back.
+SAVE = "tar -C {home}/nginx -cf /root/nginx.tar ."
+BRING_BACK = "tar -C {home}/nginx -xf /root/nginx.tar"
+LOADED = "exec -T nginx curl --silent http://127.0.0.1:8081/health"
+
+
+def test_new_settings_of_nginx_are_loaded_without_losing_a_request(
+    host: Any, index: Index, publisher: Login, reader: Login, tmp_path: Path, stack: Stack
+) -> None:
+    host.check_output(SAVE.format(home=stack.home))
+    index.request("/", reader)
+    client = stack.requests("/")[-1]["client"]
+    before = stack.running()
+    file = packages.wheel(tmp_path, f"during-{uuid4().hex}", padding=os.urandom(2 * 1024 * 1024))
+    upload = SlowUpload(index, publisher, file)
+    with traffic(index, reader, "/simple/") as answers:
+        done = site("--tags", "nginx", pypi_external_url="https://pypi.example.com", pypi_trusted_proxies=[client])
+        time.sleep(1)
+    assert done.changed == 3, done.output  # the files, their revision, the reload
+    assert stack.running() == before
+    assert len(answers) > 100, "there was hardly any traffic"
+    assert set(answers) == {"200"}, {answer: answers.count(answer) for answer in set(answers)}
+    assert upload.finish().status == 200
+    assert host.file(f"{stack.home}/packages/{file.name}").size == file.stat().st_size
+
+
+def test_redirects_and_pages_name_the_external_address(index: Index, reader: Login) -> None:
+    answer = index.request("/some-project/", reader)
+    assert answer.status in (302, 303), answer
+    assert answer.headers["location"] == "https://pypi.example.com/simple/some-project/"
+    page = index.request("/", reader).body.decode()
+    assert "https://pypi.example.com/simple/" in page, page
+
+
+def test_a_trusted_proxy_names_the_client(index: Index, reader: Login, stack: Stack) -> None:
+    uri = f"/simple/?{uuid4().hex}"
+    index.request(uri, reader, headers={"X-Forwarded-For": "198.51.100.7"})
+    assert stack.requests(uri)[0]["client"] == "198.51.100.7"
+
+
+def test_a_reload_that_a_dead_run_left_out_is_made_good(host: Any, index: Index, reader: Login, stack: Stack) -> None:
+    # The old files are on disk again, and NGINX has not been told.
+    host.check_output(BRING_BACK.format(home=stack.home))
+    revision = host.file(f"{stack.home}/nginx/revision.conf").content_string
+    assert stack.compose(LOADED) not in revision
+    before = stack.running()
+    done = site("--tags", "nginx")
+    assert done.changed == 1, done.output
+    assert stack.compose(LOADED) in revision
+    assert stack.running() == before
+    answer = index.request("/some-project/", reader)
+    assert answer.headers["location"] == f"{index.url}/simple/some-project/"
+
+
+def test_a_client_that_is_no_trusted_proxy_cannot_take_another_address(
+    index: Index, reader: Login, stack: Stack
+) -> None:
+    uri = f"/simple/?{uuid4().hex}"
+    index.request(uri, reader, headers={"X-Forwarded-For": "198.51.100.7"})
+    assert stack.requests(uri)[0]["client"] != "198.51.100.7"
+
+
+def test_only_the_service_whose_definition_changed_is_recreated(
+    index: Index, publisher: Login, tmp_path: Path, stack: Stack
+) -> None:
+    file = packages.wheel(tmp_path, f"twice-{uuid4().hex}")
+    assert [index.upload(publisher, file).status for _ in range(2)] == [200, 409]
+    before = stack.running()
+    site("--tags", "stack", pypi_overwrite=True)
+    after = stack.running()
+    assert [service for service in before if after[service] != before[service]] == ["pypi-server"]
+    assert index.upload(publisher, file).status == 200
+
+
+def test_new_users_count_at_once_and_the_verdicts_of_others_hold(
+    index: Index, publisher: Login, reader: Login, stack: Stack, variables: Mapping[str, Any]
+) -> None:
+    leaver, joiner = Login("leaver", "leaver-password"), Login("joiner", "joiner-password")
+    for login, status in ((publisher, 200), (reader, 200), (leaver, 200), (joiner, 401)):
+        assert index.request("/simple/", login).status == status, login.name
+    before = stack.running()
+    stays, *_ = variables["pypi_users"]
+    users = [stays, {"name": "reader", "password": "another-password"}, {**vars(joiner)}]
+    done = site("--tags", "users", pypi_users=users)
+    assert index.request("/simple/", leaver).status == 401, done.output
+    assert index.request("/simple/", reader).status == 401, done.output
+    assert index.request("/simple/", Login("reader", "another-password")).status == 200, done.output
+    assert index.request("/simple/", joiner).status == 200, done.output
+    assert stack.running() == before
+
+    # Nobody can be verified now: who gets in does so by a verdict of before.
+    stack.compose("stop auth")
+    try:
+        assert index.request("/simple/", publisher).status == 200
+        assert index.request("/simple/", leaver).status == 500
+    finally:
+        stack.compose("start auth")
+        stack.wait_until_healthy("auth")
+
+
+def test_the_next_whole_run_brings_back_what_the_inventory_says(
+    index: Index, publisher: Login, reader: Login, tmp_path: Path, stack: Stack
+) -> None:
+    before = stack.running()
+    site()
+    assert index.request("/simple/", reader).status == 200
+    file = packages.wheel(tmp_path, f"twice-{uuid4().hex}")
+    assert [index.upload(publisher, file).status for _ in range(2)] == [200, 409]
+    after = stack.running()
+    assert [service for service in before if after[service] != before[service]] == ["pypi-server"]

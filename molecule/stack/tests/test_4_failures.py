@@ -1,0 +1,120 @@
+"""What goes wrong on a host, and what people see of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support import packages
+from tests.support.clients import NOBODY, Index, Login
+from tests.support.playbook import refused, site
+from tests.support.stack import SERVICES, Stack, eventually
+
+LISTENER = "python3 -m http.server --bind 127.0.0.1 9090"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_that_is_killed_comes_back(
+    host: Any, index: Index, publisher: Login, stack: Stack, service: str
+) -> None:
+    before = stack.inspect(service)
+    host.check_output(f"kill -9 {before['State']['Pid']}")
+
+    def is_back() -> bool:
+        after = stack.inspect(service)
+        return after["RestartCount"] > before["RestartCount"] and bool(after["State"]["Running"])
+
+    eventually(is_back, f"{service} is started again")
+    stack.wait_until_healthy(service)
+    eventually(lambda: index.request(f"/simple/?{uuid4().hex}", publisher).status == 200, "the index answers", 15)
+
+
+def test_known_pages_are_served_to_readers_while_pypiserver_is_away(
+    index: Index, publisher: Login, reader: Login, tmp_path: Path, stack: Stack, variables: Mapping[str, Any]
+) -> None:
+    name = f"known-{uuid4().hex}"
+    file = packages.wheel(tmp_path, name)
+    assert index.upload(publisher, file).status == 200
+    page = index.request(f"/simple/{name}/", reader)
+    stack.compose("stop pypi-server")
+    try:
+        # Longer than the page is fresh, and than NGINX remembers pypiserver's address.
+        time.sleep(variables["pypi_freshness_seconds"] + 2)
+        for _ in range(2):
+            start = time.monotonic()
+            answer = index.request(f"/simple/{name}/", reader)
+            assert (answer.status, answer.body) == (200, page.body), stack.log("nginx")[-5:]
+            assert answer.headers["x-cache"] == "STALE"
+            assert time.monotonic() - start < 5
+        assert index.request(f"/packages/{file.name}", reader).body == file.read_bytes()
+        assert index.request(f"/simple/{name}/", NOBODY).status == 401
+        assert index.request(f"/simple/{name}/", Login("reader", "wrong")).status == 401
+        # What is not known is not said to be missing.
+        assert index.request(f"/simple/unknown-{name}/", reader).status in (502, 504)
+    finally:
+        stack.compose("start pypi-server")
+        stack.wait_until_healthy("pypi-server")
+    eventually(lambda: index.request(f"/simple/{name}/", reader).headers["x-cache"] != "STALE", "pages are fresh", 15)
+
+
+def test_the_stack_is_started_by_hand_and_the_next_run_finds_it_as_it_is(
+    index: Index, reader: Login, stack: Stack
+) -> None:
+    stack.compose("down")
+    stack.compose("up --detach --wait")
+    assert index.request("/simple/", reader).status == 200
+    assert site("--tags", "stack").changed == 0
+
+
+@pytest.fixture
+def repaired(index: Index, publisher: Login) -> Iterator[None]:
+    yield
+    site("--tags", "pypiserver,stack")
+    assert index.request(f"/simple/?{uuid4().hex}", publisher).status == 200
+
+
+@pytest.mark.usefixtures("repaired")
+def test_a_container_that_does_not_become_healthy_says_why(host: Any, stack: Stack) -> None:
+    host.check_output(f"echo 'raise SystemExit(\"no such luck\")' >>{stack.home}/pypiserver/gunicorn.conf.py")
+    message = refused("--tags", "stack", pypi_start_timeout=20)
+    assert "The containers did not become healthy, for which they had 20 s (pypi_start_timeout)" in message, message
+    assert "pypi-server-pypi-server-1 is " in message, message
+    assert "no such luck" in message, message
+    # The lines of containers that are well would bury these.
+    assert "pypi-server-nginx-1 is" not in message, message
+
+    # The wrong image: there, and not pypiserver's.
+    message = refused("--tags", "stack", pypi_image_pypiserver="nginx:1.30")
+    assert "The containers did not become healthy" in message, message
+    assert 'exec: "pypi-server": executable file not found' in message, message
+    assert "pypi-server-pypi-server-1 is created" in message, message
+
+
+def test_a_port_that_another_process_has_is_named_with_its_holder(host: Any, index: Index, stack: Stack) -> None:
+    before = stack.running()
+    host.check_output(f"systemd-run --quiet --unit listener {LISTENER}")
+    try:
+        eventually(lambda: host.socket("tcp://127.0.0.1:9090").is_listening, "the listener listens")
+        message = refused("--tags", "stack", pypi_http_port=9090)
+    finally:
+        host.check_output("systemctl stop listener")
+    for part in ("pypi_http_port", "9090", "python3 (process ", "Stop that, or set pypi_http_port"):
+        assert part in message, message
+    assert stack.running() == before
+    assert index.request("/").status == 401
+
+
+def test_a_port_that_another_stack_has_is_named_with_its_holder(host: Any, stack: Stack) -> None:
+    before = stack.running()
+    host.check_output("docker run --detach --rm --name squatter --publish 9091:80 nginx:1.30")
+    try:
+        message = refused("--tags", "stack", pypi_http_port=9091)
+    finally:
+        host.check_output("docker rm --force squatter")
+    assert "port 9091 on 0.0.0.0 is taken by the container squatter" in message, message
+    assert stack.running() == before

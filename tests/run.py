@@ -1,0 +1,400 @@
+"""Runs the parts of the tests, two at a time, and says what came out: ``python3 -m tests.run --help``.
+
+A part is a few commands with a log of its own, ``.cache/test/<part>.log``; what it needs runs before it. The standard
+library is enough, because this runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / ".cache" / "test"
+PYTHON = ".venv/bin/python"
+OLDEST = "2.18"  # ansible-core
+OLDEST_VENV = f".venv-core-{OLDEST}"
+OLDEST_SCENARIOS = ("users", "stack")
+LONG_SCENARIOS = ("default",)
+
+PART_SECONDS = 1800
+ALIVE_SECONDS = 30.0
+TAIL_LINES = 60
+_END_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that passes or fails.
+
+    Attributes:
+        name: as it is called on the command line and in the summary.
+        commands: what it runs, one after the other until one fails.
+        needs: names of the parts that have to pass before.
+        after: names of parts that have to be over before, if they run at all: they use the same things.
+        heavy: takes one of the places for parts that keep the machine busy.
+        environment: variables that its commands get on top.
+    """
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    heavy: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of a part: a word for the summary, whether it passed, and how long it took in seconds."""
+
+    part: Part
+    result: str
+    passed: bool
+    seconds: float
+
+
+def clock(seconds: float) -> str:
+    """Return a time as minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def scenarios(root: Path) -> list[str]:
+    """Return the names of the Molecule scenarios; ``default``, the longest, comes first."""
+    found = [path.parent.name for path in root.glob("molecule/*/molecule.yml")]
+    return sorted(found, key=lambda name: (name != "default", name))
+
+
+def scenario(name: str, venv: str, do: str, suffix: str = "", needs: Sequence[str] = ()) -> Part:
+    """Return the part that runs a Molecule scenario.
+
+    Args:
+        name: its folder below molecule/.
+        venv: folder of the virtual environment that Ansible runs from.
+        do: what Molecule is to do, such as ``test`` or ``converge``.
+        suffix: of the part's name.
+        needs: parts that have to pass before, on top of what all scenarios need.
+    """
+    # Where the ground keeps its images is known when these are built.
+    command = f'eval "$(python3 -m tests.ground env)" && exec molecule {do} --scenario-name {name}'
+    return Part(
+        name=f"scenario-{name}{suffix}",
+        commands=(("sh", "-ec", command),),
+        needs=("collection", "images", *needs),
+        # Hosts are named after the scenario: the same one cannot run twice at once.
+        after=(f"scenario-{name}",) if suffix else (),
+        environment={"PATH": f"{ROOT / venv / 'bin'}:{os.environ.get('PATH', os.defpath)}"},
+    )
+
+
+def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
+    """Return all parts by name, in the order in which they would best start.
+
+    Args:
+        root: the project.
+        long: with the exhaustive ones.
+        do: what Molecule is to do.
+    """
+
+    def check(name: str, *needs: str) -> Part:
+        return Part(name, ((PYTHON, "-m", f"tests.checks.{name}"),), needs=("venv", *needs))
+
+    def unit(name: str, venv: str, *needs: str) -> Part:
+        return Part(name, ((f"{venv}/bin/python", "-m", "pytest", "--color", "no"),), needs=needs)
+
+    names = scenarios(root)
+    oldest = (*OLDEST_SCENARIOS, *LONG_SCENARIOS) if long else OLDEST_SCENARIOS
+    syntax = [
+        (
+            *("env", "ANSIBLE_COLLECTIONS_PATH=.cache/collections", f"{OLDEST_VENV}/bin/ansible-playbook"),
+            *("--syntax-check", "--inventory", "pypi.example.com,", f"wheelhouse.pypi.{playbook.stem}"),
+        )
+        for playbook in sorted(root.glob("playbooks/*.yml"))
+    ]
+    every = [
+        Part("venv", (("tests/ground/bootstrap.sh",),), heavy=False),
+        Part("engine", ((sys.executable, "-m", "tests.ground", "engine", "up"),), heavy=False),
+        Part("collection", ((PYTHON, "-m", "tests.collection"),), needs=("venv",), heavy=False),
+        Part("images", ((PYTHON, "-m", "tests.ground", "images", "build"),), needs=("venv", "engine")),
+        Part(f"venv-{OLDEST}", ((PYTHON, "-m", "tests.venvs", f"core-{OLDEST}"),), needs=("venv",), heavy=False),
+        check("lint"),
+        check("sanity"),
+        unit("unit", ".venv", "venv"),
+        check("importer", "collection"),
+        check("archive", "collection"),
+        *(scenario(name, ".venv", do) for name in names),
+        unit(f"unit-{OLDEST}", OLDEST_VENV, f"venv-{OLDEST}"),
+        Part(f"syntax-{OLDEST}", tuple(syntax), needs=("collection", f"venv-{OLDEST}")),
+        *(
+            scenario(name, OLDEST_VENV, do, suffix=f"-{OLDEST}", needs=(f"venv-{OLDEST}",))
+            for name in oldest
+            if name in names
+        ),
+    ]
+    return {part.name: part for part in every}
+
+
+def with_needs(wanted: Iterable[str], every: Mapping[str, Part]) -> list[Part]:
+    """Return the wanted parts and all that they need, in their usual order."""
+    found: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += every[name].needs
+    return [part for part in every.values() if part.name in found]
+
+
+def startable(waiting: Sequence[Part], running: Iterable[Part], passed: Iterable[str], places: int) -> Part | None:
+    """Return the next part that can start, or None.
+
+    Args:
+        waiting: parts that have not started, in the order of preference.
+        running: parts that run.
+        passed: names of parts that have passed.
+        places: how many heavy parts may run at once.
+    """
+    done = set(passed)
+    active = list(running)
+    pending = {part.name for part in (*active, *waiting)}
+    free = places - sum(part.heavy for part in active)
+    for part in waiting:
+        if (free > 0 or not part.heavy) and done.issuperset(part.needs) and pending.isdisjoint(part.after):
+            return part
+    return None
+
+
+def hopeless(waiting: Sequence[Part], failed: Iterable[str]) -> dict[str, str]:
+    """Return the waiting parts that cannot run any more, each with the part that they needed."""
+    lost = {name: name for name in failed}
+    for _ in waiting:
+        for part in waiting:
+            for need in part.needs:
+                if need in lost and part.name not in lost:
+                    lost[part.name] = need
+    return {part.name: lost[part.name] for part in waiting if part.name in lost}
+
+
+def tail(log: Path, lines: int = TAIL_LINES) -> str:
+    """Return the end of a log, indented."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+
+
+def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
+    """Return the closing table: a line per part, and the count on a line of its own."""
+    width = max((len(outcome.part.name) for outcome in outcomes), default=0)
+    rows = [f"{one.part.name:{width}}  {clock(one.seconds):>6}  {one.result}" for one in outcomes]
+    passed = sum(outcome.passed for outcome in outcomes)
+    counts = f"{passed} passed, {len(outcomes) - passed} failed"
+    return "\n".join(["", *rows, "", f"{clock(seconds)} in all; the logs are in {LOGS.relative_to(ROOT)}/", counts])
+
+
+class Runner:
+    """Runs parts and tells what goes on.
+
+    Attributes:
+        live: everything at once on the terminal, instead of in logs; then one part runs at a time.
+    """
+
+    def __init__(self, places: int, live: bool = False) -> None:
+        self.places = 1 if live else places
+        self.live = live
+        self._began = time.monotonic()
+        self._changed = threading.Condition()
+        self._running: dict[str, tuple[Part, float]] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._stopped = False
+        self._deadline = 0.0
+        self._line = ""
+
+    def run(self, wanted: Sequence[Part]) -> list[Outcome]:
+        """Run parts and return what came out, in the order of ``wanted``."""
+        waiting = list(wanted)
+        told = time.monotonic()
+        with self._changed:
+            while (waiting or self._running) and not self._stopped:
+                self._give_up(waiting)
+                while part := self._next(waiting):
+                    waiting.remove(part)
+                    self._start(part)
+                if not waiting and not self._running:
+                    break
+                self._changed.wait(1.0)
+                if self._terminal():
+                    self._rewrite(self._alive(len(wanted)))
+                elif not self.live and time.monotonic() - told > ALIVE_SECONDS:
+                    told = time.monotonic()
+                    self._say(self._alive(len(wanted)))
+            while self._running:
+                self._changed.wait(1.0)
+                if time.monotonic() > self._deadline:
+                    self.stop()
+            for part in waiting:
+                self._outcomes[part.name] = Outcome(part, "stopped", False, 0.0)
+        self._rewrite("")
+        return [self._outcomes[part.name] for part in wanted]
+
+    def stop(self, *_: object) -> None:
+        """End everything that runs: gently, and the second time at once. Called by signals."""
+        number = signal.SIGKILL if self._stopped else signal.SIGTERM
+        self._stopped = True
+        self._deadline = time.monotonic() + _END_SECONDS
+        for process in list(self._processes.values()):
+            _signal(process, number)
+
+    def seconds(self) -> float:
+        """Return how long it has been."""
+        return time.monotonic() - self._began
+
+    def _next(self, waiting: Sequence[Part]) -> Part | None:
+        if self._stopped or (self.live and self._running):
+            return None
+        active = [part for part, _ in self._running.values()]
+        passed = [name for name, outcome in self._outcomes.items() if outcome.passed]
+        return startable(waiting, active, passed, self.places)
+
+    def _give_up(self, waiting: list[Part]) -> None:
+        failed = [name for name, outcome in self._outcomes.items() if not outcome.passed]
+        for name, need in hopeless(waiting, failed).items():
+            part = next(part for part in waiting if part.name == name)
+            waiting.remove(part)
+            self._outcomes[name] = Outcome(part, f"not run, it needs {need}", False, 0.0)
+
+    def _start(self, part: Part) -> None:
+        self._running[part.name] = (part, time.monotonic())
+        if not self.live:
+            self._say(f"{part.name} …")
+        threading.Thread(target=self._run, args=(part,), daemon=True).start()
+
+    def _run(self, part: Part) -> None:
+        log = LOGS / f"{part.name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        result = "passed"
+        with open(os.devnull if self.live else log, "wb") as sink:
+            for command in part.commands:
+                try:
+                    code = self._command(part, command, sink, began)
+                except OSError as error:
+                    sink.write(f"{command[0]} could not be started: {error}\n".encode())
+                    code = 127
+                if code:
+                    result = "FAILED" if not self._stopped else "stopped"
+                    break
+        seconds = time.monotonic() - began
+        if result == "FAILED" and seconds > PART_SECONDS:
+            result = f"FAILED, took longer than {clock(PART_SECONDS)}"
+        with self._changed:
+            self._outcomes[part.name] = Outcome(part, result, result == "passed", seconds)
+            del self._running[part.name]
+            if not self.live:
+                self._say(f"{part.name} {result}, {clock(seconds)}")
+                if result != "passed":
+                    print(f"  {log.relative_to(ROOT)} ends:\n{tail(log)}", flush=True)
+            elif result != "passed":
+                print(f"{part.name} {result}", file=sys.stderr, flush=True)
+            self._changed.notify_all()
+
+    def _command(self, part: Part, command: Sequence[str], sink: IO[bytes], began: float) -> int:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **part.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=None if self.live else sink,
+            stderr=None if self.live else subprocess.STDOUT,
+            # A group of its own, so that what it starts can be ended with it.
+            start_new_session=True,
+        )
+        self._processes[part.name] = process
+        try:
+            return process.wait(timeout=PART_SECONDS - (time.monotonic() - began))
+        except subprocess.TimeoutExpired:
+            _end(process)
+            return 124
+        finally:
+            del self._processes[part.name]
+
+    def _alive(self, total: int) -> str:
+        now = time.monotonic()
+        active = ", ".join(f"{name} {clock(now - since)}" for name, (_, since) in self._running.items())
+        return f"{len(self._outcomes)} of {total} done; running: {active}"
+
+    def _terminal(self) -> bool:
+        return not self.live and sys.stdout.isatty()
+
+    def _say(self, text: str) -> None:
+        self._rewrite("")
+        print(f"[{clock(self.seconds()):>5}] {text}", flush=True)
+
+    def _rewrite(self, text: str) -> None:
+        """Replace the line at the bottom of a terminal."""
+        if not self._terminal() or (not text and not self._line):
+            return
+        width = os.get_terminal_size().columns - 1
+        self._line = f"[{clock(self.seconds()):>5}] {text}"[:width] if text else ""
+        print(f"\r\033[K{self._line}", end="", flush=True)
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to a process and what it started."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it started, gently first."""
+    _signal(process, signal.SIGTERM)
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line names; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python3 -m tests.run", description="Runs the parts of the tests.")
+    parser.add_argument("names", nargs="*", metavar="PART", help="all of them when none is named")
+    parser.add_argument("--list", action="store_true", help="print the names of the parts")
+    parser.add_argument("--long", action="store_true", help="with the exhaustive parts")
+    parser.add_argument("--live", action="store_true", help="one part at a time, its output on the terminal")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="heavy parts at a time (default: 2)")
+    parser.add_argument("--do", default="test", metavar="COMMAND", help="what Molecule is to do (default: test)")
+    options = parser.parse_args(arguments)
+
+    every = parts(ROOT, options.long, options.do)
+    if options.list:
+        print("\n".join(every))
+        return 0
+    unknown = [name for name in options.names if name not in every]
+    if unknown:
+        parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(every)}")
+    runner = Runner(options.jobs, options.live)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, runner.stop)
+    outcomes = runner.run(with_needs(options.names or every, every))
+    if not options.live:
+        print(summary(outcomes, runner.seconds()), flush=True)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
