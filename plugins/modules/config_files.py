@@ -10,7 +10,7 @@ module: config_files
 short_description: Files that go live together, after a checker has accepted them
 version_added: 0.1.0
 description:
-  - Renders a set of templates on the controller and puts them into one folder of the host in a single call.
+  - Puts a set of files into one folder of the host in a single call.
   - Where anything differs, the complete new set is first written into a staging folder, and a checker such as
     C(nginx -t) judges it there as a whole. Only then the files replace the live ones, each by an atomic rename.
     A set that the checker refuses, or that cannot be written in full, leaves the live files as they are.
@@ -27,24 +27,17 @@ attributes:
   idempotent:
     description: A second run with the same arguments changes nothing.
     support: full
-  action:
-    description: Templates are rendered on the controller by the action plugin of the same name.
-    support: full
 options:
   path:
     description: Folder on the host. Missing folders are made, with O(directory_mode), O(owner) and O(group).
     type: path
     required: true
-  templates:
-    description:
-      - Files of the set, by their path below O(path), and the template each is rendered from.
-      - Templates are searched for and rendered as M(ansible.builtin.template) does.
-    type: dict
-    default: {}
   files:
-    description: Files of the set, by their path below O(path), and the text each is to have, exactly.
+    description:
+      - Files of the set, by their path below O(path), and the text each is to have, exactly.
+      - The lookup P(ansible.builtin.template#lookup) makes such a text from a template.
     type: dict
-    default: {}
+    required: true
   prune:
     description:
       - Patterns, relative to O(path), of files that are removed unless they belong to the set.
@@ -83,16 +76,17 @@ options:
     type: raw
     default: '0700'
 seealso:
-  - module: ansible.builtin.template
+  - plugin: ansible.builtin.template
+    plugin_type: lookup
 """
 
 EXAMPLES = r"""
 - name: NGINX's files are live once nginx -t has accepted all of them
   wheelhouse.pypi.config_files:
     path: /home/pypi/pypi-server/nginx
-    templates:
-      nginx.conf: nginx.conf.j2
-      conf.d/pypi.conf: pypi.conf.j2
+    files:
+      nginx.conf: "{{ lookup('ansible.builtin.template', 'nginx.conf.j2') }}"
+      conf.d/pypi.conf: "{{ lookup('ansible.builtin.template', 'pypi.conf.j2') }}"
     prune: [conf.d/*.conf]
     stage_also: [tls/*]
     owner: pypi
@@ -172,9 +166,8 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
 
 ARGUMENTS = {
     "path": {"type": "path", "required": True},
-    "templates": {"type": "dict", "default": {}},
     # no_log keeps whole configuration files out of the host's journal; see main()
-    "files": {"type": "dict", "default": {}, "no_log": True},
+    "files": {"type": "dict", "required": True, "no_log": True},
     "prune": {"type": "list", "elements": "str", "default": []},
     "stage_also": {"type": "list", "elements": "str", "default": []},
     "validate": {"type": "list", "elements": "str", "default": []},
@@ -251,11 +244,9 @@ def check(
 def apply(module: AnsibleModule) -> dict[str, Any]:
     """Bring the folder to what the arguments say; return the module's result, raise FileSetError if that cannot be."""
     arguments = module.params
-    if arguments["templates"]:
-        raise FileSetError("templates are rendered by the action plugin of this name, which was not used")
     files = {name: str(text).encode("utf-8") for name, text in arguments["files"].items()}
     if not files:
-        raise FileSetError("there is no file in the set: give templates or files")
+        raise FileSetError("there is no file in the set: name at least one in files")
     file_set = FileSet(
         arguments["path"],
         Attributes(
@@ -275,7 +266,8 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             stack.callback(_remove_if_empty, folder)
         if os.path.isdir(file_set.folder):
             stack.enter_context(file_set.locked())
-            file_set.remove_leftovers()
+            if not module.check_mode:
+                file_set.remove_leftovers()
         changes = file_set.plan(files, arguments["prune"])
         result.update(summary(file_set.folder, changes))
         checking = bool(command) and result["content_changed"]

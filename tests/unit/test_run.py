@@ -115,6 +115,20 @@ def test_alive_line_comes_while_parts_run(monkeypatch: pytest.MonkeyPatch, capsy
     assert "0 of 1 done; running: slow 0:0" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (list("abcdefghijkl"), list("efghijkl")),
+        (["a", "fatal: [x]: 1", *"bcdefghijklmn", "z"], ["a", "fatal: [x]: 1", *"bcde", "[...]", "n", "z"]),
+        ([*"abcdef", "=== FAILURES ===", *"gh", "i", "j"], ["=== FAILURES ===", *"ghij"]),
+        (["fatal: [x]: rescued", *"abcdefghijk", "fatal: [x]: 2"], [*"defghi", "[...]", "k", "fatal: [x]: 2"]),
+    ],
+)
+def test_excerpt_shows_the_failure_and_the_end(lines: list[str], shown: list[str]) -> None:
+    assert run.excerpt("\n".join(lines), lines=8).replace("    ", "").splitlines() == shown
+
+
 def test_summary_ends_with_the_count_alone() -> None:
     outcomes = [Outcome(part("lint"), "passed", True, 61.5), Outcome(part("scenario-users"), "FAILED", False, 5)]
     text = run.summary(outcomes, 120).splitlines()

@@ -57,14 +57,16 @@ def test_parse_takes_sections_apart() -> None:
     survey = Survey.parse(
         "@@python\n/usr/bin/python3\n@@system\nDebian GNU/Linux 13 (trixie)\n"
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
-        "@@compose\nv2.26.1\n@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
+        "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@unfinished\nii |docker-cli\niU |docker.io\n@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
     )
     assert survey.facts() == {
         "python": "/usr/bin/python3",
         "system": "Debian GNU/Linux 13 (trixie)",
         "account": "998:997",
+        "daemon": "/usr/sbin/dockerd",
         "engine": "26.1.5+dfsg1",
         "compose": "2.26.1",
+        "unfinished": ["docker.io"],
         "images": ["nginx:1.30"],
     }
 

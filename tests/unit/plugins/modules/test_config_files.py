@@ -169,7 +169,6 @@ def test_a_full_file_system_is_told(run_module: Run, tmp_path: Path) -> None:
         ({"files": {}}, "no file in the set"),
         ({"files": {"../x": ""}}, "relative to the folder"),
         ({"files": FILES, "mode": "rw"}, "mode must be octal"),
-        ({"files": FILES, "templates": {"a": "b"}}, "rendered by the action plugin"),
         ({"files": FILES, "prune": ["/etc/*"]}, "relative to the folder"),
         ({"files": FILES, "path": "relative"}, "must be absolute"),
     ],
