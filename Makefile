@@ -1,6 +1,6 @@
 # `make` lists what there is to make. The tests themselves are in tests/run.py.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-long lint unit molecule docs venv collection clean
+.PHONY: help demo demo-down test test-long lint format unit molecule docs venv collection clean
 
 PYTHON ?= python3
 run := $(PYTHON) -m tests.run
@@ -12,7 +12,7 @@ DO ?= test
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: venv collection ## A working index on a host in a container, tried by twine and pip (DEMO_PORT=8080)
+demo: venv ## A working index on a host in a container, tried by twine and pip (DEMO_PORT=8080)
 	@.venv/bin/python -m tests.ground demo up
 
 demo-down: venv ## Remove the demo's host, and what belongs to it
@@ -26,6 +26,10 @@ test-long: ## The same, and what takes too long for every day
 
 lint: ## All linters over all files
 	@$(run) --live lint
+
+format: venv ## Format the Python, and mend what ruff can mend
+	@.venv/bin/ruff check --quiet --fix --exit-zero
+	@.venv/bin/ruff format
 
 unit: ## Unit tests
 	@$(run) --live unit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,8 +29,11 @@ LONG_SCENARIOS = ("default",)
 
 PART_SECONDS = 1800
 ALIVE_SECONDS = 30.0
-TAIL_LINES = 60
+EXCERPT_LINES = 80
 _END_SECONDS = 20.0
+_FAILED_TASK = re.compile(r"(fatal|failed): \[")
+_FAILED_TESTS = re.compile(r"=+ (FAILURES|ERRORS) =+")
+_IN_LOGS = {"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "COLUMNS": "120"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def scenario(name: str, venv: str, do: str, suffix: str = "", needs: Sequence[st
         needs: parts that have to pass before, on top of what all scenarios need.
     """
     # Where the ground keeps its images is known when these are built.
-    command = f'eval "$(python3 -m tests.ground env)" && exec molecule {do} --scenario-name {name}'
+    command = f'eval "$(python3 -m tests.ground env)" && exec molecule {do} --no-command-borders -s {name}'
     return Part(
         name=f"scenario-{name}{suffix}",
         commands=(("sh", "-ec", command),),
@@ -185,13 +189,25 @@ def hopeless(waiting: Sequence[Part], failed: Iterable[str]) -> dict[str, str]:
     return {part.name: lost[part.name] for part in waiting if part.name in lost}
 
 
-def tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """Return the end of a log, indented."""
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+def excerpt(text: str, lines: int = EXCERPT_LINES) -> str:
+    """Return what a log of a failed part says of the failure, indented: the failure itself if it is seen, and the end."""
+    every = text.splitlines()
+    if len(every) <= lines:
+        return _indented(every)
+    end = every[-lines // 4 :]
+    tests = [number for number, line in enumerate(every) if _FAILED_TESTS.match(line)]
+    tasks = [number for number, line in enumerate(every) if _FAILED_TASK.match(line)]
+    if not tests and not tasks:
+        return _indented(every[-lines:])
+    # Of tasks the last one: others may have been rescued.
+    begin = tests[0] if tests else max(tasks[-1] - 8, 0)
+    shown = every[begin : begin + lines - len(end)]
+    rest = every[max(begin + len(shown), len(every) - len(end)) :]
+    return _indented([*shown, *(["[...]"] if begin + len(shown) + len(rest) < len(every) else []), *rest])
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {line}".rstrip() for line in lines)
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
@@ -305,7 +321,8 @@ class Runner:
             if not self.live:
                 self._say(f"{part.name} {result}, {clock(seconds)}")
                 if result != "passed":
-                    print(f"  {log.relative_to(ROOT)} ends:\n{tail(log)}", flush=True)
+                    text = log.read_text(encoding="utf-8", errors="replace")
+                    print(f"  from {log.relative_to(ROOT)}:\n{excerpt(text)}", flush=True)
             elif result != "passed":
                 print(f"{part.name} {result}", file=sys.stderr, flush=True)
             self._changed.notify_all()
@@ -314,7 +331,7 @@ class Runner:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **part.environment},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **({} if self.live else _IN_LOGS), **part.environment},
             stdin=subprocess.DEVNULL,
             stdout=None if self.live else sink,
             stderr=None if self.live else subprocess.STDOUT,

@@ -9,7 +9,6 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
     Survey,
     port_holder,

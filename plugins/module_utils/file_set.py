@@ -41,7 +41,8 @@ class FileSetError(Exception):
 class Attributes:
     """Who owns the files and what they may do with them; ``None`` leaves it as it is (or as the process makes it).
 
-    ``owner`` and ``group`` are names or numbers in text; ``mode`` and ``directory_mode`` are permission bits.
+    ``owner`` and ``group`` are names or numbers in text; with an owner and no group it is the owner's primary group.
+    ``mode`` and ``directory_mode`` are permission bits.
     """
 
     owner: str | None = None
@@ -51,7 +52,8 @@ class Attributes:
 
     def ids(self) -> tuple[int, int]:
         """Numeric owner and group, -1 for "leave it"; raise FileSetError if there is no such account."""
-        return _account_id(self.owner, _uid_of, "user"), _account_id(self.group, _gid_of, "group")
+        uid = _account_id(self.owner, _uid_of, "user")
+        return uid, _primary_group(uid) if self.group is None else _account_id(self.group, _gid_of, "group")
 
 
 def _uid_of(name: str) -> int:
@@ -71,6 +73,13 @@ def _account_id(name: str | None, lookup: Callable[[str], int], kind: str) -> in
         if name.isdigit():
             return int(name)
     raise FileSetError("there is no %s %r on this host" % (kind, name))
+
+
+def _primary_group(uid: int) -> int:
+    try:
+        return pwd.getpwuid(uid).pw_gid if uid != -1 else -1
+    except KeyError:
+        return -1
 
 
 def parse_mode(value: object) -> int:
@@ -168,18 +177,16 @@ class FileSet:
         mode = stat.S_IMODE(status.st_mode)
         if mode != self.attributes.mode:
             differing["mode"] = ("%04o" % mode, "%04o" % self.attributes.mode)
-        for key, name, lookup, there in (
-            ("owner", self.attributes.owner, _uid_of, status.st_uid),
-            ("group", self.attributes.group, _gid_of, status.st_gid),
-        ):
-            if name is None:
-                continue
-            try:
-                same = _account_id(name, lookup, key) == there
-            except FileSetError:
-                same = False
-            if not same:
-                differing[key] = (str(there), name)
+        there = {"owner": status.st_uid, "group": status.st_gid}
+        names = {"owner": self.attributes.owner, "group": self.attributes.group}
+        try:
+            wanted = dict(zip(names, self.attributes.ids()))
+        except FileSetError:
+            # An account that does not exist yet.
+            wanted = {key: -2 for key, name in names.items() if name is not None}
+        for key, number in wanted.items():
+            if number not in (-1, there[key]):
+                differing[key] = (str(there[key]), names[key] or str(number))
         return differing
 
     def matching(self, patterns: Iterable[str]) -> list[str]:

@@ -24,8 +24,7 @@ echo '@@images'; for image in {images}; do docker image inspect --format '' "$im
 echo '@@published'; docker ps --format '{{{{.Label "com.docker.compose.project"}}}}|{{{{.Names}}}}|{{{{.Ports}}}}' 2>/dev/null
 echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 echo '@@listeners'; ss -Hltnp 2>/dev/null
-true
-"""
+true"""
 
 _LISTEN = "0A"
 # dpkg's packages of an engine, whoever made them; each wants what it depends on finished before it.
@@ -37,7 +36,10 @@ _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
 
 def survey_command(python: str, user: str, images: list[str]) -> str:
-    """Return the shell command whose output Survey.parse takes apart."""
+    """Return the shell command whose output Survey.parse takes apart.
+
+    It ends without a line break, because Ansible puts ``&& sleep 0`` behind a command that it runs without become.
+    """
     return _COMMAND.format(
         python=shlex.quote(python), user=shlex.quote(user), images=shlex.join(images), packages=shlex.join(_PACKAGES)
     )
@@ -107,7 +109,7 @@ def port_holder(survey: Survey, instance: str, address: str, port: int) -> str:
     """Say who else holds ``address:port`` on the host; empty where nobody does, or we do."""
     ours = False
     for line in survey.published:
-        project, name, ports = (line.split("|", 2) + ["", ""])[:3]
+        project, name, ports = [*line.split("|", 2), "", ""][:3]
         for match in _PUBLISHED.finditer(ports):
             if int(match["port"]) == port and _overlap(match["address"].strip("[]"), address):
                 if project != instance:

@@ -85,7 +85,7 @@ options:
     description: User who owns the files, by name or number. Left as it is if not given.
     type: str
   group:
-    description: Group of the files, by name or number. Left as it is if not given.
+    description: Group of the files, by name or number. By default the primary group of O(owner), if that is given.
     type: str
   mode:
     description: Permissions of the files, as quoted octal digits.

@@ -49,6 +49,7 @@ _DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:\*\.)?{_DNS_LABEL}(?:\.{_DNS_LABEL}
 _INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 _ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 _SIZE = re.compile(r"[0-9]+[kKmMgG]?\Z")
+_ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*\Z")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?\Z")
 _IMAGE = re.compile(
     rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
@@ -442,6 +443,9 @@ RULES: Mapping[str, Rule] = {
     "pypi_log_max_size": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 10m"),
     "pypi_log_max_files": between(range(1, 1001)),
     "pypi_images_source": one_of("registry", "archive"),
+    "pypi_images_archive": matching(
+        _ABSOLUTE, "an absolute path", "give one that begins with /, such as {{ inventory_dir }}/images.tar", empty=True
+    ),
     "pypi_images_archive_on": one_of("controller", "host"),
     "pypi_image_pypiserver": image,
     "pypi_image_nginx": image,

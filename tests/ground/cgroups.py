@@ -11,10 +11,18 @@ _TREE = Path("/sys/fs/cgroup")
 _UNIFIED = _TREE / "cgroup.controllers"
 
 
-def enabled_controllers(text: str) -> list[str]:
-    """Return the controllers that the kernel has switched on, from the text of ``/proc/cgroups``."""
-    rows = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
-    return [row[0] for row in rows if len(row) == 4 and row[3] == "1"]
+def hierarchies(text: str) -> list[str]:
+    """Return what there is to mount, from the text of ``/proc/cgroups``: the controllers that are switched on.
+
+    Those that have been mounted together before (``net_cls,net_prio``) can only be mounted together again.
+    """
+    together: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        row = line.split()
+        if len(row) == 4 and row[3] == "1":
+            name, number = row[:2]
+            together.setdefault(name if number == "0" else number, []).append(name)
+    return [",".join(names) for names in together.values()]
 
 
 def mounted(mountinfo: str, target: str) -> bool:
@@ -23,11 +31,11 @@ def mounted(mountinfo: str, target: str) -> bool:
 
 
 def commands(cgroups: str, mountinfo: str) -> list[list[str]]:
-    """Return the commands that mount what is missing of the version 1 hierarchies, one folder a controller."""
+    """Return the commands that mount what is missing of the version 1 hierarchies, a folder for each."""
     todo: list[list[str]] = []
     if not mounted(mountinfo, str(_TREE)):
         todo.append(["mount", "-t", "tmpfs", "-o", "mode=755,nosuid,nodev,noexec", "cgroup", str(_TREE)])
-    options = {name: name for name in enabled_controllers(cgroups)} | {"systemd": "none,name=systemd"}
+    options = {name: name for name in hierarchies(cgroups)} | {"systemd": "none,name=systemd"}
     for name, option in options.items():
         folder = str(_TREE / name)
         if not mounted(mountinfo, folder):

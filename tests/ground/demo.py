@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 import shutil
@@ -169,29 +170,34 @@ def _publish(settings: Mapping[str, str]) -> bool:
     """Build a small package and upload it through NGINX; say whether it was new there."""
     dist = HOME / "dist"
     if not dist.exists():
-        # A copy: setuptools leaves its traces beside the sources.
+        # A copy, as setuptools leaves its traces beside the sources, and people may want to change something.
         source = shutil.copytree(PACKAGE, HOME / PACKAGE.name, dirs_exist_ok=True)
         unfinished = HOME / "dist.part"
         build = [_tool("python"), "-m", "build", "--no-isolation", "--outdir", str(unfinished), str(source)]
         _run(f"building the package {PACKAGE.name}", build)
         unfinished.replace(dist)
-    upload = [_tool("twine"), "upload", "--non-interactive", "--disable-progress-bar", "--skip-existing"]
-    upload += ["--repository-url", settings["INDEX_URL"] + "/", *map(str, sorted(dist.iterdir()))]
+    page = _page(settings, settings["READER_USER"], settings["READER_PASSWORD"])[1]
+    files = [str(path) for path in sorted(dist.iterdir()) if f">{path.name}<" not in page]
+    if not files:
+        say(f"package {PACKAGE.name}: published")
+        return False
+    upload = [_tool("twine"), "upload", "--non-interactive", "--disable-progress-bar"]
+    upload += ["--repository-url", settings["INDEX_URL"] + "/", *files]
     login = {"TWINE_USERNAME": settings["INDEX_USER"], "TWINE_PASSWORD": settings["INDEX_PASSWORD"]}
-    said = _run("publishing it with twine", upload, login, [settings["INDEX_PASSWORD"]])
-    if "Skipping" in said:
-        say("  the index has it already")
-    return "Skipping" not in said
+    _run("publishing it with twine", upload, login, [settings["INDEX_PASSWORD"]])
+    return True
 
 
 def _install(settings: Mapping[str, str]) -> None:
-    """Install it by pip, as the reader, in a fresh virtual environment that knows no other index."""
-    shutil.rmtree(CLIENT, ignore_errors=True)
-    _run("making a fresh virtual environment", [_tool("python"), "-m", "venv", str(CLIENT)])
+    """Install it by pip, as the reader, in a virtual environment of its own that knows no other index."""
+    pip = str(CLIENT / "bin" / "pip")
+    if not output([pip, "--version"]):
+        shutil.rmtree(CLIENT, ignore_errors=True)
+        _run("making a fresh virtual environment", [_tool("python"), "-m", "venv", str(CLIENT)])
     scheme, address = settings["INDEX_URL"].split("://")
     index = f"{scheme}://{settings['READER_USER']}:{settings['READER_PASSWORD']}@{address}/simple/"
-    install = [str(CLIENT / "bin" / "pip"), "install", "--no-cache-dir", PACKAGE.name]
     variables = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull}
+    install = [pip, "install", "--no-cache-dir", "--force-reinstall", PACKAGE.name]
     _run("installing it with pip", install, variables, [settings["READER_PASSWORD"]])
     said = output([str(CLIENT / "bin" / "python"), "-m", "hello_wheelhouse"])
     if not said:
@@ -201,22 +207,29 @@ def _install(settings: Mapping[str, str]) -> None:
 
 def _refuse(settings: Mapping[str, str]) -> None:
     """Show that somebody without a login gets nothing."""
-    url = f"{settings['INDEX_URL']}/simple/{PACKAGE.name}/"
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
-            status = answer.status
-    except urllib.error.HTTPError as error:
-        status = error.code
-    except OSError as error:
-        raise GroundError(f"{url} does not answer: {error}") from error
+    status, _ = _page(settings)
     if status != 401:
-        raise GroundError(f"a stranger got {status} from {url}; 401 was expected")
+        raise GroundError(f"a stranger got the package's page with status {status}; 401 was expected")
     say("a stranger asks for the same: refused (401)")
+
+
+def _page(settings: Mapping[str, str], user: str = "", password: str = "") -> tuple[int, str]:
+    """Ask for the package's simple page; return status and text."""
+    request = urllib.request.Request(f"{settings['INDEX_URL']}/simple/{PACKAGE.name}/")
+    if user:
+        login = base64.b64encode(f"{user}:{password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {login}")
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+    except OSError as error:
+        raise GroundError(f"{request.full_url} does not answer: {error}") from error
 
 
 def closing(settings: Mapping[str, str], changed: bool, seconds: float) -> str:
     """Say what is there and how to go on; passwords are named, never printed."""
-    client = CLIENT.relative_to(ROOT)
     behind_a_proxy = any(os.environ.get(name) for name in PROXIES)
     return f"""
 {"Done" if changed else "Nothing had to be changed"}, in {seconds:.0f} s. Images: {images.origin(STACK)}.
@@ -227,10 +240,16 @@ def closing(settings: Mapping[str, str], changed: bool, seconds: float) -> str:
 Try it, in {ROOT}:
 
   . .demo/demo.env{"; export no_proxy=127.0.0.1" if behind_a_proxy else ""}
+
+  # as a reader: install
   PIP_INDEX_URL="http://$READER_USER:$READER_PASSWORD@${{INDEX_URL#http://}}/simple/" \\
-    {client}/bin/pip install --force-reinstall {PACKAGE.name}
+    {CLIENT.relative_to(ROOT)}/bin/pip install --upgrade {PACKAGE.name}
+
+  # as a publisher: publish a new release
+  rm -rf .demo/new; date +1.%s >.demo/{PACKAGE.name}/VERSION
+  .venv/bin/python -m build --no-isolation --quiet --outdir .demo/new .demo/{PACKAGE.name}
   TWINE_USERNAME="$INDEX_USER" TWINE_PASSWORD="$INDEX_PASSWORD" \\
-    .venv/bin/twine upload --skip-existing --repository-url "$INDEX_URL/" .demo/dist/*
+    .venv/bin/twine upload --repository-url "$INDEX_URL/" .demo/new/*
 
 'make demo-down' takes it all away again."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from dataclasses import asdict, dataclass
@@ -160,7 +159,8 @@ def down() -> None:
             command = as_root(["systemctl", "stop", "docker.service", "docker.socket"])
             run_logged(command, LOGS / "systemctl.log", "See 'journalctl -u docker'.")
         else:
-            subprocess.run(as_root(["kill", f"-{signal.SIGTERM.value}", str(noted.pid)]), check=False)
+            # The shell's own: a program of that name is not on every machine.
+            subprocess.run(as_root(["sh", "-c", f"kill -TERM {noted.pid}"]), check=False)
             _wait_until_gone(noted)
     _STATE.unlink(missing_ok=True)
 

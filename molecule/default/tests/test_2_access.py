@@ -83,7 +83,9 @@ def test_closed_to_everybody(index: Index, publisher: Login, method: str, route:
     ["/packages/.upload-1.whl", "/packages/%2e%2e/authentication/.htpasswd", "/packages/../docker-compose.yml",
      "/packages/notes.txt", "/packages/.hidden/a-1.0-py3-none-any.whl"],
 )  # fmt: skip
-def test_only_distribution_files_leave_packages(index: Index, publisher: Login, host: Any, home: str, route: str) -> None:
+def test_only_distribution_files_leave_packages(
+    index: Index, publisher: Login, host: Any, home: str, route: str
+) -> None:
     host.run(f"cd {home}/packages && mkdir -p .hidden && touch .upload-1.whl notes.txt .hidden/a-1.0-py3-none-any.whl")
     assert index.request(route, publisher).status in (400, 404)
 

@@ -27,25 +27,25 @@ def applied(*arguments: str, **variables: Any) -> playbook.Run:
     return playbook.applied(ROLE, *arguments, pypi_hosts=NAME, **variables)
 
 
-def test_the_distributions_own_packages_are_installed(host) -> None:
+def test_the_distributions_own_packages_are_installed(host: Any) -> None:
     for package in ("docker.io", "docker-cli", "docker-compose"):
         assert host.package(package).is_installed
     assert host.check_output("dpkg --audit") == ""
 
 
-def test_compose_is_new_enough(host) -> None:
+def test_compose_is_new_enough(host: Any) -> None:
     version = host.check_output("docker compose version --short")
     assert [int(part) for part in version.split(".")[:2]] >= [2, 18], version
 
 
-def test_the_engine_runs_after_a_restart_of_the_host(host) -> None:
+def test_the_engine_runs_after_a_restart_of_the_host(host: Any) -> None:
     assert host.service("docker").is_enabled
     hosts.restart(NAME)
     assert host.service("docker").is_running
     assert host.check_output("docker version --format '{{.Server.Version}}'").startswith("26.")
 
 
-def test_a_second_run_leaves_the_engine_and_apt_alone(host) -> None:
+def test_a_second_run_leaves_the_engine_and_apt_alone(host: Any) -> None:
     with hosts.untouched(host):
         assert playbook.site("--tags", "docker", pypi_hosts=NAME).changed == 0
 
@@ -57,14 +57,14 @@ def test_a_second_run_leaves_the_engine_and_apt_alone(host) -> None:
         pytest.param(["--check", "--diff"], id="check"),
     ],
 )
-def test_an_engine_that_is_good_enough_is_not_replaced_by_another_source(host, arguments: list[str]) -> None:
+def test_an_engine_that_is_good_enough_is_not_replaced_by_another_source(host: Any, arguments: list[str]) -> None:
     with hosts.untouched(host):
         done = applied(*arguments, pypi_docker_source="docker_ce")
         assert done.changed == 0
     assert "This run would" not in done.message()
 
 
-def test_a_stopped_engine_is_started_and_not_replaced(host) -> None:
+def test_a_stopped_engine_is_started_and_not_replaced(host: Any) -> None:
     packages = host.check_output("dpkg --list")
     host.check_output("systemctl disable --now docker.service docker.socket 2>&1")
     done = applied(pypi_docker_source="docker_ce")
@@ -74,7 +74,7 @@ def test_a_stopped_engine_is_started_and_not_replaced(host) -> None:
     assert host.check_output("dpkg --list") == packages
 
 
-def test_compose_too_old_is_an_error_and_the_engine_goes_on(host) -> None:
+def test_compose_too_old_is_an_error_and_the_engine_goes_on(host: Any) -> None:
     host.check_output("mkdir -p %s", PLUGINS)
     host.run("printf %%s %s > %s/docker-compose && chmod +x %s/docker-compose", OLD_COMPOSE, PLUGINS, PLUGINS)
     assert host.check_output("docker compose version --short") == "2.17.3"

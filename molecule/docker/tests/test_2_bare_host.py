@@ -22,7 +22,7 @@ ALPINE = 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.22.1\nPRETTY_NAME="Alpine
 
 
 @contextmanager
-def pretending(host, release: str, debian_version: str = "") -> Iterator[None]:
+def pretending(host: Any, release: str, debian_version: str = "") -> Iterator[None]:
     """The host says that it is another distribution, in the files that Ansible's facts are made of."""
     host.check_output("mv %s %s.true && mv /etc/debian_version /etc/debian_version.true", RELEASE, RELEASE)
     host.check_output("printf %%s %s > %s", release, RELEASE)
@@ -43,7 +43,7 @@ def refused(*arguments: str, **variables: Any) -> str:
         ("docker_ce", "docker-ce, docker-ce-cli, containerd.io, docker-compose-plugin (docker_ce)"),
     ],
 )
-def test_check_mode_says_what_would_be_installed_and_started(host, source: str, packages: str) -> None:
+def test_check_mode_says_what_would_be_installed_and_started(host: Any, source: str, packages: str) -> None:
     with hosts.untouched(host):
         done = playbook.applied(ROLE, "--check", "--diff", pypi_hosts=NAME, pypi_docker_source=source)
     sentence = f"This run would install {packages}, start the engine, and then bring the images and start the containers"
@@ -57,21 +57,21 @@ def test_check_mode_says_what_would_be_installed_and_started(host, source: str, 
         pytest.param(DEBIAN_11, "11.11", "Debian 11.11", id="too old"),
     ],
 )
-def test_an_unsupported_distribution_is_an_error(host, release: str, debian_version: str, name: str) -> None:
+def test_an_unsupported_distribution_is_an_error(host: Any, release: str, debian_version: str, name: str) -> None:
     with pretending(host, release, debian_version), hosts.untouched(host):
         message = refused()
     assert f"{name} is not supported: Debian 12 and 13, Ubuntu 22.04 and later, RHEL" in message
     assert "Install Docker Engine and Compose 2.18.0 or newer there by hand, and run again" in message
 
 
-def test_debian_12s_own_packages_have_no_compose_2_and_the_error_names_the_setting_that_helps(host) -> None:
+def test_debian_12s_own_packages_have_no_compose_2_and_the_error_names_the_setting_that_helps(host: Any) -> None:
     with pretending(host, DEBIAN_12, "12.12"), hosts.untouched(host):
         message = refused(pypi_docker_source="distro")
     assert "The packages of Debian 12 itself have no Compose 2" in message
     assert "Set pypi_docker_source: docker_ce to take Docker's own" in message
 
 
-def test_a_host_without_python_is_an_error_that_says_how_to_install_it(host) -> None:
+def test_a_host_without_python_is_an_error_that_says_how_to_install_it(host: Any) -> None:
     host.check_output("mv /usr/bin/python3 /usr/bin/python3.hidden")
     with hosts.untouched(host):
         message = refused()

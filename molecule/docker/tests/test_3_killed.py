@@ -23,17 +23,17 @@ done
 """
 
 
-def freeze_at(host, status: str) -> None:
+def freeze_at(host: Any, status: str) -> None:
     host.check_output("echo 'status-logger=/usr/local/sbin/freezer' > /etc/dpkg/dpkg.cfg.d/freezer")
     host.check_output("printf %%s %s > /usr/local/sbin/freezer && chmod +x /usr/local/sbin/freezer", FREEZER)
     host.check_output("echo %s > /root/freeze-at && rm -f /run/frozen", status)
 
 
-def never_freeze(host) -> None:
+def never_freeze(host: Any) -> None:
     host.check_output("rm /etc/dpkg/dpkg.cfg.d/freezer")
 
 
-def wait_until_frozen(host, process: subprocess.Popen[str]) -> None:
+def wait_until_frozen(host: Any, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
     while not host.file("/run/frozen").exists:
         if process.poll() is not None or time.monotonic() > deadline:
@@ -42,7 +42,7 @@ def wait_until_frozen(host, process: subprocess.Popen[str]) -> None:
         time.sleep(0.3)
 
 
-def kill_a_run(host, status: str, *, power_cut: bool) -> str:
+def kill_a_run(host: Any, status: str, *, power_cut: bool) -> str:
     """Kill a run, and the host with it if wanted, when dpkg says this; return the state that docker.io is left in."""
     freeze_at(host, status)
     with playbook.running(ROLE, pypi_hosts=NAME) as process:
@@ -53,7 +53,7 @@ def kill_a_run(host, status: str, *, power_cut: bool) -> str:
     return str(host.check_output("dpkg-query --show --showformat '${db:Status-Status}' docker.io"))
 
 
-def test_the_next_run_repairs_what_killed_ones_left(host) -> None:
+def test_the_next_run_repairs_what_killed_ones_left(host: Any) -> None:
     assert kill_a_run(host, "status: docker.io: half-installed", power_cut=True) == "half-installed"
     assert host.run("docker version").rc != 0
     assert kill_a_run(host, "status: docker.io: half-configured", power_cut=True) == "half-configured"
@@ -64,7 +64,7 @@ def test_the_next_run_repairs_what_killed_ones_left(host) -> None:
     assert_good(host)
 
 
-def test_a_package_left_half_configured_beside_a_running_engine_is_finished(host) -> None:
+def test_a_package_left_half_configured_beside_a_running_engine_is_finished(host: Any) -> None:
     host.check_output("sed -i '/^Package: docker-compose$/,/^$/s/ok installed/ok unpacked/' /var/lib/dpkg/status")
     assert "docker-compose" in host.check_output("dpkg --audit")
     engine = host.check_output("systemctl show --property MainPID docker")
@@ -73,7 +73,7 @@ def test_a_package_left_half_configured_beside_a_running_engine_is_finished(host
     assert host.check_output("systemctl show --property MainPID docker") == engine
 
 
-def test_a_run_waits_for_the_installation_that_a_lost_one_left_at_work(host) -> None:
+def test_a_run_waits_for_the_installation_that_a_lost_one_left_at_work(host: Any) -> None:
     host.check_output("apt-get --yes purge docker.io 2>&1")
     kill_a_run(host, "status: docker.io: unpacked", power_cut=False)
     assert host.check_output("pgrep --exact dpkg")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 NAME = "pypi-layout"
@@ -30,14 +32,14 @@ HOMES = {
 WHEEL = "old-1.0-py3-none-any.whl"
 
 
-def below(host, home: str) -> dict[str, str]:
+def below(host: Any, home: str) -> dict[str, str]:
     """Return what is below a folder, and what it is, leaving out what people have put into packages/."""
     listed = host.check_output("find %s -mindepth 1 ! -name %s -printf '%%P is %%y %%U:%%G %%m\\n'", home, WHEEL)
     return dict(line.split(" is ") for line in listed.splitlines())
 
 
 @pytest.mark.parametrize(("home", "owner"), HOMES.items())
-def test_the_tree_is_the_designs_and_belongs_to_the_service_account_alone(host, home: str, owner: str) -> None:
+def test_the_tree_is_the_designs_and_belongs_to_the_service_account_alone(host: Any, home: str, owner: str) -> None:
     name, group = owner.split(":")
     numbers = f"{host.user(name).uid}:{host.group(group).gid}"
     wanted = dict.fromkeys(FOLDERS, f"d {numbers} 700")
@@ -47,7 +49,7 @@ def test_the_tree_is_the_designs_and_belongs_to_the_service_account_alone(host, 
     assert host.check_output("stat --format '%%U:%%G %%a' %s", home) == f"{owner} 700"
 
 
-def test_the_new_account_is_one_of_the_system_and_nobody_can_log_in_to_it(host) -> None:
+def test_the_new_account_is_one_of_the_system_and_nobody_can_log_in_to_it(host: Any) -> None:
     account = host.user("pypi")
     assert 100 <= account.uid < 1000
     assert account.shell == "/usr/sbin/nologin"
@@ -57,26 +59,26 @@ def test_the_new_account_is_one_of_the_system_and_nobody_can_log_in_to_it(host) 
     assert host.file("/home/pypi").user == "pypi"
 
 
-def test_another_account_cannot_look_into_the_tree(host) -> None:
+def test_another_account_cannot_look_into_the_tree(host: Any) -> None:
     done = host.run("setpriv --reuid=nobody --regid=nogroup --clear-groups ls /home/pypi/pypi-server/packages")
     assert done.rc != 0
     assert "Permission denied" in done.stderr
 
 
-def test_an_account_that_was_there_is_used_and_not_altered(host) -> None:
+def test_an_account_that_was_there_is_used_and_not_altered(host: Any) -> None:
     assert host.check_output("getent passwd packager") == "packager:x:4321:4300:Builds packages:/srv/packager:/bin/bash"
     assert host.check_output("id packager") == "uid=4321(packager) gid=4300(builders) groups=4300(builders)"
     assert host.user("packager").password.startswith("$6$salt$w/1HM7noOO2sXan")
-    assert host.check_output("stat --format '%%U:%%G %%a' /srv/packager") == "packager:builders 751"
+    assert host.check_output("stat --format '%U:%G %a' /srv/packager") == "packager:builders 751"
 
 
-def test_files_in_a_folder_that_was_there_stay_as_they_are(host) -> None:
+def test_files_in_a_folder_that_was_there_stay_as_they_are(host: Any) -> None:
     wheel = host.file(f"/srv/packager/index/packages/{WHEEL}")
     assert wheel.content_string == "a distribution file"
     assert (wheel.user, wheel.group, wheel.mode) == ("nobody", "nogroup", 0o640)
 
 
-def test_packages_that_are_a_link_to_a_larger_disk_are_left_alone(host) -> None:
+def test_packages_that_are_a_link_to_a_larger_disk_are_left_alone(host: Any) -> None:
     assert host.file("/srv/linked/packages").linked_to == "/srv/large-disk"
-    assert host.check_output("stat --format '%%U:%%G %%a' /srv/large-disk") == "nobody:nogroup 770"
+    assert host.check_output("stat --format '%U:%G %a' /srv/large-disk") == "nobody:nogroup 770"
     assert host.check_output("ls -A /srv/large-disk") == ""

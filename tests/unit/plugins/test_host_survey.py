@@ -14,15 +14,11 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import
 HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
 ANY_80 = "   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0"
 LOOPBACK_80 = "   0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0"
-ANY6_80 = (
-    "   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 0"
-)
+ANY6_80 = "   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 0"
 LOOPBACK6_80 = (
     "   0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 0"
 )
-MAPPED_80 = (
-    "   0: 0000000000000000FFFF00000100007F:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 0"
-)
+MAPPED_80 = "   0: 0000000000000000FFFF00000100007F:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 0"
 CLIENT_80 = "   1: 0100007F:D431 0100007F:0050 01 00000000:00000000 00:00000000 00000000     0        0 2 1 0"
 APACHE = 'LISTEN 0 511 *:80 *:* users:(("apache2",pid=812,fd=4),("apache2",pid=811,fd=4))'
 
@@ -57,7 +53,8 @@ def test_parse_takes_sections_apart() -> None:
     survey = Survey.parse(
         "@@python\n/usr/bin/python3\n@@system\nDebian GNU/Linux 13 (trixie)\n"
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
-        "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@unfinished\nii |docker-cli\niU |docker.io\n@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
+        "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@unfinished\nii |docker-cli\niU |docker.io\n"
+        "@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
     )
     assert survey.facts() == {
         "python": "/usr/bin/python3",
@@ -72,10 +69,11 @@ def test_parse_takes_sections_apart() -> None:
 
 
 def test_the_command_works_in_a_plain_shell() -> None:
-    command = survey_command("python3", "root; echo broken", ["it's; echo broken"])
-    answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    command = survey_command("python3", "root; echo escaped-$((1))", ["it's; echo escaped-$((1))"])
+    # As Ansible runs it where there is no become.
+    answer = subprocess.run(["sh", "-c", f"{command} && sleep 0"], capture_output=True, text=True, check=True).stdout
     survey = Survey.parse(answer)
-    assert "broken" not in answer
+    assert "escaped-1" not in answer
     assert survey.python.endswith("/python3")
     assert any("local_address" in line for line in survey.sockets)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import subprocess
 import sys
 import textwrap
@@ -248,3 +249,10 @@ def test_modes_are_read_as_ansible_reads_them(given: object, mode: int) -> None:
 def test_other_modes_are_refused(given: object) -> None:
     with pytest.raises(FileSetError, match="mode must be octal"):
         parse_mode(given)
+
+
+def test_the_group_is_the_owners_own_unless_another_is_named() -> None:
+    account = pwd.getpwnam("games")
+    assert Attributes(owner="games").ids() == (account.pw_uid, account.pw_gid)
+    assert Attributes(owner="games", group="root").ids() == (account.pw_uid, 0)
+    assert Attributes().ids() == (-1, -1)

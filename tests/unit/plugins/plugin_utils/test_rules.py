@@ -48,6 +48,7 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_backend", ["simple-dir", "cached-dir"]),
     ("pypi_freshness_seconds", [0, 2, 3600]),
     ("pypi_images_source", ["registry", "archive"]),
+    ("pypi_images_archive", ["", "/srv/images.tar", "/srv/with space/images 1.tar"]),
     (
         "pypi_image_nginx",
         [
@@ -70,6 +71,8 @@ def test_good_values(variable: str, value: Any) -> None:
 
 # variable, value, what the message has to have in it
 BAD = [
+    ("pypi_images_archive", "images.tar", "'images.tar' is not an absolute path"),
+    ("pypi_images_archive", "~/images.tar", "begins with /"),
     ("pypi_instance", "Dev", "'Dev'"),
     ("pypi_instance", "-dev", "'-dev'"),
     ("pypi_instance", "", "''"),

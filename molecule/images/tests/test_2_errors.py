@@ -1,0 +1,113 @@
+"""What can go wrong on the way to new images, while a container of an old one runs and goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import hosts, playbook
+
+NAME = "pypi-images"
+testinfra_hosts = [f"ansible://{NAME}"]
+ROLES = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
+ARCHIVE = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"], ".cache/ground/archives/stack.tar")
+HOME = "/home/pypi/pypi-server"
+NGINX = "nginx:1.30"
+ON_THE_HOST = {"pypi_images_archive_on": "host"}
+
+
+@pytest.fixture(autouse=True)
+def the_old_container_runs_on(host: Any) -> Iterator[None]:
+    """One of the wanted images is missing, and a container of the old one runs, before and after."""
+    question = "docker inspect --format '{{.Id}} {{.State.Pid}} {{.State.StartedAt}} {{.Config.Image}}' old"
+    host.run("docker image rm nginx:1.30")
+    before = host.check_output(question)
+    assert before.endswith("nginx:1.26")
+    yield
+    assert host.check_output(question) == before
+    assert host.check_output("docker exec old nginx -v 2>&1").startswith("nginx version")
+    assert host.run("docker image inspect nginx:1.30").rc != 0
+
+
+def refused(host: Any, **variables: Any) -> str:
+    """Return the message of a run that fails and leaves the host as it was."""
+    with hosts.untouched(host):
+        return playbook.refused(playbook=ROLES, **variables)
+
+
+@contextmanager
+def little_space(host: Any, folder: str) -> Iterator[None]:
+    """A folder is on a file system of its own, with 16 MB, and nothing is left there."""
+    host.check_output("mount -t tmpfs -o size=16m,mode=0700 tmpfs %s", folder)
+    yield
+    left = host.check_output("find %s -type f", folder)
+    host.check_output("umount %s", folder)
+    assert left == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"pypi_images_archive": "/srv/no-such.tar"}, "controller"),
+        ({"pypi_images_archive": "/srv/no-such.tar", **ON_THE_HOST}, "host"),
+        ({"pypi_images_archive": "/srv"}, "controller"),
+    ],
+    ids=["on the controller", "on the host", "a folder"],
+)
+def test_an_archive_that_is_missing_is_an_error_that_says_how_to_make_it(
+    host: Any, settings: dict[str, str], place: str
+) -> None:
+    message = refused(host, **settings)
+    assert f"there is no file {settings['pypi_images_archive']} on the {place}, and the host lacks {NGINX}" in message
+    assert f"`docker save --output images.tar {NGINX}`" in message
+
+
+def test_a_relative_path_is_an_error_before_anything_is_looked_for(host: Any) -> None:
+    message = refused(host, pypi_images_archive="images.tar")
+    assert "pypi_images_archive: 'images.tar' is not an absolute path; give one that begins with /" in message
+
+
+def test_an_archive_without_the_wanted_image_is_an_error_that_names_it(host: Any) -> None:
+    message = refused(host, pypi_images_archive="/srv/ground/nginx-1.26.tar", **ON_THE_HOST)
+    assert f"/srv/ground/nginx-1.26.tar was loaded, and {NGINX} is still missing" in message
+    assert "pypi_image_pypiserver and pypi_image_nginx, or make an archive with those" in message
+
+
+def test_a_truncated_archive_is_an_error_that_says_how_to_check_it(host: Any, tmp_path: Path) -> None:
+    truncated = tmp_path / "truncated.tar"
+    with truncated.open("wb") as target:
+        subprocess.run(["head", "--bytes=30000000", ARCHIVE], stdout=target, check=True)
+    message = refused(host, pypi_images_archive=str(truncated))
+    assert f"The images of {truncated} cannot be brought to the host:" in message
+    assert "unexpected EOF" in message
+    assert "The running containers were not touched. Check the file" in message
+
+
+def test_no_space_for_the_copy_of_an_archive_is_an_error_that_names_the_folder(host: Any) -> None:
+    with little_space(host, HOME):
+        message = refused(host)
+    assert "No space left on device" in message
+    assert f"Check the file (`docker load --input` takes it) and the free space below {HOME}" in message
+
+
+def test_no_space_for_an_image_is_an_error_that_names_dockers_folder(host: Any) -> None:
+    # Where the engine unpacks what it loads.
+    with little_space(host, "/var/lib/docker/tmp"):
+        message = refused(host, pypi_images_archive="/srv/ground/stack.tar", **ON_THE_HOST)
+    assert "no space left on device" in message
+    assert "and the free space below" in message
+    assert "/var/lib/docker" in message
+
+
+def test_a_registry_that_is_out_of_reach_is_an_error_that_says_what_else_there_is(host: Any) -> None:
+    message = refused(host, pypi_images_source="registry", pypi_images_mirror="127.0.0.1:5999")
+    assert "127.0.0.1:5999/nginx:1.30 are not on the host and cannot be pulled" in message
+    assert "connect: connection refused" in message
+    assert "Nothing was stopped or changed. Check the names, the network, pypi_images_mirror and the login" in message
+    assert "pypi_images_source: archive and pypi_images_archive" in message

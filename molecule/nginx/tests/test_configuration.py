@@ -1,0 +1,161 @@
+"""NGINX's files: what is accepted goes live, and what NGINX refuses changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.playbook import applied, refused
+
+PLAYBOOK = str(Path(os.environ["MOLECULE_PROJECT_DIRECTORY"], "molecule", "nginx", "converge.yml"))
+FILES = ("nginx.conf", "auth.conf", "conf.d/pypi.conf")
+# Every variable that shows in the files, away from its default.
+SETTINGS: dict[str, Any] = {
+    "pypi_server_name": "pypi.example.com",
+    "pypi_external_url": "https://pypi.example.com:8443",
+    "pypi_trusted_proxies": ["192.0.2.10", "198.51.100.0/24", "2001:db8::/32"],
+    "pypi_verdict_seconds": 30,
+    "pypi_max_upload": "0",
+    "pypi_freshness_seconds": 0,
+    "pypi_cache_size": "100m",
+    "pypi_debug_headers": True,
+}
+
+
+@pytest.fixture
+def nginx(home: str) -> str:
+    return f"{home}/nginx"
+
+
+@pytest.fixture
+def live(host: Any, nginx: str) -> Callable[[], str]:
+    """Every file below nginx/ with its content, owner, mode, number and time."""
+    return lambda: host.check_output(
+        f"cd {nginx} && find . -printf '%p %u:%g %m\\n' | sort"
+        " && find . -type f -exec sha256sum {} + -exec stat --format '%n %i %Y' {} + | sort"
+    )
+
+
+@pytest.fixture
+def by_hand(host: Any, nginx: str) -> Iterator[Callable[..., str]]:
+    """Puts files beside ours, as an administrator does, and takes them away after the test."""
+    written = []
+
+    def write(name: str, text: str, owner: str = "pypi") -> str:
+        written.append(f"{nginx}/{name}")
+        host.check_output(f"install -o {owner} -m 0600 /dev/null {nginx}/{name} && echo %s >{nginx}/{name}", text)
+        return text
+
+    yield write
+    host.check_output("rm -f " + " ".join(written))
+
+
+def checks(host: Any, since: str) -> list[str]:
+    """Return the images of the containers that were made since then; nothing but the check makes one here."""
+    now = host.check_output("date +%s.%N")
+    made = host.check_output(
+        f"docker events --since {since} --until {now} --filter event=create --format '{{{{.Actor.Attributes.image}}}}'"
+    )
+    return made.split()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_the_service_users_and_nobody_else_reads_it(host: Any, nginx: str, name: str) -> None:
+    file = host.file(f"{nginx}/{name}")
+    assert (file.user, file.mode) == ("pypi", 0o600)
+    assert "ansible" in file.content_string.splitlines()[0].lower(), "the first line says who writes the file"
+
+
+def test_nothing_else_is_left_in_the_folder(host: Any, nginx: str) -> None:
+    assert host.check_output(f"cd {nginx} && find . -type f | sort").split() == sorted(f"./{name}" for name in FILES)
+
+
+def test_the_check_ran_as_the_service_user_in_the_stacks_mounts(host: Any, home: str) -> None:
+    # NGINX makes the folders that it is configured to have, also when it only checks.
+    made = host.file(f"{home}/nginx_cache/proxy")
+    assert (made.is_directory, made.user, made.group) == (True, "pypi", "pypi")
+
+
+def test_every_setting_passes_in_nginx_1_30_and_1_26(host: Any, nginx: str) -> None:
+    start = host.check_output("date +%s.%N")
+    applied(PLAYBOOK, **SETTINGS)
+    applied(
+        PLAYBOOK, pypi_image_nginx="nginx:1.26", pypi_images_archive="/srv/ground/nginx-1.26.tar", **SETTINGS
+    )  # fmt: skip
+    assert checks(host, start) == ["nginx:1.30", "nginx:1.26"]
+    text = host.file(f"{nginx}/conf.d/pypi.conf").content_string
+    for part in ("server_name pypi.example.com;", "set_real_ip_from 2001:db8::/32;", "client_max_body_size 0;"):
+        assert part in text, text
+
+
+def test_an_open_index_passes_and_asks_nobody_for_a_password(host: Any, nginx: str) -> None:
+    start = host.check_output("date +%s.%N")
+    applied(PLAYBOOK, pypi_authenticate=[])
+    assert checks(host, start) == ["nginx:1.30"]
+    assert "auth_request" not in host.file(f"{nginx}/conf.d/pypi.conf").content_string
+
+
+def test_what_the_inventory_says_is_back_and_a_second_run_checks_nothing(host: Any) -> None:
+    assert applied(PLAYBOOK).changed == 1
+    start = host.check_output("date +%s.%N")
+    assert applied(PLAYBOOK).changed == 0
+    assert checks(host, start) == []
+
+
+def test_files_beside_ours_are_kept_and_judged_with_them(host: Any, nginx: str, by_hand: Callable[..., str]) -> None:
+    text = by_hand("conf.d/also.conf", "include /etc/pypi-nginx/tls/*.include; # also")
+    by_hand("tls/some.include", "map $uri $also { default 1; }")
+    start = host.check_output("date +%s.%N")
+    applied(PLAYBOOK, pypi_freshness_seconds=7)
+    assert checks(host, start) == ["nginx:1.30"]
+    assert host.file(f"{nginx}/conf.d/also.conf").content_string.strip() == text
+    assert "proxy_cache_valid 200 7s;" in host.file(f"{nginx}/conf.d/pypi.conf").content_string
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "owner", "said"),
+    [
+        ("conf.d/wrong.conf", "lissten 80;", "pypi", 'unknown directive "lissten" in /etc/pypi-nginx/conf.d/wrong.conf:1'),
+        # The check is not root's: what only root may read, it cannot.
+        ("conf.d/secret.conf", "# nothing", "root", "/etc/pypi-nginx/conf.d/secret.conf"),
+        # The root of its container is read-only.
+        ("conf.d/deep.conf", "proxy_cache_path /etc/nginx/deep keys_zone=deep:1m;", "pypi", "Read-only file system"),
+    ],
+)  # fmt: skip
+def test_a_set_that_nginx_refuses_leaves_the_live_files_alone(
+    live: Callable[[], str], by_hand: Callable[..., str], name: str, text: str, owner: str, said: str
+) -> None:
+    by_hand(name, text, owner)
+    before = live()
+    for mode in ((), ("--check",)):
+        message = refused(*mode, playbook=PLAYBOOK, pypi_freshness_seconds=8)
+        assert said in message, message
+        assert "the live ones in /home/pypi/pypi-server/nginx stay as they are" in message, message
+        assert live() == before
+
+
+def test_a_size_that_is_too_large_for_nginx_is_refused_in_its_own_words(live: Callable[[], str]) -> None:
+    before = live()
+    message = refused(playbook=PLAYBOOK, pypi_max_upload="99999999999999999999g")
+    assert '"client_max_body_size" directive invalid value in /etc/pypi-nginx/conf.d/pypi.conf:' in message, message
+    assert live() == before
+
+
+def test_check_and_diff_show_what_would_change_and_change_nothing(live: Callable[[], str]) -> None:
+    before = live()
+    done = applied(PLAYBOOK, "--check", "--diff", pypi_freshness_seconds=9)
+    assert done.changed == 1, done.output
+    assert "+        proxy_cache_valid 200 9s;" in done.output, done.output
+    assert live() == before
+
+
+def test_what_a_killed_run_left_is_cleared_away(host: Any, nginx: str) -> None:
+    host.check_output(f"install -d -o pypi {nginx}/.staged-killed && touch {nginx}/.staged-killed/nginx.conf")
+    host.check_output(f"truncate --size 100 {nginx}/conf.d/pypi.conf")
+    applied(PLAYBOOK)
+    assert not host.file(f"{nginx}/.staged-killed").exists
+    assert host.file(f"{nginx}/conf.d/pypi.conf").size > 1000

@@ -1,0 +1,196 @@
+"""Readers and publishers of the inventory are in the password files, and nobody else; secrets are nowhere else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from passlib.hash import bcrypt
+
+from tests.support.playbook import Run, run
+
+testinfra_hosts = ["ansible://pypi-users-1"]
+
+FOLDER = "/home/pypi/pypi-server/authentication"
+FILES = (".htpasswd", ".htpasswd-publish", "credentials.conf")
+PUBLISHER = {"name": "publisher", "password": "publisher-password", "publish": True}
+READER = {"name": "reader", "password": "reader-password"}
+SECRETS = ("publisher-password", "reader-password", "second-password", "given-password", "another-password", "$2y$")
+
+
+def apply(*arguments: str, **variables: Any) -> Run:
+    """Run the scenario's playbook on the first host."""
+    playbook = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "converge.yml")
+    return run(playbook, "--limit", "pypi-users-1", *arguments, variables=variables)
+
+
+def applied(*arguments: str, **variables: Any) -> Run:
+    """Run it, and fail with its output if it fails."""
+    done = apply(*arguments, **variables)
+    assert done.code == 0, done.output
+    return done
+
+
+def lines(host: Any, file: str = ".htpasswd") -> dict[str, str]:
+    """Return the hashes of a password file by login."""
+    return dict(line.split(":", 1) for line in host.file(f"{FOLDER}/{file}").content_string.splitlines())
+
+
+@pytest.fixture(autouse=True)
+def _as_converged(host: Any) -> Any:
+    """After each test the files are as Molecule's converge left them."""
+    saved = host.check_output(f"cd {FOLDER} && tar -c . | base64 --wrap 0")
+    yield
+    host.check_output(f"cd {FOLDER} && rm -f .ht* * && echo '{saved}' | base64 --decode | tar -x")
+
+
+def test_files_belong_to_the_service_account_alone(host: Any) -> None:
+    for name in FILES:
+        file = host.file(f"{FOLDER}/{name}")
+        assert (file.user, file.group, file.mode) == ("pypi", "pypi", 0o600), name
+
+
+def test_passwords_are_bcrypt_of_the_wanted_cost(host: Any) -> None:
+    found = lines(host)
+    assert list(found) == ["publisher", "reader", "given"]
+    for login in ("publisher", "reader"):
+        assert found[login].startswith("$2y$06$")
+        assert bcrypt.verify(f"{login}-password", found[login])
+
+
+def test_a_hash_is_taken_as_it_is(host: Any) -> None:
+    assert bcrypt.verify("given-password", lines(host)["given"])
+    assert lines(host)["given"].startswith("$2y$05$")
+
+
+def test_only_publishers_are_in_the_file_that_pypiserver_sees(host: Any) -> None:
+    assert lines(host, ".htpasswd-publish") == {"publisher": lines(host)["publisher"]}
+
+
+def test_a_password_is_hashed_once_for_all_hosts(host: Any) -> None:
+    other = host.get_host(f"ansible://pypi-users-2?ansible_inventory={os.environ['MOLECULE_INVENTORY_FILE']}")
+    assert list(lines(other)) == ["reader", "second"]
+    assert lines(other)["reader"] == lines(host)["reader"]
+
+
+def test_a_second_run_keeps_every_hash(host: Any) -> None:
+    before = lines(host)
+    assert applied().changed == 0
+    assert lines(host) == before
+
+
+def test_a_changed_password_is_replaced_and_the_others_stay(host: Any) -> None:
+    before = lines(host)
+    done = applied("--diff", pypi_users=[PUBLISHER, {**READER, "password": "another-password"}])
+    after = lines(host)
+    assert list(after) == ["publisher", "reader"]
+    assert after["publisher"] == before["publisher"]
+    assert bcrypt.verify("another-password", after["reader"])
+    assert "reader: password changed" in done.output
+    assert "given" in done.output
+    assert not [secret for secret in SECRETS if secret in done.output]
+
+
+def test_a_changed_right_is_replaced(host: Any) -> None:
+    before = lines(host)
+    applied(pypi_users=[{**PUBLISHER, "publish": False}, {**READER, "publish": True}])
+    assert lines(host, ".htpasswd-publish") == {"reader": before["reader"]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "reader:{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc=",
+        f"reader:{bcrypt.using(rounds=4, ident='2y').hash('reader-password')}",
+    ],
+    ids=["weak scheme", "lower cost"],
+)
+def test_a_weaker_hash_of_the_same_password_is_replaced(host: Any, line: str) -> None:
+    host.check_output(f"printf '%s\\n' '{line}' > {FOLDER}/.htpasswd")
+    applied()
+    assert lines(host)["reader"].startswith("$2y$06$")
+
+
+def test_who_leaves_the_list_leaves_the_host_unless_somebody_else_keeps_it(host: Any) -> None:
+    host.check_output(f"printf 'by-hand:%s\\n' '{lines(host)['given']}' >> {FOLDER}/.htpasswd")
+    applied(pypi_users_purge=False)
+    assert "by-hand" in lines(host)
+    applied(pypi_users=[READER, {"name": "by-hand", "state": "absent"}], pypi_users_purge=False)
+    assert list(lines(host)) == ["publisher", "reader", "given"]
+    applied(pypi_users=[READER])
+    assert list(lines(host)) == ["reader"]
+
+
+def test_an_empty_list_empties_no_file(host: Any) -> None:
+    before = lines(host)
+    applied(pypi_users=[], pypi_authenticate=[])
+    assert lines(host) == before
+
+
+def test_check_mode_says_what_would_change_and_changes_nothing(host: Any) -> None:
+    before = lines(host)
+    done = applied("--check", "--diff", pypi_users=[READER, {"name": "new", "password": "another-password"}])
+    assert "+ new" in done.output
+    assert "- publisher" in done.output
+    assert not [secret for secret in SECRETS if secret in done.output]
+    assert lines(host) == before
+
+
+def test_no_password_or_hash_is_seen_anywhere(host: Any) -> None:
+    users = [PUBLISHER, READER, {"name": "new", "password": "another-password"}]
+    done = applied("-vvv", "--diff", pypi_users=users)
+    # Extra variables are echoed by ansible-playbook itself; everything else is the run's.
+    output = "\n".join(line for line in done.output.splitlines() if "--extra-vars" not in line)
+    assert not [secret for secret in SECRETS if secret in output]
+    journal = host.check_output("journalctl --no-pager --output cat")
+    assert not [secret for secret in SECRETS if secret in journal]
+    assert host.run("grep -rlE 'publisher-password|another-password' /home /root /tmp /var/log /var/tmp").stdout == ""
+
+
+def test_one_read_and_one_write_whatever_the_number_of_users(host: Any) -> None:
+    done = applied("-vvv", pypi_users=[{"name": f"user{n}", "password": f"password-{n}"} for n in range(30)])
+    assert len(lines(host)) == 30
+    calls = [line for line in done.output.splitlines() if "Using module file" in line and "htpasswd" in line]
+    assert len(calls) == 2, calls
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ({"name": "", "password": "another-password"}, ["entry 3 has no name"]),
+        ({"name": "with:colon", "password": "another-password"}, ["colon"]),
+        ({"name": "with\nnewline", "password": "another-password"}, ["name"]),
+        ({"name": "j\u00fcrgen", "password": "another-password"}, ["ASCII"]),
+        ({"name": "reader", "password": "another-password"}, ["reader", "2 times"]),
+        ({"name": "alice", "password": ""}, ["alice", "password"]),
+        ({"name": "alice", "password": "another-password" * 5}, ["alice", "72"]),
+        ({"name": "alice", "hash": "{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc="}, ["alice", "{SHA}"]),
+        ({"name": "alice", "hash": "another-password"}, ["alice", "plain"]),
+        ({"name": "alice", "hash": "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC"}, ["alice", "$y$"]),
+    ],
+    ids=["no name", "colon", "newline", "not ASCII", "twice", "no password", "too long", "SHA", "plain text", "yescrypt"],
+)  # fmt: skip
+def test_a_bad_user_is_refused_and_nothing_is_written(host: Any, user: dict[str, str], words: list[str]) -> None:
+    before = lines(host)
+    done = apply(pypi_users=[PUBLISHER, READER, user])
+    assert done.code != 0
+    message = done.message()
+    for word in ("pypi_users", *words):
+        assert word in message, message
+    assert "another-password" not in message
+    assert lines(host) == before
+
+
+def test_a_missing_library_is_told_with_the_command_that_brings_it(
+    host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lines(host)
+    (tmp_path / "passlib.py").write_text("raise ImportError('no passlib')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    done = apply()
+    assert done.code != 0
+    assert "-m pip install" in done.message()
+    assert "libpass" in done.message()
+    assert lines(host) == before
