@@ -23,6 +23,7 @@ from .recipes import FRESH, FRESH_SUDO, Host
 from .shell import GroundError, output, say, step
 
 SECOND_RUN_SECONDS = 30
+_TASK_SECONDS = 600
 _CHECKOUT = "wheelhouse.pypi"
 # What a machine has and a container lacks: writable kernel settings, and no control groups that somebody else mounted.
 _BOOT = """
@@ -89,6 +90,20 @@ class Machine:
         answer = self.run(command, root=root, shell=shell)
         holds(f"'{command.splitlines()[0]}' succeeds", answer.code == 0)
         return answer
+
+    def stop(self, command: str, task: str, signal: str) -> None:
+        """Run a command in a session of its own, as a terminal does, and send all of it a signal within a task."""
+        log = f"{self.checkout}/.cache/ground/logs/playbook-site.log"
+        _do("docker", "exec", self.name, "rm", "-f", log)
+        self.ok(f"setsid sh -c 'echo $$ >/tmp/group; exec {command}' >/tmp/stopped.log 2>&1 </dev/null &")
+        deadline = time.monotonic() + _TASK_SECONDS
+        while not self.is_true(f"tail -n 1 {log} | grep -q '{task}'"):
+            if time.monotonic() > deadline:
+                raise GroundError(f"task '{task}' was not reached in {_TASK_SECONDS} s")
+            time.sleep(0.2)
+        time.sleep(2)
+        self.ok(f"kill -{signal} -- -$(cat /tmp/group); sleep 5; cat /tmp/stopped.log")
+        holds(f"'{command}' was stopped within '{task}'", not self.is_true("kill -0 $(cat /tmp/group)"))
 
     def is_true(self, command: str) -> bool:
         """Ask root a question, quietly."""
@@ -241,7 +256,7 @@ def taken_down(machine: Machine) -> list[Answer]:
     gone = machine.ok("make demo-down")
     demo_is_gone(machine)
     holds("the engine that the demo started is stopped", not engine_runs(machine))
-    holds("no process of it is left", not machine.is_true("grep -lE '^(dockerd|containerd)$' /proc/[0-9]*/comm"))
+    holds("no process of it is left", not machine.is_true(r"grep -qsE '^[0-9]+ \((dockerd|containerd)\) [^Z]' /proc/[0-9]*/stat"))
     machine.ok("make demo-down")  # nothing is there, and that is fine
     return [gone]
 
@@ -265,15 +280,12 @@ def ports(machine: Machine) -> list[Answer]:
 
 
 def interrupted(machine: Machine) -> list[Answer]:
-    """Ctrl-C in the middle of site.yml, and killed outright; the next run repairs what is left."""
-    for signal, where in (("INT", "Engine and Compose are installed"), ("KILL", "Engine and Compose are installed")):
-        # A session of its own is what a terminal has; its group gets the signal.
-        machine.ok("setsid sh -c 'echo $$ >/tmp/demo.pid; exec make demo' >/tmp/demo.log 2>&1 </dev/null & "
-                   f"for try in $(seq 600); do grep -q '{where}' .cache/ground/logs/wheelhouse.log "
-                   "2>/dev/null && break; sleep 0.5; done; sleep 8; "
-                   f"kill -{signal} -- -$(cat /tmp/demo.pid); sleep 3; cat /tmp/demo.log")  # fmt: skip
-        break
+    """Ctrl-C while the engine is installed, a kill while images are loaded: the next run repairs what is left."""
+    machine.stop("make demo", "Engine and Compose are installed", "INT")
+    machine.stop("make demo", "Images are loaded", "KILL")
     again = machine.ok("make demo")
+    holds("the run repaired something", "tasks changed something" in again.text)
+    machine.ok(pasted(again.text))
     no_password_shown(machine, settings(machine))
     return [again]
 

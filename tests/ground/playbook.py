@@ -33,7 +33,7 @@ def parse_sums(line: str) -> Sums:
 
 
 def run(playbook: str, inventory: Path, variables: Mapping[str, object], step: Step) -> Sums:
-    """Run a playbook; what changes is said at once, everything is in ``playbook.log``.
+    """Run a playbook; what changes is said at once, everything is in a log.
 
     Args:
         playbook: path, or name in a collection.
@@ -46,7 +46,8 @@ def run(playbook: str, inventory: Path, variables: Mapping[str, object], step: S
     """
     command = [str(VENV / "bin" / "ansible-playbook"), "--inventory", str(inventory), playbook]
     command += ["--extra-vars", json.dumps(variables)]
-    sums, log = Sums(0, 0), LOGS / f"{Path(playbook).stem}.log"
+    sums = Sums(0, 0)
+    log = LOGS / f"playbook-{Path(playbook.removesuffix('.yml')).name.rpartition('.')[2]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         log.open("w", encoding="utf-8") as kept,

@@ -26,7 +26,7 @@ def test_the_images_are_there_under_the_names_that_were_asked_for(host: Any) -> 
 
 
 def test_the_copy_of_the_archive_is_gone_from_the_host(host: Any) -> None:
-    assert host.check_output("find %s /root/.ansible /var/tmp /tmp -type f -size +1M", HOME) == ""
+    assert host.run("find %s /root /var/tmp /tmp -type f -size +1M", HOME).stdout == ""
     assert not host.file(f"{HOME}/.images").exists
 
 

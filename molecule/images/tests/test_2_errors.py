@@ -42,12 +42,14 @@ def refused(host: Any, **variables: Any) -> str:
 
 
 @contextmanager
-def little_space(host: Any, folder: str) -> Iterator[None]:
+def little_space(host: Any, folder: str, owner: str) -> Iterator[None]:
     """A folder is on a file system of its own, with 16 MB, and nothing is left there."""
-    host.check_output("mount -t tmpfs -o size=16m,mode=0700 tmpfs %s", folder)
-    yield
-    left = host.check_output("find %s -type f", folder)
-    host.check_output("umount %s", folder)
+    host.check_output("mount -t tmpfs -o size=16m,mode=0700,uid=%s,gid=%s tmpfs %s", owner, owner, folder)
+    try:
+        yield
+        left = host.check_output("find %s -type f", folder)
+    finally:
+        host.check_output("umount %s", folder)
     assert left == ""
 
 
@@ -90,24 +92,24 @@ def test_a_truncated_archive_is_an_error_that_says_how_to_check_it(host: Any, tm
 
 
 def test_no_space_for_the_copy_of_an_archive_is_an_error_that_names_the_folder(host: Any) -> None:
-    with little_space(host, HOME):
+    with little_space(host, HOME, host.check_output("id --user pypi")):
         message = refused(host)
     assert "No space left on device" in message
-    assert f"Check the file (`docker load --input` takes it) and the free space below {HOME}" in message
+    assert f"Check the file (`docker load --input` takes it) and the free space: on its way it is in Ansible's" in message
+    assert f"{HOME} and /var/lib/docker" in message
 
 
 def test_no_space_for_an_image_is_an_error_that_names_dockers_folder(host: Any) -> None:
     # Where the engine unpacks what it loads.
-    with little_space(host, "/var/lib/docker/tmp"):
+    with little_space(host, "/var/lib/docker/tmp", "0"):
         message = refused(host, pypi_images_archive="/srv/ground/stack.tar", **ON_THE_HOST)
     assert "no space left on device" in message
-    assert "and the free space below" in message
-    assert "/var/lib/docker" in message
+    assert f"the free space: on its way it is in Ansible's remote_tmp, {HOME} and /var/lib/docker" in message
 
 
 def test_a_registry_that_is_out_of_reach_is_an_error_that_says_what_else_there_is(host: Any) -> None:
     message = refused(host, pypi_images_source="registry", pypi_images_mirror="127.0.0.1:5999")
-    assert "127.0.0.1:5999/nginx:1.30 are not on the host and cannot be pulled" in message
-    assert "connect: connection refused" in message
-    assert "Nothing was stopped or changed. Check the names, the network, pypi_images_mirror and the login" in message
+    assert "The host lacks 127.0.0.1:5999/pypiserver/pypiserver:v2.4.2 and 127.0.0.1:5999/nginx:1.30, and" in message
+    assert "the pull failed: Error response from daemon: " in message
+    assert "connect: connection refused. The running containers were not touched. Check the names" in message
     assert "pypi_images_source: archive and pypi_images_archive" in message

@@ -16,6 +16,7 @@ testinfra_hosts = ["ansible://pypi-users-1"]
 FOLDER = "/home/pypi/pypi-server/authentication"
 FILES = (".htpasswd", ".htpasswd-publish", "credentials.conf")
 PUBLISHER = {"name": "publisher", "password": "publisher-password", "publish": True}
+YESCRYPT = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC"
 READER = {"name": "reader", "password": "reader-password"}
 SECRETS = ("publisher-password", "reader-password", "second-password", "given-password", "another-password", "$2y$")
 
@@ -168,7 +169,7 @@ def test_one_read_and_one_write_whatever_the_number_of_users(host: Any) -> None:
         ({"name": "alice", "password": "another-password" * 5}, ["alice", "72"]),
         ({"name": "alice", "hash": "{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc="}, ["alice", "{SHA}"]),
         ({"name": "alice", "hash": "another-password"}, ["alice", "plain"]),
-        ({"name": "alice", "hash": "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC"}, ["alice", "$y$"]),
+        ({"name": "alice", "hash": YESCRYPT}, ["alice", "$y$"]),
     ],
     ids=["no name", "colon", "newline", "not ASCII", "twice", "no password", "too long", "SHA", "plain text", "yescrypt"],
 )  # fmt: skip
