@@ -22,9 +22,7 @@ class ActionModule(ActionBase):
     _requires_connection = True
     _VALID_ARGS = frozenset({"instance", "bind_address", "port", "user", "images"})
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
-    ) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Survey the host; fail with cause and mend, or return the facts below ``pypi_host``."""
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
@@ -42,9 +40,7 @@ class ActionModule(ActionBase):
             wanted = "python3"
         answer = self._low_level_execute_command(survey_command(str(wanted), args["user"], args["images"]))
         if answer["rc"] != 0:
-            raise AnsibleActionFail(
-                f"The host cannot be looked at: {answer['stderr'] or answer['stdout']}".strip()
-            )
+            raise AnsibleActionFail(f"The host cannot be looked at: {answer['stderr'] or answer['stdout']}".strip())
         survey = Survey.parse(answer["stdout"])
         if not survey.python:
             raise AnsibleActionFail(

@@ -91,7 +91,9 @@ def main() -> None:
     wanted = _wanted(module)
     top = module.params["path"]
     # All are looked at before the first is touched.
-    found = {path: _found(module, path) for path in [top, *(os.path.join(top, name) for name in module.params["folders"])]}
+    found = {
+        path: _found(module, path) for path in [top, *(os.path.join(top, name) for name in module.params["folders"])]
+    }
     created = [path for path, before in found.items() if not before]
     corrected = [path for path, before in found.items() if before not in ({}, wanted) and not os.path.islink(path)]
     if not module.check_mode:
@@ -152,9 +154,7 @@ def _found(module: AnsibleModule, path: str) -> dict[str, int]:
     }
 
 
-def _make(
-    module: AnsibleModule, path: str, wanted: dict[str, int], exists: bool
-) -> None:
+def _make(module: AnsibleModule, path: str, wanted: dict[str, int], exists: bool) -> None:
     """Create a folder or correct it; closed to others from its first moment."""
     try:
         if not exists:

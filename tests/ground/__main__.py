@@ -70,6 +70,7 @@ def main() -> int:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("Interrupted. Run it again, and it goes on from here.", file=sys.stderr)
         return 130
     return 0
 

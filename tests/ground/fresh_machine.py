@@ -61,13 +61,11 @@ class Machine:
     def run(self, command: str, *, root: bool = False, shell: str = "bash") -> Answer:
         """Run a command in the checkout as the user, or as root, and show what it prints."""
         began = time.monotonic()
-        user = "root" if root else self.user
-        call = ["docker", "exec", "--user", user, "--env", f"HOME={self.home}", "--workdir", self.checkout]
         lines = []
         with (
             (LOGS / f"{self.name}.log").open("a", encoding="utf-8") as log,
             subprocess.Popen(
-                [*call, self.name, shell, "-c", command],
+                ["docker", "exec", *self._options(root), self.name, shell, "-c", command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -85,17 +83,24 @@ class Machine:
         say(f"  ({answer.seconds:.0f} s, code {answer.code})")
         return answer
 
+    def _options(self, root: bool = False) -> list[str]:
+        user = "root" if root else self.user
+        return ["--user", user, "--env", f"HOME={self.home}", "--workdir", self.checkout]
+
     def ok(self, command: str, *, root: bool = False, shell: str = "bash") -> Answer:
         """Run a command that has to succeed."""
         answer = self.run(command, root=root, shell=shell)
-        holds(f"'{command.splitlines()[0]}' succeeds", answer.code == 0)
+        holds(f"'{command.strip().splitlines()[0]}' succeeds", answer.code == 0)
         return answer
 
     def stop(self, command: str, task: str, signal: str) -> None:
         """Run a command in a session of its own, as a terminal does, and send all of it a signal within a task."""
         log = f"{self.checkout}/.cache/ground/logs/playbook-site.log"
         _do("docker", "exec", self.name, "rm", "-f", log)
-        self.ok(f"setsid sh -c 'echo $$ >/tmp/group; exec {command}' >/tmp/stopped.log 2>&1 </dev/null &")
+        say(f"{self.name}$ {command} &")
+        # Not by the shell's '&', which has its children ignore Ctrl-C.
+        started = f"echo $$ >/tmp/group; exec {command} >/tmp/stopped.log 2>&1 </dev/null"
+        _do("docker", "exec", "--detach", *self._options(), self.name, "setsid", "sh", "-c", started)
         deadline = time.monotonic() + _TASK_SECONDS
         while not self.is_true(f"tail -n 1 {log} | grep -q '{task}'"):
             if time.monotonic() > deadline:
@@ -103,7 +108,7 @@ class Machine:
             time.sleep(0.2)
         time.sleep(2)
         self.ok(f"kill -{signal} -- -$(cat /tmp/group); sleep 5; cat /tmp/stopped.log")
-        holds(f"'{command}' was stopped within '{task}'", not self.is_true("kill -0 $(cat /tmp/group)"))
+        holds(f"'{command}' was stopped within '{task}'", not self.is_true("grep -qs ') [^Z]' /proc/$(cat /tmp/group)/stat"))
 
     def is_true(self, command: str) -> bool:
         """Ask root a question, quietly."""
@@ -256,7 +261,10 @@ def taken_down(machine: Machine) -> list[Answer]:
     gone = machine.ok("make demo-down")
     demo_is_gone(machine)
     holds("the engine that the demo started is stopped", not engine_runs(machine))
-    holds("no process of it is left", not machine.is_true(r"grep -qsE '^[0-9]+ \((dockerd|containerd)\) [^Z]' /proc/[0-9]*/stat"))
+    holds(
+        "no process of it is left",
+        not machine.is_true(r"grep -qsE '^[0-9]+ \((dockerd|containerd)\) [^Z]' /proc/[0-9]*/stat"),
+    )
     machine.ok("make demo-down")  # nothing is there, and that is fine
     return [gone]
 

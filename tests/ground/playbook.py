@@ -50,7 +50,7 @@ def run(playbook: str, inventory: Path, variables: Mapping[str, object], step: S
     log = LOGS / f"playbook-{Path(playbook.removesuffix('.yml')).name.rpartition('.')[2]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
-        log.open("w", encoding="utf-8") as kept,
+        log.open("w", encoding="utf-8", buffering=1) as kept,
         subprocess.Popen(
             command,
             cwd=ROOT,

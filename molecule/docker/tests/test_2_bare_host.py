@@ -46,7 +46,9 @@ def refused(*arguments: str, **variables: Any) -> str:
 def test_check_mode_says_what_would_be_installed_and_started(host: Any, source: str, packages: str) -> None:
     with hosts.untouched(host):
         done = playbook.applied(ROLE, "--check", "--diff", pypi_hosts=NAME, pypi_docker_source=source)
-    sentence = f"This run would install {packages}, start the engine, and then bring the images and start the containers"
+    sentence = (
+        f"This run would install {packages}, start the engine, and then bring the images and start the containers"
+    )
     assert sentence in done.message(), done.output
 
 

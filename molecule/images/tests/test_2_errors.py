@@ -95,7 +95,9 @@ def test_no_space_for_the_copy_of_an_archive_is_an_error_that_names_the_folder(h
     with little_space(host, HOME, host.check_output("id --user pypi")):
         message = refused(host)
     assert "No space left on device" in message
-    assert f"Check the file (`docker load --input` takes it) and the free space: on its way it is in Ansible's" in message
+    assert (
+        "Check the file (`docker load --input` takes it) and the free space: on its way it is in Ansible's" in message
+    )
     assert f"{HOME} and /var/lib/docker" in message
 
 

@@ -44,7 +44,9 @@ def digests(host: Any) -> Iterator[dict[str, str]]:
 @pytest.fixture(autouse=True)
 def _nothing_is_there(host: Any, digests: dict[str, str]) -> None:
     """Neither image is on the host."""
-    host.run(f"docker image rm --force $(docker image ls --quiet '{REGISTRY}/*'; docker image ls --quiet '{REGISTRY}/*/*')")
+    host.run(
+        f"docker image rm --force $(docker image ls --quiet '{REGISTRY}/*'; docker image ls --quiet '{REGISTRY}/*/*')"
+    )
     for image in IMAGES.values():
         assert host.run("docker image inspect %s", image).rc != 0
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.playbook import applied, refused
+from tests.support import playbook
+from tests.support.playbook import Run
 
-PLAYBOOK = str(Path(os.environ["MOLECULE_PROJECT_DIRECTORY"], "molecule", "nginx", "converge.yml"))
+PLAYBOOK = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml"))
 FILES = ("nginx.conf", "auth.conf", "conf.d/pypi.conf")
 # Every variable that shows in the files, away from its default.
 SETTINGS: dict[str, Any] = {
@@ -24,6 +25,16 @@ SETTINGS: dict[str, Any] = {
     "pypi_cache_size": "100m",
     "pypi_debug_headers": True,
 }
+
+
+def applied(*arguments: str, tags: str = "nginx", **variables: Any) -> Run:
+    """Run role nginx with these variables; fails with the whole output if the run does."""
+    return playbook.applied(PLAYBOOK, "--tags", tags, *arguments, **variables)
+
+
+def refused(*arguments: str, **variables: Any) -> str:
+    """Run role nginx with what it has to refuse, and return the message that a person sees."""
+    return playbook.refused("--tags", "nginx", *arguments, playbook=PLAYBOOK, **variables)
 
 
 @pytest.fixture
@@ -82,10 +93,9 @@ def test_the_check_ran_as_the_service_user_in_the_stacks_mounts(host: Any, home:
 
 def test_every_setting_passes_in_nginx_1_30_and_1_26(host: Any, nginx: str) -> None:
     start = host.check_output("date +%s.%N")
-    applied(PLAYBOOK, **SETTINGS)
-    applied(
-        PLAYBOOK, pypi_image_nginx="nginx:1.26", pypi_images_archive="/srv/ground/nginx-1.26.tar", **SETTINGS
-    )  # fmt: skip
+    applied(**SETTINGS)
+    older = {"pypi_image_nginx": "nginx:1.26", "pypi_images_archive": "/srv/ground/nginx-1.26.tar"}
+    applied(tags="images,nginx", **older, **SETTINGS)
     assert checks(host, start) == ["nginx:1.30", "nginx:1.26"]
     text = host.file(f"{nginx}/conf.d/pypi.conf").content_string
     for part in ("server_name pypi.example.com;", "set_real_ip_from 2001:db8::/32;", "client_max_body_size 0;"):
@@ -94,15 +104,15 @@ def test_every_setting_passes_in_nginx_1_30_and_1_26(host: Any, nginx: str) -> N
 
 def test_an_open_index_passes_and_asks_nobody_for_a_password(host: Any, nginx: str) -> None:
     start = host.check_output("date +%s.%N")
-    applied(PLAYBOOK, pypi_authenticate=[])
+    applied(pypi_authenticate=[])
     assert checks(host, start) == ["nginx:1.30"]
     assert "auth_request" not in host.file(f"{nginx}/conf.d/pypi.conf").content_string
 
 
 def test_what_the_inventory_says_is_back_and_a_second_run_checks_nothing(host: Any) -> None:
-    assert applied(PLAYBOOK).changed == 1
+    assert applied().changed == 1
     start = host.check_output("date +%s.%N")
-    assert applied(PLAYBOOK).changed == 0
+    assert applied().changed == 0
     assert checks(host, start) == []
 
 
@@ -110,7 +120,7 @@ def test_files_beside_ours_are_kept_and_judged_with_them(host: Any, nginx: str, 
     text = by_hand("conf.d/also.conf", "include /etc/pypi-nginx/tls/*.include; # also")
     by_hand("tls/some.include", "map $uri $also { default 1; }")
     start = host.check_output("date +%s.%N")
-    applied(PLAYBOOK, pypi_freshness_seconds=7)
+    applied(pypi_freshness_seconds=7)
     assert checks(host, start) == ["nginx:1.30"]
     assert host.file(f"{nginx}/conf.d/also.conf").content_string.strip() == text
     assert "proxy_cache_valid 200 7s;" in host.file(f"{nginx}/conf.d/pypi.conf").content_string
@@ -131,7 +141,7 @@ def test_a_set_that_nginx_refuses_leaves_the_live_files_alone(
 ) -> None:
     by_hand(name, text, owner)
     before = live()
-    message = refused(playbook=PLAYBOOK, pypi_freshness_seconds=8)
+    message = refused(pypi_freshness_seconds=8)
     assert said in message, message
     assert "the live ones in /home/pypi/pypi-server/nginx stay as they are" in message, message
     assert live() == before
@@ -140,14 +150,14 @@ def test_a_set_that_nginx_refuses_leaves_the_live_files_alone(
 def test_a_size_that_is_too_large_for_nginx_is_refused_in_its_own_words(live: Callable[[], str]) -> None:
     before = live()
     for mode in ((), ("--check",)):
-        message = refused(*mode, playbook=PLAYBOOK, pypi_max_upload="99999999999999999999g")
+        message = refused(*mode, pypi_max_upload="99999999999999999999g")
         assert '"client_max_body_size" directive invalid value in /etc/pypi-nginx/conf.d/pypi.conf:' in message, message
         assert live() == before
 
 
 def test_check_and_diff_show_what_would_change_and_change_nothing(live: Callable[[], str]) -> None:
     before = live()
-    done = applied(PLAYBOOK, "--check", "--diff", pypi_freshness_seconds=9)
+    done = applied("--check", "--diff", pypi_freshness_seconds=9)
     assert done.changed == 1, done.output
     assert "+        proxy_cache_valid 200 9s;" in done.output, done.output
     assert live() == before
@@ -156,6 +166,6 @@ def test_check_and_diff_show_what_would_change_and_change_nothing(live: Callable
 def test_what_a_killed_run_left_is_cleared_away(host: Any, nginx: str) -> None:
     host.check_output(f"install -d -o pypi {nginx}/.staged-killed && touch {nginx}/.staged-killed/nginx.conf")
     host.check_output(f"truncate --size 100 {nginx}/conf.d/pypi.conf")
-    applied(PLAYBOOK)
+    applied()
     assert not host.file(f"{nginx}/.staged-killed").exists
     assert host.file(f"{nginx}/conf.d/pypi.conf").size > 1000

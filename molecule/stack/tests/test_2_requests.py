@@ -6,7 +6,8 @@ import base64
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import NOBODY, Index, Login
-from tests.support.stack import SlowUpload, Stack, eventually
+from tests.support.stack import SlowUpload, Stack, eventually, traffic
 
 # Descriptors of deleted files, which is what spools are, with their sizes.
 SPOOLED = "find /proc/[0-9]*/fd -lname '%s/*' -exec stat --dereference --format %%s {} + 2>/dev/null"
@@ -40,6 +41,11 @@ with socket.create_connection((address, 8080)) as connection:
         time.sleep(0.1)
 print(largest)
 """
+
+
+def sorted_sums(files: Iterable[Path]) -> list[str]:
+    """Return what sha256sum says of files, in the order of their names."""
+    return [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in sorted(files)]
 
 
 def fresh(index: Index, publisher: Login, folder: Path) -> str:
@@ -104,6 +110,18 @@ def test_an_upload_waits_on_disk_while_it_arrives(
     there = host.check_output(f"sha256sum {stack.home}/packages/{file.name}").split()[0]
     assert there == hashlib.sha256(file.read_bytes()).hexdigest()
     assert host.run(SPOOLED % "/var/cache/nginx/uploads").stdout == ""
+
+
+def test_uploads_at_the_same_time_are_kept_apart(
+    host: Any, index: Index, publisher: Login, reader: Login, tmp_path: Path, stack: Stack
+) -> None:
+    names = [f"apart-{uuid4().hex}" for _ in range(12)]
+    files = [packages.wheel(tmp_path, name, padding=os.urandom(1024 * 1024)) for name in names]
+    # Every one of these pages is asked of pypiserver, in between.
+    with traffic(index, reader, "/no-such-project/", clients=2), ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda file: index.upload(publisher, file).status, files)) == {200}
+    sums = host.check_output(f"cd {stack.home}/packages && sha256sum " + " ".join(file.name for file in sorted(files)))
+    assert sums.splitlines() == sorted_sums(files)
 
 
 def test_pypiserver_spools_to_disk_as_well(host: Any, publisher: Login, stack: Stack) -> None:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from tests.support import packages
 from tests.support.clients import Index, Login
-from tests.support.playbook import site
+from tests.support.playbook import refused, site
 from tests.support.stack import SlowUpload, Stack, traffic
 
 # The files of NGINX with their revision, put aside and brought back.
@@ -66,6 +66,21 @@ def test_a_reload_that_a_dead_run_left_out_is_made_good(host: Any, index: Index,
     assert stack.running() == before
     answer = index.request("/some-project/", reader)
     assert answer.headers["location"] == f"{index.url}/simple/some-project/"
+
+
+def test_settings_that_nginx_refuses_leave_the_running_stack_alone(
+    host: Any, index: Index, reader: Login, stack: Stack
+) -> None:
+    before, loaded = stack.running(), stack.compose(LOADED)
+    wrong = f"{stack.home}/nginx/conf.d/wrong.conf"
+    host.check_output(f"echo 'lissten 80;' >{wrong} && chown pypi {wrong}")
+    try:
+        message = refused("--tags", "nginx", pypi_freshness_seconds=5)
+    finally:
+        host.check_output(f"rm {wrong}")
+    assert 'unknown directive "lissten" in /etc/pypi-nginx/conf.d/wrong.conf:1' in message, message
+    assert (stack.running(), stack.compose(LOADED)) == (before, loaded)
+    assert index.request("/simple/", reader).status == 200
 
 
 def test_a_client_that_is_no_trusted_proxy_cannot_take_another_address(

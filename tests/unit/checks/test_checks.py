@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,17 +12,18 @@ from tests import venvs
 from tests.checks import archive, importer, lint, sanity
 
 
-@pytest.mark.parametrize(
-    ("listing", "lines"),
-    [
-        ("", []),
-        ("global.index-url='https://pypi.example.com/simple'\n", ["index-url = https://pypi.example.com/simple"]),
-        ("global.timeout='5'\n:env:.timeout='60'\n", ["timeout = 60"]),
-        ("global.find-links='\\n/a\\n/b c'\nnonsense\n", ["find-links = /a /b c"]),
-    ],
-)
-def test_pip_settings_reach_the_home_of_ansible_test(listing: str, lines: list[str]) -> None:
-    assert sanity.pip_configuration(listing).splitlines() == ["[global]", *lines]
+def test_pip_of_ansible_test_hands_on_to_uv(tmp_path: Path) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text('#!/bin/sh\necho "$MARK" "$@"\n', encoding="utf-8")
+    uv.chmod(0o755)
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    python = [str(venv / "bin" / "python"), "-"]
+    script = sanity.get_pip(uv, {"MARK": "it's"})
+    subprocess.run(python, input=script, text=True, check=True)
+    command = [python[0], "-m", "pip", "install", "--disable-pip-version-check", "-r", "a.txt"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["it's", "pip", "install", "-r", "a.txt", "--quiet", "--python", python[0]]
 
 
 def test_ansible_test_judges_the_collection_and_not_its_tests() -> None:

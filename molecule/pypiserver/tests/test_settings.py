@@ -1,0 +1,64 @@
+"""The settings of pypiserver: gunicorn in the real image takes them, and they are what it runs with."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.playbook import applied
+
+PLAYBOOK = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml"))
+# The stack's own limits; the settings are where the stack mounts them.
+GUNICORN = (
+    "docker run --rm --network none --read-only --cap-drop ALL --tmpfs /tmp:mode=0700,uid={uid},gid={gid}"
+    " --user {uid}:{gid} --env HOME=/tmp --volume {home}/pypiserver:/data/pypiserver:ro --workdir /tmp"
+    " --entrypoint python3 pypiserver/pypiserver:v2.4.2 -m gunicorn --config /data/pypiserver/gunicorn.conf.py"
+    " {arguments} 'pypiserver:app(roots=\"/tmp\")'"
+)
+
+
+def gunicorn(host: Any, home: str, arguments: str) -> str:
+    """Run gunicorn in the real image with the settings, and return what it prints."""
+    user = host.user("pypi")
+    return host.check_output(GUNICORN.format(uid=user.uid, gid=user.gid, home=home, arguments=arguments))
+
+
+@pytest.fixture
+def file(host: Any, home: str) -> Any:
+    return host.file(f"{home}/pypiserver/gunicorn.conf.py")
+
+
+def test_the_settings_are_the_service_users_and_nobody_else_reads_them(host: Any, home: str, file: Any) -> None:
+    assert (file.user, file.group, file.mode) == ("pypi", "pypi", 0o600)
+    assert host.check_output(f"ls -A {home}/pypiserver") == "gunicorn.conf.py"
+
+
+def test_gunicorn_accepts_the_settings(host: Any, home: str) -> None:
+    assert gunicorn(host, home, "--check-config") == ""
+
+
+def test_gunicorn_runs_one_worker_that_serves_many_requests_at_once(host: Any, home: str) -> None:
+    printed = gunicorn(host, home, "--print-config")
+    settings = dict(re.findall(r"^(\w+) += (.*)$", printed, re.MULTILINE))
+    assert settings["workers"] == "1", printed
+    # Not gevent: pypiserver would mix up the requests that one process has at once.
+    assert settings["worker_class"] == "gthread", printed
+    assert int(settings["threads"]) > 1, printed
+    assert settings["worker_tmp_dir"] == "/dev/shm", printed
+    assert int(settings["timeout"]) >= 300, printed
+
+
+def test_a_file_that_was_changed_by_hand_is_put_right(host: Any, file: Any) -> None:
+    before = file.content
+    host.check_output(f"echo 'workers = 4' >>{file.path} && chmod 0644 {file.path}")
+    done = applied(PLAYBOOK, "--tags", "pypiserver", "--check", "--diff")
+    assert "-workers = 4" in done.output, done.output
+    assert done.changed == 1, done.output
+    assert file.content != before
+    assert applied(PLAYBOOK, "--tags", "pypiserver").changed == 1
+    assert (file.content, file.mode) == (before, 0o600)
+    assert applied(PLAYBOOK, "--tags", "pypiserver").changed == 0
