@@ -309,6 +309,11 @@ def stale_engine(machine: Machine) -> list[Answer]:
     machine.ok("make demo-down")
     holds("the engine that replaced the dead one is stopped", not engine_runs(machine))
 
+    machine.ok("python3 -m tests.ground engine up && make demo-down")
+    holds("an engine that was started for tests is left running by the demo", engine_runs(machine))
+    machine.ok("python3 -m tests.ground engine down")
+    holds("'engine down' stops it", not engine_runs(machine))
+
     machine.ok("python3 -m tests.ground engine up")
     machine.ok("sleep 1000 & p=$!; boot=$(cat /proc/sys/kernel/random/boot_id); "
                """echo '{"boot": "'$boot'", "pid": '$p', "ticks": '$(cut -d' ' -f22 /proc/$p/stat)'}' """
