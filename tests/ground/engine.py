@@ -166,14 +166,23 @@ def down() -> None:
 
 
 def release(purpose: str) -> None:
-    """Stop the engine if we started it for this purpose and nothing else has come to run on it."""
+    """Stop the engine if we started it for this purpose and nothing has come to run on it."""
     noted = started()
-    if noted and noted.purpose == purpose and (others := output(["docker", "ps", "--format", "{{.Names}}"])):
-        say(f"engine: left running for {', '.join(others.split())}; 'python3 -m tests.ground engine down' stops it")
-    elif noted and noted.purpose == purpose:
-        down()
+    if noted and noted.purpose == purpose:
+        retire()
     elif noted or answers():
         say("engine: ran before, left as it is")
+
+
+def retire() -> None:
+    """Stop the engine if we started it and nothing runs on it."""
+    if not started():
+        return
+    names = output(["docker", "ps", "--format", "{{.Names}}"]) or ""
+    if names:
+        say(f"engine: left running for {', '.join(names.split())}; 'python3 -m tests.ground engine down' stops it")
+    else:
+        down()
 
 
 def status() -> str:

@@ -200,7 +200,7 @@ def _prune(source: apt.Archive) -> None:
     for path in stale([*_ROOTS.glob("*.tar"), *ARCHIVES.glob("*-*.tar")], {*roots, *archives}):
         path.unlink()
     current = {tag(host, source) for host in (*HOSTS, *MACHINES)}
-    for name, made in images_here().items():
+    for name, made in here().items():
         if name not in current and time.time() - made > _KEPT_SECONDS:
             output(["docker", "image", "rm", name])
 
@@ -210,7 +210,7 @@ def stale(found: Iterable[Path], wanted: Collection[Path]) -> list[Path]:
     return [path for path in found if path not in wanted and not path.is_symlink()]
 
 
-def images_here() -> dict[str, float]:
+def here() -> dict[str, float]:
     """Return the engine's images of ours by name, each with the time when it was made, in seconds since 1970."""
     listed = output(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{REPOSITORY}/*"]) or ""
     asked = ["docker", "image", "inspect", "--format", "{{.Metadata.LastTagTime.Unix}}"]

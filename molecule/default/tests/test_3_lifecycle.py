@@ -62,7 +62,8 @@ def test_the_index_is_back_with_its_packages_after_a_restart_of_the_host(
 def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, home: str) -> None:
     before = packages_on(host, home)
     passwords = host.check_output(f"sha256sum {home}/authentication/.htpasswd")
-    done = run("wheelhouse.pypi.remove")
+    # As people write it on a command line: text, not a boolean.
+    done = run("wheelhouse.pypi.remove", "--extra-vars", "pypi_remove_data=false")
     assert done.code == 0, done.output
     assert host.check_output(f"ls -A {home}").split() == ["authentication", "packages"]
     assert packages_on(host, home) == before
@@ -81,7 +82,7 @@ def test_the_next_run_brings_the_index_back_with_its_packages(index: Index, read
 
 
 def test_removing_with_the_data_leaves_nothing(host: Any, home: str) -> None:
-    done = run("wheelhouse.pypi.remove", variables={"pypi_remove_data": True})
+    done = run("wheelhouse.pypi.remove", "--extra-vars", "pypi_remove_data=true")
     assert done.code == 0, done.output
     assert not host.file(home).exists
     assert host.user("pypi").exists

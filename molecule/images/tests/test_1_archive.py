@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import pytest
-
 from tests.support import hosts, playbook
 
 NAME = "pypi-images"
 testinfra_hosts = [f"ansible://{NAME}"]
-ROLES = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
+ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
 HOME = "/home/pypi/pypi-server"
 WANTED = {"nginx:1.30", "pypiserver/pypiserver:v2.4.2"}
-ON_THE_HOST = {"pypi_images_archive": "/srv/ground/stack.tar", "pypi_images_archive_on": "host"}
 
 
 def images(host: Any) -> set[str]:
@@ -32,33 +29,33 @@ def test_the_copy_of_the_archive_is_gone_from_the_host(host: Any) -> None:
 
 def test_a_second_run_does_nothing(host: Any) -> None:
     with hosts.untouched(host):
-        done = playbook.applied(ROLES)
+        done = playbook.applied(ROLE)
     assert done.changed == 0
     assert "Archive | File is there] ***" in done.output
     assert "skipping" in done.output.split("Archive | File is there] ***")[1].splitlines()[1]
 
 
-@pytest.mark.parametrize("settings", [{}, ON_THE_HOST], ids=["controller", "host"])
-def test_check_mode_changes_nothing_where_an_image_is_missing(host: Any, settings: dict[str, str]) -> None:
+def test_check_mode_changes_nothing_where_an_image_is_missing(host: Any) -> None:
     host.check_output("docker image rm nginx:1.30 2>/dev/null || true")
     with hosts.untouched(host):
-        playbook.applied(ROLES, "--check", "--diff", **settings)
+        assert playbook.applied(ROLE, "--check", "--diff").changed > 0
 
 
 def test_what_a_killed_run_has_left_of_its_copy_is_removed(host: Any) -> None:
     host.check_output("mkdir %s/.images && touch %s/.images/.ansible_tmp1234images.tar", HOME, HOME)
-    assert playbook.applied(ROLES, pypi_image_nginx="nginx:1.26").changed == 1
+    assert playbook.applied(ROLE, pypi_image_nginx="nginx:1.26").changed == 1
     assert not host.file(f"{HOME}/.images").exists
 
 
 def test_an_archive_of_the_host_is_loaded_and_only_read(host: Any) -> None:
     host.check_output("docker image rm pypiserver/pypiserver:v2.4.2")
-    host.check_output("cp /srv/ground/stack.tar /var/lib/docker/here.tar")
-    settings = {**ON_THE_HOST, "pypi_images_archive": "/var/lib/docker/here.tar"}
-    before = host.check_output("stat /var/lib/docker/here.tar | grep -v ^Access:")
-    assert playbook.applied(ROLES, **settings).changed == 1
+    archive = "/var/lib/docker/here.tar"
+    host.check_output("cp /srv/ground/stack.tar %s", archive)
+    settings = {"pypi_images_archive": archive, "pypi_images_archive_on": "host"}
+    before = host.check_output("stat --format '%%i %%s %%y %%z' %s", archive)
+    assert playbook.applied(ROLE, **settings).changed == 1
     assert images(host) == WANTED | {"nginx:1.26"}
-    assert host.check_output("stat /var/lib/docker/here.tar | grep -v ^Access:") == before
-    host.check_output("rm /var/lib/docker/here.tar")
+    assert host.check_output("stat --format '%%i %%s %%y %%z' %s", archive) == before
+    host.check_output("rm %s", archive)
     # It is not even looked for where nothing is missing.
-    assert playbook.applied(ROLES, **settings).changed == 0
+    assert playbook.applied(ROLE, **settings).changed == 0

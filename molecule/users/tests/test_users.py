@@ -115,11 +115,12 @@ def test_a_weaker_hash_of_the_same_password_is_replaced(host: Any, line: str) ->
 
 
 def test_who_leaves_the_list_leaves_the_host_unless_somebody_else_keeps_it(host: Any) -> None:
-    host.check_output(f"printf 'by-hand:%s\\n' '{lines(host)['given']}' >> {FOLDER}/.htpasswd")
+    by_hand = f"by-hand:{lines(host)['given']}\n# a remark: by hand\n"
+    host.check_output(f"printf %s >> {FOLDER}/.htpasswd", by_hand)
     applied(pypi_users_purge=False)
-    assert "by-hand" in lines(host)
+    assert host.file(f"{FOLDER}/.htpasswd").content_string.endswith(by_hand)
     applied(pypi_users=[READER, {"name": "by-hand", "state": "absent"}], pypi_users_purge=False)
-    assert list(lines(host)) == ["publisher", "reader", "given"]
+    assert list(lines(host)) == ["publisher", "reader", "given", "# a remark"]
     applied(pypi_users=[READER])
     assert list(lines(host)) == ["reader"]
 
@@ -184,14 +185,31 @@ def test_a_bad_user_is_refused_and_nothing_is_written(host: Any, user: dict[str,
     assert lines(host) == before
 
 
-def test_a_missing_library_is_told_with_the_command_that_brings_it(
-    host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+# What passlib 1.7.4 does with bcrypt 5: it is there, and fails at the first password.
+BROKEN = """
+import sys, types
+class bcrypt:
+    def using(**settings): return bcrypt
+    def hash(password): raise ValueError("password cannot be longer than 72 bytes")
+sys.modules["passlib.hash"] = types.SimpleNamespace(bcrypt=bcrypt)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        pytest.param("raise ImportError('no passlib')", ["libpass is missing on the controller"], id="missing"),
+        pytest.param(BROKEN, ["hashing on the controller fails", "longer than 72 bytes"], id="broken"),
+    ],
+)
+def test_a_missing_or_broken_library_is_told_with_the_command_that_mends_it(
+    host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: list[str]
 ) -> None:
     before = lines(host)
-    (tmp_path / "passlib.py").write_text("raise ImportError('no passlib')\n")
+    (tmp_path / "passlib.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     done = apply()
     assert done.code != 0
-    assert "-m pip install" in done.message()
-    assert "libpass" in done.message()
+    for word in ("-m pip install", "libpass>=1.9", *words):
+        assert word in done.message(), done.output
     assert lines(host) == before
