@@ -7,7 +7,7 @@ import json
 import shlex
 import sys
 
-from . import cleanup, demo, engine, fresh_machine, images
+from . import cleanup, demo, engine, images, newcomer
 from .shell import GroundError
 
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         case "demo", _:
             demo.down()
         case "fresh-machine", _:
-            fresh_machine.run(arguments.stories, arguments.keep)
+            newcomer.run(arguments.stories, arguments.keep)
         case "clean", _:
             cleanup.clean()
 

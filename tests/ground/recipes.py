@@ -116,7 +116,7 @@ BARE = Host("debian13", "trixie", (*_SYSTEM, *_REACH))
 ENGINE = Host("debian13-engine", "trixie", (*_SYSTEM, *_REACH, *_ENGINE))
 HOSTS = (ENGINE, BARE)
 
-# Where newcomers start, for fresh_machine.py: nothing but Python, git and make. `mount` is in any installation.
+# Where newcomers start, for newcomer.py: nothing but Python, git and make. `mount` is in any installation.
 FRESH = Host("debian12-fresh", "bookworm", ("python3", "git", "make", "mount"), files=("fresh",))
 FRESH_SUDO = Host("debian12-fresh-sudo", "bookworm", (*FRESH.packages, "sudo"), files=("fresh",))
 MACHINES = (FRESH, FRESH_SUDO)

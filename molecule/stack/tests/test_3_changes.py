@@ -12,7 +12,7 @@ from uuid import uuid4
 from tests.support import packages
 from tests.support.clients import Index, Login
 from tests.support.playbook import refused, site
-from tests.support.stack import SlowUpload, Stack, traffic
+from tests.support.stack import SlowUpload, Stack, eventually, traffic
 
 # The files of NGINX with their revision, put aside and brought back.
 SAVE = "tar -C {home}/nginx -cf /root/nginx.tar ."
@@ -126,7 +126,7 @@ def test_new_users_count_at_once_and_the_verdicts_of_others_hold(
         assert index.request("/simple/", leaver).status == 500
     finally:
         stack.compose("start auth")
-        stack.wait_until_healthy("auth")
+    eventually(lambda: index.request("/simple/", leaver).status == 401, "passwords are verified again")
 
 
 def test_the_next_whole_run_brings_back_what_the_inventory_says(

@@ -9,10 +9,18 @@ loaded() {
     docker compose exec -T nginx curl --silent --show-error --max-time 5 http://127.0.0.1:8081/health
 }
 
+# A stack that somebody stopped reads its files when it starts.
+[ -n "$(docker compose ps --quiet nginx)" ] || exit 0
 [ "$(loaded)" != "$2" ] || exit 0
 if [ "$3" = check ]; then
     echo 'would reload'
     exit 0
+fi
+# Somebody may have put a file of his own beside ours since ours were checked.
+if ! refusal=$(docker compose exec -T nginx nginx -t -q -c /etc/pypi-nginx/nginx.conf 2>&1); then
+    echo "NGINX refuses the files in $1/nginx, and goes on with what it has loaded. Mend or remove what it names:" >&2
+    printf '%s\n' "$refusal" >&2
+    exit 1
 fi
 docker compose exec -T auth nginx -c /etc/pypi-nginx/auth.conf -s reload
 docker compose exec -T nginx nginx -c /etc/pypi-nginx/nginx.conf -s reload
