@@ -24,7 +24,9 @@ def _parser() -> argparse.ArgumentParser:
     demo_command = commands.add_parser("demo", help="a working index on a host of its own")
     demo_command.add_argument("action", choices=("up", "down"))
     fresh_command = commands.add_parser("fresh-machine", help="try the demo where nothing is installed")
-    fresh_command.add_argument("stories", nargs="*", metavar="STORY", help="root, user; both when none is named")
+    fresh_command.add_argument(
+        "stories", nargs="*", metavar="STORY", help="root, user, systemd; all when none is named"
+    )
     fresh_command.add_argument("--keep", action="store_true", help="leave the machines there for a look")
     commands.add_parser("clean", help="remove containers, images and archives of the proving ground, and its engine")
     return parser

@@ -1,6 +1,7 @@
-"""A machine where nothing is installed yet: Debian 12 with Python, git and make, and this checkout as it is.
+"""A machine where nothing is installed yet: Debian with Python, git and make, and this checkout as it is.
 
-It is a container without systemd, whose engine and control groups are its own affair. newcomer.py is who uses it.
+It is a container, with systemd or without, whose engine and control groups are its own affair. newcomer.py is who
+uses it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,19 @@ from .shell import GroundError, output, say, step
 
 _TASK_SECONDS = 600
 _CHECKOUT = "wheelhouse.pypi"
-# What a machine has and a container lacks: writable kernel settings, and no control groups that somebody else mounted.
+# What a machine has and a container lacks: writable kernel settings.
 _BOOT = """
 mount -o remount,rw /sys
 mount -o remount,rw /proc/sys
-umount --recursive /sys/fs/cgroup
 """
+# Nor has somebody else mounted control groups there.
+_WITHOUT_INIT = ["sleep", "infinity"]
+_NO_CONTROL_GROUPS = "umount --recursive /sys/fs/cgroup\n"
+# As for hosts, see .config/molecule/create.yml.
+_SYSTEMD = ["/lib/systemd/systemd", "systemd.legacy_systemd_cgroup_controller=1"]
+_SYSTEMD_OPTIONS = ["--env", "container=docker", "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+_SYSTEMD_OPTIONS += ["--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "--tmpfs", "/run", "--tmpfs", "/run/lock"]
+_BOOTED = "until systemctl is-system-running | grep -Eq 'running|degraded'; do sleep 0.5; done"
 
 
 @dataclass
@@ -45,6 +53,7 @@ class Machine:
     recipe: Host
     user: str
     home: str
+    systemd: bool = False
     printed: list[str] = field(default_factory=list)
 
     @property
@@ -126,14 +135,18 @@ def make(machine: Machine) -> None:
     LOGS.mkdir(parents=True, exist_ok=True)
     (LOGS / f"{machine.name}.log").unlink(missing_ok=True)
     image = images.tag(machine.recipe, images.apt.archive())
+    command = _SYSTEMD if machine.systemd else _WITHOUT_INIT
     options = ["--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "host"]
     options += ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
     # An overlay on an overlay is refused by the kernel.
     options += ["--volume", "/var/lib/docker", "--volume", "/var/lib/containerd"]
+    options += _SYSTEMD_OPTIONS if machine.systemd else []
     with step(f"{machine.name}: making it"):
         do("docker", "run", "--detach", "--name", machine.name, "--hostname", machine.name, *options,
-            "--label", f"{LABEL}={machine.name}", image, "sleep", "infinity")  # fmt: skip
-        do("docker", "exec", machine.name, "sh", "-ec", _BOOT)
+            "--label", f"{LABEL}={machine.name}", image, *command)  # fmt: skip
+        do("docker", "exec", machine.name, "sh", "-ec", _BOOT + ("" if machine.systemd else _NO_CONTROL_GROUPS))
+        if machine.systemd:
+            do("docker", "exec", machine.name, "timeout", "60", "sh", "-c", _BOOTED)
         if machine.user != "root":
             do("docker", "exec", machine.name, "sh", "-ec", _add_user(machine.user))
         with tempfile.TemporaryDirectory() as folder:

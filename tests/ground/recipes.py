@@ -119,7 +119,11 @@ HOSTS = (ENGINE, BARE)
 # Where newcomers start, for newcomer.py: nothing but Python, git and make. `mount` is in any installation.
 FRESH = Host("debian12-fresh", "bookworm", ("python3", "git", "make", "mount"), files=("fresh",))
 FRESH_SUDO = Host("debian12-fresh-sudo", "bookworm", (*FRESH.packages, "sudo"), files=("fresh",))
-MACHINES = (FRESH, FRESH_SUDO)
+# The same with systemd, on the next Debian.
+FRESH_SYSTEMD = Host(
+    "debian13-fresh-systemd", "trixie", (*_SYSTEM, "ca-certificates", *FRESH.packages), files=("host", "fresh")
+)
+MACHINES = (FRESH, FRESH_SUDO, FRESH_SYSTEMD)
 
 STACK = Bundle("stack", (NGINX, PYPISERVER))
 OLD_NGINX = Bundle("nginx-1.26", (NGINX_126,))

@@ -35,6 +35,31 @@ def untouched(host: Any) -> Iterator[None]:
     assert not changes, "the host was changed:\n" + "\n".join(changes[:50])
 
 
+ALPINE = 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.22.1\nPRETTY_NAME="Alpine Linux v3.22"\n'
+
+
+@contextmanager
+def pretending(host: Any, release: str, debian_version: str = "") -> Iterator[None]:
+    """The host says that it is another distribution, in the files that Ansible's facts are made of.
+
+    Args:
+        host: a Debian.
+        release: content of /etc/os-release.
+        debian_version: content of /etc/debian_version; without it there is none.
+    """
+    files = ("/usr/lib/os-release", "/etc/debian_version")
+    for file in files:
+        host.check_output("mv %s %s.true", file, file)
+    host.check_output("printf %%s %s > %s", release, files[0])
+    if debian_version:
+        host.check_output("echo %s > %s", debian_version, files[1])
+    try:
+        yield
+    finally:
+        for file in files:
+            host.check_output("mv %s.true %s", file, file)
+
+
 def wait_for_boot(name: str, seconds: int = 60) -> None:
     """Wait until systemd in a host has done its part."""
     command = ["docker", "exec", name, "timeout", str(seconds), "sh", "-c"]

@@ -99,3 +99,9 @@ def refused(*arguments: str, playbook: str = SITE, **variables: Any) -> str:
     done = run(playbook, *arguments, variables=variables)
     assert done.code != 0, f"the run went through:\n{done.output}"
     return done.message()
+
+
+def says(message: str, *sentences: str) -> None:
+    """Fail with the whole message if one of the sentences is not in it."""
+    missing = [sentence for sentence in sentences if sentence not in message]
+    assert not missing, f"these were not said: {missing}\nin: {message}"

@@ -65,20 +65,29 @@ def test_an_archive_that_is_missing_is_an_error_that_says_how_to_make_it(
     host: Any, settings: dict[str, str], place: str
 ) -> None:
     message = refused(host, **settings)
-    assert f"there is no file {settings['pypi_images_archive']} on the {place}, and the host lacks {NGINX}" in message
-    assert f"`docker save --output images.tar {NGINX}`" in message
+    playbook.says(
+        message,
+        f"there is no file {settings['pypi_images_archive']} on the {place}, and the host lacks {NGINX}",
+        f"`docker save --output images.tar {NGINX}`",
+    )
 
 
 def test_a_relative_path_and_half_a_login_are_errors_before_anything_is_looked_for(host: Any) -> None:
     message = refused(host, pypi_images_archive="images.tar", pypi_images_username="robot")
-    assert "pypi_images_archive: 'images.tar' is not an absolute path; give one that begins with /" in message
-    assert "pypi_images_password: is empty, while pypi_images_username is not; give both, or neither" in message
+    playbook.says(
+        message,
+        "pypi_images_archive: 'images.tar' is not an absolute path; give one that begins with /",
+        "pypi_images_password: is empty, while pypi_images_username is not; give both, or neither",
+    )
 
 
 def test_an_archive_without_the_wanted_image_is_an_error_that_names_it(host: Any) -> None:
     message = refused(host, pypi_images_archive="/srv/ground/nginx-1.26.tar", **ON_THE_HOST)
-    assert f"/srv/ground/nginx-1.26.tar was loaded, and {NGINX} is still missing" in message
-    assert "pypi_image_pypiserver and pypi_image_nginx, or make an archive with those" in message
+    playbook.says(
+        message,
+        f"/srv/ground/nginx-1.26.tar was loaded, and {NGINX} is still missing",
+        "pypi_image_pypiserver and pypi_image_nginx, or make an archive with those",
+    )
 
 
 def test_a_truncated_archive_is_an_error_that_says_how_to_check_it(host: Any, tmp_path: Path) -> None:
@@ -86,32 +95,42 @@ def test_a_truncated_archive_is_an_error_that_says_how_to_check_it(host: Any, tm
     with truncated.open("wb") as target:
         subprocess.run(["head", "--bytes=30000000", ARCHIVES / "stack.tar"], stdout=target, check=True)
     message = refused(host, pypi_images_archive=str(truncated))
-    assert f"The images of {truncated} cannot be brought to the host:" in message
-    assert "unexpected EOF" in message
-    assert "The running containers were not touched. Check the file" in message
+    playbook.says(
+        message,
+        f"The images of {truncated} cannot be brought to the host:",
+        "unexpected EOF",
+        "The running containers were not touched. Check the file",
+    )
 
 
 def test_no_space_for_the_copy_of_an_archive_is_an_error_that_names_the_folder(host: Any) -> None:
     with little_space(host, HOME):
         message = refused(host, pypi_images_archive=str(ARCHIVES / "nginx-1.26.tar"))
-    assert "No space left on device" in message
-    assert (
-        "Check the file (`docker load --input` takes it) and the free space: on its way it is in Ansible's" in message
+    playbook.says(
+        message,
+        "No space left on device",
+        "Check the file (`docker load --input` takes it) and the free space: on its way it is in Ansible's",
+        f"{HOME} and /var/lib/docker",
     )
-    assert f"{HOME} and /var/lib/docker" in message
 
 
 def test_no_space_for_an_image_is_an_error_that_names_dockers_folder(host: Any) -> None:
     # Where the engine unpacks what it loads.
     with little_space(host, "/var/lib/docker/tmp"):
         message = refused(host, pypi_images_archive="/srv/ground/stack.tar", **ON_THE_HOST)
-    assert "no space left on device" in message
-    assert f"the free space: on its way it is in Ansible's remote_tmp, {HOME} and /var/lib/docker" in message
+    playbook.says(
+        message,
+        "no space left on device",
+        f"the free space: on its way it is in Ansible's remote_tmp, {HOME} and /var/lib/docker",
+    )
 
 
 def test_a_registry_that_is_out_of_reach_is_an_error_that_says_what_else_there_is(host: Any) -> None:
     message = refused(host, pypi_images_source="registry", pypi_images_mirror="127.0.0.1:5999")
-    assert "The host lacks 127.0.0.1:5999/pypiserver/pypiserver:v2.4.2 and 127.0.0.1:5999/nginx:1.30, and" in message
-    assert "the pull failed: Error response from daemon: " in message
-    assert "connect: connection refused. The running containers were not touched. Check the names" in message
-    assert "pypi_images_source: archive and pypi_images_archive" in message
+    playbook.says(
+        message,
+        "The host lacks 127.0.0.1:5999/pypiserver/pypiserver:v2.4.2 and 127.0.0.1:5999/nginx:1.30, and",
+        "the pull failed: Error response from daemon: ",
+        "connect: connection refused. The running containers were not touched. Check the names",
+        "pypi_images_source: archive and pypi_images_archive",
+    )

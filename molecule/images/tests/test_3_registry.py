@@ -90,7 +90,10 @@ def test_a_login_is_for_the_registry_that_the_images_are_named_after(host: Any) 
 def test_a_wrong_password_is_an_error_that_does_not_show_it(host: Any) -> None:
     with hosts.untouched(host):
         message = playbook.refused(playbook=ROLE, **{**MIRROR, "pypi_images_password": "not-the-password"})
-    assert f"The host lacks {IMAGES['pypiserver']} and {IMAGES['nginx']}, and the pull failed:" in message
-    assert "401 Unauthorized" in message
-    assert "Check the names, the network, pypi_images_mirror and the login" in message
+    playbook.says(
+        message,
+        f"The host lacks {IMAGES['pypiserver']} and {IMAGES['nginx']}, and the pull failed:",
+        "401 Unauthorized",
+        "Check the names, the network, pypi_images_mirror and the login",
+    )
     assert "not-the-password" not in message

@@ -38,15 +38,18 @@ def test_a_file_in_the_place_of_a_folder_is_an_error(host: Any) -> None:
     host.check_output("mkdir /srv/other && touch /srv/other/packages")
     with hosts.untouched(host):
         message = refused(pypi_home="/srv/other")
-    assert "/srv/other/packages is there and is no folder. Move it away, then run again." in message
+    playbook.says(message, "/srv/other/packages is there and is no folder. Move it away, then run again.")
 
 
 def test_packages_on_a_disk_that_is_not_mounted_are_an_error(host: Any) -> None:
     host.check_output("mkdir /srv/unmounted && ln -s /mnt/disk/packages /srv/unmounted/packages")
     with hosts.untouched(host):
         message = refused(pypi_home="/srv/unmounted")
-    assert "/srv/unmounted/packages is a symbolic link to /mnt/disk/packages, and that is not there" in message
-    assert "Mount or make it, or remove the link, then run again." in message
+    playbook.says(
+        message,
+        "/srv/unmounted/packages is a symbolic link to /mnt/disk/packages, and that is not there",
+        "Mount or make it, or remove the link, then run again.",
+    )
 
 
 def test_all_values_that_cannot_be_are_named_in_one_message(host: Any) -> None:
@@ -61,15 +64,18 @@ def test_all_values_that_cannot_be_are_named_in_one_message(host: Any) -> None:
         "pypi_users: names nobody, while list need a login (pypi_authenticate); give at least one user",
         "or set pypi_authenticate: [] to open the index to everybody on purpose",
     ):
-        assert problem in message
+        playbook.says(message, problem)
 
 
 def test_an_unknown_action_is_an_error_that_lists_the_known_ones(host: Any) -> None:
     with hosts.untouched(host):
         message = refused(pypi_authenticate=["list", "upload"])
-    assert "pypi_authenticate" in message
-    assert "upload" in message
-    assert "list, download, update" in message
+    playbook.says(
+        message,
+        "pypi_authenticate",
+        "upload",
+        "list, download, update",
+    )
 
 
 def test_a_port_that_somebody_else_listens_on_is_an_error_that_names_him(host: Any) -> None:
@@ -78,5 +84,8 @@ def test_a_port_that_somebody_else_listens_on_is_an_error_that_names_him(host: A
     with hosts.untouched(host):
         message = refused(pypi_http_port=8088)
     host.check_output("systemctl stop squatter")
-    assert "pypi_http_port: port 8088 on 0.0.0.0 is taken by python3 (process " in message
-    assert "Stop that, or set pypi_http_port (or pypi_bind_address) to one that is free." in message
+    playbook.says(
+        message,
+        "pypi_http_port: port 8088 on 0.0.0.0 is taken by python3 (process ",
+        "Stop that, or set pypi_http_port (or pypi_bind_address) to one that is free.",
+    )
