@@ -5,7 +5,27 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 fail() { printf 'bootstrap: %s\n' "$1" >&2; exit 1; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+as_root() {
+    set -- env ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} "$@"
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Runs a command, and says that it is alive and how long it took.
+beat() { while sleep 15 >/dev/null 2>&1; do echo "$1: still at it … $(($(date +%s) - began)) s"; done; }
+step() {
+    title="bootstrap: $1"
+    shift
+    began=$(date +%s)
+    beat "$title" &
+    beating=$!
+    trap 'kill $beating 2>/dev/null' EXIT
+    code=0
+    "$@" || code=$?
+    kill $beating
+    wait $beating 2>/dev/null || :
+    [ $code = 0 ] || return $code
+    echo "$title … $(($(date +%s) - began)) s"
+}
 
 stamp=.venv/requirements.sha256
 sum=$(cat requirements.txt requirements-dev.txt | sha256sum)
@@ -17,26 +37,26 @@ python=${PYTHON:-python3}
 
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     command -v apt-get >/dev/null || fail "$python cannot make virtual environments; install its venv module"
-    echo "bootstrap: installing python3-venv"
     log=$(mktemp)
-    { as_root apt-get -qq -o DPkg::Lock::Timeout=120 update &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 install \
-            --no-install-recommends -y python3-venv; } >"$log" 2>&1 ||
+    apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@"; }
+    install_venv() { { apt update && apt install --no-install-recommends -y python3-venv; } >"$log" 2>&1; }
+    step "installing python3-venv" install_venv ||
         { tail -n 20 "$log" >&2; fail "python3-venv could not be installed by apt (its output is above)"; }
+    rm -f "$log"
     "$python" -c 'import ensurepip, venv' || fail "python3-venv does not belong to $(command -v "$python"); set PYTHON"
 fi
 
 if ! .venv/bin/python -c '' 2>/dev/null; then
     rm -rf .venv
-    "$python" -m venv .venv
+    step "making .venv" "$python" -m venv .venv
 fi
 uv=$(sed -n 's/^uv==/uv==/p' requirements-dev.txt)
-[ -x .venv/bin/uv ] || .venv/bin/python -m pip install --quiet --disable-pip-version-check "$uv" ||
+[ -x .venv/bin/uv ] || step "installing $uv" .venv/bin/python -m pip install --quiet --disable-pip-version-check "$uv" ||
     fail "pip could not install $uv; pip's index and certificates come from 'pip config' and PIP_* variables"
 [ "${1:-}" = uv ] && exit 0
 
-echo "bootstrap: installing requirements-dev.txt into .venv"
 eval "$(.venv/bin/python -m tests.ground.uvenv)"
-VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet -r requirements-dev.txt ||
+export VIRTUAL_ENV="$PWD/.venv"
+step "installing requirements-dev.txt into .venv" .venv/bin/uv pip install --quiet -r requirements-dev.txt ||
     fail "uv could not install requirements-dev.txt (its output is above)"
 printf '%s\n' "$sum" >"$stamp"

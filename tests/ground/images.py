@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from . import apt, archive, registry, rootfs
-from .paths import ARCHIVES, CACHE, LOGS
+from .paths import ARCHIVES, CACHE, LOGS, WORK
 from .recipes import BARE, BUNDLES, ENGINE, HOSTS, MACHINES, OLD_NGINX, STACK, Bundle, Host, StandIn
 from .shell import GroundError, output, run_logged, say, step
 
@@ -227,4 +228,5 @@ def _alone() -> Iterator[None]:
         except BlockingIOError:
             say("another process builds images: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(WORK, ignore_errors=True)
         yield

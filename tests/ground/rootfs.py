@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from . import apt, certificates, overlay, python_packages
-from .paths import CACHE, LOGS
+from .paths import LOGS, WORK
 from .recipes import Host, StandIn
 from .shell import as_root, proxies, run_logged
 
@@ -80,8 +80,8 @@ def build(recipe: Host | StandIn, archive: apt.Archive, target: Path) -> None:
     Raises:
         GroundError: with the end of the log.
     """
-    CACHE.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{recipe.name}-", dir=CACHE))
+    WORK.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f"{recipe.name}-", dir=WORK))
     try:
         files = {**overlay.recipe_files(recipe.files), **machine_files(recipe)}
         if isinstance(recipe, StandIn) and recipe.python:

@@ -53,7 +53,7 @@ GOOD: list[tuple[str, list[Any]]] = [
         "pypi_image_nginx",
         [
             "nginx:1.30",
-            "docker.io/library/nginx:1.30",
+            "registry.example.com/library/nginx:1.30",
             "registry.example.com:5000/a/b__c:v1",
             "localhost:5000/nginx:x",
             "nginx@sha256:" + "0" * 64,
