@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import images
+from . import capabilities, images
 from .cleanup import LABEL
 from .paths import LOGS, ROOT
 from .recipes import Host
@@ -136,7 +136,7 @@ def make(machine: Machine) -> None:
     (LOGS / f"{machine.name}.log").unlink(missing_ok=True)
     image = images.tag(machine.recipe, images.apt.archive())
     command = _SYSTEMD if machine.systemd else _WITHOUT_INIT
-    options = ["--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "host"]
+    options = [f"--cap-add={name}" for name in capabilities.machine()] + ["--cgroupns", "host"]
     options += ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
     # An overlay on an overlay is refused by the kernel.
     options += ["--volume", "/var/lib/docker", "--volume", "/var/lib/containerd"]

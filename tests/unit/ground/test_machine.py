@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ground import apt, certificates, cgroups, engine, uvenv
+from tests.ground import apt, capabilities, certificates, cgroups, engine, uvenv
 from tests.ground.engine import Process, Started
 
 DOCKERD = Process("dockerd", "S", 4711)
@@ -97,6 +97,20 @@ def test_only_what_is_missing_is_mounted() -> None:
         "mkdir -p /sys/fs/cgroup/systemd",
         "mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd",
     ]
+
+
+@pytest.mark.parametrize(
+    ("bounding", "missing"),
+    [
+        ("000001ffffffffff", {"SYS_RESOURCE"}),
+        ("000001fffeffffff", {"SYS_RESOURCE"}),
+        ("000001fffefeffff", {"SYS_RESOURCE", "SYS_MODULE"}),
+    ],
+)
+def test_hosts_get_what_the_machine_has_but_one(bounding: str, missing: set[str]) -> None:
+    found = capabilities.granted(f"Name:\tx\nCapEff:\t0000000000000000\nCapBnd:\t{bounding}\n")
+    assert set(capabilities.NAMES) - set(found) == missing
+    assert "BPF" not in found
 
 
 def test_what_of_apt_decides_about_downloads() -> None:
