@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
@@ -77,8 +78,9 @@ def archive() -> Archive:
     return Archive(main, targets.get("Debian-Security", ""), settings)
 
 
+@functools.cache
 def update() -> None:
-    """Fetch the lists of packages."""
+    """Fetch the lists of packages, once in a run."""
     with step("apt-get update"):
         command = as_root(["apt-get", "-q", *_LOCK, "update"], proxies())
         run_logged(command, LOGS / "apt-update.log", "Is the archive reachable?")

@@ -101,10 +101,10 @@ def taken_down(machine: Machine) -> list[Answer]:
     gone = machine.ok("make demo-down")
     demo_is_gone(machine)
     holds("the engine that the demo started is stopped", not engine_runs(machine))
-    holds(
-        "no process of it is left",
-        not machine.is_true(r"grep -qsE '^[0-9]+ \((dockerd|containerd)\) [^Z]' /proc/[0-9]*/stat"),
-    )
+    # containerd is a service of its own where systemd is, and stays as its package started it.
+    names = "dockerd" if machine.systemd else "dockerd|containerd"
+    left = machine.is_true(rf"grep -qsE '^[0-9]+ \(({names})\) [^Z]' /proc/[0-9]*/stat")
+    holds("no process of it is left", not left)
     machine.ok("make demo-down")  # nothing is there, and that is fine
     return [gone]
 
