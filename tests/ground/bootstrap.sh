@@ -18,10 +18,11 @@ step() {
     began=$(date +%s)
     beat "$title" &
     beating=$!
-    trap 'kill $beating 2>/dev/null' EXIT
+    trap 'kill $beating' EXIT
     code=0
     "$@" || code=$?
     kill $beating
+    trap - EXIT  # a kill that finds nobody would become this script's exit code
     wait $beating 2>/dev/null || :
     [ $code = 0 ] || return $code
     echo "$title … $(($(date +%s) - began)) s"

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -113,7 +113,7 @@ def traffic(index: Index, login: Login, path: str, clients: int = 3) -> Iterator
 
 
 class SlowUpload:
-    """An upload of which one half has arrived, and the rest waits to be sent."""
+    """An upload of which one half has arrived, and the rest comes in drops until somebody wants it whole."""
 
     def __init__(self, index: Index, login: Login, file: Path) -> None:
         body, headers = upload_form(file)
@@ -123,14 +123,24 @@ class SlowUpload:
         self._connection.putrequest("POST", "/")
         for name, value in {**login.header(), **headers, "Content-Length": str(len(body))}.items():
             self._connection.putheader(name, value)
-        self._connection.endheaders(body[: len(body) // 2])
-        self._rest = body[len(body) // 2 :]
         self.sent = len(body) // 2
+        self._connection.endheaders(body[: self.sent])
+        self._rest = body[self.sent :]
+        self._hurry = Event()
+        self._drops = Thread(target=self._drip, daemon=True)
+        self._drops.start()
 
-    def finish(self) -> HTTPResponse:
-        """Send the rest, and return the answer."""
+    def _drip(self) -> None:
+        while len(self._rest) > 1 and not self._hurry.wait(1):
+            self._connection.send(self._rest[:1])
+            self._rest = self._rest[1:]
+
+    def finish(self) -> int:
+        """Send the rest, and return the status of the answer."""
+        self._hurry.set()
+        self._drops.join()
         self._connection.send(self._rest)
         answer = self._connection.getresponse()
         answer.read()
         self._connection.close()
-        return answer
+        return answer.status

@@ -106,7 +106,7 @@ def test_an_upload_waits_on_disk_while_it_arrives(
 
     eventually(spooled, f"{upload.sent} bytes are in nginx_cache/uploads", 20)
     assert not host.file(f"{stack.home}/packages/{file.name}").exists
-    assert upload.finish().status == 200
+    assert upload.finish() == 200
     there = host.check_output(f"sha256sum {stack.home}/packages/{file.name}").split()[0]
     assert there == hashlib.sha256(file.read_bytes()).hexdigest()
     assert host.run(SPOOLED % "/var/cache/nginx/uploads").stdout == ""
