@@ -24,15 +24,15 @@ test: ## Everything that must pass; logs in .cache/test
 test-long: ## The same, and what takes too long for every day
 	@$(run) --long
 
-lint: ## All linters over all files
-	@$(run) --live lint
+lint: ## All linters over all files, ansible-test sanity, and the archive by Galaxy's importer
+	@$(run) --live lint sanity importer archive
 
 format: venv ## Format the Python, and mend what ruff can mend
 	@.venv/bin/ruff check --quiet --fix --exit-zero
 	@.venv/bin/ruff format
 
-unit: ## Unit tests
-	@$(run) --live unit
+unit: ## Unit tests, on the current and the oldest ansible-core
+	@$(run) --live unit unit-2.18
 
 molecule: ## Molecule scenarios: all, or SCENARIO="users nginx"; DO=converge keeps the host
 	@$(run) --live --do '$(DO)' $(addprefix scenario-,$(SCENARIO))

@@ -7,6 +7,7 @@ library is enough, because this runs before anything is installed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import signal
@@ -19,6 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from tests.ground import engine
+from tests.ground.shell import GroundError, as_root
+
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".cache" / "test"
 PYTHON = ".venv/bin/python"
@@ -28,6 +32,8 @@ OLDEST_VENV = f".venv-core-{OLDEST}"
 OLDEST_UNITS = ("tests/unit/plugins", "tests/unit/test_argument_specs.py")
 OLDEST_SCENARIOS = ("users", "stack")
 LONG_SCENARIOS = ("default",)
+# `make demo` and `make demo-down` as newcomers meet them.
+FRESH_MACHINES = ("root", "user", "systemd")
 
 PART_SECONDS = 1800
 ALIVE_SECONDS = 30.0
@@ -90,11 +96,9 @@ def scenario(name: str, venv: str, do: str, suffix: str = "", needs: Sequence[st
         suffix: of the part's name.
         needs: parts that have to pass before, on top of what all scenarios need.
     """
-    # Where the ground keeps its images is known when these are built.
-    command = f'eval "$(python3 -m tests.ground env)" && exec molecule {do} --no-command-borders -s {name}'
     return Part(
         name=f"scenario-{name}{suffix}",
-        commands=(("sh", "-ec", command),),
+        commands=(("molecule", do, "--no-command-borders", "-s", name),),
         needs=("collection", "images", *needs),
         # Hosts are named after the scenario: the same one cannot run twice at once.
         after=(f"scenario-{name}",) if suffix else (),
@@ -128,7 +132,8 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
     ]
     every = [
         Part("venv", (("tests/ground/bootstrap.sh",),), heavy=False),
-        Part("engine", ((sys.executable, "-m", "tests.ground", "engine", "up"),), heavy=False),
+        # After it, because both may install packages of the system.
+        Part("engine", ((sys.executable, "-m", "tests.ground", "engine", "up"),), needs=("venv",), heavy=False),
         Part("collection", ((PYTHON, "-m", "tests.collection"),), needs=("venv",), heavy=False),
         Part("images", ((PYTHON, "-m", "tests.ground", "images", "build"),), needs=("venv", "engine")),
         Part(f"venv-{OLDEST}", ((PYTHON, "-m", "tests.venvs", f"core-{OLDEST}"),), needs=("venv",), heavy=False),
@@ -144,6 +149,10 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
             scenario(name, OLDEST_VENV, do, suffix=f"-{OLDEST}", needs=(f"venv-{OLDEST}",))
             for name in oldest
             if name in names
+        ),
+        *(
+            Part(f"fresh-{story}", ((PYTHON, "-m", "tests.ground", "fresh-machine", story),), needs=("images",))
+            for story in (FRESH_MACHINES if long else ())
         ),
     ]
     return {part.name: part for part in every}
@@ -301,19 +310,15 @@ class Runner:
 
     def _run(self, part: Part) -> None:
         log = LOGS / f"{part.name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        result = "passed"
-        with open(os.devnull if self.live else log, "wb") as sink:
-            for command in part.commands:
-                try:
-                    code = self._command(part, command, sink, began)
-                except OSError as error:
-                    sink.write(f"{command[0]} could not be started: {error}\n".encode())
-                    code = 127
-                if code:
-                    result = "FAILED" if not self._stopped else "stopped"
-                    break
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with open(os.devnull if self.live else log, "wb") as sink:
+                result = self._commands(part, sink, began)
+            text = "" if self.live or result == "passed" else log.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            # As `sudo make test` leaves behind for somebody who is not root.
+            result, text = "FAILED", f"{error}\n'sudo make clean' removes what root has made here."
         seconds = time.monotonic() - began
         if result == "FAILED" and seconds > PART_SECONDS:
             result = f"FAILED, took longer than {clock(PART_SECONDS)}"
@@ -323,11 +328,22 @@ class Runner:
             if not self.live:
                 self._say(f"{part.name} {result}, {clock(seconds)}")
                 if result != "passed":
-                    text = log.read_text(encoding="utf-8", errors="replace")
                     print(f"  from {log.relative_to(ROOT)}:\n{excerpt(text)}", flush=True)
             elif result != "passed":
                 print(f"{part.name} {result}", file=sys.stderr, flush=True)
             self._changed.notify_all()
+
+    def _commands(self, part: Part, sink: IO[bytes], began: float) -> str:
+        """Run a part's commands until one fails, and return the word for the summary."""
+        for command in part.commands:
+            try:
+                code = self._command(part, command, sink, began)
+            except OSError as error:
+                sink.write(f"{command[0]} could not be started: {error}\n".encode())
+                code = 127
+            if code:
+                return "stopped" if self._stopped else "FAILED"
+        return "passed"
 
     def _command(self, part: Part, command: Sequence[str], sink: IO[bytes], began: float) -> int:
         process = subprocess.Popen(
@@ -337,8 +353,8 @@ class Runner:
             stdin=subprocess.DEVNULL,
             stdout=None if self.live else sink,
             stderr=None if self.live else subprocess.STDOUT,
-            # A group of its own, so that what it starts can be ended with it.
-            start_new_session=True,
+            # A group of its own, so that what it starts can be ended with it; in this session, which sudo knows.
+            process_group=0,
         )
         self._processes[part.name] = process
         try:
@@ -388,6 +404,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+def ask_for_root(wanted: Iterable[Part]) -> None:
+    """Have sudo ask for its password now, if an engine may have to be installed: parts have no terminal."""
+    if any(part.name == "engine" for part in wanted) and not engine.answers():
+        with contextlib.suppress(GroundError):  # the part says it better
+            as_root(["true"])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line names; return the exit code."""
     parser = argparse.ArgumentParser(prog="python3 -m tests.run", description="Runs the parts of the tests.")
@@ -406,10 +429,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in options.names if name not in every]
     if unknown:
         parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(every)}")
+    wanted = with_needs(options.names or every, every)
+    ask_for_root(wanted)
     runner = Runner(options.jobs, options.live)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, runner.stop)
-    outcomes = runner.run(with_needs(options.names or every, every))
+    outcomes = runner.run(wanted)
     if not options.live:
         print(summary(outcomes, runner.seconds()), flush=True)
     return 0 if all(outcome.passed for outcome in outcomes) else 1

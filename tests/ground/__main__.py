@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 
 from . import cleanup, demo, engine, images, newcomer
@@ -19,8 +18,7 @@ def _parser() -> argparse.ArgumentParser:
     images_command = commands.add_parser("images", help="host images, and archives of the stack's images")
     images_command.add_argument("action", choices=("build",))
     images_command.add_argument("names", nargs="*", metavar="NAME", help="all of them when none is named")
-    env_command = commands.add_parser("env", help="print how tests find images and archives; builds nothing")
-    env_command.add_argument("--json", action="store_true", help="as JSON instead of shell exports")
+    commands.add_parser("env", help="print, as JSON, how tests find images and archives; builds nothing")
     demo_command = commands.add_parser("demo", help="a working index on a host of its own")
     demo_command.add_argument("action", choices=("up", "down"))
     fresh_command = commands.add_parser("fresh-machine", help="try the demo where nothing is installed")
@@ -30,14 +28,6 @@ def _parser() -> argparse.ArgumentParser:
     fresh_command.add_argument("--keep", action="store_true", help="leave the machines there for a look")
     commands.add_parser("clean", help="remove containers, images and archives of the proving ground, and its engine")
     return parser
-
-
-def _print_environment(as_json: bool) -> None:
-    found = images.environment()
-    if as_json:
-        print(json.dumps(found))
-    else:
-        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in found.items()))
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -53,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
             engine.up()
             images.build(arguments.names)
         case "env", _:
-            _print_environment(arguments.json)
+            print(json.dumps(images.environment()))
         case "demo", "up":
             demo.up()
         case "demo", _:

@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,8 @@ _SETTING = re.compile(
     r"^(Acquire::(?:https?|ftp|socks)::\S+|Acquire::(?:Check-Valid-Until|Check-Date|Retries|ForceIPv[46])) (\".+\");$"
 )
 _PROXY_VARIABLES = {"http_proxy": "Acquire::http::Proxy", "https_proxy": "Acquire::https::Proxy"}
-_LOCK = ("-o", "DPkg::Lock::Timeout=120")
+_LOCK_SECONDS = 120
+_LOCK = ("-o", f"DPkg::Lock::Timeout={_LOCK_SECONDS}")
 _one_at_a_time = threading.Lock()
 
 
@@ -81,9 +83,19 @@ def archive() -> Archive:
 @functools.cache
 def update() -> None:
     """Fetch the lists of packages, once in a run."""
-    with step("apt-get update"):
-        command = as_root(["apt-get", "-q", *_LOCK, "update"], proxies())
-        run_logged(command, LOGS / "apt-update.log", "Is the archive reachable?")
+    command = as_root(["apt-get", "-q", "update"], proxies())
+    log = LOGS / "apt-update.log"
+    with step("apt-get update") as now:
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                return run_logged(command, log, "Is the archive reachable?")
+            except GroundError:
+                # apt itself waits for its other lock alone. A machine that has just booted updates itself.
+                if time.monotonic() > deadline or "lists/lock" not in log.read_text(encoding="utf-8", errors="replace"):
+                    raise
+                now.detail = "waiting for another apt"
+                time.sleep(2)
 
 
 def ensure_lists() -> None:
@@ -106,9 +118,8 @@ def ensure(packages: Mapping[str, Sequence[str]]) -> None:
         if not output(["sh", "-c", "command -v apt-get"]):
             raise GroundError(f"{names}: missing, and there is no apt-get. Install them by other means")
         update()
-        command = ["apt-get", "-q", "-y", *_LOCK, "install", "--no-install-recommends", *wanted]
+        install = ["apt-get", "-q", "-y", *_LOCK, "install", "--no-install-recommends", *wanted]
+        # Before the step is shown: sudo may have to ask.
+        command = as_root(install, {**proxies(), "DEBIAN_FRONTEND": "noninteractive"})
         with step(f"installing {names}"):
-            mend = f"Install {names} by hand to see more."
-            run_logged(
-                as_root(command, {**proxies(), "DEBIAN_FRONTEND": "noninteractive"}), LOGS / "apt-install.log", mend
-            )
+            run_logged(command, LOGS / "apt-install.log", f"Install {names} by hand to see more.")

@@ -40,14 +40,25 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     command -v apt-get >/dev/null || fail "$python cannot make virtual environments; install its venv module"
     log=$(mktemp)
     apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@"; }
-    install_venv() { { apt update && apt install --no-install-recommends -y python3-venv; } >"$log" 2>&1; }
+    # The lists have a lock of their own, for which apt does not wait: a machine that has just booted updates itself.
+    update() {
+        for _ in $(seq 24); do
+            apt update && return
+            grep -q lists/lock "$log" || return
+            : >"$log"
+            sleep 5
+        done
+        apt update
+    }
+    install_venv() { { update && apt install --no-install-recommends -y python3-venv; } >>"$log" 2>&1; }
     step "installing python3-venv" install_venv ||
         { tail -n 20 "$log" >&2; fail "python3-venv could not be installed by apt (its output is above)"; }
     rm -f "$log"
     "$python" -c 'import ensurepip, venv' || fail "python3-venv does not belong to $(command -v "$python"); set PYTHON"
 fi
 
-if ! .venv/bin/python -c '' 2>/dev/null; then
+# One that was interrupted half-way has a Python, and no pip.
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     rm -rf .venv
     step "making .venv" "$python" -m venv .venv
 fi

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import apt, archive, capabilities, registry, rootfs
 from .paths import ARCHIVES, CACHE, LOGS, WORK
-from .recipes import BARE, BUNDLES, ENGINE, HOSTS, MACHINES, OLD_NGINX, STACK, Bundle, Host, StandIn
+from .recipes import BARE, BUNDLES, ENGINE, HOSTS, MACHINES, Bundle, Host, StandIn
 from .shell import GroundError, output, run_logged, say, step
 
 REPOSITORY = "wheelhouse-ground"
@@ -42,15 +42,13 @@ def stand_in_archive(bundle: Bundle, source: apt.Archive) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables by which tests find and make hosts and archives; nothing is built."""
+    """Return, by name, how tests find and make hosts and archives; nothing is built."""
     source = apt.archive()
     return {
         "GROUND_BARE": tag(BARE, source),
         "GROUND_ENGINE": tag(ENGINE, source),
         "GROUND_CAPABILITIES": ",".join(capabilities.machine()),
         "GROUND_ARCHIVES": str(ARCHIVES),
-        "GROUND_STACK_ARCHIVE": str(ARCHIVES / STACK.link),
-        "GROUND_NGINX_126_ARCHIVE": str(ARCHIVES / OLD_NGINX.link),
     }
 
 

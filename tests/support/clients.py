@@ -86,14 +86,6 @@ class Index:
         body, headers = upload_form(file)
         return self.request("/", login, "POST", body, headers)
 
-    def post(self, login: Login, file: Path) -> Answer:
-        """Upload by one plain request, a form such as twine's."""
-        body = (
-            b'--edge\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n'
-            b'--edge\r\nContent-Disposition: form-data; name="content"; filename="' + file.name.encode() + b'"\r\n\r\n'
-        ) + file.read_bytes() + b"\r\n--edge--\r\n"  # fmt: skip
-        return self.request("/", login, "POST", body, {"Content-Type": "multipart/form-data; boundary=edge"})
-
     def with_login(self, login: Login, path: str = "/simple/") -> str:
         """Return the address with the login in it, as --index-url takes it."""
         parts = urlsplit(self.url)
@@ -129,6 +121,8 @@ def _run(
     command: list[str], variables: Mapping[str, str], without: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key not in without} | dict(variables)
+    # The index is on this machine: a proxy would not reach it.
+    environment |= {"NO_PROXY": "*", "no_proxy": "*"}
     return subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
     )

@@ -22,7 +22,10 @@ _ENGINE = (
 
 def snapshot(host: Any) -> set[str]:
     """Return a line for every file of a host, its engine's process, containers and images."""
-    return {line for question in (_FILES, *_ENGINE) for line in host.run(question).stdout.splitlines()}
+    # A bare host has no engine to be asked.
+    files = host.run(_FILES).stdout.splitlines()
+    assert len(files) > 1000, "the files of the host could not be listed"
+    return {*files, *(line for question in _ENGINE for line in host.run(question).stdout.splitlines())}
 
 
 @contextmanager

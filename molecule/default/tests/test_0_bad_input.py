@@ -58,6 +58,11 @@ CASES = [
         id="misspelt key",
     ),
     pytest.param(
+        {"pypi_image_nginx": "nginx:9.9"},
+        ["nginx:9.9 is still missing", "pypi_image_nginx"],
+        id="an image that the archive does not have",
+    ),
+    pytest.param(
         {"pypi_home": "x", "pypi_authenticate": ["read"], "pypi_bcrypt_cost": 40},
         ["pypi_home", "pypi_authenticate", "pypi_bcrypt_cost"],
         id="several at once",

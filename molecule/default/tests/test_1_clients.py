@@ -128,7 +128,7 @@ def test_requests_at_the_same_time_do_not_get_into_each_others_way(
     """With gunicorn's gevent workers they did: pypiserver's request object is one per thread."""
     files = [packages.wheel(tmp_path, f"busy-{n}", padding=os.urandom(10 * 1024 * 1024)) for n in range(8)]
     with ThreadPoolExecutor(16) as pool:
-        uploads = [pool.submit(index.post, publisher, file) for file in files]
+        uploads = [pool.submit(index.upload, publisher, file) for file in files]
         reads = [pool.submit(index.request, f"/no-project-{n}/json", publisher) for n in range(200)]
     assert [upload.result().status for upload in uploads] == [200] * len(files), [u.result().body for u in uploads]
     assert {read.result().status for read in reads} == {404}

@@ -13,10 +13,7 @@ from tests.support.playbook import site
 
 PROJECT = "access-project"
 FILE = "access_project-1.0-py3-none-any.whl"
-WRONG = [
-    pytest.param(Login("publisher", "not-the-password"), id="wrong password"),
-    pytest.param(Login("stranger", "whatever"), id="unknown name"),
-]
+WRONG = [Login("publisher", "not-the-password"), Login("stranger", "whatever")]
 # Route, the action that it needs, and what somebody with the right gets.
 READS = [
     ("/", "list", 200),
@@ -39,7 +36,7 @@ CLOSED += [("GET", "/_verdict/reader", 404), ("POST", "/_upload", 405), ("POST",
 
 def upload(index: Index, login: Login, tmp_path: Path, version: str) -> int:
     """Upload a release, and return the status."""
-    return index.post(login, packages.wheel(tmp_path, PROJECT, version)).status
+    return index.upload(login, packages.wheel(tmp_path, PROJECT, version)).status
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +51,7 @@ def test_reading_needs_a_login(
 ) -> None:
     # The publisher first: what he fetched must not be had by those who come after him.
     assert index.request(route, publisher, method).status == status
-    for login in (NOBODY, *(case.values[0] for case in WRONG)):
+    for login in (NOBODY, *WRONG):
         answer = index.request(route, login, method)
         assert answer.status == 401
         assert answer.headers["www-authenticate"].startswith("Basic ")
@@ -62,7 +59,7 @@ def test_reading_needs_a_login(
     assert index.request(route, reader, method).status == status
 
 
-@pytest.mark.parametrize("login", [NOBODY, *WRONG])
+@pytest.mark.parametrize("login", [NOBODY, *WRONG], ids=["nobody", "wrong password", "unknown name"])
 def test_strangers_cannot_upload(index: Index, tmp_path: Path, login: Login) -> None:
     assert upload(index, login, tmp_path, "9.1") == 401
 
@@ -86,8 +83,12 @@ def test_closed_to_everybody(index: Index, publisher: Login, method: str, route:
 def test_only_distribution_files_leave_packages(
     index: Index, publisher: Login, host: Any, home: str, route: str
 ) -> None:
-    host.run(f"cd {home}/packages && mkdir -p .hidden && touch .upload-1.whl notes.txt .hidden/a-1.0-py3-none-any.whl")
-    assert index.request(route, publisher).status in (400, 404)
+    inside = f"cd {home}/packages && "
+    host.check_output(inside + "mkdir .hidden && touch .upload-1.whl notes.txt .hidden/a-1.0-py3-none-any.whl")
+    try:
+        assert index.request(route, publisher).status in (400, 404)
+    finally:
+        host.check_output(inside + "rm -r .hidden .upload-1.whl notes.txt")
 
 
 def test_reading_is_open_when_only_update_needs_a_login(
@@ -95,7 +96,7 @@ def test_reading_is_open_when_only_update_needs_a_login(
 ) -> None:
     site(pypi_authenticate=["update"])
     for route, _action, status in READS:
-        for login in (NOBODY, reader, *(case.values[0] for case in WRONG)):
+        for login in (NOBODY, reader, *WRONG):
             assert index.request(route, login).status == status, (route, login.name)
     assert upload(index, NOBODY, tmp_path, "2.0") == 401
     assert upload(index, reader, tmp_path, "2.0") == 403

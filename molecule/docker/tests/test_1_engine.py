@@ -68,12 +68,14 @@ def test_a_stopped_engine_is_started_and_not_replaced(host: Any) -> None:
 def test_compose_too_old_is_an_error_and_the_engine_goes_on(host: Any) -> None:
     host.check_output("mkdir -p %s", PLUGINS)
     host.run("printf %%s %s > %s/docker-compose && chmod +x %s/docker-compose", OLD_COMPOSE, PLUGINS, PLUGINS)
-    assert host.check_output("docker compose version --short") == "2.17.3"
-    with hosts.untouched(host):
-        message = playbook.refused(playbook=ROLE, pypi_hosts=NAME)
+    try:
+        assert host.check_output("docker compose version --short") == "2.17.3"
+        with hosts.untouched(host):
+            message = playbook.refused(playbook=ROLE, pypi_hosts=NAME)
+    finally:
+        host.check_output("rm %s/docker-compose", PLUGINS)
     playbook.says(
         message,
         "The host has Compose 2.17.3, and 2.18.0 or newer is needed",
         "Upgrade its package (docker-compose-plugin, docker-compose-v2 or docker-compose), or remove it",
     )
-    host.check_output("rm %s/docker-compose", PLUGINS)

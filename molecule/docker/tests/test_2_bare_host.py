@@ -66,9 +66,11 @@ def test_debian_12s_own_packages_have_no_compose_2_and_the_error_names_the_setti
 
 def test_a_host_without_python_is_an_error_that_says_how_to_install_it(host: Any) -> None:
     host.check_output("mv /usr/bin/python3 /usr/bin/python3.hidden")
-    with hosts.untouched(host):
-        message = refused()
-    host.check_output("mv /usr/bin/python3.hidden /usr/bin/python3")
+    try:
+        with hosts.untouched(host):
+            message = refused()
+    finally:
+        host.check_output("mv /usr/bin/python3.hidden /usr/bin/python3")
     playbook.says(
         message,
         "Debian GNU/Linux 13 (trixie) has no python3, and Ansible's modules need Python 3.8 or newer",

@@ -36,7 +36,7 @@ def digests(host: Any) -> Iterator[dict[str, str]]:
     for name, image in IMAGES.items():
         host.check_output(f"mkdir -p /run/{name} && tar -c -C /run {name} | docker import - {image}")
         pushed = host.check_output(f"{docker} push {image} 2>&1")
-        found[name] = re.search(r"digest: (sha256:[0-9a-f]{64})", pushed).group(1)  # type: ignore[union-attr]
+        found[name] = re.findall(r"digest: (sha256:[0-9a-f]{64})", pushed)[0]
     yield found
     host.check_output("systemctl start docker-registry")
 

@@ -81,9 +81,11 @@ def test_an_unknown_action_is_an_error_that_lists_the_known_ones(host: Any) -> N
 def test_a_port_that_somebody_else_listens_on_is_an_error_that_names_him(host: Any) -> None:
     host.check_output("systemd-run --unit squatter python3 -m http.server --bind 127.0.0.1 8088 2>&1")
     host.check_output("timeout 20 sh -c 'until curl --silent http://127.0.0.1:8088/ >/dev/null; do sleep 0.2; done'")
-    with hosts.untouched(host):
-        message = refused(pypi_http_port=8088)
-    host.check_output("systemctl stop squatter")
+    try:
+        with hosts.untouched(host):
+            message = refused(pypi_http_port=8088)
+    finally:
+        host.check_output("systemctl stop squatter")
     playbook.says(
         message,
         "pypi_http_port: port 8088 on 0.0.0.0 is taken by python3 (process ",

@@ -97,6 +97,9 @@ def test_every_setting_passes_in_nginx_1_30_and_1_26(host: Any, nginx: str) -> N
     older = {"pypi_image_nginx": "nginx:1.26", "pypi_images_archive": "/srv/ground/nginx-1.26.tar"}
     applied(tags="images,nginx", **older, **SETTINGS)
     assert checks(host, start) == ["nginx:1.30", "nginx:1.26"]
+    for version in ("1.30", "1.26"):
+        said = host.check_output(f"docker run --rm --network none --entrypoint nginx nginx:{version} -v 2>&1")
+        assert f"nginx/{version}." in said, "the image is not what its tag says"
     text = host.file(f"{nginx}/conf.d/pypi.conf").content_string
     for part in ("server_name pypi.example.com;", "set_real_ip_from 2001:db8::/32;", "client_max_body_size 0;"):
         assert part in text, text

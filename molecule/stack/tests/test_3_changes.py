@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from tests.support import packages
 from tests.support.clients import Index, Login
 from tests.support.playbook import refused, site
@@ -69,15 +71,15 @@ def test_a_reload_that_a_dead_run_left_out_is_made_good(host: Any, index: Index,
 
 
 def test_settings_that_nginx_refuses_leave_the_running_stack_alone(
-    host: Any, index: Index, reader: Login, stack: Stack
+    host: Any, index: Index, reader: Login, stack: Stack, variables: Mapping[str, Any]
 ) -> None:
     before, loaded = stack.running(), stack.compose(LOADED)
     wrong = f"{stack.home}/nginx/conf.d/wrong.conf"
     host.check_output(f"echo 'lissten 80;' >{wrong} && chown pypi {wrong}")
     try:
         # Refused before ours go live, and where ours are as they were, before NGINX reloads.
-        for changes in ({"pypi_freshness_seconds": 5}, {}):
-            message = refused("--tags", "nginx", **changes)
+        for seconds in (5, variables["pypi_freshness_seconds"]):
+            message = refused("--tags", "nginx", pypi_freshness_seconds=seconds)
             assert 'unknown directive "lissten" in /etc/pypi-nginx/conf.d/wrong.conf:1' in message, message
             assert (stack.running(), stack.compose(LOADED)) == (before, loaded)
             assert index.request("/simple/", reader).status == 200
@@ -103,6 +105,30 @@ def test_only_the_service_whose_definition_changed_is_recreated(
     after = stack.running()
     assert [service for service in before if after[service] != before[service]] == ["pypi-server"]
     assert index.upload(publisher, file).status == 200
+
+
+def test_limit_of_uploads_address_fallback_and_backend_are_what_the_variables_say(
+    host: Any, index: Index, publisher: Login, stack: Stack
+) -> None:
+    site(pypi_max_upload="1m", pypi_bind_address="127.0.0.1", pypi_fallback=True, pypi_backend="cached-dir")
+    with pytest.raises(OSError):
+        index.request("/simple/", publisher)
+    # Only the host itself gets through now.
+    curl = f"curl --silent --user {publisher.name}:{publisher.password} http://127.0.0.1:8080"
+    status, where = host.check_output(
+        f"{curl}/simple/no-such-project/ --output /dev/null --write-out '%{{http_code}} %{{redirect_url}}'"
+    ).split()
+    assert (status, where.startswith("https://")) == ("303", True), where
+    for size, status in (("900K", "200"), ("2M", "413")):
+        form = f"--form :action=file_upload --form 'content=@-;filename=limit-{size}-py3-none-any.whl'"
+        said = host.check_output(
+            f"head -c {size} /dev/zero | {curl}/ {form} --output /dev/null --write-out '%{{http_code}}'"
+        )
+        assert said == status
+    assert "limit-900K-" in host.check_output(f"{curl}/simple/limit/")
+    assert not host.file(f"{stack.home}/packages/limit-2M-py3-none-any.whl").exists
+    site()
+    assert index.request("/simple/no-such-project/", publisher).status == 404
 
 
 def test_new_users_count_at_once_and_the_verdicts_of_others_hold(

@@ -56,7 +56,7 @@ def test_no_password_or_hash_is_in_a_process_list_or_left_in_a_file(
     # Modules go to the host as files, whose names are then seen in its process list.
     monkeypatch.setenv("ANSIBLE_PIPELINING", "false")
     monkeypatch.setenv("ANSIBLE_LOCAL_TEMP", str(tmp_path))
-    here = set()
+    here: set[str] = set()
     with running(PLAYBOOK) as process, ThreadPoolExecutor(1) as pool:
         output = pool.submit(process.communicate)
         while process.poll() is None:

@@ -6,10 +6,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import User
@@ -225,71 +221,3 @@ def test_keys_are_closed_strings(logins: list[str]) -> None:
             rest = rest[2:] if rest.startswith("\\") else rest[1:]
         assert len(rest) == len('" "') + 32 + len('";')
         assert rest.startswith('" "')
-
-
-@pytest.fixture(scope="module")
-def nginx() -> str:
-    path = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    if not path:
-        pytest.skip("NGINX is not installed on this machine; molecule/users tests the same in the image")
-    return path
-
-
-def test_nginx_tells_every_login_its_own_credential(nginx: str, tmp_path: Path) -> None:
-    """A real NGINX answers each login with what the map gives it."""
-    logins = dict.fromkeys([*AWKWARD, *(f"user{i}" for i in range(2000))], BCRYPT)
-    content = htpasswd.credentials(logins, ())
-    (tmp_path / "credentials.conf").write_bytes(content)
-    socket = tmp_path / "socket"
-    (tmp_path / "nginx.conf").write_text(
-        f"""
-        daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;
-        events {{}}
-        http {{
-            map_hash_bucket_size 512; map_hash_max_size 16384;
-            access_log off;
-            include credentials.conf;
-            server {{ listen unix:{socket}; location / {{ return 200 "$pypi_credential"; }} }}
-        }}
-        """
-    )
-    command = [nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")]
-    test = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-    assert test.returncode == 0, test.stderr
-    assert "warn" not in test.stderr
-    with subprocess.Popen(command) as process:
-        try:
-            expected = {}
-            for login in AWKWARD:
-                alone = htpasswd.credentials({login: BCRYPT}, ()).decode()
-                expected[login] = alone.rsplit('"', 2)[1]
-            answers = {login: ask(socket, login) for login in expected}
-            unknown = ask(socket, "nobody")
-        finally:
-            process.terminate()
-    assert answers == expected
-    assert len(set(answers.values())) == len(AWKWARD)
-    assert unknown == ""
-
-
-def ask(path: Path, login: str) -> str:
-    """Body of a GET by a login over a socket."""
-    import base64
-    import socket as sockets
-    import time
-
-    for attempt in range(100):
-        with sockets.socket(sockets.AF_UNIX) as connection:
-            try:
-                connection.connect(str(path))
-            except (FileNotFoundError, ConnectionRefusedError):
-                time.sleep(0.05 if attempt < 99 else 0)
-                continue
-            credentials = base64.b64encode(f"{login}:x".encode()).decode()
-            connection.sendall(f"GET / HTTP/1.0\r\nAuthorization: Basic {credentials}\r\n\r\n".encode())
-            answer = b""
-            while part := connection.recv(65536):
-                answer += part
-            assert b" 200 " in answer.splitlines()[0]
-            return answer.partition(b"\r\n\r\n")[2].decode()
-    raise AssertionError("NGINX does not answer")
