@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import typing as t
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
@@ -15,12 +17,14 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import
     survey_command,
 )
 
+_PYTHON = (3, 8)
+
 
 class ActionModule(ActionBase):
     """One remote call in plain shell, because a host without Python must get a clear error too."""
 
     _requires_connection = True
-    _VALID_ARGS = frozenset({"instance", "bind_address", "port", "user", "images"})
+    _VALID_ARGS = frozenset({"instance", "bind_address", "port", "user", "home", "images"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Survey the host; fail with cause and mend, or return the facts below ``pypi_host``."""
@@ -30,30 +34,60 @@ class ActionModule(ActionBase):
             argument_spec={
                 "instance": {"type": "str", "required": True},
                 "bind_address": {"type": "str", "default": "0.0.0.0"},
-                "port": {"type": "int", "required": True},
+                "port": {"type": "int"},
                 "user": {"type": "str", "required": True},
+                "home": {"type": "path", "required": True},
                 "images": {"type": "list", "elements": "str", "default": []},
             }
         )
-        wanted = task_vars.get("ansible_python_interpreter") or "auto"
-        if str(wanted).startswith("auto"):
-            wanted = "python3"
-        answer = self._low_level_execute_command(survey_command(str(wanted), args["user"], args["images"]))
+        pythons = self._pythons(task_vars)
+        command = survey_command(pythons, args["user"], args["home"], args["images"])
+        answer = self._low_level_execute_command(command)
         if answer["rc"] != 0:
             raise AnsibleActionFail(f"The host cannot be looked at: {answer['stderr'] or answer['stdout']}".strip())
         survey = Survey.parse(answer["stdout"])
-        if not survey.python:
-            raise AnsibleActionFail(
-                f"{survey.system or 'This host'} has no {wanted}, and Ansible's modules need Python 3.8 "
-                "or newer there. Install it (Debian, Ubuntu: apt-get install python3; RHEL family: "
-                "dnf install python3), or name another one in ansible_python_interpreter."
-            )
-        holder = port_holder(survey, args["instance"], args["bind_address"], args["port"])
-        if holder:
-            raise AnsibleActionFail(
-                f"pypi_http_port: port {args['port']} on {args['bind_address']} is taken by {holder}. "
-                "Stop that, or set pypi_http_port (or pypi_bind_address) to one that is free."
-            )
+        problem = problem_of(survey, pythons, args)
+        if problem:
+            raise AnsibleActionFail(problem)
         result["changed"] = False
         result["ansible_facts"] = {"pypi_host": survey.facts()}
         return result
+
+    def _pythons(self, task_vars: dict[str, t.Any]) -> list[str]:
+        """Return what Ansible would run its modules with: the interpreter that it was told, or those it looks for."""
+        told = C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars)
+        # Variables of a connection reach an action as they were written.
+        wanted = str(self._templar.template(told) or "auto")
+        if not wanted.startswith("auto"):
+            return [wanted]
+        return [str(name) for name in C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=task_vars)]
+
+
+def problem_of(survey: Survey, pythons: list[str], args: dict[str, t.Any]) -> str:
+    """Say what a run cannot do without, and how to mend it; nothing where all is well."""
+    if survey.python_version < _PYTHON:
+        has = f"has Python {'.'.join(map(str, survey.python_version))} as {survey.python}"
+        if not survey.python:
+            has = f"has no {pythons[-1]}"
+        return (
+            f"{survey.system or 'This host'} {has}, and Ansible's modules need Python 3.8 "
+            "or newer there. Install it (Debian, Ubuntu: apt-get install python3; RHEL family: "
+            "dnf install python3), or name another one in ansible_python_interpreter."
+        )
+    if survey.account.startswith("0:"):
+        return (
+            f"pypi_user: {args['user']} is root by another name (uid 0), which containers never run as. Name another."
+        )
+    home = posixpath.normpath(args["home"])
+    if survey.account_home and home == posixpath.normpath(survey.account_home):
+        return (
+            f"pypi_home: {home} is the home of the account {args['user']} itself, and the index needs a folder of its "
+            f"own. Give one below it, such as {home}/{args['instance']}."
+        )
+    holder = port_holder(survey, args["instance"], args["bind_address"], args["port"]) if args["port"] else ""
+    if holder:
+        return (
+            f"pypi_http_port: port {args['port']} on {args['bind_address']} is taken by {holder}. "
+            "Stop that, or set pypi_http_port (or pypi_bind_address) to one that is free."
+        )
+    return ""

@@ -62,10 +62,13 @@ class ActionModule(ActionBase):
         return result
 
     def _known(self, task_vars: dict[str, Any]) -> Mapping[str, str]:
-        """What an earlier batch of a rolling play found out: its registered result, as the play's first host has it."""
-        first = (task_vars.get("ansible_play_hosts_all") or [None])[0]
-        earlier = task_vars["hostvars"][first].get(self._task.register) if first and self._task.register else None
-        return plain(earlier.get("known") or {}) if isinstance(earlier, Mapping) else {}
+        """What earlier batches of a rolling play found out: their registered results, as their hosts have them."""
+        known: dict[str, str] = {}
+        for host in (task_vars.get("ansible_play_hosts_all") or ()) if self._task.register else ():
+            earlier = task_vars["hostvars"][host].get(self._task.register)
+            if isinstance(earlier, Mapping):
+                known.update(plain(earlier.get("known") or {}))
+        return known
 
 
 class Wanted:

@@ -13,13 +13,17 @@ import shlex
 # Plain POSIX shell and nothing that a minimal host lacks. Each answer stands behind a marker line.
 # Docker's answers are empty where the client is missing or the engine is down.
 _COMMAND = r"""
-echo '@@python'; command -v {python} 2>/dev/null
+echo '@@python'; for python in {pythons}; do
+    path=$(command -v "$python") && version=$("$path" -c '{version}') && echo "$path" && echo "$version" && break
+done 2>/dev/null
 echo '@@system'; (. /etc/os-release && echo "$PRETTY_NAME") 2>/dev/null
 echo '@@account'; getent passwd {user} 2>/dev/null
 echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/null
 echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
 echo '@@compose'; docker compose version --short 2>/dev/null
-echo '@@unfinished'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Package}}\n' {packages} 2>/dev/null
+echo '@@packages'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Package}}\n' {packages} 2>/dev/null
+rpm --query --queryformat 'ii |%{{NAME}}\n' {engines} 2>/dev/null
+echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
 echo '@@images'; for image in {images}; do docker image inspect --format '' "$image" >/dev/null 2>&1 && echo "$image"; done
 echo '@@published'; docker ps --format '{{{{.Label "com.docker.compose.project"}}}}|{{{{.Names}}}}|{{{{.Ports}}}}' 2>/dev/null
 echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
@@ -29,19 +33,35 @@ true"""
 _LISTEN = "0A"
 # dpkg's packages of an engine, whoever made them; each wants what it depends on finished before it.
 _PACKAGES = ("docker*", "containerd*", "runc")
-# Second letter of dpkg's status: half-installed, unpacked, half-configured.
+# Packages that hold an engine, and whose they are: those of one source replace those of the other.
+_ENGINES = {"docker-ce": "docker_ce", "docker.io": "distro", "moby-engine": "distro", "docker": "distro"}
+# Second letter of dpkg's status: half-installed, unpacked, half-configured; installed.
 _UNFINISHED = "HUF"
+_PRESENT = _UNFINISHED + "i"
+_VERSION = 'import sys; print("%d.%d" % sys.version_info[:2])'
 _PUBLISHED = re.compile(r"(?P<address>[0-9.]+|\[[0-9a-f:]+\]|::):(?P<port>\d+)->")
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
 
-def survey_command(python: str, user: str, images: list[str]) -> str:
+def survey_command(pythons: list[str], user: str, home: str, images: list[str]) -> str:
     """Return the shell command whose output Survey.parse takes apart.
 
     It ends without a line break, because Ansible puts ``&& sleep 0`` behind a command that it runs without become.
+
+    Args:
+        pythons: names or paths of interpreters; the first that works counts.
+        user: the service account.
+        home: the folder of the index.
+        images: image references to look for in the engine.
     """
     return _COMMAND.format(
-        python=shlex.quote(python), user=shlex.quote(user), images=shlex.join(images), packages=shlex.join(_PACKAGES)
+        pythons=shlex.join(pythons),
+        version=_VERSION,
+        user=shlex.quote(user),
+        home=shlex.quote(home),
+        images=shlex.join(images),
+        packages=shlex.join(_PACKAGES),
+        engines=shlex.join(_ENGINES),
     )
 
 
@@ -50,12 +70,16 @@ class Survey:
     """The answers of one host, as text."""
 
     python: str = ""
+    python_version: tuple[int, ...] = ()
     system: str = ""
     account: str = ""
+    account_home: str = ""
     daemon: str = ""
     engine: str = ""
     compose: str = ""
+    source: str = ""
     unfinished: tuple[str, ...] = ()
+    tree: bool = False
     images: tuple[str, ...] = ()
     published: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
@@ -75,23 +99,29 @@ class Survey:
         def first(name: str) -> str:
             return next(iter(sections.get(name, [])), "")
 
+        passwd = [*first("account").split(":"), *[""] * 6]
+        packages = {
+            name: status[1:2] for status, _, name in (one.partition("|") for one in sections.get("packages", ()))
+        }
         return cls(
             python=first("python"),
+            python_version=tuple(int(part) for part in "".join(sections.get("python", ())[1:2]).split(".") if part),
             system=first("system"),
-            account=":".join(first("account").split(":")[2:4]),
+            account=f"{passwd[2]}:{passwd[3]}" if passwd[2] else "",
+            account_home=passwd[5],
             daemon=first("daemon"),
             engine=first("engine"),
             compose=first("compose").removeprefix("v"),
-            unfinished=tuple(
-                line.rpartition("|")[2] for line in sections.get("unfinished", ()) if line[1:2] in _UNFINISHED
-            ),
+            source=next((whose for name, whose in _ENGINES.items() if packages.get(name, "?") in _PRESENT), ""),
+            unfinished=tuple(name for name, status in packages.items() if status in _UNFINISHED),
+            tree=first("tree") != "",
             images=tuple(sections.get("images", ())),
             published=tuple(sections.get("published", ())),
             sockets=tuple(sections.get("sockets", ())),
             listeners=tuple(sections.get("listeners", ())),
         )
 
-    def facts(self) -> dict[str, str | list[str]]:
+    def facts(self) -> dict[str, str | bool | list[str]]:
         """What other roles may read below ``ansible_facts['pypi_host']``."""
         return {
             "python": self.python,
@@ -100,7 +130,9 @@ class Survey:
             "daemon": self.daemon,
             "engine": self.engine,
             "compose": self.compose,
+            "source": self.source,
             "unfinished": list(self.unfinished),
+            "tree": self.tree,
             "images": list(self.images),
         }
 
@@ -143,9 +175,17 @@ def _address(raw: str) -> str:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Tell whether two sockets on these addresses would be in each other's way."""
-    wildcards = {"0.0.0.0", "::"}
-    return one in wildcards or other in wildcards or one == other
+    """Tell whether two sockets on these addresses would be in each other's way.
+
+    Args:
+        one: where somebody listens. ``::`` may take IPv4 as well, which cannot be seen from outside.
+        other: where we want to; Docker's ``::`` is IPv6 alone.
+    """
+    if one == "::":
+        return True
+    if (":" in one) != (":" in other):
+        return False
+    return one == other or one == "0.0.0.0" or other in ("0.0.0.0", "::")
 
 
 def _process(listeners: tuple[str, ...], port: int) -> str:

@@ -10,8 +10,9 @@ module: check_host
 short_description: Look at a host before anything on it changes
 version_added: 0.1.0
 description:
-  - Fails, naming the cause and the mend, where the host has no Python or where somebody else holds
-    the port that the index is to answer on.
+  - Fails, naming the cause and the mend, where the host has no Python that Ansible can use, where the
+    service account is root by another name, where its home is the folder of the index, and where somebody
+    else holds the port that the index is to answer on.
   - Otherwise returns what later roles want to know, gathered by one remote call.
 author: The wheelhouse.pypi developers (@wheelhouse)
 options:
@@ -24,12 +25,15 @@ options:
     type: str
     default: "0.0.0.0"
   port:
-    description: The TCP port that the index is to answer on.
+    description: The TCP port that the index is to answer on; not looked at when it is not given.
     type: int
-    required: true
   user:
     description: The service account.
     type: str
+    required: true
+  home:
+    description: The folder of the index.
+    type: path
     required: true
   images:
     description: Image references that are looked for in the engine.
@@ -56,6 +60,7 @@ EXAMPLES = r"""
     instance: pypi-server
     port: 80
     user: pypi
+    home: /home/pypi/pypi-server
 """
 
 RETURN = r"""
@@ -86,10 +91,16 @@ ansible_facts:
         compose:
           description: Version of the Compose plugin; empty where there is none.
           type: str
+        source:
+          description: Whose packages the engine is from, V(docker_ce) or V(distro); empty where it is from none.
+          type: str
         unfinished:
           description: Packages of the engine whose installation by dpkg was interrupted.
           type: list
           elements: str
+        tree:
+          description: Whether an earlier run has made folders and password files of the index.
+          type: bool
         images:
           description: Those of O(images) that the engine has.
           type: list

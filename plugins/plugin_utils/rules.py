@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -143,6 +144,7 @@ def actions(value: Any) -> Complaints:
 def home(value: Any) -> Complaints:
     """pypi_home: becomes the source of container mounts, and is owned by the service user as a whole."""
     path = str(value)
+    normal = re.sub("/+", "/", posixpath.normpath(path))
     if not path.startswith("/"):
         yield f"{path!r} is not absolute", "give a path that begins with /, such as /home/pypi/pypi-server"
     elif ".." in path.split("/"):
@@ -152,8 +154,11 @@ def home(value: Any) -> Complaints:
             f"{path!r} has a space, colon, comma, dollar sign, quote or backslash in it, which mounts of containers do not take",
             "give a path without",
         )
-    elif (re.sub("/+", "/", path).rstrip("/") or "/") in SYSTEM_FOLDERS:
+    elif normal in SYSTEM_FOLDERS:
         yield f"{path!r} is a folder of the system", "give a folder below it that is for the index alone"
+    elif path != normal:
+        # Paths on the host are compared with it, letter by letter.
+        yield f"{path!r} has a slash or dot too many", f"give {normal}"
 
 
 def account(value: Any) -> Complaints:
@@ -473,10 +478,13 @@ def problems(variables: Mapping[str, Any]) -> list[Problem]:
 def warnings(variables: Mapping[str, Any]) -> list[str]:
     """What is allowed, yet may not be meant."""
     found = []
-    if variables.get("pypi_authenticate") == []:
-        found.append("pypi_authenticate is []: everybody who reaches the index may list, download and upload")
+    closed = variables.get("pypi_authenticate")
+    if closed == []:
+        found.append("pypi_authenticate is []: everybody who reaches the index may list, download, upload and remove")
+    elif closed is not None and "update" not in closed:
+        found.append("pypi_authenticate lacks update: everybody who reaches the index may upload and remove")
     elif (
-        "update" in (variables.get("pypi_authenticate") or ())
+        closed
         and present_users(variables)
         and not any(
             str(user.get("publish")).lower() in ("true", "yes", "on", "1", "y", "t")

@@ -105,7 +105,7 @@ def test_reading_is_open_when_only_update_needs_a_login(
 
 def test_everything_is_open_when_nothing_needs_a_login_and_the_run_says_so(index: Index, tmp_path: Path) -> None:
     done = site(pypi_authenticate=[])
-    assert "Everybody may list, download and upload" in done.message()
+    assert "Everybody may list, download, upload and remove (pypi_authenticate)." in done.message()
     for route, _action, status in READS:
         assert index.request(route).status == status, route
     assert upload(index, NOBODY, tmp_path, "3.0") == 200

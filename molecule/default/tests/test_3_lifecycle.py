@@ -57,10 +57,13 @@ def test_the_index_is_back_with_its_packages_after_a_restart_of_the_host(
 def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, home: str) -> None:
     before = packages_on(host, home)
     passwords = host.check_output(f"sha256sum {home}/authentication/.htpasswd")
+    by_hand = f"{home}/nginx/tls/by-hand.pem"
+    host.check_output(f"touch {by_hand}")
     # As people write it on a command line: text, not a boolean.
     done = run("wheelhouse.pypi.remove", "--extra-vars", "pypi_remove_data=false")
     assert done.code == 0, done.output
-    assert host.check_output(f"ls -A {home}").split() == ["authentication", "packages"]
+    assert host.check_output(f"ls -A {home}").split() == ["authentication", "nginx", "packages"]
+    assert host.check_output(f"find {home}/nginx -type f") == by_hand
     assert packages_on(host, home) == before
     assert host.check_output(f"sha256sum {home}/authentication/.htpasswd") == passwords
     assert host.check_output("docker ps --all --quiet") == ""
@@ -72,12 +75,29 @@ def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, h
 
 
 def test_the_next_run_brings_the_index_back_with_its_packages(index: Index, reader: Login, published: Path) -> None:
+    # With an engine, images and an account, and without folders: check mode copes.
+    assert site("--check", "--diff").changed > 0
     site()
     assert index.request(f"/packages/{published.name}", reader).body == published.read_bytes()
 
 
-def test_removing_with_the_data_leaves_nothing(host: Any, home: str) -> None:
-    done = run("wheelhouse.pypi.remove", "--extra-vars", "pypi_remove_data=true")
-    assert done.code == 0, done.output
-    assert not host.file(home).exists
+def test_removing_with_the_data_leaves_nothing_of_ours(host: Any, home: str) -> None:
+    host.check_output(f"rm {home}/nginx/tls/by-hand.pem")
+    # Who removes needs no users, and no port.
+    host.check_output("docker stop pypi-server-nginx-1")
+    host.check_output("systemd-run --unit squatter python3 -m http.server 80 2>&1")
+    host.check_output("timeout 20 sh -c 'until curl --silent http://127.0.0.1/ >/dev/null; do sleep 0.2; done'")
+    for changed in (True, False):
+        done = run("wheelhouse.pypi.remove", variables={"pypi_remove_data": True, "pypi_users": []})
+        assert (done.code, done.changed > 0) == (0, changed), done.output
+        assert not host.file(home).exists
+    host.check_output("systemctl stop squatter")
     assert host.user("pypi").exists
+
+
+def test_an_index_may_have_a_number_for_a_name(index: Index, reader: Login, host: Any) -> None:
+    site(pypi_instance="2024")
+    assert index.request("/simple/", reader).status == 200
+    assert host.check_output("docker compose ls --quiet") == "2024"
+    done = run("wheelhouse.pypi.remove", variables={"pypi_instance": "2024", "pypi_remove_data": True})
+    assert done.code == 0, done.output

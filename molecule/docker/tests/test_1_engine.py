@@ -65,6 +65,22 @@ def test_a_stopped_engine_is_started_and_not_replaced(host: Any) -> None:
     assert host.check_output("dpkg --list") == packages
 
 
+def test_an_engine_without_compose_is_not_replaced_by_that_of_another_source(host: Any) -> None:
+    plugin = host.check_output("dpkg --listfiles docker-compose | grep cli-plugins/docker-compose")
+    host.check_output(f"mv {plugin} /root/compose")
+    try:
+        with hosts.untouched(host):
+            message = playbook.refused(playbook=ROLE, pypi_hosts=NAME, pypi_docker_source="docker_ce")
+    finally:
+        host.check_output(f"mv /root/compose {plugin}")
+    playbook.says(
+        message,
+        "The host has an engine of its distribution and no Compose 2.18.0 or newer",
+        "The packages of pypi_docker_source: docker_ce would replace it and stop every container on the host",
+        "Install Compose as a plugin for it",
+    )
+
+
 def test_compose_too_old_is_an_error_and_the_engine_goes_on(host: Any) -> None:
     host.check_output("mkdir -p %s", PLUGINS)
     host.run("printf %%s %s > %s/docker-compose && chmod +x %s/docker-compose", OLD_COMPOSE, PLUGINS, PLUGINS)

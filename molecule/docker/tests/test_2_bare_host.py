@@ -14,6 +14,7 @@ ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
 testinfra_hosts = [f"ansible://{NAME}"]
 
 DEBIAN_12 = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n'
+MINT = 'PRETTY_NAME="Linux Mint 22"\nNAME="Linux Mint"\nVERSION_ID="22"\nID=linuxmint\nID_LIKE="ubuntu debian"\n'
 DEBIAN_11 = 'PRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\nNAME="Debian GNU/Linux"\nVERSION_ID="11"\nID=debian\n'
 
 
@@ -41,6 +42,7 @@ def test_check_mode_says_what_would_be_installed_and_started(host: Any, source: 
     ("release", "debian_version", "name"),
     [
         pytest.param(hosts.ALPINE, "", "Alpine Linux 3.22.1", id="another family"),
+        pytest.param(MINT, "trixie/sid", "Linux Mint 22", id="another of the family"),
         pytest.param(DEBIAN_11, "11.11", "Debian 11.11", id="too old"),
     ],
 )

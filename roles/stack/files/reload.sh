@@ -10,7 +10,8 @@ loaded() {
 }
 
 # A stack that somebody stopped reads its files when it starts.
-[ -n "$(docker compose ps --quiet nginx)" ] || exit 0
+running=$(docker compose ps --quiet nginx)
+[ -n "$running" ] || exit 0
 [ "$(loaded)" != "$2" ] || exit 0
 if [ "$3" = check ]; then
     echo 'would reload'
@@ -33,5 +34,5 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 echo 'NGINX was told to reload, and still runs its old configuration. It says:' >&2
 # Not `docker compose logs`, which writes terminal codes whatever it is told.
-docker logs --tail=20 "$(docker compose ps --quiet nginx)" >&2
+docker logs --tail=20 "$running" >&2
 exit 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
@@ -38,6 +39,9 @@ APACHE = 'LISTEN 0 511 *:80 *:* users:(("apache2",pid=812,fd=4),("apache2",pid=8
         pytest.param([ANY_80], ["other|web-1|0.0.0.0:80->80/tcp"], "0.0.0.0", "the container web-1", id="container"),
         pytest.param([], ["other|web-1|[::]:80->80/tcp"], "0.0.0.0", "the container web-1", id="no userland proxy"),
         pytest.param([], ["other|web-1|0.0.0.0:8080->80/tcp"], "0.0.0.0", "", id="another port"),
+        pytest.param([LOOPBACK6_80], [], "0.0.0.0", "", id="IPv6 is not in the way of IPv4"),
+        pytest.param([ANY_80], [], "::", "", id="nor IPv4 in the way of IPv6"),
+        pytest.param([LOOPBACK6_80], [], "::", "apache2 (process 812)", id="wildcard wants all of IPv6"),
     ],
 )
 def test_port_holder(sockets: list[str], published: list[str], address: str, holder: str) -> None:
@@ -51,11 +55,14 @@ def test_a_holder_without_a_name_is_still_a_holder() -> None:
 
 def test_parse_takes_sections_apart() -> None:
     survey = Survey.parse(
-        "@@python\n/usr/bin/python3\n@@system\nDebian GNU/Linux 13 (trixie)\n"
+        "@@python\n/usr/bin/python3\n3.13\n@@system\nDebian GNU/Linux 13 (trixie)\n"
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
-        "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@unfinished\nii |docker-cli\niU |docker.io\n"
-        "@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
+        "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@packages\nii |docker-cli\niU |docker.io\n"
+        "un |docker-ce\npackage moby-engine is not installed\n"
+        "@@tree\nthere\n@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
     )
+    assert survey.python_version == (3, 13)
+    assert survey.account_home == "/home/pypi"
     assert survey.facts() == {
         "python": "/usr/bin/python3",
         "system": "Debian GNU/Linux 13 (trixie)",
@@ -63,25 +70,45 @@ def test_parse_takes_sections_apart() -> None:
         "daemon": "/usr/sbin/dockerd",
         "engine": "26.1.5+dfsg1",
         "compose": "2.26.1",
+        "source": "distro",
         "unfinished": ["docker.io"],
+        "tree": True,
         "images": ["nginx:1.30"],
     }
 
 
 def test_the_command_works_in_a_plain_shell() -> None:
-    command = survey_command("python3", "root; echo escaped-$((1))", ["it's; echo escaped-$((1))"])
+    awkward = "it's; echo escaped-$((1))"
+    command = survey_command(["/no/python3", "python3"], awkward, awkward, [awkward])
     # As Ansible runs it where there is no become.
     answer = subprocess.run(["sh", "-c", f"{command} && sleep 0"], capture_output=True, text=True, check=True).stdout
     survey = Survey.parse(answer)
     assert "escaped-1" not in answer
     assert survey.python.endswith("/python3")
+    assert survey.python_version == sys.version_info[:2]
+    assert not survey.tree
     assert any("local_address" in line for line in survey.sockets)
 
 
 def test_a_host_without_python_has_none() -> None:
     answer = subprocess.run(
-        ["sh", "-c", survey_command("/no/python3", "nobody-of-that-name", [])],
+        ["sh", "-c", survey_command(["/no/python3"], "nobody-of-that-name", "/nowhere", [])],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert Survey.parse(answer).python == ""
     assert Survey.parse(answer).account == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "source"),
+    [
+        ([], ""),
+        (["ii |docker-ce", "ii |docker-ce-cli", "rc |docker.io"], "docker_ce"),
+        (["ii |docker.io", "un |docker-ce"], "distro"),
+        (["iH |docker.io"], "distro"),
+        (["ii |moby-engine"], "distro"),
+        (["ii |docker-compose", "ii |containerd"], ""),
+    ],
+)
+def test_whose_packages_the_engine_is_from(lines: list[str], source: str) -> None:
+    assert Survey.parse("\n".join(["@@packages", *lines])).source == source

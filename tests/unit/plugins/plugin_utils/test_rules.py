@@ -17,7 +17,7 @@ ALICE = {"name": "alice", "password": "S3cret"}
 GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_instance", ["pypi-server", "dev_2", "0"]),
     ("pypi_user", ["pypi", "svc.pypi", "_x", "Pypi-1"]),
-    ("pypi_home", ["/home/pypi/pypi-server", "/srv/pypi", "/pypi", "/data/a.b_c-d@e+f/"]),
+    ("pypi_home", ["/home/pypi/pypi-server", "/srv/pypi", "/pypi", "/data/a.b_c-d@e+f"]),
     ("pypi_http_port", [1, 80, "80", " 8080 ", 65535]),
     ("pypi_bind_address", ["0.0.0.0", "127.0.0.1", "::", "2001:db8::1"]),
     ("pypi_server_name", ["_", "pypi.example.com", "localhost", "192.0.2.1", "*.example.com"]),
@@ -92,6 +92,8 @@ BAD = [
     ("pypi_home", "/home/", "folder of the system"),
     ("pypi_home", "//home//", "folder of the system"),
     ("pypi_home", "/etc", "folder of the system"),
+    ("pypi_home", "/srv/pypi/", "a slash or dot too many; give /srv/pypi"),
+    ("pypi_home", "//srv/./pypi", "a slash or dot too many; give /srv/pypi"),
     *(("pypi_home", f"/srv/a{letter}b", "/srv/a") for letter in ":$'\"` \t\n\\,"),
     ("pypi_http_port", 0, "0 is not a whole number from 1 to 65535"),
     ("pypi_http_port", 65536, "65536"),
@@ -257,7 +259,10 @@ def test_an_unknown_variable_is_not_judged() -> None:
         ({"pypi_authenticate": [], "pypi_users": []}, "everybody who reaches the index"),
         ({"pypi_authenticate": ["update"], "pypi_users": [ALICE]}, "nobody may upload"),
         ({"pypi_authenticate": ["update"], "pypi_users": [{**ALICE, "publish": "yes"}]}, None),
-        ({"pypi_authenticate": ["list"], "pypi_users": [ALICE]}, None),
+        (
+            {"pypi_authenticate": ["list"], "pypi_users": [ALICE]},
+            "lacks update: everybody who reaches the index may upload",
+        ),
         ({}, None),
     ],
 )

@@ -1,0 +1,34 @@
+# Run by sh -c with: home of the index, "data" or "no-data", "check" or "remove".
+# shellcheck shell=sh
+# Takes our own files by name: what somebody put beside them is his. A folder may be a link to another disk, which is
+# emptied too, or a mount, which then stays.
+set -eu
+[ -d "$1" ] || exit 0
+cd "$1"
+
+rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/revision.conf nginx/conf.d/pypi.conf
+    nginx_cache pypiserver index .images'
+kept=
+[ "$2" = no-data ] || kept='packages authentication'
+
+for name in $rebuilt $kept; do
+    [ -e "$name" ] || continue
+    # All that an earlier removal could leave of it.
+    [ -n "$(ls -A "$name")" ] || ! mountpoint -q "$name" || continue
+    echo "removed $name"
+    [ "$3" = remove ] || continue
+    if [ -d "$name" ]; then
+        find -H "$name" -mindepth 1 -delete
+    fi
+    if [ -d "$name" ] && [ ! -L "$name" ]; then
+        rmdir "$name" 2>/dev/null || :
+    else
+        rm "$name"
+    fi
+done
+[ "$3" = remove ] || exit 0
+# What a killed run left of a set of files.
+rm -rf .staged-* nginx/.staged-*
+rmdir nginx/conf.d nginx/tls nginx 2>/dev/null || :
+cd /
+[ "$2" = no-data ] || rmdir "$1" 2>/dev/null || :
