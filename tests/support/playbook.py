@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,26 +46,37 @@ def run(playbook: str, *arguments: str, variables: Mapping[str, Any] | None = No
         arguments: further arguments of ansible-playbook.
         variables: extra variables.
     """
-    command = _command(playbook, arguments, variables)
-    return Run(
-        subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
-    )
+    with _started(playbook, arguments, variables) as process:
+        output, _ = process.communicate()
+    return Run(subprocess.CompletedProcess(process.args, process.returncode, output))
 
 
-def _command(playbook: str, arguments: Sequence[str], variables: Mapping[str, Any] | None) -> list[str]:
-    command = [str(BIN / "ansible-playbook"), "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], playbook]
-    return [*command, "--extra-vars", json.dumps({"pypi_hosts": "all", **(variables or {})}), *arguments]
+@contextmanager
+def _started(
+    playbook: str, arguments: Sequence[str], variables: Mapping[str, Any] | None
+) -> Iterator[subprocess.Popen[str]]:
+    """Start ansible-playbook; its extra variables are in a file, as a command line has no room for thousands of users."""
+    # Molecule wants colours, which would be between the words.
+    environment = {key: value for key, value in os.environ.items() if key not in ("ANSIBLE_FORCE_COLOR", "PY_COLORS")}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"pypi_hosts": "all", **(variables or {})}, file)
+        file.flush()
+        command = [str(BIN / "ansible-playbook"), "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], playbook]
+        with subprocess.Popen(
+            [*command, "--extra-vars", f"@{file.name}", *arguments],
+            env={**environment, "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            yield process
 
 
 @contextmanager
 def running(playbook: str, *arguments: str, **variables: Any) -> Iterator[subprocess.Popen[str]]:
     """Run a playbook in the background; what of it still runs at the end is killed, as by a lost controller."""
-    command = _command(playbook, arguments, variables)
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    with _started(playbook, arguments, variables) as process:
         try:
             yield process
         finally:

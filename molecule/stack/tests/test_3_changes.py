@@ -107,30 +107,6 @@ def test_only_the_service_whose_definition_changed_is_recreated(
     assert index.upload(publisher, file).status == 200
 
 
-def test_limit_of_uploads_address_fallback_and_backend_are_what_the_variables_say(
-    host: Any, index: Index, publisher: Login, stack: Stack
-) -> None:
-    site(pypi_max_upload="1m", pypi_bind_address="127.0.0.1", pypi_fallback=True, pypi_backend="cached-dir")
-    with pytest.raises(OSError):
-        index.request("/simple/", publisher)
-    # Only the host itself gets through now.
-    curl = f"curl --silent --user {publisher.name}:{publisher.password} http://127.0.0.1:8080"
-    status, where = host.check_output(
-        f"{curl}/simple/no-such-project/ --output /dev/null --write-out '%{{http_code}} %{{redirect_url}}'"
-    ).split()
-    assert (status, where.startswith("https://")) == ("303", True), where
-    for size, status in (("900K", "200"), ("2M", "413")):
-        form = f"--form :action=file_upload --form 'content=@-;filename=limit-{size}-py3-none-any.whl'"
-        said = host.check_output(
-            f"head -c {size} /dev/zero | {curl}/ {form} --output /dev/null --write-out '%{{http_code}}'"
-        )
-        assert said == status
-    assert "limit-900K-" in host.check_output(f"{curl}/simple/limit/")
-    assert not host.file(f"{stack.home}/packages/limit-2M-py3-none-any.whl").exists
-    site()
-    assert index.request("/simple/no-such-project/", publisher).status == 404
-
-
 def test_new_users_count_at_once_and_the_verdicts_of_others_hold(
     index: Index, publisher: Login, reader: Login, stack: Stack, variables: Mapping[str, Any]
 ) -> None:
@@ -167,3 +143,27 @@ def test_the_next_whole_run_brings_back_what_the_inventory_says(
     assert [index.upload(publisher, file).status for _ in range(2)] == [200, 409]
     after = stack.running()
     assert [service for service in before if after[service] != before[service]] == ["pypi-server"]
+
+
+def test_limit_of_uploads_address_fallback_and_backend_are_what_the_variables_say(
+    host: Any, index: Index, publisher: Login, stack: Stack
+) -> None:
+    site(pypi_max_upload="1m", pypi_bind_address="127.0.0.1", pypi_fallback=True, pypi_backend="cached-dir")
+    with pytest.raises(OSError):
+        index.request("/simple/", publisher)
+    # Only the host itself gets through now.
+    curl = f"curl --silent --user {publisher.name}:{publisher.password} http://127.0.0.1:8080"
+    status, where = host.check_output(
+        f"{curl}/simple/no-such-project/ --output /dev/null --write-out '%{{http_code}} %{{redirect_url}}'"
+    ).split()
+    assert (status, where.startswith("https://")) == ("303", True), where
+    for size, status in (("900K", "200"), ("2M", "413")):
+        form = f"--form :action=file_upload --form 'content=@-;filename=limit-{size}-py3-none-any.whl'"
+        said = host.check_output(
+            f"head -c {size} /dev/zero | {curl}/ {form} --output /dev/null --write-out '%{{http_code}}'"
+        )
+        assert said == status
+    assert "limit-900K-" in host.check_output(f"{curl}/simple/limit/")
+    assert not host.file(f"{stack.home}/packages/limit-2M-py3-none-any.whl").exists
+    site()
+    assert index.request("/simple/no-such-project/", publisher).status == 404
