@@ -82,9 +82,9 @@ def _the_index_does_not_notice(host: Any, index: Index, reader: Login, home: str
     assert index.request("/simple/", reader).status == 200
 
 
-@pytest.mark.parametrize(("variables", "words"), CASES)
-def test_refused(variables: dict[str, Any], words: list[str]) -> None:
-    message = refused(**variables)
+@pytest.mark.parametrize(("changes", "words"), CASES)
+def test_refused(changes: dict[str, Any], words: list[str]) -> None:
+    message = refused(**changes)
     for word in words:
         assert word in message
     assert SECRET not in message
