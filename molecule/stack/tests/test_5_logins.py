@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from passlib.hash import apr_md5_crypt, bcrypt, sha256_crypt, sha512_crypt
@@ -10,6 +11,7 @@ from passlib.hash import apr_md5_crypt, bcrypt, sha256_crypt, sha512_crypt
 from tests.support import packages
 from tests.support.clients import Index, Login
 from tests.support.playbook import site
+from tests.support.stack import Stack
 
 PASSWORD = "given-password"
 SCHEMES = {
@@ -47,6 +49,15 @@ def test_every_accepted_scheme_reads_and_publishes(index: Index, tmp_path: Path,
     assert index.request("/simple/", login).status == 200
     assert index.request("/simple/", Login(name, "wrong")).status == 401
     assert index.upload(login, packages.wheel(tmp_path, f"by-{name}")).status == 200
+
+
+def test_a_login_that_somebody_takes_out_by_hand_is_out_at_once(host: Any, index: Index, stack: Stack) -> None:
+    file = f"{stack.home}/authentication/.htpasswd"
+    # No run has told NGINX of it, so nothing is remembered for it.
+    host.check_output(f"cp {file} /root/htpasswd && echo 'by-hand:{SCHEMES['apr1']}' >>{file}")
+    assert statuses(index, ["by-hand"]) == {"by-hand": 200}
+    host.check_output(f"cat /root/htpasswd >{file}")
+    assert statuses(index, ["by-hand"]) == {"by-hand": 401}
 
 
 def test_odd_names_get_in_and_are_told_apart_when_some_of_them_go(index: Index) -> None:
