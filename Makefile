@@ -12,6 +12,7 @@ DO ?= test
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+demo: export DEMO_BEGAN := $(shell date +%s)
 demo: venv ## A working index on a host in a container, tried by twine and pip (DEMO_PORT=8080)
 	@.venv/bin/python -m tests.ground demo up
 

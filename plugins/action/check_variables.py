@@ -26,7 +26,8 @@ class ActionModule(ActionBase):
         variables = plain(self._task.args.get("variables"))
         if not isinstance(variables, dict):
             raise AnsibleActionFail("variables must be a mapping of names to values")
-        problems = [str(problem) for problem in rules.problems(variables)]
+        found = rules.misspelt(task_vars or {}, plain(self._task.args.get("public") or []))
+        problems = [str(problem) for problem in found + rules.problems(variables)]
         if any(user.get("password") for user in rules.present_users(variables)):
             try:
                 hashing.load_bcrypt()

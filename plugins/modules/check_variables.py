@@ -38,6 +38,14 @@ options:
       - Names without a rule are ignored, and a rule whose variables are not given is not applied.
     type: dict
     required: true
+  public:
+    description:
+      - Names of all public variables of the collection.
+      - A variable of the host that begins with C(pypi_), is none of them and is almost like one is a problem.
+      - Without names no spelling is judged.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

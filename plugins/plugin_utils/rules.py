@@ -15,7 +15,7 @@ import difflib
 import ipaddress
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -462,6 +462,22 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     registry_login_is_whole,
     ports_differ,
 )
+
+
+# The group of hosts, and the fact that the survey of a host sets.
+_NO_ROLES = frozenset({"pypi_hosts", "pypi_host"})
+# How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
+_LIKENESS = 0.85
+
+
+def misspelt(names: Iterable[str], public: Collection[str]) -> list[Problem]:
+    """Names that begin with pypi_ and are almost those of public variables: what they say would silently not count."""
+    strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES})
+    return [
+        Problem(name, "is no variable of the collection", f"did you mean {near[0]}?")
+        for name in strange
+        if (near := difflib.get_close_matches(name, public, 1, _LIKENESS))
+    ]
 
 
 def problems(variables: Mapping[str, Any]) -> list[Problem]:

@@ -28,6 +28,11 @@ CASES = [
         id="relative home",
     ),
     pytest.param(
+        {"pypi_bind_adress": "127.0.0.1"},
+        ["pypi_bind_adress: is no variable of the collection; did you mean pypi_bind_address?"],
+        id="misspelt variable",
+    ),
+    pytest.param(
         {"pypi_http_port": 70000},
         ["pypi_http_port", "70000", "65535"],
         id="port out of range",

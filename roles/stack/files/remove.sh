@@ -32,3 +32,4 @@ rm -rf .staged-* nginx/.staged-*
 rmdir nginx/conf.d nginx/tls nginx 2>/dev/null || :
 cd /
 [ "$2" = no-data ] || rmdir "$1" 2>/dev/null || :
+[ ! -d "$1" ] || echo "left $(find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | tr '\n' ' ')"

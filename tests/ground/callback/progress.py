@@ -43,7 +43,9 @@ class CallbackModule(Default):
         self._last_task_name = task.get_name().strip()
         self._began = time.monotonic()
         self._tasks += 1
-        self._display.display(NOW + self._short_name())
+        # Arguments are validated before each role, and nobody has asked for that.
+        if "Validating arguments" not in self._last_task_name:
+            self._display.display(NOW + self._short_name())
 
     def _short_name(self) -> str:
         """Return the task's name; the collection's goes without saying."""

@@ -249,6 +249,16 @@ def test_variables_that_need_each_other(variables: dict[str, Any], variable: str
     assert "S3cret" not in "".join(map(str, found))
 
 
+def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
+    public = ["pypi_users", "pypi_http_port", "pypi_bind_address", "pypi_home"]
+    names = [*public, "pypi_hosts", "pypi_host", "pypi_bind_adress", "pypi_http_prot", "pypi_team", "http_port"]
+    assert [str(problem) for problem in rules.misspelt(names, public)] == [
+        "pypi_bind_adress: is no variable of the collection; did you mean pypi_bind_address?",
+        "pypi_http_prot: is no variable of the collection; did you mean pypi_http_port?",
+    ]
+    assert rules.misspelt(names, []) == []
+
+
 def test_an_unknown_variable_is_not_judged() -> None:
     assert rules.problems({"something": "else"}) == []
 
