@@ -101,7 +101,7 @@ class Survey:
 
         passwd = [*first("account").split(":"), *[""] * 6]
         packages = {
-            name: status[1:2] for status, _, name in (one.partition("|") for one in sections.get("packages", ()))
+            name: status[1:2] for status, _bar, name in (one.partition("|") for one in sections.get("packages", ()))
         }
         return cls(
             python=first("python"),
