@@ -33,8 +33,9 @@ true"""
 _LISTEN = "0A"
 # dpkg's packages of an engine, whoever made them; each wants what it depends on finished before it.
 _PACKAGES = ("docker*", "containerd*", "runc")
-# Packages that hold an engine, and whose they are: those of one source replace those of the other.
-_ENGINES = {"docker-ce": "docker_ce", "docker.io": "distro", "moby-engine": "distro", "docker": "distro"}
+# Packages that hold an engine, and whose they are: those of one source replace those of the other. Debian's package
+# docker is something else.
+_ENGINES = {"docker-ce": "docker_ce", "docker.io": "distro", "moby-engine": "distro"}
 # Second letter of dpkg's status: half-installed, unpacked, half-configured; installed.
 _UNFINISHED = "HUF"
 _PRESENT = _UNFINISHED + "i"
@@ -124,8 +125,6 @@ class Survey:
     def facts(self) -> dict[str, str | bool | list[str]]:
         """What other roles may read below ``ansible_facts['pypi_host']``."""
         return {
-            "python": self.python,
-            "system": self.system,
             "account": self.account,
             "daemon": self.daemon,
             "engine": self.engine,

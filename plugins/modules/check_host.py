@@ -73,12 +73,6 @@ ansible_facts:
       description: What the host has.
       type: dict
       contains:
-        python:
-          description: Path of the Python found.
-          type: str
-        system:
-          description: The distribution's own name for itself.
-          type: str
         account:
           description: Numeric user and group of the service account, as uid:gid; empty where there is none.
           type: str

@@ -28,9 +28,9 @@ class Run:
         changed: how many tasks changed something, on all hosts together.
     """
 
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.code = done.returncode
-        self.output = done.stdout
+    def __init__(self, code: int, output: str) -> None:
+        self.code = code
+        self.output = output
         self.changed = sum(int(match["changed"]) for match in _RECAP.finditer(self.output))
 
     def message(self) -> str:
@@ -48,7 +48,7 @@ def run(playbook: str, *arguments: str, variables: Mapping[str, Any] | None = No
     """
     with _started(playbook, arguments, variables) as process:
         output, _ = process.communicate()
-    return Run(subprocess.CompletedProcess(process.args, process.returncode, output))
+    return Run(process.returncode, output)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.parents[1].name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
@@ -90,3 +91,11 @@ def test_wrong_value_is_refused_and_named(refusals: str, host: str) -> None:
 
 def test_secrets_beside_wrong_values_are_not_shown(refusals: str) -> None:
     assert SECRET not in refusals
+
+
+def test_every_public_variable_with_a_rule_is_judged() -> None:
+    public = yaml.safe_load((ROOT / "roles/pypi/defaults/main.yml").read_text(encoding="utf-8"))
+    judged = yaml.safe_load((ROOT / "roles/pypi/vars/main.yml").read_text(encoding="utf-8"))["__pypi_all"]
+    assert judged == {name: f"{{{{ {name} }}}}" for name in judged}
+    assert set(judged) >= rules.RULES.keys() & public.keys()
+    assert set(judged) <= public.keys()

@@ -61,11 +61,10 @@ def test_parse_takes_sections_apart() -> None:
         "un |docker-ce\npackage moby-engine is not installed\n"
         "@@tree\nthere\n@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
     )
-    assert survey.python_version == (3, 13)
+    assert (survey.python, survey.python_version) == ("/usr/bin/python3", (3, 13))
+    assert survey.system == "Debian GNU/Linux 13 (trixie)"
     assert survey.account_home == "/home/pypi"
     assert survey.facts() == {
-        "python": "/usr/bin/python3",
-        "system": "Debian GNU/Linux 13 (trixie)",
         "account": "998:997",
         "daemon": "/usr/sbin/dockerd",
         "engine": "26.1.5+dfsg1",
@@ -107,7 +106,7 @@ def test_a_host_without_python_has_none() -> None:
         (["ii |docker.io", "un |docker-ce"], "distro"),
         (["iH |docker.io"], "distro"),
         (["ii |moby-engine"], "distro"),
-        (["ii |docker-compose", "ii |containerd"], ""),
+        (["ii |docker-compose", "ii |containerd", "ii |docker"], ""),
     ],
 )
 def test_whose_packages_the_engine_is_from(lines: list[str], source: str) -> None:
