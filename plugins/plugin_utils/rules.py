@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -52,6 +53,10 @@ _ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 _SIZE = re.compile(r"[0-9]+[kKmMgG]?\Z")
 _ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*\Z")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?\Z")
+_ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?\Z")
+_FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f] *){40}\Z")
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_DISTRIBUTION = re.compile(r"[a-z]+-[0-9]+(?:\.[0-9]+)?\Z")
 _IMAGE = re.compile(
     rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
     r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
@@ -229,6 +234,31 @@ def origin_url(value: Any) -> Complaints:
             f"{text!r} has more than scheme, host and port",
             f"give {parts.scheme}://{parts.netloc}; the index is at its root",
         )
+
+
+def address_of_files(value: Any) -> Complaints:
+    """An http or https URL with a path; may be empty."""
+    text = "" if value is None else str(value)
+    mend = "give one such as https://mirror.example.com/docker"
+    if "@" in text:
+        yield "has credentials in it", "give it without: apt's auth.conf.d and dnf's configuration keep logins"
+    elif text and not re.match(r"""https?://[^\s"'\\/]+(?:/[^\s"'\\]*)?\Z""", text):
+        yield f"{text!r} is not an http or https URL", mend
+
+
+def file_on_controller(value: Any) -> Complaints:
+    """An absolute path of a file that is there; may be empty."""
+    path = "" if value is None else str(value)
+    if path and not path.startswith("/"):
+        yield f"{path!r} is not absolute", "give one that begins with /, such as {{ inventory_dir }}/docker.asc"
+    elif path and not os.path.isfile(path):
+        yield f"there is no file {path} where Ansible runs", "give the path of the file that is meant"
+
+
+def mapping(value: Any) -> Complaints:
+    """Keys and values."""
+    if not isinstance(value, Mapping):
+        yield f"{value!r} is not a mapping", "give keys and values, or {} for none"
 
 
 def server_name(value: Any) -> Complaints:
@@ -423,12 +453,26 @@ def ports_differ(variables: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("pypi_https_port", f"{https} is pypi_http_port as well", "give two ports")
 
 
+def compose_has_a_checksum(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """A program from an address is what it is meant to be."""
+    url, checksum = "pypi_docker_compose_url", "pypi_docker_compose_sha256"
+    if variables.get(url) and not variables.get(checksum, "?"):
+        yield Problem(checksum, f"is empty, while {url} is not", "give the SHA-256 that the file has")
+    elif variables.get(checksum) and not variables.get(url, "?"):
+        yield Problem(url, f"is empty, while {checksum} is not", "give both, or neither")
+
+
+def checksum_has_a_bundle(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """A checksum of nothing is a slip."""
+    if variables.get("pypi_bundle_sha256") and not variables.get("pypi_bundle", "?"):
+        yield Problem("pypi_bundle", "is empty, while pypi_bundle_sha256 is not", "give the path of the bundle")
+
+
 PORT = range(1, 65536)
 RULES: Mapping[str, Rule] = {
     "pypi_instance": matching(
         _INSTANCE, "a name of a Compose project", "give lower case letters, digits, _ and -, a letter or digit first"
     ),
-    "pypi_docker_source": one_of("auto", "distro", "docker_ce"),
     "pypi_user": account,
     "pypi_home": home,
     "pypi_http_port": between(PORT),
@@ -454,6 +498,29 @@ RULES: Mapping[str, Rule] = {
     "pypi_images_archive_on": one_of("controller", "host"),
     "pypi_image_pypiserver": image,
     "pypi_image_nginx": image,
+    "pypi_docker_source": one_of("auto", "distro", "docker_ce"),
+    "pypi_docker_version": matching(
+        _ENGINE_VERSION, "a version of the engine", "give one such as 28.5.2, or 28.5 for any of these", empty=True
+    ),
+    "pypi_docker_repository_url": address_of_files,
+    "pypi_docker_repository_key_url": address_of_files,
+    "pypi_docker_repository_key_file": file_on_controller,
+    "pypi_docker_repository_key_fingerprint": matching(
+        _FINGERPRINT, "a fingerprint", "give 40 hexadecimal digits, as `gpg --show-keys` prints them", empty=True
+    ),
+    "pypi_docker_repository_proxy": origin_url,
+    "pypi_docker_repository_ca_file": file_on_controller,
+    "pypi_docker_compose_url": address_of_files,
+    "pypi_docker_compose_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
+    "pypi_docker_compose_by": one_of("host", "controller"),
+    "pypi_docker_daemon": mapping,
+    "pypi_bundle": matching(
+        _ABSOLUTE, "an absolute path", "give one that begins with /, such as {{ inventory_dir }}/bundle.tar", empty=True
+    ),
+    "pypi_bundle_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
+    "pypi_bundle_distribution": matching(
+        _DISTRIBUTION, "a distribution", "give one such as debian-13, ubuntu-24.04 or rocky-9", empty=True
+    ),
     "pypi_start_timeout": between(range(1, 3601)),
 }
 CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
@@ -461,11 +528,13 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     archive_needs_a_path,
     registry_login_is_whole,
     ports_differ,
+    compose_has_a_checksum,
+    checksum_has_a_bundle,
 )
 
 
-# The group of hosts, and the fact that the survey of a host sets.
-_NO_ROLES = frozenset({"pypi_hosts", "pypi_host"})
+# What playbooks read before any role (hosts and size of a batch), and the fact that the survey of a host sets.
+_NO_ROLES = frozenset({"pypi_hosts", "pypi_serial", "pypi_host"})
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
 _LIKENESS = 0.85
 

@@ -49,6 +49,15 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_freshness_seconds", [0, 2, 3600]),
     ("pypi_images_source", ["registry", "archive"]),
     ("pypi_images_archive", ["", "/srv/images.tar", "/srv/with space/images 1.tar"]),
+    ("pypi_docker_version", ["", "28.5", "28.5.2"]),
+    (
+        "pypi_docker_repository_url",
+        ["https://download.docker.com/linux", "http://mirror.example.com:8081/a/b/", "https://[2001:db8::1]/docker"],
+    ),
+    ("pypi_docker_repository_key_fingerprint", ["", "9DC858229FC7DD38854AE2D88D81803C0EBFCD88", "0ebf cd88" * 5]),
+    ("pypi_docker_repository_key_file", ["", __file__]),
+    ("pypi_docker_daemon", [{}, {"live-restore": True}]),
+    ("pypi_bundle_distribution", ["", "debian-13", "ubuntu-24.04", "amazon-2023"]),
     (
         "pypi_image_nginx",
         [
@@ -71,6 +80,18 @@ def test_good_values(variable: str, value: Any) -> None:
 
 # variable, value, what the message has to have in it
 BAD = [
+    ("pypi_docker_version", "5:28.5.2-1~debian.13~trixie", "28.5.2, or 28.5"),
+    ("pypi_docker_version", "latest", "'latest' is not a version"),
+    ("pypi_docker_repository_url", "mirror.example.com/docker", "is not an http or https URL"),
+    ("pypi_docker_repository_url", "https://a:S3cret@mirror.example.com", "has credentials in it"),
+    ("pypi_docker_repository_key_fingerprint", "0EBFCD88", "40 hexadecimal digits"),
+    ("pypi_docker_repository_key_file", "docker.asc", "'docker.asc' is not absolute"),
+    ("pypi_docker_repository_ca_file", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem where Ansible runs"),
+    ("pypi_docker_compose_url", "compose", "is not an http or https URL"),
+    ("pypi_docker_compose_sha256", "abc", "64 hexadecimal digits"),
+    ("pypi_docker_daemon", ["live-restore"], "is not a mapping"),
+    ("pypi_bundle", "bundle.tar", "'bundle.tar' is not an absolute path"),
+    ("pypi_bundle_distribution", "trixie", "debian-13"),
     ("pypi_images_archive", "images.tar", "'images.tar' is not an absolute path"),
     ("pypi_images_archive", "~/images.tar", "begins with /"),
     ("pypi_instance", "Dev", "'Dev'"),
