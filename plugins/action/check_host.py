@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import typing as t
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils import basic
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_version
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
     Survey,
     port_holder,
     survey_command,
 )
 
+# What the collection's own modules are written for; newer releases of ansible-core want more.
 _PYTHON = (3, 8)
 
 
@@ -46,7 +50,7 @@ class ActionModule(ActionBase):
         if answer["rc"] != 0:
             raise AnsibleActionFail(f"The host cannot be looked at: {answer['stderr'] or answer['stdout']}".strip())
         survey = Survey.parse(answer["stdout"])
-        problem = problem_of(survey, pythons, args)
+        problem = python_problem(survey, pythons, *target_pythons()) or problem_of(survey, args)
         if problem:
             raise AnsibleActionFail(problem)
         result["changed"] = False
@@ -63,17 +67,56 @@ class ActionModule(ActionBase):
         return [str(name) for name in C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=task_vars)]
 
 
-def problem_of(survey: Survey, pythons: list[str], args: dict[str, t.Any]) -> str:
-    """Say what a run cannot do without, and how to mend it; nothing where all is well."""
-    if survey.python_version < _PYTHON:
-        has = f"has Python {'.'.join(map(str, survey.python_version))} as {survey.python}"
-        if not survey.python:
-            has = f"has no {pythons[-1]}"
+def target_pythons() -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the oldest and the newest Python on which the modules of this ansible-core run, as it says itself.
+
+    Its support matrix is in no machine's reach; but its modules refuse an older one than their ``_PY_MIN``, and the
+    newest is among those that it looks for on a host. Empty where it does not say.
+    """
+    oldest = max(_PYTHON, tuple(getattr(basic, "_PY_MIN", ())))
+    setting = C.config.get_configuration_definitions().get("INTERPRETER_PYTHON_FALLBACK", {})
+    named = [re.fullmatch(r"python3\.(\d+)", str(name)) for name in setting.get("default", ())]
+    return oldest, max(((3, int(match[1])) for match in named if match), default=())
+
+
+def python_problem(survey: Survey, pythons: list[str], oldest: tuple[int, ...], newest: tuple[int, ...]) -> str:
+    """Say why the modules of this ansible-core cannot run on the host, and how to mend it; nothing where they can.
+
+    Args:
+        survey: of the host.
+        pythons: the interpreters that were looked for.
+        oldest: the first Python that is good enough.
+        newest: the last one; empty where that is not known.
+    """
+    name = survey.system or "This host"
+    needs = f"and modules of ansible-core {ansible_version} need Python {_dotted(oldest)} or newer there."
+    if not survey.python:
         return (
-            f"{survey.system or 'This host'} {has}, and Ansible's modules need Python 3.8 "
-            "or newer there. Install it (Debian, Ubuntu: apt-get install python3; RHEL family: "
+            f"{name} has no {pythons[-1]}, {needs} Install it (Debian, Ubuntu: apt-get install python3; RHEL family: "
             "dnf install python3), or name another one in ansible_python_interpreter."
         )
+    has = f"{name} has Python {_dotted(survey.python_version)} as {survey.python}"
+    if survey.python_version < oldest:
+        older = "an older ansible-core on the controller, or " if survey.python_version >= _PYTHON else ""
+        return (
+            f"{has}, {needs} Take {older}a newer Python on the host: install one beside it, and name it in "
+            "ansible_python_interpreter."
+        )
+    if newest and survey.python_version > newest:
+        return (
+            f"{has}, and modules of ansible-core {ansible_version} run on Python {_dotted(oldest)} to "
+            f"{_dotted(newest)}. Take a newer ansible-core on the controller, or install an older Python on the host, "
+            "and name it in ansible_python_interpreter."
+        )
+    return ""
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def problem_of(survey: Survey, args: dict[str, t.Any]) -> str:
+    """Say what a run cannot do without, and how to mend it; nothing where all is well."""
     if survey.account.startswith("0:"):
         return (
             f"pypi_user: {args['user']} is root by another name (uid 0), which containers never run as. Name another."

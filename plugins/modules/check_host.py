@@ -10,7 +10,7 @@ module: check_host
 short_description: Look at a host before anything on it changes
 version_added: 0.1.0
 description:
-  - Fails, naming the cause and the mend, where the host has no Python that Ansible can use, where the
+  - Fails, naming the cause and the mend, where the host has no Python that this ansible-core can use, where the
     service account is root by another name, where its home is the folder of the index, and where somebody
     else holds the port that the index is to answer on.
   - Otherwise returns what later roles want to know, gathered by one remote call.

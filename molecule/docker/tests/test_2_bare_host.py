@@ -75,6 +75,7 @@ def test_a_host_without_python_is_an_error_that_says_how_to_install_it(host: Any
         host.check_output("mv /usr/bin/python3.hidden /usr/bin/python3")
     playbook.says(
         message,
-        "Debian GNU/Linux 13 (trixie) has no /usr/bin/python3, and Ansible's modules need Python 3.8 or newer",
+        "Debian GNU/Linux 13 (trixie) has no /usr/bin/python3, and modules of ansible-core",
+        "need Python 3.8 or newer there",
         "apt-get install python3",
     )

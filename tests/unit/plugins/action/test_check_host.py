@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.action.check_host import problem_of
+from ansible_collections.wheelhouse.pypi.plugins.action.check_host import (
+    problem_of,
+    python_problem,
+    target_pythons,
+)
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Survey
 
 GOOD: dict[str, Any] = {
@@ -22,14 +26,7 @@ TAKEN = ("other|web-1|0.0.0.0:80->80/tcp",)
     ("survey", "arguments", "said"),
     [
         ({}, {}, ""),
-        ({"python_version": (3, 8)}, {}, ""),
         ({"account": "", "account_home": ""}, {}, ""),
-        (
-            {"python": "", "python_version": ()},
-            {},
-            "Debian GNU/Linux 13 (trixie) has no python3, and Ansible's modules",
-        ),
-        ({"python_version": (3, 6)}, {}, "has Python 3.6 as /usr/bin/python3, and Ansible's modules need Python 3.8"),
         ({"account": "0:0"}, {}, "pypi_user: pypi is root by another name (uid 0)"),
         ({}, {"home": "/home/pypi"}, "pypi_home: /home/pypi is the home of the account pypi itself"),
         ({"published": TAKEN}, {}, "pypi_http_port: port 80 on 0.0.0.0 is taken by the container web-1"),
@@ -37,6 +34,46 @@ TAKEN = ("other|web-1|0.0.0.0:80->80/tcp",)
     ],
 )
 def test_problem(survey: dict[str, Any], arguments: dict[str, Any], said: str) -> None:
-    found = problem_of(Survey(**{**GOOD, **survey}), ["python3.13", "python3"], {**ARGUMENTS, **arguments})
+    found = problem_of(Survey(**{**GOOD, **survey}), {**ARGUMENTS, **arguments})
     assert said in found
     assert bool(said) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("python", "oldest", "newest", "said"),
+    [
+        ((3, 8), (3, 8), (3, 13), ()),
+        ((3, 13), (3, 8), (3, 13), ()),
+        ((3, 99), (3, 9), (), ()),
+        ((), (3, 8), (3, 13), ("Debian GNU/Linux 13 (trixie) has no python3, and modules", "need Python 3.8 or newer")),
+        ((3, 6), (3, 8), (3, 13), ("has Python 3.6 as /usr/bin/python3", "Take a newer Python on the host")),
+        (
+            (3, 8),
+            (3, 9),
+            (3, 14),
+            ("has Python 3.8 as", "need Python 3.9 or newer", "Take an older ansible-core on the controller, or"),
+        ),
+        (
+            (3, 14),
+            (3, 8),
+            (3, 13),
+            ("has Python 3.14 as", "run on Python 3.8 to 3.13. Take a newer ansible-core on the controller"),
+        ),
+    ],
+)
+def test_pythons_of_hosts(
+    python: tuple[int, ...], oldest: tuple[int, ...], newest: tuple[int, ...], said: tuple[str, ...]
+) -> None:
+    survey = Survey(**{**GOOD, "python_version": python, "python": "/usr/bin/python3" if python else ""})
+    found = python_problem(survey, ["python3.13", "python3"], oldest, newest)
+    assert bool(found) == bool(said)
+    assert all(words in found for words in said), found
+
+
+def test_ansible_core_says_itself_which_pythons_its_modules_run_on() -> None:
+    """Its support matrix: 2.18 and 2.19 have 3.8 to 3.13 on hosts, 2.20 and 2.21 have 3.9 to 3.14."""
+    from ansible.release import __version__
+
+    older, newer = ((3, 8), (3, 13)), ((3, 9), (3, 14))
+    known = {"2.18": older, "2.19": older, "2.20": newer, "2.21": newer}
+    assert target_pythons() == known[".".join(__version__.split(".")[:2])]
