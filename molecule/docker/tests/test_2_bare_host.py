@@ -51,7 +51,7 @@ def test_an_unsupported_distribution_is_an_error(host: Any, release: str, debian
         message = refused()
     playbook.says(
         message,
-        f"{name} is not supported: Debian 12 and 13, Ubuntu 22.04 and later, RHEL",
+        f"{name} is not supported: Debian 12, Ubuntu 22.04, RedHat 9, ",
         "Install Docker Engine and Compose 2.18.0 or newer there by hand, and run again",
     )
 
