@@ -189,6 +189,7 @@ def steps(live: Mapping[str, Any] | None, record: Record, instance: str, setting
     """What it takes to make the settings of one index true; nothing where all is so already.
 
     A key that goes, and that the engine would only forget by a restart, is first set to what it is without: two steps.
+    So is live-restore before a restart.
 
     Args:
         live: content of daemon.json; None where there is none.
@@ -200,17 +201,25 @@ def steps(live: Mapping[str, Any] | None, record: Record, instance: str, setting
         SettingsError: the settings do not fit to those of another index, or to the file.
     """
     last = _step(live, record, instance, settings)
-    gone = {key: RELOADABLE.get(key, NOTHING) for key in last.keys if key not in (last.content or {})}
-    neutral = {key: value for key, value in gone.items() if value is not NOTHING}
-    if last.keys and not last.restart and neutral:
-        first = _step(live, record, instance, {**settings, **neutral})
-        # A killed run may have left them in the file, and the engine without.
-        first.keys = last.keys
-        first.record.pending = last.keys
-        after = copy.deepcopy(first.record)
-        after.pending = []
-        return [first, _step(first.content, after, instance, settings, known=list(neutral))]
-    return [last] if last.keys or last.content != live or not _same(last.record, record) else []
+    if not last.keys:
+        return [] if last.content == live and _same(last.record, record) else [last]
+    gone = [key for key in last.keys if key not in (last.content or {})]
+    if last.restart:
+        # Whether containers outlive a restart is up to the engine that goes: it has to know before.
+        first_keys = [key for key in last.keys if key == "live-restore"]
+    else:
+        first_keys = [key for key in gone if RELOADABLE[key] is not NOTHING]
+    if not first_keys:
+        return [last]
+    neutral = {key: RELOADABLE[key] for key in first_keys if key in gone}
+    first = _step(live, record, instance, {**settings, **neutral})
+    # A killed run may have left them in the file, and the engine without.
+    first.keys = first.record.pending = last.keys
+    after = Record(first.record.indexes, first.record.before, first.record.made)
+    if last.restart:
+        first.restart, after.pending = False, last.keys
+        return [first, _step(first.content, after, instance, settings)]
+    return [first, _step(first.content, after, instance, settings, known=list(neutral))]
 
 
 def _same(one: Record, other: Record) -> bool:
@@ -251,9 +260,7 @@ def _step(
     made = {path for path in made if any(leaf[: len(path)] == path for leaf in wanted)}
     after = None if not content and not wanted and (live is None or () in record.made) else content
     now, then = after or {}, live or {}
-    changed = [
-        key for key in dict.fromkeys([*then, *now]) if not _equal(then.get(key, NOTHING), now.get(key, NOTHING))
-    ]
+    changed = [key for key in dict.fromkeys([*then, *now]) if not _equal(then.get(key, NOTHING), now.get(key, NOTHING))]
     keys = [key for key in dict.fromkeys([*changed, *record.pending]) if key not in known]
     if keys and not settings:
         # Until the engine has forgotten them, the next run has to know that there is something to do.

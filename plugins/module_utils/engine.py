@@ -31,7 +31,14 @@ COMEBACK_SECONDS = 20
 _SEPARATOR = "|"
 _FORMAT = _SEPARATOR.join(
     "{{%s}}" % key
-    for key in (".Id", ".Name", ".State.Running", ".State.StartedAt", ".State.FinishedAt", ".HostConfig.RestartPolicy.Name")
+    for key in (
+        ".Id",
+        ".Name",
+        ".State.Running",
+        ".State.StartedAt",
+        ".State.FinishedAt",
+        ".HostConfig.RestartPolicy.Name",
+    )
 )
 
 
@@ -108,7 +115,7 @@ def told(before: Sequence[Container], found: Sequence[Gap]) -> str:
     if back:
         said.append("These containers were down meanwhile: %s." % ", ".join(back))
     if lost:
-        said.append("These have not come back, which a restart policy is for: %s." % ", ".join(lost))
+        said.append("These do not run any more, as only a restart policy brings containers back: %s." % ", ".join(lost))
     if len(running) > len(found):
         kept = "All containers" if not found else "The others"
         said.append("%s kept running." % kept)
@@ -151,7 +158,9 @@ class Engine:
 
     def answers(self) -> bool:
         """Whether the engine answers."""
-        return bool(shutil.which("docker")) and self._run(["docker", "version", "--format", "{{.Server.Version}}"])[0] == 0
+        return (
+            bool(shutil.which("docker")) and self._run(["docker", "version", "--format", "{{.Server.Version}}"])[0] == 0
+        )
 
     def containers(self) -> list[Container]:
         """All containers; none where the engine does not answer."""
@@ -241,7 +250,11 @@ class Engine:
         if not shutil.which("journalctl"):
             return ""
         log = ["journalctl", "--no-pager", "--output", "cat", "--unit", "docker", "--since", "@%d" % since]
-        said = [line for line in self._run(log)[1].splitlines() if "level=error" in line or "level=fatal" in line or "failed" in line]
+        said = [
+            line
+            for line in self._run(log)[1].splitlines()
+            if "level=error" in line or "level=fatal" in line or "failed" in line
+        ]
         return "It said: %s" % " / ".join(said[-3:]) if said else ""
 
     def measured(self, before: Sequence[Container]) -> list[Gap]:

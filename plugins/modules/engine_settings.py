@@ -117,7 +117,9 @@ class Files:
         self.path = path
         self.record_path = os.path.join(os.path.dirname(path), RECORD)
         if os.path.islink(path):
-            raise SettingsError("%s is a symbolic link, and the file behind it somebody else's. Put a file there" % path)
+            raise SettingsError(
+                "%s is a symbolic link, and the file behind it somebody else's. Put a file there" % path
+            )
         self._before = {name: _read(name) for name in (path, self.record_path)}
         text, record = self._before[path], self._before[self.record_path]
         self.content = None if text is None else daemon_settings.parse(_decoded(text, path), path)
@@ -160,7 +162,9 @@ def _decoded(content: bytes, path: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SettingsError("%s is not text in UTF-8 (byte %d). Mend it, and run again" % (path, error.start)) from error
+        raise SettingsError(
+            "%s is not text in UTF-8 (byte %d). Mend it, and run again" % (path, error.start)
+        ) from error
 
 
 def _replace(path: str, content: bytes | None) -> None:
@@ -224,7 +228,9 @@ class Change:
 
     def _apply(self, files: Files) -> dict[str, Any]:
         settings = self.module.params["settings"] or {}
-        self.hidden = daemon_settings.secrets([settings, files.content, files.record.indexes, list(files.record.before.values())])
+        self.hidden = daemon_settings.secrets(
+            [settings, files.content, files.record.indexes, list(files.record.before.values())]
+        )
         # Whatever is said from here on goes without them.
         self.module.no_log_values.update(self.hidden)
         steps = daemon_settings.steps(files.content, files.record, self.module.params["instance"], settings)
@@ -232,16 +238,21 @@ class Change:
         if not steps:
             return result
         last = steps[-1]
-        result["diff"] = daemon_settings.as_diff(self.path, files.content, last.content, self.hidden)
+        result["diff"] = [daemon_settings.as_diff(self.path, files.content, last.content, self.hidden)]
         result["keys"] = steps[0].keys
         for step in steps:
             if step.content is not None and step.keys:
                 result["validated"] = self._validate(step.content)
-        restart = steps[0].restart
+        if last.record.indexes.keys() != files.record.indexes.keys():
+            # Another index may want what is there already.
+            whose = ["".join("%s\n" % name for name in sorted(one.indexes)) for one in (files.record, last.record)]
+            about = {"before_header": files.record_path, "after_header": "%s (indexes)" % files.record_path}
+            result["diff"].append(dict(about, before=whose[0], after=whose[1]))
         if steps[0].keys:
+            restart = any(step.restart for step in steps)
             result["effect"] = "reload" if not restart else "restart" if self.module.params["restart"] else "later"
         if self.module.check_mode:
-            self._warn_before(result)
+            self._warn_before(result, last.content or {})
         else:
             self._take_over(files, steps, result)
         return result
@@ -271,17 +282,15 @@ class Change:
             raise SettingsError(daemon_settings.refusal(said, self.path))
         return True
 
-    def _warn_before(self, result: dict[str, Any]) -> None:
+    def _warn_before(self, result: dict[str, Any], content: dict[str, Any]) -> None:
         running = [one.name for one in self.engine.containers() if one.running]
         if result["effect"] == "restart" and running:
-            stay = "They keep running (live-restore)." if self._outlives() else "They are down meanwhile: live-restore is off."
+            outlive = content.get("live-restore") if "live-restore" in result["keys"] else self.engine.live_restore()
+            stay = "They keep running (live-restore)." if outlive else "They are down meanwhile: live-restore is off."
             self.module.warn(
                 "The engine would be restarted for %s, with these containers on it: %s. %s"
                 % (", ".join(result["keys"]), ", ".join(running), stay)
             )
-
-    def _outlives(self) -> bool:
-        return bool((self.module.params["settings"] or {}).get("live-restore", self.engine.live_restore()))
 
     def _take_over(self, files: Files, steps: list[Step], result: dict[str, Any]) -> None:
         """Write the files and have the engine take them over; all is as it was if it does not."""
@@ -294,11 +303,14 @@ class Change:
         try:
             for step in steps:
                 files.write(step)
-                # Before a restart, so that containers outlive this very one where live-restore is among what changes.
-                if step.keys and running and (effect != "restart" or (step.content or {}).get("live-restore") is True):
-                    self.engine.reload()
-                if step.keys and effect == "restart":
+                if not step.keys:
+                    continue
+                if step.restart and effect == "restart" and running:
                     self.engine.restart()
+                elif running:
+                    self.engine.reload()
+            if effect == "restart" and not running:
+                self.engine.restart()
         except EngineError as error:
             files.put_back()
             raise EngineError(self._went_back(error, effect, before)) from error
