@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
             }
         )
         pythons = self._pythons(task_vars)
-        command = survey_command(pythons, args["user"], args["home"], args["images"])
+        command = survey_command(pythons, args["instance"], args["user"], args["home"], args["images"])
         answer = self._low_level_execute_command(command)
         if answer["rc"] != 0:
             raise AnsibleActionFail(f"The host cannot be looked at: {answer['stderr'] or answer['stdout']}".strip())

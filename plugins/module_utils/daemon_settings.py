@@ -17,7 +17,7 @@ import copy
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 
 Path = Tuple[str, ...]
 Leaves = Dict[Path, Any]
@@ -167,7 +167,7 @@ def united(indexes: Mapping[str, Mapping[str, Any]]) -> Leaves:
                     raise SettingsError(
                         "pypi_docker_daemon: the indexes %s and %s want different values of %s, and their host has one "
                         "engine. Give both the same, or leave it to one of them"
-                        % (whose[other], name, ".".join(min(path, other, key=len)))
+                        % (whose[other], name, ".".join(path if len(path) < len(other) else other))
                     )
             if path not in found:
                 found[path], whose[path] = value, name
@@ -383,7 +383,7 @@ def refusal(said: str, path: str) -> str:
     """
     both = re.search(r"specified both as a flag and in the configuration file: (.*)", said)
     if both:
-        names: List[str] = re.findall(r"([\w-]+): \(from flag", both[1]) or [both[1]]
+        names = re.findall(r"([\w-]+): \(from flag", both[1]) or [both[1]]
         return (
             "pypi_docker_daemon: %s %s on the command line of the engine too (%s), and it takes that from one place "
             "only. Take it out of pypi_docker_daemon, or out of the engine's unit (`systemctl edit docker.service`). "

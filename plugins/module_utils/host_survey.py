@@ -23,6 +23,7 @@ echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
 echo '@@compose'; docker compose version --short 2>/dev/null
 echo '@@packages'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Package}}\n' {packages} 2>/dev/null
 rpm --query --queryformat 'ii |%{{NAME}}\n' {engines} 2>/dev/null
+echo '@@settings'; grep -qs {line} {record} && echo there
 echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
 echo '@@images'; for image in {images}; do docker image inspect --format '' "$image" >/dev/null 2>&1 && echo "$image"; done
 echo '@@published'; docker ps --format '{{{{.Label "com.docker.compose.project"}}}}|{{{{.Names}}}}|{{{{.Ports}}}}' 2>/dev/null
@@ -30,6 +31,8 @@ echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 echo '@@listeners'; ss -Hltnp 2>/dev/null
 true"""
 
+# What module engine_settings keeps of earlier runs; each index has a line there.
+_RECORD = "/etc/docker/wheelhouse.pypi.json"
 _LISTEN = "0A"
 # dpkg's packages of an engine, whoever made them; each wants what it depends on finished before it.
 _PACKAGES = ("docker*", "containerd*", "runc")
@@ -44,13 +47,14 @@ _PUBLISHED = re.compile(r"(?P<address>[0-9.]+|\[[0-9a-f:]+\]|::):(?P<port>\d+)->
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
 
-def survey_command(pythons: list[str], user: str, home: str, images: list[str]) -> str:
+def survey_command(pythons: list[str], instance: str, user: str, home: str, images: list[str]) -> str:
     """Return the shell command whose output Survey.parse takes apart.
 
     It ends without a line break, because Ansible puts ``&& sleep 0`` behind a command that it runs without become.
 
     Args:
         pythons: names or paths of interpreters; the first that works counts.
+        instance: the index.
         user: the service account.
         home: the folder of the index.
         images: image references to look for in the engine.
@@ -58,6 +62,8 @@ def survey_command(pythons: list[str], user: str, home: str, images: list[str]) 
     return _COMMAND.format(
         pythons=shlex.join(pythons),
         version=_VERSION,
+        line=shlex.quote('^    "%s": {' % re.escape(instance)),
+        record=_RECORD,
         user=shlex.quote(user),
         home=shlex.quote(home),
         images=shlex.join(images),
@@ -80,6 +86,7 @@ class Survey:
     compose: str = ""
     source: str = ""
     unfinished: tuple[str, ...] = ()
+    settings: bool = False
     tree: bool = False
     images: tuple[str, ...] = ()
     published: tuple[str, ...] = ()
@@ -115,6 +122,7 @@ class Survey:
             compose=first("compose").removeprefix("v"),
             source=next((whose for name, whose in _ENGINES.items() if packages.get(name, "?") in _PRESENT), ""),
             unfinished=tuple(name for name, status in packages.items() if status in _UNFINISHED),
+            settings=first("settings") != "",
             tree=first("tree") != "",
             images=tuple(sections.get("images", ())),
             published=tuple(sections.get("published", ())),
@@ -131,6 +139,7 @@ class Survey:
             "compose": self.compose,
             "source": self.source,
             "unfinished": list(self.unfinished),
+            "settings": self.settings,
             "tree": self.tree,
             "images": list(self.images),
         }

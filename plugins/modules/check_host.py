@@ -92,6 +92,9 @@ ansible_facts:
           description: Packages of the engine whose installation by dpkg was interrupted.
           type: list
           elements: str
+        settings:
+          description: Whether O(instance) has put settings into the engine's C(daemon.json).
+          type: bool
         tree:
           description: Whether an earlier run has made folders and password files of the index.
           type: bool

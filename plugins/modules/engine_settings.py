@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: engine_settings
 short_description: Settings of the Docker Engine, merged into its daemon.json
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Merges settings into the engine's C(daemon.json), and takes out again what an earlier run has put in and O(settings)
     do not name any more; what was there before comes back. A record beside the file keeps what was added, for each index.

@@ -258,7 +258,8 @@ def file_on_controller(value: Any) -> Complaints:
 def mapping(value: Any) -> Complaints:
     """Keys and values."""
     if not isinstance(value, Mapping):
-        yield f"{value!r} is not a mapping", "give keys and values, or {} for none"
+        # Not shown: there may be logins of proxies in it.
+        yield "is not a mapping", "give keys and values, or {} for none"
 
 
 def server_name(value: Any) -> Complaints:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import host_survey
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.daemon_settings import Record
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
     Survey,
     port_holder,
@@ -59,7 +62,7 @@ def test_parse_takes_sections_apart() -> None:
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
         "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@packages\nii |docker-cli\niU |docker.io\n"
         "un |docker-ce\npackage moby-engine is not installed\n"
-        "@@tree\nthere\n@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
+        "@@settings\nthere\n@@tree\nthere\n@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
     )
     assert (survey.python, survey.python_version) == ("/usr/bin/python3", (3, 13))
     assert survey.system == "Debian GNU/Linux 13 (trixie)"
@@ -71,6 +74,7 @@ def test_parse_takes_sections_apart() -> None:
         "compose": "2.26.1",
         "source": "distro",
         "unfinished": ["docker.io"],
+        "settings": True,
         "tree": True,
         "images": ["nginx:1.30"],
     }
@@ -78,7 +82,7 @@ def test_parse_takes_sections_apart() -> None:
 
 def test_the_command_works_in_a_plain_shell() -> None:
     awkward = "it's; echo escaped-$((1))"
-    command = survey_command(["/no/python3", "python3"], awkward, awkward, [awkward])
+    command = survey_command(["/no/python3", "python3"], awkward, awkward, awkward, [awkward])
     # As Ansible runs it where there is no become.
     answer = subprocess.run(["sh", "-c", f"{command} && sleep 0"], capture_output=True, text=True, check=True).stdout
     survey = Survey.parse(answer)
@@ -91,11 +95,27 @@ def test_the_command_works_in_a_plain_shell() -> None:
 
 def test_a_host_without_python_has_none() -> None:
     answer = subprocess.run(
-        ["sh", "-c", survey_command(["/no/python3"], "nobody-of-that-name", "/nowhere", [])],
+        ["sh", "-c", survey_command(["/no/python3"], "index", "nobody-of-that-name", "/nowhere", [])],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert Survey.parse(answer).python == ""
     assert Survey.parse(answer).account == ""
+
+
+@pytest.mark.parametrize(
+    ("instance", "found"), [("dev", True), ("release", True), ("rel", False), ("log-opts", False), ("note", False)]
+)
+def test_settings_of_an_index_are_found_in_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: str, found: bool
+) -> None:
+    record = tmp_path / "record"
+    record.write_text(Record({"dev": {"log-opts": {"release": {}}}, "release": {}}, pending=["debug"]).text())
+    monkeypatch.setattr(host_survey, "_RECORD", str(record))
+    answer = subprocess.run(
+        ["sh", "-c", survey_command(["python3"], instance, "nobody", "/nowhere", [])],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert Survey.parse(answer).settings is found
 
 
 @pytest.mark.parametrize(
