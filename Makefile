@@ -1,6 +1,6 @@
 # `make` lists what there is to make. The tests themselves are in tests/run.py.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-long lint format unit molecule docs venv collection clean
+.PHONY: help demo demo-down test test-long bench lint format unit molecule docs venv collection clean
 
 PYTHON ?= python3
 run := $(PYTHON) -m tests.run
@@ -24,6 +24,10 @@ test: ## Everything that must pass; logs in .cache/test
 
 test-long: ## The same, and what takes too long for every day
 	@$(run) --long
+
+bench: ## Speed, as ratios measured side by side; QUICK=1 measures each once. Writes bench/results.json
+	@$(run) --live venv engine images collection
+	@.venv/bin/python -m tests.bench $(if $(QUICK),--quick)
 
 lint: ## All linters over all files, ansible-test sanity, and the archive by Galaxy's importer
 	@$(run) --live lint sanity importer archive

@@ -1,0 +1,153 @@
+"""What a rollout costs: over SSH, against a plain shell script, and against a loop over users."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+from .figures import Figure
+from .hosts import HOSTS, PLAYS, WORK, ask, on, play, variables_of
+
+SITE = "wheelhouse.pypi.site"
+HOME, ACCOUNT = "/home/pypi/pypi-server", "pypi"
+_HERE = Path(__file__).resolve().parent
+USERS = [{"name": f"user{n}", "password": f"password-{n}", "publish": n == 1} for n in range(1, 11)]
+INDEX = {
+    "pypi_users": USERS,
+    "pypi_images_source": "archive",
+    "pypi_images_archive": "/srv/ground/stack.tar",
+    "pypi_images_archive_on": "host",
+}
+# $2y$ of nothing that anybody knows: 53 letters that change from user to user.
+MANY = [{"name": f"user{n}", "hash": f"$2y$10${n:053d}"} for n in range(200)]
+WITH_PASSWORDS = [{"name": f"user{n}", "password": f"password-{n}"} for n in range(50)]
+_ONE = ("--limit", HOSTS[0])
+_EXEC = re.compile(r"^<[^>]+> SSH: EXEC ", re.M)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long something takes."""
+    began = perf_counter()
+    work()
+    return perf_counter() - began
+
+
+def figures(repeat: int) -> Iterator[Figure]:
+    """Measure, one figure after the other.
+
+    Args:
+        repeat: how often; what is compared is measured in turn.
+    """
+    yield from _first_runs(repeat)
+    yield from _unchanged_runs(repeat)
+    yield from _users(repeat)
+    yield from _verified_once(repeat)
+
+
+def _site(*arguments: str) -> str:
+    return play(SITE, *arguments, variables=INDEX)
+
+
+def _unchanged(output: str) -> str:
+    changed = re.findall(r"changed=(\d+)", output)
+    assert changed and not any(map(int, changed)), f"the run changed something:\n{output[-3000:]}"
+    return output
+
+
+def _first_runs(repeat: int) -> Iterator[Figure]:
+    ours, script = [], []
+    for _ in range(repeat):
+        on(HOSTS[0], _HERE / "reset.sh", ACCOUNT, HOME)
+        ours.append(seconds(lambda: _site(*_ONE)))
+        _unchanged(_site(*_ONE))
+        uid: str = ask(HOSTS[0], "id", "-u", ACCOUNT).strip()
+        ask(HOSTS[0], "tar", "-c", "-C", HOME, "-f", "/tmp/tree.tar", ".")
+        on(HOSTS[0], _HERE / "reset.sh", ACCOUNT, HOME)
+        script.append(seconds(partial(on, HOSTS[0], _HERE / "plain.sh", ACCOUNT, uid, HOME)))
+    yield Figure.seconds("first_run_s", ours)
+    yield Figure.seconds("first_run_script_s", script)
+    yield Figure.ratio("first_run_vs_script", ours, script, "<= 1.3")
+
+
+def _unchanged_runs(repeat: int) -> Iterator[Figure]:
+    _site()
+    one, four = [], []
+    for _ in range(repeat):
+        one.append(seconds(lambda: _unchanged(_site(*_ONE))))
+        four.append(seconds(lambda: _unchanged(_site())))
+    yield Figure.seconds("unchanged_one_host_s", one, "< 8")
+    calls = len(_EXEC.findall(_unchanged(_site(*_ONE, "-vvv"))))
+    yield Figure("unchanged_remote_calls", float(calls), "calls", "< 25", (float(calls),))
+    yield Figure.seconds("unchanged_four_hosts_s", four)
+    yield Figure.ratio("unchanged_four_vs_one", four, one, "< 2")
+
+
+def _users(repeat: int) -> Iterator[Figure]:
+    # What the other side needs on the host; ours needs nothing there.
+    ask(HOSTS[0], "sh", "-c", "apt-get -qq update && apt-get -qq install --yes python3-passlib >/dev/null")
+    batch: list[float] = []
+    loop: list[float] = []
+    for _ in range(repeat):
+        ask(HOSTS[0], "sh", "-c", "rm -rf /root/bench-batch /root/bench-loop && mkdir /root/bench-loop")
+        for times, looped in ((batch, False), (loop, True)):
+            times.append(_task_seconds(looped))
+        there = ask(HOSTS[0], "sh", "-c", "cat /root/bench-batch/.htpasswd; echo; cat /root/bench-loop/.htpasswd")
+        ours, theirs = (sorted(part.split()) for part in there.split("\n\n"))
+        assert ours == theirs and len(ours) == len(MANY), "the two do not write the same"
+    yield Figure.seconds("users_200_s", batch)
+    yield Figure.seconds("users_200_loop_s", loop)
+    yield Figure.ratio("users_200_vs_loop", loop, batch, ">= 20")
+    yield Figure.seconds("hashing_200_s", [_hashing() for _ in range(repeat)])
+
+
+def _task_seconds(looped: bool) -> float:
+    """How long the task takes, without the start of Ansible: the run, less a run of the same that has no users."""
+    variables = {"bench_loop": looped}
+    empty = seconds(lambda: play(str(PLAYS / "users.yml"), variables={**variables, "bench_users": []}))
+    return seconds(lambda: play(str(PLAYS / "users.yml"), variables={**variables, "bench_users": MANY})) - empty
+
+
+def _hashing() -> float:
+    """Hashing 200 passwords with bcrypt of cost 10 on all cores, by the code that runs use."""
+    code = (
+        "from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.hashing import Login, hash_all\n"
+        "import time; began = time.perf_counter()\n"
+        "hash_all([Login(f'user{n}', f'password-{n}', 10) for n in range(200)], [], {})\n"
+        "print(time.perf_counter() - began)"
+    )
+    command = [str(WORK.parents[1] / ".venv" / "bin" / "python"), "-c", code]
+    done = subprocess.run(
+        command, env={"PYTHONPATH": str(WORK.parent / "collections")}, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
+def _verified_once(repeat: int) -> Iterator[Figure]:
+    """Ten names of one host: what ten hosts are to the controller, which does the verifying."""
+    for count in (1, 10):
+        reach = variables_of(HOSTS[0])
+        aliases = {f"alias-{number}": reach for number in range(count)}
+        inventory = {"all": {"children": {"aliases": {"hosts": aliases}}}}
+        (WORK / "inventory" / "aliases.json").write_text(json.dumps(inventory), encoding="utf-8")
+        _verify()
+        times: list[float] = []
+        counts: list[float] = []
+        for _ in range(repeat):
+            began = perf_counter()
+            output = _verify()
+            times.append(perf_counter() - began)
+            verified, hashed = re.findall(r"verified=(\d+) hashed=(\d+)\.", output)[-1]
+            assert hashed == "0", "passwords that hosts have were hashed anew"
+            counts.append(float(verified))
+        yield Figure.seconds(f"verify_50_users_on_{count}_hosts_s", times)
+        yield Figure(f"verifications_on_{count}_hosts", counts[-1], "passwords", "50", tuple(counts))
+    (WORK / "inventory" / "aliases.json").unlink()
+
+
+def _verify() -> str:
+    return play(str(PLAYS / "verify.yml"), variables={"bench_users": WITH_PASSWORDS})

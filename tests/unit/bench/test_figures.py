@@ -1,0 +1,36 @@
+"""Figures of the benchmarks: medians, ratios run by run, and whether a target is met."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.figures import Figure, document, table
+
+
+@pytest.mark.parametrize(
+    ("value", "target", "met"),
+    [(1.3, "<= 1.3", True), (1.31, "<= 1.3", False), (8.0, "< 8", False), (20.0, ">= 20", True), (50.0, "50", True)],
+)
+def test_targets(value: float, target: str, met: bool) -> None:
+    assert Figure("figure", value, "ratio", target, (value,)).met is met
+
+
+def test_what_has_no_target_is_stated() -> None:
+    assert Figure.seconds("figure", [1.0, 5.0, 2.0]) == Figure("figure", 2.0, "s", "", (1.0, 5.0, 2.0))
+    assert Figure.seconds("figure", [1.0]).met is None
+
+
+def test_a_ratio_is_that_of_the_median_run() -> None:
+    ratio = Figure.ratio("figure", [2.0, 9.0, 4.0], [1.0, 3.0, 1.0], "< 4")
+    assert (ratio.runs, ratio.value, ratio.met) == ((2.0, 3.0, 4.0), 3.0, True)
+
+
+def test_results_for_machines_and_people() -> None:
+    figures = [Figure.ratio("a_vs_b", [3.0], [2.0], "<= 1.3"), Figure.seconds("a_s", [1.0, 3.0, 2.0])]
+    assert document(figures)["figures"]["a_vs_b"] == {
+        "value": 1.5, "unit": "ratio", "target": "<= 1.3", "runs": [1.5]
+    }  # fmt: skip
+    assert table(figures).splitlines()[1:] == [
+        "a_vs_b  1.50 ratio                <= 1.3  MISSED",
+        "a_s     2.00 s      1.00 to 3.00",
+    ]
