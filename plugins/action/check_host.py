@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
     """One remote call in plain shell, because a host without Python must get a clear error too."""
 
     _requires_connection = True
-    _VALID_ARGS = frozenset({"instance", "bind_address", "port", "user", "home", "images"})
+    _VALID_ARGS = frozenset({"instance", "bind_address", "port", "user", "home", "images", "begin"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Survey the host; fail with cause and mend, or return the facts below ``pypi_host``."""
@@ -42,10 +42,13 @@ class ActionModule(ActionBase):
                 "user": {"type": "str", "required": True},
                 "home": {"type": "path", "required": True},
                 "images": {"type": "list", "elements": "str", "default": []},
+                "begin": {"type": "bool", "default": False},
             }
         )
         pythons = self._pythons(task_vars)
-        command = survey_command(pythons, args["instance"], args["user"], args["home"], args["images"])
+        command = survey_command(
+            pythons, args["instance"], args["user"], args["home"], args["images"], args["bind_address"], args["port"]
+        )
         answer = self._low_level_execute_command(command)
         if answer["rc"] != 0:
             raise AnsibleActionFail(f"The host cannot be looked at: {answer['stderr'] or answer['stdout']}".strip())
@@ -54,7 +57,10 @@ class ActionModule(ActionBase):
         if problem:
             raise AnsibleActionFail(problem)
         result["changed"] = False
-        result["ansible_facts"] = {"pypi_host": survey.facts()}
+        facts = {**survey.facts(), "user": args["user"], "home": posixpath.normpath(args["home"])}
+        result["ansible_facts"] = {"pypi_host": facts}
+        if args["begin"]:
+            result["ansible_facts"]["pypi_host_before"] = facts
         return result
 
     def _pythons(self, task_vars: dict[str, t.Any]) -> list[str]:

@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import known as survey
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -27,6 +30,8 @@ class ActionModule(ActionBase):
         arguments = plain(dict(self._task.args))
         cost = arguments.pop("bcrypt_cost", 10)
         given = arguments.pop("hashes", None) or {}
+        present_files = arguments.pop("present", None) or {}
+        known = arguments.pop("known", None) or {}
         if not isinstance(given, Mapping):
             raise AnsibleActionFail("hashes must be a mapping of logins to hashes")
         # The rules speak of public variables; here it is the options that are judged by them.
@@ -64,6 +69,9 @@ class ActionModule(ActionBase):
             {"name": user["name"], "publish": user.get("publish") or False, "state": user.get("state") or "present"}
             for user in arguments["users"]
         ]
+        if nothing_to_do(arguments, users, hashes, present_files, known):
+            result.update(changed=False, added=[], updated=[], removed=[])
+            return result
         result.update(
             _without_secrets(
                 self._execute_module(
@@ -73,7 +81,43 @@ class ActionModule(ActionBase):
                 )
             )
         )
-        return result
+        return survey.changed(known, result)
+
+
+def nothing_to_do(
+    arguments: Mapping[str, Any],
+    users: list[dict[str, Any]],
+    hashes: Mapping[str, str],
+    present: Mapping[str, Any],
+    known: Mapping[str, Any],
+) -> bool:
+    """Whether what the host is known to have is what the files are to be; no line of them may need a word either.
+
+    Args:
+        arguments: of the module: path, owner, mode, purge.
+        users: logins that are asked for.
+        hashes: of those that are to be present.
+        present: what htpasswd_info found.
+        known: the fact pypi_host.
+    """
+    files = present.get("files") or {}
+    if not files or present.get("malformed") or arguments.get("group"):
+        return False
+    try:
+        purge = boolean(arguments.get("purge", True))
+        wanted = [
+            htpasswd.User(
+                user["name"], hashes.get(user["name"], ""), boolean(user["publish"]), user["state"] == "present"
+            )
+            for user in users
+        ]
+    except TypeError:
+        return False
+    there = [htpasswd.parse(files.get(name, "").encode()) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)]
+    after = htpasswd.contents(*htpasswd.merge_both(there[0], there[1], wanted, purge))
+    return survey.files_are(
+        known, str(arguments.get("path")), after, str(arguments.get("owner")), str(arguments.get("mode", "0600"))
+    )
 
 
 def _without_secrets(result: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import dataclasses
 import ipaddress
 import re
 import shlex
+from typing import Any, Iterable
 
 # Plain POSIX shell and nothing that a minimal host lacks. Each answer stands behind a marker line.
 # Docker's answers are empty where the client is missing or the engine is down.
@@ -25,7 +26,22 @@ echo '@@packages'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Pack
 rpm --query --queryformat 'ii |%{{NAME}}\n' {engines} 2>/dev/null
 echo '@@settings'; grep -qs {line} {record} && echo there
 echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
-echo '@@images'; for image in {images}; do docker image inspect --format '' "$image" >/dev/null 2>&1 && echo "$image"; done
+echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
+    \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
+echo '@@sums'; (cd {home} && find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
+    -exec sha256sum {{}} +) 2>/dev/null
+echo '@@images'; for image in {images}; do
+    docker image inspect --format "{{{{.Id}}}} $image" "$image" 2>/dev/null
+done
+echo '@@services'; [ ! -e {home}/docker-compose.yml ] ||
+    docker compose --file {home}/docker-compose.yml config --hash '*' 2>/dev/null
+ours() {{ docker ps --no-trunc --filter label=com.docker.compose.project={instance} "$@" 2>/dev/null; }}
+echo '@@containers'; ours --all --format '{container}'
+echo '@@revision'; for id in $(ours --quiet --filter label=com.docker.compose.service=nginx); do
+    docker exec "$id" curl --silent --max-time 5 http://127.0.0.1:8081/health
+    echo
+done 2>/dev/null
+echo '@@answer'; "$path" -c '{answer}' {address} {port} 2>/dev/null
 echo '@@published'; docker ps --format '{{{{.Label "com.docker.compose.project"}}}}|{{{{.Names}}}}|{{{{.Ports}}}}' 2>/dev/null
 echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 echo '@@listeners'; ss -Hltnp 2>/dev/null
@@ -43,21 +59,40 @@ _ENGINES = {"docker-ce": "docker_ce", "docker.io": "distro", "moby-engine": "dis
 _UNFINISHED = "HUF"
 _PRESENT = _UNFINISHED + "i"
 _VERSION = 'import sys; print("%d.%d" % sys.version_info[:2])'
+# What the index says to somebody without a login, through its published port.
+_ANSWER = (
+    "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); "
+    's.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n"); print(s.recv(64).split()[1].decode())'
+)
+_CONTAINER = "|".join(
+    (
+        "{{.ID}}",
+        "{{.State}} {{.Status}}",
+        *('{{.Label "com.docker.compose.%s"}}' % label for label in ("service", "config-hash", "image")),
+    )
+)
+_HEALTHY = re.compile(r"running .*\(healthy\)")
+# Where a socket that listens everywhere is reached from the host itself.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _PUBLISHED = re.compile(r"(?P<address>[0-9.]+|\[[0-9a-f:]+\]|::):(?P<port>\d+)->")
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
 
-def survey_command(pythons: list[str], instance: str, user: str, home: str, images: list[str]) -> str:
+def survey_command(
+    pythons: list[str], instance: str, user: str, home: str, images: list[str], address: str, port: int | None
+) -> str:
     """Return the shell command whose output Survey.parse takes apart.
 
     It ends without a line break, because Ansible puts ``&& sleep 0`` behind a command that it runs without become.
 
     Args:
         pythons: names or paths of interpreters; the first that works counts.
-        instance: the index.
+        instance: the index, which is also its Compose project.
         user: the service account.
         home: the folder of the index.
         images: image references to look for in the engine.
+        address: where the index listens.
+        port: its port; nothing is asked there without one.
     """
     return _COMMAND.format(
         pythons=shlex.join(pythons),
@@ -69,7 +104,28 @@ def survey_command(pythons: list[str], instance: str, user: str, home: str, imag
         images=shlex.join(images),
         packages=shlex.join(_PACKAGES),
         engines=shlex.join(_ENGINES),
+        instance=shlex.quote(instance),
+        container=_CONTAINER,
+        answer=_ANSWER,
+        address=shlex.quote(_EVERYWHERE.get(address, address)),
+        port=port or "",
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Container:
+    """A container of the index's Compose project; ``image`` is the id of the image that Compose made it of."""
+
+    id: str
+    state: str
+    service: str
+    config_hash: str
+    image: str
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it runs and its health check passes."""
+        return _HEALTHY.match(self.state) is not None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +144,15 @@ class Survey:
     unfinished: tuple[str, ...] = ()
     settings: bool = False
     tree: bool = False
-    images: tuple[str, ...] = ()
+    # Files and folders of the tree: relative path -> {type, mode, owner (uid:gid), sha256 of configuration files}.
+    files: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    # Reference -> id.
+    images: dict[str, str] = dataclasses.field(default_factory=dict)
+    # Service of the Compose file -> digest of what it says.
+    services: dict[str, str] = dataclasses.field(default_factory=dict)
+    containers: tuple[Container, ...] = ()
+    revision: str = ""
+    answer: str = ""
     published: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
     listeners: tuple[str, ...] = ()
@@ -124,15 +188,35 @@ class Survey:
             unfinished=tuple(name for name, status in packages.items() if status in _UNFINISHED),
             settings=first("settings") != "",
             tree=first("tree") != "",
-            images=tuple(sections.get("images", ())),
+            files=_files(sections.get("files", ()), sections.get("sums", ())),
+            images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
+            services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
+            containers=tuple(
+                Container(*line.split("|")) for line in sections.get("containers", ()) if line.count("|") == 4
+            ),
+            revision=first("revision"),
+            answer=first("answer"),
             published=tuple(sections.get("published", ())),
             sockets=tuple(sections.get("sockets", ())),
             listeners=tuple(sections.get("listeners", ())),
         )
 
-    def facts(self) -> dict[str, str | bool | list[str]]:
+    @property
+    def settled(self) -> bool:
+        """Whether all containers are what the Compose file says, of the images that are there, and healthy."""
+        there = {container.service: container for container in self.containers}
+        return (
+            bool(self.services)
+            and len(there) == len(self.containers)
+            and {name: container.config_hash for name, container in there.items()} == self.services
+            and all(one.healthy and one.image in self.images.values() for one in self.containers)
+        )
+
+    def facts(self) -> dict[str, Any]:
         """What other roles may read below ``ansible_facts['pypi_host']``."""
         return {
+            # Until a task changes something that is told here.
+            "current": True,
             "account": self.account,
             "daemon": self.daemon,
             "engine": self.engine,
@@ -142,7 +226,29 @@ class Survey:
             "settings": self.settings,
             "tree": self.tree,
             "images": list(self.images),
+            "files": self.files,
+            "containers": {one.service: {"id": one.id, "healthy": one.healthy} for one in self.containers},
+            "settled": self.settled,
+            "revision": self.revision,
+            "answer": self.answer,
         }
+
+
+def _pairs(lines: Iterable[str]) -> list[tuple[str, str, str]]:
+    return [line.partition(" ") for line in lines]
+
+
+def _files(entries: Iterable[str], sums: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Put lines of find (``type mode uid:gid ./path``) and sha256sum (``digest  path``) together, by path."""
+    found = {}
+    for line in entries:
+        kind, mode, owner, path = [*line.split(" ", 3), "", "", ""][:4]
+        found[path[2:] or "."] = {"type": kind, "mode": mode, "owner": owner}
+    for line in sums:
+        digest, _spaces, path = line.partition("  ")
+        if path in found:
+            found[path]["sha256"] = digest
+    return found
 
 
 def port_holder(survey: Survey, instance: str, address: str, port: int) -> str:

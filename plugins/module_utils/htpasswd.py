@@ -153,6 +153,27 @@ def merge(
     return lines + [_line(user) for user in wanted if user.name in missing]
 
 
+def merge_both(
+    all_there: Iterable[Line], publish_there: Iterable[Line], users: Sequence[User], purge: bool
+) -> tuple[list[Line], list[Line]]:
+    """Lines that the file of all users and that of publishers are to have; see merge."""
+    readers = [user for user in users if user.present]
+    publishers = [user for user in readers if user.publish]
+    return (
+        merge(all_there, readers, users, purge, strict=False),
+        merge(publish_there, publishers, users, purge, strict=True),
+    )
+
+
+def contents(all_lines: Sequence[Line], publish_lines: Sequence[Line]) -> dict[str, bytes]:
+    """Content of each password file, by its name, and of what NGINX is told about them."""
+    return {
+        ALL_USERS: as_bytes(all_lines),
+        PUBLISHERS: as_bytes(publish_lines),
+        CREDENTIALS: credentials(hashes(all_lines), hashes(publish_lines)),
+    }
+
+
 def _line(user: User) -> Line:
     return Line("%s:%s" % (user.name, user.hash), user.name, user.hash)
 

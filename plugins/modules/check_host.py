@@ -40,6 +40,10 @@ options:
     type: list
     elements: str
     default: []
+  begin:
+    description: Keeps what is found as C(pypi_host_before), too, for M(wheelhouse.pypi.report).
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -102,4 +106,27 @@ ansible_facts:
           description: Those of O(images) that the engine has.
           type: list
           elements: str
+        files:
+          description:
+            - Files and folders below O(home), by relative path, but for what is in C(packages), C(index) and the cache,
+              each with C(type) (V(f), V(d), V(l)), C(mode), C(owner) (uid:gid), and the C(sha256) of configuration.
+          type: dict
+        containers:
+          description: Containers of O(instance), by service, with C(id) and C(healthy).
+          type: dict
+        settled:
+          description: Whether all containers are what the Compose file says, of the images that are there, and healthy.
+          type: bool
+        revision:
+          description: Digest of the configuration that NGINX has loaded; empty where it does not run.
+          type: str
+        answer:
+          description: HTTP status of the index's front page without a login; empty where nothing answers.
+          type: str
+        current:
+          description: Whether all this is still so. A task that changes something sets it to V(false).
+          type: bool
+    pypi_host_before:
+      description: The same, at the beginning of the run.
+      type: dict
 """

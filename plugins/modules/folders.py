@@ -34,6 +34,11 @@ options:
     description: Mode of O(path) and O(folders), as an octal string.
     type: str
     required: true
+  known:
+    description:
+      - The fact C(pypi_host) that M(wheelhouse.pypi.check_host) has set. Where it shows that nothing is to change, the
+        action answers by itself, and no remote call is made.
+    type: dict
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -85,6 +90,8 @@ def main() -> None:
             "owner": {"type": "str", "required": True},
             "group": {"type": "str"},
             "mode": {"type": "str", "required": True},
+            # For the action of the same name.
+            "known": {"type": "dict"},
         },
         supports_check_mode=True,
     )

@@ -95,6 +95,14 @@ options:
     description: Permissions of folders that are made. Folders that are there already are left alone.
     type: raw
     default: '0700'
+  present:
+    description:
+      - What M(wheelhouse.pypi.htpasswd_info) returned for O(path) in this run.
+      - With O(known) it spares the way to the host where nothing is to change.
+    type: dict
+  known:
+    description: The fact C(pypi_host) that M(wheelhouse.pypi.check_host) has set.
+    type: dict
 seealso:
   - module: wheelhouse.pypi.htpasswd_hash
   - module: wheelhouse.pypi.htpasswd_info
@@ -172,6 +180,9 @@ ARGUMENTS = {
     "group": {"type": "str"},
     "mode": {"type": "raw", "default": "0600"},
     "directory_mode": {"type": "raw", "default": "0700"},
+    # For the action of the same name.
+    "present": {"type": "dict", "no_log": True},
+    "known": {"type": "dict"},
 }
 
 
@@ -222,10 +233,7 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
     purge = module.params["purge"]
     all_there = htpasswd.parse(file_set.read(htpasswd.ALL_USERS))
     publish_there = htpasswd.parse(file_set.read(htpasswd.PUBLISHERS))
-    readers = [user for user in users if user.present]
-    publishers = [user for user in readers if user.publish]
-    all_lines = htpasswd.merge(all_there, readers, users, purge, strict=False)
-    publish_lines = htpasswd.merge(publish_there, publishers, users, purge, strict=True)
+    all_lines, publish_lines = htpasswd.merge_both(all_there, publish_there, users, purge)
     for problem in htpasswd.problems({htpasswd.ALL_USERS: all_lines, htpasswd.PUBLISHERS: publish_lines}):
         module.warn("%s: %s" % (file_set.folder, problem))
 
@@ -233,13 +241,7 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
     before = htpasswd.rights(htpasswd.hashes(all_there), htpasswd.hashes(publish_there))
     after = htpasswd.rights(all_after, publish_after)
     added, updated, removed = htpasswd.what_changes(before, after)
-    changes = file_set.plan(
-        {
-            htpasswd.ALL_USERS: htpasswd.as_bytes(all_lines),
-            htpasswd.PUBLISHERS: htpasswd.as_bytes(publish_lines),
-            htpasswd.CREDENTIALS: htpasswd.credentials(all_after, publish_after),
-        }
-    )
+    changes = file_set.plan(htpasswd.contents(all_lines, publish_lines))
     text = ["+ %s (%s)" % (name, "publisher" if after[name][1] else "reader") for name in added]
     text += ["~ %s: %s" % (name, what) for name, what in updated.items()]
     text += ["- %s" % name for name in removed]

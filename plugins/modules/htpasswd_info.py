@@ -60,7 +60,15 @@ malformed:
   elements: str
   returned: success
   sample: [.htpasswd line 3 has no colon]
+files:
+  description:
+    - Content of each password file by its name, for M(wheelhouse.pypi.htpasswd), which then need not look again.
+    - Empty where a file is missing or is no text.
+  type: dict
+  returned: success
 """
+
+from typing import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
@@ -74,7 +82,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         file_set = FileSet(module.params["path"], Attributes())
-        files = {name: htpasswd.parse(file_set.read(name)) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)}
+        contents = {name: file_set.read(name) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)}
+        files = {name: htpasswd.parse(content) for name, content in contents.items()}
     except FileSetError as error:
         module.fail_json(msg=str(error))
     # Names that are not UTF-8 cannot be told in JSON. Nobody can ask for them either: logins are ASCII.
@@ -84,7 +93,21 @@ def main() -> None:
         if (name + password_hash).isascii()
     }
     publishers = sorted(name for name in htpasswd.hashes(files[htpasswd.PUBLISHERS]) if name.isascii())
-    module.exit_json(changed=False, users=users, publishers=publishers, malformed=htpasswd.problems(files))
+    module.exit_json(
+        changed=False,
+        users=users,
+        publishers=publishers,
+        malformed=htpasswd.problems(files),
+        files=_texts(contents),
+    )
+
+
+def _texts(contents: Mapping[str, bytes | None]) -> dict[str, str]:
+    """All files as text, or nothing."""
+    try:
+        return {name: content.decode("utf-8") for name, content in contents.items() if content is not None}
+    except UnicodeDecodeError:
+        return {}
 
 
 if __name__ == "__main__":

@@ -534,8 +534,8 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
 )
 
 
-# What playbooks read before any role (hosts and size of a batch), and the fact that the survey of a host sets.
-_NO_ROLES = frozenset({"pypi_hosts", "pypi_serial", "pypi_host"})
+# What playbooks read before any role (hosts and size of a batch), and the facts that the survey of a host sets.
+_NO_ROLES = frozenset({"pypi_hosts", "pypi_serial", "pypi_host", "pypi_host_before"})
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
 _LIKENESS = 0.85
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,12 +64,16 @@ def test_parse_takes_sections_apart() -> None:
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
         "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@packages\nii |docker-cli\niU |docker.io\n"
         "un |docker-ce\npackage moby-engine is not installed\n"
-        "@@settings\nthere\n@@tree\nthere\n@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
+        "@@settings\nthere\n@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
+        "@@files\nd 0700 998:997 .\nf 0600 998:997 ./nginx/nginx.conf\nl 0777 0:0 ./packages\n"
+        "@@sums\n0abc  nginx/nginx.conf\n@@services\nnginx 111\n"
+        "@@containers\nc1|running Up 2 hours (healthy)|nginx|111|sha256:1\n@@revision\nr1\n@@answer\n401\n"
     )
     assert (survey.python, survey.python_version) == ("/usr/bin/python3", (3, 13))
     assert survey.system == "Debian GNU/Linux 13 (trixie)"
     assert survey.account_home == "/home/pypi"
     assert survey.facts() == {
+        "current": True,
         "account": "998:997",
         "daemon": "/usr/sbin/dockerd",
         "engine": "26.1.5+dfsg1",
@@ -77,12 +83,42 @@ def test_parse_takes_sections_apart() -> None:
         "settings": True,
         "tree": True,
         "images": ["nginx:1.30"],
+        "files": {
+            ".": {"type": "d", "mode": "0700", "owner": "998:997"},
+            "nginx/nginx.conf": {"type": "f", "mode": "0600", "owner": "998:997", "sha256": "0abc"},
+            "packages": {"type": "l", "mode": "0777", "owner": "0:0"},
+        },
+        "containers": {"nginx": {"id": "c1", "healthy": True}},
+        "settled": True,
+        "revision": "r1",
+        "answer": "401",
     }
+
+
+GOOD = "@@images\nsha256:1 nginx:1.30\n@@services\nnginx 111\n@@containers\nc1|running Up 2 hours (healthy)|nginx|111|sha256:1\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "settled"),
+    [
+        pytest.param("", "", True, id="as it is to be"),
+        pytest.param("(healthy)", "(unhealthy)", False, id="not healthy"),
+        pytest.param("(healthy)", "(health: starting)", False, id="not yet healthy"),
+        pytest.param("running Up", "exited Exited", False, id="stopped"),
+        pytest.param("|111|", "|222|", False, id="another configuration"),
+        pytest.param("nginx|111|sha256:1", "nginx|111|sha256:2", False, id="another image"),
+        pytest.param("c1|running", "c2|running Up 1 s (healthy)|old|1|sha256:1\nc1|running", False, id="an orphan"),
+        pytest.param("@@services\nnginx 111", "@@services\nnginx 111\nauth 222", False, id="one is missing"),
+        pytest.param("@@services\nnginx 111\n", "@@services\n", False, id="no Compose file"),
+    ],
+)
+def test_a_stack_is_settled_when_nothing_is_to_be_done(before: str, after: str, settled: bool) -> None:
+    assert Survey.parse(GOOD.replace(before, after, 1)).settled is settled
 
 
 def test_the_command_works_in_a_plain_shell() -> None:
     awkward = "it's; echo escaped-$((1))"
-    command = survey_command(["/no/python3", "python3"], awkward, awkward, awkward, [awkward])
+    command = survey_command(["/no/python3", "python3"], awkward, awkward, awkward, [awkward], awkward, 1)
     # As Ansible runs it where there is no become.
     answer = subprocess.run(["sh", "-c", f"{command} && sleep 0"], capture_output=True, text=True, check=True).stdout
     survey = Survey.parse(answer)
@@ -93,9 +129,29 @@ def test_the_command_works_in_a_plain_shell() -> None:
     assert any("local_address" in line for line in survey.sockets)
 
 
+def test_the_tree_is_told_file_by_file_without_packages_and_pages(tmp_path: Path) -> None:
+    for name in ("packages/a.whl", "nginx_cache/pages/1", "index/x", "nginx/conf.d/pypi.conf", "docker-compose.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("text\n")
+    (tmp_path / "docker-compose.yml").chmod(0o600)
+    command = survey_command(["python3"], "index", "root", str(tmp_path), [], "0.0.0.0", None)
+    answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    files = Survey.parse(answer).files
+    assert set(files) == {
+        *(".", "packages", "nginx_cache", "nginx_cache/pages", "index", "nginx", "nginx/conf.d"),
+        *("nginx/conf.d/pypi.conf", "docker-compose.yml"),
+    }
+    assert files["docker-compose.yml"] == {
+        "type": "f",
+        "mode": "0600",
+        "owner": f"{os.getuid()}:{os.getgid()}",
+        "sha256": hashlib.sha256(b"text\n").hexdigest(),
+    }
+
+
 def test_a_host_without_python_has_none() -> None:
     answer = subprocess.run(
-        ["sh", "-c", survey_command(["/no/python3"], "index", "nobody-of-that-name", "/nowhere", [])],
+        ["sh", "-c", survey_command(["/no/python3"], "index", "nobody-of-that-name", "/nowhere", [], "0.0.0.0", None)],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert Survey.parse(answer).python == ""
@@ -112,7 +168,7 @@ def test_settings_of_an_index_are_found_in_the_record(
     record.write_text(Record({"dev": {"log-opts": {"release": {}}}, "release": {}}, pending=["debug"]).text())
     monkeypatch.setattr(host_survey, "_RECORD", str(record))
     answer = subprocess.run(
-        ["sh", "-c", survey_command(["python3"], instance, "nobody", "/nowhere", [])],
+        ["sh", "-c", survey_command(["python3"], instance, "nobody", "/nowhere", [], "0.0.0.0", None)],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert Survey.parse(answer).settings is found

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -14,7 +15,14 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.wheelhouse.pypi.plugins.action import check_variables, htpasswd, htpasswd_hash
+from ansible_collections.wheelhouse.pypi.plugins.action import (
+    check_variables,
+    config_files,
+    folders,
+    htpasswd,
+    htpasswd_hash,
+)
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd as password_files
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing
 
 Search = Callable[..., None]
@@ -30,7 +38,7 @@ class Recorder:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.present = present or {}
 
-    def __call__(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+    def __call__(self, module_args: dict[str, Any], task_vars: Any, module_name: str = "") -> dict[str, Any]:
         self.calls.append((module_name.rpartition(".")[2], module_args))
         if module_name.endswith("_info"):
             return {"changed": False, "users": self.present, "invocation": {}}
@@ -53,6 +61,83 @@ def run(module: Any, arguments: dict[str, Any], remote: Any = None, **task_vars:
     action._execute_module = remote or (lambda **_options: pytest.fail("the host is not to be asked"))
     result: dict[str, Any] = action.run(task_vars=task_vars)
     return result
+
+
+# -- what the survey tells already -------------------------------------------------------------------------------------
+
+
+def surveyed(**contents: bytes) -> dict[str, Any]:
+    """The fact pypi_host of a host whose index, below /i, has one folder, authentication, with these files."""
+    folder = {"type": "d", "mode": "0700", "owner": "998:997"}
+    files = {
+        f"authentication/{name}": {
+            "type": "f", "mode": "0600", "owner": "998:997", "sha256": hashlib.sha256(content).hexdigest()
+        }
+        for name, content in contents.items()
+    }  # fmt: skip
+    return {
+        **{"current": True, "home": "/i", "user": "pypi", "account": "998:997"},
+        "files": {".": folder, "authentication": folder, **files},
+    }
+
+
+IN_FOLDER = {"path": "/i/authentication", "owner": "pypi", "mode": "0600"}
+
+
+def test_files_that_are_known_to_be_right_are_not_asked_for() -> None:
+    arguments = {**IN_FOLDER, "files": {"a.conf": "text\n"}}
+    known = surveyed(**{"a.conf": b"text\n"})
+    assert run(config_files, {**arguments, "known": known})["changed"] is False
+    remote = Recorder()
+    result = run(config_files, {**arguments, "files": {"a.conf": "other\n"}, "known": known}, remote)
+    assert remote.calls[0][1]["files"] == {"a.conf": "other\n"}
+    assert "known" not in remote.calls[0][1]
+    assert result["ansible_facts"]["pypi_host"]["current"] is False
+
+
+def test_folders_that_are_known_to_be_right_are_not_asked_for() -> None:
+    arguments = {"path": "/i", "folders": ["authentication"], "owner": "pypi", "mode": "0700"}
+    assert run(folders, {**arguments, "known": surveyed()})["changed"] is False
+    remote = Recorder()
+    run(folders, {**arguments, "folders": ["packages"], "known": surveyed()}, remote)
+    assert len(remote.calls) == 1
+
+
+def passwords(**users: str) -> dict[str, bytes]:
+    lines = [password_files.Line(f"{name}:{text}", name, text) for name, text in users.items()]
+    return password_files.contents(lines, lines[:1])
+
+
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [
+        pytest.param({}, False, id="as it is to be"),
+        pytest.param({"users": [{"name": "alice", "hash": HASH, "publish": True}]}, True, id="bob is to go"),
+        pytest.param(
+            {"users": [{"name": "alice", "hash": HASH, "publish": True}], "purge": False}, False, id="bob may stay"
+        ),
+        pytest.param(
+            {"users": [{"name": "alice", "hash": HASH}, {"name": "bob", "hash": OTHER}]}, True, id="another right"
+        ),
+        pytest.param({"users": [{"name": "alice", "hash": OTHER, "publish": True}]}, True, id="another hash"),
+        pytest.param({"present": {"files": {}}}, True, id="files are not known"),
+        pytest.param({"malformed": [".htpasswd line 3 has no colon"]}, True, id="a line needs a word"),
+        pytest.param({"known": surveyed()}, True, id="attributes are not known"),
+    ],
+)
+def test_logins_that_are_known_to_be_right_are_not_asked_for(change: dict[str, Any], asked: bool) -> None:
+    contents = passwords(alice=HASH, bob=OTHER)
+    arguments: dict[str, Any] = {
+        **IN_FOLDER,
+        "users": [{"name": "alice", "hash": HASH, "publish": True}, {"name": "bob", "hash": OTHER}],
+        "present": {"files": {name: text.decode() for name, text in contents.items()}, "malformed": []},
+        "known": surveyed(**contents),
+        **change,
+    }
+    arguments["present"]["malformed"] = arguments.pop("malformed", [])
+    remote = Recorder()
+    result = run(htpasswd, arguments, remote)
+    assert bool(remote.calls) is result["changed"] is asked
 
 
 # -- htpasswd ----------------------------------------------------------------------------------------------------------

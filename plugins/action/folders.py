@@ -1,0 +1,37 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Goes to the host only where the survey does not show already that the folders are right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import known as survey
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
+
+
+class ActionModule(ActionBase):
+    """Action plugin of M(wheelhouse.pypi.folders)."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Answer from the survey, or call the module."""
+        result = super().run(tmp, task_vars)
+        arguments = plain(dict(self._task.args))
+        known = arguments.pop("known", None) or {}
+        if not arguments.get("group") and survey.folders_are(
+            known,
+            str(arguments.get("path")),
+            arguments.get("folders") or [],
+            str(arguments.get("owner")),
+            str(arguments.get("mode")),
+        ):
+            result.update(changed=False, created=[], corrected=[], diff={"before": "", "after": ""})
+            return result
+        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        return survey.changed(known, result)

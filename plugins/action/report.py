@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Says what a run has made of a host: see DOCUMENTATION in plugins/modules/report.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
+
+
+class ActionModule(ActionBase):
+    """Action plugin wheelhouse.pypi.report; never opens a connection."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Compare the two surveys."""
+        result = super().run(tmp, task_vars)
+        _spec, arguments = self.validate_argument_spec(
+            argument_spec={
+                "before": {"type": "dict", "required": True},
+                "after": {"type": "dict", "required": True},
+                "address": {"type": "str", "required": True},
+                "access": {"type": "list", "elements": "str", "default": []},
+            }
+        )
+        arguments = plain(dict(arguments))
+        result["changed"] = False
+        result["msg"] = report(**arguments)
+        # As debug does it: what a person is told is told without -v.
+        result["_ansible_verbose_always"] = True
+        return result

@@ -1,0 +1,69 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: report
+short_description: Say what a run has made of a host
+version_added: 0.1.0
+description:
+  - Compares what M(wheelhouse.pypi.check_host) found at the beginning of a run and at its end, and says where the
+    index is and who gets in, what runs there, and what the run has changed.
+author: The wheelhouse.pypi developers (@wheelhouse)
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+    details: It only reads.
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: none
+    details: It changes nothing.
+  idempotent:
+    description: When run twice in a row outside check mode, the second run indicates no change.
+    support: full
+  action:
+    description: Runs on the controller, as an action plugin.
+    support: full
+options:
+  before:
+    description: The fact C(pypi_host_before).
+    type: dict
+    required: true
+  after:
+    description: The fact C(pypi_host).
+    type: dict
+    required: true
+  address:
+    description: Address of the index.
+    type: str
+    required: true
+  access:
+    description: Sentences about who may do what.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Report
+  wheelhouse.pypi.report:
+    before: "{{ ansible_facts['pypi_host_before'] }}"
+    after: "{{ ansible_facts['pypi_host'] }}"
+    address: https://pypi.example.com
+"""
+
+RETURN = r"""
+msg:
+  description: The sentences.
+  type: list
+  elements: str
+  returned: always
+  sample:
+    - The index answers on https://pypi.example.com.
+    - Docker 26.1.5, Compose 2.26.1, pypiserver/pypiserver:v2.4.2, nginx:1.30; all containers are healthy.
+    - This run changed nothing.
+"""

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run has made of a host, in words: out of the surveys before and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Facts = Mapping[str, Any]
+
+
+def report(before: Facts, after: Facts, address: str, access: list[str]) -> list[str]:
+    """Say, a sentence or two each, where the index is and who gets in, what runs, and what the run has changed.
+
+    Args:
+        before: the fact ``pypi_host`` at the beginning of the run.
+        after: the same at its end.
+        address: of the index.
+        access: sentences about who may do what.
+    """
+    return [" ".join([_where(after, address), *access]), _versions(after), _changes(before, after)]
+
+
+def _where(after: Facts, address: str) -> str:
+    if after["answer"]:
+        return f"The index answers on {address}."
+    return f"Nothing answers on {address}."
+
+
+def _versions(after: Facts) -> str:
+    if not after["engine"]:
+        return "No engine runs."
+    unwell = sorted(name for name, container in after["containers"].items() if not container["healthy"])
+    health = "all containers are healthy"
+    if unwell:
+        health = f"not healthy: {', '.join(unwell)}"
+    elif not after["containers"]:
+        health = "there are no containers"
+    programs = [f"Docker {after['engine']}", f"Compose {after['compose'] or 'is missing'}", *after["images"]]
+    return f"{', '.join(programs)}; {health}."
+
+
+def _changes(before: Facts, after: Facts) -> str:
+    changes = _engine(before, after)
+    images = [name for name in after["images"] if name not in before["images"]]
+    if images:
+        changes.append(f"images {', '.join(images)}")
+    changes += [*_containers(before, after), *_files(before, after)]
+    if not before["account"] and after["account"]:
+        changes.append(f"account {after['user']}")
+    return f"Changed by this run: {'; '.join(changes)}." if changes else "This run changed nothing."
+
+
+def _engine(before: Facts, after: Facts) -> list[str]:
+    found = []
+    for program, key in (("Docker", "engine"), ("Compose", "compose")):
+        was, now = before[key], after[key]
+        if now != was:
+            found.append(f"{program} {now or 'gone'}" + (f" instead of {was}" if was and now else ""))
+    return found
+
+
+def _containers(before: Facts, after: Facts) -> list[str]:
+    started = [
+        name
+        for name, container in sorted(after["containers"].items())
+        if container["id"] != before["containers"].get(name, {}).get("id")
+    ]
+    found = []
+    if started:
+        found.append(f"containers made: {', '.join(started)}")
+    elif after["revision"] != before["revision"]:
+        found.append("NGINX reloaded")
+    return found
+
+
+def _files(before: Facts, after: Facts) -> list[str]:
+    there, now = before["files"], after["files"]
+    # The revision is the digest of the others.
+    changed = [
+        name
+        for name, file in sorted(now.items())
+        if file["type"] == "f" and file != there.get(name) and name != "nginx/revision.conf"
+    ]
+    gone = [name for name, file in sorted(there.items()) if file["type"] == "f" and name not in now]
+    folders = [name for name, file in sorted(now.items()) if file["type"] == "d" and file != there.get(name)]
+    found = []
+    if changed:
+        found.append(f"files {', '.join(changed)}")
+    if gone:
+        found.append(f"files gone: {', '.join(gone)}")
+    if folders:
+        found.append(f"{len(folders)} folder{'s' if len(folders) > 1 else ''}")
+    return found
