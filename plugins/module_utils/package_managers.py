@@ -1,0 +1,278 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""apt and dnf as the module docker_packages drives them, and files that change together or not at all.
+
+Their command lines, not their Python: those are there on every host, dnf 4 and 5 understand the same words, and what
+goes wrong is told in one place. Runs on the host: Python 3.8 and Ansible's own utilities only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+import tempfile
+import time
+import typing as t
+
+from ansible.module_utils.common.text.converters import to_text
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import openpgp
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import package_sources as sources
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+_APT_TRUSTED = ("/etc/apt/trusted.gpg", "/etc/apt/trusted.gpg.d/*")
+_APT_SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources")
+_DNF_SOURCES = ("/etc/yum.repos.d/*.repo",)
+
+
+class Failed(Exception):
+    """A package manager could not do something; the text is all that it said."""
+
+
+class Apt:
+    """apt and dpkg."""
+
+    folders = _APT_SOURCES
+    files = staticmethod(sources.apt_files)
+    _OPTIONS = (
+        "--yes", "--no-install-recommends", "--option=Dpkg::Use-Pty=0",
+        "--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold",
+    )  # fmt: skip
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Take the module whose commands are run."""
+        self._module = module
+
+    @property
+    def entry(self) -> str:
+        """Path of the file that describes Docker's repository."""
+        return sources.APT_ENTRY
+
+    def versions(self, names: list[str]) -> dict[str, str]:
+        """Return the versions of those packages that are installed."""
+        form = "${db:Status-Abbrev}|${Package}|${Version}\n"
+        _code, output, _errors = self._module.run_command(["dpkg-query", "--show", "--showformat", form, *names])
+        lines = [line.split("|") for line in output.splitlines()]
+        return {line[1]: line[2] for line in lines if len(line) == 3 and line[0][1:2] == "i"}
+
+    def architecture(self) -> str:
+        """Return dpkg's name of the architecture."""
+        return str(self._module.run_command(["dpkg", "--print-architecture"])[1]).strip()
+
+    def trusted(self, fingerprint: str) -> list[sources.Leftover]:
+        """Find the key in keyrings that hold for all repositories."""
+        found = []
+        for path in matching(_APT_TRUSTED):
+            data = read(path) or b""
+            try:
+                holds = fingerprint in [key.fingerprint for key in openpgp.keys(data)]
+                rest = openpgp.without(data, fingerprint) if holds else b""
+            except openpgp.NoKey:
+                # apt ignores such a file too.
+                continue
+            if holds:
+                what = f"Docker's key in {path}, where apt trusts it for every repository"
+                found.append(sources.Leftover(what, blocks=False, file=path, rest=rest))
+        return found
+
+    def trust(self, files: dict[str, bytes]) -> None:
+        """Let the entry be enough: it names the key."""
+
+    def distrust(self) -> None:
+        """Take back what trust() did."""
+
+    def reach(self, timeout: int) -> None:
+        """Fetch the lists of Docker's repository, and take no excuse."""
+        ours = ["--option=Dir::Etc::sourcelist=" + self.entry, "--option=Dir::Etc::sourceparts=-"]
+        strict = ["--option=APT::Get::List-Cleanup=0", "--option=APT::Update::Error-Mode=any"]
+        self._run(["apt-get", "update", *ours, *strict], timeout)
+
+    def update(self, timeout: int) -> str:
+        """Fetch all lists; return what apt complained of, as it may be about something else."""
+        try:
+            self._run(["apt-get", "update"], timeout)
+        except Failed as error:
+            return str(error)
+        return ""
+
+    def install(self, requests: list[str], removed: list[str], downgrade: bool, timeout: int) -> None:
+        """Install packages and remove others, in one step."""
+        options = ["--allow-downgrades", "--allow-change-held-packages"] if downgrade else []
+        names = [*requests, *(f"{name}-" for name in removed)]
+        self._run(["apt-get", *self._OPTIONS, *options, "install", *names], timeout)
+
+    def _run(self, command: list[str], timeout: int) -> None:
+        command = [command[0], f"--option=DPkg::Lock::Timeout={timeout}", *command[1:]]
+        deadline = time.monotonic() + timeout
+        while True:
+            code, output, errors = self._module.run_command(command)
+            if code == 0:
+                return
+            # The lock of the lists is one that apt does not wait for.
+            if "Could not get lock" not in errors or time.monotonic() > deadline:
+                raise Failed(output + errors)
+            time.sleep(2)
+
+
+class Dnf:
+    """dnf, version 4 or 5, and rpm."""
+
+    folders = _DNF_SOURCES
+    files = staticmethod(sources.dnf_files)
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Take the module whose commands are run."""
+        self._module = module
+        self._before = self._keys()
+
+    @property
+    def entry(self) -> str:
+        """Path of the file that describes Docker's repository."""
+        return sources.DNF_ENTRY
+
+    def versions(self, names: list[str]) -> dict[str, str]:
+        """Return the versions of those packages that are installed, by the names that were asked for."""
+        form = "%{NAME}|%{EVR}|%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n"
+        _code, output, _errors = self._module.run_command(["rpm", "--query", "--queryformat", form, *names])
+        found = {}
+        for line in output.splitlines():
+            name, _bar, rest = line.partition("|")
+            version, _bar, whole = rest.partition("|")
+            if whole:
+                found[whole if whole in names else name] = version
+        return found
+
+    def architecture(self) -> str:
+        """Leave it to dnf, which knows."""
+        return ""
+
+    def trusted(self, fingerprint: str) -> list[sources.Leftover]:
+        """Find nothing: rpm has one keyring for all repositories, and that is where the key belongs."""
+        return []
+
+    def trust(self, files: dict[str, bytes]) -> None:
+        """Import the key, unless rpm has it."""
+        first = openpgp.keys(files[sources.DNF_KEY])[0]
+        # Named after the end of the fingerprint, or after all of it from rpm 6 on.
+        names = {f"{name}-{first.created:08x}" for name in (first.fingerprint[-8:].lower(), first.fingerprint.lower())}
+        if not names & self._before:
+            code, output, errors = self._module.run_command(["rpm", "--import", sources.DNF_KEY])
+            if code != 0:
+                raise Failed(f"import failed: {output}{errors}")
+
+    def distrust(self) -> None:
+        """Take back the keys that were imported, by trust() or by dnf for what Docker's packages require."""
+        for name in sorted(self._keys() - self._before):
+            self._module.run_command(["rpm", "--erase", "gpg-pubkey-" + name])
+
+    def _keys(self) -> set[str]:
+        """Return the names under which rpm keeps keys."""
+        form = "%{VERSION}-%{RELEASE}\n"
+        return set(self._module.run_command(["rpm", "--query", "gpg-pubkey", "--queryformat", form])[1].split())
+
+    def reach(self, timeout: int) -> None:
+        """Fetch the lists of Docker's repository anew, and take no excuse."""
+        only = ["--disablerepo=*", "--enablerepo=" + sources.DNF_NAME]
+        self._run([*only, f"--setopt={sources.DNF_NAME}.skip_if_unavailable=False", "--refresh", "makecache"])
+
+    def update(self, timeout: int) -> str:
+        """Leave it to the installation: dnf looks itself how old its lists are."""
+        return ""
+
+    def install(self, requests: list[str], removed: list[str], downgrade: bool, timeout: int) -> None:
+        """Install packages; what they exclude goes in the same step."""
+        options = ["--allowerasing"] if removed or downgrade else []
+        self._run(["--assumeyes", "--setopt=install_weak_deps=False", *options, "install", *requests])
+
+    def _run(self, arguments: list[str]) -> None:
+        code, output, errors = self._module.run_command(["dnf", *arguments])
+        if code != 0:
+            raise Failed(output + errors)
+
+
+class Transaction:
+    """Files that change together, and become again what they were when something fails."""
+
+    def __init__(self, module: AnsibleModule, wanted: dict[str, bytes]) -> None:
+        """Take the module and the files that are to be; empty is a file that is not to be."""
+        self._module = module
+        self.files = wanted
+        self.before = {path: read(path) for path in wanted}
+        self.wanted = {path: content for path, content in wanted.items() if (self.before[path] or b"") != content}
+        self._modes = {path: os.stat(path).st_mode & 0o7777 for path in self.wanted if self.before[path] is not None}
+        self._made: list[str] = []
+
+    def apply(self) -> None:
+        """Write and remove what differs."""
+        for path, content in self.wanted.items():
+            self._put(path, content)
+
+    def undo(self) -> None:
+        """Put back what was there."""
+        for path in self.wanted:
+            self._put(path, self.before[path] or b"")
+        for folder in reversed(self._made):
+            # Something else may lie in it by now.
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+
+    def diffs(self) -> list[dict[str, str]]:
+        """Return what changes, as Ansible shows it."""
+        return [
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": _shown(self.before[path] or b""),
+                "after": _shown(content),
+            }
+            for path, content in self.wanted.items()
+        ]
+
+    def _put(self, path: str, content: bytes) -> None:
+        if not content:
+            if os.path.exists(path):
+                os.unlink(path)
+            return
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            missing = folder
+            while not os.path.isdir(missing):
+                self._made.insert(0, missing)
+                missing = os.path.dirname(missing)
+            os.makedirs(folder, 0o755)
+        handle, name = tempfile.mkstemp(dir=self._module.tmpdir)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # Keeps SELinux's label right, too.
+        self._module.atomic_move(name, path)
+        # apt reads them as a user of its own.
+        os.chmod(path, self._modes.get(path, 0o644))
+
+
+def _shown(content: bytes) -> str:
+    text = to_text(content, errors="replace")
+    # Keys are named by their fingerprint, not shown.
+    return (
+        re.sub(r"(?s)-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", r"(\1)", text)
+        if "\ufffd" not in text
+        else "(binary)\n"
+    )
+
+
+def read(path: str) -> bytes | None:
+    """Return the content of a file, or None where there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def matching(patterns: tuple[str, ...]) -> list[str]:
+    """Return the files that match patterns of the shell."""
+    return [path for pattern in patterns for path in sorted(glob.glob(pattern)) if os.path.isfile(path)]
