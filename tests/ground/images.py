@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from . import apt, archive, capabilities, registry, rootfs
+from . import apt, archive, capabilities, layers, login, overlay, registry, rootfs
 from .paths import ARCHIVES, CACHE, LOGS, WORK
-from .recipes import BARE, BUNDLES, ENGINE, HOSTS, MACHINES, Bundle, Host, StandIn
+from .recipes import BUNDLES, HOSTS, IMAGES, LAYERS, MACHINES, REPOSITORIES, Bundle, Host, Layer, StandIn
 from .shell import GroundError, output, run_logged, say, step
 
 REPOSITORY = "wheelhouse-ground"
@@ -27,12 +28,15 @@ _TOOLS = {
 
 
 def _key(recipe: Host | StandIn, source: apt.Archive) -> str:
-    return rootfs.key(recipe, source, rootfs.machine_files(recipe))
+    return rootfs.key(recipe, source, rootfs.made_files(recipe, source))
 
 
-def tag(host: Host, source: apt.Archive) -> str:
+def tag(host: Host | Layer, source: apt.Archive) -> str:
     """Return the name that a host image has, built or not."""
-    return f"{REPOSITORY}/{host.name}:{_key(host, source)}"
+    if isinstance(host, Host):
+        return f"{REPOSITORY}/{host.name}:{_key(host, source)}"
+    parts = [tag(host.base, source), tag(REPOSITORIES, source), overlay.setup((host.files,)).decode()]
+    return f"{REPOSITORY}/{host.name}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
 
 
 def stand_in_archive(bundle: Bundle, source: apt.Archive) -> Path:
@@ -41,14 +45,14 @@ def stand_in_archive(bundle: Bundle, source: apt.Archive) -> Path:
     return ARCHIVES / f"{bundle.name}-{hashlib.sha256(keys.encode()).hexdigest()[:12]}.tar"
 
 
-def environment() -> dict[str, str]:
+def environment() -> dict[str, Any]:
     """Return, by name, how tests find and make hosts and archives; nothing is built."""
     source = apt.archive()
     return {
-        "GROUND_BARE": tag(BARE, source),
-        "GROUND_ENGINE": tag(ENGINE, source),
+        "GROUND_IMAGES": {name: tag(host, source) for name, host in IMAGES.items()},
         "GROUND_CAPABILITIES": ",".join(capabilities.machine()),
         "GROUND_ARCHIVES": str(ARCHIVES),
+        "GROUND_SSH_KEY": str(login.KEY),
     }
 
 
@@ -58,14 +62,16 @@ def build(names: Sequence[str] = ()) -> None:
     Raises:
         GroundError: on an unknown name, or when something cannot be built.
     """
-    known = {entry.name: entry for entry in (*HOSTS, *BUNDLES, *MACHINES)}
+    known = {entry.name: entry for entry in (*HOSTS, *LAYERS, *BUNDLES, *MACHINES)}
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise GroundError(f"no image is called {', '.join(unknown)}; there are {', '.join(known)}")
     with _alone():
+        if not names:
+            login.ensure()
         apt.ensure_lists()
         source = apt.archive()
-        wanted = [known[name] for name in names] or [*HOSTS, *BUNDLES]
+        wanted = with_needs([known[name] for name in names] or [*HOSTS, *LAYERS, *BUNDLES])
         missing = [entry for entry in wanted if not _is_there(entry, source)]
         for entry in wanted:
             if entry not in missing:
@@ -73,6 +79,14 @@ def build(names: Sequence[str] = ()) -> None:
         if missing:
             _build_all(missing, source)
             _prune(source)
+        if REPOSITORIES in wanted:
+            layers.publish(tag(REPOSITORIES, source))
+
+
+def with_needs(wanted: Sequence[Host | Layer | Bundle]) -> list[Host | Layer | Bundle]:
+    """Return what is wanted, after what layers are made of and by."""
+    needs = [need for entry in wanted if isinstance(entry, Layer) for need in (REPOSITORIES, entry.base)]
+    return list({entry.name: entry for entry in [*needs, *wanted]}.values())
 
 
 def origin(bundle: Bundle) -> str:
@@ -82,8 +96,8 @@ def origin(bundle: Bundle) -> str:
     return "stand-ins from Debian's and PyPI's packages, as no registry answered"
 
 
-def _is_there(entry: Host | Bundle, source: apt.Archive) -> bool:
-    if isinstance(entry, Host):
+def _is_there(entry: Host | Layer | Bundle, source: apt.Archive) -> bool:
+    if not isinstance(entry, Bundle):
         return output(["docker", "image", "inspect", "--format", "{{.Id}}", tag(entry, source)]) is not None
     current = stand_in_archive(entry, source).name
     return (ARCHIVES / entry.link).exists() and _target(entry).startswith((current, _official(entry)))
@@ -97,9 +111,9 @@ def _official(bundle: Bundle) -> str:
     return f"{bundle.name}-official-"
 
 
-def _label(entry: Host | Bundle, source: apt.Archive) -> str:
+def _label(entry: Host | Layer | Bundle, source: apt.Archive) -> str:
     """Return a name and an age: packages in it are as old as that."""
-    if isinstance(entry, Host):
+    if not isinstance(entry, Bundle):
         name = tag(entry, source)
         made = output(["docker", "image", "inspect", "--format", "{{.Metadata.LastTagTime.Unix}}", name]) or "0"
         return f"{name}, {age(time.time() - int(made))}"
@@ -115,7 +129,7 @@ def age(seconds: float) -> str:
     return f"built {days} day{'s' if days > 1 else ''} ago{hint}"
 
 
-def _build_all(missing: Sequence[Host | Bundle], source: apt.Archive) -> None:
+def _build_all(missing: Sequence[Host | Layer | Bundle], source: apt.Archive) -> None:
     bundles = [entry for entry in missing if isinstance(entry, Bundle)]
     if bundles and _use_official(bundles):
         bundles = []
@@ -133,6 +147,9 @@ def _build_all(missing: Sequence[Host | Bundle], source: apt.Archive) -> None:
             raise
     for bundle in bundles:
         _bundle_stand_ins(bundle, source)
+    for layer in (entry for entry in missing if isinstance(entry, Layer)):
+        with step(f"building {layer.name}"):
+            layers.build(layer, tag(layer.base, source), tag(REPOSITORIES, source), tag(layer, source))
 
 
 def _root(recipe: Host | StandIn, source: apt.Archive) -> Path:
@@ -199,7 +216,7 @@ def _prune(source: apt.Archive) -> None:
     archives = {ARCHIVES / _target(bundle) for bundle in BUNDLES}
     for path in stale([*_ROOTS.glob("*.tar"), *ARCHIVES.glob("*-*.tar")], {*roots, *archives}):
         path.unlink()
-    current = {tag(host, source) for host in (*HOSTS, *MACHINES)}
+    current = {tag(host, source) for host in (*HOSTS, *LAYERS, *MACHINES)}
     for name, made in here().items():
         if name not in current and time.time() - made > _KEPT_SECONDS:
             output(["docker", "image", "rm", name])

@@ -15,13 +15,16 @@ SETUP = "ground-setup.sh"
 def recipe_files(folders: tuple[str, ...]) -> dict[str, bytes]:
     """Return the files of the recipe's folders by their path in the image, the setup script among them."""
     found: dict[str, bytes] = {}
-    setup = b"#!/bin/sh\nset -eu\n"
     for folder in folders:
         root = FILES / folder / "root"
         for path in sorted(path for path in root.rglob("*") if path.is_file()):
             found[path.relative_to(root).as_posix()] = path.read_bytes()
-        setup += (FILES / folder / "setup.sh").read_bytes()
-    return {**found, SETUP: setup}
+    return {**found, SETUP: setup(folders)}
+
+
+def setup(folders: tuple[str, ...]) -> bytes:
+    """Return the folders' setup scripts as one."""
+    return b"#!/bin/sh\nset -eu\n" + b"".join((FILES / folder / "setup.sh").read_bytes() for folder in folders)
 
 
 def mode(content: bytes) -> int:

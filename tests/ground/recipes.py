@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .packages import DOCKER_CE, EL9_AVAILABLE, EL9_INSTALLED, Package
+
 _SYSTEM = ("systemd", "systemd-sysv", "dbus", "passwd", "adduser", "sudo", "procps", "iproute2")
-_REACH = ("ca-certificates", "curl", "python3", "python3-apt")
+_REACH = ("ca-certificates", "curl", "openssh-server", "python3")
+_APT = ("python3-apt",)
+# What an engine of the imitated repository is linked against, and runs.
+_BELOW_ENGINE = ("iptables", "libseccomp2", "libsystemd0", "xz-utils", "tar")
+_DNF = ("dnf", "dnf-plugins-core", "python3-dnf", "python3-rpm", "rpm", "createrepo-c", "gnupg")
 _ENGINE = ("docker.io", "docker-cli", "docker-compose")
 
 
@@ -19,12 +25,33 @@ class Host:
         suite: Debian's code name.
         packages: beside what is essential.
         files: folders of ``files/`` that are laid over the root, in order.
+        stubs: empty RPMs that its setup makes.
+        docker: packages that its setup makes in both formats.
+        keeps_apt: False takes apt and dpkg away at the end, for hosts that pass for another family.
     """
 
     name: str
     suite: str
     packages: tuple[str, ...]
     files: tuple[str, ...] = ("host",)
+    stubs: tuple[Package, ...] = ()
+    docker: tuple[Package, ...] = ()
+    keeps_apt: bool = True
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A host image made from another by a script that runs there, where the imitated repositories can be reached.
+
+    Attributes:
+        name: the image is ``wheelhouse-ground/<name>:<hash>``.
+        base: the image that it begins with.
+        files: folder of ``files/`` whose ``setup.sh`` is run.
+    """
+
+    name: str
+    base: Host
+    files: str
 
 
 @dataclass(frozen=True)
@@ -112,9 +139,40 @@ PYPISERVER = StandIn(
 NGINX = _nginx("1.30", "sid")
 NGINX_126 = _nginx("1.26", "trixie")
 
-BARE = Host("debian13", "trixie", (*_SYSTEM, *_REACH))
-ENGINE = Host("debian13-engine", "trixie", (*_SYSTEM, *_REACH, *_ENGINE))
-HOSTS = (ENGINE, BARE)
+BARE = Host("debian13", "trixie", (*_SYSTEM, *_REACH, *_APT))
+ENGINE = Host("debian13-engine", "trixie", (*_SYSTEM, *_REACH, *_APT, *_ENGINE))
+DEBIAN12 = Host("debian12", "bookworm", (*_SYSTEM, *_REACH, *_APT))
+# Debian 12, whose dnf and systemd are nearest to EL9, under another name.
+EL9 = Host(
+    "el9",
+    "bookworm",
+    (*_SYSTEM, *_REACH, *_DNF, *_BELOW_ENGINE),
+    files=("host", "el9"),
+    stubs=EL9_INSTALLED,
+    keeps_apt=False,
+)
+# The server of the imitated repositories, and the tools that it made them with.
+REPOSITORIES = Host(
+    "repositories",
+    "bookworm",
+    (*_SYSTEM, *_REACH, "apt-utils", "createrepo-c", "gnupg", "openssl", "rpm"),
+    files=("host", "repositories"),
+    stubs=(*EL9_INSTALLED, *EL9_AVAILABLE),
+    docker=DOCKER_CE,
+)
+EL9_ENGINE = Layer("el9-engine", EL9, "el9-engine")
+# The longest first.
+HOSTS = (REPOSITORIES, ENGINE, EL9, BARE, DEBIAN12)
+LAYERS = (EL9_ENGINE,)
+# What a platform of a scenario may call them.
+IMAGES: dict[str, Host | Layer] = {
+    "bare": BARE,
+    "engine": ENGINE,
+    "debian12": DEBIAN12,
+    "el9": EL9,
+    "el9-engine": EL9_ENGINE,
+    "repositories": REPOSITORIES,
+}
 
 # Where newcomers start, for newcomer.py: nothing but Python, git and make. `mount` is in any installation.
 FRESH = Host("debian12-fresh", "bookworm", ("python3", "git", "make", "mount"), files=("fresh",))

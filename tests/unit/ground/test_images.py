@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.ground import apt, archive, images, overlay, registry, rootfs
-from tests.ground.recipes import BARE, PYPISERVER, STACK
+from tests.ground.recipes import BARE, EL9, EL9_ENGINE, IMAGES, PYPISERVER, REPOSITORIES, STACK
 
 SOURCE = apt.Archive("http://debian.example.com/debian", "", ())
 Engine = Callable[[str], Path]
@@ -91,7 +91,44 @@ def test_a_name_changes_with_all_that_is_inside() -> None:
 def test_stand_ins_keep_nothing_of_this_machine() -> None:
     command = rootfs.command(PYPISERVER, SOURCE, Path("overlay.tar"), Path("trixie.sources"))
     assert any("/etc/apt" in word and "-delete" in word for word in command)
-    assert rootfs.machine_files(PYPISERVER) == {}
+    assert rootfs.made_files(PYPISERVER, SOURCE) == {}
+
+
+def test_a_layer_comes_after_what_it_is_made_of_and_by() -> None:
+    assert images.with_needs([STACK, EL9_ENGINE, EL9]) == [REPOSITORIES, EL9, STACK, EL9_ENGINE]
+
+
+def test_a_layers_name_changes_with_what_is_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = images.tag(EL9_ENGINE, SOURCE)
+    assert name == images.tag(EL9_ENGINE, SOURCE)
+    other = replace(SOURCE, main="http://other.example.com")
+    script = overlay.setup
+    monkeypatch.setattr(overlay, "setup", lambda folders: script(folders) + b"true\n")
+    assert len({name, images.tag(EL9_ENGINE, SOURCE), images.tag(EL9_ENGINE, other)}) == 3
+
+
+def test_scenarios_find_each_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt, "archive", lambda: SOURCE)
+    named = images.environment()["GROUND_IMAGES"]
+    assert named["el9-engine"] == images.tag(EL9_ENGINE, SOURCE)
+    assert set(named) == set(IMAGES)
+    assert len(set(named.values())) == len(IMAGES)
+
+
+def test_hosts_mind_the_age_of_other_archives_lists() -> None:
+    settings = ('Acquire::Check-Valid-Until "false";', 'Acquire::Retries "3";')
+    command = rootfs.command(BARE, replace(SOURCE, settings=settings), Path("overlay.tar"), Path("trixie.sources"))
+    assert not any("Valid-Until" in word for word in command)
+    assert '--aptopt=Acquire::Retries "3";' in command
+    fields, _ = rootfs.for_hosts(settings)
+    assert fields == "Check-Valid-Until: no\n"
+    assert rootfs.sources("trixie", SOURCE, fields).splitlines()[-1] == "Check-Valid-Until: no"
+
+
+def test_a_host_of_another_family_loses_apt() -> None:
+    command = " ".join(rootfs.command(EL9, SOURCE, Path("overlay.tar"), Path("bookworm.sources")))
+    assert "usr/bin/dpkg*" in command
+    assert "usr/bin/dpkg*" not in " ".join(rootfs.command(BARE, SOURCE, Path("o.tar"), Path("trixie.sources")))
 
 
 def test_what_earlier_recipes_left_is_stale(tmp_path: Path) -> None:

@@ -7,6 +7,12 @@ systemctl mask systemd-modules-load.service systemd-sysctl.service systemd-udevd
 
 update-ca-certificates
 
+# SSH is off until a scenario wants it. A system account, so that the first person's number stays free.
+rm -f /etc/ssh/ssh_host_*
+systemctl disable ssh.service
+useradd --system --create-home --shell /bin/bash admin
+chmod 0440 /etc/sudoers.d/admin
+
 # A host that never ran `apt update`: Ansible's cache_valid_time takes a fresh folder for fresh lists.
 rm -f /var/lib/apt/periodic/update-success-stamp
 touch -d @0 /var/lib/apt/lists
