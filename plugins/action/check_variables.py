@@ -27,6 +27,7 @@ class ActionModule(ActionBase):
         if not isinstance(variables, dict):
             raise AnsibleActionFail("variables must be a mapping of names to values")
         found = rules.misspelt(task_vars or {}, plain(self._task.args.get("public") or []))
+        found += rules.unknown_tags(plain((task_vars or {}).get("pypi_unknown_tags")))
         problems = [str(problem) for problem in found + rules.problems(variables)]
         if any(user.get("password") for user in rules.present_users(variables)):
             try:

@@ -534,8 +534,9 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
 )
 
 
-# What playbooks read before any role (hosts and size of a batch), and the facts that the survey of a host sets.
-_NO_ROLES = frozenset({"pypi_hosts", "pypi_serial", "pypi_host", "pypi_host_before"})
+# What playbooks read before any role (hosts and size of a batch), the facts that the survey of a host sets, and what the
+# inventories of clouds could not make sense of.
+_NO_ROLES = frozenset({"pypi_hosts", "pypi_serial", "pypi_host", "pypi_host_before", "pypi_unknown_tags"})
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
 _LIKENESS = 0.85
 
@@ -547,6 +548,14 @@ def misspelt(names: Iterable[str], public: Collection[str]) -> list[Problem]:
         Problem(name, "is no variable of the collection", f"did you mean {near[0]}?")
         for name in strange
         if (near := difflib.get_close_matches(name, public, 1, _LIKENESS))
+    ]
+
+
+def unknown_tags(tags: Any) -> list[Problem]:
+    """Tags or labels of a cloud's instance that look like settings and are none; inventories/aws and gcp collect them."""
+    return [
+        Problem(f"tag {tag}", "is none that the inventory knows", "correct or remove it; docs/clouds.md lists them all")
+        for tag in sorted(map(str, tags or ()))
     ]
 
 

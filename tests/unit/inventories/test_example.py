@@ -1,0 +1,76 @@
+"""inventories/example/: groups, one host's differences and the vaults count as its comments say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Inventory, copied, hosts_of
+
+PRODUCTION = ["pypi-1.example.com", "pypi-2.example.com"]
+STAGING = ["pypi-staging.example.com"]
+# Writes what a host would be judged by, rendered, to a file of its name.
+PLAY = """
+- hosts: pypi
+  gather_facts: false
+  connection: local
+  tasks:
+    - delegate_to: localhost
+      ansible.builtin.copy:
+        dest: "{{ playbook_dir }}/{{ inventory_hostname }}.passwords"
+        mode: "0600"
+        content: "{{ pypi_users | items2dict(key_name='name', value_name='password') | to_json(sort_keys=true) }}"
+"""
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Inventory:
+    inventory = copied("example", tmp_path)
+    inventory.vault("pypi", ci="secret-1", alice="secret-2")
+    return inventory
+
+
+def test_groups_and_one_host_differ(inventory: Inventory) -> None:
+    listed = inventory.listed()
+    assert hosts_of(listed, "pypi") == {*PRODUCTION, *STAGING}
+    assert (listed["pypi_production"]["hosts"], listed["pypi_staging"]["hosts"]) == (PRODUCTION, STAGING)
+
+    found = listed["_meta"]["hostvars"]
+    names = ("ansible_host", "pypi_http_port", "pypi_overwrite", "pypi_log_max_files", "pypi_max_upload")
+    assert {host: [values.get(name) for name in names] for host, values in found.items()} == {
+        # None is the collection's own default.
+        "pypi-1.example.com": ["192.0.2.11", None, None, 20, None],
+        "pypi-2.example.com": ["192.0.2.12", None, None, 2, "500m"],
+        "pypi-staging.example.com": ["192.0.2.21", 8080, True, None, None],
+    }
+    assert {values["ansible_user"] for values in found.values()} == {"admin"}
+    passwords = [values["vault_pypi_passwords"] for values in found.values()]
+    assert passwords == [{"ci": "secret-1", "alice": "secret-2"}] * 3, "one vault is enough"
+
+
+def test_a_vault_of_staging_takes_the_place_of_the_common_one(inventory: Inventory, tmp_path: Path) -> None:
+    inventory.vault("pypi_staging", ci="secret-3", alice="secret-4")
+    (tmp_path / "play.yml").write_text(PLAY, encoding="utf-8")
+    done = inventory.run("ansible-playbook", str(tmp_path / "play.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = {host: (tmp_path / f"{host}.passwords").read_text(encoding="utf-8") for host in [*PRODUCTION, *STAGING]}
+    common = '{"alice": "secret-2", "ci": "secret-1"}'
+    assert written == {
+        PRODUCTION[0]: common,
+        PRODUCTION[1]: common,
+        STAGING[0]: '{"alice": "secret-4", "ci": "secret-3"}',
+    }
+
+
+def test_a_newcomer_without_passwords_is_told(tmp_path: Path) -> None:
+    """vault.yml.example copied, and left as it is: an empty password is refused on every host, before any is asked."""
+    inventory = copied("example", tmp_path)
+    example = inventory.folder / "group_vars" / "pypi" / "vault.yml.example"
+    example.with_suffix("").write_text(example.read_text(encoding="utf-8"), encoding="utf-8")
+    done = inventory.run("ansible-playbook", "wheelhouse.pypi.site")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout.count("fatal: [") == 3
+    assert "user 'ci' has an empty password; give one, or state: absent" in done.stdout
+    assert "UNREACHABLE" not in done.stdout
