@@ -86,7 +86,7 @@ def matches(item: Mapping[str, Any], query: str) -> bool:
 
 
 def _signed(names: Sequence[str], key: Any, issuer: str, signer: Any, authority: bool) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     subject = issuer if authority else names[0]
     builder = (
         x509.CertificateBuilder()
@@ -125,7 +125,9 @@ class Google:
         self.refused: list[str] = []
         authority, key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
         bundle, chain, account = (folder / name for name in ("ca.pem", "server.pem", "account.json"))
-        bundle.write_bytes(_signed([], authority, "Imitation", authority, True).public_bytes(serialization.Encoding.PEM))
+        bundle.write_bytes(
+            _signed([], authority, "Imitation", authority, True).public_bytes(serialization.Encoding.PEM)
+        )
         server = _signed([API, TOKENS, ACCOUNTS], key, "Imitation", authority, False)
         chain.write_bytes(_pem(key) + server.public_bytes(serialization.Encoding.PEM))
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -190,9 +192,7 @@ def _handler(google: Google) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, body = google.answer(
-                self.command, self.host, self.path, self.headers.get("Authorization", "")
-            )
+            status, body = google.answer(self.command, self.host, self.path, self.headers.get("Authorization", ""))
             text = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

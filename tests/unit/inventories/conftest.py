@@ -20,15 +20,44 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from tests.collection import ROOT, develop
 
 # What of the machine would lead the clouds' SDKs elsewhere.
-_OF_CLOUDS = re.compile(r"(aws|gcp|gce|google|cloudsdk)_|(.*_proxy|boto_config|requests_ca_bundle|curl_ca_bundle)\Z", re.I)
+_OF_CLOUDS = re.compile(
+    r"(aws|gcp|gce|google|cloudsdk)_|(.*_proxy|boto_config|requests_ca_bundle|curl_ca_bundle)\Z", re.I
+)
 VAULT_PASSWORD = "the key of the vault"
 
 
 def plain(value: Any) -> Any:
     """Return what ansible-inventory prints without its marks of values that are never templates."""
     if isinstance(value, dict):
-        return value["__ansible_unsafe"] if set(value) == {"__ansible_unsafe"} else {k: plain(v) for k, v in value.items()}
+        return (
+            value["__ansible_unsafe"] if set(value) == {"__ansible_unsafe"} else {k: plain(v) for k, v in value.items()}
+        )
     return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def ran(
+    program: str, *arguments: str, environment: Mapping[str, str], folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run one of Ansible's programs, which sees of the machine's environment nothing that clouds' SDKs look at.
+
+    Args:
+        program: such as ``ansible-playbook``.
+        arguments: what follows on the command line.
+        environment: variables on top.
+        folder: where it runs, and finds an ansible.cfg.
+    """
+    machine = {key: value for key, value in os.environ.items() if not _OF_CLOUDS.match(key)}
+    paths = {"ANSIBLE_COLLECTIONS_PATH": str(develop()), "ANSIBLE_NOCOLOR": "1"}
+    return subprocess.run(
+        [str(Path(sys.executable).with_name(program)), *arguments],
+        env={**machine, **environment, **paths},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 @dataclass
@@ -45,28 +74,10 @@ class Inventory:
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of Ansible's programs with the inventory."""
-        machine = {key: value for key, value in os.environ.items() if not _OF_CLOUDS.match(key)}
         key = self.folder.parent / "vault-password"
         key.write_text(VAULT_PASSWORD, encoding="utf-8")
-        return subprocess.run(
-            [
-                *(str(Path(sys.executable).with_name(program)), "--inventory", str(self.folder)),
-                *("--vault-password-file", str(key), *arguments),
-            ],
-            env={
-                **machine,
-                **self.environment,
-                "ANSIBLE_COLLECTIONS_PATH": str(develop()),
-                "ANSIBLE_LOCAL_TEMP": str(self.folder.parent / "tmp"),
-                "ANSIBLE_NOCOLOR": "1",
-            },
-            cwd=self.folder.parent,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        options = ["--inventory", str(self.folder), "--vault-password-file", str(key)]
+        return ran(program, *options, *arguments, environment=self.environment, folder=self.folder.parent)
 
     def listed(self) -> dict[str, Any]:
         """Return what ``ansible-inventory --list`` says."""

@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from tests.collection import ROOT
 
-from .conftest import Inventory, copied, hosts_of
+from .conftest import Inventory, copied, hosts_of, ran
 
 REGION = "eu-central-1"
 PAGE = ROOT / "docs" / "clouds.md"
@@ -81,7 +81,7 @@ class Cloud:
             **{name.upper(): value for name, value in keys.items()},
             "AWS_ENDPOINT_URL": address,
             "AWS_EC2_METADATA_DISABLED": "true",
-            **{name: "/dev/null" for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")},
+            **dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null"),
         }
         self.ec2: Any = boto3.client("ec2", region_name=REGION, endpoint_url=address, **keys)
         self.instances: dict[str, tuple[str, str, str]] = {}
@@ -167,7 +167,9 @@ def test_hosts_are_addressed_as_the_file_says(cloud: Cloud, listed: dict[str, An
     text = source.read_text(encoding="utf-8")
     address = re.search(r"Over the internet: (\w+)", text)
     assert address
-    source.write_text(text.replace("ansible_host: ec2_private_ip_address", f"ansible_host: {address[1]}"), encoding="utf-8")
+    source.write_text(
+        text.replace("ansible_host: ec2_private_ip_address", f"ansible_host: {address[1]}"), encoding="utf-8"
+    )
     public = other.listed()["_meta"]["hostvars"]
     assert [public[cloud.host(name)]["ansible_host"] for name in names] == [cloud.instances[name][2] for name in names]
 
@@ -210,7 +212,7 @@ def test_the_page_names_the_tags_that_the_file_knows() -> None:
 
 
 def test_site_takes_the_inventory(cloud: Cloud, inventory: Inventory) -> None:
-    done = inventory.run("ansible-playbook", "wheelhouse.pypi.site", "--syntax-check", "--list-hosts", "--limit", "pypi_staging")
+    done = inventory.run("ansible-playbook", "wheelhouse.pypi.site", "--list-hosts", "--limit", "pypi_staging")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"hosts (1):\n      {cloud.host('pypi-2')}\n" in done.stdout
 
@@ -228,15 +230,27 @@ def test_a_wrong_tag_is_refused_before_the_host_is_asked(cloud: Cloud, inventory
     assert "changed: [" not in done.stdout
 
 
-def test_the_security_group_of_the_page(cloud: Cloud, inventory: Inventory, tmp_path: Path) -> None:
+def test_without_credentials_nothing_runs_where_the_page_was_followed(cloud: Cloud, tmp_path: Path) -> None:
+    configuration = re.search(r"```ini\n# ansible\.cfg\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert configuration
+    (tmp_path / "ansible.cfg").write_text(configuration[1], encoding="utf-8")
+    nobody = {
+        key: value for key, value in cloud.environment.items() if not key.startswith(("AWS_ACCESS", "AWS_SECRET"))
+    }
+    done = copied("aws", tmp_path, nobody).run("ansible-inventory", "--list")
+    assert done.returncode != 0
+    assert "Unable to locate credentials" in done.stderr
+
+
+def test_the_security_group_of_the_page(cloud: Cloud, tmp_path: Path) -> None:
     block = re.search(r"```yaml\n# security-group\.yml\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert block
+    # The same play twice: the second finds what the first has made.
     play = tmp_path / "security-group.yml"
-    play.write_text(block[1], encoding="utf-8")
-    for changed in (1, 0):
-        done = inventory.run("ansible-playbook", str(play), "--extra-vars", f"vpc={cloud.vpc}")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert f"changed={changed} " in done.stdout, done.stdout
+    play.write_text(block[1] * 2, encoding="utf-8")
+    done = ran("ansible-playbook", str(play), "--extra-vars", f"vpc={cloud.vpc}", environment=cloud.environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.findall(r"^(\w+): \[localhost\]", done.stdout, re.MULTILINE) == ["changed", "ok"], done.stdout
     groups = cloud.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [cloud.vpc]}])["SecurityGroups"]
     (group,) = [group for group in groups if group["GroupName"] == "pypi-index"]
     opened = {

@@ -76,7 +76,9 @@ def test_running_instances_with_the_label_are_hosts_by_environment(listed: dict[
     assert sorted(listed["pypi_staging"]["hosts"]) == ["pypi-2", "wrong"]
 
 
-def test_the_filters_and_the_credentials_are_those_of_the_file_and_the_sdk(google: Google, listed: dict[str, Any]) -> None:
+def test_the_filters_and_the_credentials_are_those_of_the_file_and_the_sdk(
+    google: Google, listed: dict[str, Any]
+) -> None:
     queries = [query["filter"] for _, _, path, query in google.asked if path.endswith("/aggregated/instances")]
     assert queries and all(query == ["(labels.pypi = index) (status = RUNNING)"] for query in queries)
     # An answer without the token is a 401 there.
@@ -134,7 +136,9 @@ def test_what_is_wrong_is_refused_before_the_host_is_asked(inventory: Inventory)
 
 def test_the_page_names_what_the_file_knows() -> None:
     text = (ROOT / "inventories" / "gcp" / "pypi.gcp.yml").read_text(encoding="utf-8")
-    used = {name for pair in re.findall(r"labels\.(pypi_\w+)|metadata\['(pypi-[\w-]+)'\]", text) for name in pair if name}
+    used = {
+        name for pair in re.findall(r"labels\.(pypi_\w+)|metadata\['(pypi-[\w-]+)'\]", text) for name in pair if name
+    }
     known = set(re.findall(r"'(pypi[_-][\w-]+)'", text.partition("pypi_unknown_tags")[2]))
     assert used == known
     page = (ROOT / "docs" / "clouds.md").read_text(encoding="utf-8")
