@@ -280,6 +280,25 @@ def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
     assert rules.misspelt(names, []) == []
 
 
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (None, []),
+        ([], []),
+        (
+            ["pypi:servername", "pypi:http_prot"],
+            [
+                "tag pypi:http_prot: is none that the inventory knows; correct or remove it; docs/clouds.md lists them all",
+                "tag pypi:servername: is none that the inventory knows; correct or remove it; docs/clouds.md lists them all",
+            ],
+        ),
+    ],
+)
+def test_tags_that_set_nothing_are_named(tags: list[str] | None, expected: list[str]) -> None:
+    assert [str(problem) for problem in rules.unknown_tags(tags)] == expected
+    assert rules.misspelt(["pypi_unknown_tags"], ["pypi_unknown_tag"]) == []
+
+
 def test_an_unknown_variable_is_not_judged() -> None:
     assert rules.problems({"something": "else"}) == []
 
