@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from . import cleanup, demo, engine, images, newcomer
+from . import cleanup, demo, engine, images, limits, newcomer
 from .shell import GroundError
 
 
@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
             print(engine.status())
         case "images", _:
             engine.up()
+            limits.ensure()
             images.build(arguments.names)
         case "env", _:
             print(json.dumps(images.environment()))
