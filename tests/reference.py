@@ -24,7 +24,10 @@ DEFAULTS = "roles/pypi/defaults/main.yml"
 VARIABLES_PAGE = "docs/variables.md"
 
 # Task files, other than main, by which playbooks enter a role.
-ENTRY_POINTS = {"stack": {"remove": "The index taken off its host"}}
+ENTRY_POINTS = {
+    "docker": {"download": "The packages of engine and Compose as one file, for a bundle"},
+    "stack": {"remove": "The index taken off its host"},
+}
 
 _GROUP = re.compile(r"^# -{3} (?P<title>.+?) -{3,}$")
 _DEFAULT = re.compile(r"^(?P<name>pypi_\w+):")

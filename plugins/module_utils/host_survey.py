@@ -18,6 +18,9 @@ echo '@@python'; for python in {pythons}; do
     path=$(command -v "$python") && version=$("$path" -c '{version}') && echo "$path" && echo "$version" && break
 done 2>/dev/null
 echo '@@system'; (. /etc/os-release && echo "$PRETTY_NAME") 2>/dev/null
+echo '@@release'; (. /etc/os-release && echo "$ID $VERSION_ID") 2>/dev/null
+echo '@@machine'; uname -m
+echo '@@bundle'; [ -e /var/cache/wheelhouse.pypi/install ] && echo left
 echo '@@account'; getent passwd {user} 2>/dev/null
 echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/null
 echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
@@ -135,6 +138,9 @@ class Survey:
     python: str = ""
     python_version: tuple[int, ...] = ()
     system: str = ""
+    distribution: str = ""
+    architecture: str = ""
+    bundle_left: bool = False
     account: str = ""
     account_home: str = ""
     daemon: str = ""
@@ -179,6 +185,9 @@ class Survey:
             python=first("python"),
             python_version=tuple(int(part) for part in "".join(sections.get("python", ())[1:2]).split(".") if part),
             system=first("system"),
+            distribution=distribution(*[*first("release").split(), "", ""][:2]),
+            architecture=first("machine"),
+            bundle_left=first("bundle") != "",
             account=f"{passwd[2]}:{passwd[3]}" if passwd[2] else "",
             account_home=passwd[5],
             daemon=first("daemon"),
@@ -217,6 +226,9 @@ class Survey:
         return {
             # Until a task changes something that is told here.
             "current": True,
+            "distribution": self.distribution,
+            "architecture": self.architecture,
+            "bundle_left": self.bundle_left,
             "account": self.account,
             "daemon": self.daemon,
             "engine": self.engine,
@@ -249,6 +261,17 @@ def _files(entries: Iterable[str], sums: Iterable[str]) -> dict[str, dict[str, s
         if path in found:
             found[path]["sha256"] = digest
     return found
+
+
+def distribution(identifier: str, version: str) -> str:
+    """Return the name of a distribution and its release, such as debian-13, whose hosts can share packages.
+
+    Args:
+        identifier: ID in /etc/os-release.
+        version: VERSION_ID there. Only Ubuntu's two numbers name a release; what others have behind the first is how
+            far it is updated.
+    """
+    return f"{identifier}-{version if identifier == 'ubuntu' else version.partition('.')[0]}" if identifier else ""
 
 
 def port_holder(survey: Survey, instance: str, address: str, port: int) -> str:

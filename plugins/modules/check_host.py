@@ -77,6 +77,15 @@ ansible_facts:
       description: What the host has.
       type: dict
       contains:
+        distribution:
+          description: The distribution and its release, such as V(debian-13), V(ubuntu-24.04) or V(rocky-9).
+          type: str
+        architecture:
+          description: The processor, as C(uname -m) says it.
+          type: str
+        bundle_left:
+          description: Whether a run that was killed has left packages of a bundle.
+          type: bool
         account:
           description: Numeric user and group of the service account, as uid:gid; empty where there is none.
           type: str

@@ -29,7 +29,7 @@ options:
     choices: [distro, docker_ce]
     default: distro
   packages:
-    description: Names of the packages that are to be there.
+    description: Names of the packages that are to be there. With none, the repository is made known, and nothing installed.
     type: list
     elements: str
     required: true
@@ -181,7 +181,8 @@ def main() -> None:
     requests = module.params["requests"] or module.params["packages"]
     before = host.versions([*module.params["packages"], *module.params["conflicting"]])
     missing = [name for name in module.params["packages"] if name not in before]
-    if not missing and not module.params["requests"]:
+    repository_only = not module.params["packages"] and module.params["repository"]
+    if not missing and not module.params["requests"] and not repository_only:
         module.exit_json(changed=False, installed=[], removed=[], diff=[])
 
     files, leftovers = _looked_at(module, host, before)
@@ -305,7 +306,8 @@ def _install(
             host.reach(timeout)
         if module.params["update"]:
             complaints = host.update(timeout)
-        host.install(requests, unwanted, module.params["allow_downgrade"], timeout)
+        if requests or unwanted:
+            host.install(requests, unwanted, module.params["allow_downgrade"], timeout)
     except (Failed, OSError) as error:
         # Packages that are half there need their repository when the next run finishes them.
         nothing = host.versions(names) == before

@@ -534,9 +534,14 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
 )
 
 
-# What playbooks read before any role (hosts and size of a batch), the facts that the survey of a host sets, and what the
-# inventories of clouds could not make sense of.
-_NO_ROLES = frozenset({"pypi_hosts", "pypi_serial", "pypi_host", "pypi_host_before", "pypi_unknown_tags"})
+# What playbooks read before any role (hosts and size of a batch), the facts that roles set, and what the inventories of
+# clouds could not make sense of.
+_NO_ROLES = frozenset(
+    {
+        *("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_unknown_tags"),
+        *("pypi_host", "pypi_host_before", "pypi_bundle_parts", "pypi_bundle_download"),
+    }
+)
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
 _LIKENESS = 0.85
 

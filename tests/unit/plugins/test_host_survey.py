@@ -61,6 +61,7 @@ def test_a_holder_without_a_name_is_still_a_holder() -> None:
 def test_parse_takes_sections_apart() -> None:
     survey = Survey.parse(
         "@@python\n/usr/bin/python3\n3.13\n@@system\nDebian GNU/Linux 13 (trixie)\n"
+        "@@release\ndebian 13\n@@machine\nx86_64\n@@bundle\nleft\n"
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
         "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@packages\nii |docker-cli\niU |docker.io\n"
         "un |docker-ce\npackage moby-engine is not installed\n"
@@ -74,6 +75,9 @@ def test_parse_takes_sections_apart() -> None:
     assert survey.account_home == "/home/pypi"
     assert survey.facts() == {
         "current": True,
+        "distribution": "debian-13",
+        "architecture": "x86_64",
+        "bundle_left": True,
         "account": "998:997",
         "daemon": "/usr/sbin/dockerd",
         "engine": "26.1.5+dfsg1",
@@ -187,3 +191,19 @@ def test_settings_of_an_index_are_found_in_the_record(
 )
 def test_whose_packages_the_engine_is_from(lines: list[str], source: str) -> None:
     assert Survey.parse("\n".join(["@@packages", *lines])).source == source
+
+
+@pytest.mark.parametrize(
+    ("release", "name"),
+    [
+        ("debian 13", "debian-13"),
+        ("ubuntu 24.04", "ubuntu-24.04"),
+        ("rocky 9.4", "rocky-9"),
+        ("amzn 2023", "amzn-2023"),
+        # Debian's next one has no number yet.
+        ("debian", "debian-"),
+        ("", ""),
+    ],
+)
+def test_what_hosts_must_share_to_share_packages(release: str, name: str) -> None:
+    assert Survey.parse(f"@@release\n{release}\n").distribution == name
