@@ -26,8 +26,13 @@ class ActionModule(ActionBase):
         variables = plain(self._task.args.get("variables"))
         if not isinstance(variables, dict):
             raise AnsibleActionFail("variables must be a mapping of names to values")
-        found = rules.misspelt(task_vars or {}, plain(self._task.args.get("public") or []))
-        found += rules.unknown_tags(plain((task_vars or {}).get("pypi_unknown_tags")))
+        task_vars = task_vars or {}
+        found = rules.misspelt(task_vars, plain(self._task.args.get("public") or []))
+        found += rules.unknown_tags(plain(task_vars.get("pypi_unknown_tags")))
+        if "pypi_serial" in task_vars:
+            size = plain(self._templar.template(task_vars["pypi_serial"]))
+            batch, every = task_vars["ansible_play_batch"], task_vars["ansible_play_hosts_all"]
+            found += rules.serial(size, len(batch), len(every))
         problems = [str(problem) for problem in found + rules.problems(variables)]
         if any(user.get("password") for user in rules.present_users(variables)):
             try:

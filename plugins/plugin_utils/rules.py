@@ -27,6 +27,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
     describe,
     scheme_of,
 )
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 
 # bcrypt takes no cost below 4. A core that checks a password of cost 10 in 50 ms needs 6 s at cost 17, and every step
 # doubles it: beyond that the first request of each login runs into timeouts.
@@ -534,12 +535,13 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
 )
 
 
-# What playbooks read before any role (hosts and size of a batch), the facts that roles set, and what the inventories of
-# clouds could not make sense of.
+# What playbooks read before any role: hosts and size of a batch.
+_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts")
+# And the facts that roles set, and what the inventories of clouds could not make sense of.
 _NO_ROLES = frozenset(
     {
-        *("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_unknown_tags"),
-        *("pypi_host", "pypi_host_before", "pypi_bundle_parts", "pypi_bundle_download"),
+        *_OF_PLAYS,
+        *("pypi_host", "pypi_host_before", "pypi_bundle_parts", "pypi_bundle_download", "pypi_unknown_tags"),
     }
 )
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
@@ -552,7 +554,37 @@ def misspelt(names: Iterable[str], public: Collection[str]) -> list[Problem]:
     return [
         Problem(name, "is no variable of the collection", f"did you mean {near[0]}?")
         for name in strange
-        if (near := difflib.get_close_matches(name, public, 1, _LIKENESS))
+        if (near := difflib.get_close_matches(name, [*public, *_OF_PLAYS], 1, _LIKENESS))
+    ]
+
+
+def serial(value: Any, batch: int, hosts: int) -> list[Problem]:
+    """pypi_serial, which counts only if the play that runs has read it.
+
+    Args:
+        value: what the host has for it.
+        batch: how many hosts are in the batch that runs.
+        hosts: how many the play has.
+    """
+    try:
+        most = batches.largest(value, hosts)
+    except ValueError as error:
+        return [
+            Problem(
+                "pypi_serial",
+                f"{error.args[0]!r} is no size of a batch",
+                "give a number of hosts from 1 on, a share such as 25%, or a list of these",
+            )
+        ]
+    if batch <= most:
+        return []
+    return [
+        Problem(
+            "pypi_serial",
+            f"{value!r} does not count: the batch has {batch} of {hosts} hosts, as a play is cut into batches before "
+            "Ansible reads the inventory's variables",
+            f"give it on the command line: -e pypi_serial={value if isinstance(value, (str, int)) else '...'}",
+        )
     ]
 
 

@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbooks' own frame around other work: batches, and the stop after one that fails."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Playbook = Callable[..., subprocess.CompletedProcess[str]]
+
+PLAYBOOKS = Path(__file__).parents[4] / "playbooks"
+HOSTS = "one,two,three,four,five,"
+# Instead of the roles: hosts that are to fail do so, others work on.
+WORK = """
+- name: Variables are judged
+  wheelhouse.pypi.check_variables:
+    variables: {}
+- name: Work begins
+  ansible.builtin.command: "{{ 'false' if inventory_hostname in (bad | default([])) else 'true' }}"
+  vars:
+    ansible_connection: "{{ 'ssh' if inventory_hostname in (away | default([])) else 'local' }}"
+    ansible_host: 127.0.0.1
+    ansible_port: 1
+- name: Work is done
+  ansible.builtin.debug: {msg: "done by {{ inventory_hostname }}"}
+"""
+LATER = """
+- name: Play of the user's own
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Goes on
+      ansible.builtin.debug: {msg: "later {{ inventory_hostname }}"}
+"""
+
+
+def frame(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a playbook's only play, and in it the block that is the work of a batch."""
+    (play,) = yaml.safe_load((PLAYBOOKS / f"{name}.yml").read_text())
+    (batch,) = (task for task in play["tasks"] if "block" in task)
+    return play, batch
+
+
+@pytest.fixture
+def rollout(playbook: Playbook) -> Playbook:
+    """Run site.yml with other work in it, and a play of the user's after it."""
+    play, batch = frame("site")
+    batch["block"] = yaml.safe_load(WORK)
+    play["become"] = False
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        text = yaml.safe_dump([play, *yaml.safe_load(LATER)], sort_keys=False)
+        return playbook(text, "-e", "pypi_hosts=all", *options, hosts=HOSTS)
+
+    return run
+
+
+def said(run: subprocess.CompletedProcess[str], word: str) -> list[str]:
+    return sorted(re.findall(rf'"{word} (\w+)"', run.stdout))
+
+
+def recap(run: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the hosts that Ansible says have failed or were out of reach."""
+    return sorted(re.findall(r"^(\w+) .*(?:unreachable|failed)=1", run.stdout, re.MULTILINE))
+
+
+def test_both_playbooks_have_the_same_frame() -> None:
+    frames = [frame(name) for name in ("site", "remove")]
+    for _play, batch in frames:
+        batch["block"] = []
+    (site, _), (remove, _) = frames
+    for key in ("hosts", "serial", "strategy", "gather_facts", "tasks"):
+        assert site[key] == remove[key]
+
+
+def test_all_at_once_is_as_ever(rollout: Playbook) -> None:
+    run = rollout("-e", '{"bad": ["two"]}')
+    assert run.returncode == 2, run.stdout
+    assert said(run, "done by") == ["five", "four", "one", "three"], run.stdout
+    assert "This batch" not in run.stdout
+    assert "rollout stops" not in run.stdout
+
+
+def test_batches_follow_each_other(rollout: Playbook) -> None:
+    run = rollout("-e", '{"pypi_serial": [1, "60%"]}')
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(said(run, "done by")) == 5
+    assert re.findall(r"This batch(?:, the last)?: ([a-z, ]+)\.", run.stdout) == ["one", "two, three, four", "five"]
+
+
+@pytest.mark.parametrize("reason", ["bad", "away"])
+def test_no_batch_follows_one_in_which_a_host_failed(rollout: Playbook, reason: str) -> None:
+    run = rollout("-e", "pypi_serial=2", "-e", f'{{"{reason}": ["three"]}}')
+    assert run.returncode == (2 if reason == "bad" else 4), run.stdout
+    # The healthy host of the batch is finished, and is not said to have failed.
+    assert said(run, "done by") == ["four", "one", "two"], run.stdout
+    assert recap(run) == ["three"], run.stdout
+    assert "Failed: three. The rollout stops here; not begun, and left as they are: five." in run.stdout
+    assert "the same run with --limit three,five goes on" in run.stdout
+
+
+def test_when_a_whole_batch_fails_nothing_at_all_follows(rollout: Playbook) -> None:
+    run = rollout("-e", "pypi_serial=1", "-e", '{"bad": ["two"]}')
+    assert run.returncode == 2, run.stdout
+    assert said(run, "done by") == ["one"], run.stdout
+    assert "Failed: two. The rollout stops here; not begun, and left as they are: three, four, five." in run.stdout
+    assert said(run, "later") == []
+
+
+def test_what_to_do_is_said_before_nobody_is_left_to_say_it(rollout: Playbook) -> None:
+    run = rollout("-e", "pypi_serial=1", "-e", '{"away": ["two"]}')
+    assert run.returncode == 4, run.stdout
+    assert said(run, "done by") == ["one"], run.stdout
+    assert "This batch: two. After it: three, four, five. If a host fails" in run.stdout
+    assert "the same run with --limit two,three,four,five goes on" in run.stdout
+    assert said(run, "later") == []
+
+
+def test_the_last_batch_has_nobody_to_stop(rollout: Playbook) -> None:
+    run = rollout("-e", "pypi_serial=3", "-e", '{"bad": ["five"]}')
+    assert run.returncode == 2, run.stdout
+    assert said(run, "done by") == ["four", "one", "three", "two"]
+    assert "rollout stops" not in run.stdout
+
+
+def test_a_size_that_cannot_be_is_refused(rollout: Playbook) -> None:
+    # Ansible would take the one for all hosts at once, and end on the other with a traceback.
+    for size in ("0", "x"):
+        run = rollout("-e", f"pypi_serial={size}")
+        assert run.returncode == 2, run.stdout + run.stderr
+        assert f"pypi_serial: '{size}' is no size of a batch; give a number of hosts from 1 on" in run.stdout
+        assert said(run, "done by") == []
+
+
+def test_a_size_in_the_inventory_is_refused_because_it_would_not_count(rollout: Playbook, tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text("pypi_serial: 1\n")
+    run = rollout()
+    assert run.returncode == 2, run.stdout
+    assert "give it on the command line: -e pypi_serial=1" in run.stdout
+    assert said(run, "done by") == []
+
+
+def test_a_misspelt_size_is_found(rollout: Playbook) -> None:
+    run = rollout("-e", "pypi_serail=1")
+    assert "pypi_serail: is no variable of the collection; did you mean pypi_serial?" in run.stdout
+    assert said(run, "done by") == []

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sizes of batches, whose turn it is, and what is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.wheelhouse.pypi.plugins.filter.batch_sizes import batch_sizes
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches, rules
+
+BAD = [0, "0", "x", -1, 1.5, "1.5", "0%", "101%", "%", "", [], [1, 0], [[1]], True, None, {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("value", "sizes", "largest_of_ten"),
+    [
+        (1, [1], 1),
+        ("2", [2], 2),
+        (" 3 ", [3], 3),
+        ("25%", ["25%"], 2),
+        ("5%", ["5%"], 1),
+        ("100%", ["100%"], 10),
+        ([1, "50%"], [1, "50%"], 5),
+        (["1", 50], [1, 50], 50),
+    ],
+)
+def test_sizes(value: Any, sizes: list[Any], largest_of_ten: int) -> None:
+    assert batch_sizes(value) == sizes
+    assert batches.largest(value, 10) == largest_of_ten
+    assert rules.serial(value, min(largest_of_ten, 10), 10) == []
+
+
+@pytest.mark.parametrize("value", BAD)
+def test_a_size_that_cannot_be_lets_the_play_begin_and_is_a_problem(value: Any) -> None:
+    assert batch_sizes(value) == ["100%"]
+    (problem,) = rules.serial(value, 3, 3)
+    assert "is no size of a batch; give a number of hosts from 1 on, a share such as 25%" in str(problem)
+
+
+def test_a_size_that_the_play_has_not_read_is_a_problem() -> None:
+    assert str(*rules.serial(1, 3, 3)) == (
+        "pypi_serial: 1 does not count: the batch has 3 of 3 hosts, as a play is cut into batches before Ansible reads "
+        "the inventory's variables; give it on the command line: -e pypi_serial=1"
+    )
+    assert rules.serial([1, "50%"], 6, 10)
+    # Hosts that have failed are not counted.
+    assert rules.serial(5, 2, 10) == []
+
+
+@pytest.mark.parametrize(
+    ("batch", "later"),
+    [(["a"], ["b", "c", "d"]), (["b", "c"], ["d"]), (["c"], ["d"]), (["d"], []), (["a", "b", "c", "d"], []), ([], [])],
+)
+def test_hosts_that_wait_come_after_the_batch(batch: list[str], later: list[str]) -> None:
+    assert batches.waiting(["a", "b", "c", "d"], batch) == later
+
+
+def test_long_lists_are_cut_short() -> None:
+    hosts = [f"pypi-{number}" for number in range(50)]
+    said = batches.stopped(hosts[:1], hosts[1:])
+    assert "pypi-20 and 29 more. Mend what failed, then the same run goes on." in said
+    assert batches.go_on(["a", "b"]) == "the same run with --limit a,b"
