@@ -241,7 +241,7 @@ def variables_page(grouped: Mapping[str, Sequence[str]], options: Options, reade
         "inventories hold variables, such as `group_vars/pypi.yml`. A value that cannot work is refused before anything",
         "on the host changes.",
         "",
-        "The playbooks run on the hosts of the group `pypi`; `--extra-vars pypi_hosts=GROUP` names others, and "
+        "The playbooks run on the hosts of the group `pypi`; `--extra-vars pypi_hosts=GROUP` names others, and",
         "`--extra-vars pypi_serial=1` takes them [one after the other](fleets.md#in-batches).",
         "",
     ]
