@@ -1,0 +1,84 @@
+"""Something is wrong with the second of three hosts: the third is left alone, all serve on, and the next run mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.fleet import Client, Member, bad_answers
+from tests.support.playbook import SITE, run, site
+
+testinfra_hosts = ["docker://pypi-rollout-2"]
+
+IMAGE = "pypiserver/pypiserver:v2.4.2"
+NEXT = "pypiserver/pypiserver:next"
+
+
+@contextmanager
+def full_disk(second: Member) -> Iterator[None]:
+    """There is no space on the index's disk."""
+    second.host.run("dd if=/dev/zero of=/srv/pypi/filler bs=1M; dd if=/dev/zero of=/srv/pypi/last bs=1 count=1M")
+    assert second.host.run("cp /etc/passwd /srv/pypi/test").rc != 0, "the disk is not full"
+    yield
+    second.host.check_output("rm -f /srv/pypi/filler /srv/pypi/last /srv/pypi/test")
+
+
+@contextmanager
+def unreachable(second: Member) -> Iterator[None]:
+    """SSH is off, and connections that Ansible has kept are cut."""
+    second.host.check_output("systemctl stop ssh")
+    second.host.run("pkill -u admin")
+    yield
+    second.host.check_output("systemctl start ssh")
+
+
+@contextmanager
+def broken_image(second: Member) -> Iterator[None]:
+    """Under the name of the new pypiserver something else has come to the host."""
+    second.host.check_output(f"docker tag nginx:1.30 {NEXT}")
+    yield
+    second.host.check_output(f"docker tag {IMAGE} {NEXT}")
+
+
+FAULTS = [
+    pytest.param(full_disk, {"pypi_max_upload": "4g"}, "No space left on device", id="full disk"),
+    pytest.param(unreachable, {"pypi_max_upload": "5g"}, "UNREACHABLE!", id="unreachable"),
+    pytest.param(
+        broken_image,
+        {"pypi_max_upload": "6g", "pypi_image_pypiserver": NEXT},
+        "pypi-server: not found",
+        id="broken image",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "change", "reason"), FAULTS)
+def test_a_fault_on_the_second_host_stops_the_rollout_and_the_next_run_mends_it(
+    fleet: list[Member], reading: dict[str, Client], fault: Any, change: dict[str, Any], reason: str
+) -> None:
+    first, second, third = fleet
+    for member in (first, third):
+        member.host.check_output(f"docker tag {IMAGE} {NEXT}")
+    variables = {"pypi_serial": 1, "pypi_log_max_size": "4m", **change}
+    wanted = f"client_max_body_size {change['pypi_max_upload']}"
+    old_second, old_third = second.stack.running(), third.state()
+    with fault(second):
+        done = run(SITE, variables=variables)
+        message = done.message()
+        assert done.code != 0, done.output
+        assert reason in message, done.output
+        assert f"the same run with --limit {second.name},{third.name} goes on" in message, done.output
+        assert first.loaded() == wanted
+        assert third.state() == old_third
+        assert second.stack.running() == old_second
+        assert second.loaded() != wanted
+    mended = site(**variables)
+    assert [member.loaded() for member in fleet] == [wanted] * 3
+    assert f"{first.name} : ok=" in mended.message() and mended.changed > 0
+    # Whatever went wrong on the way, nobody who reads has seen it on any of the three.
+    for member in fleet:
+        assert len(reading[member.name].reads) > 50, "there was hardly any traffic"
+        assert bad_answers(reading[member.name]) == {}, member.name
