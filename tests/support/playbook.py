@@ -61,7 +61,9 @@ def _started(
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump({"pypi_hosts": "all", **(variables or {})}, file)
         file.flush()
-        command = [str(BIN / "ansible-playbook"), "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], playbook]
+        # The whole folder: in a file of its own there is who is reached over SSH.
+        inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
+        command = [str(BIN / "ansible-playbook"), "--inventory", str(inventory), playbook]
         with subprocess.Popen(
             [*command, "--extra-vars", f"@{file.name}", *arguments],
             env={**environment, "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1"},
