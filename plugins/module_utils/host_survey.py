@@ -26,7 +26,7 @@ echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/
 echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
 echo '@@compose'; docker compose version --short 2>/dev/null
 echo '@@packages'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Package}}\n' {packages} 2>/dev/null
-rpm --query --queryformat 'ii |%{{NAME}}\n' {engines} 2>/dev/null
+rpm --query --queryformat 'ii |%{{NAME}}.rpm\n' {engines} 2>/dev/null
 echo '@@settings'; grep -qs {line} {record} && echo there
 echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
 echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
@@ -56,8 +56,15 @@ _LISTEN = "0A"
 # dpkg's packages of an engine, whoever made them; each wants what it depends on finished before it.
 _PACKAGES = ("docker*", "containerd*", "runc")
 # Packages that hold an engine, and whose they are: those of one source replace those of the other. Debian's package
-# docker is something else.
-_ENGINES = {"docker-ce": "docker_ce", "docker.io": "distro", "moby-engine": "distro"}
+# docker is something else, while Amazon Linux calls its engine that.
+_ENGINES = {
+    "docker-ce": "docker_ce",
+    "docker.io": "distro",
+    "moby-engine": "distro",
+    "docker-ce.rpm": "docker_ce",
+    "moby-engine.rpm": "distro",
+    "docker.rpm": "distro",
+}
 # Second letter of dpkg's status: half-installed, unpacked, half-configured; installed.
 _UNFINISHED = "HUF"
 _PRESENT = _UNFINISHED + "i"
@@ -106,7 +113,7 @@ def survey_command(
         home=shlex.quote(home),
         images=shlex.join(images),
         packages=shlex.join(_PACKAGES),
-        engines=shlex.join(_ENGINES),
+        engines=shlex.join(name[:-4] for name in _ENGINES if name.endswith(".rpm")),
         instance=shlex.quote(instance),
         container=_CONTAINER,
         answer=_ANSWER,

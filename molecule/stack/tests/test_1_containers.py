@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -15,6 +16,15 @@ each_service = pytest.mark.parametrize("service", SERVICES)
 def test_compose_accepts_the_file_in_the_tree(stack: Stack) -> None:
     assert sorted(stack.compose("config --services").split()) == sorted(SERVICES)
     assert stack.compose("config --quiet") == ""
+
+
+@each_service
+def test_folders_are_labelled_for_several_containers_where_selinux_is_enforced(stack: Stack, service: str) -> None:
+    mounts = json.loads(stack.compose("config --format json"))["services"][service]["volumes"]
+    assert mounts
+    assert {(mount["target"], mount.get("bind", {}).get("selinux")) for mount in mounts} == {
+        (mount["target"], "z") for mount in mounts
+    }
 
 
 @each_service

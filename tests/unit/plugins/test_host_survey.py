@@ -186,6 +186,8 @@ def test_settings_of_an_index_are_found_in_the_record(
         (["ii |docker.io", "un |docker-ce"], "distro"),
         (["iH |docker.io"], "distro"),
         (["ii |moby-engine"], "distro"),
+        (["ii |docker-ce.rpm", "package docker is not installed"], "docker_ce"),
+        (["ii |docker.rpm"], "distro"),
         (["ii |docker-compose", "ii |containerd", "ii |docker"], ""),
     ],
 )
