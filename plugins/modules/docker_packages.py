@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_packages
 short_description: Install packages from Docker's repository or the distribution's, or change nothing
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Makes Docker's repository known to apt or dnf, judges its key by the fingerprint before anything uses it, and
     installs packages, in one call.

@@ -140,8 +140,8 @@ def test_what_others_have_left_is_named_before_anything_changes(host: Any, el9: 
         message,
         f"{LIST} names the same repository",
         f"{REPO} names the same repository",
-        "the package runc, which Docker's packages exclude",
-        "the package podman-docker, which Docker's packages exclude",
+        "the package runc, beside which",
+        "the package podman-docker, beside which",
         "Set pypi_docker_replace: true",
     )
 
