@@ -156,11 +156,16 @@ class Engine:
         """Path of dockerd; empty where there is none."""
         return shutil.which("dockerd", path="%s:/usr/sbin:/usr/local/sbin" % os.environ.get("PATH", "")) or ""
 
+    def version(self) -> str:
+        """Version of the engine that runs; empty where none answers."""
+        if not shutil.which("docker"):
+            return ""
+        code, out, _err = self._run(["docker", "version", "--format", "{{.Server.Version}}"])
+        return "" if code else out.strip()
+
     def answers(self) -> bool:
         """Whether the engine answers."""
-        return (
-            bool(shutil.which("docker")) and self._run(["docker", "version", "--format", "{{.Server.Version}}"])[0] == 0
-        )
+        return self.version() != ""
 
     def containers(self) -> list[Container]:
         """All containers; none where the engine does not answer."""

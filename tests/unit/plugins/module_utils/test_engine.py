@@ -164,7 +164,7 @@ def test_a_restart_that_fails_says_the_engines_own_words(host: Path) -> None:
 def test_who_restarts_the_engine(host: Path, systemd: bool, command: str) -> None:
     if not systemd:
         (host / "run/systemd/system").rmdir()
-    commands = Commands()
+    commands = Commands(docker_version=(0, "26.1.5\n", ""))
     Engine(commands, str(host)).restart()
     assert command in commands.seen
     assert any(seen.startswith("systemctl") for seen in commands.seen) is systemd

@@ -1,0 +1,393 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: engine_version
+short_description: Docker Engine in a version that is asked for, and held at it
+version_added: 0.1.0
+description:
+  - Upgrades or downgrades the packages of the Docker Engine, all of one version, where the engine that is there is of
+    another version than the one that is asked for. One that fits is left as it is, however new others are.
+  - Holds the packages at their version (apt-mark, or versionlock of dnf), so that upgrades of the system leave them alone.
+  - The engine restarts with its new version. The containers' gap is measured by the engine's own times, and told.
+    With C(live-restore) they keep running through an upgrade within the same two first numbers.
+  - A version that the source does not have is an error that lists what it has; nothing is changed then.
+author:
+  - The wheelhouse.pypi developers (@wheelhouse)
+attributes:
+  check_mode:
+    description: Says what would be upgraded, held and restarted, by the package lists that the host has.
+    support: full
+  diff_mode:
+    description: Shows packages, versions and holds before and after.
+    support: full
+  idempotent:
+    description: A second run with the same arguments changes nothing.
+    support: full
+options:
+  version:
+    description: The version, or the beginning of one.
+    type: str
+    required: true
+  hold:
+    description: Whether the packages are held at it.
+    type: bool
+    default: true
+  packages:
+    description:
+      - Packages that are installed in this version where they are missing, the engine's own first.
+      - By default only what is there is changed.
+    type: list
+    elements: str
+    default: []
+notes:
+  - Packages come from the repositories that the host has. Lists of them are fetched only when another version is needed.
+"""
+
+EXAMPLES = r"""
+- name: Engine is 28.5, and stays what it is
+  wheelhouse.pypi.engine_version:
+    version: "28.5"
+"""
+
+RETURN = r"""
+before:
+  description: The engine's version before, without that of its packaging; empty where none was installed.
+  type: str
+  returned: success
+  sample: 28.5.1
+after:
+  description: The engine's version now, or as it would be.
+  type: str
+  returned: success
+  sample: 28.5.2
+installed:
+  description: Packages that were changed, and the versions they have now.
+  type: dict
+  returned: success
+gaps:
+  description: Containers that a restart has stopped, each with the seconds that it was gone; none where it is not back.
+  type: list
+  elements: dict
+  returned: success
+"""
+
+import os
+import shutil
+import time
+from dataclasses import asdict
+from typing import Any, Iterable
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import engine_packages
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine import Container, Engine, EngineError, told
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine_packages import TOGETHER, Plan, VersionError
+
+ARGUMENTS: dict[str, Any] = {
+    "version": {"type": "str", "required": True},
+    "hold": {"type": "bool", "default": True},
+    "packages": {"type": "list", "elements": "str", "default": []},
+}
+LOCK_SECONDS = 120
+# Where dnf4 and dnf5 keep what is locked.
+LOCKS = ("/etc/dnf/plugins/versionlock.list", "/etc/dnf/versionlock.toml")
+_PLUGIN = "python3-dnf-plugin-versionlock"
+
+
+class Manager:
+    """A package manager of the host.
+
+    Attributes:
+        names: the packages that it is asked about.
+    """
+
+    # Names that are something else here.
+    others: frozenset[str] = frozenset()
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.names = sorted({*TOGETHER, *(name for group in TOGETHER.values() for name in group)} - self.others)
+
+    def run(self, *command: str, codes: Iterable[int] = (0,)) -> str:
+        """Run a command and return what it wrote; raise VersionError with its own words if it fails."""
+        environment = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C"}
+        code, out, err = self.module.run_command(list(command), environ_update=environment)
+        if code not in codes:
+            said = [line for line in (err + "\n" + out).splitlines() if line.strip()]
+            raise VersionError("`%s` failed on the host:\n%s" % (" ".join(command), "\n".join(said[:20])))
+        return str(out)
+
+    def installed(self) -> dict[str, str]:
+        """Versions of the engine's packages that are there."""
+        raise NotImplementedError
+
+    def held(self, installed: dict[str, str]) -> set[str]:
+        """Those that are held at the version that is there."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Fetch the package lists."""
+        raise NotImplementedError
+
+    def available(self) -> dict[str, list[str]]:
+        """Versions that the source has."""
+        raise NotImplementedError
+
+    def install(self, packages: dict[str, str]) -> None:
+        """Bring packages to versions, up or down, whatever is held."""
+        raise NotImplementedError
+
+    def hold(self, names: list[str], on: bool) -> None:
+        """Hold packages at the version that is there, or let go of them."""
+        raise NotImplementedError
+
+
+class Apt(Manager):
+    """apt and dpkg."""
+
+    others = frozenset({"docker"})
+
+    def installed(self) -> dict[str, str]:
+        """What dpkg says."""
+        return self._dpkg()[0]
+
+    def held(self, installed: dict[str, str]) -> set[str]:
+        """dpkg holds a package, at whatever version."""
+        return self._dpkg()[1]
+
+    def _dpkg(self) -> tuple[dict[str, str], set[str]]:
+        # 1: some of them are not known.
+        command = ["dpkg-query", "--show", "--showformat", engine_packages.DPKG_FORMAT]
+        return engine_packages.dpkg(self.run(*command, *self.names, codes=(0, 1)))
+
+    def refresh(self) -> None:
+        """There is no option to wait for the lock of the lists."""
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                self.run("apt-get", "--error-on=any", "update")
+                return
+            except VersionError as error:
+                if "Could not get lock" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(2)
+
+    def available(self) -> dict[str, list[str]]:
+        """What apt-cache says."""
+        return engine_packages.madison(self.run("apt-cache", "madison", *self.names))
+
+    def install(self, packages: dict[str, str]) -> None:
+        """Held ones too, with the configuration files that are there."""
+        options = ["--yes", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages"]
+        options += ["--option", "DPkg::Lock::Timeout=%d" % LOCK_SECONDS]
+        options += ["--option", "Dpkg::Options::=--force-confdef", "--option", "Dpkg::Options::=--force-confold"]
+        self.run("apt-get", *options, "install", *("%s=%s" % one for one in packages.items()))
+
+    def hold(self, names: list[str], on: bool) -> None:
+        """apt-mark writes what dpkg says."""
+        self.run("apt-mark", "hold" if on else "unhold", *names)
+
+
+class Dnf(Manager):
+    """dnf and rpm."""
+
+    def installed(self) -> dict[str, str]:
+        """What rpm says."""
+        # Its exit code is the number of packages that are not there.
+        command = ["rpm", "--query", "--queryformat", engine_packages.RPM_FORMAT, *self.names]
+        found = engine_packages.rpm(self.run(*command, codes=range(256)))
+        return {name: versions[0] for name, versions in found.items()}
+
+    def _locks(self) -> str:
+        for path in LOCKS:
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as file:
+                    return file.read()
+        return ""
+
+    def held(self, installed: dict[str, str]) -> set[str]:
+        """A lock is on a version."""
+        return engine_packages.locked(self._locks(), installed)
+
+    def refresh(self) -> None:
+        """Whatever age the lists have."""
+        self.run("dnf", "--quiet", "makecache", "--refresh")
+
+    def available(self) -> dict[str, list[str]]:
+        """Queries do not see what a lock hides: without."""
+        query = [
+            "dnf",
+            "--quiet",
+            "--disableplugin=versionlock",
+            "repoquery",
+            "--queryformat",
+            engine_packages.DNF_FORMAT,
+        ]
+        return engine_packages.rpm(self.run(*query, *self.names))
+
+    def install(self, packages: dict[str, str]) -> None:
+        """What is locked at another version is let go of before."""
+        locks = engine_packages.lock_names(self._locks()) & set(packages)
+        if locks:
+            self.hold(sorted(locks), False)
+        self.run("dnf", "--assumeyes", "--quiet", "install", *("%s-%s" % one for one in packages.items()))
+
+    def hold(self, names: list[str], on: bool) -> None:
+        """The plugin is installed where it is missing."""
+        others = engine_packages.lock_names(self._locks()) & set(names)
+        if others:
+            self.run("dnf", "--quiet", "versionlock", "delete", *sorted(others))
+        if on:
+            if self.module.run_command(["dnf", "--quiet", "versionlock", "list"])[0] != 0:
+                self.run("dnf", "--assumeyes", "--quiet", "install", _PLUGIN)
+            self.run("dnf", "--quiet", "versionlock", "add", *names)
+
+
+class Change:
+    """One call of the module."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.engine = Engine(module.run_command)
+        if shutil.which("apt-get"):
+            self.manager: Manager = Apt(module)
+        elif shutil.which("dnf"):
+            self.manager = Dnf(module)
+        else:
+            raise VersionError("pypi_docker_version: the host has neither apt-get nor dnf")
+
+    def run(self) -> dict[str, Any]:
+        """Bring the packages to what the arguments say; return the result, raise VersionError or EngineError."""
+        wanted, hold = self.module.params["version"], self.module.params["hold"]
+        installed = self.manager.installed()
+        plan = self._plan(installed, wanted)
+        # An earlier run may have been killed between the packages and the restart.
+        stale = self.engine.is_stale() and engine_packages.upstream(self.engine.version()) != plan.after
+        before = self.engine.containers() if plan.install or stale else []
+        group = self._group({**installed, **plan.install})
+        held = self.manager.held(installed)
+        wrong = sorted(set(group) - held if hold else set(group) & held)
+        result: dict[str, Any] = {
+            "changed": bool(plan.install or stale or wrong),
+            "before": plan.before,
+            "after": plan.after,
+            "installed": plan.install,
+            "gaps": [],
+            "diff": {
+                "before": _shown(installed, held, group),
+                "after": _shown({**installed, **plan.install}, set(group) if hold else held - set(group), group),
+            },
+        }
+        for name in plan.left:
+            self.module.warn("%s stays at %s: its source has no %s." % (name, installed.get(name), plan.after))
+        if self.module.check_mode:
+            self._warn_before(plan, before)
+            return result
+        if plan.install:
+            self.manager.install(plan.install)
+        if plan.install or stale:
+            result["gaps"] = self._restarted(plan, before)
+        # After an upgrade all are held anew: a lock of dnf names a version.
+        wrong = sorted(set(group) - self.manager.held(self.manager.installed())) if hold else wrong
+        if wrong:
+            self.manager.hold(wrong, hold)
+        return result
+
+    def _group(self, installed: dict[str, str]) -> list[str]:
+        engine = engine_packages.engine_of(installed, self.module.params["packages"])
+        return [name for name in (engine, *TOGETHER.get(engine, ())) if name in installed]
+
+    def _plan(self, installed: dict[str, str], wanted: str) -> Plan:
+        install = self.module.params["packages"]
+        engine = engine_packages.engine_of(installed, install)
+        if not engine:
+            raise VersionError(
+                "pypi_docker_version: the engine of this host is from none of the packages %s, so its version is not "
+                "this run's to choose. Take the variable out, or replace the engine" % ", ".join(TOGETHER)
+            )
+        try:
+            # Nothing is fetched while all is well.
+            there = {name: [version] for name, version in installed.items()}
+            plan = engine_packages.plan(installed, there, wanted, install)
+            if not plan.install and not plan.left:
+                return plan
+        except VersionError:
+            pass
+        trouble = ". (By the package lists on the host, as check mode fetches none.)"
+        if not self.module.check_mode:
+            trouble = ""
+            try:
+                self.manager.refresh()
+            except VersionError as error:
+                # It may be another repository that does not answer, and the lists that are there be good enough.
+                trouble = ". New package lists could not be fetched: %s" % error
+        try:
+            return engine_packages.plan(installed, self.manager.available(), wanted, install)
+        except VersionError as error:
+            raise VersionError("%s%s" % (error, trouble)) from error
+
+    def _warn_before(self, plan: Plan, before: list[Container]) -> None:
+        running = [one.name for one in before if one.running]
+        if not running:
+            return
+        if self.engine.live_restore() and plan.is_patch():
+            stay = "They keep running (live-restore)."
+        elif self.engine.live_restore():
+            stay = "live-restore is made for upgrades within %s: they may be down meanwhile." % _two(plan.before)
+        else:
+            stay = "They are down meanwhile: live-restore is off."
+        self.module.warn(
+            "The engine would be %s from %s to %s, with these containers on it: %s. %s"
+            % (plan.verb(), plan.before, plan.after, ", ".join(running), stay)
+        )
+
+    def _restarted(self, plan: Plan, before: list[Container]) -> list[dict[str, Any]]:
+        """See to it that the engine runs in its new version; tell of the containers, and return their gaps."""
+        # Most packages restart it themselves; where policy-rc.d forbids that, or it fails, this does.
+        if not self.engine.answers() or self.engine.is_stale():
+            self.engine.restart()
+        gaps = self.engine.measured(before)
+        if plan.before:
+            far = (
+                ""
+                if plan.is_patch() or not self.engine.live_restore()
+                else (
+                    " live-restore is made for upgrades within %s: restart containers that do not answer."
+                    % _two(plan.before)
+                )
+            )
+            what = "The engine was %s from %s to %s." % (plan.verb(), plan.before, plan.after)
+            if not plan.install:
+                what = "The engine was restarted, as it still ran from a package that was replaced."
+            if gaps or far:
+                self.module.warn("%s %s%s" % (what, told(before, gaps), far))
+        return [asdict(gap) for gap in gaps]
+
+
+def _two(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _shown(installed: dict[str, str], held: set[str], group: list[str]) -> str:
+    """Lines of a diff."""
+    return "".join(
+        "%s %s%s\n" % (name, installed[name], " (held)" if name in held else "") for name in group if name in installed
+    )
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        result = Change(module).run()
+    except (VersionError, EngineError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
