@@ -4,7 +4,7 @@
 
 """The engine's packages: which version is there, which the source has, and what it takes to have the wanted one.
 
-Pure functions on what apt, dpkg, dnf and rpm write. Runs on the host: Python 3.8 and the standard library only.
+Pure functions on what apt and dnf write. Runs on the host: Python 3.8 and the standard library only.
 """
 
 from __future__ import annotations
@@ -124,20 +124,6 @@ def _list(versions: Iterable[str]) -> str:
 
 # -- apt ---------------------------------------------------------------------------------------------------------------
 
-DPKG_FORMAT = "${db:Status-Abbrev}|${Package}|${Version}\\n"
-
-
-def dpkg(text: str) -> tuple[dict[str, str], set[str]]:
-    """Read `dpkg-query --show` in DPKG_FORMAT: (versions of installed packages, names of held ones)."""
-    installed, held = {}, set()
-    for line in text.splitlines():
-        status, name, version = [*line.split("|"), "", "", ""][:3]
-        if status[1:2] == "i":
-            installed[name] = version
-            if status[:1] == "h":
-                held.add(name)
-    return installed, held
-
 
 def madison(text: str) -> dict[str, list[str]]:
     """Read `apt-cache madison`: versions of each package, newest first."""
@@ -151,13 +137,12 @@ def madison(text: str) -> dict[str, list[str]]:
 
 # -- dnf ---------------------------------------------------------------------------------------------------------------
 
-RPM_FORMAT = "%{NAME}|%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\n"
 # dnf4 ends each line itself, dnf5 does not.
-DNF_FORMAT = "%{name}|%{epoch}:%{version}-%{release}\\n"
+DNF_FORMAT = "%{name}|%{evr}\\n"
 
 
-def rpm(text: str) -> dict[str, list[str]]:
-    """Read rpm's or dnf's answer in these formats: versions of each package, newest first."""
+def repoquery(text: str) -> dict[str, list[str]]:
+    """Read `dnf repoquery` in DNF_FORMAT: versions of each package, newest first."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, bar, version = line.strip().partition("|")
@@ -177,7 +162,7 @@ def locked(text: str, installed: Mapping[str, str]) -> set[str]:
 
     Args:
         text: of dnf4's versionlock.list (name-epoch:version-release.arch) or dnf5's versionlock.toml.
-        installed: versions of packages, with their epochs.
+        installed: versions of packages, with an epoch where they have one.
     """
     found: dict[str, set[str]] = {}
     if "[[packages]]" in text:
@@ -193,7 +178,7 @@ def locked(text: str, installed: Mapping[str, str]) -> set[str]:
             )
             if match:
                 found.setdefault(match["name"], set()).add("%s:%s" % (match["epoch"] or "0", match["version"]))
-    return {name for name, versions in found.items() if versions == {installed.get(name)}}
+    return {name for name, versions in found.items() if versions == {_with_epoch(installed.get(name, ""))}}
 
 
 def lock_names(text: str) -> set[str]:

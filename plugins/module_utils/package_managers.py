@@ -19,7 +19,7 @@ import time
 import typing as t
 
 from ansible.module_utils.common.text.converters import to_text
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import openpgp
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import engine_packages, openpgp
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import package_sources as sources
 
 if t.TYPE_CHECKING:
@@ -28,6 +28,9 @@ if t.TYPE_CHECKING:
 _APT_TRUSTED = ("/etc/apt/trusted.gpg", "/etc/apt/trusted.gpg.d/*")
 _APT_SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources")
 _DNF_SOURCES = ("/etc/yum.repos.d/*.repo",)
+# Where dnf 4 and dnf 5 keep what is locked. The plugin is a package of its own with dnf 4.
+_LOCKS = ("/etc/dnf/plugins/versionlock.list", "/etc/dnf/versionlock.toml")
+_LOCK_PLUGIN = "python3-dnf-plugin-versionlock"
 
 
 class Failed(Exception):
@@ -99,6 +102,22 @@ class Apt:
         except Failed as error:
             return str(error)
         return ""
+
+    def request(self, name: str, version: str) -> str:
+        """How one version of a package is asked for."""
+        return f"{name}={version}"
+
+    def available(self, names: list[str]) -> dict[str, list[str]]:
+        """Return the versions of packages that the lists name, newest first."""
+        return engine_packages.madison(self._module.run_command(["apt-cache", "madison", *names])[1])
+
+    def held(self, installed: dict[str, str]) -> set[str]:
+        """Return those of the packages that are held; dpkg holds one at whatever version."""
+        return set(self._module.run_command(["apt-mark", "showhold", *installed])[1].split()) if installed else set()
+
+    def hold(self, names: list[str], on: bool, timeout: int) -> None:
+        """Hold packages at the version that is there, or let go of them."""
+        self._run(["apt-mark", "hold" if on else "unhold", *names], timeout)
 
     def install(self, requests: list[str], removed: list[str], downgrade: bool, timeout: int) -> None:
         """Install packages and remove others, in one step."""
@@ -183,6 +202,43 @@ class Dnf:
     def update(self, timeout: int) -> str:
         """Leave it to the installation: dnf looks itself how old its lists are."""
         return ""
+
+    def request(self, name: str, version: str) -> str:
+        """How one version of a package is asked for."""
+        return f"{name}-{version}"
+
+    def available(self, names: list[str], fresh: bool = False) -> dict[str, list[str]]:
+        """Return the versions of packages that the repositories have, newest first; ``fresh`` asks them now."""
+        # A lock hides all others from a query.
+        query = ["--quiet", "--disableplugin=versionlock", *(["--refresh"] if fresh else [])]
+        query += ["repoquery", "--queryformat", engine_packages.DNF_FORMAT]
+        code, output, errors = self._module.run_command(["dnf", *query, *names])
+        if code != 0:
+            raise Failed(output + errors)
+        return engine_packages.repoquery(output)
+
+    def held(self, installed: dict[str, str]) -> set[str]:
+        """Return those of the packages that are locked at the version that is there."""
+        return engine_packages.locked(self._locks(), installed)
+
+    def hold(self, names: list[str], on: bool, timeout: int) -> None:
+        """Lock packages at the version that is there, or let go of them."""
+        locks = sorted(engine_packages.lock_names(self._locks()) & set(names))
+        if locks:
+            self._run(["--quiet", "versionlock", "delete", *locks])
+        if on:
+            add = ["--quiet", "versionlock", "add", *names]
+            try:
+                self._run(add)
+            except Failed as error:
+                if "no such command" not in str(error).lower():
+                    raise
+                self._run(["--assumeyes", "--quiet", "install", _LOCK_PLUGIN])
+                self._run(add)
+
+    def _locks(self) -> str:
+        """Return what dnf keeps of locks, of whatever version it is."""
+        return "".join(to_text(read(path) or b"") for path in _LOCKS)
 
     def install(self, requests: list[str], removed: list[str], downgrade: bool, timeout: int) -> None:
         """Install packages; what they exclude goes in the same step."""

@@ -40,6 +40,11 @@ options:
       - Without it, nothing is installed where all of O(packages) are there.
     type: list
     elements: str
+  version:
+    description:
+      - Version of the engine among O(packages), or the beginning of one; O(requests) are not needed for it.
+      - One that the repositories do not have is an error that lists what they have.
+    type: str
   conflicting:
     description: Names of packages that exclude O(packages).
     type: list
@@ -136,8 +141,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_text
 from ansible.module_utils.urls import open_url
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import openpgp
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import engine_packages, openpgp
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import package_sources as sources
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine_packages import VersionError
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_managers import (
     Apt,
     Dnf,
@@ -156,6 +162,7 @@ def main() -> None:
             "source": {"type": "str", "choices": ["distro", "docker_ce"], "default": "distro"},
             "packages": {"type": "list", "elements": "str", "required": True},
             "requests": {"type": "list", "elements": "str"},
+            "version": {"type": "str"},
             "conflicting": {"type": "list", "elements": "str", "default": []},
             "replace": {"type": "bool", "default": False},
             "repository": {
@@ -306,17 +313,29 @@ def _install(
             host.reach(timeout)
         if module.params["update"]:
             complaints = host.update(timeout)
+        if module.params["version"]:
+            requests = _versioned(module, host, before, requests)
         if requests or unwanted:
             host.install(requests, unwanted, module.params["allow_downgrade"], timeout)
-    except (Failed, OSError) as error:
+    except (Failed, VersionError, OSError) as error:
         # Packages that are half there need their repository when the next run finishes them.
         nothing = host.versions(names) == before
         if nothing:
             host.distrust()
             transaction.undo()
+        if isinstance(error, VersionError):
+            taken_back = " What the run had added of the repository is taken back." if transaction.wanted else ""
+            module.fail_json(msg=f"{error}.{taken_back}")
         module.fail_json(msg=_told(module.params, f"{complaints}{error}", nothing))
     after = host.versions(names)
     return [name for name in module.params["packages"] if after.get(name) != before.get(name)]
+
+
+def _versioned(module: AnsibleModule, host: Apt | Dnf, before: dict[str, str], requests: list[str]) -> list[str]:
+    """Ask for the engine's packages in the version that is wanted, whichever of the repositories' that is."""
+    names = [*dict.fromkeys([*requests, *engine_packages.TOGETHER.get(engine_packages.engine_of(requests), ())])]
+    planned = engine_packages.plan(before, host.available(names), module.params["version"], requests)
+    return [host.request(name, planned.install[name]) if name in planned.install else name for name in requests]
 
 
 def _told(params: dict[str, t.Any], output: str, nothing: bool) -> str:

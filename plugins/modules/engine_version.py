@@ -76,16 +76,16 @@ gaps:
   returned: success
 """
 
-import os
 import shutil
-import time
 from dataclasses import asdict
-from typing import Any, Iterable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import engine_packages
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine import Container, Engine, EngineError, told
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine_packages import TOGETHER, Plan, VersionError
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_managers import Apt, Dnf, Failed
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_sources import last_words
 
 ARGUMENTS: dict[str, Any] = {
     "version": {"type": "str", "required": True},
@@ -93,158 +93,6 @@ ARGUMENTS: dict[str, Any] = {
     "packages": {"type": "list", "elements": "str", "default": []},
 }
 LOCK_SECONDS = 120
-# Where dnf4 and dnf5 keep what is locked.
-LOCKS = ("/etc/dnf/plugins/versionlock.list", "/etc/dnf/versionlock.toml")
-_PLUGIN = "python3-dnf-plugin-versionlock"
-
-
-class Manager:
-    """A package manager of the host.
-
-    Attributes:
-        names: the packages that it is asked about.
-    """
-
-    # Names that are something else here.
-    others: frozenset[str] = frozenset()
-
-    def __init__(self, module: AnsibleModule) -> None:
-        self.module = module
-        self.names = sorted({*TOGETHER, *(name for group in TOGETHER.values() for name in group)} - self.others)
-
-    def run(self, *command: str, codes: Iterable[int] = (0,)) -> str:
-        """Run a command and return what it wrote; raise VersionError with its own words if it fails."""
-        environment = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C"}
-        code, out, err = self.module.run_command(list(command), environ_update=environment)
-        if code not in codes:
-            said = [line for line in (err + "\n" + out).splitlines() if line.strip()]
-            raise VersionError("`%s` failed on the host:\n%s" % (" ".join(command), "\n".join(said[:20])))
-        return str(out)
-
-    def installed(self) -> dict[str, str]:
-        """Versions of the engine's packages that are there."""
-        raise NotImplementedError
-
-    def held(self, installed: dict[str, str]) -> set[str]:
-        """Those that are held at the version that is there."""
-        raise NotImplementedError
-
-    def refresh(self) -> None:
-        """Fetch the package lists."""
-        raise NotImplementedError
-
-    def available(self) -> dict[str, list[str]]:
-        """Versions that the source has."""
-        raise NotImplementedError
-
-    def install(self, packages: dict[str, str]) -> None:
-        """Bring packages to versions, up or down, whatever is held."""
-        raise NotImplementedError
-
-    def hold(self, names: list[str], on: bool) -> None:
-        """Hold packages at the version that is there, or let go of them."""
-        raise NotImplementedError
-
-
-class Apt(Manager):
-    """apt and dpkg."""
-
-    others = frozenset({"docker"})
-
-    def installed(self) -> dict[str, str]:
-        """What dpkg says."""
-        return self._dpkg()[0]
-
-    def held(self, installed: dict[str, str]) -> set[str]:
-        """dpkg holds a package, at whatever version."""
-        return self._dpkg()[1]
-
-    def _dpkg(self) -> tuple[dict[str, str], set[str]]:
-        # 1: some of them are not known.
-        command = ["dpkg-query", "--show", "--showformat", engine_packages.DPKG_FORMAT]
-        return engine_packages.dpkg(self.run(*command, *self.names, codes=(0, 1)))
-
-    def refresh(self) -> None:
-        """There is no option to wait for the lock of the lists."""
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                self.run("apt-get", "--error-on=any", "update")
-                return
-            except VersionError as error:
-                if "Could not get lock" not in str(error) or time.monotonic() > deadline:
-                    raise
-            time.sleep(2)
-
-    def available(self) -> dict[str, list[str]]:
-        """What apt-cache says."""
-        return engine_packages.madison(self.run("apt-cache", "madison", *self.names))
-
-    def install(self, packages: dict[str, str]) -> None:
-        """Held ones too, with the configuration files that are there."""
-        options = ["--yes", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages"]
-        options += ["--option", "DPkg::Lock::Timeout=%d" % LOCK_SECONDS]
-        options += ["--option", "Dpkg::Options::=--force-confdef", "--option", "Dpkg::Options::=--force-confold"]
-        self.run("apt-get", *options, "install", *("%s=%s" % one for one in packages.items()))
-
-    def hold(self, names: list[str], on: bool) -> None:
-        """apt-mark writes what dpkg says."""
-        self.run("apt-mark", "hold" if on else "unhold", *names)
-
-
-class Dnf(Manager):
-    """dnf and rpm."""
-
-    def installed(self) -> dict[str, str]:
-        """What rpm says."""
-        # Its exit code is the number of packages that are not there.
-        command = ["rpm", "--query", "--queryformat", engine_packages.RPM_FORMAT, *self.names]
-        found = engine_packages.rpm(self.run(*command, codes=range(256)))
-        return {name: versions[0] for name, versions in found.items()}
-
-    def _locks(self) -> str:
-        for path in LOCKS:
-            if os.path.exists(path):
-                with open(path, encoding="utf-8") as file:
-                    return file.read()
-        return ""
-
-    def held(self, installed: dict[str, str]) -> set[str]:
-        """A lock is on a version."""
-        return engine_packages.locked(self._locks(), installed)
-
-    def refresh(self) -> None:
-        """Whatever age the lists have."""
-        self.run("dnf", "--quiet", "makecache", "--refresh")
-
-    def available(self) -> dict[str, list[str]]:
-        """Queries do not see what a lock hides: without."""
-        query = [
-            "dnf",
-            "--quiet",
-            "--disableplugin=versionlock",
-            "repoquery",
-            "--queryformat",
-            engine_packages.DNF_FORMAT,
-        ]
-        return engine_packages.rpm(self.run(*query, *self.names))
-
-    def install(self, packages: dict[str, str]) -> None:
-        """What is locked at another version is let go of before."""
-        locks = engine_packages.lock_names(self._locks()) & set(packages)
-        if locks:
-            self.hold(sorted(locks), False)
-        self.run("dnf", "--assumeyes", "--quiet", "install", *("%s-%s" % one for one in packages.items()))
-
-    def hold(self, names: list[str], on: bool) -> None:
-        """The plugin is installed where it is missing."""
-        others = engine_packages.lock_names(self._locks()) & set(names)
-        if others:
-            self.run("dnf", "--quiet", "versionlock", "delete", *sorted(others))
-        if on:
-            if self.module.run_command(["dnf", "--quiet", "versionlock", "list"])[0] != 0:
-                self.run("dnf", "--assumeyes", "--quiet", "install", _PLUGIN)
-            self.run("dnf", "--quiet", "versionlock", "add", *names)
 
 
 class Change:
@@ -253,8 +101,13 @@ class Change:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.engine = Engine(module.run_command)
+        module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"}
+        self.names = sorted({*TOGETHER, *(name for group in TOGETHER.values() for name in group)})
+        self.manager: Apt | Dnf
         if shutil.which("apt-get"):
-            self.manager: Manager = Apt(module)
+            self.manager = Apt(module)
+            # Debian's package of that name is something else.
+            self.names.remove("docker")
         elif shutil.which("dnf"):
             self.manager = Dnf(module)
         else:
@@ -263,7 +116,7 @@ class Change:
     def run(self) -> dict[str, Any]:
         """Bring the packages to what the arguments say; return the result, raise VersionError or EngineError."""
         wanted, hold = self.module.params["version"], self.module.params["hold"]
-        installed = self.manager.installed()
+        installed = self._installed()
         plan = self._plan(installed, wanted)
         # An earlier run may have been killed between the packages and the restart.
         stale = self.engine.is_stale() and engine_packages.upstream(self.engine.version()) != plan.after
@@ -288,14 +141,40 @@ class Change:
             self._warn_before(plan, before)
             return result
         if plan.install:
-            self.manager.install(plan.install)
+            self._install(plan)
         if plan.install or stale:
             result["gaps"] = self._restarted(plan, before)
         # After an upgrade all are held anew: a lock of dnf names a version.
-        wrong = sorted(set(group) - self.manager.held(self.manager.installed())) if hold else wrong
+        wrong = sorted(set(group) - self.manager.held(self._installed())) if hold else wrong
         if wrong:
-            self.manager.hold(wrong, hold)
+            self.manager.hold(wrong, hold, LOCK_SECONDS)
         return result
+
+    def _installed(self) -> dict[str, str]:
+        return self.manager.versions(self.names)
+
+    def _install(self, plan: Plan) -> None:
+        """Bring packages to their versions, up or down, whatever is held."""
+        if isinstance(self.manager, Dnf):
+            # What is locked is not to be had.
+            self.manager.hold(sorted(plan.install), False, LOCK_SECONDS)
+        requests = [self.manager.request(*one) for one in plan.install.items()]
+        self.manager.install(requests, [], True, LOCK_SECONDS)
+
+    def _available(self) -> tuple[dict[str, list[str]], str]:
+        """Return what the source has, and what went wrong when new lists of packages were fetched.
+
+        Another repository may be the reason, and the lists that are there be good enough.
+        """
+        if self.module.check_mode:
+            return self.manager.available(self.names), "check mode fetches none"
+        if isinstance(self.manager, Apt):
+            trouble = self.manager.update(LOCK_SECONDS)
+            return self.manager.available(self.names), trouble
+        try:
+            return self.manager.available(self.names, fresh=True), ""
+        except Failed as error:
+            return self.manager.available(self.names), str(error)
 
     def _group(self, installed: dict[str, str]) -> list[str]:
         engine = engine_packages.engine_of(installed, self.module.params["packages"])
@@ -317,18 +196,12 @@ class Change:
                 return plan
         except VersionError:
             pass
-        trouble = ". (By the package lists on the host, as check mode fetches none.)"
-        if not self.module.check_mode:
-            trouble = ""
-            try:
-                self.manager.refresh()
-            except VersionError as error:
-                # It may be another repository that does not answer, and the lists that are there be good enough.
-                trouble = ". New package lists could not be fetched: %s" % error
+        available, trouble = self._available()
         try:
-            return engine_packages.plan(installed, self.manager.available(), wanted, install)
+            return engine_packages.plan(installed, available, wanted, install)
         except VersionError as error:
-            raise VersionError("%s%s" % (error, trouble)) from error
+            said = " (New lists of packages were not fetched: %s)" % last_words(trouble).strip() if trouble else ""
+            raise VersionError("%s.%s" % (error, said)) from error
 
     def _warn_before(self, plan: Plan, before: list[Container]) -> None:
         running = [one.name for one in before if one.running]
@@ -386,6 +259,11 @@ def main() -> None:
         result = Change(module).run()
     except (VersionError, EngineError) as error:
         module.fail_json(msg=str(error))
+    except Failed as error:
+        module.fail_json(
+            msg="The engine's version could not be changed. Its packages, and what runs, are as the package manager left "
+            "them, which said:\n%s" % last_words(str(error))
+        )
     module.exit_json(**result)
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine_packages import (
     VersionError,
-    dpkg,
     engine_of,
     fits,
     lock_names,
     locked,
     madison,
     plan,
-    rpm,
+    repoquery,
     upstream,
 )
 
@@ -119,11 +118,6 @@ def test_the_engine_among_packages() -> None:
     assert engine_of({"runc": "1"}) == ""
 
 
-def test_dpkg() -> None:
-    text = "hi |docker-ce|5:28.5.1-1~x\nii |docker-ce-cli|5:28.5.1-1~x\nrc |docker.io|26.1.5\nun |moby-engine|\n"
-    assert dpkg(text) == ({"docker-ce": "5:28.5.1-1~x", "docker-ce-cli": "5:28.5.1-1~x"}, {"docker-ce"})
-
-
 def test_madison() -> None:
     text = (
         " docker-ce | 5:28.5.2-1~debian.13~trixie | https://download.docker.com/linux/debian trixie/stable amd64 Packages\n"
@@ -134,14 +128,14 @@ def test_madison() -> None:
     assert madison(text) == {"docker-ce": [ce("28.5.2"), ce("28.5.1")]}
 
 
-def test_rpm() -> None:
+def test_repoquery() -> None:
     text = (
         "docker-ce|3:28.5.1-1.el9\ndocker-ce|3:28.5.10-1.el9\ndocker-ce|3:28.5.9-2.el9\n\ndocker-ce|3:28.5.9-10.el9\n"
-        "package moby-engine is not installed\ndocker-ce-cli|1:28.5.1-1.el9\n"
+        "Last metadata expiration check: 0:00:01 ago\nmoby-engine|28.5.1-1.fc42\n"
     )
-    assert rpm(text) == {
+    assert repoquery(text) == {
         "docker-ce": ["3:28.5.10-1.el9", "3:28.5.9-10.el9", "3:28.5.9-2.el9", "3:28.5.1-1.el9"],
-        "docker-ce-cli": ["1:28.5.1-1.el9"],
+        "moby-engine": ["28.5.1-1.fc42"],
     }
 
 
@@ -169,10 +163,11 @@ name = "kernel"
         ("", {"docker-ce": "3:28.5.1-1.el9"}, set(), set()),
         (
             DNF4,
-            {"docker-ce": "3:28.5.1-1.el9", "docker-ce-cli": "1:28.5.1-1.el9", "moby-engine": "0:28.4.1-1.fc41"},
+            {"docker-ce": "3:28.5.1-1.el9", "docker-ce-cli": "1:28.5.1-1.el9", "moby-engine": "28.4.1-1.fc41"},
             {"docker-ce"},
             {"docker-ce", "docker-ce-cli", "moby-engine"},
         ),
+        ("moby-engine-0:28.4.0-1.fc41.*\n", {"moby-engine": "28.4.0-1.fc41"}, {"moby-engine"}, {"moby-engine"}),
         (DNF5, {"docker-ce": "3:28.5.1-1.fc42"}, {"docker-ce"}, {"docker-ce", "kernel"}),
         (DNF5, {"docker-ce": "3:28.5.2-1.fc42"}, set(), {"docker-ce", "kernel"}),
     ],

@@ -31,6 +31,7 @@ class Host:
         self.etc = etc
         self.installed: dict[str, str] = {}
         self.keys: list[str] = []
+        self.available: list[tuple[str, str]] = []
         self.failing: dict[str, str] = {}
         self.commands: list[list[str]] = []
 
@@ -58,6 +59,10 @@ class Host:
             self.keys.append("908355d3-6b0334dd")
         if command[:2] == ["rpm", "--erase"]:
             self.keys.remove(command[2].removeprefix("gpg-pubkey-"))
+        if "madison" in command:
+            return 0, "".join(f" {name} | {one} | {URL} trixie/stable Packages\n" for name, one in self.available), ""
+        if "repoquery" in command:
+            return 0, "".join(f"{name}|{one}\n" for name, one in self.available), ""
         if "install" in command:
             for name in command[command.index("install") + 1 :]:
                 if name.endswith("-"):
@@ -117,6 +122,28 @@ def test_repository_key_and_packages_come_together(host: Host, run_module: Calla
     assert not again["changed"]
     # It asked what is installed, and no more.
     assert len(host.commands) <= commands + 2
+
+
+@pytest.mark.parametrize(("manager", "requests"), [("apt", "docker-ce=5:28.5.2-1"), ("dnf", "docker-ce-5:28.5.2-1")])
+def test_the_engine_comes_in_the_version_that_is_asked_for(
+    host: Host, run_module: Callable[..., Any], manager: str, requests: str
+) -> None:
+    host.available = [("docker-ce", "5:29.0.0-1"), ("docker-ce", "5:28.5.2-1"), ("docker-compose-plugin", "2.40.0-1")]
+    run_module(docker_packages, version="28.5", **arguments(manager))
+    assert host.commands[-2][-2:] == [requests, "docker-compose-plugin"]
+
+
+@pytest.mark.parametrize("manager", ["apt", "dnf"])
+def test_a_version_that_is_not_there_leaves_the_host_as_it_was(
+    host: Host, run_module: Callable[..., Any], manager: str
+) -> None:
+    host.available = [("docker-ce", "5:29.0.0-1"), ("docker-ce", "5:28.5.2-1")]
+    message = run_module(docker_packages, version="28.6", **arguments(manager))["msg"]
+    assert "the source of docker-ce has no version 28.6. It has 29.0.0, 28.5.2. Name one of these" in message
+    assert "What the run had added of the repository is taken back" in message
+    assert host.files() == {}
+    assert host.keys == []
+    assert host.installed == {}
 
 
 @pytest.mark.parametrize("manager", ["apt", "dnf"])

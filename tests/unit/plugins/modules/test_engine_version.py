@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine import Container
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine_packages import VersionError
 from ansible_collections.wheelhouse.pypi.plugins.modules import engine_version
 
 Run = Callable[..., dict[str, Any]]
@@ -35,6 +34,8 @@ class Host:
         self.restarts = True
         self.started = 0
         self.calls: list[str] = []
+        # What fetching lists says.
+        self.trouble = ""
 
     def restart(self) -> None:
         self.calls.append("restart")
@@ -49,28 +50,30 @@ class Host:
 @pytest.fixture
 def prepare(monkeypatch: pytest.MonkeyPatch) -> Callable[[Host], None]:
     def prepared(host: Host) -> None:
-        class Packages(engine_version.Manager):
-            def installed(self) -> dict[str, str]:
+        class Packages(engine_version.Apt):
+            def versions(self, names: list[str]) -> dict[str, str]:
                 return dict(host.packages)
 
             def held(self, installed: dict[str, str]) -> set[str]:
                 return set(host.held)
 
-            def refresh(self) -> None:
+            def update(self, timeout: int) -> str:
                 host.calls.append("refresh")
+                return host.trouble
 
-            def available(self) -> dict[str, list[str]]:
+            def available(self, names: list[str]) -> dict[str, list[str]]:
                 return {name: [ce(version) for version in ("26.2.0", "26.1.5", "26.1.4")] for name in GROUP}
 
-            def install(self, packages: dict[str, str]) -> None:
+            def install(self, requests: list[str], removed: list[str], downgrade: bool, timeout: int) -> None:
+                assert downgrade
                 host.calls.append("install")
-                host.packages.update(packages)
+                host.packages.update(dict(one.split("=") for one in requests))
                 if host.restarts:
                     host.restart()
                 else:
                     host.stale = True
 
-            def hold(self, names: list[str], on: bool) -> None:
+            def hold(self, names: list[str], on: bool, timeout: int) -> None:
                 host.calls.append("hold" if on else "unhold")
                 host.held = host.held | set(names) if on else host.held - set(names)
 
@@ -187,15 +190,15 @@ def test_a_version_that_is_nowhere_changes_nothing(run_module: Run, prepare: Cal
 
 
 def test_lists_that_cannot_be_fetched_are_told_where_the_version_is_missing(
-    run_module: Run, prepare: Callable[[Host], None], monkeypatch: pytest.MonkeyPatch
+    run_module: Run, prepare: Callable[[Host], None]
 ) -> None:
-    def fails(self: Any) -> None:
-        raise VersionError("`apt-get update` failed")
-
     host = Host("26.1.4")
+    host.trouble = "E: Failed to fetch"
     prepare(host)
-    monkeypatch.setattr(engine_version.Apt, "refresh", fails)
-    assert "could not be fetched: `apt-get update` failed" in run_module(engine_version, version="27.0")["msg"]
+    assert (
+        "New lists of packages were not fetched: E: Failed to fetch"
+        in run_module(engine_version, version="27.0")["msg"]
+    )
     assert run_module(engine_version, version="26.1.5")["changed"]
 
 
