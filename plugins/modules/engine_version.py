@@ -44,6 +44,11 @@ options:
     type: list
     elements: str
     default: []
+  live_restore:
+    description:
+      - What check mode takes for the engine's C(live-restore), as an earlier task of the run may change that. By default
+        it asks the engine.
+    type: bool
 notes:
   - Packages come from the repositories that the host has. Lists of them are fetched only when another version is needed.
 """
@@ -91,6 +96,7 @@ ARGUMENTS: dict[str, Any] = {
     "version": {"type": "str", "required": True},
     "hold": {"type": "bool", "default": True},
     "packages": {"type": "list", "elements": "str", "default": []},
+    "live_restore": {"type": "bool"},
 }
 LOCK_SECONDS = 120
 
@@ -207,9 +213,11 @@ class Change:
         running = [one.name for one in before if one.running]
         if not running:
             return
-        if self.engine.live_restore() and plan.is_patch():
+        live = self.module.params["live_restore"]
+        live = self.engine.live_restore() if live is None else live
+        if live and plan.is_patch():
             stay = "They keep running (live-restore)."
-        elif self.engine.live_restore():
+        elif live:
             stay = "live-restore is made for upgrades within %s: they may be down meanwhile." % _two(plan.before)
         else:
             stay = "They are down meanwhile: live-restore is off."
