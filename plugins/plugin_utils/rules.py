@@ -407,6 +407,11 @@ def _is_boolean(value: Any) -> bool:
     )  # fmt: skip
 
 
+def is_true(value: Any) -> bool:
+    """Whether Ansible would take a value as true."""
+    return str(value).lower() in ("true", "yes", "on", "1", "y", "t", "1.0")
+
+
 def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The users that are to exist, as far as they can be made out."""
     value = variables.get("pypi_users")
@@ -618,10 +623,12 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
     elif (
         closed
         and present_users(variables)
-        and not any(
-            str(user.get("publish")).lower() in ("true", "yes", "on", "1", "y", "t")
-            for user in present_users(variables)
-        )
+        and not any(is_true(user.get("publish")) for user in present_users(variables))
     ):
         found.append("nobody may upload: no user in pypi_users has publish: true")
+    if is_true(variables.get("pypi_docker_group")):
+        found.append(
+            f"pypi_docker_group is true: whoever can use the account {variables.get('pypi_user')} is as good as root on "
+            "its host. The index does not need it"
+        )
     return found

@@ -313,6 +313,8 @@ def test_an_unknown_variable_is_not_judged() -> None:
             {"pypi_authenticate": ["list"], "pypi_users": [ALICE]},
             "lacks update: everybody who reaches the index may upload",
         ),
+        ({"pypi_docker_group": "true", "pypi_user": "pypi"}, "use the account pypi is as good as root on its host"),
+        ({"pypi_docker_group": False}, None),
         ({}, None),
     ],
 )
