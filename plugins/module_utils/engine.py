@@ -23,6 +23,8 @@ Run = Callable[..., "tuple[int, str, str]"]
 
 PID_FILE = "/run/docker.pid"
 UNIT = "docker.service"
+# Of Debian's init script.
+LOG = "/var/log/docker.log"
 # How long the engine may take to answer after a start, to tell of a reload, and containers to come up again, in seconds.
 START_SECONDS = 90
 RELOAD_SECONDS = 15
@@ -114,8 +116,13 @@ def told(before: Sequence[Container], found: Sequence[Gap]) -> str:
     said = []
     if back:
         said.append("These containers were down meanwhile: %s." % ", ".join(back))
-    if lost:
-        said.append("These do not run any more, as only a restart policy brings containers back: %s." % ", ".join(lost))
+    policies = {one.name: one.policy for one in before}
+    alone = [name for name in lost if policies[name] in ("", "no")]
+    if alone:
+        said.append("These have no restart policy, and do not run any more: %s." % ", ".join(alone))
+    failed = [name for name in lost if name not in alone]
+    if failed:
+        said.append("These should have come back, and did not: %s. `docker start` starts them." % ", ".join(failed))
     if len(running) > len(found):
         kept = "All containers" if not found else "The others"
         said.append("%s kept running." % kept)
@@ -252,9 +259,9 @@ class Engine:
 
     def _why(self, since: float) -> str:
         """The engine's own last words."""
-        if not shutil.which("journalctl"):
-            return ""
         log = ["journalctl", "--no-pager", "--output", "cat", "--unit", "docker", "--since", "@%d" % since]
+        if not self._systemd():
+            log = ["tail", "--lines", "20", LOG]
         said = [
             line
             for line in self._run(log)[1].splitlines()

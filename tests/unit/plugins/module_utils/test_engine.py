@@ -62,9 +62,9 @@ def test_moments() -> None:
             [one("web", 1), one("job", 1, policy="no")],
             [one("web", 12, finished=10), one("job", 1, finished=10, running=False)],
             [Gap("web", 2.0), Gap("job", None)],
-            "web 2.0 s. These do not run any more, as only a restart policy brings containers back: job.",
+            "web 2.0 s. These have no restart policy, and do not run any more: job.",
         ),
-        ([one("gone", 1)], [], [Gap("gone", None)], "These do not run any more"),
+        ([one("gone", 1)], [], [Gap("gone", None)], "These should have come back, and did not: gone. `docker start`"),
         ([one("off", 1, running=False)], [one("off", 1, running=False)], [], "No container was running."),
         # An engine that was killed noted no end.
         ([one("web", 1)], [one("web", 9, finished=20)], [Gap("web", 0.0)], "web 0.0 s"),
