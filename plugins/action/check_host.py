@@ -15,10 +15,13 @@ from ansible.module_utils import basic
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
+    Neighbour,
     Survey,
     port_holder,
     survey_command,
 )
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import adoption
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 # What the collection's own modules are written for; newer releases of ansible-core want more.
 _PYTHON = (3, 8)
@@ -28,7 +31,10 @@ class ActionModule(ActionBase):
     """One remote call in plain shell, because a host without Python must get a clear error too."""
 
     _requires_connection = True
-    _VALID_ARGS = frozenset({"instance", "bind_address", "port", "user", "home", "images", "begin"})
+    _VALID_ARGS = frozenset(
+        {"instance", "bind_address", "port", "user", "home", "images", "begin"}
+        | {"adopt", "removing", "users", "authenticate"}
+    )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Survey the host; fail with cause and mend, or return the facts below ``pypi_host``."""
@@ -43,6 +49,10 @@ class ActionModule(ActionBase):
                 "home": {"type": "path", "required": True},
                 "images": {"type": "list", "elements": "str", "default": []},
                 "begin": {"type": "bool", "default": False},
+                "adopt": {"type": "bool", "default": False},
+                "removing": {"type": "bool", "default": False},
+                "users": {"type": "raw"},
+                "authenticate": {"type": "raw"},
             }
         )
         pythons = self._pythons(task_vars)
@@ -53,15 +63,51 @@ class ActionModule(ActionBase):
         if answer["rc"] != 0:
             raise AnsibleActionFail(f"The host cannot be looked at: {answer['stderr'] or answer['stdout']}".strip())
         survey = Survey.parse(answer["stdout"])
-        problem = python_problem(survey, pythons, *target_pythons()) or problem_of(survey, args)
+        by_hand = adoption.by_hand(survey, args["instance"], args["home"])
+        problem = python_problem(survey, pythons, *target_pythons()) or problem_of(survey, args, going=by_hand)
+        if not problem and by_hand:
+            problem = self._server_by_hand(args, by_hand, task_vars or {})
         if problem:
             raise AnsibleActionFail(problem)
         result["changed"] = False
-        facts = {**survey.facts(), "user": args["user"], "home": posixpath.normpath(args["home"])}
+        facts = {
+            **survey.facts(),
+            "user": args["user"],
+            "home": posixpath.normpath(args["home"]),
+            "adopting": bool(by_hand),
+        }
         result["ansible_facts"] = {"pypi_host": facts}
         if args["begin"]:
             result["ansible_facts"]["pypi_host_before"] = facts
         return result
+
+    def _server_by_hand(self, args: dict[str, t.Any], by_hand: list[str], task_vars: dict[str, t.Any]) -> str:
+        """Say why a server that somebody has set up by hand is not taken over; nothing where it is."""
+        if args["removing"]:
+            return (
+                f"{args['home']} holds a server that was set up by hand ({adoption.named(by_hand)}), and remove.yml "
+                "removes what site.yml has made. Take it over first, or remove it by hand."
+            )
+        if list(task_vars.get("ansible_run_tags") or ["all"]) != ["all"] or task_vars.get("ansible_skip_tags"):
+            return (
+                f"{args['home']} holds a server that was set up by hand ({adoption.named(by_hand)}). It can be taken "
+                "over (pypi_adopt: true) by a whole run only, without --tags and --skip-tags."
+            )
+        found = self._execute_module(
+            module_name="wheelhouse.pypi.adopt_info",
+            module_args={"path": args["home"], "instance": args["instance"], "owner": args["user"]},
+            task_vars=task_vars,
+        )
+        if found.get("failed"):
+            raise AnsibleActionFail(found.get("msg") or "the server in pypi_home cannot be looked at")
+        found = plain(found)
+        if found["problems"]:
+            return adoption.cannot(args["home"], found["problems"])
+        if args["adopt"]:
+            return ""
+        users, authenticate = plain(args["users"]), plain(args["authenticate"])
+        sentences = adoption.changes(found, args["home"], args["user"], args["port"], users, authenticate)
+        return adoption.refusal(args["home"], args["instance"], sentences)
 
     def _pythons(self, task_vars: dict[str, t.Any]) -> list[str]:
         """Return what Ansible would run its modules with: the interpreter that it was told, or those it looks for."""
@@ -121,8 +167,14 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def problem_of(survey: Survey, args: dict[str, t.Any]) -> str:
-    """Say what a run cannot do without, and how to mend it; nothing where all is well."""
+def problem_of(survey: Survey, args: dict[str, t.Any], going: t.Collection[str] = ()) -> str:
+    """Say what a run cannot do without, and how to mend it; nothing where all is well.
+
+    Args:
+        survey: the host.
+        args: of the task.
+        going: names of containers that are to be replaced, and so not in the way.
+    """
     if survey.account.startswith("0:"):
         return (
             f"pypi_user: {args['user']} is root by another name (uid 0), which containers never run as. Name another."
@@ -133,10 +185,14 @@ def problem_of(survey: Survey, args: dict[str, t.Any]) -> str:
             f"pypi_home: {home} is the home of the account {args['user']} itself, and the index needs a folder of its "
             f"own. Give one below it, such as {home}/{args['instance']}."
         )
-    holder = port_holder(survey, args["instance"], args["bind_address"], args["port"]) if args["port"] else ""
+    problem = adoption.elsewhere(survey, args["instance"], args["home"])
+    if problem or not args["port"]:
+        return problem
+    holder = port_holder(survey, args["instance"], args["bind_address"], args["port"], going)
     if holder:
         return (
             f"pypi_http_port: port {args['port']} on {args['bind_address']} is taken by {holder}. "
             "Stop that, or set pypi_http_port (or pypi_bind_address) to one that is free."
+            + (adoption.hint(holder) if isinstance(holder, Neighbour) else "")
         )
     return ""

@@ -103,6 +103,9 @@ def nothing_to_do(
     files = present.get("files") or {}
     if not files or present.get("malformed") or arguments.get("group"):
         return False
+    # Logins of before are named in a list that only the host has.
+    if "authentication/" + htpasswd.ADOPTED in known.get("files", {}) or known.get("adopting"):
+        return False
     try:
         purge = boolean(arguments.get("purge", True))
         wanted = [

@@ -9,7 +9,9 @@ import dataclasses
 import ipaddress
 import re
 import shlex
-from typing import Any, Iterable
+from typing import Any, Collection, Iterable
+
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
 
 # Plain POSIX shell and nothing that a minimal host lacks. Each answer stands behind a marker line.
 # Docker's answers are empty where the client is missing or the engine is down.
@@ -29,6 +31,12 @@ echo '@@packages'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Pack
 rpm --query --queryformat 'ii |%{{NAME}}.rpm\n' {engines} 2>/dev/null
 echo '@@settings'; grep -qs {line} {record} && echo there
 echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
+echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
+echo '@@foreign'; (cd {home} && {{
+    for file in {replaced}; do [ ! -f "$file" ] || grep -qE {marks} "$file" || echo "$file"; done
+    for file in {instead}; do [ ! -f "$file" ] || echo "$file"; done
+    [ ! -f {passwords} ] || [ -e {credentials} ] || echo {passwords}
+}}) 2>/dev/null
 echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
 echo '@@sums'; (cd {home} && find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
@@ -45,7 +53,7 @@ echo '@@revision'; for id in $(ours --quiet --filter label=com.docker.compose.se
     echo
 done 2>/dev/null
 echo '@@answer'; "$path" -c '{answer}' {address} {port} 2>/dev/null
-echo '@@published'; docker ps --format '{{{{.Label "com.docker.compose.project"}}}}|{{{{.Names}}}}|{{{{.Ports}}}}' 2>/dev/null
+echo '@@published'; docker ps --all --format '{published}' 2>/dev/null
 echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 echo '@@listeners'; ss -Hltnp 2>/dev/null
 true"""
@@ -84,6 +92,16 @@ _CONTAINER = "|".join(
 _HEALTHY = re.compile(r"running .*\(healthy\)")
 # Where a socket that listens everywhere is reached from the host itself.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+# What is told of each container on the host, running or not.
+_NEIGHBOUR = "|".join(
+    (
+        '{{.Label "com.docker.compose.project"}}',
+        "{{.Names}}",
+        "{{.Ports}}",
+        '{{.Label "%s"}}' % adoption.LABEL,
+        '{{.Label "com.docker.compose.project.working_dir"}}',
+    )
+)
 _PUBLISHED = re.compile(r"(?P<address>[0-9.]+|\[[0-9a-f:]+\]|::):(?P<port>\d+)->")
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
@@ -119,6 +137,12 @@ def survey_command(
         answer=_ANSWER,
         address=shlex.quote(_EVERYWHERE.get(address, address)),
         port=port or "",
+        published=_NEIGHBOUR,
+        marks=shlex.quote(adoption.OURS),
+        replaced=shlex.join(adoption.REPLACED),
+        instead=shlex.join(adoption.INSTEAD),
+        passwords=adoption.PASSWORDS,
+        credentials=adoption.CREDENTIALS,
     )
 
 
@@ -136,6 +160,21 @@ class Container:
     def healthy(self) -> bool:
         """Whether it runs and its health check passes."""
         return _HEALTHY.match(self.state) is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class Neighbour:
+    """A container of the host, ours or not. ``index`` names the index that it is of; ``folder`` is its project's."""
+
+    project: str
+    name: str
+    ports: str
+    index: str
+    folder: str
+
+    def __str__(self) -> str:
+        """As it is called in a message."""
+        return f"the container {self.name}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +196,9 @@ class Survey:
     unfinished: tuple[str, ...] = ()
     settings: bool = False
     tree: bool = False
+    # The folder of the index without links on the way to it, and files of somebody else in the place of ours.
+    folder: str = ""
+    foreign: tuple[str, ...] = ()
     # Files and folders of the tree: relative path -> {type, mode, owner (uid:gid), sha256 of configuration files}.
     files: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     # Reference -> id.
@@ -204,6 +246,8 @@ class Survey:
             unfinished=tuple(name for name, status in packages.items() if status in _UNFINISHED),
             settings=first("settings") != "",
             tree=first("tree") != "",
+            folder=first("folder"),
+            foreign=tuple(sections.get("foreign", ())),
             files=_files(sections.get("files", ()), sections.get("sums", ())),
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
             services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
@@ -216,6 +260,11 @@ class Survey:
             sockets=tuple(sections.get("sockets", ())),
             listeners=tuple(sections.get("listeners", ())),
         )
+
+    @property
+    def neighbours(self) -> list[Neighbour]:
+        """All containers of the host."""
+        return [Neighbour(*[*line.split("|", 4), "", "", "", ""][:5]) for line in self.published]
 
     @property
     def settled(self) -> bool:
@@ -281,15 +330,25 @@ def distribution(identifier: str, version: str) -> str:
     return f"{identifier}-{version if identifier == 'ubuntu' else version.partition('.')[0]}" if identifier else ""
 
 
-def port_holder(survey: Survey, instance: str, address: str, port: int) -> str:
-    """Say who else holds ``address:port`` on the host; empty where nobody does, or we do."""
+def port_holder(survey: Survey, instance: str, address: str, port: int, going: Collection[str] = ()) -> str | Neighbour:
+    """Say who else holds ``address:port`` on the host; empty where nobody does, or we do.
+
+    Args:
+        survey: the host.
+        instance: the Compose project whose containers are ours.
+        address: where we want to listen.
+        port: the port there.
+        going: names of containers that are going to be replaced.
+
+    Returns:
+        The container, or the process in words.
+    """
     ours = False
-    for line in survey.published:
-        project, name, ports = [*line.split("|", 2), "", ""][:3]
-        for match in _PUBLISHED.finditer(ports):
+    for container in survey.neighbours:
+        for match in _PUBLISHED.finditer(container.ports):
             if int(match["port"]) == port and _overlap(match["address"].strip("[]"), address):
-                if project != instance:
-                    return f"the container {name}"
+                if container.project != instance and container.name not in going:
+                    return container
                 ours = True
     if ours:
         return ""

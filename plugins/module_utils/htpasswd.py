@@ -10,14 +10,17 @@ No function here puts a hash into a message.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Iterable, Mapping, Sequence
+from typing import Collection, Iterable, Mapping, Sequence
 
 ALL_USERS = ".htpasswd"
 PUBLISHERS = ".htpasswd-publish"
 CREDENTIALS = "credentials.conf"
+# Names of logins that were there before the index was, one a line.
+ADOPTED = "adopted"
 
 NAME_LENGTH = 255
 # What can be a login: printable ASCII without the separator; a line that starts with # would be a comment.
@@ -37,6 +40,11 @@ _KNOWN_BEGINNINGS = re.compile(
     re.IGNORECASE,
 )
 
+_SHA1 = re.compile(r"\{SHA\}[A-Za-z0-9+/]{27}=\Z")
+_DES_CRYPT = re.compile(r"[./A-Za-z0-9]{13}\Z")
+# What is weak, and works all the same.
+_TAKEN_WEAK = ("{SHA}", "crypt", "plain text")
+
 
 def scheme_of(password_hash: str) -> str | None:
     """Name of the scheme of a well-formed hash in one of the accepted schemes, else None."""
@@ -55,6 +63,30 @@ def describe(password_hash: str) -> str:
         return "plain text or an unknown scheme"
     accepted = re.match(r"\$(2[aby]|5|6|apr1)\$", password_hash) is not None
     return match.group(1) + (", but not well-formed" if accepted and scheme_of(password_hash) is None else "")
+
+
+def weakness(password_hash: str) -> str:
+    """What is weak about a hash that somebody else has put into the files, in words; empty where nothing is.
+
+    pypiserver (passlib) takes bcrypt, $5$, $6$, $apr1$, {SHA}, crypt of 13 letters, and anything else for plain text.
+    NGINX takes the same but plain text, which it knows as {PLAIN} only.
+    """
+    if not password_hash or scheme_of(password_hash):
+        return ""
+    if _SHA1.match(password_hash):
+        return "{SHA}"
+    if _DES_CRYPT.match(password_hash):
+        return "crypt"
+    known = _KNOWN_BEGINNINGS.match(password_hash)
+    return "%s, which pypiserver does not know" % known.group(1) if known else "plain text"
+
+
+def without_plain_text(password_hash: str) -> str:
+    """The same credential in a scheme that both NGINX and pypiserver take: plain text becomes {SHA}."""
+    if weakness(password_hash) != "plain text":
+        return password_hash
+    digest = hashlib.sha1(password_hash.encode("utf-8", "surrogateescape")).digest()
+    return "{SHA}" + base64.b64encode(digest).decode()
 
 
 def bcrypt_cost(password_hash: str) -> int | None:
@@ -127,13 +159,19 @@ def hashes(lines: Iterable[Line]) -> dict[str, str]:
 
 
 def merge(
-    there: Iterable[Line], wanted: Sequence[User], everyone: Sequence[User], purge: bool, strict: bool
+    there: Iterable[Line],
+    wanted: Sequence[User],
+    everyone: Sequence[User],
+    purge: bool,
+    strict: bool,
+    kept: Collection[str] = (),
 ) -> list[Line]:
     """Lines that a password file is to have.
 
     ``wanted``: the logins to be in it, in the order in which new ones are added. ``everyone``: all logins the caller
-    speaks of; those of them that are not wanted go. Of the rest nothing is lost unless ``purge``. ``strict``: lines
-    that are no credential go as well, because the reader of this file (passlib) fails on them.
+    speaks of; those of them that are not wanted go. Of the rest nothing is lost unless ``purge``, and with that the
+    logins of ``kept`` stay. ``strict``: lines that are no credential go as well, because the reader of this file
+    (passlib) fails on them.
     """
     missing = {user.name: user for user in wanted}
     spoken_of = {user.name for user in everyone}
@@ -147,21 +185,25 @@ def merge(
             if user is not None:
                 lines.append(_line(user))
         else:
-            keep = not purge
+            keep = not purge or (line.name in kept and not line.problem)
         if keep:
             lines.append(line)
     return lines + [_line(user) for user in wanted if user.name in missing]
 
 
 def merge_both(
-    all_there: Iterable[Line], publish_there: Iterable[Line], users: Sequence[User], purge: bool
+    all_there: Iterable[Line],
+    publish_there: Iterable[Line],
+    users: Sequence[User],
+    purge: bool,
+    kept: Collection[str] = (),
 ) -> tuple[list[Line], list[Line]]:
     """Lines that the file of all users and that of publishers are to have; see merge."""
     readers = [user for user in users if user.present]
     publishers = [user for user in readers if user.publish]
     return (
-        merge(all_there, readers, users, purge, strict=False),
-        merge(publish_there, publishers, users, purge, strict=True),
+        merge(all_there, readers, users, purge, strict=False, kept=kept),
+        merge(publish_there, publishers, users, purge, strict=True, kept=kept),
     )
 
 
@@ -172,6 +214,53 @@ def contents(all_lines: Sequence[Line], publish_lines: Sequence[Line]) -> dict[s
         PUBLISHERS: as_bytes(publish_lines),
         CREDENTIALS: credentials(hashes(all_lines), hashes(publish_lines)),
     }
+
+
+def adopted(content: bytes | None) -> list[str]:
+    """Logins that a list of those that were there before names, whether they still are or not."""
+    text = (content or b"").decode("utf-8", "surrogateescape")
+    return [line.strip() for line in text.split("\n") if line.strip() and not line.startswith("#")]
+
+
+def as_adopted(names: Sequence[str]) -> bytes | None:
+    """Content of that list; None is no file, because there is nobody to be in it."""
+    if not names:
+        return None
+    lines = [
+        "# Logins from before this server was taken over, which pypi_users does not name. They stay as they were until",
+        "# it does (with state: absent they go), or until their line is taken out of this list.",
+        *names,
+    ]
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+
+
+def take_over(lines: Iterable[Line], everyone: Sequence[User]) -> list[Line]:
+    """Lines of the logins of a file that was made by hand and that the caller does not speak of.
+
+    Plain text becomes a hash that NGINX takes as well; whoever got in with it still does.
+    """
+    spoken_of = {user.name for user in everyone}
+    return [
+        _line(User(line.name, without_plain_text(line.hash)))
+        for line in lines
+        if line.name is not None and line.hash is not None and line.name not in spoken_of and not line.problem
+    ]
+
+
+def about_adopted(folder: str, names: Sequence[str], lines: Iterable[Line], publish_lines: Iterable[Line]) -> str:
+    """What a person should know about logins that are kept without being named; shows no hash."""
+    users, publishers = hashes(lines), hashes(publish_lines)
+    uploading = [shown(name) for name in names if name in publishers]
+    weak = ["%s (%s)" % (shown(name), weakness(users[name])) for name in names if weakness(users[name])]
+    text = "%s: %s stay as they were before this server was taken over, as pypi_users does not name them." % (
+        folder,
+        ", ".join(map(shown, names)),
+    )
+    if uploading:
+        text += " %s may upload." % ("All" if len(uploading) == len(names) else ", ".join(uploading))
+    if weak:
+        text += " Weak hashes: %s." % ", ".join(weak)
+    return text + " Name them in pypi_users, with a password of today's, or with state: absent."
 
 
 def _line(user: User) -> Line:
@@ -237,7 +326,12 @@ def _new_hash(before: str | None, after: str | None) -> str:
     kinds = []
     for password_hash in (before or "", after or ""):
         cost = bcrypt_cost(password_hash)
-        kinds.append("bcrypt of cost %d" % cost if cost else scheme_of(password_hash) or "another scheme")
+        weak = weakness(password_hash)
+        kinds.append(
+            "bcrypt of cost %d" % cost
+            if cost
+            else scheme_of(password_hash) or (weak if weak in _TAKEN_WEAK else "another scheme")
+        )
     if kinds[0] == kinds[1]:
         return "password changed"
     return "hash changed from %s to %s" % tuple(kinds)

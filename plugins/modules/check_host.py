@@ -13,6 +13,8 @@ description:
   - Fails, naming the cause and the mend, where the host has no Python that this ansible-core can use, where the
     service account is root by another name, where its home is the folder of the index, and where somebody
     else holds the port that the index is to answer on.
+  - Fails where a server that was set up by hand is in the folder of the index, or has its name elsewhere, and lists
+    what taking it over would change.
   - Otherwise returns what later roles want to know, gathered by one remote call.
 author: The wheelhouse.pypi developers (@wheelhouse)
 options:
@@ -44,6 +46,20 @@ options:
     description: Keeps what is found as C(pypi_host_before), too, for M(wheelhouse.pypi.report).
     type: bool
     default: false
+  adopt:
+    description: A server that was set up by hand in O(home) is to be taken over, and is no obstacle.
+    type: bool
+    default: false
+  removing:
+    description: The index is to be removed, which a server that was set up by hand is not.
+    type: bool
+    default: false
+  users:
+    description: The users of the index, to tell what taking a server over would change about its logins.
+    type: raw
+  authenticate:
+    description: What will need a login, for the same reason.
+    type: raw
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -138,4 +154,7 @@ ansible_facts:
     pypi_host_before:
       description: The same, at the beginning of the run.
       type: dict
+        adopting:
+          description: Whether a server that was set up by hand is in O(home), and O(adopt) says to take it over.
+          type: bool
 """

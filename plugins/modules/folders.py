@@ -39,6 +39,12 @@ options:
       - The fact C(pypi_host) that M(wheelhouse.pypi.check_host) has set. Where it shows that nothing is to change, the
         action answers by itself, and no remote call is made.
     type: dict
+  modes:
+    description:
+      - Other modes of some of O(folders), by their name there. An empty one leaves the folder alone, owner included, if
+        it is there already.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -92,28 +98,32 @@ def main() -> None:
             "mode": {"type": "str", "required": True},
             # For the action of the same name.
             "known": {"type": "dict"},
+            "modes": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
-    wanted = _wanted(module)
     top = module.params["path"]
+    wanted = {path: _wanted(module, path) for path in _paths(module)}
     # All are looked at before the first is touched.
-    found = {
-        path: _found(module, path) for path in [top, *(os.path.join(top, name) for name in module.params["folders"])]
-    }
+    found = {path: _found(module, path) for path in wanted}
+    left = {os.path.join(top, name) for name, mode in module.params["modes"].items() if not mode}
     created = [path for path, before in found.items() if not before]
-    corrected = [path for path, before in found.items() if before not in ({}, wanted) and not os.path.islink(path)]
+    corrected = [
+        path
+        for path, before in found.items()
+        if before not in ({}, wanted[path]) and path not in left and not os.path.islink(path)
+    ]
     if not module.check_mode:
         for path in found:
             if path in created or path in corrected:
-                _make(module, path, wanted, exists=path in corrected)
+                _make(module, path, wanted[path], exists=path in corrected)
     module.exit_json(
         changed=bool(created or corrected),
         created=created,
         corrected=corrected,
         diff={
             "before": "".join(_line(path, found[path]) for path in corrected),
-            "after": "".join(_line(path, wanted, module.params["owner"]) for path in [*corrected, *created]),
+            "after": "".join(_line(path, wanted[path], module.params["owner"]) for path in [*corrected, *created]),
         },
     )
 
@@ -127,8 +137,15 @@ def _line(path: str, state: dict[str, int], owner: str = "") -> str:
     return f"{path} owner={owner} mode={state['mode']:04o}\n"
 
 
-def _wanted(module: AnsibleModule) -> dict[str, int]:
+def _paths(module: AnsibleModule) -> list[str]:
+    """Return the top and the folders below it, parents first."""
+    top = module.params["path"]
+    return [top, *(os.path.join(top, name) for name in module.params["folders"])]
+
+
+def _wanted(module: AnsibleModule, path: str) -> dict[str, int]:
     """Return uid, gid and mode to be; in check mode the account may not exist yet."""
+    mode = module.params["modes"].get(os.path.relpath(path, module.params["path"])) or module.params["mode"]
     owner, group = module.params["owner"], module.params["group"]
     try:
         account = pwd.getpwnam(owner)
@@ -138,7 +155,7 @@ def _wanted(module: AnsibleModule) -> dict[str, int]:
         if not module.check_mode:
             module.fail_json(msg=f"owner or group: {error.args[0]}. Create the account first.")
         uid = gid = -1
-    return {"owner": uid, "group": gid, "mode": int(module.params["mode"], 8)}
+    return {"owner": uid, "group": gid, "mode": int(mode, 8)}
 
 
 def _found(module: AnsibleModule, path: str) -> dict[str, int]:

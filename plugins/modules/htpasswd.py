@@ -81,6 +81,15 @@ options:
         line stays in C(.htpasswd), but not in C(.htpasswd-publish), where it would make every upload fail.
     type: bool
     default: true
+  adopt:
+    description:
+      - Whether C(.htpasswd) may be somebody else's, made before there was an index. It is where C(credentials.conf) is
+        missing.
+      - Its logins that O(users) does not name are then kept, whatever O(purge) says, and may publish as they could
+        before. Those with a password in plain text get C({SHA}) of it, which NGINX takes as well.
+      - They are named in the file C(adopted), and stay until O(users) names them or their line there is gone.
+    type: bool
+    default: false
   owner:
     description: User who owns the files, by name or number. Left as it is if not given.
     type: str
@@ -149,6 +158,12 @@ removed:
   elements: str
   returned: success
   sample: [carol]
+adopted:
+  description: Logins from before a server was taken over that are kept without being named, sorted.
+  type: list
+  elements: str
+  returned: success
+  sample: [dave]
 """
 
 from typing import Any
@@ -176,6 +191,7 @@ ARGUMENTS = {
     "hashes": {"type": "dict", "default": {}, "no_log": True},
     "bcrypt_cost": {"type": "int", "default": 10},
     "purge": {"type": "bool", "default": True},
+    "adopt": {"type": "bool", "default": False},
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "raw", "default": "0600"},
@@ -233,21 +249,36 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
     purge = module.params["purge"]
     all_there = htpasswd.parse(file_set.read(htpasswd.ALL_USERS))
     publish_there = htpasswd.parse(file_set.read(htpasswd.PUBLISHERS))
-    all_lines, publish_lines = htpasswd.merge_both(all_there, publish_there, users, purge)
+    adopted = htpasswd.adopted(file_set.read(htpasswd.ADOPTED))
+    taking_over = module.params["adopt"] and file_set.read(htpasswd.CREDENTIALS) is None
+    # In a server made by hand, everybody who is in its one file may publish.
+    before = htpasswd.rights(htpasswd.hashes(all_there), htpasswd.hashes(all_there if taking_over else publish_there))
+    if taking_over:
+        all_there = publish_there = htpasswd.take_over(all_there, users)
+        adopted = [line.name for line in all_there if line.name is not None]
+    spoken_of = {user.name for user in users}
+    adopted = sorted(set(adopted) & htpasswd.hashes(all_there).keys() - spoken_of)
+    all_lines, publish_lines = htpasswd.merge_both(all_there, publish_there, users, purge, kept=adopted)
     for problem in htpasswd.problems({htpasswd.ALL_USERS: all_lines, htpasswd.PUBLISHERS: publish_lines}):
         module.warn("%s: %s" % (file_set.folder, problem))
 
+    if adopted:
+        module.warn(htpasswd.about_adopted(file_set.folder, adopted, all_lines, publish_lines))
+
     all_after, publish_after = htpasswd.hashes(all_lines), htpasswd.hashes(publish_lines)
-    before = htpasswd.rights(htpasswd.hashes(all_there), htpasswd.hashes(publish_there))
     after = htpasswd.rights(all_after, publish_after)
     added, updated, removed = htpasswd.what_changes(before, after)
-    changes = file_set.plan(htpasswd.contents(all_lines, publish_lines))
+    changes = file_set.plan(
+        {**htpasswd.contents(all_lines, publish_lines), htpasswd.ADOPTED: htpasswd.as_adopted(adopted)}
+    )
     text = ["+ %s (%s)" % (name, "publisher" if after[name][1] else "reader") for name in added]
     text += ["~ %s: %s" % (name, what) for name, what in updated.items()]
     text += ["- %s" % name for name in removed]
     for change in changes:
         if change.before is None:
             text.append("+ file %s" % change.name)
+        elif change.after is None:
+            text.append("- file %s" % change.name)
         elif change.attributes:
             text.append(
                 "~ file %s: %s"
@@ -258,7 +289,8 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
             )
         elif change.content_differs and not (added or updated or removed):
             text.append("~ file %s: rewritten, with the same logins" % change.name)
-    result = {"changed": bool(changes), "added": added, "updated": list(updated), "removed": removed}
+    result: dict[str, Any] = {"changed": bool(changes), "added": added, "updated": list(updated), "removed": removed}
+    result["adopted"] = [htpasswd.shown(name) for name in adopted]
     if changes:
         result["diff"] = {"prepared": "".join(line + "\n" for line in ["# " + file_set.folder, *text])}
     return result, changes

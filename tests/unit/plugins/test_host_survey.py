@@ -51,7 +51,12 @@ APACHE = 'LISTEN 0 511 *:80 *:* users:(("apache2",pid=812,fd=4),("apache2",pid=8
 )
 def test_port_holder(sockets: list[str], published: list[str], address: str, holder: str) -> None:
     survey = Survey(sockets=tuple(sockets), published=tuple(published), listeners=(APACHE,))
-    assert port_holder(survey, "pypi-server", address, 80) == holder
+    assert str(port_holder(survey, "pypi-server", address, 80)) == holder
+
+
+def test_a_container_that_is_going_to_be_replaced_is_not_in_the_way() -> None:
+    survey = Survey(sockets=(ANY_80,), published=("by-hand|web-1|0.0.0.0:80->80/tcp||/srv",), listeners=(APACHE,))
+    assert port_holder(survey, "pypi-server", "0.0.0.0", 80, going=["web-1"]) == ""
 
 
 def test_a_holder_without_a_name_is_still_a_holder() -> None:
@@ -151,6 +156,26 @@ def test_the_tree_is_told_file_by_file_without_packages_and_pages(tmp_path: Path
         "owner": f"{os.getuid()}:{os.getgid()}",
         "sha256": hashlib.sha256(b"text\n").hexdigest(),
     }
+
+
+def test_files_of_somebody_else_in_the_place_of_ours_are_seen(tmp_path: Path) -> None:
+    for name in ("nginx/conf.d", "authentication"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "docker-compose.yml").write_text("  org.wheelhouse.instance: x")
+    (tmp_path / "nginx/conf.d/pypi.conf").write_text("proxy_pass http://pypi-server:8080;")
+    (tmp_path / "authentication/.htpasswd").touch()
+    (tmp_path / "here").symlink_to(tmp_path)
+
+    def survey() -> Survey:
+        command = survey_command(["python3"], "index", "nobody", str(tmp_path / "here"), [], "0.0.0.0", None)
+        return Survey.parse(subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout)
+
+    assert survey().foreign == ("nginx/conf.d/pypi.conf", "authentication/.htpasswd")
+    assert survey().folder == str(tmp_path.resolve())
+    (tmp_path / "authentication/credentials.conf").touch()
+    (tmp_path / "compose.yaml").write_text("services: {}")
+    (tmp_path / "nginx/conf.d/pypi.conf").write_text("include /etc/pypi-auth/credentials.conf;")
+    assert survey().foreign == ("compose.yaml",)
 
 
 def test_a_host_without_python_has_none() -> None:

@@ -167,7 +167,7 @@ def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
         ),
         ((APR1, False), (BCRYPT, True), "hash changed from apr1 to bcrypt of cost 10, may publish now"),
         ((BCRYPT, True), (BCRYPT, False), "may not publish any more"),
-        (("plain", True), (BCRYPT, True), "hash changed from another scheme to bcrypt of cost 10"),
+        (("plain", True), (BCRYPT, True), "hash changed from plain text to bcrypt of cost 10"),
         ((None, True), (BCRYPT, True), "hash changed from another scheme to bcrypt of cost 10"),
     ],
 )

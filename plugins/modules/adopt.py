@@ -1,0 +1,198 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: adopt
+short_description: Take over a server that was set up by hand
+version_added: 0.1.0
+description:
+  - Does what only a take-over needs, in two steps. Between the two, roles write the files of the index while the old
+    containers go on serving.
+  - A step that was interrupted is done again.
+author: The wheelhouse.pypi developers (@wheelhouse)
+options:
+  path:
+    description: The folder of the server and the index.
+    type: path
+    required: true
+  instance:
+    description: The Compose project of the index.
+    type: str
+    required: true
+  owner:
+    description: The account that is to own packages, passwords, configuration and cache.
+    type: str
+    required: true
+  state:
+    description:
+      - With V(kept), files that are going to be replaced are copied into C(adopted/), and configuration of NGINX that
+        was there belongs to O(owner).
+      - With V(replaced), Compose has only its new file left to read, the old containers are stopped, C(packages),
+        C(authentication), C(nginx) and C(nginx_cache) belong to O(owner) with all that is in them, the old containers
+        are removed, and new ones are started. Nobody waits for these to be healthy.
+    type: str
+    choices: [kept, replaced]
+    required: true
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: full
+  idempotent:
+    description: When run twice in a row outside check mode, the second run indicates no change.
+    support: full
+seealso:
+  - module: wheelhouse.pypi.adopt_info
+"""
+
+EXAMPLES = r"""
+- name: Files from before are kept
+  wheelhouse.pypi.adopt:
+    path: /home/pypi/pypi-server
+    instance: pypi-server
+    owner: pypi
+    state: kept
+
+- name: Containers from before are replaced
+  wheelhouse.pypi.adopt:
+    path: /home/pypi/pypi-server
+    instance: pypi-server
+    owner: pypi
+    state: replaced
+"""
+
+RETURN = r"""
+copies:
+  description: Copies that were made, below O(path).
+  type: list
+  elements: str
+  returned: success
+removed:
+  description: Names of the containers that are gone.
+  type: list
+  elements: str
+  returned: success
+given:
+  description: By folder, how many files and folders of whom belong to O(owner) now.
+  type: dict
+  returned: success
+"""
+
+import os
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import inspect_all
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import Attributes, FileSetError
+
+# Seconds for NGINX to finish the requests that it has, uploads among them, and for pypiserver after that: as the first
+# process of its container, it does not hear that it is to stop.
+FRONT_SECONDS = 10
+BACK_SECONDS = 1
+
+
+def keep(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[str, Any]:
+    """Copy what is going to be replaced, and let the service account read what NGINX has."""
+    names = adoption.replaced(home) + adoption.in_the_way_of_compose(home) + adoption.in_the_way_of_nginx(home)
+    copies = adoption.keep(home, names, owner, time.localtime(), module.check_mode)
+    given = adoption.strangers(home, ["nginx"], owner)
+    if not module.check_mode:
+        adoption.give(home, ["nginx"], owner)
+    return {"copies": copies, "removed": [], "given": given}
+
+
+def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[str, Any]:
+    """Put the new containers in the place of the old ones; from the first stop to the last start, in as little time as can be."""
+    containers = adoption.by_hand(inspect_all(module), module.params["instance"], home)
+    in_the_way = adoption.in_the_way_of_compose(home)
+    if module.check_mode:
+        given = adoption.strangers(home, adoption.TREES, owner)
+        return {"copies": [], "removed": [one.name for one in containers], "given": given}
+    copies = adoption.keep(home, in_the_way, owner, time.localtime(), dry=False)
+    for name in in_the_way:
+        os.unlink(os.path.join(home, name))
+    compose = ["docker", "compose", "--project-directory", home, "--file", os.path.join(home, "docker-compose.yml")]
+    up = [*compose, "up", "--detach", "--pull", "never"]
+    # Networks, and the one service that no old container has the name or the port of.
+    docker(module, [*up, "--no-deps", "auth"])
+    front = [one.id for one in containers if one.running and not one.is_pypiserver]
+    back = [one.id for one in containers if one.running and one.is_pypiserver]
+    for seconds, ids in ((FRONT_SECONDS, front), (BACK_SECONDS, back)):
+        if ids:
+            docker(module, ["docker", "stop", "-t", str(seconds), *ids])
+    given = adoption.strangers(home, adoption.TREES, owner)
+    adoption.give(home, adoption.TREES, owner)
+    adoption.close(home)
+    # Last of what is to be done: as long as they are there, a run knows that the take-over is not finished.
+    if containers:
+        docker(module, ["docker", "rm", "--force", *(one.id for one in containers)])
+    # What becomes of the containers is the next task's to see, and to tell in full.
+    module.run_command([*up, "--remove-orphans"])
+    forget_networks(module, sorted({module.params["instance"], *(one.project for one in containers)}))
+    return {"copies": copies, "removed": [one.name for one in containers], "given": given}
+
+
+def docker(module: AnsibleModule, command: list[str]) -> str:
+    """Run a command of Docker; return what it printed, or end the module with what it said."""
+    status, stdout, stderr = module.run_command(command)
+    if status != 0:
+        module.fail_json(msg="%s: %s. Run again to go on." % (" ".join(command[:3]), (stderr or stdout).strip(" .\n")))
+    return stdout
+
+
+def forget_networks(module: AnsibleModule, projects: list[str]) -> None:
+    """Remove the networks of the old projects that no container is in any more."""
+    for project in projects:
+        label = "label=com.docker.compose.project=%s" % project
+        for name in docker(module, ["docker", "network", "ls", "--quiet", "--filter", label]).split():
+            used = module.run_command(["docker", "network", "inspect", "--format", "{{len .Containers}}", name])[1]
+            if used.strip() == "0":
+                docker(module, ["docker", "network", "rm", name])
+
+
+def diff(result: dict[str, Any]) -> dict[str, str]:
+    """What was done, a line each."""
+    lines = ["+ %s" % copy for copy in result["copies"]]
+    lines += [
+        "~ %s/: %s" % (tree, ", ".join("%d of %s" % (count, whose) for whose, count in sorted(counts.items())))
+        for tree, counts in result["given"].items()
+    ]
+    lines += ["- container %s" % name for name in result["removed"]]
+    return {"prepared": "".join(line + "\n" for line in lines)}
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "instance": {"type": "str", "required": True},
+            "owner": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["kept", "replaced"], "required": True},
+        },
+        supports_check_mode=True,
+    )
+    home = module.params["path"]
+    try:
+        owner = Attributes(module.params["owner"]).ids()
+    except FileSetError as error:
+        if not module.check_mode:
+            module.fail_json(msg=str(error))
+        owner = (-1, -1)
+    try:
+        result = (keep if module.params["state"] == "kept" else replace)(module, home, owner)
+    except OSError as error:
+        module.fail_json(msg="%s: %s. Run again to go on." % (error.filename or home, error.strerror or error))
+    module.exit_json(changed=any(result.values()), diff=diff(result), **result)
+
+
+if __name__ == "__main__":
+    main()
