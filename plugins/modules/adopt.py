@@ -93,10 +93,8 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import inspect_all
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import Attributes, FileSetError
 
-# Seconds for NGINX to finish the requests that it has, uploads among them, and for pypiserver after that: as the first
-# process of its container, it does not hear that it is to stop.
-FRONT_SECONDS = 10
-BACK_SECONDS = 1
+# Seconds for NGINX to finish the requests that it has, uploads among them.
+FRONT_SECONDS = "10"
 
 
 def keep(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[str, Any]:
@@ -125,9 +123,11 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
     docker(module, [*up, "--no-deps", "auth"])
     front = [one.id for one in containers if one.running and not one.is_pypiserver]
     back = [one.id for one in containers if one.running and one.is_pypiserver]
-    for seconds, ids in ((FRONT_SECONDS, front), (BACK_SECONDS, back)):
-        if ids:
-            docker(module, ["docker", "stop", "-t", str(seconds), *ids])
+    if front:
+        docker(module, ["docker", "stop", "-t", FRONT_SECONDS, *front])
+    if back:
+        # As the first process of its container, pypiserver would not hear that it is to stop.
+        docker(module, ["docker", "kill", *back])
     given = adoption.strangers(home, adoption.TREES, owner)
     adoption.give(home, adoption.TREES, owner)
     adoption.close(home)
