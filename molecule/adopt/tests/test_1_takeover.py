@@ -17,7 +17,7 @@ import pytest
 from tests.support import packages
 from tests.support.clients import Index, Login
 from tests.support.hosts import untouched
-from tests.support.playbook import SITE, refused, run, running, says, site
+from tests.support.playbook import SITE, refused, running, says, site
 from tests.support.stack import Stack, eventually
 
 NAME = "pypi-adopt"
@@ -245,10 +245,3 @@ def test_the_inventory_replaces_a_weak_hash_and_takes_a_login_out(
     # From now on it is the inventory's, and goes with it; the others stay.
     site("--tags", "users")
     assert [index.request("/simple/", login).status for login in (PLAIN, SHA, APR)] == [401, 200, 200]
-
-
-def test_whose_line_is_taken_out_of_the_list_goes(host: Any, index: Index, home: str) -> None:
-    host.check_output(f"sed -i '/^{APR.name}$/d' {home}/authentication/adopted")
-    done = run(SITE, "--tags", "users")
-    assert done.code == 0, done.output
-    assert [index.request("/simple/", login).status for login in (APR, SHA)] == [401, 200]

@@ -73,16 +73,6 @@ def test_the_name_of_another_index_is_refused(host: Any) -> None:
     says(message, "pypi_instance: dev is the name of the index in /home/deploy/dev", "another pypi_instance")
 
 
-def test_the_port_of_another_index_is_refused(host: Any) -> None:
-    with untouched(host):
-        message = refused("--inventory", TWO, "--limit", "pypi-release", pypi_http_port=8082)
-    says(
-        message,
-        "port 8082 on 0.0.0.0 is taken by the container dev-nginx-1.",
-        "It is of the index in /home/deploy/dev.",
-    )
-
-
 def test_a_change_of_one_leaves_the_others_alone(indexes: dict[str, Index], stacks: dict[str, Stack]) -> None:
     before = {name: state(stack) for name, stack in stacks.items()}
     site("pypi-dev", pypi_http_port=8084, pypi_users=[{"name": "newcomer", "password": "newcomer-password"}])
