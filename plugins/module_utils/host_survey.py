@@ -100,6 +100,7 @@ _NEIGHBOUR = "|".join(
         "{{.Ports}}",
         '{{.Label "%s"}}' % adoption.LABEL,
         '{{.Label "com.docker.compose.project.working_dir"}}',
+        '{{.Label "org.wheelhouse.settings"}}',
     )
 )
 _PUBLISHED = re.compile(r"(?P<address>[0-9.]+|\[[0-9a-f:]+\]|::):(?P<port>\d+)->")
@@ -164,13 +165,17 @@ class Container:
 
 @dataclasses.dataclass(frozen=True)
 class Neighbour:
-    """A container of the host, ours or not. ``index`` names the index that it is of; ``folder`` is its project's."""
+    """A container of the host, ours or not.
+
+    ``index`` names the index that it is of, ``folder`` is its project's. ``settings`` has every pypiserver of ours.
+    """
 
     project: str
     name: str
     ports: str
     index: str
     folder: str
+    settings: str = ""
 
     def __str__(self) -> str:
         """As it is called in a message."""
@@ -264,7 +269,7 @@ class Survey:
     @property
     def neighbours(self) -> list[Neighbour]:
         """All containers of the host."""
-        return [Neighbour(*[*line.split("|", 4), "", "", "", ""][:5]) for line in self.published]
+        return [Neighbour(*[*line.split("|", 5), "", "", "", "", ""][:6]) for line in self.published]
 
     @property
     def settled(self) -> bool:

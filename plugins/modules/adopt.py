@@ -121,6 +121,7 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
     up = [*compose, "up", "--detach", "--pull", "never"]
     # Networks, and the one service that no old container has the name or the port of.
     docker(module, [*up, "--no-deps", "auth"])
+    given = adoption.strangers(home, adoption.TREES, owner)
     front = [one.id for one in containers if one.running and not one.is_pypiserver]
     back = [one.id for one in containers if one.running and one.is_pypiserver]
     if front:
@@ -128,7 +129,6 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
     if back:
         # As the first process of its container, pypiserver would not hear that it is to stop.
         docker(module, ["docker", "kill", *back])
-    given = adoption.strangers(home, adoption.TREES, owner)
     adoption.give(home, adoption.TREES, owner)
     adoption.close(home)
     # Last of what is to be done: as long as they are there, a run knows that the take-over is not finished.

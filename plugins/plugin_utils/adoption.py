@@ -26,12 +26,17 @@ def homes(survey: Survey, home: str) -> set[str]:
 def by_hand(survey: Survey, instance: str, home: str) -> list[str]:
     """What shows that a server in the folder of the index was set up by hand: its files and containers."""
     here = homes(survey, home)
+    # Indexes from before there was the label that names them.
+    ours = {one.project for one in survey.neighbours if one.settings}
     return [
         *survey.foreign,
         *(
             one.name
             for one in survey.neighbours
-            if not one.index and one.project and (one.folder in here or (one.project == instance and not one.folder))
+            if not one.index
+            and one.project
+            and one.project not in ours
+            and (one.folder in here or (one.project == instance and not one.folder))
         ),
     ]
 

@@ -27,6 +27,7 @@ FOUND: dict[str, Any] = {
         pytest.param("pypi-server|pypi-server_nginx_1|||", (), ["pypi-server_nginx_1"], id="of version 1"),
         pytest.param("pypi-server|a|||/data/pypi-server", (), ["a"], id="the folder without links"),
         pytest.param("pypi-server|a||pypi-server|" + HOME, (), [], id="ours"),
+        pytest.param(f"pypi-server|a|||{HOME}|digest", (), [], id="ours, from before there was a label"),
         pytest.param("other|a|||/srv/other", (), [], id="somebody else's"),
         pytest.param("|a|||", (), [], id="of no project"),
         pytest.param("", ("nginx/nginx.conf",), ["nginx/nginx.conf"], id="a file"),
