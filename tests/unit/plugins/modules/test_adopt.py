@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The order in which a server is taken over, and what a run finds that comes after one that was killed."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.wheelhouse.pypi.plugins.modules import adopt, adopt_info
+
+Run = Callable[..., dict[str, Any]]
+
+# A Docker that notes what it is asked for, knows two containers, and fails at what the file "fails" names.
+DOCKER = """#!/bin/sh
+here={here}
+echo "$*" >>$here/asked
+case "$*" in "$(cat $here/fails 2>/dev/null || echo nothing)"*) echo 'no space left' >&2; exit 1 ;; esac
+case "$*" in
+ps*) echo back front ;;
+inspect*) cat $here/containers ;;
+"network ls"*) echo old-network ;;
+"network inspect"*) echo 0 ;;
+esac
+"""
+
+
+def container(home: Path, name: str, image: str, port: str) -> dict[str, Any]:
+    labels = {"com.docker.compose.project": "index", "com.docker.compose.project.working_dir": str(home)}
+    return {
+        "Id": name,
+        "Name": f"/{name}",
+        "Args": ["-P", "/data/auth/.htpasswd", "/data/packages"] if image == "pypiserver" else [],
+        "Config": {"Image": image, "Labels": labels},
+        "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": port}]}},
+        "State": {"Running": True},
+        "Mounts": [
+            {"Type": "bind", "Source": f"{home}/authentication", "Destination": "/data/auth"},
+            {"Type": "bind", "Source": f"{home}/packages", "Destination": "/data/packages"},
+        ]
+        if image == "pypiserver"
+        else [],
+    }
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A server that was set up by hand, and its home."""
+    home = tmp_path / "home"
+    for name in ("nginx/conf.d/pypi.conf", "docker-compose.yml", ".env", "authentication/.htpasswd", "packages/a.whl"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n")
+    (home / "packages/a.whl").chmod(0o000)
+    (tmp_path / "containers").write_text(
+        json.dumps([container(home, "back", "pypiserver", "8080"), container(home, "front", "nginx", "80")])
+    )
+    program = tmp_path / "bin/docker"
+    program.parent.mkdir()
+    program.write_text(DOCKER.format(here=tmp_path))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    return home
+
+
+def asked(home: Path) -> list[str]:
+    """What Docker was asked to change."""
+    lines = (home.parent / "asked").read_text().splitlines()
+    return [line for line in lines if not line.startswith(("ps", "inspect", "network ls", "network inspect"))]
+
+
+def arguments(home: Path, state: str) -> dict[str, str]:
+    return {"path": str(home), "instance": "index", "owner": getpass.getuser(), "state": state}
+
+
+def test_what_is_there_is_told(run_module: Run, server: Path) -> None:
+    found = run_module(adopt_info, path=str(server), instance="index", owner=getpass.getuser())
+    assert [one["name"] for one in found["containers"]] == ["back", "front"]
+    assert found["replaced"] == ["docker-compose.yml", "nginx/conf.d/pypi.conf", "authentication/.htpasswd"]
+    assert (found["aside"], found["logins"], found["problems"]) == ([".env"], {"alice": "{SHA}"}, [])
+    assert found["owners"] == {"packages": {getpass.getuser(): 1}}
+    assert found["needs_login"] == ["update"]
+
+
+def test_copies_are_made_before_anything_is_touched(run_module: Run, server: Path) -> None:
+    for _ in range(2):
+        result = run_module(adopt, **arguments(server, "kept"))
+    assert not result["changed"]
+    (folder,) = (server / "adopted").iterdir()
+    copies = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert copies == {"docker-compose.yml", "nginx/conf.d/pypi.conf", "authentication/.htpasswd", ".env"}
+    assert (server / ".env").exists()
+
+
+def test_everything_is_ready_before_the_old_containers_stop(run_module: Run, server: Path) -> None:
+    assert run_module(adopt, check=True, **arguments(server, "replaced"))["removed"] == ["back", "front"]
+    assert asked(server) == []
+    assert (server / ".env").exists()
+    result = run_module(adopt, **arguments(server, "replaced"))
+    assert (result["changed"], result["removed"]) == (True, ["back", "front"])
+    up = f"compose --project-directory {server} --file {server}/docker-compose.yml up --detach --pull never"
+    assert asked(server) == [
+        f"{up} --no-deps auth",
+        "stop -t 10 front",
+        "kill back",
+        "rm --force back front",
+        f"{up} --remove-orphans",
+        "network rm old-network",
+    ]
+    assert not (server / ".env").exists()
+    assert (server / "packages/a.whl").stat().st_mode & 0o777 == 0o600
+    assert (server / "authentication").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("fails", "last"), [("compose", "compose"), ("stop", "stop"), ("rm", "rm")])
+def test_a_step_that_failed_is_done_again(run_module: Run, server: Path, fails: str, last: str) -> None:
+    (server.parent / "fails").write_text(fails)
+    result = run_module(adopt, **arguments(server, "replaced"))
+    assert result["failed"] and "no space left. Run again to go on." in result["msg"]
+    assert asked(server)[-1].startswith(last)
+    (server.parent / "fails").unlink()
+    assert run_module(adopt, **arguments(server, "replaced"))["removed"] == ["back", "front"]
