@@ -148,13 +148,13 @@ ansible_facts:
         answer:
           description: HTTP status of the index's front page without a login; empty where nothing answers.
           type: str
+        adopting:
+          description: Whether a server that was set up by hand is in O(home), and O(adopt) says to take it over.
+          type: bool
         current:
           description: Whether all this is still so. A task that changes something sets it to V(false).
           type: bool
     pypi_host_before:
       description: The same, at the beginning of the run.
       type: dict
-        adopting:
-          description: Whether a server that was set up by hand is in O(home), and O(adopt) says to take it over.
-          type: bool
 """

@@ -15,7 +15,7 @@ from tests.support.stack import Stack
 
 testinfra_hosts = ["ansible://pypi-adopt"]
 HOMES = {"dev": "/home/deploy/dev", "release": "/home/releaser/release"}
-TWO = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/two.yml"
+TWO = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/inventory/two.yml"
 DEVELOPER, RELEASER = Login("developer", "developer-password"), Login("publisher", "release-password")
 
 
