@@ -16,7 +16,7 @@ BIN = ROOT / ".venv" / "bin"
 WORK = ROOT / ".cache" / "bench"
 PLAYS = Path(__file__).resolve().parent / "plays"
 HOSTS = tuple(f"bench-{number}" for number in range(1, 5))
-_PLATFORMS = [{"name": name, "image": "engine", "ssh": True, "groups": ["pypi"]} for name in HOSTS]
+_PLATFORMS = [{"name": name, "image": "engine", "labels": {"ssh": "true"}, "groups": ["pypi"]} for name in HOSTS]
 # As docs/fleets.md recommends it for fleets.
 _ENVIRONMENT = {
     "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
