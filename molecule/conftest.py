@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import hosts
 from tests.support.clients import Index, Login
 from tests.support.stack import Stack
 
@@ -19,9 +20,8 @@ def variables(host: Any) -> Mapping[str, Any]:
 
 @pytest.fixture(scope="module")
 def index(host: Any, variables: Mapping[str, Any]) -> Index:
-    address = host.check_output("ip -4 -o address show dev eth0 | awk '{print $4}' | cut -d/ -f1")
     port = variables.get("pypi_http_port", 80)
-    return Index(f"http://{address}" + ("" if port == 80 else f":{port}"))
+    return Index(f"http://{hosts.address(host)}" + ("" if port == 80 else f":{port}"))
 
 
 def _login(variables: Mapping[str, Any], name: str) -> Login:

@@ -13,6 +13,7 @@ from typing import Any
 
 import testinfra
 
+from tests.support import hosts
 from tests.support.clients import Index, Login
 from tests.support.stack import Stack
 
@@ -31,9 +32,7 @@ class Member:
     @cached_property
     def index(self) -> Index:
         """Its index, as clients elsewhere reach it."""
-        # Its own network: engines inside have others.
-        address = self.host.check_output("ip -4 -o address show dev eth0 | awk '{print $4}' | cut -d/ -f1")
-        return Index(f"http://{address}")
+        return Index(f"http://{hosts.address(self.host)}")
 
     def state(self) -> list[str]:
         """Return a line for each file of the index and for each container."""

@@ -9,6 +9,7 @@ import re
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
@@ -63,6 +64,11 @@ def sdist(folder: Path, name: str, version: str = "1.0") -> Path:
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
     return target
+
+
+def on_host(host: Any, home: str) -> str:
+    """Return name and checksum of every file below an index's packages/."""
+    return str(host.check_output(f"cd {home}/packages && find . -type f -print0 | sort -z | xargs -0 sha256sum"))
 
 
 def _digest(data: bytes) -> str:

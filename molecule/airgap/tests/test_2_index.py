@@ -69,7 +69,12 @@ def test_nothing_of_the_bundle_is_left_on_the_host(host: Any) -> None:
     assert not host.file("/var/cache/wheelhouse.pypi/install").exists
     large = "find / -xdev -path /var/lib/docker -prune -o -type f -size +20M -newer /etc/hostname -name '*.tar' -print"
     assert host.check_output(large) == ""
-    assert host.run("grep --recursive --files-with-matches cache/wheelhouse.pypi /etc/apt /etc/yum.repos.d /etc/dnf").stdout == ""
+    assert (
+        host.run(
+            "grep --recursive --files-with-matches cache/wheelhouse.pypi /etc/apt /etc/yum.repos.d /etc/dnf"
+        ).stdout
+        == ""
+    )
 
 
 def test_a_second_run_does_not_even_look_for_the_bundle(host: Any) -> None:

@@ -1,8 +1,7 @@
-"""The index survives a restart of its host, and leaves it without taking packages and passwords along."""
+"""A run that changes nothing; an index leaves its host without taking packages and passwords along."""
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +12,8 @@ import pytest
 from tests.support import packages
 from tests.support.clients import Index, Login
 from tests.support.playbook import run, site
-from tests.support.stack import eventually
 
 STARTED = "docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --quiet)"
-
-
-def packages_on(host: Any, home: str) -> str:
-    """Return name and checksum of every file below packages/."""
-    return host.check_output(f"cd {home}/packages && find . -type f -print0 | sort -z | xargs -0 sha256sum")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,20 +35,8 @@ def test_an_unchanged_run_changes_nothing(
     assert host.check_output(STARTED) == started
 
 
-def test_the_index_is_back_with_its_packages_after_a_restart_of_the_host(
-    host: Any, index: Index, reader: Login, home: str, tmp_path: Path
-) -> None:
-    before = packages_on(host, home)
-    subprocess.run(["docker", "restart", host.backend.hostname], check=True, capture_output=True, timeout=120)
-    # The whole index, pypiserver included.
-    eventually(lambda: index.request("/simple/", reader).status == 200, f"{index.url} answers", 120)
-    assert packages_on(host, home) == before
-    done = index.pip_install(reader, tmp_path, "kept-project")
-    assert done.returncode == 0, done.stderr
-
-
 def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, home: str) -> None:
-    before = packages_on(host, home)
+    before = packages.on_host(host, home)
     passwords = host.check_output(f"sha256sum {home}/authentication/.htpasswd")
     by_hand = f"{home}/nginx/tls/by-hand.pem"
     host.check_output(f"touch {by_hand}")
@@ -64,7 +45,7 @@ def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, h
     assert done.code == 0, done.output
     assert host.check_output(f"ls -A {home}").split() == ["authentication", "nginx", "packages"]
     assert host.check_output(f"find {home}/nginx -type f") == by_hand
-    assert packages_on(host, home) == before
+    assert packages.on_host(host, home) == before
     assert host.check_output(f"sha256sum {home}/authentication/.htpasswd") == passwords
     assert host.check_output("docker ps --all --quiet") == ""
     assert host.service("docker").is_running
