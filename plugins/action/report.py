@@ -27,12 +27,13 @@ class ActionModule(ActionBase):
                 "before": {"type": "dict", "required": True},
                 "after": {"type": "dict", "required": True},
                 "address": {"type": "str", "required": True},
+                "asked": {"type": "str", "required": True},
                 "access": {"type": "list", "elements": "str", "default": []},
             }
         )
         arguments = plain(dict(arguments))
         result["changed"] = False
-        result["msg"] = report(**arguments)
+        result["msg"] = report(**arguments, check=self._task.check_mode)
         # As debug does it: what a person is told is told without -v.
         result["_ansible_verbose_always"] = True
         return result

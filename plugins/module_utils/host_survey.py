@@ -26,10 +26,12 @@ echo '@@bundle'; [ -e /var/cache/wheelhouse.pypi/install ] && echo left
 echo '@@account'; getent passwd {user} 2>/dev/null
 echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/null
 echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
+echo '@@started'; stat --format '%Y' /run/docker.pid 2>/dev/null
 echo '@@compose'; docker compose version --short 2>/dev/null
 echo '@@packages'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Package}}\n' {packages} 2>/dev/null
 rpm --query --queryformat 'ii |%{{NAME}}.rpm\n' {engines} 2>/dev/null
 echo '@@settings'; grep -qs {line} {record} && echo there
+echo '@@daemonfile'; sha256sum /etc/docker/daemon.json 2>/dev/null
 echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
 echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
 echo '@@foreign'; (cd {home} && {{
@@ -86,6 +88,7 @@ _CONTAINER = "|".join(
     (
         "{{.ID}}",
         "{{.State}} {{.Status}}",
+        "{{.Image}}",
         *('{{.Label "com.docker.compose.%s"}}' % label for label in ("service", "config-hash", "image")),
     )
 )
@@ -149,10 +152,14 @@ def survey_command(
 
 @dataclasses.dataclass(frozen=True)
 class Container:
-    """A container of the index's Compose project; ``image`` is the id of the image that Compose made it of."""
+    """A container of the index's Compose project.
+
+    ``reference`` is what its image is called, ``image`` the id of the image that Compose made it of.
+    """
 
     id: str
     state: str
+    reference: str
     service: str
     config_hash: str
     image: str
@@ -196,6 +203,9 @@ class Survey:
     account_home: str = ""
     daemon: str = ""
     engine: str = ""
+    # When the engine was started, and a digest of its daemon.json.
+    engine_started: str = ""
+    engine_file: str = ""
     compose: str = ""
     source: str = ""
     unfinished: tuple[str, ...] = ()
@@ -246,6 +256,8 @@ class Survey:
             account_home=passwd[5],
             daemon=first("daemon"),
             engine=first("engine"),
+            engine_started=first("started"),
+            engine_file=first("daemonfile").partition(" ")[0],
             compose=first("compose").removeprefix("v"),
             source=next((whose for name, whose in _ENGINES.items() if packages.get(name, "?") in _PRESENT), ""),
             unfinished=tuple(name for name, status in packages.items() if status in _UNFINISHED),
@@ -257,7 +269,7 @@ class Survey:
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
             services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
             containers=tuple(
-                Container(*line.split("|")) for line in sections.get("containers", ()) if line.count("|") == 4
+                Container(*line.split("|")) for line in sections.get("containers", ()) if line.count("|") == 5
             ),
             revision=first("revision"),
             answer=first("answer"),
@@ -293,6 +305,8 @@ class Survey:
             "account": self.account,
             "daemon": self.daemon,
             "engine": self.engine,
+            "engine_started": self.engine_started,
+            "engine_file": self.engine_file,
             "compose": self.compose,
             "source": self.source,
             "unfinished": list(self.unfinished),
@@ -300,7 +314,9 @@ class Survey:
             "tree": self.tree,
             "images": list(self.images),
             "files": self.files,
-            "containers": {one.service: {"id": one.id, "healthy": one.healthy} for one in self.containers},
+            "containers": {
+                one.service: {"id": one.id, "image": one.reference, "healthy": one.healthy} for one in self.containers
+            },
             "settled": self.settled,
             "revision": self.revision,
             "answer": self.answer,

@@ -111,6 +111,12 @@ ansible_facts:
         engine:
           description: Version of the running Docker Engine; empty where none answers.
           type: str
+        engine_started:
+          description: When the engine was started, in seconds since 1970; empty where none runs.
+          type: str
+        engine_file:
+          description: SHA-256 of the engine's C(daemon.json); empty where there is none.
+          type: str
         compose:
           description: Version of the Compose plugin; empty where there is none.
           type: str
@@ -137,7 +143,7 @@ ansible_facts:
               each with C(type) (V(f), V(d), V(l)), C(mode), C(owner) (uid:gid), and the C(sha256) of configuration.
           type: dict
         containers:
-          description: Containers of O(instance), by service, with C(id) and C(healthy).
+          description: Containers of O(instance), by service, with C(id), C(image) (its name) and C(healthy).
           type: dict
         settled:
           description: Whether all containers are what the Compose file says, of the images that are there, and healthy.

@@ -38,7 +38,11 @@ options:
     type: dict
     required: true
   address:
-    description: Address of the index.
+    description: Address of the index, for those who use it.
+    type: str
+    required: true
+  asked:
+    description: Where on the host the index was asked for an answer.
     type: str
     required: true
   access:
@@ -54,6 +58,7 @@ EXAMPLES = r"""
     before: "{{ ansible_facts['pypi_host_before'] }}"
     after: "{{ ansible_facts['pypi_host'] }}"
     address: https://pypi.example.com
+    asked: 127.0.0.1:8080
 """
 
 RETURN = r"""
@@ -63,7 +68,7 @@ msg:
   elements: str
   returned: always
   sample:
-    - The index answers on https://pypi.example.com.
+    - The index answers on https://pypi.example.com (asked on the host itself, at 127.0.0.1:8080).
     - Docker 26.1.5, Compose 2.26.1, pypiserver/pypiserver:v2.4.2, nginx:1.30; all containers are healthy.
     - This run changed nothing.
 """

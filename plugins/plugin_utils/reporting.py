@@ -12,22 +12,24 @@ from typing import Any
 Facts = Mapping[str, Any]
 
 
-def report(before: Facts, after: Facts, address: str, access: list[str]) -> list[str]:
+def report(before: Facts, after: Facts, address: str, asked: str, access: list[str], check: bool) -> list[str]:
     """Say, a sentence or two each, where the index is and who gets in, what runs, and what the run has changed.
 
     Args:
         before: the fact ``pypi_host`` at the beginning of the run.
         after: the same at its end.
-        address: of the index.
+        address: of the index, for those who use it.
+        asked: where on the host it was asked for an answer.
         access: sentences about who may do what.
+        check: the run was one in check mode.
     """
-    return [" ".join([_where(after, address), *access]), _versions(after), _changes(before, after)]
+    changes = "This was a check: what a run would change is above." if check else _changes(before, after)
+    return [" ".join([_where(after, address, asked), *access]), _versions(after), changes]
 
 
-def _where(after: Facts, address: str) -> str:
-    if after["answer"]:
-        return f"The index answers on {address}."
-    return f"Nothing answers on {address}."
+def _where(after: Facts, address: str, asked: str) -> str:
+    who = "The index answers" if after["answer"] else "Nothing answers"
+    return f"{who} on {address} (asked on the host itself, at {asked})."
 
 
 def _versions(after: Facts) -> str:
@@ -39,7 +41,8 @@ def _versions(after: Facts) -> str:
         health = f"not healthy: {', '.join(unwell)}"
     elif not after["containers"]:
         health = "there are no containers"
-    programs = [f"Docker {after['engine']}", f"Compose {after['compose'] or 'is missing'}", *after["images"]]
+    running = sorted({container["image"] for container in after["containers"].values()}, reverse=True)
+    programs = [f"Docker {after['engine']}", f"Compose {after['compose'] or 'is missing'}", *running]
     return f"{', '.join(programs)}; {health}."
 
 
@@ -51,7 +54,9 @@ def _changes(before: Facts, after: Facts) -> str:
     changes += [*_containers(before, after), *_files(before, after)]
     if not before["account"] and after["account"]:
         changes.append(f"account {after['user']}")
-    return f"Changed by this run: {'; '.join(changes)}." if changes else "This run changed nothing."
+    if not changes:
+        return "Engine, images, containers and files are as they were before this run."
+    return f"Changed by this run: {'; '.join(changes)}."
 
 
 def _engine(before: Facts, after: Facts) -> list[str]:
@@ -60,6 +65,10 @@ def _engine(before: Facts, after: Facts) -> list[str]:
         was, now = before[key], after[key]
         if now != was:
             found.append(f"{program} {now or 'gone'}" + (f" instead of {was}" if was and now else ""))
+    if after["engine_file"] != before["engine_file"]:
+        found.append("the engine's daemon.json")
+    if before["engine_started"] and after["engine_started"] != before["engine_started"]:
+        found.append("engine restarted")
     return found
 
 

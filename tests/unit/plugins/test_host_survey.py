@@ -68,12 +68,13 @@ def test_parse_takes_sections_apart() -> None:
         "@@python\n/usr/bin/python3\n3.13\n@@system\nDebian GNU/Linux 13 (trixie)\n"
         "@@release\ndebian 13\n@@machine\nx86_64\n@@bundle\nleft\n"
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
+        "@@started\n1795380140\n@@daemonfile\nabc  /etc/docker/daemon.json\n"
         "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@packages\nii |docker-cli\niU |docker.io\n"
         "un |docker-ce\npackage moby-engine is not installed\n"
         "@@settings\nthere\n@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
         "@@files\nd 0700 998:997 .\nf 0600 998:997 ./nginx/nginx.conf\nl 0777 0:0 ./packages\n"
         "@@sums\n0abc  nginx/nginx.conf\n@@services\nnginx 111\n"
-        "@@containers\nc1|running Up 2 hours (healthy)|nginx|111|sha256:1\n@@revision\nr1\n@@answer\n401\n"
+        "@@containers\nc1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1\n@@revision\nr1\n@@answer\n401\n"
     )
     assert (survey.python, survey.python_version) == ("/usr/bin/python3", (3, 13))
     assert survey.system == "Debian GNU/Linux 13 (trixie)"
@@ -86,6 +87,8 @@ def test_parse_takes_sections_apart() -> None:
         "account": "998:997",
         "daemon": "/usr/sbin/dockerd",
         "engine": "26.1.5+dfsg1",
+        "engine_started": "1795380140",
+        "engine_file": "abc",
         "compose": "2.26.1",
         "source": "distro",
         "unfinished": ["docker.io"],
@@ -97,14 +100,17 @@ def test_parse_takes_sections_apart() -> None:
             "nginx/nginx.conf": {"type": "f", "mode": "0600", "owner": "998:997", "sha256": "0abc"},
             "packages": {"type": "l", "mode": "0777", "owner": "0:0"},
         },
-        "containers": {"nginx": {"id": "c1", "healthy": True}},
+        "containers": {"nginx": {"id": "c1", "image": "nginx:1.30", "healthy": True}},
         "settled": True,
         "revision": "r1",
         "answer": "401",
     }
 
 
-GOOD = "@@images\nsha256:1 nginx:1.30\n@@services\nnginx 111\n@@containers\nc1|running Up 2 hours (healthy)|nginx|111|sha256:1\n"
+GOOD = (
+    "@@images\nsha256:1 nginx:1.30\n@@services\nnginx 111\n"
+    "@@containers\nc1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,9 @@ GOOD = "@@images\nsha256:1 nginx:1.30\n@@services\nnginx 111\n@@containers\nc1|r
         pytest.param("running Up", "exited Exited", False, id="stopped"),
         pytest.param("|111|", "|222|", False, id="another configuration"),
         pytest.param("nginx|111|sha256:1", "nginx|111|sha256:2", False, id="another image"),
-        pytest.param("c1|running", "c2|running Up 1 s (healthy)|old|1|sha256:1\nc1|running", False, id="an orphan"),
+        pytest.param(
+            "c1|running", "c2|running Up 1 s (healthy)|nginx:1.30|old|1|sha256:1\nc1|running", False, id="an orphan"
+        ),
         pytest.param("@@services\nnginx 111", "@@services\nnginx 111\nauth 222", False, id="one is missing"),
         pytest.param("@@services\nnginx 111\n", "@@services\n", False, id="no Compose file"),
     ],

@@ -20,28 +20,33 @@ RUNNING: dict[str, Any] = {
     "compose": "2.26.1",
     "images": ["pypiserver/pypiserver:v2.4.2", "nginx:1.30"],
     "files": {".": {"type": "d"}, "docker-compose.yml": FILE, "nginx/revision.conf": FILE},
-    "containers": {"auth": {"id": "1", "healthy": True}, "nginx": {"id": "2", "healthy": True}},
+    "engine_started": "1795380140",
+    "containers": {
+        "auth": {"id": "1", "image": "nginx:1.30", "healthy": True},
+        "nginx": {"id": "2", "image": "nginx:1.30", "healthy": True},
+        "pypi-server": {"id": "3", "image": "pypiserver/pypiserver:v2.4.2", "healthy": True},
+    },
     "revision": "r1",
     "answer": "401",
 }
 
 
-def said(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return report(before, after, "http://127.0.0.1:80", ["A login is needed to list."])
+def said(before: dict[str, Any], after: dict[str, Any], check: bool = False) -> list[str]:
+    return report(before, after, "http://pypi-1", "127.0.0.1:80", ["A login is needed to list."], check)
 
 
 def test_a_quiet_run() -> None:
     assert said(RUNNING, RUNNING) == [
-        "The index answers on http://127.0.0.1:80. A login is needed to list.",
+        "The index answers on http://pypi-1 (asked on the host itself, at 127.0.0.1:80). A login is needed to list.",
         "Docker 26.1.5, Compose 2.26.1, pypiserver/pypiserver:v2.4.2, nginx:1.30; all containers are healthy.",
-        "This run changed nothing.",
+        "Engine, images, containers and files are as they were before this run.",
     ]
 
 
 def test_a_first_run() -> None:
     assert said(BARE, RUNNING)[-1] == (
         "Changed by this run: Docker 26.1.5; Compose 2.26.1; images pypiserver/pypiserver:v2.4.2, nginx:1.30; "
-        "containers made: auth, nginx; files docker-compose.yml; 1 folder; account pypi."
+        "containers made: auth, nginx, pypi-server; files docker-compose.yml; 1 folder; account pypi."
     )
 
 
@@ -63,9 +68,30 @@ def test_an_upgrade() -> None:
     assert said(RUNNING, after)[-1] == "Changed by this run: Docker 26.1.6 instead of 26.1.5."
 
 
+def test_what_happens_to_the_engine() -> None:
+    after = {**RUNNING, "engine_file": "2", "engine_started": "1795380999"}
+    assert said(RUNNING, after)[-1] == "Changed by this run: the engine's daemon.json; engine restarted."
+
+
+def test_versions_are_those_that_run_and_not_those_that_are_wanted() -> None:
+    after = {**RUNNING, "images": ["pypiserver/pypiserver:v2.4.2", "nginx:1.32"]}
+    assert "nginx:1.32" not in said(RUNNING, after)[1]
+
+
+def test_a_check_does_not_say_that_it_changed_something() -> None:
+    assert said(BARE, BARE, check=True)[-1] == "This was a check: what a run would change is above."
+
+
 def test_what_is_not_well_is_named() -> None:
-    after = {**RUNNING, "answer": "", "containers": {**RUNNING["containers"], "auth": {"id": "1", "healthy": False}}}
+    after = {
+        **RUNNING,
+        "answer": "",
+        "containers": {**RUNNING["containers"], "auth": {"id": "1", "image": "nginx:1.30", "healthy": False}},
+    }
     address, versions, _changes = said(RUNNING, after)
-    assert address.startswith("Nothing answers on http://127.0.0.1:80.")
+    assert address.startswith("Nothing answers on http://pypi-1 (")
     assert versions.endswith("; not healthy: auth.")
-    assert said(BARE, BARE)[1:] == ["No engine runs.", "This run changed nothing."]
+    assert said(BARE, BARE)[1:] == [
+        "No engine runs.",
+        "Engine, images, containers and files are as they were before this run.",
+    ]
