@@ -6,11 +6,12 @@ chown _apt /build/debs
 cd /build/debs
 
 # From this root's own suite, and from another: together, apt would prefer the newest of all.
+# shellcheck source=/dev/null
 . /etc/os-release
-only="-o Dir::Etc::SourceList=/build/other.sources -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=/build/lists"
-apt-get -q download $(awk -v own="$VERSION_CODENAME" '$1 == own { print $2 }' /build/downloads)
-apt-get -q $only update
-apt-get -q $only download $(awk -v own="$VERSION_CODENAME" '$1 != own { print $2 }' /build/downloads)
+set -- -o Dir::Etc::SourceList=/build/other.sources -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=/build/lists
+awk -v own="$VERSION_CODENAME" '$1 == own { print $2 }' /build/downloads | xargs apt-get -q download
+apt-get -q "$@" update
+awk -v own="$VERSION_CODENAME" '$1 != own { print $2 }' /build/downloads | xargs apt-get -q "$@" download
 
 while read -r suite name start; do
     file=$(echo "$name"_*.deb)

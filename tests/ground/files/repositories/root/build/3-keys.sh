@@ -2,7 +2,7 @@
 # Keys for this image alone: Docker's, the distribution's, a stranger's; and the authority of the server's certificate.
 # The private ones go with /build. What tests may know lies in /srv/public.
 set -eu
-mkdir -p -m 0700 "$GNUPGHOME"
+install -d -m 0700 "$GNUPGHOME"
 mkdir -p /srv/public /etc/repositories/tls
 for name in docker base stranger; do
     gpg --batch --quiet --pinentry-mode loopback --passphrase '' \

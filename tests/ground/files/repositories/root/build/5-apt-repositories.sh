@@ -23,7 +23,8 @@ good=/srv/www/linux/debian
 mkdir -p "$good"
 cp /srv/public/docker.asc "$good/gpg"
 cd "$good"
-for suite in $(ls /build/pool); do
+for suite in /build/pool/*; do
+    suite=${suite##*/}
     pool=dists/$suite/pool/stable/$architecture
     index=dists/$suite/stable/binary-$architecture
     mkdir -p "$pool" "$index"
@@ -37,7 +38,8 @@ for bad in unsigned wrong-key altered expired wrong-key-file; do
     mkdir -p "/srv/www/$bad/linux"
     cp -al "$good" "/srv/www/$bad/linux/"
 done
-for suite in $(ls /build/pool); do
+for suite in /build/pool/*; do
+    suite=${suite##*/}
     release "/srv/www/unsigned/linux/debian/dists/$suite" nobody
     release "/srv/www/wrong-key/linux/debian/dists/$suite" stranger
     release "/srv/www/expired/linux/debian/dists/$suite" docker "Valid-Until: $(LC_ALL=C date -Ru -d '1 day ago')"

@@ -24,7 +24,7 @@ class Server(http.server.ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection to its end."""
         with self.context.wrap_socket(request, server_side=True) as secured:
-            self.RequestHandlerClass(secured, client_address, self)
+            super().finish_request(secured, client_address)
             with suppress(OSError, ValueError):
                 secured.unwrap()
 
