@@ -9,6 +9,7 @@ Runs on the host: Python 3.8 and the standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import os
 import pwd
@@ -40,6 +41,8 @@ PASSWORDS = "authentication/" + htpasswd.ALL_USERS
 CREDENTIALS = "authentication/" + htpasswd.CREDENTIALS
 # Where the files of before are kept.
 KEPT = "adopted"
+# There from the first copy until the old containers are replaced: by then nothing else need be left of the old server.
+UNFINISHED = KEPT + "/unfinished"
 # What belongs to the service account with all that is in it; a cache, too, or NGINX could not use it.
 TREES = ("packages", "authentication", "nginx", "nginx_cache")
 
@@ -248,6 +251,23 @@ def keep(home: str, names: Iterable[str], owner: tuple[int, int], now: time.stru
             os.chown(path, *owner)
         os.rename(partial, os.path.join(top, folder))
     return ["/".join((KEPT, folder, name)) for name in todo]
+
+
+def begin(home: str, owner: tuple[int, int]) -> None:
+    """Note that a server is being taken over, which is so until ``finish``."""
+    mark = os.path.join(home, UNFINISHED)
+    os.makedirs(os.path.dirname(mark), 0o700, exist_ok=True)
+    descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchown(descriptor, *owner)
+    finally:
+        os.close(descriptor)
+
+
+def finish(home: str) -> None:
+    """Note that nothing is left to be done."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(home, UNFINISHED))
 
 
 def _same(one: str, other: str) -> bool:

@@ -38,6 +38,7 @@ echo '@@foreign'; (cd {home} && {{
     for file in {replaced}; do [ ! -f "$file" ] || grep -qE {marks} "$file" || echo "$file"; done
     for file in {instead}; do [ ! -f "$file" ] || echo "$file"; done
     [ ! -f {passwords} ] || [ -e {credentials} ] || echo {passwords}
+    [ ! -f {unfinished} ] || echo {unfinished}
 }}) 2>/dev/null
 echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
@@ -147,6 +148,7 @@ def survey_command(
         instead=shlex.join(adoption.INSTEAD),
         passwords=adoption.PASSWORDS,
         credentials=adoption.CREDENTIALS,
+        unfinished=adoption.UNFINISHED,
     )
 
 

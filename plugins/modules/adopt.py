@@ -103,6 +103,7 @@ def keep(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[str, 
     copies = adoption.keep(home, names, owner, time.localtime(), module.check_mode)
     given = adoption.strangers(home, ["nginx"], owner)
     if not module.check_mode:
+        adoption.begin(home, owner)
         adoption.give(home, ["nginx"], owner)
     return {"copies": copies, "removed": [], "given": given}
 
@@ -131,12 +132,12 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
         docker(module, ["docker", "kill", *back])
     adoption.give(home, adoption.TREES, owner)
     adoption.close(home)
-    # Last of what is to be done: as long as they are there, a run knows that the take-over is not finished.
     if containers:
         docker(module, ["docker", "rm", "--force", *(one.id for one in containers)])
     # What becomes of the containers is the next task's to see, and to tell in full.
     module.run_command([*up, "--remove-orphans"])
     forget_networks(module, sorted({module.params["instance"], *(one.project for one in containers)}))
+    adoption.finish(home)
     return {"copies": copies, "removed": [one.name for one in containers], "given": given}
 
 

@@ -66,6 +66,10 @@ aside:
   type: list
   elements: str
   returned: success
+unfinished:
+  description: Whether a run has begun to take the server over, and none has finished that.
+  type: bool
+  returned: success
 owners:
   description: By folder, how many files and folders of whom O(owner) does not own, or cannot read and write.
   type: dict
@@ -121,6 +125,7 @@ def main() -> None:
             ],
             replaced=adoption.replaced(home),
             aside=adoption.in_the_way_of_compose(home) + adoption.in_the_way_of_nginx(home),
+            unfinished=os.path.isfile(os.path.join(home, adoption.UNFINISHED)),
             owners=adoption.strangers(home, adoption.TREES, owner),
             logins=adoption.logins(os.path.join(home, adoption.PASSWORDS)),
             needs_login=list(told[0].authenticate) if told else None,

@@ -100,7 +100,7 @@ def changes(found: Mapping[str, Any], home: str, user: str, port: int, users: An
         users: pypi_users.
         authenticate: pypi_authenticate.
     """
-    text = []
+    text = ["finish what an earlier run has begun"] if found["unfinished"] else []
     containers = found["containers"]
     if containers:
         shown = [f"{one['name']} ({_container(one)})" for one in containers]

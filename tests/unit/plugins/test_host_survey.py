@@ -184,6 +184,11 @@ def test_files_of_somebody_else_in_the_place_of_ours_are_seen(tmp_path: Path) ->
     (tmp_path / "compose.yaml").write_text("services: {}")
     (tmp_path / "nginx/conf.d/pypi.conf").write_text("include /etc/pypi-auth/credentials.conf;")
     assert survey().foreign == ("compose.yaml",)
+    # A run that takes the server over has replaced all files, and its last step is still to be done.
+    (tmp_path / "compose.yaml").unlink()
+    (tmp_path / "adopted").mkdir()
+    (tmp_path / "adopted/unfinished").touch()
+    assert survey().foreign == ("adopted/unfinished",)
 
 
 def test_a_host_without_python_has_none() -> None:

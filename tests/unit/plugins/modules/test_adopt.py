@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
 from ansible_collections.wheelhouse.pypi.plugins.modules import adopt, adopt_info
 
 Run = Callable[..., dict[str, Any]]
@@ -91,10 +92,26 @@ def test_copies_are_made_before_anything_is_touched(run_module: Run, server: Pat
     for _ in range(2):
         result = run_module(adopt, **arguments(server, "kept"))
     assert not result["changed"]
-    (folder,) = (server / "adopted").iterdir()
+    (folder,) = (path for path in (server / "adopted").iterdir() if path.is_dir())
     copies = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert copies == {"docker-compose.yml", "nginx/conf.d/pypi.conf", "authentication/.htpasswd", ".env"}
     assert (server / ".env").exists()
+
+
+def test_a_server_without_containers_is_known_until_all_of_it_is_done(run_module: Run, server: Path) -> None:
+    """Between the two steps, roles replace every file of before."""
+    (server.parent / "containers").write_text("[]")
+    run_module(adopt, check=True, **arguments(server, "kept"))
+    assert not (server / adoption.UNFINISHED).exists()
+    run_module(adopt, **arguments(server, "kept"))
+    assert (server / adoption.UNFINISHED).stat().st_mode & 0o777 == 0o600
+    (server.parent / "fails").write_text("network")
+    assert run_module(adopt, **arguments(server, "replaced"))["failed"]
+    assert run_module(adopt_info, path=str(server), instance="index", owner=getpass.getuser())["unfinished"]
+    (server.parent / "fails").unlink()
+    run_module(adopt, **arguments(server, "replaced"))
+    assert not (server / adoption.UNFINISHED).exists()
+    assert (server / "packages/a.whl").stat().st_mode & 0o777 == 0o600
 
 
 def test_everything_is_ready_before_the_old_containers_stop(run_module: Run, server: Path) -> None:

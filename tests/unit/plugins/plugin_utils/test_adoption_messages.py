@@ -15,6 +15,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import adoption
 HOME = "/home/pypi/pypi-server"
 FOUND: dict[str, Any] = {
     "containers": [], "replaced": [], "aside": [], "owners": {}, "logins": {}, "needs_login": None, "problems": [],
+    "unfinished": False,
 }  # fmt: skip
 
 
@@ -96,6 +97,7 @@ USERS = [{"name": "alice", "publish": "yes"}, {"name": "bob"}, {"name": "carol",
             {"needs_login": ["update"]},
             ["ask for a login to list and download, which everybody may do so far (pypi_authenticate)"],
         ),
+        ({"unfinished": True}, ["finish what an earlier run has begun"]),
         ({"logins": {"alice": "{SHA}"}}, []),
         ({"logins": {"bob": ""}}, ["make readers of bob, who may upload so far (pypi_users)"]),
         ({"logins": {"carol": ""}}, ["remove the login carol (state: absent)"]),
