@@ -34,6 +34,7 @@ echo '@@settings'; grep -qs {line} {record} && echo there
 echo '@@daemonfile'; sha256sum /etc/docker/daemon.json 2>/dev/null
 echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
 echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
+echo '@@index'; sed -n 's/^ *{label}: "\(.*\)"$/\1/p' {home}/docker-compose.yml 2>/dev/null
 echo '@@foreign'; (cd {home} && {{
     for file in {replaced}; do [ ! -f "$file" ] || grep -qE {marks} "$file" || echo "$file"; done
     for file in {instead}; do [ ! -f "$file" ] || echo "$file"; done
@@ -149,6 +150,7 @@ def survey_command(
         passwords=adoption.PASSWORDS,
         credentials=adoption.CREDENTIALS,
         unfinished=adoption.UNFINISHED,
+        label=re.escape(adoption.LABEL),
     )
 
 
@@ -213,8 +215,10 @@ class Survey:
     unfinished: tuple[str, ...] = ()
     settings: bool = False
     tree: bool = False
-    # The folder of the index without links on the way to it, and files of somebody else in the place of ours.
+    # The folder of the index without links on the way to it, the index that its Compose file is of, and files of
+    # somebody else in the place of ours.
     folder: str = ""
+    index: str = ""
     foreign: tuple[str, ...] = ()
     # Files and folders of the tree: relative path -> {type, mode, owner (uid:gid), sha256 of configuration files}.
     files: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
@@ -266,6 +270,7 @@ class Survey:
             settings=first("settings") != "",
             tree=first("tree") != "",
             folder=first("folder"),
+            index=first("index"),
             foreign=tuple(sections.get("foreign", ())),
             files=_files(sections.get("files", ()), sections.get("sums", ())),
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},

@@ -13,6 +13,7 @@ description:
   - Fails, naming the cause and the mend, where the host has no Python that this ansible-core can use, where the
     service account is root by another name, where its home is the folder of the index, and where somebody
     else holds the port that the index is to answer on.
+  - Fails where another index has the name or the folder of this one.
   - Fails where a server that was set up by hand is in the folder of the index, or has its name elsewhere, and lists
     what taking it over would change.
   - Otherwise returns what later roles want to know, gathered by one remote call.

@@ -42,8 +42,19 @@ def by_hand(survey: Survey, instance: str, home: str) -> list[str]:
 
 
 def elsewhere(survey: Survey, instance: str, home: str) -> str:
-    """Refuse an index whose name another one has, in another folder: Compose would replace its containers."""
+    """Refuse an index whose folder or name another one has: one would lose its files, or its containers, to the other."""
     here = homes(survey, home)
+    # Indexes from before there was the label that names them have their project's name.
+    here_too = {
+        one.index or one.project for one in survey.neighbours if one.folder in here and (one.index or one.settings)
+    }
+    other = next((name for name in sorted(here_too | {survey.index}) if name not in ("", instance)), "")
+    if other:
+        return (
+            f"pypi_home: {home} is the folder of the index {other}. Give {instance} one of its own, or run with "
+            f"pypi_instance: {other}. To give that index another name, remove it first (wheelhouse.pypi.remove; its "
+            "packages and logins stay)."
+        )
     others = [one for one in survey.neighbours if one.project == instance and one.folder and one.folder not in here]
     if not others:
         return ""

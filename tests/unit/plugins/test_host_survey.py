@@ -169,7 +169,9 @@ def test_the_tree_is_told_file_by_file_without_packages_and_pages(tmp_path: Path
 def test_files_of_somebody_else_in_the_place_of_ours_are_seen(tmp_path: Path) -> None:
     for name in ("nginx/conf.d", "authentication"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "docker-compose.yml").write_text("  org.wheelhouse.instance: x")
+    (tmp_path / "docker-compose.yml").write_text(
+        'name: "x"\nx-service:\n  labels: &labels\n    org.wheelhouse.instance: "dev"\n'
+    )
     (tmp_path / "nginx/conf.d/pypi.conf").write_text("proxy_pass http://pypi-server:8080;")
     (tmp_path / "authentication/.htpasswd").touch()
     (tmp_path / "here").symlink_to(tmp_path)
@@ -179,7 +181,7 @@ def test_files_of_somebody_else_in_the_place_of_ours_are_seen(tmp_path: Path) ->
         return Survey.parse(subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout)
 
     assert survey().foreign == ("nginx/conf.d/pypi.conf", "authentication/.htpasswd")
-    assert survey().folder == str(tmp_path.resolve())
+    assert (survey().folder, survey().index) == (str(tmp_path.resolve()), "dev")
     (tmp_path / "authentication/credentials.conf").touch()
     (tmp_path / "compose.yaml").write_text("services: {}")
     (tmp_path / "nginx/conf.d/pypi.conf").write_text("include /etc/pypi-auth/credentials.conf;")

@@ -58,6 +58,25 @@ def test_a_name_that_is_taken_elsewhere_is_refused(container: str, said: str) ->
 
 
 @pytest.mark.parametrize(
+    ("published", "index", "said"),
+    [
+        pytest.param((f"dev|dev-nginx-1||dev|{HOME}",), "", "dev", id="containers of another index, running or not"),
+        pytest.param((f"dev|a|||{HOME}|digest", "x|b"), "", "dev", id="from before there was a label"),
+        pytest.param((), "dev", "dev", id="no container is left, only the Compose file"),
+        pytest.param((f"pypi-server|a||pypi-server|{HOME}",), "pypi-server", "", id="its own"),
+        pytest.param((f"backup|a|||{HOME}",), "", "", id="something else, made by hand"),
+        pytest.param(("dev|a||dev|/home/pypi/dev",), "", "", id="another index in its own folder"),
+    ],
+)
+def test_a_folder_that_another_index_has_is_refused(published: tuple[str, ...], index: str, said: str) -> None:
+    found = adoption.elsewhere(Survey(published=published, index=index), "pypi-server", HOME)
+    assert found.startswith(
+        f"pypi_home: {HOME} is the folder of the index {said}. Give pypi-server one" if said else ""
+    )
+    assert bool(found) == bool(said)
+
+
+@pytest.mark.parametrize(
     ("holder", "said"),
     [
         (
