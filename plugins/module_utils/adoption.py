@@ -10,6 +10,7 @@ Runs on the host: Python 3.8 and the standard library only.
 from __future__ import annotations
 
 import contextlib
+import errno
 import filecmp
 import os
 import pwd
@@ -197,6 +198,38 @@ def missing(source: str, target: str) -> list[str]:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
+def real(home: str, name: str) -> str:
+    """Path of something below ``home`` without links.
+
+    Raise OSError at a link that is not root's: the account, or whoever writes there so far, could have it lead anywhere.
+    """
+    path = os.path.realpath(home)
+    for part in name.split("/"):
+        path = os.path.join(path, part)
+        if os.path.islink(path):
+            if os.lstat(path).st_uid != os.geteuid():
+                raise OSError(errno.ELOOP, "is a link that is not root's", path)
+            path = os.path.realpath(path)
+    return path
+
+
+def linked(home: str) -> list[str]:
+    """Links of others than root in the place of what is read or given away; with what to do first."""
+    found = {}
+    for name in (KEPT, *TREES, *replaced(home), *in_the_way_of_compose(home), *in_the_way_of_nginx(home)):
+        try:
+            real(home, name)
+        except OSError as error:
+            path = error.filename
+            found[path] = "%s is a link of %s to %s, and root follows none but its own: %s" % (
+                path,
+                _name(os.lstat(path).st_uid),
+                os.readlink(path),
+                "put there what it leads to, or make it root's before (chown --no-dereference root %s)" % path,
+            )
+    return list(found.values())
+
+
 def replaced(home: str) -> list[str]:
     """Files of somebody else that roles write over: configuration, and passwords that no run has written yet."""
     found = [name for name in REPLACED if _is_foreign(os.path.join(home, name))]
@@ -230,38 +263,58 @@ def keep(home: str, names: Iterable[str], owner: tuple[int, int], now: time.stru
 
     The folder appears as a whole: a run that was killed leaves none, and one that goes on adds no second.
     """
-    top = os.path.join(home, KEPT)
+    top = real(home, KEPT)
     earlier = [os.path.join(top, name) for name in (sorted(os.listdir(top)) if os.path.isdir(top) else [])]
+    sources = {name: real(home, name) for name in names}
     todo = [
         name
-        for name in names
-        if not any(_same(os.path.join(home, name), os.path.join(folder, name)) for folder in earlier)
+        for name, source in sources.items()
+        if not any(_same(source, os.path.join(folder, name)) for folder in earlier)
     ]
     folder = time.strftime("%Y-%m-%d-%H%M%S", now)
     if todo and not dry:
         partial = os.path.join(top, ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         os.makedirs(partial, 0o700)
-        for name in todo:
-            copy = os.path.join(partial, name)
-            os.makedirs(os.path.dirname(copy), 0o700, exist_ok=True)
-            shutil.copy2(os.path.join(home, name), copy)
-            os.chmod(copy, 0o600)
-        for path in [top, *_everything(partial)]:
-            os.chown(path, *owner)
+        with _ours(partial) as inside:
+            for name in todo:
+                copy = os.path.join(inside, name)
+                os.makedirs(os.path.dirname(copy), 0o700, exist_ok=True)
+                _copy(sources[name], copy)
+            for path in reversed(list(_everything(inside))):
+                os.chown(path, *owner)
         os.rename(partial, os.path.join(top, folder))
     return ["/".join((KEPT, folder, name)) for name in todo]
 
 
-def begin(home: str, owner: tuple[int, int]) -> None:
-    """Note that a server is being taken over, which is so until ``finish``."""
-    mark = os.path.join(home, UNFINISHED)
-    os.makedirs(os.path.dirname(mark), 0o700, exist_ok=True)
-    descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+@contextlib.contextmanager
+def _ours(folder: str) -> Iterator[str]:
+    """A path of a folder that was just made, which stays the same folder whatever the account puts in its place."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        os.fchown(descriptor, *owner)
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise OSError(errno.EPERM, "somebody else has put it there meanwhile", folder)
+        yield "/proc/self/fd/%d" % descriptor
     finally:
         os.close(descriptor)
+
+
+def _copy(source: str, copy: str) -> None:
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as there, open(copy, "xb") as here:
+        os.fchmod(here.fileno(), 0o600)
+        shutil.copyfileobj(there, here)
+        status = os.fstat(descriptor)
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def begin(home: str, owner: tuple[int, int]) -> None:
+    """Note that a server is being taken over, which is so until ``finish``."""
+    top = real(home, KEPT)
+    os.makedirs(top, 0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(os.path.join(top, os.path.basename(UNFINISHED)), os.O_CREAT | os.O_EXCL, 0o600))
+    os.chown(top, *owner, follow_symlinks=False)
 
 
 def finish(home: str) -> None:
@@ -288,8 +341,7 @@ def strangers(home: str, trees: Iterable[str], owner: tuple[int, int]) -> dict[s
     """By tree, how many files and folders of whom the account does not own, or cannot read and write."""
     found: dict[str, dict[str, int]] = {}
     for tree in trees:
-        for folder, name, status in _entries(os.path.join(home, tree)):
-            del folder, name
+        for _folder, _entry, status in _entries(real(home, tree)):
             if _differs(status, owner):
                 counts = found.setdefault(tree, {})
                 whose = _name(status.st_uid)
@@ -300,11 +352,11 @@ def strangers(home: str, trees: Iterable[str], owner: tuple[int, int]) -> dict[s
 def give(home: str, trees: Iterable[str], owner: tuple[int, int]) -> int:
     """Make the account the owner of trees, able to read and write; return how many entries that changed.
 
-    What a link leads to is left alone, but for a tree that is a link itself, such as one to a larger disk.
+    What a link leads to is left alone, but for a tree that is a link of root's itself, such as one to a larger disk.
     """
     changed = 0
     for tree in trees:
-        for folder, name, status in _entries(os.path.join(home, tree)):
+        for folder, name, status in _entries(real(home, tree)):
             if _differs(status, owner):
                 # Never through a link: who may write here could put one in the way meanwhile.
                 descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
@@ -319,7 +371,6 @@ def give(home: str, trees: Iterable[str], owner: tuple[int, int]) -> int:
 
 def _entries(top: str) -> Iterator[tuple[int, str, os.stat_result]]:
     """Every file and folder from ``top`` on: a descriptor of the folder it is in, its name there, its status."""
-    top = os.path.realpath(top)
     if not os.path.isdir(top):
         return
     for _path, _folders, files, folder in os.fwalk(top, onerror=_raise):
@@ -371,12 +422,16 @@ def logins(path: str) -> dict[str, str]:
 
 def close(home: str) -> None:
     """Close to others what the old containers, each with an account of its own, had to read until they stopped."""
-    for name in ("packages", "authentication", "nginx_cache"):
-        path = os.path.join(home, name)
-        # As the role layout has it: a link to a larger disk is the user's to set up.
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, 0o700)
-    for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS, htpasswd.ADOPTED, htpasswd.CREDENTIALS):
-        path = os.path.join(home, "authentication", name)
-        if os.path.isfile(path) and not os.path.islink(path):
-            os.chmod(path, 0o600)
+    names = (htpasswd.ALL_USERS, htpasswd.PUBLISHERS, htpasswd.ADOPTED, htpasswd.CREDENTIALS)
+    for name in ("packages", "authentication", "nginx_cache", *("authentication/" + name for name in names)):
+        try:
+            descriptor = os.open(os.path.join(home, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            # As the role layout has it: a link to a larger disk is the user's to set up.
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                continue
+            raise
+        try:
+            os.fchmod(descriptor, _needed(os.fstat(descriptor)))
+        finally:
+            os.close(descriptor)

@@ -116,6 +116,7 @@ def main() -> None:
     try:
         containers = adoption.by_hand(inspect_all(module), module.params["instance"], home)
         servers = [one for one in containers if one.is_pypiserver]
+        links = adoption.linked(home)
         told = [adoption.settings(one.arguments) for one in servers]
         module.exit_json(
             changed=False,
@@ -126,10 +127,10 @@ def main() -> None:
             replaced=adoption.replaced(home),
             aside=adoption.in_the_way_of_compose(home) + adoption.in_the_way_of_nginx(home),
             unfinished=os.path.isfile(os.path.join(home, adoption.UNFINISHED)),
-            owners=adoption.strangers(home, adoption.TREES, owner),
+            owners={} if links else adoption.strangers(home, adoption.TREES, owner),
             logins=adoption.logins(os.path.join(home, adoption.PASSWORDS)),
             needs_login=list(told[0].authenticate) if told else None,
-            problems=[problem for one in servers for problem in adoption.misplaced(one, home)],
+            problems=links + [problem for one in servers for problem in adoption.misplaced(one, home)],
         )
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename or home, error.strerror or error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,59 @@ def test_copies_are_whole_and_made_once(tmp_path: Path) -> None:
     (tmp_path / "docker-compose.yml").write_text("by hand, changed")
     assert adoption.keep(home, names, ME, LATER, dry=False) == ["adopted/2026-11-22-180700/docker-compose.yml"]
     assert (tmp_path / would[0]).read_text() == "by hand"
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        pytest.param(".env", "outside/file", id="a file, whose content the account is not to get"),
+        pytest.param("nginx_cache", "outside", id="a tree, which the account is not to get"),
+        pytest.param("nginx/conf.d", "outside", id="a folder on the way to a file"),
+        pytest.param("adopted", "outside", id="the place of the copies"),
+        pytest.param("packages", "nowhere", id="to nowhere"),
+    ],
+)
+def test_links_are_followed_if_they_are_roots_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str, target: str
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside").chmod(0o755)
+    for name in ("file", "more.conf"):
+        (tmp_path / "outside" / name).write_text("secret")
+        (tmp_path / "outside" / name).chmod(0o400)
+    home = tmp_path / "home"
+    (home / link).parent.mkdir(parents=True)
+    (home / link).symlink_to(tmp_path / target)
+    names = [name for name in (".env", "nginx/conf.d/more.conf") if (home / name).is_file()]
+    # Who runs this is in the place of root.
+    assert adoption.linked(str(home)) == []
+    adoption.keep(str(home), names, ME, NOW, dry=True)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    (problem,) = adoption.linked(str(home))
+    assert problem.startswith(f"{home}/{link} is a link of ")
+    assert problem.endswith(f"(chown --no-dereference root {home}/{link})")
+    for step in (
+        lambda: adoption.give(str(home), adoption.TREES, ME),
+        lambda: adoption.keep(str(home), names, ME, NOW, dry=False),
+        lambda: adoption.begin(str(home), ME),
+        lambda: adoption.close(str(home)),
+    ):
+        with suppress(OSError):
+            step()
+    assert not list(home.rglob("adopted/*/*"))
+    assert (tmp_path / "outside").stat().st_mode & 0o777 == 0o755
+    assert sorted(os.listdir(tmp_path / "outside")) == ["file", "more.conf"]
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "outside").iterdir()} == {0o400}
+
+
+def test_a_link_that_comes_between_the_look_and_the_copy_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / ".env").symlink_to("secret")
+    (tmp_path / "secret").touch()
+    with pytest.raises(OSError, match="symbolic link"):
+        adoption._copy(f"{tmp_path}/.env", f"{tmp_path}/copy")
+    (tmp_path / ".partial").symlink_to(tmp_path)
+    with pytest.raises(OSError), adoption._ours(f"{tmp_path}/.partial"):
+        pytest.fail("it was followed")
 
 
 def test_what_the_account_cannot_read_or_write_is_corrected_and_links_are_left_alone(tmp_path: Path) -> None:
