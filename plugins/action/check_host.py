@@ -102,7 +102,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(found.get("msg") or "the server in pypi_home cannot be looked at")
         found = plain(found)
         if found["problems"]:
-            return adoption.cannot(args["home"], found["problems"])
+            return adoption.cannot(args["home"], found["problems"], args["begin"])
         if args["adopt"]:
             return ""
         users, authenticate = plain(args["users"]), plain(args["authenticate"])

@@ -72,7 +72,7 @@ class Container:
         return (
             "pypiserver" in self.image
             or "/data/packages" in self.mounts
-            or any(part.startswith(("-P", "--passwords")) for part in self.arguments)
+            or any(part.startswith(("-P", "--passwords")) or "pypi-server" in part for part in self.arguments)
         )
 
     def on_host(self, path: str) -> str:
@@ -155,8 +155,26 @@ def settings(arguments: Sequence[str]) -> Settings:
     return Settings(passwords, actions, tuple(roots) or ("/data/packages",))
 
 
+def legible(arguments: Sequence[str]) -> bool:
+    """Whether they are pypiserver's own: not a text for a shell, or for another program that starts it."""
+    before = ""
+    for argument in arguments:
+        if re.match(r"-[a-z]*c\Z", before) or re.match(r"\S*pypi-?server\S*[\s(]", argument):
+            return False
+        if re.search(r"[\s(]", argument) and not argument.startswith(("-", "/")) and not before.startswith("-"):
+            return False
+        before = argument
+    return True
+
+
 def misplaced(container: Container, home: str) -> list[str]:
     """What of the old server is not where the index looks for it, so that it would be lost; with what to do first."""
+    if not legible(container.arguments):
+        return [
+            "what %s runs is a text for a shell or another program, which does not tell where packages and passwords "
+            "are: let it run pypiserver's own words before (in its Compose file, entrypoint: [pypi-server] and command: "
+            "[run, -P, ..., -a, ..., /data/packages])" % container.name
+        ]
     told = settings(container.arguments)
     found = []
     packages = os.path.join(home, "packages")
@@ -171,12 +189,15 @@ def misplaced(container: Container, home: str) -> list[str]:
                 % (count, container.name, where, packages, container.name, root, packages)
                 + ("" if source else ", and remove the container")
             )
-    if told.passwords:
+    # Once a run has written the logins, those of pypi_users with state: absent are not there any more.
+    if told.passwords and not os.path.exists(os.path.join(home, CREDENTIALS)):
         source, target = container.on_host(told.passwords), os.path.join(home, PASSWORDS)
         if not source or set(logins(source)) - set(logins(target)):
+            make = "" if os.path.isdir(os.path.dirname(target)) else "mkdir --parents %s && " % os.path.dirname(target)
             found.append(
-                "the password file of %s is %s, and not %s: copy it there before (docker cp %s:%s %s)"
-                % (container.name, source or told.passwords, target, container.name, told.passwords, target)
+                "the password file of %s is %s, and not %s: copy it there before (%sdocker cp %s:%s %s)"
+                % (container.name, source or told.passwords, target, make, container.name, told.passwords, target)
+                + ("" if source else ", and remove the container")
             )
     return found
 

@@ -183,8 +183,9 @@ def refusal(home: str, instance: str, sentences: Sequence[str]) -> str:
     )
 
 
-def cannot(home: str, problems: Sequence[str]) -> str:
-    """The message where something would be lost."""
-    return f"The server in {home} cannot be taken over as it is. Nothing was changed:\n" + "".join(
+def cannot(home: str, problems: Sequence[str], begin: bool) -> str:
+    """The message where something would be lost; ``begin``: a run that finds it later has already written files."""
+    so_far = "Nothing was changed" if begin else "Its containers were left alone"
+    return f"The server in {home} cannot be taken over as it is. {so_far}:\n" + "".join(
         f"- {problem}\n" for problem in problems
     )

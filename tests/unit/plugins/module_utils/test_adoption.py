@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -132,6 +133,51 @@ def test_packages_in_the_container_itself_and_a_password_file_elsewhere_are_told
     lost, passwords = adoption.misplaced(container(tmp_path, Mounts=mounts), str(tmp_path))
     assert "/data/packages inside the container" in lost
     assert f"the password file of pypi-server is {tmp_path}/auth/.htpasswd" in passwords
+
+
+def test_the_advice_about_a_password_file_can_be_followed_and_holds_in_mid_run(tmp_path: Path) -> None:
+    """Copied as told; then a run removes a login that pypi_users has with state: absent."""
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "auth").mkdir()
+    (tmp_path / "auth/.htpasswd").write_text("carol:secret\n")
+    mounts = [
+        *inspected(tmp_path)["Mounts"][1:],
+        {"Type": "bind", "Source": f"{tmp_path}/auth", "Destination": "/data/auth"},
+    ]
+    server, home = container(tmp_path, Mounts=mounts), tmp_path / "authentication"
+    (problem,) = adoption.misplaced(server, str(tmp_path))
+    assert f"(mkdir --parents {home} && docker cp pypi-server:/data/auth/.htpasswd {home}/.htpasswd)" in problem
+    home.mkdir()
+    (problem,) = adoption.misplaced(server, str(tmp_path))
+    assert f"before (docker cp pypi-server:/data/auth/.htpasswd {home}/.htpasswd)" in problem
+    shutil.copy(tmp_path / "auth/.htpasswd", home)
+    assert adoption.misplaced(server, str(tmp_path)) == []
+    (home / ".htpasswd").write_text("")
+    (home / "credentials.conf").touch()
+    assert adoption.misplaced(server, str(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "legible"),
+    [
+        (["-c", "pypi-server run -P /data/auth/.htpasswd /srv"], False),
+        (["-ec", "/start.sh"], False),
+        (["bash", "-c", "pypi-server"], False),
+        (["pypi-server -P /data/auth/.htpasswd"], False),
+        (["-w4", "pypiserver:app(root='/srv',password_file='/data/auth/.htpasswd')"], False),
+        (["run", "-p", "8080", "-a", "update, download", "--log-req-frmt", "%(bottle.request)s x"], True),
+        (["-P", "/data/auth/.htpasswd", "--authenticate=list, update", "-o", "/data/my packages"], True),
+        ([], True),
+    ],
+)
+def test_arguments_that_do_not_tell_where_anything_is_are_a_problem(
+    tmp_path: Path, arguments: list[str], legible: bool
+) -> None:
+    tree(tmp_path)
+    assert adoption.legible(arguments) == legible
+    server = container(tmp_path, Args=arguments)
+    problems = adoption.misplaced(server, str(tmp_path))
+    assert any("is a text for a shell or another program" in problem for problem in problems) == (not legible)
 
 
 def test_files_of_others_are_told_from_ours(tmp_path: Path) -> None:

@@ -134,5 +134,12 @@ def test_what_would_change(found: dict[str, Any], sentences: list[str]) -> None:
     assert adoption.changes({**FOUND, **found}, HOME, "pypi", 80, USERS, wanted) == sentences
 
 
+@pytest.mark.parametrize(
+    ("begin", "said"), [(True, "Nothing was changed:\n- x"), (False, "Its containers were left alone:\n- x")]
+)
+def test_a_run_says_nothing_was_changed_only_while_that_is_so(begin: bool, said: str) -> None:
+    assert said in adoption.cannot(HOME, ["x"], begin)
+
+
 def test_many_names_are_counted() -> None:
     assert adoption.named(map(str, range(23))).endswith("18, 19 and 3 more")
