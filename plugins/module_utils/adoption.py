@@ -384,10 +384,30 @@ def give(home: str, trees: Iterable[str], owner: tuple[int, int]) -> int:
                 try:
                     os.fchown(descriptor, *owner)
                     os.fchmod(descriptor, stat.S_IMODE(status.st_mode) | _needed(status))
+                except OSError as error:
+                    path = os.readlink("/proc/self/fd/%d" % descriptor)
+                    raise OSError(error.errno, error.strerror, path) from error
                 finally:
                     os.close(descriptor)
                 changed += 1
     return changed
+
+
+def try_to_give(home: str, trees: Iterable[str]) -> None:
+    """Give each tree to whom it belongs; raise OSError where that is refused, as by NFS, or something read-only.
+
+    Better now than in the moment when the old containers are stopped and the new ones not yet there.
+    """
+    for tree in trees:
+        top = real(home, tree)
+        try:
+            status = os.lstat(top)
+            os.chown(top, status.st_uid, status.st_gid, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            text = "root cannot give it to another account (%s)" % error.strerror
+            raise OSError(error.errno, text, top) from error
 
 
 def _entries(top: str) -> Iterator[tuple[int, str, os.stat_result]]:

@@ -99,6 +99,8 @@ FRONT_SECONDS = "10"
 
 def keep(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[str, Any]:
     """Copy what is going to be replaced, and let the service account read what NGINX has."""
+    if not module.check_mode:
+        adoption.try_to_give(home, adoption.TREES)
     names = adoption.replaced(home) + adoption.in_the_way_of_compose(home) + adoption.in_the_way_of_nginx(home)
     copies = adoption.keep(home, names, owner, time.localtime(), module.check_mode)
     given = adoption.strangers(home, ["nginx"], owner)
@@ -125,13 +127,18 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
     given = adoption.strangers(home, adoption.TREES, owner)
     front = [one.id for one in containers if one.running and not one.is_pypiserver]
     back = [one.id for one in containers if one.running and one.is_pypiserver]
-    if front:
-        docker(module, ["docker", "stop", "-t", FRONT_SECONDS, *front])
-    if back:
-        # As the first process of its container, pypiserver would not hear that it is to stop.
-        docker(module, ["docker", "kill", *back])
-    adoption.give(home, adoption.TREES, owner)
-    adoption.close(home)
+    try:
+        if front:
+            docker(module, ["docker", "stop", "-t", FRONT_SECONDS, *front])
+        if back:
+            # As the first process of its container, pypiserver would not hear that it is to stop.
+            docker(module, ["docker", "kill", *back])
+        adoption.give(home, adoption.TREES, owner)
+        adoption.close(home)
+    except (OSError, DockerError):
+        if (front or back) and module.run_command(["docker", "start", *back, *front])[0] == 0:
+            module.warn("The old containers were stopped, and started again.")
+        raise
     if containers:
         docker(module, ["docker", "rm", "--force", *(one.id for one in containers)])
     # What becomes of the containers is the next task's to see, and to tell in full.
@@ -141,11 +148,15 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
     return {"copies": copies, "removed": [one.name for one in containers], "given": given}
 
 
+class DockerError(Exception):
+    """What Docker said when it did not do what it was told."""
+
+
 def docker(module: AnsibleModule, command: list[str]) -> str:
-    """Run a command of Docker; return what it printed, or end the module with what it said."""
+    """Run a command of Docker; return what it printed, or raise DockerError."""
     status, stdout, stderr = module.run_command(command)
     if status != 0:
-        module.fail_json(msg="%s: %s. Run again to go on." % (" ".join(command[:3]), (stderr or stdout).strip(" .\n")))
+        raise DockerError("%s: %s" % (" ".join(command[:3]), (stderr or stdout).strip(" .\n")))
     return stdout
 
 
@@ -192,6 +203,8 @@ def main() -> None:
         result = (keep if module.params["state"] == "kept" else replace)(module, home, owner)
     except OSError as error:
         module.fail_json(msg="%s: %s. Run again to go on." % (error.filename or home, error.strerror or error))
+    except DockerError as error:
+        module.fail_json(msg="%s. Run again to go on." % error)
     module.exit_json(changed=any(result.values()), diff=diff(result), **result)
 
 

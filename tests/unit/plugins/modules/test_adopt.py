@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,11 +136,45 @@ def test_everything_is_ready_before_the_old_containers_stop(run_module: Run, ser
     assert (server / "authentication").stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize(("fails", "last"), [("compose", "compose"), ("stop", "stop"), ("rm", "rm")])
+@pytest.mark.parametrize(("fails", "last"), [("compose", "compose"), ("stop", "start"), ("rm", "rm")])
 def test_a_step_that_failed_is_done_again(run_module: Run, server: Path, fails: str, last: str) -> None:
     (server.parent / "fails").write_text(fails)
     result = run_module(adopt, **arguments(server, "replaced"))
     assert result["failed"] and "no space left. Run again to go on." in result["msg"]
     assert asked(server)[-1].startswith(last)
+    # A server that has been stopped, and of which nothing is removed yet, goes on.
+    assert ("start back front" in asked(server)) == (fails == "stop")
     (server.parent / "fails").unlink()
     assert run_module(adopt, **arguments(server, "replaced"))["removed"] == ["back", "front"]
+
+
+def refusing(where: Path) -> Callable[..., None]:
+    """A chown that a file system refuses."""
+
+    def chown(path: Any, *_ids: int, **_options: Any) -> None:
+        name = path if isinstance(path, str) else f"/proc/self/fd/{path}"
+        if Path(name).resolve().is_relative_to(where):
+            raise OSError(errno.EPERM, "Operation not permitted", path if isinstance(path, str) else None)
+
+    return chown
+
+
+def test_a_tree_that_cannot_be_given_away_is_told_while_the_old_server_serves(
+    run_module: Run, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "chown", refusing(server / "packages"))
+    result = run_module(adopt, **arguments(server, "kept"))
+    assert result["failed"] and f"{server}/packages: root cannot give it to another account" in result["msg"]
+    assert not (server / "adopted").exists()
+
+
+def test_the_old_server_goes_on_where_a_file_cannot_be_given_away_after_all(
+    run_module: Run, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fchown", refusing(server / "packages/a.whl"))
+    result = run_module(adopt, **arguments(server, "replaced"))
+    assert (
+        result["failed"] and f"{server}/packages/a.whl: Operation not permitted. Run again to go on." in result["msg"]
+    )
+    assert result["warnings"] == ["The old containers were stopped, and started again."]
+    assert asked(server)[-3:] == ["stop -t 10 front", "kill back", "start back front"]
