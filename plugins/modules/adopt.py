@@ -124,9 +124,11 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
     up = [*compose, "up", "--detach", "--pull", "never"]
     # Networks, and the one service that no old container has the name or the port of.
     docker(module, [*up, "--no-deps", "auth"])
+    # Without an old service of that name, which Compose has just replaced.
+    left = adoption.by_hand(inspect_all(module), module.params["instance"], home)
     given = adoption.strangers(home, adoption.TREES, owner)
-    front = [one.id for one in containers if one.running and not one.is_pypiserver]
-    back = [one.id for one in containers if one.running and one.is_pypiserver]
+    front = [one.id for one in left if one.running and not one.is_pypiserver]
+    back = [one.id for one in left if one.running and one.is_pypiserver]
     try:
         if front:
             docker(module, ["docker", "stop", "-t", FRONT_SECONDS, *front])
@@ -139,8 +141,8 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
         if (front or back) and module.run_command(["docker", "start", *back, *front])[0] == 0:
             module.warn("The old containers were stopped, and started again.")
         raise
-    if containers:
-        docker(module, ["docker", "rm", "--force", *(one.id for one in containers)])
+    if left:
+        docker(module, ["docker", "rm", "--force", *(one.id for one in left)])
     # What becomes of the containers is the next task's to see, and to tell in full.
     module.run_command([*up, "--remove-orphans"])
     forget_networks(module, sorted({module.params["instance"], *(one.project for one in containers)}))

@@ -28,6 +28,7 @@ case "$*" in "$(cat $here/fails 2>/dev/null || echo nothing)"*) echo 'no space l
 case "$*" in
 ps*) echo back front ;;
 inspect*) cat $here/containers ;;
+*auth) [ ! -e $here/afterwards ] || mv $here/afterwards $here/containers ;;
 "network ls"*) echo old-network ;;
 "network inspect"*) echo 0 ;;
 esac
@@ -134,6 +135,14 @@ def test_everything_is_ready_before_the_old_containers_stop(run_module: Run, ser
     assert not (server / ".env").exists()
     assert (server / "packages/a.whl").stat().st_mode & 0o777 == 0o600
     assert (server / "authentication").stat().st_mode & 0o777 == 0o700
+
+
+def test_an_old_service_that_compose_replaces_by_its_name_is_not_stopped_again(run_module: Run, server: Path) -> None:
+    back, front = json.loads((server.parent / "containers").read_text())
+    (server.parent / "afterwards").write_text(json.dumps([back, front]))
+    (server.parent / "containers").write_text(json.dumps([container(server, "auth", "nginx", "81"), back, front]))
+    assert run_module(adopt, **arguments(server, "replaced"))["removed"] == ["auth", "back", "front"]
+    assert asked(server)[1:4] == ["stop -t 10 front", "kill back", "rm --force back front"]
 
 
 @pytest.mark.parametrize(("fails", "last"), [("compose", "compose"), ("stop", "start"), ("rm", "rm")])
