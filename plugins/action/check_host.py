@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
         if answer["rc"] != 0:
             raise AnsibleActionFail(f"The host cannot be looked at: {answer['stderr'] or answer['stdout']}".strip())
         survey = Survey.parse(answer["stdout"])
-        by_hand = adoption.by_hand(survey, args["instance"], args["home"])
+        by_hand = [] if bundling(args) else adoption.by_hand(survey, args["instance"], args["home"])
         problem = python_problem(survey, pythons, *target_pythons()) or problem_of(survey, args, going=by_hand)
         if not problem and by_hand:
             problem = self._server_by_hand(args, by_hand, task_vars or {})
@@ -167,6 +167,11 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
+def bundling(args: dict[str, t.Any]) -> bool:
+    """Tell whether a bundle is made on the machine, so that an index there, or a server, is none of this run's business."""
+    return args["port"] is None and not args.get("removing")
+
+
 def problem_of(survey: Survey, args: dict[str, t.Any], going: t.Collection[str] = ()) -> str:
     """Say what a run cannot do without, and how to mend it; nothing where all is well.
 
@@ -185,7 +190,7 @@ def problem_of(survey: Survey, args: dict[str, t.Any], going: t.Collection[str] 
             f"pypi_home: {home} is the home of the account {args['user']} itself, and the index needs a folder of its "
             f"own. Give one below it, such as {home}/{args['instance']}."
         )
-    problem = adoption.elsewhere(survey, args["instance"], args["home"])
+    problem = "" if bundling(args) else adoption.elsewhere(survey, args["instance"], args["home"])
     if problem or not args["port"]:
         return problem
     holder = port_holder(survey, args["instance"], args["bind_address"], args["port"], going)

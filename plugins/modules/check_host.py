@@ -28,7 +28,9 @@ options:
     type: str
     default: "0.0.0.0"
   port:
-    description: The TCP port that the index is to answer on; not looked at when it is not given.
+    description:
+      - The TCP port that the index is to answer on; not looked at when it is not given.
+      - Without it and O(removing), a bundle is made on the machine, whatever index or server is there.
     type: int
   user:
     description: The service account.

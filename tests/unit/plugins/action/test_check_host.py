@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ GOOD: dict[str, Any] = {
 ARGUMENTS = {
     "instance": "pypi-server", "bind_address": "0.0.0.0", "port": 80, "user": "pypi", "home": "/home/pypi/pypi-server"
 }  # fmt: skip
+INDEX = ("pypi-server|a||pypi-server|/home/deploy/pypi-server",)
 TAKEN = ("other|web-1|0.0.0.0:80->80/tcp",)
 
 
@@ -31,6 +33,13 @@ TAKEN = ("other|web-1|0.0.0.0:80->80/tcp",)
         ({}, {"home": "/home/pypi"}, "pypi_home: /home/pypi is the home of the account pypi itself"),
         ({"published": TAKEN}, {}, "pypi_http_port: port 80 on 0.0.0.0 is taken by the container web-1"),
         ({"published": TAKEN}, {"port": None}, ""),
+        ({"published": INDEX}, {}, "pypi-server is the name of the index in /home/deploy/pypi-server"),
+        pytest.param({"published": INDEX}, {"port": None}, "", id="a bundle is made beside an index"),
+        (
+            {"published": INDEX},
+            {"port": None, "removing": True},
+            "pypi-server is the name of the index in /home/deploy",
+        ),
     ],
 )
 def test_problem(survey: dict[str, Any], arguments: dict[str, Any], said: str) -> None:
@@ -77,3 +86,25 @@ def test_ansible_core_says_itself_which_pythons_its_modules_run_on() -> None:
     older, newer = ((3, 8), (3, 13)), ((3, 9), (3, 14))
     known = {"2.18": older, "2.19": older, "2.20": newer, "2.21": newer}
     assert target_pythons() == known[".".join(__version__.split(".")[:2])]
+
+
+@pytest.mark.parametrize(
+    ("variables", "refused"),
+    [
+        pytest.param("port: 80", True, id="an index"),
+        pytest.param("removing: true", True, id="a removal"),
+        pytest.param("", False, id="a bundle"),
+    ],
+)
+def test_a_server_by_hand_is_in_the_way_of_an_index_and_not_of_a_bundle(
+    playbook: Any, tmp_path: Path, variables: str, refused: bool
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "docker-compose.yml").write_text("services: {}")
+    done = playbook(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n"
+        f"    - wheelhouse.pypi.check_host: {{instance: x, user: nobody-of-that-name, home: {home}, {variables}}}\n"
+    )
+    assert ("holds a server that was set up by hand" in done.stdout + done.stderr) == refused, done.stdout
+    assert (done.returncode != 0) == refused
