@@ -202,6 +202,18 @@ def misplaced(container: Container, home: str) -> list[str]:
     return found
 
 
+def exposed(container: Container, home: str) -> list[str]:
+    """What a container could not read any more from the moment when ``home`` is the account's alone; what to do first."""
+    if not container.running:
+        return []
+    return [
+        "%s mounts %s as %s, and %s is closed to it before it is replaced: mount packages/, authentication/ and what else "
+        "it needs by themselves before" % (container.name, source, destination, home)
+        for destination, (source, volume) in sorted(container.mounts.items())
+        if source and not volume and _below(home, source)
+    ]
+
+
 def missing(source: str, target: str) -> list[str]:
     """Files below ``source`` that are not, with the same size, below ``target``; none where the two are the same."""
     if os.path.realpath(source) == os.path.realpath(target):

@@ -130,7 +130,9 @@ def main() -> None:
             owners={} if links else adoption.strangers(home, adoption.TREES, owner),
             logins=adoption.logins(os.path.join(home, adoption.PASSWORDS)),
             needs_login=list(told[0].authenticate) if told else None,
-            problems=links + [problem for one in servers for problem in adoption.misplaced(one, home)],
+            problems=links
+            + [problem for one in containers for problem in adoption.exposed(one, home)]
+            + [problem for one in servers for problem in adoption.misplaced(one, home)],
         )
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename or home, error.strerror or error))

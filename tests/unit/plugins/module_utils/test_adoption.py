@@ -180,6 +180,16 @@ def test_arguments_that_do_not_tell_where_anything_is_are_a_problem(
     assert any("is a text for a shell or another program" in problem for problem in problems) == (not legible)
 
 
+@pytest.mark.parametrize(
+    ("source", "running", "told"),
+    [("", True, True), ("/..", True, True), ("/packages", True, False), ("-2", True, False), ("", False, False)],
+)
+def test_a_mount_of_the_whole_folder_is_told(tmp_path: Path, source: str, running: bool, told: bool) -> None:
+    mounts = [{"Type": "bind", "Source": f"{tmp_path}{source}", "Destination": "/data"}]
+    problems = adoption.exposed(container(tmp_path, Mounts=mounts, State={"Running": running}), str(tmp_path))
+    assert [f"pypi-server mounts {tmp_path}{source} as /data" in problem for problem in problems] == [True] * told
+
+
 def test_files_of_others_are_told_from_ours(tmp_path: Path) -> None:
     tree(tmp_path)
     for name in ("docker-compose.yml", "compose.override.yml", ".env", "nginx/nginx.conf", "nginx/conf.d/more.conf"):
