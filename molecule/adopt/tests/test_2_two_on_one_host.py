@@ -96,6 +96,8 @@ def test_removing_one_leaves_the_others_alone(
     host: Any, indexes: dict[str, Index], stacks: dict[str, Stack], publisher: Login
 ) -> None:
     before = {name: state(stacks[name]) for name in ("first", "release")}
+    # As if it had been taken over: old password hashes are in there.
+    host.check_output(f"mkdir {HOMES['dev']}/adopted && touch {HOMES['dev']}/adopted/.htpasswd")
     done = run(
         "wheelhouse.pypi.remove", "--inventory", TWO, "--limit", "pypi-dev", variables={"pypi_remove_data": True}
     )

@@ -9,7 +9,7 @@ cd "$1"
 rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/revision.conf nginx/conf.d/pypi.conf
     nginx_cache pypiserver index .images'
 kept=
-[ "$2" = no-data ] || kept='packages authentication'
+[ "$2" = no-data ] || kept='packages authentication adopted'
 
 for name in $rebuilt $kept; do
     [ -e "$name" ] || continue
