@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.support import packages
 from tests.support.clients import Index, Login
 from tests.support.playbook import refused, says
 from tests.support.stack import eventually
@@ -23,7 +24,7 @@ def commands(kept: str) -> str:
     return " && ".join(re.sub(r"adopted/\d{4}-\d\d-\d\d-\d{6}", f"adopted/{kept}", line) for line in lines)
 
 
-def test_the_old_server_is_back_with_its_logins_and_all_packages(host: Any, index: Index) -> None:
+def test_the_old_server_is_back_with_its_logins_and_all_packages(host: Any, index: Index, tmp_path: Path) -> None:
     home = "/home/deploy/pypi-server"
     (kept,) = host.file(f"{home}/adopted").listdir()
     count = "find %s/packages -type f | wc -l"
@@ -34,4 +35,8 @@ def test_the_old_server_is_back_with_its_logins_and_all_packages(host: Any, inde
     eventually(lambda: old.request("/simple/uploaded/", login).status == 200, "pypiserver answers")
     assert index.request("/packages/copied-1.0-py3-none-any.whl", login).status == 200
     assert host.check_output(count, home) == before
+    # Larger than what NGINX keeps in memory: it has to write into its cache, on the way in and on the way out.
+    large = packages.wheel(tmp_path, "large", padding=os.urandom(1_000_000))
+    assert index.upload(login, large).status == 200
+    assert index.request(f"/packages/{large.name}", login).body == large.read_bytes()
     says(refused(), "set pypi_adopt: true and run again")
