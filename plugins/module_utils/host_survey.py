@@ -36,7 +36,9 @@ echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/ngin
 echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
 echo '@@index'; sed -n 's/^ *{label}: "\(.*\)"$/\1/p' {home}/docker-compose.yml 2>/dev/null
 echo '@@foreign'; (cd {home} && {{
-    for file in {replaced}; do [ ! -f "$file" ] || grep -qE {marks} "$file" || echo "$file"; done
+    # In a tree that is ours, a file without our words is one that is broken, and written anew.
+    [ -e {credentials} ] && [ ! -f {unfinished} ] ||
+        for file in {replaced}; do [ ! -f "$file" ] || grep -qE {marks} "$file" || echo "$file"; done
     for file in {instead}; do [ ! -f "$file" ] || echo "$file"; done
     [ ! -f {passwords} ] || [ -e {credentials} ] || echo {passwords}
     [ ! -f {unfinished} ] || echo {unfinished}

@@ -184,12 +184,14 @@ def test_files_of_somebody_else_in_the_place_of_ours_are_seen(tmp_path: Path) ->
     assert (survey().folder, survey().index) == (str(tmp_path.resolve()), "dev")
     (tmp_path / "authentication/credentials.conf").touch()
     (tmp_path / "compose.yaml").write_text("services: {}")
-    (tmp_path / "nginx/conf.d/pypi.conf").write_text("include /etc/pypi-auth/credentials.conf;")
+    # The tree is ours by now: what somebody has broken in it is not a server of his.
     assert survey().foreign == ("compose.yaml",)
     # A run that takes the server over has replaced all files, and its last step is still to be done.
     (tmp_path / "compose.yaml").unlink()
     (tmp_path / "adopted").mkdir()
     (tmp_path / "adopted/unfinished").touch()
+    assert survey().foreign == ("nginx/conf.d/pypi.conf", "adopted/unfinished")
+    (tmp_path / "nginx/conf.d/pypi.conf").write_text("include /etc/pypi-auth/credentials.conf;")
     assert survey().foreign == ("adopted/unfinished",)
 
 
