@@ -473,6 +473,16 @@ def logins(path: str) -> dict[str, str]:
     }
 
 
+def open_to_others(home: str) -> list[str]:
+    """Folders that others may enter so far, and the account alone in the end; ``.`` is ``home`` itself."""
+    found = []
+    for name in (".", *TREES):
+        path = os.path.join(home, name)
+        if os.path.isdir(path) and not os.path.islink(path) and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+            found.append(name)
+    return found
+
+
 def close(home: str) -> None:
     """Close to others what the old containers, each with an account of its own, had to read until they stopped."""
     names = (htpasswd.ALL_USERS, htpasswd.PUBLISHERS, htpasswd.ADOPTED, htpasswd.CREDENTIALS)

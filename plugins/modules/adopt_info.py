@@ -70,6 +70,16 @@ unfinished:
   description: Whether a run has begun to take the server over, and none has finished that.
   type: bool
   returned: success
+networks:
+  description: Networks of the server's Compose project.
+  type: list
+  elements: str
+  returned: success
+open:
+  description: Folders that others than O(owner) may enter so far, below O(path), which is C(.) itself.
+  type: list
+  elements: str
+  returned: success
 owners:
   description: By folder, how many files and folders of whom O(owner) does not own, or cannot read and write.
   type: dict
@@ -96,6 +106,19 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import inspect_all
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import Attributes, FileSetError
+
+
+def networks(module: AnsibleModule, projects: list[str]) -> list[str]:
+    """Names of the networks of some projects, without those that the index has too."""
+    found = []
+    for project in projects:
+        label = "label=com.docker.compose.project=%s" % project
+        found += module.run_command(["docker", "network", "ls", "--format", "{{.Name}}", "--filter", label])[1].split()
+    return [
+        name
+        for name in found
+        if name not in ("%(instance)s_front" % module.params, "%(instance)s_back" % module.params)
+    ]
 
 
 def main() -> None:
@@ -127,6 +150,8 @@ def main() -> None:
             replaced=adoption.replaced(home),
             aside=adoption.in_the_way_of_compose(home) + adoption.in_the_way_of_nginx(home),
             unfinished=os.path.isfile(os.path.join(home, adoption.UNFINISHED)),
+            networks=networks(module, sorted({one.project for one in containers})),
+            open=adoption.open_to_others(home),
             owners={} if links else adoption.strangers(home, adoption.TREES, owner),
             logins=adoption.logins(os.path.join(home, adoption.PASSWORDS)),
             needs_login=list(told[0].authenticate) if told else None,

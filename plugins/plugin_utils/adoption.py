@@ -122,6 +122,8 @@ def changes(found: Mapping[str, Any], home: str, user: str, port: int, users: An
                 f"close port {named(closed)}: the index answers on port {port} alone (pypi_http_port), and who uses "
                 "another needs that address"
             )
+    if found["networks"]:
+        text.append(f"remove {_these(found['networks'], 'network')}, unless another container is in it")
     if found["replaced"]:
         text.append(f"replace {_these(found['replaced'], 'file')}")
     if found["aside"]:
@@ -132,7 +134,10 @@ def changes(found: Mapping[str, Any], home: str, user: str, port: int, users: An
         text[-1] += f"; copies of all these stay in {home}/adopted"
     for tree, counts in found["owners"].items():
         whose = named(f"{count} of {owner}" for owner, count in sorted(counts.items()))
-        text.append(f"give what is in {tree}/ to {user}: {whose}")
+        text.append(f"give what is in {tree}/ to {user} and its group: {whose}")
+    if found["open"]:
+        folders = named(home if name == "." else f"{name}/" for name in found["open"])
+        text.append(f"close {folders} to everybody but {user} (mode 0700)")
     return text + _access(found, users, authenticate)
 
 

@@ -29,7 +29,8 @@ case "$*" in
 ps*) echo back front ;;
 inspect*) cat $here/containers ;;
 *auth) [ ! -e $here/afterwards ] || mv $here/afterwards $here/containers ;;
-"network ls"*) echo old-network ;;
+"network ls --quiet"*) echo old-network ;;
+"network ls"*) printf 'index_default\\nindex_front\\nindex_back\\n' ;;
 "network inspect"*) echo 0 ;;
 esac
 """
@@ -58,7 +59,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A server that was set up by hand, and its home."""
     home = tmp_path / "home"
     for name in ("nginx/conf.d/pypi.conf", "docker-compose.yml", ".env", "authentication/.htpasswd", "packages/a.whl"):
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).parent.mkdir(0o755, parents=True, exist_ok=True)
         (home / name).write_text("alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n")
     (home / "packages/a.whl").chmod(0o000)
     (tmp_path / "containers").write_text(
@@ -89,6 +90,8 @@ def test_what_is_there_is_told(run_module: Run, server: Path) -> None:
     assert (found["aside"], found["logins"], found["problems"]) == ([".env"], {"alice": "{SHA}"}, [])
     assert found["owners"] == {"packages": {getpass.getuser(): 1}}
     assert found["needs_login"] == ["update"]
+    assert found["networks"] == ["index_default"]
+    assert found["open"] == [".", "packages", "authentication", "nginx"]
 
 
 def test_copies_are_made_before_anything_is_touched(run_module: Run, server: Path) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import adoption
 HOME = "/home/pypi/pypi-server"
 FOUND: dict[str, Any] = {
     "containers": [], "replaced": [], "aside": [], "owners": {}, "logins": {}, "needs_login": None, "problems": [],
-    "unfinished": False,
+    "unfinished": False, "networks": [], "open": [],
 }  # fmt: skip
 
 
@@ -110,7 +110,15 @@ USERS = [{"name": "alice", "publish": "yes"}, {"name": "bob"}, {"name": "carol",
         ),
         (
             {"owners": {"packages": {"root": 2, "uid 9898": 5}}},
-            ["give what is in packages/ to pypi: 2 of root and 5 of uid 9898"],
+            ["give what is in packages/ to pypi and its group: 2 of root and 5 of uid 9898"],
+        ),
+        (
+            {"open": [".", "packages", "nginx"]},
+            [f"close {HOME}, packages/ and nginx/ to everybody but pypi (mode 0700)"],
+        ),
+        (
+            {"networks": ["pypi-server_default"]},
+            ["remove the network pypi-server_default, unless another container is in it"],
         ),
         (
             {"needs_login": ["update"]},
