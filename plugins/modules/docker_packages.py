@@ -29,20 +29,15 @@ options:
     choices: [distro, docker_ce]
     default: distro
   packages:
-    description: Names of the packages that are to be there. With none, the repository is made known, and nothing installed.
+    description:
+      - Names of the packages that are to be there. Those that are there stay at their versions.
+      - With none, the repository is made known, and nothing installed.
     type: list
     elements: str
     required: true
-  requests:
-    description:
-      - How the package manager is asked for them, where names do not say enough. Versions in its own words,
-        or paths of files.
-      - Without it, nothing is installed where all of O(packages) are there.
-    type: list
-    elements: str
   version:
     description:
-      - Version of the engine among O(packages), or the beginning of one; O(requests) are not needed for it.
+      - Version of the engine among O(packages), or the beginning of one. An engine that is there stays as it is.
       - One that the repositories do not have is an error that lists what they have.
     type: str
   conflicting:
@@ -86,10 +81,6 @@ options:
     description: Fetches lists of packages before.
     type: bool
     default: true
-  allow_downgrade:
-    description: Lets O(requests) name versions older than those that are there, or of packages that are held.
-    type: bool
-    default: false
   lock_timeout:
     description: How long another installation is waited for, in seconds.
     type: int
@@ -161,7 +152,6 @@ def main() -> None:
             "manager": {"type": "str", "choices": ["apt", "dnf"], "required": True},
             "source": {"type": "str", "choices": ["distro", "docker_ce"], "default": "distro"},
             "packages": {"type": "list", "elements": "str", "required": True},
-            "requests": {"type": "list", "elements": "str"},
             "version": {"type": "str"},
             "conflicting": {"type": "list", "elements": "str", "default": []},
             "replace": {"type": "bool", "default": False},
@@ -178,18 +168,16 @@ def main() -> None:
                 },
             },
             "update": {"type": "bool", "default": True},
-            "allow_downgrade": {"type": "bool", "default": False},
             "lock_timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"}
     host = Apt(module) if module.params["manager"] == "apt" else Dnf(module)
-    requests = module.params["requests"] or module.params["packages"]
     before = host.versions([*module.params["packages"], *module.params["conflicting"]])
     missing = [name for name in module.params["packages"] if name not in before]
     repository_only = not module.params["packages"] and module.params["repository"]
-    if not missing and not module.params["requests"] and not repository_only:
+    if not missing and not repository_only:
         module.exit_json(changed=False, installed=[], removed=[], diff=[])
 
     files, leftovers = _looked_at(module, host, before)
@@ -208,7 +196,7 @@ def main() -> None:
 
     installed = missing
     if not module.check_mode:
-        installed = _install(module, host, transaction, requests, unwanted, before)
+        installed = _install(module, host, transaction, missing, unwanted, before)
     diff = transaction.diffs()
     lines = [*(f"+ {name}\n" for name in installed), *(f"- {name}\n" for name in unwanted)]
     if lines:
@@ -275,6 +263,7 @@ def _whole(text: str) -> str:
 def _fetched(module: AnsibleModule, wanted: dict[str, str]) -> bytes:
     """Fetch the key."""
     options: dict[str, str] = {}
+    environment = dict(os.environ)
     if wanted["proxy"]:
         os.environ.update(dict.fromkeys(("http_proxy", "https_proxy"), wanted["proxy"]))
         os.environ.pop("no_proxy", None)

@@ -37,7 +37,23 @@ def test_the_version_is_there_and_held(host: Any, engine: Engine) -> None:
 
 def test_an_upgrade_of_the_system_leaves_the_engine_alone(host: Any, engine: Engine) -> None:
     upgrade = "apt-get --simulate dist-upgrade" if host.exists("apt-get") else "dnf --assumeno upgrade"
-    assert "26.2.0" not in host.run(upgrade).stdout
+    done = host.run(upgrade)
+    # dnf that would upgrade something else, and was told not to, ends with 1.
+    assert done.rc == 0 or "Operation aborted" in done.stderr, done
+    assert "26.2.0" not in done.stdout
+
+
+def test_compose_comes_back_and_the_engine_that_is_there_stays(host: Any, engine: Engine) -> None:
+    process = engine.process()
+    remove = "apt-get --yes" if host.exists("apt-get") else "dnf --assumeyes"
+    host.check_output(f"{remove} remove docker-compose-plugin 2>&1")
+    with engine.kept():
+        # One of the hosts has an administrator's entry of the repository.
+        done = engine.applied("--diff", pypi_docker_version="", pypi_docker_replace=True, pypi_docker_daemon=LIVE)
+    assert "+ docker-compose-plugin" in done.output
+    assert host.package("docker-compose-plugin").is_installed
+    assert versions(host) == {"26.1.4"}
+    assert engine.process() == process
 
 
 def test_a_version_that_is_nowhere_is_an_error_that_says_what_there_is(host: Any, engine: Engine) -> None:

@@ -133,6 +133,19 @@ def test_the_engine_comes_in_the_version_that_is_asked_for(
     assert host.commands[-2][-2:] == [requests, "docker-compose-plugin"]
 
 
+@pytest.mark.parametrize("version", [{}, {"version": "28.5"}])
+@pytest.mark.parametrize("manager", ["apt", "dnf"])
+def test_an_engine_that_only_lacks_compose_is_neither_upgraded_nor_changed(
+    host: Host, run_module: Callable[..., Any], manager: str, version: dict[str, str]
+) -> None:
+    host.installed["docker-ce"] = "5:27.5.1-1"
+    host.available = [("docker-ce", "5:28.5.2-1"), ("docker-compose-plugin", "2.40.0-1")]
+    done = run_module(docker_packages, **version, **arguments(manager))
+    assert done["installed"] == ["docker-compose-plugin"]
+    (command,) = [command for command in host.commands if "install" in command]
+    assert command[command.index("install") + 1 :] == ["docker-compose-plugin"]
+
+
 @pytest.mark.parametrize("manager", ["apt", "dnf"])
 def test_a_version_that_is_not_there_leaves_the_host_as_it_was(
     host: Host, run_module: Callable[..., Any], manager: str
