@@ -281,6 +281,10 @@ def _fetched(module: AnsibleModule, wanted: dict[str, str]) -> bytes:
             f"key as a file on the controller in pypi_docker_repository_key_file. Nothing has been changed. ({error})"
         )
         raise
+    finally:
+        # The proxy is for this repository: apt and dnf reach the others as they always do.
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def _install(
@@ -302,10 +306,10 @@ def _install(
             host.reach(timeout)
         if module.params["update"]:
             complaints = host.update(timeout)
-        if module.params["version"]:
+        if module.params["version"] and engine_packages.engine_of(requests):
             requests = _versioned(module, host, before, requests)
         if requests or unwanted:
-            host.install(requests, unwanted, module.params["allow_downgrade"], timeout)
+            host.install(requests, unwanted, False, timeout)
     except (Failed, VersionError, OSError) as error:
         # Packages that are half there need their repository when the next run finishes them.
         nothing = host.versions(names) == before

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,6 +192,30 @@ def test_a_wrong_key_is_refused_before_anything_uses_it(
     assert "Nothing has been changed" in done["msg"]
     assert host.files() == {}
     assert host.keys == []
+
+
+def test_the_repositorys_proxy_is_that_of_its_key_and_of_nothing_else(
+    host: Host, run_module: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "mirror.example.com")
+    monkeypatch.delenv("https_proxy", raising=False)
+    seen = []
+
+    def fetched(url: str, **_options: Any) -> io.BytesIO:
+        seen.append((url, os.environ.get("https_proxy"), os.environ.get("no_proxy")))
+        return io.BytesIO(ONE)
+
+    def running(_module: Any, command: list[str], **_options: Any) -> tuple[int, str, str]:
+        assert (os.environ.get("https_proxy"), os.environ.get("no_proxy")) == (None, "mirror.example.com")
+        return answer(_module, command)
+
+    answer, host.run_command = host.run_command, running  # type: ignore[method-assign]
+    monkeypatch.setattr(docker_packages, "open_url", fetched)
+    wanted = arguments()
+    wanted["repository"].update(key="", key_url=f"{URL}/gpg", proxy="http://proxy.example.com:3128")
+    assert run_module(docker_packages, **wanted)["installed"] == NAMES
+    assert seen == [(f"{URL}/gpg", "http://proxy.example.com:3128", None)]
+    assert 'Proxy::download.docker.com "http://proxy.example.com:3128"' in "".join(host.files().values())
 
 
 @pytest.mark.parametrize(
