@@ -215,6 +215,8 @@ class Change:
         self.engine = Engine(module.run_command)
         self.path: str = module.params["path"]
         self.hidden: set[str] = set()
+        # Before a file can be broken: what Ansible prints of such an error has the arguments in it.
+        self._hide(module.params["settings"] or {})
 
     def run(self) -> dict[str, Any]:
         """Bring the file to what the arguments say; return the result, raise SettingsError or EngineError."""
@@ -226,13 +228,14 @@ class Change:
         with locked(folder):
             return self._apply(Files(self.path))
 
+    def _hide(self, data: Any) -> None:
+        """Keep the secrets in a structure out of whatever is said from here on."""
+        self.hidden |= daemon_settings.secrets(data)
+        self.module.no_log_values.update(self.hidden)
+
     def _apply(self, files: Files) -> dict[str, Any]:
         settings = self.module.params["settings"] or {}
-        self.hidden = daemon_settings.secrets(
-            [settings, files.content, files.record.indexes, list(files.record.before.values())]
-        )
-        # Whatever is said from here on goes without them.
-        self.module.no_log_values.update(self.hidden)
+        self._hide([files.content, files.record.indexes, list(files.record.before.values())])
         steps = daemon_settings.steps(files.content, files.record, self.module.params["instance"], settings)
         result: dict[str, Any] = {"changed": bool(steps), "keys": [], "effect": "none", "validated": False, "gaps": []}
         if not steps:

@@ -187,12 +187,13 @@ def test_no_secret_is_seen(run_module: Run, engine: type[Imitation], assert_no_s
         (b'{"a": "\xff"}', "daemon.json is not text in UTF-8 (byte 7)"),
     ],
 )
-def test_a_broken_file_is_an_error_before_anything_changes(
-    run_module: Run, engine: type[Imitation], text: bytes, said: str
+def test_a_broken_file_is_an_error_before_anything_changes_and_shows_no_secret(
+    run_module: Run, engine: type[Imitation], text: bytes, said: str, assert_no_secret: Callable[..., None]
 ) -> None:
     engine.path.write_bytes(text)
-    result = apply(run_module, engine, {"debug": True})
+    result = apply(run_module, engine, PROXY)
     assert said in result["msg"]
+    assert_no_secret(result)
     assert engine.path.read_bytes() == text
     assert engine.done == []
 
