@@ -300,6 +300,7 @@ class Change:
         running = self.engine.answers()
         before = self.engine.containers() if running else []
         effect = result["effect"]
+        restarted = False
         if effect == "reload" and not running:
             # It is about to be started anyway: here the old file can be put back if that fails.
             effect = "restart" if self.module.params["restart"] else "later"
@@ -309,14 +310,16 @@ class Change:
                 if not step.keys:
                     continue
                 if step.restart and effect == "restart" and running:
+                    restarted = True
                     self.engine.restart()
                 elif running:
                     self.engine.reload()
             if effect == "restart" and not running:
+                restarted = True
                 self.engine.restart()
         except EngineError as error:
             files.put_back()
-            raise EngineError(self._went_back(error, effect, before)) from error
+            raise EngineError(self._went_back(error, restarted, before)) from error
         files.write_record(daemon_settings.done(steps[-1].record))
         if effect == "restart" and running:
             gaps = self.engine.measured(before)
@@ -325,11 +328,11 @@ class Change:
         elif effect == "later":
             self.module.warn("%s: the engine takes this over when it starts the next time." % ", ".join(result["keys"]))
 
-    def _went_back(self, error: EngineError, effect: str, before: list[Any]) -> str:
-        """Start the engine with the old file again, and say how that went."""
+    def _went_back(self, error: EngineError, restarted: bool, before: list[Any]) -> str:
+        """Have the engine take the old file again, in the way in which it was to take the new one; say how that went."""
         said = "pypi_docker_daemon: %s\nThe old %s is back" % (error, self.path)
         try:
-            if effect == "restart":
+            if restarted:
                 self.engine.restart()
                 return "%s, and the engine runs with it. %s" % (said, told(before, self.engine.measured(before)))
             self.engine.reload()

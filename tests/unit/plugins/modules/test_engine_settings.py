@@ -155,6 +155,15 @@ def test_what_the_engine_does_not_take_goes_back(
     assert folder(engine) == before
 
 
+def test_a_reload_that_fails_is_taken_back_without_a_restart(run_module: Run, engine: type[Imitation]) -> None:
+    engine.path.write_text('{"debug": true}')
+    engine.fails_with = "live-restore"
+    result = apply(run_module, engine, {"live-restore": True, "mtu": 1400})
+    assert "is back, and the engine has it" in result["msg"]
+    assert [what for what, _content in engine.done] == ["reload", "reload"]
+    assert folder(engine) == {"daemon.json": '{"debug": true}'}
+
+
 def test_an_engine_that_is_down_is_started_with_the_file(run_module: Run, engine: type[Imitation]) -> None:
     engine.runs = False
     result = apply(run_module, engine, {"debug": True})
