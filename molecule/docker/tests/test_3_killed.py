@@ -13,6 +13,14 @@ NAME = "pypi-docker-broken"
 ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
 testinfra_hosts = [f"ansible://{NAME}"]
 
+FOREIGN = """Package: foreign
+Version: 1
+Architecture: all
+Maintainer: Somebody <somebody@example.com>
+Description: something that is not ours
+Depends: nowhere-to-be-had
+"""
+
 # dpkg tells this program whatever it does; at a certain point the program freezes dpkg.
 FREEZER = """#!/bin/sh
 while read -r line; do
@@ -89,6 +97,20 @@ def test_a_run_waits_for_the_installation_that_a_lost_one_left_at_work(host: Any
     assert any("RETRYING" in line for line in lines), "".join(lines)
     assert_good(host)
     assert playbook.applied(ROLE, pypi_hosts=NAME).changed == 0
+
+
+def test_what_somebody_else_has_left_unfinished_is_named_and_not_removed(host: Any) -> None:
+    host.check_output("mkdir -p /root/foreign/DEBIAN && printf %%s %s > /root/foreign/DEBIAN/control", FOREIGN)
+    host.check_output("apt-get --yes remove docker-compose 2>&1 && dpkg-deb --build /root/foreign")
+    host.run("dpkg --unpack /root/foreign.deb")
+    try:
+        message = playbook.refused(playbook=ROLE, pypi_hosts=NAME)
+        assert host.run("dpkg-query --show --showformat '${db:Status-Status}' foreign").stdout == "unpacked"
+    finally:
+        host.check_output("dpkg --purge foreign")
+    playbook.says(message, "apt cannot finish them", "Nothing was removed", "something that is not ours")
+    playbook.applied(ROLE, pypi_hosts=NAME)
+    assert_good(host)
 
 
 def assert_good(host: Any) -> None:
