@@ -58,10 +58,14 @@ class Apt:
 
     def versions(self, names: list[str]) -> dict[str, str]:
         """Return the versions of those packages that are installed."""
+        return {name: version for name, (state, version) in self.states(names).items() if state == "i"}
+
+    def states(self, names: list[str]) -> dict[str, t.Any]:
+        """Return dpkg's letter for the state, and the version, of packages of which more than settings is there."""
         form = "${db:Status-Abbrev}|${Package}|${Version}\n"
         _code, output, _errors = self._module.run_command(["dpkg-query", "--show", "--showformat", form, *names])
         lines = [line.split("|") for line in output.splitlines()]
-        return {line[1]: line[2] for line in lines if len(line) == 3 and line[0][1:2] == "i"}
+        return {line[1]: (line[0][1:2], line[2]) for line in lines if len(line) == 3 and line[0][1:2] not in "nc"}
 
     def architecture(self) -> str:
         """Return dpkg's name of the architecture."""
@@ -165,6 +169,10 @@ class Dnf:
             if whole:
                 found[whole if whole in names else name] = version
         return found
+
+    def states(self, names: list[str]) -> dict[str, t.Any]:
+        """Return the same: rpm has no packages that are there in part."""
+        return self.versions(names)
 
     def architecture(self) -> str:
         """Leave it to dnf, which knows."""

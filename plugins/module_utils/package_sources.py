@@ -227,7 +227,10 @@ def entries_left(files: Mapping[str, str], url: str, own: str) -> list[Leftover]
 
 def packages_left(installed: Iterable[str]) -> list[Leftover]:
     """Say of packages that they exclude those that are to come."""
-    return [Leftover(f"the package {name}, beside which its packages cannot be installed", package=name) for name in installed]
+    return [
+        Leftover(f"the package {name}, beside which its packages cannot be installed", package=name)
+        for name in installed
+    ]
 
 
 def message(leftovers: Iterable[Leftover], source: str) -> str:

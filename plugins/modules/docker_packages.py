@@ -298,6 +298,7 @@ def _install(
     """Do it; return the packages that were installed or changed. When it cannot be done, put back what was there."""
     names = [*module.params["packages"], *module.params["conflicting"]]
     timeout = module.params["lock_timeout"]
+    states = host.states(names)
     complaints = ""
     try:
         transaction.apply()
@@ -312,7 +313,7 @@ def _install(
             host.install(requests, unwanted, False, timeout)
     except (Failed, VersionError, OSError) as error:
         # Packages that are half there need their repository when the next run finishes them.
-        nothing = host.versions(names) == before
+        nothing = host.states(names) == states
         if nothing:
             host.distrust()
             transaction.undo()

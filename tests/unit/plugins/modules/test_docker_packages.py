@@ -32,6 +32,8 @@ class Host:
         """Take the folder that stands for /etc."""
         self.etc = etc
         self.installed: dict[str, str] = {}
+        # Of all of them, as dpkg abbreviates it.
+        self.state = "ii"
         self.keys: list[str] = []
         self.available: list[tuple[str, str]] = []
         self.failing: dict[str, str] = {}
@@ -50,7 +52,9 @@ class Host:
         if command[0] == "dpkg-query":
             return (
                 0,
-                "".join(f"ii |{name}|{version}\n" for name, version in self.installed.items() if name in command),
+                "".join(
+                    f"{self.state} |{name}|{version}\n" for name, version in self.installed.items() if name in command
+                ),
                 "",
             )
         if "gpg-pubkey" in command:
@@ -246,7 +250,12 @@ def test_a_bad_repository_leaves_the_host_as_it_was(
     assert host.keys == []
 
 
-def test_a_repository_stays_when_packages_of_it_are_half_installed(host: Host, run_module: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("state", ["ii", "iU", "iF", "iH"])
+def test_a_repository_stays_when_packages_of_it_are_half_installed(
+    host: Host, run_module: Callable[..., Any], state: str
+) -> None:
+    host.state = state
+
     def half(_module: Any, command: list[str], **_options: Any) -> tuple[int, str, str]:
         if "install" in command:
             host.installed["docker-ce"] = "1"
