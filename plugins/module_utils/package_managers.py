@@ -37,6 +37,10 @@ class Failed(Exception):
     """A package manager could not do something; the text is all that it said."""
 
 
+class Refused(Exception):
+    """A package manager would do something that nobody has asked for; the text is for a person."""
+
+
 class Apt:
     """apt and dpkg."""
 
@@ -123,19 +127,32 @@ class Apt:
         """Hold packages at the version that is there, or let go of them."""
         self._run(["apt-mark", "hold" if on else "unhold", *names], timeout)
 
-    def install(self, requests: list[str], removed: list[str], downgrade: bool, timeout: int) -> None:
-        """Install packages and remove others, in one step."""
-        options = ["--allow-downgrades", "--allow-change-held-packages"] if downgrade else []
-        names = [*requests, *(f"{name}-" for name in removed)]
-        self._run(["apt-get", *self._OPTIONS, *options, "install", *names], timeout)
+    @contextlib.contextmanager
+    def unlocked(self, names: list[str], timeout: int) -> t.Iterator[None]:
+        """Leave it to install(), which changes what is held where it is told to."""
+        yield
 
-    def _run(self, command: list[str], timeout: int) -> None:
+    def install(self, requests: list[str], removed: list[str], downgrade: bool, timeout: int) -> None:
+        """Install packages and remove others, in one step; raise Refused where still others would go."""
+        options = ["--allow-downgrades", "--allow-change-held-packages"] if downgrade else []
+        command = [*self._OPTIONS, *options, "install", *requests, *(f"{name}-" for name in removed)]
+        going = re.findall(r"^Remv (\S+)", self._run(["apt-get", "--simulate", *command], timeout), re.MULTILINE)
+        unasked = sorted(set(going) - set(removed))
+        if unasked:
+            raise Refused(
+                f"apt would remove {', '.join(unasked)} to install {', '.join(requests)}, and nobody has asked for that. "
+                "Nothing was installed or removed. Remove it by hand if it may go, and run again"
+            )
+        self._run(["apt-get", *command], timeout)
+
+    def _run(self, command: list[str], timeout: int) -> str:
+        """Return what a command says, whatever lock it has to wait for; raise Failed if it fails."""
         command = [command[0], f"--option=DPkg::Lock::Timeout={timeout}", *command[1:]]
         deadline = time.monotonic() + timeout
         while True:
             code, output, errors = self._module.run_command(command)
             if code == 0:
-                return
+                return str(output)
             # The lock of the lists is one that apt does not wait for.
             if "Could not get lock" not in errors or time.monotonic() > deadline:
                 raise Failed(output + errors)
@@ -243,6 +260,20 @@ class Dnf:
                     raise
                 self._run(["--assumeyes", "--quiet", "install", _LOCK_PLUGIN])
                 self._run(add)
+
+    @contextlib.contextmanager
+    def unlocked(self, names: list[str], timeout: int) -> t.Iterator[None]:
+        """Let go of packages, as what is locked is not to be had; the locks come back where that was for nothing."""
+        before = {path: read(path) for path in _LOCKS}
+        self.hold(names, False, timeout)
+        try:
+            yield
+        except Failed:
+            for path, content in before.items():
+                if content is not None and content != read(path):
+                    with open(path, "wb") as file:
+                        file.write(content)
+            raise
 
     def _locks(self) -> str:
         """Return what dnf keeps of locks, of whatever version it is."""

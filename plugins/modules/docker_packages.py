@@ -139,6 +139,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_managers i
     Apt,
     Dnf,
     Failed,
+    Refused,
     Transaction,
     matching,
     read,
@@ -311,13 +312,13 @@ def _install(
             requests = _versioned(module, host, before, requests)
         if requests or unwanted:
             host.install(requests, unwanted, False, timeout)
-    except (Failed, VersionError, OSError) as error:
+    except (Failed, Refused, VersionError, OSError) as error:
         # Packages that are half there need their repository when the next run finishes them.
         nothing = host.states(names) == states
         if nothing:
             host.distrust()
             transaction.undo()
-        if isinstance(error, VersionError):
+        if isinstance(error, (Refused, VersionError)):
             taken_back = " What the run had added of the repository is taken back." if transaction.wanted else ""
             module.fail_json(msg=f"{error}.{taken_back}")
         module.fail_json(msg=_told(module.params, f"{complaints}{error}", nothing))

@@ -89,7 +89,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import engine_packages
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine import Container, Engine, EngineError, told
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine_packages import TOGETHER, Plan, VersionError
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_managers import Apt, Dnf, Failed
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_managers import Apt, Dnf, Failed, Refused
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_sources import last_words
 
 ARGUMENTS: dict[str, Any] = {
@@ -161,11 +161,9 @@ class Change:
 
     def _install(self, plan: Plan) -> None:
         """Bring packages to their versions, up or down, whatever is held."""
-        if isinstance(self.manager, Dnf):
-            # What is locked is not to be had.
-            self.manager.hold(sorted(plan.install), False, LOCK_SECONDS)
         requests = [self.manager.request(*one) for one in plan.install.items()]
-        self.manager.install(requests, [], True, LOCK_SECONDS)
+        with self.manager.unlocked(sorted(plan.install), LOCK_SECONDS):
+            self.manager.install(requests, [], True, LOCK_SECONDS)
 
     def _available(self) -> tuple[dict[str, list[str]], str]:
         """Return what the source has, and what went wrong when new lists of packages were fetched.
@@ -265,7 +263,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = Change(module).run()
-    except (VersionError, EngineError) as error:
+    except (VersionError, EngineError, Refused) as error:
         module.fail_json(msg=str(error))
     except Failed as error:
         module.fail_json(
