@@ -170,15 +170,21 @@ class Change:
 
         Another repository may be the reason, and the lists that are there be good enough.
         """
-        if self.module.check_mode:
-            return self.manager.available(self.names), "check mode fetches none"
-        if isinstance(self.manager, Apt):
-            trouble = self.manager.update(LOCK_SECONDS)
-            return self.manager.available(self.names), trouble
         try:
-            return self.manager.available(self.names, fresh=True), ""
+            if self.module.check_mode:
+                return self.manager.available(self.names), "check mode fetches none"
+            if isinstance(self.manager, Apt):
+                trouble = self.manager.update(LOCK_SECONDS)
+                return self.manager.available(self.names), trouble
+            try:
+                return self.manager.available(self.names, fresh=True), ""
+            except Failed as error:
+                return self.manager.available(self.names), str(error)
         except Failed as error:
-            return self.manager.available(self.names), str(error)
+            raise VersionError(
+                "pypi_docker_version: it could not be looked up which versions the repositories have. Nothing was "
+                "changed. The package manager said:\n%s" % last_words(str(error))
+            ) from error
 
     def _group(self, installed: dict[str, str]) -> list[str]:
         engine = engine_packages.engine_of(installed, self.module.params["packages"])
@@ -219,9 +225,11 @@ class Change:
             stay = "live-restore is made for upgrades within %s: they may be down meanwhile." % _two(plan.before)
         else:
             stay = "They are down meanwhile: live-restore is off."
+        what = "%s from %s to %s" % (plan.verb(), plan.before, plan.after)
+        if not plan.install:
+            what = "restarted, as it still runs from a package that was replaced"
         self.module.warn(
-            "The engine would be %s from %s to %s, with these containers on it: %s. %s"
-            % (plan.verb(), plan.before, plan.after, ", ".join(running), stay)
+            "The engine would be %s, with these containers on it: %s. %s" % (what, ", ".join(running), stay)
         )
 
     def _restarted(self, plan: Plan, before: list[Container]) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ class Module:
 )
 def test_apt_removes_nothing_that_nobody_named(removed: list[str], unasked: str) -> None:
     module = Module({"--simulate": (0, SIMULATED, "")})
-    apt = managers.Apt(module)  # type: ignore[arg-type]
+    apt = managers.Apt(module)
     if unasked:
         with pytest.raises(managers.Refused, match=f"apt would remove {unasked} to install docker-ce,"):
             apt.install(["docker-ce"], removed, False, 5)
@@ -70,7 +70,7 @@ def test_locks_come_back_when_what_they_made_way_for_fails(
                 locks.write_text("# by hand\n")
             return super().run_command(command, **options)
 
-    dnf = managers.Dnf(Deleting({"install": (1, "", "no space left")} if fails else {}))  # type: ignore[arg-type]
+    dnf = managers.Dnf(Deleting({"install": (1, "", "no space left")} if fails else {}))
     try:
         with dnf.unlocked(["docker-ce"], 5):
             assert locks.read_text() == "# by hand\n"

@@ -165,6 +165,8 @@ def test_a_run_that_was_killed_before_the_restart_is_made_up_for(
     host.packages = {name: ce("26.1.5") for name in GROUP}
     host.stale = True
     prepare(host)
+    (would,) = run_module(engine_version, version="26.1.5", hold=False, check=True)["warnings"]
+    assert would.startswith("The engine would be restarted, as it still runs from a package that was replaced, with")
     done = run_module(engine_version, version="26.1.5", hold=False)
     assert host.calls == ["restart"]
     assert "it still ran from a package that was replaced" in done["warnings"][0]
@@ -200,6 +202,20 @@ def test_lists_that_cannot_be_fetched_are_told_where_the_version_is_missing(
         in run_module(engine_version, version="27.0")["msg"]
     )
     assert run_module(engine_version, version="26.1.5")["changed"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_repositories_that_cannot_be_asked_are_an_error_and_nothing_was_changed(
+    run_module: Run, prepare: Callable[[Host], None], monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    def failing(_packages: Any, _names: list[str]) -> dict[str, list[str]]:
+        raise engine_version.Failed("Error: Failed to download metadata for repo 'baseos'")
+
+    host = Host("26.1.4")
+    prepare(host)
+    monkeypatch.setattr(engine_version.Apt, "available", failing)
+    message = run_module(engine_version, version="26.1.5", check=check)["msg"]
+    assert "Nothing was changed. The package manager said:\nError: Failed to download metadata" in message
 
 
 def test_a_first_installation(run_module: Run, prepare: Callable[[Host], None]) -> None:
