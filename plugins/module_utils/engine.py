@@ -15,8 +15,8 @@ import shlex
 import shutil
 import signal
 import time
-from dataclasses import asdict, dataclass
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Callable, Iterable, Sequence
 
 # run_command of an AnsibleModule: (arguments) -> (exit code, output, errors)
 Run = Callable[..., "tuple[int, str, str]"]
@@ -58,10 +58,6 @@ class Container:
     started: str
     finished: str
     policy: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same as plain data, for a later task."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -279,8 +275,3 @@ class Engine:
             if waiting <= back or time.monotonic() > deadline:
                 return gaps(before, after)
             time.sleep(0.2)
-
-
-def from_dicts(data: Iterable[Mapping[str, Any]]) -> list[Container]:
-    """What Container.as_dict has made."""
-    return [Container(**{key: one[key] for key in Container.__dataclass_fields__}) for one in data]

@@ -37,13 +37,6 @@ options:
     description: Whether the packages are held at it.
     type: bool
     default: true
-  packages:
-    description:
-      - Packages that are installed in this version where they are missing, the engine's own first.
-      - By default only what is there is changed.
-    type: list
-    elements: str
-    default: []
   live_restore:
     description:
       - What check mode takes for the engine's C(live-restore), as an earlier task of the run may change that. By default
@@ -61,7 +54,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The engine's version before, without that of its packaging; empty where none was installed.
+  description: The engine's version before, without that of its packaging.
   type: str
   returned: success
   sample: 28.5.1
@@ -95,7 +88,6 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_sources im
 ARGUMENTS: dict[str, Any] = {
     "version": {"type": "str", "required": True},
     "hold": {"type": "bool", "default": True},
-    "packages": {"type": "list", "elements": "str", "default": []},
     "live_restore": {"type": "bool"},
 }
 LOCK_SECONDS = 120
@@ -187,12 +179,11 @@ class Change:
             ) from error
 
     def _group(self, installed: dict[str, str]) -> list[str]:
-        engine = engine_packages.engine_of(installed, self.module.params["packages"])
+        engine = engine_packages.engine_of(installed)
         return [name for name in (engine, *TOGETHER.get(engine, ())) if name in installed]
 
     def _plan(self, installed: dict[str, str], wanted: str) -> Plan:
-        install = self.module.params["packages"]
-        engine = engine_packages.engine_of(installed, install)
+        engine = engine_packages.engine_of(installed)
         if not engine:
             raise VersionError(
                 "pypi_docker_version: the engine of this host is from none of the packages %s, so its version is not "
@@ -201,14 +192,14 @@ class Change:
         try:
             # Nothing is fetched while all is well.
             there = {name: [version] for name, version in installed.items()}
-            plan = engine_packages.plan(installed, there, wanted, install)
+            plan = engine_packages.plan(installed, there, wanted)
             if not plan.install and not plan.left:
                 return plan
         except VersionError:
             pass
         available, trouble = self._available()
         try:
-            return engine_packages.plan(installed, available, wanted, install)
+            return engine_packages.plan(installed, available, wanted)
         except VersionError as error:
             said = " (New lists of packages were not fetched: %s)" % last_words(trouble).strip() if trouble else ""
             raise VersionError("%s.%s" % (error, said)) from error

@@ -19,7 +19,6 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine import (
     command_of,
     containers,
     flags,
-    from_dicts,
     gaps,
     moment,
     told,
@@ -39,7 +38,6 @@ def test_containers_are_read() -> None:
     line = "4b5f|/web|true|2026-11-22T18:00:01.5Z|0001-01-01T00:00:00Z|unless-stopped"
     found = containers([line, "Error: No such object: 77", ""])
     assert found == [Container("4b5f", "web", True, "2026-11-22T18:00:01.5Z", NEVER, "unless-stopped")]
-    assert from_dicts([found[0].as_dict()]) == found
 
 
 def test_moments() -> None:

@@ -218,15 +218,6 @@ def test_repositories_that_cannot_be_asked_are_an_error_and_nothing_was_changed(
     assert "Nothing was changed. The package manager said:\nError: Failed to download metadata" in message
 
 
-def test_a_first_installation(run_module: Run, prepare: Callable[[Host], None]) -> None:
-    host = Host()
-    prepare(host)
-    done = run_module(engine_version, version="26.1", packages=[*GROUP, "containerd.io"])
-    assert done["installed"] == {name: ce("26.1.5") for name in GROUP}
-    assert done["warnings"] == []
-    assert host.held == set(GROUP)
-
-
 def test_an_engine_that_is_from_no_package_is_an_error(run_module: Run, prepare: Callable[[Host], None]) -> None:
     prepare(Host())
     assert "is from none of the packages" in run_module(engine_version, version="26.1")["msg"]
