@@ -38,7 +38,7 @@ class Failed(Exception):
 
 
 class Refused(Exception):
-    """A package manager would do something that nobody has asked for; the text is for a person."""
+    """Something cannot be done, or would do what nobody has asked for; the text is for a person."""
 
 
 class Apt:
@@ -51,9 +51,11 @@ class Apt:
         "--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold",
     )  # fmt: skip
 
-    def __init__(self, module: AnsibleModule) -> None:
-        """Take the module whose commands are run."""
+    def __init__(self, module: AnsibleModule, config: str = "") -> None:
+        """Take the module whose commands are run, and the path of settings that count in place of the host's."""
         self._module = module
+        if config:
+            module.run_command_environ_update = {**module.run_command_environ_update, "APT_CONFIG": config}
 
     @property
     def entry(self) -> str:
@@ -165,9 +167,10 @@ class Dnf:
     folders = _DNF_SOURCES
     files = staticmethod(sources.dnf_files)
 
-    def __init__(self, module: AnsibleModule) -> None:
-        """Take the module whose commands are run."""
+    def __init__(self, module: AnsibleModule, config: str = "") -> None:
+        """Take the module whose commands are run, and the path of settings that count in place of the host's."""
         self._module = module
+        self._dnf = ["dnf", *([f"--config={config}"] if config else [])]
         self._before = self._keys()
 
     @property
@@ -237,7 +240,7 @@ class Dnf:
         # A lock hides all others from a query.
         query = ["--quiet", "--disableplugin=versionlock", *(["--refresh"] if fresh else [])]
         query += ["repoquery", "--queryformat", engine_packages.DNF_FORMAT]
-        code, output, errors = self._module.run_command(["dnf", *query, *names])
+        code, output, errors = self._module.run_command([*self._dnf, *query, *names])
         if code != 0:
             raise Failed(output + errors)
         return engine_packages.repoquery(output)
@@ -248,18 +251,29 @@ class Dnf:
 
     def hold(self, names: list[str], on: bool, timeout: int) -> None:
         """Lock packages at the version that is there, or let go of them."""
+        # It is about packages that are there: no repository needs to be asked, nor reached.
+        versionlock = ["--quiet", "--disablerepo=*", "versionlock"]
         locks = sorted(engine_packages.lock_names(self._locks()) & set(names))
         if locks:
-            self._run(["--quiet", "versionlock", "delete", *locks])
+            self._run([*versionlock, "delete", *locks])
         if on:
-            add = ["--quiet", "versionlock", "add", *names]
             try:
-                self._run(add)
+                self._run([*versionlock, "add", *names])
             except Failed as error:
                 if "no such command" not in str(error).lower():
                     raise
-                self._run(["--assumeyes", "--quiet", "install", _LOCK_PLUGIN])
-                self._run(add)
+                self._install_versionlock()
+                self._run([*versionlock, "add", *names])
+
+    def _install_versionlock(self) -> None:
+        try:
+            self._run(["--assumeyes", "--quiet", "install", _LOCK_PLUGIN])
+        except Failed as error:
+            raise Refused(
+                f"The engine has its version and cannot be held at it: this dnf has no versionlock, and {_LOCK_PLUGIN} "
+                "cannot be installed from the host's repositories. Install that by hand, or set pypi_docker_hold: false, "
+                f"and run again. dnf said:\n{sources.last_words(str(error))}"
+            ) from error
 
     @contextlib.contextmanager
     def unlocked(self, names: list[str], timeout: int) -> t.Iterator[None]:
@@ -285,7 +299,7 @@ class Dnf:
         self._run(["--assumeyes", "--setopt=install_weak_deps=False", *options, "install", *requests])
 
     def _run(self, arguments: list[str]) -> None:
-        code, output, errors = self._module.run_command(["dnf", *arguments])
+        code, output, errors = self._module.run_command([*self._dnf, *arguments])
         if code != 0:
             raise Failed(output + errors)
 

@@ -37,10 +37,16 @@ options:
     choices: [apt, dnf]
     required: true
   names:
-    description: Packages, in the words of O(manager), with or without versions.
+    description: Packages.
     type: list
     elements: str
     required: true
+  version:
+    description:
+      - Version of the engine among O(names), or the beginning of one. One that the repositories do not have is an error.
+      - By default it is the newest.
+    type: str
+    default: ""
   engine:
     description: Those of O(names) that are meant to be installed, without versions; only handed on.
     type: list
@@ -104,6 +110,8 @@ from typing import Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import engine_packages
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine_packages import VersionError
 
 # Keys of the distribution, where it installs them, and repositories, which may name others.
 RPM_KEYS = "/etc/pki/rpm-gpg"
@@ -130,12 +138,13 @@ class DownloadError(Exception):
 # -- apt ---------------------------------------------------------------------------------------------------------------
 
 
-def download_by_apt(run: Run, names: list[str], work: str, folder: str) -> dict[str, str]:
+def download_by_apt(run: Run, names: list[str], version: str, work: str, folder: str) -> dict[str, str]:
     """Fill a folder with packages and the file Packages; return their versions.
 
     Args:
         run: runs a program.
         names: packages.
+        version: that the engine among them is to have.
         work: a folder for what apt needs.
         folder: where packages go.
     """
@@ -146,8 +155,13 @@ def download_by_apt(run: Run, names: list[str], work: str, folder: str) -> dict[
     _write(work + "/apt.conf", _APT_CONF.format(work=work, folder=folder))
     settings = {"APT_CONFIG": work + "/apt.conf", "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "--quiet", "--error-on=any", "update"], environment=settings, what="read the lists of packages")
+    versions = {}
+    if version:
+        listed = run(["apt-cache", "madison", *names], environment=settings, what="list the versions of the packages")
+        versions = engine_packages.plan({}, engine_packages.madison(listed), version, names).install
+    requests = [f"{name}={versions[name]}" if name in versions else name for name in names]
     run(
-        ["apt-get", "--quiet", "--yes", "--download-only", "install", *names],
+        ["apt-get", "--quiet", "--yes", "--download-only", "install", *requests],
         environment=settings,
         what="download %s" % ", ".join(names),
     )
@@ -189,20 +203,30 @@ def index_entry(control: str, name: str, path: str) -> str:
 # -- dnf ---------------------------------------------------------------------------------------------------------------
 
 
-def download_by_dnf(run: Run, names: list[str], work: str, folder: str) -> dict[str, str]:
+def download_by_dnf(run: Run, names: list[str], version: str, work: str, folder: str) -> dict[str, str]:
     """Fill a folder with packages, repodata and keys; return the packages' versions.
 
     Args:
         run: runs a program.
         names: packages.
+        version: that the engine among them is to have.
         work: a folder for what rpm needs.
         folder: where packages go.
     """
     os.makedirs(folder)
     options = ["--setopt=cachedir=%s/cache" % work, "--setopt=install_weak_deps=False"]
+    # Locks of this machine are not the hosts'.
+    options += ["--disableplugin=versionlock"]
+    versions = {}
+    if version:
+        query = ["dnf", "--assumeyes", "--quiet", *options, "repoquery", "--queryformat", engine_packages.DNF_FORMAT]
+        listed = run([*query, *names], what="list the versions of the packages")
+        versions = engine_packages.plan({}, engine_packages.repoquery(listed), version, names).install
+    requests = [f"{name}-{versions[name]}" if name in versions else name for name in names]
+    # --alldeps is what it says only with --resolve: as if nothing were installed.
+    download = ["download", "--resolve", "--alldeps", "--destdir", folder]
     run(
-        # --alldeps is what it says only with --resolve: as if nothing were installed.
-        ["dnf", "--assumeyes", "--quiet", *options, "download", "--resolve", "--alldeps", "--destdir", folder, *names],
+        ["dnf", "--assumeyes", "--quiet", *options, *download, *requests],
         what="download %s" % ", ".join(names),
     )
     files = sorted(glob.glob(folder + "/*.rpm"))
@@ -318,6 +342,7 @@ def main() -> None:
         argument_spec={
             "manager": {"type": "str", "choices": ["apt", "dnf"], "required": True},
             "names": {"type": "list", "elements": "str", "required": True},
+            "version": {"type": "str", "default": ""},
             "engine": {"type": "list", "elements": "str", "required": True},
             "source": {"type": "str", "required": True},
             "path": {"type": "path", "required": True},
@@ -333,9 +358,9 @@ def main() -> None:
     try:
         # apt downloads as a user of its own, who has to get in.
         os.chmod(work, 0o755)
-        packages = download(runner(module), module.params["names"], work, work + "/packages")
+        packages = download(runner(module), module.params["names"], module.params["version"], work, work + "/packages")
         write_archive(work + "/packages", path)
-    except DownloadError as error:
+    except (DownloadError, VersionError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename or path, error.strerror or error))

@@ -81,6 +81,12 @@ options:
     description: Fetches lists of packages before.
     type: bool
     default: true
+  config:
+    description:
+      - Path of settings of the package manager that count in place of the host's, as
+        M(wheelhouse.pypi.bundle_unpack) returns it.
+    type: path
+    default: ""
   lock_timeout:
     description: How long another installation is waited for, in seconds.
     type: int
@@ -169,12 +175,14 @@ def main() -> None:
                 },
             },
             "update": {"type": "bool", "default": True},
+            "config": {"type": "path", "default": ""},
             "lock_timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"}
-    host = Apt(module) if module.params["manager"] == "apt" else Dnf(module)
+    manager: type[Apt | Dnf] = Apt if module.params["manager"] == "apt" else Dnf
+    host = manager(module, module.params["config"])
     before = host.versions([*module.params["packages"], *module.params["conflicting"]])
     missing = [name for name in module.params["packages"] if name not in before]
     repository_only = not module.params["packages"] and module.params["repository"]
@@ -338,7 +346,10 @@ def _told(params: dict[str, t.Any], output: str, nothing: bool) -> str:
     repository = params["repository"] or {"url": "", "fingerprint": ""}
     cause, mend = sources.explain(output, repository["fingerprint"].replace(" ", ""))
     other = sources.elsewhere(output, repository["url"]) or ("" if repository["url"] else "the host's own repositories")
-    if other:
+    if params["config"]:
+        other = "the bundle"
+        mend = "If it lacks something, make it anew, with the variables that the hosts have"
+    elif other:
         mend = f"That is not Docker's repository, but one of the host ({other}): see to it there, and run again"
     state = (
         "No package was installed, and what the run had added of the repository is taken back"

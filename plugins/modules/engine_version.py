@@ -42,8 +42,15 @@ options:
       - What check mode takes for the engine's C(live-restore), as an earlier task of the run may change that. By default
         it asks the engine.
     type: bool
+  config:
+    description:
+      - Path of settings of the package manager that count in place of the host's, as
+        M(wheelhouse.pypi.bundle_unpack) returns it.
+    type: path
+    default: ""
 notes:
-  - Packages come from the repositories that the host has. Lists of them are fetched only when another version is needed.
+  - Packages come from the repositories that the host has, or from those of O(config).
+  - Lists of them are fetched only when another version is needed.
 """
 
 EXAMPLES = r"""
@@ -89,6 +96,7 @@ ARGUMENTS: dict[str, Any] = {
     "version": {"type": "str", "required": True},
     "hold": {"type": "bool", "default": True},
     "live_restore": {"type": "bool"},
+    "config": {"type": "path", "default": ""},
 }
 LOCK_SECONDS = 120
 
@@ -103,11 +111,11 @@ class Change:
         self.names = sorted({*TOGETHER, *(name for group in TOGETHER.values() for name in group)})
         self.manager: Apt | Dnf
         if shutil.which("apt-get"):
-            self.manager = Apt(module)
+            self.manager = Apt(module, module.params["config"])
             # Debian's package of that name is something else.
             self.names.remove("docker")
         elif shutil.which("dnf"):
-            self.manager = Dnf(module)
+            self.manager = Dnf(module, module.params["config"])
         else:
             raise VersionError("pypi_docker_version: the host has neither apt-get nor dnf")
 

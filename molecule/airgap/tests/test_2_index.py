@@ -85,3 +85,24 @@ def test_packages_that_a_killed_run_left_are_removed(host: Any) -> None:
     name = host.backend.get_pytest_id().removeprefix("ansible://")
     assert playbook.site(pypi_hosts=name, pypi_bundle="/srv/no-such.tar").changed == 1
     assert not host.file("/var/cache/wheelhouse.pypi/install").exists
+
+
+def test_an_engine_of_the_version_that_was_asked_for_is_held_and_upgraded_by_another_bundle(
+    host: Any, variables: Mapping[str, Any]
+) -> None:
+    if "pypi_docker_version" not in variables:
+        pytest.skip("this host is to have what its distribution has")
+    cli = host.package("docker-ce-cli")
+    assert cli.version.rpartition(":")[2].startswith("26.1.4")
+    assert "docker-ce-cli-1:26.1.4-" in host.check_output("dnf --quiet --disablerepo=* versionlock list")
+    name = host.backend.get_pytest_id().removeprefix("ansible://")
+    upgrade = {
+        "pypi_bundle": variables["pypi_bundle"].replace("9.tar", "9-upgrade.tar"),
+        "pypi_docker_version": "26.1.5",
+    }
+    assert "This run would bring the engine to 26.1.5" in playbook.site("--check", pypi_hosts=name, **upgrade).message()
+    playbook.site(pypi_hosts=name, **upgrade)
+    assert host.check_output("docker version --format '{{.Server.Version}}'") == "26.1.5"
+    assert "docker-ce-cli-1:26.1.5-" in host.check_output("dnf --quiet --disablerepo=* versionlock list")
+    assert not host.file("/var/cache/wheelhouse.pypi/install").exists
+    assert playbook.site(pypi_hosts=name, **{**upgrade, "pypi_bundle": "/srv/no-such.tar"}).changed == 0

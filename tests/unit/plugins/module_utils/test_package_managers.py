@@ -26,6 +26,7 @@ class Module:
     def __init__(self, answers: dict[str, tuple[int, str, str]]) -> None:
         """Take the table."""
         self.answers = answers
+        self.run_command_environ_update = {"LC_ALL": "C"}
         self.commands: list[list[str]] = []
 
     def run_command(self, command: list[str], **_options: Any) -> tuple[int, str, str]:
@@ -52,6 +53,28 @@ def test_apt_removes_nothing_that_nobody_named(removed: list[str], unasked: str)
         apt.install(["docker-ce"], removed, False, 5)
     assert len(module.commands) == (1 if unasked else 2)
     assert all(command[-1 - len(removed)] == "docker-ce" for command in module.commands)
+
+
+def test_settings_in_place_of_the_hosts_count_for_every_command() -> None:
+    module = Module({"repoquery": (0, "docker-ce|3:26.1.5-1.el9", "")})
+    dnf = managers.Dnf(module, "/srv/dnf.conf")
+    dnf.available(["docker-ce"], fresh=True)
+    dnf.install(["docker-ce"], [], False, 5)
+    dnf.hold(["docker-ce"], True, 5)
+    asked = [command[1] for command in module.commands if command[0] == "dnf"]
+    assert asked == ["--config=/srv/dnf.conf"] * 3
+    managers.Apt(module, "/srv/apt.conf")
+    assert module.run_command_environ_update == {"LC_ALL": "C", "APT_CONFIG": "/srv/apt.conf"}
+
+
+def test_holding_asks_no_repository_and_says_what_to_do_where_dnf_cannot_hold() -> None:
+    module = Module({"versionlock": (1, "", "No such command: versionlock."), "install": (1, "", "Error: no network")})
+    dnf = managers.Dnf(module)
+    with pytest.raises(managers.Refused, match="cannot be held at it: this dnf has no versionlock") as raised:
+        dnf.hold(["docker-ce"], True, 5)
+    assert "pypi_docker_hold: false" in str(raised.value)
+    assert "Error: no network" in str(raised.value)
+    assert ["--disablerepo=*" in command for command in module.commands if "versionlock" in command] == [True]
 
 
 @pytest.mark.parametrize("fails", [True, False])

@@ -26,8 +26,20 @@ status=$(sed -n 's/^Dir::State::status "\\(.*\\)";$/\\1/p' "$APT_CONFIG")
 [ -e "$status" ] && [ ! -s "$status" ] || exit 9
 case "$*" in
 *update) ;;
-*" install docker.io") echo content >"$folder/docker.io_1%3a26.1_amd64.deb"; touch "$folder/lock" ;;
+*" install docker.io" | *" install docker.io=1:26.1")
+    echo content >"$folder/docker.io_1%3a26.1_amd64.deb"; touch "$folder/lock" ;;
 *) echo "E: Unable to locate package" >&2; exit 100 ;;
+esac
+"""
+APT_CACHE = """#!/bin/sh
+[ -s "$APT_CONFIG" ] || exit 9
+echo ' docker.io |     1:27.5 | https://deb.example.com trixie/main amd64 Packages'
+echo ' docker.io |     1:26.1 | https://deb.example.com trixie/main amd64 Packages'
+"""
+DNF = """#!/bin/sh
+case "$*" in
+*" repoquery "*) echo 'docker-ce|3:26.2.0-1.el9'; echo 'docker-ce|3:26.1.4-1.el9' ;;
+*) echo "$*" >&2; exit 9 ;;
 esac
 """
 CONTROL = "Package: docker.io\nVersion: 1:26.1\nArchitecture: amd64\nDescription: engine\n Package: of lies\n"
@@ -75,6 +87,19 @@ def test_packages_and_their_index_are_in_one_file(
             "SHA256: 434728a410a78f56fc1b5899c3593436e61ab0c731e9072d95e96db290205e53\n"
         )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "packages.tar"]
+
+
+def test_the_engine_is_downloaded_in_the_version_that_is_asked_for(
+    run_module: Module, programs: Callable[..., None], tmp_path: Path
+) -> None:
+    programs(apt_get=APT_GET, apt_cache=APT_CACHE, dpkg_deb=DPKG_DEB, dnf=DNF)
+    done = download(run_module, tmp_path / "packages.tar", version="26.1")
+    assert done["ansible_facts"]["pypi_bundle_download"]["packages"] == {"docker.io": "1:26.1"}
+    failed = download(run_module, tmp_path / "packages.tar", version="26.2")
+    assert "pypi_docker_version: the source of docker.io has no version 26.2. It has 27.5, 26.1" in failed["msg"]
+    names = ["docker-ce", "containerd.io"]
+    tried = download(run_module, tmp_path / "packages.tar", manager="dnf", names=names, version="26.1")
+    assert tried["msg"].endswith("/packages docker-ce-3:26.1.4-1.el9 containerd.io")
 
 
 def test_a_download_that_fails_says_what_apt_said_and_leaves_nothing(
