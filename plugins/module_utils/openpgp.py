@@ -78,9 +78,25 @@ def keys(data: bytes) -> list[Key]:
 
 
 def without(data: bytes, fingerprint: str) -> bytes:
-    """Return a binary keyring without one of its keys."""
+    """Return a file of keys without one of them, armoured as one block where it is armoured; empty where none is left."""
     packets = binary(data)
-    return b"".join(packets[key.start : key.end] for key in keys(packets) if key.fingerprint != fingerprint)
+    rest = b"".join(packets[key.start : key.end] for key in keys(packets) if key.fingerprint != fingerprint)
+    # apt goes by a file's name for whether it is armoured.
+    return _armoured(rest) if rest and packets is not data else rest
+
+
+def _armoured(packets: bytes) -> bytes:
+    """Return packets in ASCII armour, with the checksum that gpg wants (RFC 4880, 6.1)."""
+    checksum = 0xB704CE
+    for byte in packets:
+        checksum ^= byte << 16
+        for _bit in range(8):
+            checksum = checksum << 1 ^ (0x1864CFB if checksum & 0x800000 else 0)
+    text = base64.b64encode(packets)
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    lines.append(b"=" + base64.b64encode(checksum.to_bytes(3, "big")))
+    begin, end = (b"-----%s PGP PUBLIC KEY BLOCK-----" % word for word in (b"BEGIN", b"END"))
+    return b"\n".join([begin, b"", *lines, end, b""])
 
 
 def _packet(data: bytes, at: int) -> tuple[int, bytes, int]:

@@ -77,3 +77,13 @@ def test_one_key_is_taken_out_of_a_keyring() -> None:
     assert openpgp.without(two + one + two, ONES) == two + two
     assert openpgp.without(one, ONES) == b""
     assert openpgp.without(two, ONES) == two
+
+
+def test_a_file_that_is_armoured_stays_so() -> None:
+    rest = openpgp.without(TWO + ONE + TWO, ONES)
+    assert rest.startswith(b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME")
+    assert [key.fingerprint for key in openpgp.keys(rest)] == [TWOS, TWOS]
+    assert max(len(line) for line in rest.splitlines()) == 64
+    # As gpg has written it, with its checksum.
+    assert openpgp.without(ONE + TWO, ONES) == TWO
+    assert openpgp.without(ONE, ONES) == b""
