@@ -190,6 +190,12 @@ def main() -> None:
         module.exit_json(changed=False, installed=[], removed=[], diff=[])
 
     files, leftovers = _looked_at(module, host, before)
+    for leftover in leftovers:
+        # Docker's entry is written whole: what is beside it there would be lost.
+        if leftover.file in files and leftover.blocks:
+            module.fail_json(
+                msg=f"{leftover.what}. Move those to a file of their own, and run again. Nothing has been changed."
+            )
     blocking = [leftover for leftover in leftovers if leftover.blocks]
     if blocking and not module.params["replace"]:
         module.fail_json(msg=sources.message(leftovers, module.params["source"]))
@@ -198,7 +204,7 @@ def main() -> None:
             module.warn(f"{leftover.what}: pypi_docker_replace: true removes it when Docker is installed")
         leftovers = []
     for leftover in leftovers:
-        if leftover.file and leftover.file not in files:
+        if leftover.file:
             files[leftover.file] = leftover.rest
     unwanted = [leftover.package for leftover in leftovers if leftover.package]
     transaction = Transaction(module, files)

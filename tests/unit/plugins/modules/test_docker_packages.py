@@ -309,6 +309,29 @@ def test_with_replace_a_bad_repository_takes_nothing_away(host: Host, run_module
     assert host.installed == {"podman-docker": "5"}
 
 
+@pytest.mark.parametrize(
+    ("manager", "file", "text"),
+    [
+        (
+            "apt",
+            "apt/sources.list.d/docker.sources",
+            "Types: deb\nURIs: {}\nSuites: trixie\n\nTypes: deb\nURIs: {}\nSuites: x\n",
+        ),
+        ("dnf", "yum.repos.d/docker-ce-stable.repo", "[docker-ce]\nbaseurl={}\n\n[other]\nbaseurl={}\n"),
+    ],
+)
+@pytest.mark.parametrize("replace", [True, False])
+def test_what_is_beside_dockers_entry_in_its_own_file_is_not_written_over(
+    host: Host, run_module: Callable[..., Any], replace: bool, manager: str, file: str, text: str
+) -> None:
+    (host.etc / file).write_text(text.format(URL, "https://apt.example.com/other"))
+    before = host.files()
+    message = run_module(docker_packages, replace=replace, **arguments(manager))["msg"]
+    assert "names https://apt.example.com/other as well. Move those to a file of their own" in message
+    assert host.files() == before
+    assert host.installed == {}
+
+
 def test_a_key_alone_is_a_warning(host: Host, run_module: Callable[..., Any]) -> None:
     (host.etc / "apt/trusted.gpg.d/docker.asc").write_bytes(ONE)
     (host.etc / "apt/trusted.gpg.d/other.asc").write_bytes(TWO)
