@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 import pytest
+import testinfra
 
-ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
 FROM_DOCKER = ["ansible://pypi-docker-ce13", "ansible://pypi-docker-ce12", "ansible://pypi-docker-el9"]
 testinfra_hosts = FROM_DOCKER
 KEYS = {"debian": "/etc/apt/keyrings/docker.asc", "rocky": "/etc/pki/rpm-gpg/RPM-GPG-KEY-docker"}
@@ -33,8 +33,38 @@ def test_the_repositorys_key_is_the_one_with_the_fingerprint(host: Any) -> None:
 
 
 def test_containers_run_in_it(host: Any) -> None:
-    host.check_output("tar --create --file - --files-from /dev/null | docker import - empty:1")
-    assert host.check_output("docker create empty:1 /nothing")
+    # The host's own program, and the libraries that it wants.
+    host.check_output(
+        "tar --create --dereference --file - /bin/echo $(ldd /bin/echo | grep --only-matching '/[^ ]*')"
+        " | docker import - own:1"
+    )
+    assert host.check_output("docker run --rm --network none own:1 /bin/echo it runs") == "it runs"
+
+
+def asked(proxy: Any) -> list[str]:
+    """Return whom the proxy was asked for."""
+    lines = proxy.check_output("journalctl --unit proxy --output cat").splitlines()
+    return [line.split()[1] for line in lines if line.startswith("CONNECT ")]
+
+
+@pytest.mark.parametrize("name", ["pypi-docker-ce13", "pypi-docker-el9"])
+def test_the_repository_is_reached_by_its_proxy_and_nothing_else_is(name: str) -> None:
+    inventory = os.environ["MOLECULE_INVENTORY_FILE"]
+    behind = testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory)
+    proxy = testinfra.get_host("ansible://pypi-docker-repositories", ansible_inventory=inventory)
+    before = asked(proxy)
+    assert set(before) == {"download.docker.com:443"}
+    refresh = "dnf --disablerepo=* --enablerepo=docker-ce-stable --refresh makecache"
+    if behind.exists("apt-get"):
+        refresh = "apt-get --error-on=any update --option Dir::Etc::sourcelist=sources.list.d/docker.sources"
+    behind.check_output(f"{refresh} 2>&1")
+    assert len(asked(proxy)) > len(before)
+
+
+def test_an_authority_that_only_the_inventory_knows_is_trusted_for_the_repository_alone() -> None:
+    host = testinfra.get_host("ansible://pypi-docker-ce13", ansible_inventory=os.environ["MOLECULE_INVENTORY_FILE"])
+    assert host.package("docker-ce").is_installed
+    assert "certificate" in host.run("curl --silent --show-error https://download.docker.com/linux/").stderr
 
 
 @pytest.mark.parametrize("path", ["/etc/apt/sources.list.d/docker.list", "/etc/apt/trusted.gpg.d/docker.asc"])
