@@ -217,16 +217,16 @@ def download_by_dnf(run: Run, names: list[str], version: str, work: str, folder:
     options = ["--setopt=cachedir=%s/cache" % work, "--setopt=install_weak_deps=False"]
     # Locks of this machine are not the hosts'.
     options += ["--disableplugin=versionlock"]
-    versions = {}
     if version:
         query = ["dnf", "--assumeyes", "--quiet", *options, "repoquery", "--queryformat", engine_packages.DNF_FORMAT]
-        listed = run([*query, *names], what="list the versions of the packages")
-        versions = engine_packages.plan({}, engine_packages.repoquery(listed), version, names).install
-    requests = [f"{name}-{versions[name]}" if name in versions else name for name in names]
+        available = engine_packages.repoquery(run([*query, *names], what="list the versions of the packages"))
+        # dnf looks up for each package by itself what it depends on, and would bring the newest of the others as well.
+        for name, wanted in engine_packages.plan({}, available, version, names).install.items():
+            options += ["--exclude=%s-%s" % (name, other) for other in available[name] if other != wanted]
     # --alldeps is what it says only with --resolve: as if nothing were installed.
     download = ["download", "--resolve", "--alldeps", "--destdir", folder]
     run(
-        ["dnf", "--assumeyes", "--quiet", *options, *download, *requests],
+        ["dnf", "--assumeyes", "--quiet", *options, *download, *names],
         what="download %s" % ", ".join(names),
     )
     files = sorted(glob.glob(folder + "/*.rpm"))
