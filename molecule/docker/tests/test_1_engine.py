@@ -51,7 +51,8 @@ def test_a_second_run_leaves_the_engine_and_apt_alone(host: Any) -> None:
 def test_a_run_over_hosts_that_are_ready_is_a_few_tasks_and_changes_nothing() -> None:
     done = playbook.applied(ROLE, pypi_hosts="pypi")
     assert done.changed == 0
-    assert done.output.count("TASK [wheelhouse.pypi.docker :") <= 3, done.output
+    # Its variables are validated, and what there may be to do is skipped by whole files.
+    assert done.output.count("TASK [wheelhouse.pypi.docker :") <= 5, done.output
 
 
 def test_an_engine_that_is_good_enough_is_used_on_any_distribution_and_not_replaced_by_another(host: Any) -> None:
