@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import socketserver
 import threading
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:
-    """Hand on what comes, until nothing more does."""
-    while data := source.recv(1 << 16):
-        target.sendall(data)
-    target.shutdown(socket.SHUT_WR)
+    """Hand on what comes, until nothing more does, or one side has gone."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 class Tunnel(socketserver.StreamRequestHandler):
