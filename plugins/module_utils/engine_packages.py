@@ -145,8 +145,8 @@ def repoquery(text: str) -> dict[str, list[str]]:
     """Read `dnf repoquery` in DNF_FORMAT: versions of each package, newest first."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
-        name, bar, version = line.strip().partition("|")
-        if bar and version not in found.setdefault(name, []):
+        name, sign, version = line.strip().partition("|")
+        if sign and version not in found.setdefault(name, []):
             found[name].append(version)
     return {name: sorted(versions, key=_rpm_order, reverse=True) for name, versions in found.items()}
 
