@@ -123,8 +123,10 @@ def pack(target: Path, manifest: Manifest, parts: Mapping[str, Path]) -> Packed:
     Raises:
         BundleError: when another run is writing it.
         OSError: when a file cannot be read or written.
+        ValueError: when the parts are not those of the manifest.
     """
-    assert list(parts) == list(manifest.parts())
+    if list(parts) != list(manifest.parts()):
+        raise ValueError("these are not the parts that the manifest names, in its order")
     unfinished = target.with_name(f".{target.name}.part")
     with unfinished.open("wb") as file:
         try:
@@ -289,9 +291,8 @@ class _Reader:
             raise BundleError(f"something comes after {SUMS}. {_MEND}")
 
     def sha256(self) -> str:
-        """Return the SHA-256 of all that was read, in hex."""
-        assert self._whole
-        return self._whole.hexdigest()
+        """Return the SHA-256 of all that was read, in hex; empty where nobody has asked for it at the beginning."""
+        return self._whole.hexdigest() if self._whole else ""
 
     def _member(self, name: str, take: Callable[[bytes], object], limit: int | None = None) -> None:
         header = self._read(_BLOCK, name)
