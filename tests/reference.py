@@ -241,7 +241,7 @@ def variables_page(grouped: Mapping[str, Sequence[str]], options: Options, reade
         "<!-- Made by `make docs` from roles/pypi/meta/argument_specs.yml: edit there. -->",
         "",
         "Everything that can be set. `pypi_users` is enough to begin with: the rest has defaults. Set them where",
-        "inventories hold variables, such as `group_vars/pypi.yml`. A value that cannot work is refused before anything",
+        "inventories hold variables, such as `group_vars/pypi/main.yml`. A value that cannot work is refused before anything",
         "on the host changes.",
         "",
         "The playbooks run on the hosts of the group `pypi`; `--extra-vars pypi_hosts=GROUP` names others, and",

@@ -251,7 +251,7 @@ def file_on_controller(value: Any) -> Complaints:
     """An absolute path of a file that is there; may be empty."""
     path = "" if value is None else str(value)
     if path and not path.startswith("/"):
-        yield f"{path!r} is not absolute", "give one that begins with /, such as {{ inventory_dir }}/docker.asc"
+        yield f"{path!r} is not absolute", "give one that begins with /, such as {{ inventory_dir }}/../docker.asc"
     elif path and not os.path.isfile(path):
         yield f"there is no file {path} where Ansible runs", "give the path of the file that is meant"
 
@@ -500,7 +500,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_log_max_files": between(range(1, 1001)),
     "pypi_images_source": one_of("registry", "archive"),
     "pypi_images_archive": matching(
-        _ABSOLUTE, "an absolute path", "give one that begins with /, such as {{ inventory_dir }}/images.tar", empty=True
+        _ABSOLUTE, "an absolute path", "give one that begins with /, such as {{ inventory_dir }}/../images.tar", empty=True
     ),
     "pypi_images_archive_on": one_of("controller", "host"),
     "pypi_image_pypiserver": image,
@@ -522,7 +522,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_docker_compose_by": one_of("host", "controller"),
     "pypi_docker_daemon": mapping,
     "pypi_bundle": matching(
-        _ABSOLUTE, "an absolute path", "give one that begins with /, such as {{ inventory_dir }}/bundle.tar", empty=True
+        _ABSOLUTE, "an absolute path", "give one that begins with /, such as {{ inventory_dir }}/../bundle.tar", empty=True
     ),
     "pypi_bundle_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
     "pypi_bundle_distribution": matching(
