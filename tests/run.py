@@ -30,8 +30,8 @@ OLDEST = "2.18"  # ansible-core
 OLDEST_VENV = f".venv-core-{OLDEST}"
 # What Ansible runs; the project's own tools have one Python and one Ansible.
 OLDEST_UNITS = ("tests/unit/plugins", "tests/unit/test_argument_specs.py")
-OLDEST_SCENARIOS = ("users",)
-LONG_SCENARIOS = ("stack", "default")
+OLDEST_SCENARIOS = ("pypiserver",)
+LONG_SCENARIOS = ("users", "stack", "default")
 # `make demo` and `make demo-down` as newcomers meet them.
 FRESH_MACHINES = ("root", "user", "systemd")
 
