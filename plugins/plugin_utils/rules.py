@@ -500,7 +500,10 @@ RULES: Mapping[str, Rule] = {
     "pypi_log_max_files": between(range(1, 1001)),
     "pypi_images_source": one_of("registry", "archive"),
     "pypi_images_archive": matching(
-        _ABSOLUTE, "an absolute path", "give one that begins with /, such as {{ inventory_dir }}/../images.tar", empty=True
+        _ABSOLUTE,
+        "an absolute path",
+        "give one that begins with /, such as {{ inventory_dir }}/../images.tar",
+        empty=True,
     ),
     "pypi_images_archive_on": one_of("controller", "host"),
     "pypi_image_pypiserver": image,
@@ -522,7 +525,10 @@ RULES: Mapping[str, Rule] = {
     "pypi_docker_compose_by": one_of("host", "controller"),
     "pypi_docker_daemon": mapping,
     "pypi_bundle": matching(
-        _ABSOLUTE, "an absolute path", "give one that begins with /, such as {{ inventory_dir }}/../bundle.tar", empty=True
+        _ABSOLUTE,
+        "an absolute path",
+        "give one that begins with /, such as {{ inventory_dir }}/../bundle.tar",
+        empty=True,
     ),
     "pypi_bundle_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
     "pypi_bundle_distribution": matching(
