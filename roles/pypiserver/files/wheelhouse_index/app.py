@@ -1,0 +1,69 @@
+"""The WSGI application: pypiserver with the backend of this package."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pypiserver
+from pypiserver.backend import BackendProxy
+from pypiserver.config import Config, RunConfig
+
+from .backend import IndexedBackend
+from .keeper import Keeper
+from .store import Store
+
+NAME = "indexed"
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def configuration(words: Sequence[str]) -> tuple[RunConfig, bool]:
+    """Return pypiserver's settings from the words of its command line, and whether our backend is to serve."""
+    own = list(words)
+    ours = "--backend" in own and own[own.index("--backend") + 1] == NAME
+    if ours:
+        # Pypiserver's parser knows its own names only.
+        own[own.index("--backend") + 1] = "simple-dir"
+    config = Config.from_args(own)
+    assert isinstance(config, RunConfig), "the words do not say `run`"
+    return config, ours
+
+
+def store_of(config: RunConfig) -> Store:
+    """Return the store of an index."""
+    return Store(Path(config.roots[0]).resolve(), Path(os.environ.get("WHEELHOUSE_INDEX", "/data/index")))
+
+
+def prepare(words: Sequence[str]) -> None:
+    """Find out whether this package works here, and make what it needs."""
+    config, ours = configuration(words)
+    if ours:
+        store = store_of(config)
+        store.prepare()
+        IndexedBackend(config, store)
+        with suppress(FileNotFoundError):
+            store.output.folder.joinpath("not-loaded").unlink()
+
+
+def create(words: Sequence[str]) -> WsgiApp:
+    """Return the application. Called in each of gunicorn's processes, after the fork, as threads do not survive one."""
+    config, ours = configuration(words)
+    if ours:
+        store = store_of(config)
+        config.backend = BackendProxy(IndexedBackend(config, store))
+        Keeper(store, float(os.environ.get("WHEELHOUSE_FRESHNESS_SECONDS", "2"))).start()
+    application: WsgiApp = pypiserver.setup_routes_from_config(pypiserver.app_from_config(config), config)
+    return application
+
+
+def serve(words: Sequence[str]) -> None:
+    """Run gunicorn, which finds its settings in GUNICORN_CMD_ARGS."""
+    from gunicorn.app.wsgiapp import run
+
+    config, _ours = configuration(words)
+    sys.argv = ["gunicorn", "--bind", f"{config.host}:{config.port}", f"{__package__}.app:create({list(words)!r})"]
+    run()

@@ -1,0 +1,145 @@
+"""Uploads, written aside and verified before they are published under their name.
+
+They lie in a hidden folder of packages/, because only within a mount a file can be given its name in one step. Who
+writes one holds a lock on it: what nobody holds was left by a process that was killed, and goes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from . import metadata
+from .entry import Facts, Stamp
+
+FOLDER = ".incoming"
+_CHUNK_BYTES = 1024 * 1024
+
+
+class WrongDigestError(ValueError):
+    """What arrived is not what the client says that it has sent."""
+
+
+class Upload:
+    """A file that has arrived whole.
+
+    Attributes:
+        name: that it is to get.
+        facts: what it holds.
+        metadata: its core metadata; empty where there are none.
+    """
+
+    def __init__(self, name: str, file: BinaryIO, path: Path, facts: Facts, content: bytes) -> None:
+        self.name = name
+        self.facts = facts
+        self.metadata = content
+        self._file = file
+        self._path = path
+
+    def stamp(self) -> Stamp:
+        """Return by what it is known again."""
+        return Stamp.of(os.fstat(self._file.fileno()))
+
+    @contextmanager
+    def published(self, target: Path, overwrite: bool) -> Iterator[None]:
+        """Give the file its name; take it back if what is done meanwhile fails.
+
+        Raises:
+            FileExistsError: if there is such a file, and it is not to be overwritten.
+        """
+        before = self._path.with_name(f"{self._path.name}.before")
+        if overwrite:
+            with suppress(FileNotFoundError):
+                os.link(target, before)
+            os.replace(self._path, target)
+        else:
+            os.link(self._path, target)
+        try:
+            _sync(target.parent)
+            yield
+        except BaseException:
+            if before.exists():
+                os.replace(before, target)
+            else:
+                target.unlink()
+            raise
+        before.unlink(missing_ok=True)
+
+
+@contextmanager
+def received(packages: Path, name: str, stream: BinaryIO, sha256: str = "") -> Iterator[Upload]:
+    """Write what arrives aside, hashing it on the way.
+
+    Args:
+        packages: the folder of the distribution files.
+        name: the file's name.
+        stream: its content.
+        sha256: what the client says that its digest is; empty where it does not say.
+
+    Raises:
+        WrongDigestError: if that is not so.
+        OSError: if there is no room.
+    """
+    with _aside(packages / FOLDER) as (file, aside):
+        try:
+            digest = hashlib.sha256()
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            if sha256 and sha256.lower() != digest.hexdigest():
+                raise WrongDigestError(f"{name} has the SHA-256 {digest.hexdigest()}, and sha256_digest says {sha256}")
+            os.fsync(file.fileno())
+            file.seek(0)
+            facts, content = metadata.facts(name, file, digest.hexdigest())
+            yield Upload(name, file, aside, facts, content)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Make a file that is locked, readable for the account alone, as all in the tree is."""
+    while True:
+        descriptor, path = tempfile.mkstemp(dir=folder)
+        with os.fdopen(descriptor, "w+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # A process that starts may have taken it for a leftover before it was locked.
+            if os.fstat(descriptor).st_nlink:
+                yield file, Path(path)
+                return
+
+
+def prepare(packages: Path) -> None:
+    """Make the folder, and empty it of what killed processes have left."""
+    folder = packages / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for left in folder.iterdir():
+        with suppress(FileNotFoundError), open(left, "rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            left.unlink()
+
+
+def sha256(file: BinaryIO) -> str:
+    """Return the digest of a file, in hexadecimal digits, and go back to its beginning."""
+    found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    file.seek(0)
+    return found
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder outlast a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
