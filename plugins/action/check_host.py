@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
 
     _requires_connection = True
     _VALID_ARGS = frozenset(
-        {"instance", "bind_address", "port", "user", "home", "images", "begin"}
+        {"instance", "bind_address", "port", "user", "home", "images", "replicas", "begin"}
         | {"adopt", "removing", "users", "authenticate"}
     )
 
@@ -48,6 +48,7 @@ class ActionModule(ActionBase):
                 "user": {"type": "str", "required": True},
                 "home": {"type": "path", "required": True},
                 "images": {"type": "list", "elements": "str", "default": []},
+                "replicas": {"type": "int", "default": 1},
                 "begin": {"type": "bool", "default": False},
                 "adopt": {"type": "bool", "default": False},
                 "removing": {"type": "bool", "default": False},
@@ -71,7 +72,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(problem)
         result["changed"] = False
         facts = {
-            **survey.facts(),
+            **survey.facts(args["replicas"]),
             "user": args["user"],
             "home": posixpath.normpath(args["home"]),
             "adopting": bool(by_hand),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report, warnings
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -34,6 +34,7 @@ class ActionModule(ActionBase):
         arguments = plain(dict(arguments))
         result["changed"] = False
         result["msg"] = report(**arguments, check=self._task.check_mode)
+        result["warnings"] = warnings(arguments["after"])
         # As debug does it: what a person is told is told without -v.
         result["_ansible_verbose_always"] = True
         return result

@@ -47,6 +47,7 @@ echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
 echo '@@sums'; (cd {home} && find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
     -exec sha256sum {{}} +) 2>/dev/null
+echo '@@notloaded'; cat {home}/index/not-loaded 2>/dev/null
 echo '@@images'; for image in {images}; do
     docker image inspect --format "{{{{.Id}}}} $image" "$image" 2>/dev/null
 done
@@ -66,6 +67,8 @@ true"""
 
 # What module engine_settings keeps of earlier runs; each index has a line there.
 _RECORD = "/etc/docker/wheelhouse.pypi.json"
+# The service that may have several containers.
+PYPISERVER = "pypi-server"
 _LISTEN = "0A"
 # dpkg's packages of an engine, whoever made them; each wants what it depends on finished before it.
 _PACKAGES = ("docker*", "containerd*", "runc")
@@ -224,6 +227,8 @@ class Survey:
     foreign: tuple[str, ...] = ()
     # Files and folders of the tree: relative path -> {type, mode, owner (uid:gid), sha256 of configuration files}.
     files: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    # Why pypiserver runs without the collection's extension; empty where it runs with it.
+    not_loaded: str = ""
     # Reference -> id.
     images: dict[str, str] = dataclasses.field(default_factory=dict)
     # Service of the Compose file -> digest of what it says.
@@ -275,6 +280,7 @@ class Survey:
             index=first("index"),
             foreign=tuple(sections.get("foreign", ())),
             files=_files(sections.get("files", ()), sections.get("sums", ())),
+            not_loaded=" ".join(sections.get("notloaded", ())),
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
             services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
             containers=tuple(
@@ -292,19 +298,38 @@ class Survey:
         """All containers of the host."""
         return [Neighbour(*[*line.split("|", 5), "", "", "", "", ""][:6]) for line in self.published]
 
-    @property
-    def settled(self) -> bool:
-        """Whether all containers are what the Compose file says, of the images that are there, and healthy."""
-        there = {container.service: container for container in self.containers}
+    def settled(self, replicas: int) -> bool:
+        """Whether all containers are what the Compose file says, of the images that are there, and healthy.
+
+        Args:
+            replicas: how many containers pypiserver is to have; of other services there is one.
+        """
+        wanted = [
+            (name, digest)
+            for name, digest in self.services.items()
+            for _ in range(replicas if name == PYPISERVER else 1)
+        ]
         return (
-            bool(self.services)
-            and len(there) == len(self.containers)
-            and {name: container.config_hash for name, container in there.items()} == self.services
+            bool(wanted)
+            and sorted((one.service, one.config_hash) for one in self.containers) == sorted(wanted)
             and all(one.healthy and one.image in self.images.values() for one in self.containers)
         )
 
-    def facts(self) -> dict[str, Any]:
-        """What other roles may read below ``ansible_facts['pypi_host']``."""
+    def facts(self, replicas: int = 1) -> dict[str, Any]:
+        """What other roles may read below ``ansible_facts['pypi_host']``.
+
+        Args:
+            replicas: how many containers pypiserver is to have.
+        """
+        containers: dict[str, dict[str, Any]] = {}
+        for one in sorted(self.containers, key=lambda container: container.id):
+            # Those of a service count as one: of several ids, and healthy if all are.
+            before = containers.get(one.service, {"id": "", "healthy": True})
+            containers[one.service] = {
+                "id": " ".join(filter(None, (before["id"], one.id))),
+                "image": one.reference,
+                "healthy": before["healthy"] and one.healthy,
+            }
         return {
             # Until a task changes something that is told here.
             "current": True,
@@ -323,10 +348,9 @@ class Survey:
             "tree": self.tree,
             "images": list(self.images),
             "files": self.files,
-            "containers": {
-                one.service: {"id": one.id, "image": one.reference, "healthy": one.healthy} for one in self.containers
-            },
-            "settled": self.settled,
+            "containers": containers,
+            "settled": self.settled(replicas),
+            "not_loaded": self.not_loaded,
             "revision": self.revision,
             "answer": self.answer,
         }

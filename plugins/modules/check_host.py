@@ -45,6 +45,10 @@ options:
     type: list
     elements: str
     default: []
+  replicas:
+    description: How many containers pypiserver is to have.
+    type: int
+    default: 1
   begin:
     description: Keeps what is found as C(pypi_host_before), too, for M(wheelhouse.pypi.report).
     type: bool
@@ -146,11 +150,16 @@ ansible_facts:
               each with C(type) (V(f), V(d), V(l)), C(mode), C(owner) (uid:gid), and the C(sha256) of configuration.
           type: dict
         containers:
-          description: Containers of O(instance), by service, with C(id), C(image) (its name) and C(healthy).
+          description:
+            - Containers of O(instance), by service, with C(id), C(image) (its name) and C(healthy). Where a service has
+              several, C(id) has all of theirs.
           type: dict
         settled:
           description: Whether all containers are what the Compose file says, of the images that are there, and healthy.
           type: bool
+        not_loaded:
+          description: Why pypiserver runs without the collection's extension; empty where it runs with it.
+          type: str
         revision:
           description: Digest of the configuration that NGINX has loaded; empty where it does not run.
           type: str

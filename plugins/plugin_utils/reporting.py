@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Facts = Mapping[str, Any]
+EXTENSION = "pypiserver/wheelhouse_index"
 
 
 def report(before: Facts, after: Facts, address: str, asked: str, access: list[str], check: bool) -> list[str]:
@@ -25,6 +26,21 @@ def report(before: Facts, after: Facts, address: str, asked: str, access: list[s
     """
     changes = "This was a check: what a run would change is above." if check else _changes(before, after)
     return [" ".join([_where(after, address, asked), *access]), _versions(after), changes]
+
+
+def warnings(after: Facts) -> list[str]:
+    """Say what works, but not as it was meant to.
+
+    Args:
+        after: the fact ``pypi_host`` at the end of the run.
+    """
+    if not after["not_loaded"]:
+        return []
+    return [
+        "The collection's extension does not load in this image of pypiserver, whose own backend simple-dir serves "
+        f"instead, which takes longer: {after['not_loaded']}. Take the image that pypi_image_pypiserver names by "
+        "default, or set pypi_backend: simple-dir."
+    ]
 
 
 def _where(after: Facts, address: str, asked: str) -> str:
@@ -94,6 +110,8 @@ def _files(before: Facts, after: Facts) -> list[str]:
         for name, file in sorted(now.items())
         if file["type"] == "f" and file != there.get(name) and name != "nginx/revision.conf"
     ]
+    # A change of the extension is one, whatever the number of its files.
+    changed = list(dict.fromkeys(EXTENSION if name.startswith(f"{EXTENSION}/") else name for name in changed))
     gone = [name for name, file in sorted(there.items()) if file["type"] == "f" and name not in now]
     folders = [name for name, file in sorted(now.items()) if file["type"] == "d" and file != there.get(name)]
     found = []

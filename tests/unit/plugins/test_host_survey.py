@@ -102,6 +102,7 @@ def test_parse_takes_sections_apart() -> None:
         },
         "containers": {"nginx": {"id": "c1", "image": "nginx:1.30", "healthy": True}},
         "settled": True,
+        "not_loaded": "",
         "revision": "r1",
         "answer": "401",
     }
@@ -130,7 +131,21 @@ GOOD = (
     ],
 )
 def test_a_stack_is_settled_when_nothing_is_to_be_done(before: str, after: str, settled: bool) -> None:
-    assert Survey.parse(GOOD.replace(before, after, 1)).settled is settled
+    assert Survey.parse(GOOD.replace(before, after, 1)).settled(1) is settled
+
+
+def test_a_stack_with_replicas_is_settled_when_all_are_there() -> None:
+    line = "c{}|running Up 1 s (healthy)|pypiserver:1|pypi-server|111|sha256:1\n"
+    both = "@@images\nsha256:1 pypiserver:1\n@@services\npypi-server 111\n@@containers\n" + line.format(2) + line.format(1)
+    survey = Survey.parse(both)
+    assert [survey.settled(number) for number in (1, 2, 3)] == [False, True, False]
+    assert survey.facts(2)["containers"] == {"pypi-server": {"id": "c1 c2", "image": "pypiserver:1", "healthy": True}}
+    unwell = Survey.parse(both.replace("(healthy)", "(unhealthy)", 1)).facts(2)
+    assert (unwell["settled"], unwell["containers"]["pypi-server"]["healthy"]) == (False, False)
+
+
+def test_an_extension_that_does_not_load_is_told_with_its_reason() -> None:
+    assert Survey.parse("@@notloaded\nImportError: no\n").facts()["not_loaded"] == "ImportError: no"
 
 
 def test_the_command_works_in_a_plain_shell() -> None:
