@@ -8,6 +8,7 @@ import io
 import re
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def metadata(name: str, version: str) -> bytes:
     return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: A test\n".encode()
 
 
-def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"") -> Path:
+def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", headers: Sequence[str] = ()) -> Path:
     """Write a wheel that pip and uv accept, holding one module and, if wanted, a large file.
 
     Args:
@@ -32,12 +33,13 @@ def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"") -
         name: the project, in any spelling.
         version: the release.
         padding: content of a data file beside the module; stored, not compressed.
+        headers: further lines of its core metadata.
     """
     module = escaped(name)
     info = f"{module}-{version}.dist-info"
     files = {
         f"{module}/__init__.py": f"NAME = {name!r}\nVERSION = {version!r}\n".encode(),
-        f"{info}/METADATA": metadata(name, version),
+        f"{info}/METADATA": metadata(name, version) + "".join(f"{line}\n" for line in headers).encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     if padding:

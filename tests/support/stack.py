@@ -48,10 +48,14 @@ class Stack:
         return self.host.check_output(f"cd {self.home} && docker compose --ansi never {command}")
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """Return what the engine knows of a service's container; fails where there is none."""
-        container = self.compose(f"ps --all --quiet {service}")
-        assert container, f"the service {service} has no container"
-        return json.loads(self.host.check_output(f"docker inspect {container}"))[0]
+        """Return what the engine knows of a service's container, the first of several; fails where there is none."""
+        return self.inspect_all(service)[0]
+
+    def inspect_all(self, service: str) -> list[dict[str, Any]]:
+        """Return what the engine knows of all containers of a service; fails where there is none."""
+        containers = self.compose(f"ps --all --quiet {service}").split()
+        assert containers, f"the service {service} has no container"
+        return list(json.loads(self.host.check_output(f"docker inspect {' '.join(containers)}")))
 
     def running(self) -> dict[str, tuple[str, str]]:
         """Return, by service, which container runs and since when."""
@@ -59,11 +63,11 @@ class Stack:
         return {service: (state["Id"], state["State"]["StartedAt"]) for service, state in found.items()}
 
     def wait_until_healthy(self, service: str) -> None:
-        """Wait until a service's container runs and its health check passes."""
+        """Wait until all containers of a service run and their health checks pass."""
 
         def healthy() -> bool:
-            state = self.inspect(service)["State"]
-            return bool(state["Running"]) and state["Health"]["Status"] == "healthy"
+            states = [one["State"] for one in self.inspect_all(service)]
+            return all(state["Running"] and state["Health"]["Status"] == "healthy" for state in states)
 
         eventually(healthy, f"{service} is healthy")
 
@@ -144,3 +148,9 @@ class SlowUpload:
         answer.read()
         self._connection.close()
         return answer.status
+
+    def give_up(self) -> None:
+        """Close the connection."""
+        self._hurry.set()
+        self._drops.join()
+        self._connection.close()

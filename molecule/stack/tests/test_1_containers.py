@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -85,7 +86,8 @@ def test_no_password_or_hash_is_in_a_containers_environment_or_command(host: Any
         assert not [secret for secret in (*hashes, "publisher-password", "reader-password") if secret in known]
 
 
-def test_the_welcome_page_is_pypiservers_and_names_the_address(index: Index, reader: Login) -> None:
+def test_the_front_page_counts_and_leads_to_the_projects(index: Index, reader: Login) -> None:
     page = index.request("/", reader)
-    assert (page.status, b"Welcome to pypiserver" in page.body) == (200, True), page
-    assert f"{index.url}/simple/".encode() in page.body, page.body.decode()
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8"), page
+    assert re.search(rb"This index has [0-9,]+ distribution files? of [0-9,]+ projects?", page.body), page.body.decode()
+    assert b'href="simple/"' in page.body, page.body.decode()

@@ -42,12 +42,12 @@ def test_new_settings_of_nginx_are_loaded_without_losing_a_request(
     assert host.file(f"{stack.home}/packages/{file.name}").size == file.stat().st_size
 
 
-def test_redirects_and_pages_name_the_external_address(index: Index, reader: Login) -> None:
+def test_redirects_name_the_external_address(index: Index, reader: Login) -> None:
     answer = index.request("/some-project/", reader)
     assert answer.status in (302, 303), answer
     assert answer.headers["location"] == "https://pypi.example.com/simple/some-project/"
-    page = index.request("/", reader).body.decode()
-    assert "https://pypi.example.com/simple/" in page, page
+    answer = index.request("/simple/Some_Project/", reader)
+    assert answer.headers["location"] == "https://pypi.example.com/simple/some-project/", answer
 
 
 def test_a_trusted_proxy_names_the_client(index: Index, reader: Login, stack: Stack) -> None:
@@ -67,7 +67,7 @@ def test_a_reload_that_a_dead_run_left_out_is_made_good(host: Any, index: Index,
     assert stack.compose(LOADED) in revision
     assert stack.running() == before
     answer = index.request("/some-project/", reader)
-    assert answer.headers["location"] == f"{index.url}/simple/some-project/"
+    assert answer.headers["location"] == "/simple/some-project/"
 
 
 def test_settings_that_nginx_refuses_leave_the_running_stack_alone(

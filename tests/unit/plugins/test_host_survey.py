@@ -136,7 +136,9 @@ def test_a_stack_is_settled_when_nothing_is_to_be_done(before: str, after: str, 
 
 def test_a_stack_with_replicas_is_settled_when_all_are_there() -> None:
     line = "c{}|running Up 1 s (healthy)|pypiserver:1|pypi-server|111|sha256:1\n"
-    both = "@@images\nsha256:1 pypiserver:1\n@@services\npypi-server 111\n@@containers\n" + line.format(2) + line.format(1)
+    both = (
+        "@@images\nsha256:1 pypiserver:1\n@@services\npypi-server 111\n@@containers\n" + line.format(2) + line.format(1)
+    )
     survey = Survey.parse(both)
     assert [survey.settled(number) for number in (1, 2, 3)] == [False, True, False]
     assert survey.facts(2)["containers"] == {"pypi-server": {"id": "c1 c2", "image": "pypiserver:1", "healthy": True}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -79,7 +79,7 @@ def front_html(projects: int, files: int) -> str:
         "Python packages",
         [
             f"    <p>This index has {counted}.</p>\n",
-            '    <p><a href="simple/">All projects</a>: this is the address for pip\'s and uv\'s <code>index-url</code>.'
+            "    <p><a href=\"simple/\">All projects</a>: this is the address for pip's and uv's <code>index-url</code>."
             " twine uploads to the address of this page.</p>\n",
         ],
     )
@@ -138,5 +138,5 @@ def _file(entry: Entry, signature: bool) -> dict[str, Any]:
 def _time(nanoseconds: int) -> str:
     """Return a moment as PEP 700 writes it."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"

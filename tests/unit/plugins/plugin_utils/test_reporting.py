@@ -100,9 +100,10 @@ def test_what_is_not_well_is_named() -> None:
 
 def test_the_extension_counts_as_one_file() -> None:
     files = {f"pypiserver/wheelhouse_index/{name}.py": FILE for name in ("app", "store")}
-    assert "files pypiserver/gunicorn.conf.py, pypiserver/wheelhouse_index." in said(
-        RUNNING, {**RUNNING, "files": {**RUNNING["files"], **files, "pypiserver/gunicorn.conf.py": FILE}}
-    )[-1]
+    assert (
+        "files pypiserver/gunicorn.conf.py, pypiserver/wheelhouse_index."
+        in said(RUNNING, {**RUNNING, "files": {**RUNNING["files"], **files, "pypiserver/gunicorn.conf.py": FILE}})[-1]
+    )
 
 
 def test_an_extension_that_does_not_load_is_a_warning_with_its_reason() -> None:

@@ -1,0 +1,149 @@
+"""No order of requests lets anybody see what is not his to see: random walks against a model of what each must get."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.support import packages
+from tests.support.clients import NOBODY, Answer, Index, Login
+from tests.support.playbook import site
+
+# In make test-long more: WHEELHOUSE_STEPS.
+STEPS = int(os.environ.get("WHEELHOUSE_STEPS", "600"))
+# How many steps lie between two changes of users, which take a run of the playbook.
+STEPS_BETWEEN_USERS = max(STEPS // 4, 1)
+FORMS = ("text/html", "application/vnd.pypi.simple.v1+json")
+NEWEST = {"publisher": "publisher-password", "reader": "reader-password", "leaver": "leaver-password"}
+
+
+class Model:
+    """What the index must answer.
+
+    Attributes:
+        passwords: of the logins that there are.
+        files: by project, the files that have been uploaded and not removed, by version.
+    """
+
+    def __init__(self, prefix: str, folder: Path) -> None:
+        self.passwords = dict(NEWEST)
+        self.files: dict[str, dict[str, Path]] = {f"{prefix}-{letter}": {} for letter in "abc"}
+        self._folder = folder
+
+    def logins(self) -> list[Login]:
+        """Return who asks: all that there are or ever were, with right and wrong passwords, and nobody."""
+        known = [Login(name, password) for name, password in self.passwords.items()]
+        former = [Login(name, password) for name, password in NEWEST.items()] + [Login("leaver", "second-password")]
+        return [NOBODY, Login("reader", "wrong"), Login("stranger", "reader-password"), *former, *known, *known]
+
+    def may_read(self, login: Login) -> bool:
+        """Tell whether somebody may list and download."""
+        return self.passwords.get(login.name) == login.password and login != NOBODY
+
+    def may_publish(self, login: Login) -> bool:
+        """Tell whether somebody may upload and remove."""
+        return self.may_read(login) and login.name == "publisher"
+
+    def refused(self, login: Login) -> int:
+        """Return the status for somebody who has no right to publish."""
+        return 403 if self.may_read(login) else 401
+
+    def new_file(self, project: str, version: str) -> Path:
+        """Return a wheel of another content than any before."""
+        folder = self._folder / uuid4().hex
+        folder.mkdir()
+        return packages.wheel(folder, project, version, padding=os.urandom(64))
+
+
+@pytest.fixture
+def model(tmp_path: Path, project: str) -> Iterator[Model]:
+    yield Model(project, tmp_path)
+    site("--tags", "users")
+
+
+def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Login, str, str], Answer]) -> str:
+    """Make one random request, and check its answer; return what it was."""
+    login, project = dice.choice(model.logins()), dice.choice(sorted(model.files))
+    version, files = dice.choice(("1.0", "2.0", "3.0")), model.files[project]
+    kind = dice.choices(("page", "list", "file", "metadata", "upload", "remove", "head"), (6, 2, 3, 2, 3, 2, 1))[0]
+    step = f"{login.name or 'nobody'} with {login.password or 'nothing'}: {kind} of {project} {version}"
+    readable = model.may_read(login)
+    if kind == "upload":
+        file = model.new_file(project, version)
+        status = index.upload(login, file).status
+        wanted = model.refused(login) if not model.may_publish(login) else 409 if version in files else 200
+        assert status == wanted, step
+        if status == 200:
+            files[version] = file
+    elif kind == "remove":
+        status = remove(login, packages.escaped(project), version).status
+        wanted = model.refused(login) if not model.may_publish(login) else 200 if version in files else 404
+        assert status == wanted, step
+        if status == 200:
+            del files[version]
+    elif kind in ("file", "metadata"):
+        name = f"{packages.escaped(project)}-{version}-py3-none-any.whl"
+        answer = index.request(f"/packages/{name}{'.metadata' if kind == 'metadata' else ''}", login)
+        assert answer.status == (401 if not readable else 200 if version in files else 404), step
+        if answer.status == 200:
+            content = files[version].read_bytes()
+            assert answer.body == (content if kind == "file" else packages.metadata(project, version)), step
+    else:
+        path = "/simple/" if kind == "list" else f"/simple/{project}/"
+        answer = index.request(path, login, "HEAD" if kind == "head" else "GET", headers={"Accept": dice.choice(FORMS)})
+        assert answer.status == (401 if not readable else 200 if files or kind == "list" else 404), step
+        if not readable:
+            assert project.encode() not in answer.body, step
+        elif answer.status == 200 and kind != "head":
+            check_page(answer, model, project, kind == "list", step)
+    return step
+
+
+def check_page(answer: Answer, model: Model, project: str, is_list: bool, step: str) -> None:
+    """Check what is on a page: all that is there, and nothing else."""
+    text = answer.body.decode()
+    if is_list:
+        for name, files in model.files.items():
+            assert (f'"{name}"' in text or f">{name}<" in text) == bool(files), f"{step}: {text}"
+        return
+    names = {file.name for file in model.files[project].values()}
+    with suppress(json.JSONDecodeError):
+        assert {file["filename"] for file in json.loads(text)["files"]} == names, step
+        return
+    for version in ("1.0", "2.0", "3.0"):
+        name = f"{packages.escaped(project)}-{version}-py3-none-any.whl"
+        assert (f">{name}<" in text) == (name in names), f"{step}: {text}"
+
+
+def change_users(model: Model, dice: random.Random) -> str:
+    """Take a login out or in, or give it another password, by a run of the playbook."""
+    password = dice.choice((None, "leaver-password", "second-password"))
+    model.passwords = {name: word for name, word in model.passwords.items() if name != "leaver"}
+    if password:
+        model.passwords["leaver"] = password
+    users = [{"name": name, "password": word, "publish": name == "publisher"} for name, word in model.passwords.items()]
+    site("--tags", "users", pypi_users=users)
+    return f"leaver has {password or 'gone'}"
+
+
+def test_random_walks_get_what_the_model_says(
+    index: Index, model: Model, remove_as: Callable[[Login, str, str], Answer]
+) -> None:
+    seed = int(os.environ.get("WHEELHOUSE_SEED", random.randrange(10**9)))
+    dice = random.Random(seed)
+    steps: list[str] = []
+    try:
+        for number in range(1, STEPS + 1):
+            if number % STEPS_BETWEEN_USERS == 0:
+                steps.append(change_users(model, dice))
+            steps.append(walk(index, model, dice, remove_as))
+    except AssertionError:
+        print(f"WHEELHOUSE_SEED={seed}, step {len(steps) + 1}; the last before it:", *steps[-10:], sep="\n  ")
+        raise
