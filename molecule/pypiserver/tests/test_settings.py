@@ -34,22 +34,45 @@ def file(host: Any, home: str) -> Any:
 
 def test_the_settings_are_the_service_users_and_nobody_else_reads_them(host: Any, home: str, file: Any) -> None:
     assert (file.user, file.group, file.mode) == ("pypi", "pypi", 0o600)
-    assert host.check_output(f"ls -A {home}/pypiserver") == "gunicorn.conf.py"
+    assert host.check_output(f"ls -A {home}/pypiserver").split() == ["gunicorn.conf.py", "wheelhouse_index"]
+    listed = host.check_output(f"find {home}/pypiserver/wheelhouse_index -printf '%y %m %u\\n' | sort -u").splitlines()
+    assert listed == ["d 700 pypi", "f 600 pypi"]
 
 
 def test_gunicorn_accepts_the_settings(host: Any, home: str) -> None:
     assert gunicorn(host, home, "--check-config") == ""
 
 
-def test_gunicorn_runs_one_worker_that_serves_many_requests_at_once(host: Any, home: str) -> None:
+def test_the_extension_loads_in_the_real_image(host: Any, home: str) -> None:
+    user = host.user("pypi")
+    code = "from wheelhouse_index import app; print(app.configuration(['run', '--backend', 'indexed', '/tmp'])[1])"
+    printed = host.check_output(
+        f"docker run --rm --network none --read-only --cap-drop ALL --tmpfs /tmp --user {user.uid}:{user.gid}"
+        f" --env PYTHONPATH=/data/pypiserver --volume {home}/pypiserver:/data/pypiserver:ro"
+        f' --entrypoint python3 pypiserver/pypiserver:v2.4.2 -c "{code}"'
+    )
+    assert printed == "True"
+
+
+@pytest.mark.parametrize(("backend", "workers"), [("indexed", "2"), ("cached-dir", "1")])
+def test_only_a_backend_that_shares_what_it_knows_has_several_processes(
+    host: Any, home: str, backend: str, workers: str
+) -> None:
+    applied(PLAYBOOK, "--tags", "pypiserver", pypi_backend=backend)
+    settings = dict(re.findall(r"^(\w+) += (.*)$", gunicorn(host, home, "--print-config"), re.MULTILINE))
+    assert settings["workers"] == workers
+    applied(PLAYBOOK, "--tags", "pypiserver")
+
+
+def test_gunicorn_serves_many_requests_at_once(host: Any, home: str) -> None:
     printed = gunicorn(host, home, "--print-config")
     settings = dict(re.findall(r"^(\w+) += (.*)$", printed, re.MULTILINE))
-    assert settings["workers"] == "1", printed
     # Not gevent: pypiserver would mix up the requests that one process has at once.
     assert settings["worker_class"] == "gthread", printed
     assert int(settings["threads"]) > 1, printed
     assert settings["worker_tmp_dir"] == "/dev/shm", printed
     assert int(settings["timeout"]) >= 300, printed
+    assert int(settings["umask"]) == 0o077, printed
 
 
 def test_a_file_that_was_changed_by_hand_is_put_right(host: Any, file: Any) -> None:
