@@ -32,6 +32,8 @@ OLDEST_VENV = f".venv-core-{OLDEST}"
 OLDEST_UNITS = ("tests/unit/plugins", "tests/unit/test_argument_specs.py")
 OLDEST_SCENARIOS = ("pypiserver",)
 LONG_SCENARIOS = ("users", "stack", "default")
+# Random walks of the scenario index: requests.
+LONG_STEPS = "10000"
 # `make demo` and `make demo-down` as newcomers meet them.
 FRESH_MACHINES = ("root", "user", "systemd")
 
@@ -86,7 +88,9 @@ def scenarios(root: Path) -> list[str]:
     return sorted(found, key=lambda name: (name != "default", name))
 
 
-def scenario(name: str, venv: str, do: str, suffix: str = "", needs: Sequence[str] = ()) -> Part:
+def scenario(
+    name: str, venv: str, do: str, suffix: str = "", needs: Sequence[str] = (), more: Mapping[str, str] | None = None
+) -> Part:
     """Return the part that runs a Molecule scenario.
 
     Args:
@@ -95,6 +99,7 @@ def scenario(name: str, venv: str, do: str, suffix: str = "", needs: Sequence[st
         do: what Molecule is to do, such as ``test`` or ``converge``.
         suffix: of the part's name.
         needs: parts that have to pass before, on top of what all scenarios need.
+        more: variables of the environment.
     """
     return Part(
         name=f"scenario-{name}{suffix}",
@@ -102,7 +107,7 @@ def scenario(name: str, venv: str, do: str, suffix: str = "", needs: Sequence[st
         needs=("collection", "images", *needs),
         # Hosts are named after the scenario: the same one cannot run twice at once.
         after=(f"scenario-{name}",) if suffix else (),
-        environment={"PATH": f"{ROOT / venv / 'bin'}:{os.environ.get('PATH', os.defpath)}"},
+        environment={"PATH": f"{ROOT / venv / 'bin'}:{os.environ.get('PATH', os.defpath)}", **(more or {})},
     )
 
 
@@ -142,7 +147,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         unit("unit", ".venv", ["venv"]),
         check("importer", "collection"),
         check("archive", "collection"),
-        *(scenario(name, ".venv", do) for name in names),
+        *(scenario(name, ".venv", do, more={"WHEELHOUSE_STEPS": LONG_STEPS} if long else None) for name in names),
         unit(f"unit-{OLDEST}", OLDEST_VENV, [f"venv-{OLDEST}"], *OLDEST_UNITS),
         Part(f"syntax-{OLDEST}", tuple(syntax), needs=("collection", f"venv-{OLDEST}")),
         *(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,13 @@ from tests.support.stack import Stack, eventually, traffic
 @pytest.fixture(scope="module", autouse=True)
 def _shipped(index: Index, reader: Login) -> Iterator[None]:
     with traffic(index, reader, "/simple/", clients=1) as answers:
-        site("--tags", "pypiserver,nginx,stack", pypi_backend="simple-dir", pypi_replicas=1, pypi_freshness_seconds=4)
+        site(
+            "--tags",
+            "users,pypiserver,nginx,stack",
+            pypi_backend="simple-dir",
+            pypi_replicas=1,
+            pypi_freshness_seconds=4,
+        )
     # From disk until NGINX is told to ask pypiserver, which is there by then.
     assert set(answers) == {"200"}
     yield
@@ -69,9 +74,9 @@ def test_known_pages_are_served_to_readers_while_pypiserver_is_away(
 
 
 def test_the_backend_that_is_chosen_serves_without_a_warning(
-    index: Index, reader: Login, stack: Stack, variables: Mapping[str, Any], tmp_path: Path, publisher: Login
+    index: Index, reader: Login, stack: Stack, tmp_path: Path, publisher: Login, project: str
 ) -> None:
     assert "--backend simple-dir" in " ".join(stack.inspect("pypi-server")["Config"]["Cmd"])
     assert b"Welcome to pypiserver" in index.request("/", reader).body
-    file = packages.wheel(tmp_path, "again")
+    file = packages.wheel(tmp_path, f"{project}-again")
     assert [index.upload(publisher, file).status for _ in range(2)] == [200, 409]
