@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 
 SHIPPED = "simple-dir"
@@ -41,12 +42,16 @@ def main() -> None:
 def _pages_are_not_served(reason: str) -> None:
     """Take the pages away, which nobody keeps fresh now: what is not there, NGINX asks pypiserver for."""
     index = os.environ.get("WHEELHOUSE_INDEX", "/data/index")
-    with open(os.path.join(index, "not-loaded"), "w", encoding="utf-8") as note:
-        note.write(reason + "\n")
-    for name in ("simple", "index.html"):
-        pages = os.path.join(index, name)
-        if os.path.lexists(pages):
-            os.rename(pages, os.path.join(index, f".unserved-{name}-{os.getpid()}-{os.times().elapsed:.0f}"))
+    try:
+        for name in ("simple", "index.html"):
+            pages = os.path.join(index, name)
+            if os.path.lexists(pages):
+                # By renaming, which needs no room and no time. When this package loads again, it removes them.
+                os.rename(pages, os.path.join(index, f".unserved-{name}-{time.time_ns()}"))
+        with open(os.path.join(index, "not-loaded"), "w", encoding="utf-8") as note:
+            note.write(reason + "\n")
+    except OSError as error:
+        print(f"wheelhouse_index leaves {index} as it is: {error}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from typing import Any
 
 import pypiserver
 from pypiserver.backend import BackendProxy
+from pypiserver.bottle_wrapper import response
 from pypiserver.config import Config, RunConfig
 
-from .backend import IndexedBackend
+from .backend import IndexedBackend, says_full
 from .keeper import Keeper
 from .store import Store
 
@@ -43,7 +44,13 @@ def prepare(words: Sequence[str]) -> None:
     config, ours = configuration(words)
     if ours:
         store = store_of(config)
-        store.prepare()
+        try:
+            store.prepare()
+        except Exception as error:
+            if says_full(error):
+                # Nothing that another backend would mend: NGINX goes on serving the pages until there is room.
+                raise SystemExit(f"There is no room in {store.output.folder}: {error}") from error
+            raise
         IndexedBackend(config, store)
         with suppress(FileNotFoundError):
             store.output.folder.joinpath("not-loaded").unlink()
@@ -52,12 +59,30 @@ def prepare(words: Sequence[str]) -> None:
 def create(words: Sequence[str]) -> WsgiApp:
     """Return the application. Called in each of gunicorn's processes, after the fork, as threads do not survive one."""
     config, ours = configuration(words)
-    if ours:
-        store = store_of(config)
-        config.backend = BackendProxy(IndexedBackend(config, store))
+    store = store_of(config) if ours else None
+    if store:
+        store.catalogue.hold()
         Keeper(store, float(os.environ.get("WHEELHOUSE_FRESHNESS_SECONDS", "2"))).start()
-    application: WsgiApp = pypiserver.setup_routes_from_config(pypiserver.app_from_config(config), config)
-    return application
+    return application(config, store)
+
+
+def application(config: RunConfig, store: Store | None) -> WsgiApp:
+    """Return pypiserver's application, with our backend if there is a store for it."""
+    bottle = pypiserver.app_from_config(config)
+    if store:
+        config.backend = BackendProxy(IndexedBackend(config, store))
+        # A body is spooled before any backend sees it, and the disk may be full then.
+        bottle.error(500)(lambda error: _failure(bottle, error))
+    made: WsgiApp = pypiserver.setup_routes_from_config(bottle, config)
+    return made
+
+
+def _failure(bottle: Any, error: Any) -> Any:
+    """Answer where something has gone wrong: with 507 where there is no room, else as pypiserver does."""
+    if not says_full(error.exception):
+        return bottle.default_error_handler(error)
+    response.status = 507
+    return "There is no room for this upload; nothing of it was kept."
 
 
 def serve(words: Sequence[str]) -> None:

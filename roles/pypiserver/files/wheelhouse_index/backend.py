@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -16,11 +17,20 @@ from pypiserver.core import PkgFile
 from pypiserver.pkg_helpers import normalize_pkgname
 
 from . import incoming
-from .entry import Entry
+from .entry import Entry, is_listed
 from .store import Store
 
 log = logging.getLogger(__name__)
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# The second: one of the files beside a database cannot be made.
+_FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+
+
+def says_full(error: BaseException | None) -> bool:
+    """Tell whether an error means that there is no room."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) in _FULL_DATABASE
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 class IndexedBackend(Backend):
@@ -83,9 +93,14 @@ class IndexedBackend(Backend):
         """Publish an upload.
 
         Raises:
-            HTTPError: 400 where its digest is not what the client says, 409 (400 for twine, as pypiserver does) where
-                there is such a file, 507 where there is no room.
+            HTTPError: 400 where it is not what the client says that it has sent, or has the name of a hidden file, 409
+                (400 for twine, as pypiserver does) where there is such a file, 507 where there is no room.
         """
+        if not is_listed(filename):
+            raise HTTPError(400, f"Bad filename: {filename}")
+        # What a client has sent before it was cut off looks like an upload.
+        if request.body.seek(0, os.SEEK_END) < request.content_length:
+            raise HTTPError(400, f"{filename} did not arrive whole.")
         # The digest is that of the distribution file, not of its signature.
         digest = "" if filename.endswith(".asc") else request.forms.get("sha256_digest", "")
         try:
@@ -96,8 +111,8 @@ class IndexedBackend(Backend):
         except FileExistsError as error:
             status = 400 if "twine" in request.headers.get("User-Agent", "") else 409
             raise HTTPError(status, f"Package {filename!r} already exists!") from error
-        except OSError as error:
-            if error.errno not in _FULL:
+        except (OSError, sqlite3.Error) as error:
+            if not says_full(error):
                 raise
             log.error("There is no room for %s: %s", filename, error)
             raise HTTPError(507, f"There is no room for {filename}; nothing of it was kept.") from error

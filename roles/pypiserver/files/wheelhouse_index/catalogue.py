@@ -1,14 +1,16 @@
 """What is known of each file, so that nothing is read or hashed twice: a SQLite database in index/.
 
-All processes of all replicas share it. It is derived from packages/ and may be deleted at any time, with a stop of
-pypiserver around it.
+All processes of all replicas share it. It is derived from packages/ and may be deleted at any time: the keeper makes
+it anew.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .entry import Entry, Facts, Stamp
@@ -27,6 +29,7 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 CREATE INDEX files_by_project ON files (project);
 CREATE INDEX files_by_name ON files (name);
+CREATE INDEX files_unread ON files (project) WHERE sha256 IS NULL;
 
 -- How many files a project has: counting them in `files` would take the longer the more there are.
 CREATE TABLE projects (project TEXT PRIMARY KEY, files INTEGER NOT NULL) WITHOUT ROWID;
@@ -38,8 +41,9 @@ CREATE TRIGGER file_removed AFTER DELETE ON files BEGIN
     DELETE FROM projects WHERE project = old.project AND files = 0;
 END;
 
--- Projects whose pages have to be written: files to read, or pages that are older than what is known.
-CREATE TABLE pending (project TEXT PRIMARY KEY) WITHOUT ROWID;
+-- Projects whose pages have to be written: files to read, or pages that are older than what is known. Who has written
+-- them knows by the number whether somebody has put them off again meanwhile.
+CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
 PRAGMA user_version = {SCHEMA_VERSION};
 """
@@ -56,12 +60,23 @@ def _entry(row: tuple[str, int, int, int, str | None, str, str]) -> Entry:
 class Catalogue:
     """The database.
 
-    Connections are made for each use: it takes a fraction of a millisecond, threads and forks need no care, and a
-    database that was replaced is seen at once.
+    Connections are made for each use: it takes a fraction of a millisecond, threads need no care, and a database that was
+    replaced is seen at once.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._holding = False
+        self._held: tuple[int, sqlite3.Connection] | None = None
+        self._lock = threading.Lock()
+
+    def hold(self) -> None:
+        """Keep a connection open from now on; not before a fork.
+
+        Without any, SQLite would remove the files beside the database after each use: it would wait for the disk then,
+        and could not make them again where the disk is full.
+        """
+        self._holding = True
 
     @contextmanager
     def reading(self) -> Iterator[Known]:
@@ -84,40 +99,65 @@ class Catalogue:
             # Takes back what was not committed.
             connection.close()
 
-    def prepare(self) -> None:
-        """Make the database where it is missing, damaged, or another version's."""
-        try:
-            if self._version() == SCHEMA_VERSION and self._sound():
-                return
-        except sqlite3.DatabaseError:
-            pass
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self.file}{suffix}").unlink(missing_ok=True)
-        connection = self._connect()
+    def prepare(self, fill: Callable[[Known], None]) -> None:
+        """Make the database where it is missing, damaged, or another version's.
+
+        Args:
+            fill: notes what files there are, before anybody sees the new database: nobody is to be told that there
+                is no such project because nobody has looked yet.
+
+        Raises:
+            sqlite3.OperationalError: if it cannot be looked at now, for want of room for example; that is no damage.
+        """
+        if self.file.exists() and self._usable():
+            return
+        new = self.file.with_suffix(".new")
+        for file in (self.file, new):
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                Path(f"{file}{suffix}").unlink(missing_ok=True)
+        connection = sqlite3.connect(new, isolation_level=None)
         try:
             # Readers and the one who writes do not wait for each other.
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            connection.executescript(f"BEGIN; {_SCHEMA}")
+            fill(Known(connection))
+            connection.execute("COMMIT")
         finally:
             connection.close()
+        os.replace(new, self.file)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
+        # An empty database, as SQLite would make it in place of one that is gone, knows of no projects.
+        connection = sqlite3.connect(
+            f"{self.file.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
+        )
         # Without an fsync a commit: after a loss of power the last ones may be missing, which `stat` tells.
         connection.execute("PRAGMA synchronous = NORMAL")
+        if self._holding:
+            self._hold()
         return connection
 
-    def _version(self) -> int:
-        connection = self._connect()
-        try:
-            return int(connection.execute("PRAGMA user_version").fetchone()[0])
-        finally:
-            connection.close()
+    def _hold(self) -> None:
+        with self._lock, suppress(FileNotFoundError):
+            inode = self.file.stat().st_ino
+            if self._held and self._held[0] == inode:
+                return
+            if self._held:
+                self._held[1].close()
+            held = sqlite3.connect(f"{self.file.absolute().as_uri()}?mode=rw", uri=True, check_same_thread=False)
+            self._held = (inode, held)
+            # It is opened with the first question.
+            held.execute("SELECT count(*) FROM pages_format").fetchone()
 
-    def _sound(self) -> bool:
+    def _usable(self) -> bool:
         connection = self._connect()
         try:
-            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+            version = connection.execute("PRAGMA user_version").fetchone()
+            return bool(version == (SCHEMA_VERSION,) and connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            return False
         finally:
             connection.close()
 
@@ -136,6 +176,15 @@ class Known:
         """Return the files of a project, given by its normalized name."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ?", (project,))
         return [_entry(row) for row in rows]
+
+    def unread(self, project: str) -> list[Entry]:
+        """Return the files of a project that nobody has read."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ? AND sha256 IS NULL", (project,))
+        return [_entry(row) for row in rows]
+
+    def with_unread(self) -> list[str]:
+        """Return the projects that have such files."""
+        return [name for (name,) in self._db.execute("SELECT DISTINCT project FROM files WHERE sha256 IS NULL")]
 
     def at(self, path: str) -> Entry | None:
         """Return the file with this path."""
@@ -176,17 +225,25 @@ class Known:
         """Forget files."""
         self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
 
-    def pending(self) -> list[str]:
-        """Return the projects whose pages have to be written."""
-        return [name for (name,) in self._db.execute("SELECT project FROM pending ORDER BY project")]
+    def pending(self) -> dict[str, int]:
+        """Return the projects whose pages have to be written, and how often they have been put off."""
+        return dict(self._db.execute("SELECT project, times FROM pending ORDER BY project"))
 
     def put_off(self, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written."""
-        self._db.executemany("INSERT OR IGNORE INTO pending VALUES (?)", ((name,) for name in projects))
+        self._db.executemany(
+            "INSERT INTO pending VALUES (?, 1) ON CONFLICT (project) DO UPDATE SET times = times + 1",
+            ((name,) for name in projects),
+        )
 
-    def done(self, projects: Iterable[str]) -> None:
-        """Note projects whose pages are written."""
-        self._db.executemany("DELETE FROM pending WHERE project = ?", ((name,) for name in projects))
+    def times_put_off(self, project: str) -> int:
+        """Return how often a project has been put off; 0 where its pages are written."""
+        row = self._db.execute("SELECT times FROM pending WHERE project = ?", (project,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def done(self, projects: Mapping[str, int]) -> None:
+        """Note projects whose pages are written, unless they have been put off more often than that."""
+        self._db.executemany("DELETE FROM pending WHERE project = ? AND times = ?", projects.items())
 
     @property
     def pages_format(self) -> int:

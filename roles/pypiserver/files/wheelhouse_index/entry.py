@@ -10,9 +10,18 @@ from pathlib import PurePosixPath
 from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname, parse_version
 
 _BUILD_TAG = re.compile(r"-\d[^-]*$")
+# How Python spells the bytes of a name that is not UTF-8.
+_UNWRITABLE = re.compile("[\ud800-\udfff]")
+# SQLite's whole numbers end here; times and inodes of some file systems do not.
+_LARGEST = 2**63 - 1
 
 
-@dataclass(frozen=True)
+def inode(number: int) -> int:
+    """Return an inode's number as stamps have it."""
+    return number & _LARGEST
+
+
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """By what a file is known again without reading it: size in bytes, time of change in ns, inode."""
 
@@ -23,7 +32,7 @@ class Stamp:
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
         """Return the stamp that ``stat`` tells."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+        return cls(status.st_size, max(min(status.st_mtime_ns, _LARGEST), -_LARGEST), inode(status.st_ino))
 
 
 @dataclass(frozen=True)
@@ -84,4 +93,9 @@ class Entry:
 
 def is_distribution(name: str) -> bool:
     """Tell whether a file's name is one that pypiserver lists."""
-    return not name.startswith(".") and guess_pkgname_and_version(name) is not None
+    return is_listed(name) and guess_pkgname_and_version(name) is not None
+
+
+def is_listed(name: str) -> bool:
+    """Tell whether a file or folder of this name is looked at: it is not hidden, and can be written into a page."""
+    return not name.startswith(".") and not _UNWRITABLE.search(name)

@@ -56,7 +56,8 @@ class Upload:
         before = self._path.with_name(f"{self._path.name}.before")
         if overwrite:
             with suppress(FileNotFoundError):
-                os.link(target, before)
+                os.link(target, before, follow_symlinks=False)
+                self._date_after(target)
             os.replace(self._path, target)
         else:
             os.link(self._path, target)
@@ -67,9 +68,15 @@ class Upload:
             if before.exists():
                 os.replace(before, target)
             else:
-                target.unlink()
+                target.unlink(missing_ok=True)
             raise
         before.unlink(missing_ok=True)
+
+    def _date_after(self, other: Path) -> None:
+        """Give the file a second of its own: NGINX makes the ETag of size and time in whole seconds."""
+        taken = int(other.stat().st_mtime)
+        if int(os.fstat(self._file.fileno()).st_mtime) <= taken:
+            os.utime(self._file.fileno(), (taken + 1, taken + 1))
 
 
 @contextmanager
@@ -121,7 +128,8 @@ def prepare(packages: Path) -> None:
     folder = packages / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     for left in folder.iterdir():
-        with suppress(FileNotFoundError), open(left, "rb") as file:
+        # What somebody else has put there is no reason not to serve.
+        with suppress(OSError), open(left, "rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

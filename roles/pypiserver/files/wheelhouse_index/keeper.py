@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 # Of its time, what the keeper spends at most on looking at every single file, as a divisor.
 _SHARE = 20
 _NICENESS = 10
+# Seconds: until a file that could not be read is tried again, and between attempts while nothing works.
+_RETRY_SECONDS = 60.0
+_LONGEST_PAUSE = 15.0
 
 
 class Keeper:
@@ -37,6 +40,7 @@ class Keeper:
         self._pause = seconds / 2
         self._scanner: Scanner | None = None
         self._thorough_at = 0.0
+        self._retry_at = 0.0
 
     def start(self) -> None:
         """Start the thread; it ends with the process."""
@@ -44,42 +48,48 @@ class Keeper:
 
     def step(self) -> None:
         """Look once, and write what has to be written."""
-        first = self._scanner is None
-        if self._scanner is None:
+        # Until all that it finds is taken care of: after an error a new one begins.
+        scanner, self._scanner = self._scanner, None
+        first = scanner is None
+        if first:
             # Somebody may have emptied index/.
             self._store.prepare()
-            with self._store.catalogue.reading() as known:
-                self._scanner = Scanner(self._store.packages, known.stamps())
         began = time.monotonic()
-        thorough = began >= self._thorough_at
-        found, gone = self._scanner.changes(thorough)
+        thorough = first or began >= self._thorough_at
+        if scanner is None or thorough:
+            # From what is known, and not from what was seen: an upload may have come and gone between two looks.
+            with self._store.catalogue.reading() as known:
+                scanner = Scanner(self._store.packages, known.stamps(), settle=self._pause / 2)
+        found, gone = scanner.changes(thorough)
+        now = time.monotonic()
         if thorough:
-            now = time.monotonic()
             self._thorough_at = now + max((now - began) * _SHARE, self._pause / 2)
-        try:
-            if found or gone:
-                self._store.note(found, gone)
-            if first:
-                self._store.check_pages()
-            self._store.write_pending()
-        except BaseException:
-            # The scanner believes that what it has found is taken care of.
-            self._scanner = None
-            raise
+        if found or gone:
+            self._store.note(found, gone)
+        if first or not self._store.output.has_lists():
+            self._store.check_pages()
+        if now >= self._retry_at:
+            self._retry_at = now + _RETRY_SECONDS
+            self._store.retry()
+        self._store.write_pending()
+        self._scanner = scanner
 
     def _run(self) -> None:
         # On Linux a thread has a priority of its own: requests come first.
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        with open(self._lock_file, "wb") as lock:
+        with open(self._lock_file, "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            pause = self._pause
             while True:
                 try:
                     self.step()
+                    pause = self._pause
                 except Exception:
-                    # A full disk, for one: it is tried again until it works.
+                    # A full disk, for one: it is tried again until it works, ever more seldom.
                     log.exception("Pages could not be brought up to date")
-                time.sleep(self._pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+                time.sleep(pause)
 
     @property
     def _lock_file(self) -> Path:

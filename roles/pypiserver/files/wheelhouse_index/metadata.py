@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import os
 import re
-import struct
 import tarfile
 import zipfile
 import zlib
@@ -19,18 +16,29 @@ from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname
 
 from .entry import Facts
 
-# PyPI's own files stay far below all of these. Bytes, but for the entries.
+# PyPI's own files stay far below all of these. Bytes, but for the entries of a tar.
 METADATA_BYTES = 4 * 1024 * 1024
-DIRECTORY_BYTES = 16 * 1024 * 1024
+HEADER_BYTES = 1024 * 1024
+# At once, of a zip: its directory, for one.
+READ_BYTES = 6 * 1024 * 1024
 UNPACKED_BYTES = 64 * 1024 * 1024
 ENTRIES = 20_000
+# What is served beside a file has its name and a little more, within the 255 bytes that a name may have.
+NAME_BYTES = 240
 # From this version on, what is not marked as dynamic in an sdist is true of the wheels made of it (PEP 643).
 SDIST_VERSION = (2, 2)
 
-_SPECIFIERS = re.compile(r"[A-Za-z0-9 .,*+!<>=~_-]{1,200}")
-# What the libraries below raise on archives that are not what they say.
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError, RuntimeError, KeyError,
-           NotImplementedError, struct.error, RecursionError, MemoryError, LookupError)  # fmt: skip
+_CHUNK_BYTES = 64 * 1024
+_ASKED_IN_VAIN = 100
+# What wheels use. Of the others zipfile unpacks all that it has read, without a limit.
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+# PEP 440, as it is written in Requires-Python: without epochs and local versions.
+_RELEASE = r"\d+(?:\.\d+)*"
+_VERSION = rf"{_RELEASE}(?:\.?(?:a|b|c|rc)\d+)?(?:\.post\d+)?(?:\.dev\d+)?"
+_SPECIFIER = rf"(?:(?:[<>]=?|[=!]=) *{_VERSION}|[=!]= *{_RELEASE}\.\*|~= *\d+\.{_VERSION})"
+_SPECIFIERS = re.compile(rf"{_SPECIFIER}(?: *, *{_SPECIFIER})* *,?", re.ASCII)
+_SPECIFIERS_LENGTH = 200
 
 
 def read(name: str, file: BinaryIO) -> tuple[str, bytes]:
@@ -51,12 +59,16 @@ def read(name: str, file: BinaryIO) -> tuple[str, bytes]:
             content = _of_tar(file)
         else:
             content = b""
-        headers = BytesHeaderParser().parsebytes(content)
-        if not content or not _is_of(headers, name):
+        top = _BLANK_LINE.split(content, maxsplit=1)[0]
+        if not top or len(top) > HEADER_BYTES:
             return "", b""
-    except _BROKEN:
+        headers = BytesHeaderParser().parsebytes(top)
+        if not _is_of(headers, name):
+            return "", b""
+    except Exception:
+        # Of whatever kind: on archives that are made to do harm, the libraries raise more than they say.
         return "", b""
-    served = name.endswith(".whl") or _is_static(headers)
+    served = len(name.encode()) <= NAME_BYTES and (name.endswith(".whl") or _is_static(headers))
     return _requires_python(headers), content if served else b""
 
 
@@ -68,10 +80,11 @@ def facts(name: str, file: BinaryIO, sha256: str) -> tuple[Facts, bytes]:
 
 
 def _of_wheel(file: BinaryIO) -> bytes:
-    _check_directory(file)
-    with zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(_Bounded(file)) as archive:
         members = [one for one in archive.infolist() if _is_metadata(one.filename)]
         if len(members) != 1 or members[0].file_size > METADATA_BYTES:
+            return b""
+        if members[0].compress_type not in _COMPRESSIONS:
             return b""
         with archive.open(members[0]) as member:
             # Not what the directory says, but what comes out is what counts.
@@ -84,48 +97,55 @@ def _is_metadata(path: str) -> bool:
     return len(parts) == 2 and parts[0].endswith(".dist-info") and parts[1] == "METADATA"
 
 
-def _check_directory(file: BinaryIO) -> None:
-    """Refuse a zip whose directory is huge: zipfile would hold all of it in memory.
+class _Bounded:
+    """An archive of which nothing large is read at once: zipfile would hold any directory in memory."""
 
-    Raises:
-        zipfile.BadZipFile: where it is, or where there is no directory.
-    """
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(end - 65_536 - 22, 0))
-    tail = file.read()
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < 22:
-        raise zipfile.BadZipFile("there is no directory")
-    count, size = struct.unpack_from("<HL", tail, at + 10)
-    if at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":
-        (where,) = struct.unpack_from("<Q", tail, at - 12)
-        file.seek(min(where, end))
-        record = file.read(56)
-        count, size = struct.unpack_from("<QQ", record, 32)
-    if size > DIRECTORY_BYTES or count > ENTRIES * 5:
-        raise zipfile.BadZipFile("the directory is too large")
-    file.seek(0)
-
-
-class _Limited:
-    """A stream that ends in an error once more has come out of it than an sdist needs."""
-
-    def __init__(self, stream: gzip.GzipFile) -> None:
-        self._stream = stream
-        self._left = UNPACKED_BYTES
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek = file.seek
+        self.tell = file.tell
+        self.seekable = file.seekable
 
     def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(min(size, 1 << 20) if size >= 0 else 1 << 20)
-        self._left -= len(data)
-        if self._left < 0:
-            raise ValueError("too much comes out of this archive")
+        # Without a size zipfile reads what it has sought near the end.
+        if size > READ_BYTES:
+            raise ValueError("too large to be read")
+        data = self._file.read(READ_BYTES + 1 if size < 0 else size)
+        if len(data) > READ_BYTES:
+            raise ValueError("too large to be read")
         return data
+
+
+class _Unpacked:
+    """The beginning of what is in a gzip file: what comes out, and what goes in, is limited."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        self._left = UNPACKED_BYTES
+        self._asked_in_vain = 0
+
+    def read(self, size: int) -> bytes:
+        while not self._inflate.eof and self._left > 0:
+            packed = self._inflate.unconsumed_tail
+            if not packed:
+                packed = self._file.read(_CHUNK_BYTES)
+                self._left -= len(packed)
+                if not packed:
+                    break
+            if data := self._inflate.decompress(packed, size):
+                self._left -= len(data)
+                return data
+        # To skip what is not there, tarfile reads on and on.
+        self._asked_in_vain += 1
+        if self._asked_in_vain > _ASKED_IN_VAIN:
+            raise EOFError("the archive is shorter than it says")
+        return b""
 
 
 def _of_tar(file: BinaryIO) -> bytes:
     """Return the PKG-INFO at the top of an sdist."""
-    unpacked = _Limited(gzip.GzipFile(fileobj=file))
-    with tarfile.open(fileobj=unpacked, mode="r|") as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=_Unpacked(file), mode="r|") as archive:  # type: ignore[call-overload]
         for number, member in enumerate(archive):
             parts = PurePosixPath(member.name).parts
             if number > ENTRIES:
@@ -137,7 +157,7 @@ def _of_tar(file: BinaryIO) -> bytes:
 
 
 def _is_of(headers: Message, name: str) -> bool:
-    """Tell whether metadata name the project and version that the file's name does."""
+    """Tell whether metadata name the project that the file's name does."""
     project, version = guess_pkgname_and_version(name) or ("", "")
     own = _text(headers.get("Name"))
     return bool(project and own and version and normalize_pkgname(own) == normalize_pkgname(project))
@@ -146,14 +166,17 @@ def _is_of(headers: Message, name: str) -> bool:
 def _is_static(headers: Message) -> bool:
     """Tell whether an sdist's metadata hold for what is built of it."""
     match = re.fullmatch(r"(\d+)\.(\d+)", _text(headers.get("Metadata-Version")))
-    return bool(match) and (int(match[1]), int(match[2])) >= SDIST_VERSION and not headers.get_all("Dynamic")
+    if match is None or headers.get_all("Dynamic"):
+        return False
+    return (int(match[1]), int(match[2])) >= SDIST_VERSION
 
 
 def _requires_python(headers: Message) -> str:
     value = _text(headers.get("Requires-Python"))
     # What is no specifier must not get into a page.
-    return value if _SPECIFIERS.fullmatch(value) else ""
+    return value if len(value) <= _SPECIFIERS_LENGTH and _SPECIFIERS.fullmatch(value) else ""
 
 
 def _text(value: object) -> str:
-    return str(value or "").strip()
+    """Return a header's value; a folded one on one line."""
+    return " ".join(str(value or "").split())

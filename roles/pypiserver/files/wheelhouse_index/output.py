@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,10 +26,11 @@ _KINDS, _PACKED = ("html", "json"), ".gz"
 
 @dataclass
 class Staged:
-    """Files that lie beside those they are to replace, and files that are to go."""
+    """Files that lie beside those they are to replace, files that are to go, and folders that were made for them."""
 
     ready: list[tuple[Path, Path]] = field(default_factory=list)
     going: list[Path] = field(default_factory=list)
+    made: list[Path] = field(default_factory=list)
 
     def publish(self) -> None:
         """Replace what is served. Nothing here needs room on the disk."""
@@ -36,16 +38,21 @@ class Staged:
             os.replace(aside, target)
         for target in self.going:
             target.unlink(missing_ok=True)
+            # Of a process that was killed.
+            _aside(target).unlink(missing_ok=True)
             with suppress(OSError):
                 # The folder of a project that is gone, unless somebody has put something there.
                 target.parent.rmdir()
-        self.discard()
+        self.ready, self.going, self.made = [], [], []
 
     def discard(self) -> None:
         """Take back what was not published."""
         for aside, _target in self.ready:
             aside.unlink(missing_ok=True)
-        self.ready, self.going = [], []
+        for folder in reversed(self.made):
+            with suppress(OSError):
+                folder.rmdir()
+        self.ready, self.going, self.made = [], [], []
 
 
 class Output:
@@ -55,11 +62,17 @@ class Output:
         self.folder = folder
         self.simple = folder / "simple"
         self.metadata = folder / "packages"
+        self._removed = folder / ".removed"
 
     def prepare(self) -> None:
-        """Make the folders."""
+        """Make the folders, and remove pages that were taken away while this package did not load."""
         self.simple.mkdir(exist_ok=True)
         self.metadata.mkdir(exist_ok=True)
+        self._removed.touch()
+        for pages_taken_away in self.folder.glob(".unserved-*"):
+            shutil.rmtree(pages_taken_away, ignore_errors=True)
+            with suppress(OSError):
+                pages_taken_away.unlink(missing_ok=True)
 
     def stage_project(self, staged: Staged, project: str, entries: Sequence[Entry]) -> None:
         """Stage a project's pages, or their removal where it has no file left."""
@@ -67,14 +80,15 @@ class Output:
             return
         folder = self.simple / project
         if not pages.listed(entries):
+            self._remember(folder)
             staged.going += [folder / f"index.{kind}{packed}" for kind in _KINDS for packed in ("", _PACKED)]
             return
-        folder.mkdir(exist_ok=True)
+        self._make(staged, folder)
         self._stage(staged, folder / "index.html", pages.project_html(project, entries))
         self._stage(staged, folder / "index.json", pages.project_json(project, entries))
 
     def stage_lists(self, staged: Staged, known: Known) -> None:
-        """Stage the list of projects, where that changes, and the front page."""
+        """Stage the list of projects, where that changes."""
         names = [name for name in known.projects() if SERVED.fullmatch(name)]
         self._stage(staged, self.simple / "index.html", pages.list_html(names))
         self._stage(staged, self.simple / "index.json", pages.list_json(names))
@@ -97,10 +111,20 @@ class Output:
         """Stage the core metadata that are served beside a file, or their removal where there are none."""
         target = self.metadata / f"{path}.metadata"
         if content:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            staged.ready.append((_written(target, content), target))
+            for folder in reversed(target.relative_to(self.metadata).parents):
+                self._make(staged, self.metadata / folder)
+            staged.ready.append((_written(target, content, max(int(time.time()), _seconds(target) + 1)), target))
         elif target.exists():
             staged.going.append(target)
+
+    def with_metadata(self) -> set[str]:
+        """Return the paths below packages/ of the files beside which core metadata are served."""
+        found = self.metadata.rglob("*.metadata")
+        return {str(path.relative_to(self.metadata)).removesuffix(".metadata") for path in found}
+
+    def has_lists(self) -> bool:
+        """Tell whether the list of projects is there: where it is not, somebody may have removed more."""
+        return self.simple.joinpath("index.html").exists()
 
     def _stage(self, staged: Staged, page: Path, text: str) -> None:
         content = text.encode()
@@ -108,21 +132,38 @@ class Output:
         if _content(page) == content and _size(packed_page):
             return
         # NGINX makes the ETag of size and time in whole seconds: each version needs a second of its own.
-        seconds = max(int(time.time()), _seconds(page) + 1)
+        before = max(map(_seconds, (page, packed_page))) or _seconds(self._removed)
+        seconds = max(int(time.time()), before + 1)
         level = _LEVEL if len(content) < _LARGE_BYTES else _QUICK_LEVEL
         packed = gzip.compress(content, level, mtime=0)
-        for target, data in ((page, content), (packed_page, packed)):
+        # The page is the last to be replaced: while it is old, what is compressed may be new, but never the reverse.
+        for target, data in ((packed_page, packed), (page, content)):
             staged.ready.append((_written(target, data, seconds), target))
 
+    def _make(self, staged: Staged, folder: Path) -> None:
+        with suppress(FileExistsError):
+            folder.mkdir()
+            staged.made.append(folder)
 
-def _written(target: Path, content: bytes, seconds: int | None = None) -> Path:
+    def _remember(self, folder: Path) -> None:
+        """Keep the last second that a project's pages had, so that new ones at the same place come after it."""
+        seconds = max(_seconds(page) for page in (folder / "index.html", folder / "index.json"))
+        if seconds > _seconds(self._removed):
+            os.utime(self._removed, (seconds, seconds))
+
+
+def _aside(target: Path) -> Path:
+    # One name for all processes: one at a time writes, and what a killed one has left is replaced by the next.
+    return target.with_name(f".{target.name}.new")
+
+
+def _written(target: Path, content: bytes, seconds: int) -> Path:
     """Write a file beside its place, and return where; one that cannot be written whole is not there."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    aside = _aside(target)
     try:
         with open(aside, "wb") as file:
             file.write(content)
-        if seconds is not None:
-            os.utime(aside, (seconds, seconds))
+        os.utime(aside, (seconds, seconds))
     except OSError:
         aside.unlink(missing_ok=True)
         raise

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from .entry import Entry
 
 API_VERSION = "1.1"
+# 31 December 9999.
+_LAST_NS = 253_402_300_799_999_999_999
 # Another number has all pages written anew.
 FORMAT = 1
 
@@ -55,7 +57,7 @@ def project_json(project: str, entries: Sequence[Entry]) -> str:
         {
             "meta": {"api-version": API_VERSION},
             "name": project,
-            "versions": list(dict.fromkeys(entry.version for entry in files)),
+            "versions": [version for version in dict.fromkeys(entry.version for entry in files) if version],
             "files": [_file(entry, entry.path in signatures) for entry in files],
         }
     )
@@ -136,7 +138,7 @@ def _file(entry: Entry, signature: bool) -> dict[str, Any]:
 
 
 def _time(nanoseconds: int) -> str:
-    """Return a moment as PEP 700 writes it."""
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    """Return a moment as PEP 700 writes it; the nearest that can be written."""
+    seconds, rest = divmod(min(max(nanoseconds, 0), _LAST_NS), 1_000_000_000)
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"

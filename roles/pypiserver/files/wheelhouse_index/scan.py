@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .entry import Stamp, is_distribution
+from .entry import Stamp, inode, is_distribution, is_listed
 
 # Within one tick of the kernel's clock a folder can change twice and keep its time.
 _TICK_NS = 50_000_000
+_LOOK_AGAIN = -1
+
+
+@dataclass
+class _Folder:
+    """A folder as it was at the last look: its time in ns, the folders and the files in it by name."""
+
+    changed_ns: int = _LOOK_AGAIN
+    folders: list[str] = field(default_factory=list)
+    files: dict[str, Stamp] = field(default_factory=dict)
 
 
 class Scanner:
@@ -22,16 +33,17 @@ class Scanner:
     Args:
         packages: the folder.
         seen: the stamps of the files that are known already, by path.
+        settle: seconds for which a file must not have changed; one that is still being written is not looked at.
     """
 
-    def __init__(self, packages: Path, seen: Mapping[str, Stamp]) -> None:
+    def __init__(self, packages: Path, seen: Mapping[str, Stamp], settle: float = 0.0) -> None:
         self._root = str(packages)
-        # Folder below packages/ -> its time in ns, and the stamps of the files in it by name.
-        self._folders: dict[str, int] = {}
-        self._files: dict[str, dict[str, Stamp]] = {}
+        self._settle_ns = int(settle * 1e9)
+        # By the path below packages/.
+        self._folders: dict[str, _Folder] = {}
         for path, stamp in seen.items():
             folder, _slash, name = path.rpartition("/")
-            self._files.setdefault(folder, {})[name] = stamp
+            self._folders.setdefault(folder, _Folder()).files[name] = stamp
 
     def changes(self, thorough: bool) -> tuple[dict[str, Stamp], list[str]]:
         """Return files that are new or changed, with their stamps, and files that are gone.
@@ -39,58 +51,69 @@ class Scanner:
         Args:
             thorough: look at every file, instead of at folders whose time has changed and new names in them. Finds
                 files that were written to in place.
+
+        Raises:
+            OSError: if packages/ itself cannot be looked at; a new scanner has to begin then.
         """
         found: dict[str, Stamp] = {}
         gone: list[str] = []
-        waiting = list({"", *self._folders, *self._files})
-        done: set[str] = set()
+        before, self._folders = self._folders, {}
+        waiting = [""]
         while waiting:
             folder = waiting.pop()
-            if folder in done:
-                continue
-            done.add(folder)
-            waiting += self._look(folder, thorough, found, gone)
+            was = before.pop(folder, None) or _Folder()
+            try:
+                now = self._look(folder, was, thorough)
+            except OSError:
+                if not folder:
+                    # Not a store without files, but a store that is not there.
+                    raise
+                # Gone meanwhile, or not readable: nobody gets these files.
+                now = _Folder()
+            if now is not was:
+                new = {name: stamp for name, stamp in now.files.items() if was.files.get(name) != stamp}
+                found.update(zip(_paths(folder, new), new.values()))
+                gone += _paths(folder, was.files.keys() - now.files.keys())
+            self._folders[folder] = now
+            waiting += _paths(folder, now.folders)
+        for folder, was in before.items():
+            gone += _paths(folder, was.files)
         return found, gone
 
-    def _look(self, folder: str, thorough: bool, found: dict[str, Stamp], gone: list[str]) -> list[str]:
-        """Look at a folder; return the folders in it, where its names were looked at."""
+    def _look(self, folder: str, was: _Folder, thorough: bool) -> _Folder:
+        """Return what a folder is now: the same object where nothing tells that it has changed."""
         place = os.path.join(self._root, folder)
-        before = self._files.get(folder, {})
-        now: dict[str, Stamp] = {}
-        folders: list[str] = []
-        try:
-            # Before its names: a change in between is found by the next look.
-            changed_ns = os.stat(place).st_mtime_ns
-            if not thorough and self._folders.get(folder) == changed_ns:
-                return []
-            with os.scandir(place) as entries:
-                for one in entries:
-                    if one.name.startswith("."):
-                        continue
-                    if one.is_dir(follow_symlinks=False):
-                        folders.append(f"{folder}/{one.name}" if folder else one.name)
-                    elif is_distribution(one.name) and (stamp := _stamp(one, before.get(one.name), thorough)):
-                        now[one.name] = stamp
-        except FileNotFoundError:
-            if not folder:
-                # Not a store without files, but a store that is not there.
-                raise
-            self._folders.pop(folder, None)
-        else:
-            self._folders[folder] = changed_ns if time.time_ns() - changed_ns > _TICK_NS else -1
-        prefix = f"{folder}/" if folder else ""
-        found.update({prefix + name: stamp for name, stamp in now.items() if before.get(name) != stamp})
-        gone += [prefix + name for name in before if name not in now]
-        if folder in self._folders:
-            self._files[folder] = now
-        else:
-            self._files.pop(folder, None)
-        return folders
+        # Before its names: a change in between is found by the next look.
+        changed_ns = os.stat(place).st_mtime_ns
+        if not thorough and was.changed_ns == changed_ns:
+            return was
+        clock_ns = time.time_ns()
+        now = _Folder(changed_ns if clock_ns - changed_ns > _TICK_NS else _LOOK_AGAIN)
+        with os.scandir(place) as entries:
+            for one in entries:
+                known = was.files.get(one.name)
+                if known is None and not is_listed(one.name):
+                    continue
+                if one.is_dir(follow_symlinks=False):
+                    now.folders.append(one.name)
+                elif stamp := _stamp(one, known, thorough):
+                    if stamp != known and 0 <= clock_ns - stamp.mtime_ns < self._settle_ns:
+                        now.changed_ns = _LOOK_AGAIN
+                        stamp = known
+                    if stamp:
+                        now.files[one.name] = stamp
+        return now
+
+
+def _paths(folder: str, names: Iterable[str]) -> list[str]:
+    return [f"{folder}/{name}" for name in names] if folder else list(names)
 
 
 def _stamp(entry: os.DirEntry[str], before: Stamp | None, thorough: bool) -> Stamp | None:
     """Return a file's stamp; without a look at it where its name and inode are known."""
-    if before and not thorough and not entry.is_symlink() and entry.inode() == before.inode:
+    if before is None and not is_distribution(entry.name):
+        return None
+    if before and not thorough and not entry.is_symlink() and inode(entry.inode()) == before.inode:
         return before
     try:
         return Stamp.of(entry.stat()) if entry.is_file() else None

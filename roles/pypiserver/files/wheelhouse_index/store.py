@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,10 +18,14 @@ from .catalogue import Catalogue, Known
 from .entry import Entry, Stamp
 from .incoming import Upload
 from .output import Output, Staged
+from .scan import Scanner
 
 log = logging.getLogger(__name__)
 # How many projects' pages are written at once while nobody waits for them.
 _BATCH = 50
+# How much is kept in memory of what was read: bytes of core metadata, and files.
+_KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
+_NONE = Stamp(0, 0, 0)
 
 
 class Store:
@@ -42,7 +47,7 @@ class Store:
         """Make what is missing; several processes may do so at once."""
         with self._alone():
             self.output.prepare()
-            self.catalogue.prepare()
+            self.catalogue.prepare(self._survey)
             incoming.prepare(self.packages)
 
     def add(self, upload: Upload, overwrite: bool) -> None:
@@ -52,18 +57,20 @@ class Store:
             FileExistsError: if there is a file of that name, and it is not to be overwritten.
             OSError: if there is no room; nothing has changed then.
         """
+        project = Entry(upload.name, upload.stamp()).project
+        failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
-            target = self.packages / upload.name
-            entry = Entry(upload.name, upload.stamp(), upload.facts)
-            with upload.published(target, overwrite), self.catalogue.writing() as known:
+            with upload.published(self.packages / upload.name, overwrite), self.catalogue.writing() as known:
                 # Until the pages are in place somebody else has to see to them, if this process is killed.
-                known.put_off([entry.project])
-                new = not known.of_project(entry.project)
+                lists = known.times_put_off(project) > 0 or not known.of_project(project)
+                known.put_off([project])
+                entry = Entry(upload.name, upload.stamp(), upload.facts)
                 known.put(entry)
                 self.output.stage_metadata(staged, entry.path, upload.metadata)
-                self._stage(staged, known, [entry.project], lists=new)
+                self._stage(staged, known, [project], lists)
+                seen = {project: known.times_put_off(project)}
             staged.publish()
-            self._done([entry.project])
+            self._done(seen, failed)
 
     def remove(self, path: str) -> None:
         """Remove a file: when this returns, it is on no page any more.
@@ -71,36 +78,41 @@ class Store:
         Raises:
             OSError: if that is impossible.
         """
+        project = Entry(path, _NONE).project
+        failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
-            project = Entry(path, Stamp(0, 0, 0)).project
             with self.catalogue.writing() as known:
+                lists = known.times_put_off(project) > 0
                 known.put_off([project])
                 known.remove([path])
                 self.output.stage_metadata(staged, path, b"")
-                self._stage(staged, known, [project], lists=not known.of_project(project))
+                self._stage(staged, known, [project], lists or not known.of_project(project))
+                seen = {project: known.times_put_off(project)}
                 with suppress(FileNotFoundError):
                     os.unlink(self.packages / path)
             staged.publish()
-            self._done([project])
+            self._done(seen, failed)
 
-    def note(self, found: Mapping[str, Stamp], gone: Iterable[str]) -> None:
+    def note(self, found: Iterable[str], gone: Iterable[str]) -> None:
         """Take in what a scan has found: files that are new or changed, and files that are gone.
 
         Pages follow with write_pending.
         """
-        with self._alone(), self.catalogue.writing() as known:
-            for path, stamp in found.items():
-                entry = Entry(path, stamp)
-                was = known.at(path)
-                # An upload, of which the scan did not know.
-                if was and was.stamp == stamp:
-                    continue
-                known.put(entry)
-                known.put_off([entry.project])
-            for path in gone:
-                if self._stamp(path) is None:
-                    known.remove([path])
-                    known.put_off([Entry(path, Stamp(0, 0, 0)).project])
+        with self._alone(), _staged() as staged:
+            with self.catalogue.writing() as known:
+                for path in (*found, *gone):
+                    # What it is now: since the scan it may have been uploaded, or removed.
+                    stamp = self._stamp(path)
+                    was = known.at(path)
+                    if (was.stamp if was else None) == stamp:
+                        continue
+                    known.put_off([Entry(path, _NONE).project])
+                    if stamp:
+                        known.put(Entry(path, stamp))
+                    else:
+                        known.remove([path])
+                        self.output.stage_metadata(staged, path, b"")
+            staged.publish()
 
     def read(self, entry: Entry) -> Entry | None:
         """Read a file that nobody has read yet, and keep what it tells.
@@ -110,10 +122,7 @@ class Store:
         """
         now, content = self._read(entry)
         if now:
-            with self._alone(), _staged() as staged:
-                with self.catalogue.writing() as known:
-                    self._keep(staged, known, now, content)
-                staged.publish()
+            self._keep([(now, content)])
         return now
 
     def write_pending(self) -> int:
@@ -123,26 +132,57 @@ class Store:
             How many projects were done.
         """
         with self.catalogue.reading() as known:
-            waiting = known.pending()
-            lists = known.pages_format != pages.FORMAT or not self.output.simple.joinpath("index.html").exists()
+            seen = known.pending()
+            formatted = known.pages_format == pages.FORMAT
+            lists = not formatted or not self.output.has_lists()
+        failed: dict[str, Stamp] = {}
+        waiting = list(seen)
         for start in range(0, len(waiting), _BATCH):
-            self._write_projects(waiting[start : start + _BATCH])
-        if waiting or lists:
-            with self._alone(), _staged() as staged, self.catalogue.writing() as known:
-                self._stage(staged, known, [], lists=True)
+            projects = waiting[start : start + _BATCH]
+            failed |= self._read_unread(projects)
+            with self._alone(), _staged() as staged:
+                with self.catalogue.reading() as known:
+                    self._stage(staged, known, projects, lists=False)
                 staged.publish()
-                known.pages_format = pages.FORMAT
+        if waiting or lists:
+            with self._alone(), _staged() as staged:
+                with self.catalogue.reading() as known:
+                    self._stage(staged, known, [], lists=True)
+                staged.publish()
+                # Not before: what is pending is not yet on the list of projects.
+                self._done(seen, failed)
+                if not formatted:
+                    with self.catalogue.writing() as known:
+                        known.pages_format = pages.FORMAT
         return len(waiting)
 
     def check_pages(self) -> None:
-        """Have pages written that are missing or of an older format, and remove those of projects that are gone."""
-        with self._alone(), self.catalogue.writing() as known:
-            projects = set(known.projects())
-            there = self.output.with_pages()
-            if known.pages_format != pages.FORMAT:
+        """Have written what is missing or of an older format, and remove what belongs to files that are gone."""
+        with self._alone(), _staged() as staged:
+            with self.catalogue.writing() as known:
+                projects = set(known.projects())
+                there = self.output.with_pages()
+                if known.pages_format != pages.FORMAT:
+                    known.put_off(projects)
+                known.put_off(project for project in projects if not self.output.has_page(project))
+                known.put_off(there - projects)
+                served = self.output.with_metadata()
+                for entry in known.all():
+                    if entry.facts and entry.facts.metadata_sha256 and entry.path not in served:
+                        known.put(Entry(entry.path, entry.stamp))
+                        known.put_off([entry.project])
+                for path in served:
+                    if not known.at(path):
+                        self.output.stage_metadata(staged, path, b"")
+            staged.publish()
+
+    def retry(self) -> None:
+        """Have files read that could not be read."""
+        with self.catalogue.reading() as known:
+            projects = known.with_unread()
+        if projects:
+            with self._alone(), self.catalogue.writing() as known:
                 known.put_off(projects)
-            known.put_off(project for project in projects if not self.output.has_page(project))
-            known.put_off(there - projects)
 
     def forget(self) -> None:
         """Have all files read anew, and all pages written; those that are there are served meanwhile."""
@@ -151,19 +191,37 @@ class Store:
                 known.put(Entry(entry.path, entry.stamp))
             known.put_off(known.projects())
 
-    def _write_projects(self, projects: list[str]) -> None:
+    def _survey(self, known: Known) -> None:
+        """Note all files that there are, for a catalogue that knows of none."""
+        found, _gone = Scanner(self.packages, {}).changes(thorough=True)
+        for path, stamp in found.items():
+            known.put(Entry(path, stamp))
+        known.put_off(known.projects())
+
+    def _read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
+        """Read what nobody has read of these projects. Not within the lock: this is what takes time.
+
+        Returns:
+            The files that cannot be read, and what they were then.
+        """
         with self.catalogue.reading() as known:
-            unread = [entry for project in projects for entry in known.of_project(project) if not entry.facts]
-        # Before the lock: this is what takes time.
-        read = [self._read(entry) for entry in unread]
-        with self._alone(), _staged() as staged:
-            with self.catalogue.writing() as known:
-                for entry, content in read:
-                    if entry:
-                        self._keep(staged, known, entry, content)
-                self._stage(staged, known, projects, lists=False)
-            staged.publish()
-            self._done(projects)
+            unread = [entry for project in projects for entry in known.unread(project)]
+        failed: dict[str, Stamp] = {}
+        read: list[tuple[Entry, bytes]] = []
+        size = 0
+        for entry in unread:
+            now, content = self._read(entry)
+            if now:
+                read.append((now, content))
+                size += len(content)
+            else:
+                failed[entry.path] = entry.stamp
+            if size > _KEPT_BYTES or len(read) >= _KEPT_FILES:
+                self._keep(read)
+                read, size = [], 0
+        if read:
+            self._keep(read)
+        return failed
 
     def _read(self, entry: Entry) -> tuple[Entry | None, bytes]:
         """Return a file with what it tells, and its core metadata."""
@@ -176,11 +234,15 @@ class Store:
             return None, b""
         return Entry(entry.path, stamp, facts), content
 
-    def _keep(self, staged: Staged, known: Known, entry: Entry, content: bytes) -> None:
+    def _keep(self, read: Iterable[tuple[Entry, bytes]]) -> None:
         """Note what was read, unless the file has changed or gone since; then the next scan sees to it."""
-        if self._stamp(entry.path) == entry.stamp and known.at(entry.path):
-            known.put(entry)
-            self.output.stage_metadata(staged, entry.path, content)
+        with self._alone(), _staged() as staged:
+            with self.catalogue.writing() as known:
+                for entry, content in read:
+                    if self._stamp(entry.path) == entry.stamp and known.at(entry.path):
+                        known.put(entry)
+                        self.output.stage_metadata(staged, entry.path, content)
+            staged.publish()
 
     def _stage(self, staged: Staged, known: Known, projects: Iterable[str], lists: bool) -> None:
         """Stage pages of projects; only of files that are, by `stat`, what is known of them."""
@@ -191,13 +253,23 @@ class Store:
             self.output.stage_lists(staged, known)
         self.output.stage_front(staged, known)
 
-    def _done(self, projects: Iterable[str]) -> None:
-        with self.catalogue.writing() as known:
-            known.done(
-                project
-                for project in projects
-                if all(one.facts and self._stamp(one.path) == one.stamp for one in known.of_project(project))
-            )
+    def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp]) -> None:
+        """Note that pages of projects are written.
+
+        Args:
+            seen: how often each had been put off when they were.
+            failed: files that are on no page because they cannot be read, and what they were then.
+        """
+
+        def settled(one: Entry) -> bool:
+            return bool(one.facts or failed.get(one.path) == one.stamp) and self._stamp(one.path) == one.stamp
+
+        try:
+            with self.catalogue.writing() as known:
+                known.done({name: seen[name] for name in seen if all(map(settled, known.of_project(name)))})
+        except (OSError, sqlite3.Error) as error:
+            # For want of room, for one. The pages are there all the same; the keeper writes them again.
+            log.warning("It could not be noted that pages are written: %s", error)
 
     def _stamp(self, path: str) -> Stamp | None:
         try:

@@ -1,0 +1,193 @@
+"""An index of pypiserver's extension as tests see it: its folders, its application, and what its pages say."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from pypi_simple import ProjectPage
+from pypiserver.backend import SimpleFileBackend
+from pypiserver.config import Config
+from wheelhouse_index import app
+from wheelhouse_index.entry import is_distribution
+from wheelhouse_index.keeper import Keeper
+from wheelhouse_index.output import SERVED
+from wheelhouse_index.store import Store
+
+BASE = "https://pypi.example.com/simple/{project}/"
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an application has answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+class Index:
+    """An index in a folder, without a thread and without a server.
+
+    Args:
+        folder: where to make it.
+        overwrite: whether an upload may replace a file.
+    """
+
+    def __init__(self, folder: Path, overwrite: bool = False) -> None:
+        self.packages = folder / "packages"
+        self.pages = folder / "index"
+        self.packages.mkdir(exist_ok=True)
+        self.pages.mkdir(exist_ok=True)
+        self.words = ["run", "-P", ".", "-a", ".", "--disable-fallback", *(["--overwrite"] if overwrite else [])]
+        self.words += ["--backend", "indexed", str(self.packages)]
+        self.store = Store(self.packages.resolve(), self.pages)
+        self.store.prepare()
+        self.keeper = Keeper(self.store, 0.0)
+        config, _ours = app.configuration(self.words)
+        self.application = app.application(config, self.store)
+        self.backend = config.backend
+        self.oracle = SimpleFileBackend(Config.default_with_overrides(roots=[self.packages]))
+
+    def get(self, path: str) -> Answer:
+        """Ask pypiserver for a page."""
+        return call(self.application, "GET", path)
+
+    def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, **fields: str) -> Answer:
+        """Upload a file as clients do; ``fields`` are further ones of the form."""
+        body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
+        return call(self.application, "POST", "/", body, {"Content-Type": kind, **(headers or {})})
+
+    def remove(self, name: str, version: str) -> Answer:
+        """Remove a release through pypiserver."""
+        body, kind = form({":action": "remove_pkg", "name": name, "version": version}, {})
+        return call(self.application, "POST", "/", body, {"Content-Type": kind})
+
+    def listed(self, project: str) -> dict[str, str]:
+        """Return the digest of each file on a project's page; empty where there is no page."""
+        return listed(self.pages, project)
+
+    def projects(self) -> set[str]:
+        """Return what is on the list of projects."""
+        return projects(self.pages)
+
+    def truth(self) -> dict[str, dict[str, str]]:
+        """Return the digest of each file in packages/, by path, by project: what pages have to say."""
+        return truth(self.packages)
+
+    def said(self) -> dict[str, dict[str, str]]:
+        """Return what all pages say, in the same shape."""
+        return {project: found for project in self.projects() if (found := self.listed(project))}
+
+
+def form(fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> tuple[bytes, str]:
+    """Return the body of a form and its content type."""
+    boundary = uuid.uuid4().hex
+    parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    parts += [
+        f'Content-Disposition: form-data; name="{name}"; filename="{file}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n".encode()
+        + content
+        for name, (file, content) in files.items()
+    ]
+    body = b"".join(b"--" + boundary.encode() + b"\r\n" + part + b"\r\n" for part in parts)
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def call(
+    application: Application, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> Answer:
+    """Ask a WSGI application."""
+    own = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in (headers or {}).items()}
+    environment = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "SERVER_NAME": "pypi.example.com",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_TYPE": (headers or {}).get("Content-Type", ""),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.url_scheme": "http",
+        **own,
+    }
+    begun: list[tuple[str, list[tuple[str, str]]]] = []
+    parts = application(environment, lambda status, found, _error=None: begun.append((status, found)))
+    text = b"".join(parts).decode()
+    status, found = begun[-1]
+    return Answer(int(status.split()[0]), dict(found), text)
+
+
+def sha256(content: bytes) -> str:
+    """Return a digest in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def listed(pages: Path, project: str) -> dict[str, str]:
+    """Return the digest of each file on a project's page, by path below packages/; empty where there is no page.
+
+    Raises:
+        AssertionError: where the page's four forms do not say the same.
+    """
+    folder = pages / "simple" / project
+    forms = [folder / f"index.{kind}{packed}" for kind in ("html", "json") for packed in ("", ".gz")]
+    if not any(form.exists() for form in forms):
+        return {}
+    html, packed_html, document, packed_document = (form.read_bytes() for form in forms)
+    assert gzip.decompress(packed_html) == html, f"the compressed page of {project} is another one"
+    assert gzip.decompress(packed_document) == document, f"the compressed JSON of {project} is another one"
+    base = BASE.format(project=project)
+    by_html = ProjectPage.from_html(project, html, base_url=base)
+    by_json = ProjectPage.from_json_data(json.loads(document), base_url=base)
+    found = _digests(by_html)
+    assert found == _digests(by_json), f"the pages of {project} do not say the same"
+    return found
+
+
+def _digests(page: ProjectPage) -> dict[str, str]:
+    found = {_path(urljoin("https://pypi.example.com/", package.url)): package.digests for package in page.packages}
+    assert len(found) == len(page.packages), "a file is listed twice"
+    return {path: digests["sha256"] for path, digests in found.items()}
+
+
+def _path(url: str) -> str:
+    return unquote(urlsplit(url).path).removeprefix("/packages/")
+
+
+def projects(pages: Path) -> set[str]:
+    """Return the list of projects.
+
+    Raises:
+        AssertionError: where its forms do not say the same.
+    """
+    simple = pages / "simple"
+    html, document = simple.joinpath("index.html").read_bytes(), simple.joinpath("index.json").read_bytes()
+    assert gzip.decompress(simple.joinpath("index.html.gz").read_bytes()) == html
+    assert gzip.decompress(simple.joinpath("index.json.gz").read_bytes()) == document
+    found = [project["name"] for project in json.loads(document)["projects"]]
+    assert html.count(b"<a href=") == len(found) == len(set(found))
+    return set(found)
+
+
+def truth(packages: Path) -> dict[str, dict[str, str]]:
+    """Return the digest of each file in packages/, by path, by project, as pypiserver's own backend sees them."""
+    oracle = SimpleFileBackend(Config.default_with_overrides(roots=[packages]))
+    found: dict[str, dict[str, str]] = {}
+    for package in oracle.get_all_packages():
+        assert package.relfn_unix and package.fn
+        if is_distribution(Path(package.fn).name) and SERVED.fullmatch(package.pkgname_norm):
+            files = found.setdefault(package.pkgname_norm, {})
+            # A signature is not a file of its own on our pages.
+            if not package.relfn_unix.endswith(".asc"):
+                files[package.relfn_unix] = sha256(Path(package.fn).read_bytes())
+    return {project: files for project, files in found.items() if files}

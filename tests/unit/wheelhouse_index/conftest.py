@@ -1,0 +1,23 @@
+"""How hard hypothesis tries: HYPOTHESIS_PROFILE=long for an hour's quarter, else a few seconds a test."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+# An example makes files: its time says nothing, and shrinking one takes minutes. The long profile does it.
+_QUICK = (Phase.explicit, Phase.generate)
+for name, examples, phases in (("index", 20, _QUICK), ("long", 1000, (*_QUICK, Phase.shrink))):
+    settings.register_profile(
+        name,
+        max_examples=examples,
+        phases=phases,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "index"))
+# It tells of each upload that it refuses.
+logging.getLogger("pypiserver").setLevel(logging.CRITICAL)

@@ -1,0 +1,276 @@
+"""What is read from archives; broken and hostile ones are listed without metadata, at once."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import random
+import struct
+import tarfile
+import time
+import tracemalloc
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from wheelhouse_index import metadata
+
+NAME, SDIST = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"
+NOTHING = ("", b"")
+QUICK_SECONDS = 10.0
+LITTLE_BYTES = 150 * 1024 * 1024
+
+
+def core(name: str = "foo", requires: str = ">=3.8", version: str = "2.1", more: str = "") -> bytes:
+    needed = f"Requires-Python: {requires}\n" if requires else ""
+    return f"Metadata-Version: {version}\nName: {name}\nVersion: 1.0\n{needed}{more}\nText".encode()
+
+
+def wheel(*members: tuple[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", compression) as archive:
+        for path, content in members:
+            archive.writestr(path, content)
+    return target.getvalue()
+
+
+def good(content: bytes | None = None) -> bytes:
+    return wheel(("foo/__init__.py", b""), ("foo-1.0.dist-info/METADATA", core() if content is None else content))
+
+
+def sdist(*members: tuple[str, bytes], mode: str = "w:gz") -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode=mode) as archive:  # type: ignore[call-overload]
+        for path, content in members:
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return target.getvalue()
+
+
+def read(name: str, content: bytes) -> tuple[str, bytes]:
+    return metadata.read(name, io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        pytest.param(NAME, good(), (">=3.8", core()), id="a wheel"),
+        pytest.param(NAME, wheel(("foo-1.0.dist-info/METADATA", core()), compression=zipfile.ZIP_STORED),
+                     (">=3.8", core()), id="a wheel that is not compressed"),
+        pytest.param("Foo_Bar-1.0-py3-none-any.whl", good(core("foo.BAR")), (">=3.8", core("foo.BAR")),
+                     id="the name in another spelling"),
+        pytest.param(NAME, good(core(requires="")), ("", core(requires="")), id="any Python"),
+        pytest.param(NAME, good(core(requires=">=3.8,\n <4")), (">=3.8, <4", core(requires=">=3.8,\n <4")),
+                     id="a folded header"),
+        pytest.param(NAME, good(core().replace(b"\n", b"\r\n")), (">=3.8", core().replace(b"\n", b"\r\n")),
+                     id="Windows' ends of lines"),
+        pytest.param(NAME, good(core("other")), NOTHING, id="another project's"),
+        pytest.param(NAME, good(b"Version: 1.0\n\n"), NOTHING, id="nobody's"),
+        pytest.param(NAME, good(b""), NOTHING, id="empty"),
+        pytest.param(NAME, good(b"\xff\xfe\x00"), NOTHING, id="no text"),
+        pytest.param(NAME, good(b"\n\nName: foo\n"), NOTHING, id="a text without headers"),
+        pytest.param(NAME, wheel(("foo/__init__.py", b"")), NOTHING, id="none"),
+        pytest.param(NAME, wheel(("foo-1.0.dist-info/METADATA", core()), ("bar-1.0.dist-info/METADATA", core())),
+                     NOTHING, id="two"),
+        pytest.param(NAME, wheel(("../foo-1.0.dist-info/METADATA", core())), NOTHING, id="outside"),
+        pytest.param(NAME, wheel(("/foo-1.0.dist-info/METADATA", core())), NOTHING, id="at the root"),
+        pytest.param(NAME, wheel(("foo/foo-1.0.dist-info/METADATA", core())), NOTHING, id="too deep"),
+        pytest.param(NAME, wheel(("foo-1.0.dist-info/METADATA/", b"")), NOTHING, id="a folder"),
+        pytest.param(NAME, good()[:-30], NOTHING, id="cut"),
+        pytest.param(NAME, b"", NOTHING, id="no bytes"),
+        pytest.param(NAME, b"not a zip" * 100, NOTHING, id="no zip"),
+        pytest.param(NAME, sdist(("foo-1.0.dist-info/METADATA", core())), NOTHING, id="a tar"),
+        pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", core(version="2.2"))), (">=3.8", core(version="2.2")),
+                     id="an sdist"),
+        pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", core(version="2.1"))), (">=3.8", b""),
+                     id="an sdist of which the wheel may differ"),
+        pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", core(version="2.2", more="Dynamic: Requires-Dist\n"))),
+                     (">=3.8", b""), id="an sdist that says so"),
+        pytest.param(SDIST, sdist(("foo-1.0/foo.egg-info/PKG-INFO", core(version="2.2"))), NOTHING, id="elsewhere"),
+        pytest.param(SDIST, sdist(("../PKG-INFO/x", core(version="2.2"))), NOTHING, id="an sdist's path"),
+        pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", core(version="2.2")), mode="w"), NOTHING, id="not compressed"),
+        pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", core(version="2.2")))[:60], NOTHING, id="an sdist that is cut"),
+        pytest.param("foo-1.0.zip", wheel(("foo-1.0/PKG-INFO", core(version="2.2"))), NOTHING, id="a zip"),
+        pytest.param("foo-1.0.tar.gz.asc", b"signature", NOTHING, id="a signature"),
+        pytest.param(f"foo-1.0-py3-none-{'a' * 230}.whl", good(), (">=3.8", b""), id="a name with no room for more"),
+    ],
+)  # fmt: skip
+def test_what_a_file_says_of_itself(name: str, content: bytes, expected: tuple[str, bytes]) -> None:
+    assert read(name, content) == expected
+
+
+@given(st.text(st.sampled_from("<>=!~0123456789.*, abcrpostdev\n\"&'+")) | st.text())
+@example(">=3.8")
+@example("~=3")
+@example(">=3.*")
+@example("==3.8+local")
+def test_what_gets_into_a_page_as_requires_python_is_a_specifier(value: str) -> None:
+    found, _content = read(NAME, good(core(requires=value.replace("\r", " "))))
+    assert len(found) <= 200
+    SpecifierSet(found)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [">=3.8", ">=3", "<4,>=3.8", ">= 3.8 , < 4", "!=3.0.*,!=3.1.*,>=2.7", "==3.9.*", "~=3.9", ">=3.8,", ">3.7.1",
+     ">=3.12.0rc1", "<=3.11.post1.dev2"],
+)  # fmt: skip
+def test_specifiers_that_are_in_use_get_into_pages(value: str) -> None:
+    SpecifierSet(value)
+    assert read(NAME, good(core(requires=value)))[0] == value
+
+
+@pytest.mark.parametrize("value", ["banana", "3.8", ">=3.x", '>=3"><script>', ">=3.8 and <4", ">=" + "3." * 200 + "1"])
+def test_what_is_no_specifier_does_not(value: str) -> None:
+    if len(value) < 200:
+        with pytest.raises(InvalidSpecifier):
+            SpecifierSet(value)
+    assert read(NAME, good(core(requires=value))) == ("", core(requires=value))
+
+
+def zip64_end(content: bytes, size: int, where: int | None = None) -> bytes:
+    """Put a zip64 end record with this size of the directory before the end of a zip."""
+    end = content.rindex(b"PK\x05\x06")
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 2, 2, size, 0)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end if where is None else where, 1)
+    return content[:end] + record + locator + content[end:]
+
+
+def many_entries(count: int) -> bytes:
+    """Return a zip whose directory has many entries without a file."""
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *[20] * 2, *[0] * 14)
+    directory = entry * count
+    return directory + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(directory), 0, 0)
+
+
+def lying(content: bytes, field: int, value: int) -> bytes:
+    """Change a 32-bit field in the directory's last entry, counted from its beginning."""
+    changed = bytearray(content)
+    struct.pack_into("<L", changed, content.rindex(b"PK\x01\x02") + field, value)
+    return bytes(changed)
+
+
+def zeros(size: int) -> Iterator[bytes]:
+    for _ in range(size // 1_000_000):
+        yield bytes(1_000_000)
+
+
+def squeezed(size: int, head: bytes = b"") -> bytes:
+    packer = zlib.compressobj(9, wbits=31)
+    return b"".join([packer.compress(head), *map(packer.compress, zeros(size)), packer.flush()])
+
+
+def bzip2_wheel() -> bytes:
+    """Return a wheel of which little is said to come out, and much does."""
+    bomb = bz2.compress(bytes(900_000)) * 3000
+    content = wheel(("foo-1.0.dist-info/METADATA", b"x" * 1000), compression=zipfile.ZIP_STORED)
+    changed = bytearray(content.replace(b"x" * 1000, bomb))
+    for signature, method, sizes in ((b"PK\x03\x04", 8, 18), (b"PK\x01\x02", 10, 20)):
+        at = changed.rindex(signature)
+        struct.pack_into("<H", changed, at + method, zipfile.ZIP_BZIP2)
+        struct.pack_into("<2L", changed, at + sizes, len(bomb), 1000)
+    end = changed.rindex(b"PK\x05\x06")
+    struct.pack_into("<L", changed, end + 16, changed.rindex(b"PK\x01\x02"))
+    return bytes(changed)
+
+
+def pax(records: bytes, after: bytes = b"") -> bytes:
+    """Return an sdist that begins with a pax header."""
+    entry = tarfile.TarInfo("pax")
+    entry.type = tarfile.XHDTYPE
+    entry.size = len(records)
+    padding = bytes(-len(records) % 512)
+    return gzip.compress(entry.tobuf(tarfile.USTAR_FORMAT) + records + padding + after)
+
+
+def negative_size() -> bytes:
+    entry = bytearray(tarfile.TarInfo("foo-1.0/other").tobuf(tarfile.GNU_FORMAT))
+    entry[124:136] = b"\xff" * 10 + b"\xfe\x00"
+    entry[148:156] = b"%06o\0 " % (sum(entry[:148]) + sum(entry[156:]) + 8 * 32)
+    return gzip.compress(bytes(entry) * 4)
+
+
+HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "much comes out of METADATA": (NAME, lambda: good(bytes(100_000_000))),
+    "much comes out, and little is said to": (NAME, lambda: lying(good(bytes(100_000_000)), 24, 1000)),
+    "much comes out by bzip2": (NAME, bzip2_wheel),
+    "a directory of many megabytes": (NAME, lambda: many_entries(300_000)),
+    "a directory as large as is read": (NAME, lambda: many_entries(metadata.READ_BYTES // 46)),
+    "zip64 says that the directory is large": (NAME, lambda: zip64_end(bytes(30_000_000) + good(), 29_000_000)),
+    "zip64 says that it is huge": (NAME, lambda: zip64_end(good(), 2**64 - 1)),
+    "zip64 says so elsewhere": (NAME, lambda: zip64_end(bytes(30_000_000) + good(), 29_000_000, where=0)),
+    "an offset beyond the end": (NAME, lambda: lying(good(), 42, 0xFFFF_FFFF)),
+    "a file that is said to be huge": (NAME, lambda: lying(good(), 24, 0xFFFF_FFF0)),
+    "the end of the directory in a comment": (NAME, lambda: good() + b"PK\x05\x06" + b"\xff" * 18),
+    "headers without an end": (NAME, lambda: good(b"A:\n" * 1_300_000)),
+    "lines without an end": (NAME, lambda: good(b"Name: foo\n" + b" x\n" * 1_300_000)),
+    "much comes out of an sdist": (SDIST, lambda: squeezed(200_000_000, _large_member())),
+    "a member that is larger than all": (SDIST, lambda: squeezed(5_000_000, _large_member())),
+    "zeros behind a gzip": (SDIST, lambda: sdist(("foo-1.0/x", b"")) + bytes(30_000_000)),
+    "many empty gzips": (SDIST, lambda: gzip.compress(b"") * 1_000_000),
+    "blocks without content": (SDIST, lambda: gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 20_000_000),
+    "many members": (SDIST, lambda: gzip.compress(tarfile.TarInfo("foo-1.0/x").tobuf() * 120_000)),
+    "a large pax header": (SDIST, lambda: pax(b"30 comment=" + b"x" * 50_000_000)),
+    "a pax header that repeats itself": (SDIST, lambda: pax(b"9 a=bcde\n" * 200_000)),
+    "a pax header with a size of its own": (SDIST, lambda: pax(b"23 size=99999999999999\n", _large_member())),
+    "long names of long names": (SDIST, lambda: gzip.compress(_long_name() * 5000)),
+    "a size below nothing": (SDIST, negative_size),
+}
+
+
+def _large_member() -> bytes:
+    entry = tarfile.TarInfo("foo-1.0/PKG-INFO")
+    entry.size = 2**33
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+def _long_name() -> bytes:
+    entry = tarfile.TarInfo("name")
+    entry.type = tarfile.GNUTYPE_LONGNAME
+    entry.size = 10
+    return entry.tobuf(tarfile.GNU_FORMAT) + b"some name\0".ljust(512, b"\0")
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_archive_tells_nothing_and_costs_little(case: str) -> None:
+    name, make = HOSTILE[case]
+    content = make()
+    began = time.process_time()
+    assert read(name, content) == NOTHING
+    assert time.process_time() - began < QUICK_SECONDS
+    file = io.BytesIO(content)
+    del content
+    tracemalloc.start()
+    try:
+        metadata.read(name, file)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < LITTLE_BYTES, f"{peak / 1e6:.0f} MB"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [(NAME, good()), (SDIST, sdist(("foo-1.0/PKG-INFO", core(version="2.2"))))]
+)
+def test_whatever_byte_is_wrong_nothing_is_raised(name: str, content: bytes) -> None:
+    chance = random.Random(7)
+    for _ in range(1500):
+        changed = bytearray(content)
+        for _ in range(chance.choice([1, 1, 1, 5])):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        requires, found = read(name, bytes(changed[: chance.choice([len(changed), chance.randrange(len(changed))])]))
+        assert len(found) < 1000 and len(requires) < 200
+
+
+def test_facts_carry_the_digest_of_what_is_served() -> None:
+    facts, content = metadata.facts(NAME, io.BytesIO(good()), "ab" * 32)
+    assert (facts.sha256, facts.requires_python) == ("ab" * 32, ">=3.8")
+    assert facts.metadata_sha256 == hashlib.sha256(content).hexdigest()
+    assert metadata.facts(NAME, io.BytesIO(b""), "ab" * 32)[0].metadata_sha256 == ""

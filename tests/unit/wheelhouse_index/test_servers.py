@@ -1,0 +1,297 @@
+"""With real processes: gunicorn's workers and replicas over one store, killed, cut off, and without room."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.support import packages as made
+from tests.support.index import Index, listed, projects, sha256, truth
+from tests.support.index_server import Server
+
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+FRESH_SECONDS = 2.0
+T = TypeVar("T")
+
+
+def named(version: str, project: str = "foo") -> str:
+    return f"{project}-{version}-py3-none-any.whl"
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Iterator[list[Server]]:
+    """Two servers over one store, each with two workers."""
+    with Server(tmp_path) as one, Server(tmp_path) as other:
+        yield [one, other]
+
+
+def said(folder: Path) -> dict[str, dict[str, str]]:
+    pages = folder / "index"
+    return {project: found for project in projects(pages) if (found := listed(pages, project))}
+
+
+def within(seconds: float, what: Callable[[], T], expected: T) -> None:
+    """Wait until something is so, and say what it was if it never is."""
+    until = time.monotonic() + seconds
+    found: object = None
+    while time.monotonic() < until:
+        # Between the replacements of a page's four files they do not say the same.
+        with suppress(AssertionError, OSError):
+            found = what()
+            if found == expected:
+                return
+        time.sleep(0.05)
+    assert what() == expected, found
+
+
+def at_once(tasks: list[Callable[[], T]]) -> list[T]:
+    """Do things in threads that begin at the same moment."""
+    barrier = threading.Barrier(len(tasks))
+
+    def run(task: Callable[[], T]) -> T:
+        barrier.wait()
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(run, tasks))
+
+
+def _status(server: Server, name: str, content: bytes) -> int:
+    return server.upload(name, content).status
+
+
+def test_of_two_uploads_of_one_name_through_two_replicas_one_wins(tmp_path: Path, replicas: list[Server]) -> None:
+    for number in range(25):
+        name = named(f"1.{number}")
+        contents = [bytes([share]) * 5000 for share in range(4)]
+        statuses = at_once([partial(_status, replicas[at % 2], name, contents[at]) for at in range(4)])
+        assert sorted(statuses) == [200, 409, 409, 409]
+        winner = contents[statuses.index(200)]
+        assert (tmp_path / "packages" / name).read_bytes() == winner
+        assert listed(tmp_path / "index", "foo")[name] == sha256(winner)
+
+
+def test_after_each_of_many_uploads_at_once_its_page_and_the_list_have_it(
+    tmp_path: Path, replicas: list[Server]
+) -> None:
+    rounds = 200 if LONG else 25
+
+    def publish(publisher: int) -> list[str]:
+        stale = []
+        for number in range(rounds):
+            # Of one project, and of projects that are new.
+            project = "foo" if number % 3 else f"new{publisher}-{number}"
+            content = f"{publisher} {number}".encode()
+            name = named(f"{publisher}.{number}", project.replace("-", "_"))
+            answer = replicas[number % 2].upload(name, content, sha256_digest=sha256(content))
+            assert answer.status == 200, answer
+            page = tmp_path.joinpath("index/simple", project, "index.html").read_text()
+            names = tmp_path.joinpath("index/simple/index.html").read_text()
+            if f">{name}</a>" not in page or sha256(content) not in page or f">{project}</a>" not in names:
+                stale.append(name)
+        return stale
+
+    assert at_once([partial(publish, publisher) for publisher in range(4)]) == [[]] * 4
+    assert said(tmp_path) == truth(tmp_path / "packages")
+    count = sum(map(len, truth(tmp_path / "packages").values()))
+    assert f"{count:,} distribution files" in tmp_path.joinpath("index/index.html").read_text()
+
+
+def test_pages_are_whole_and_right_whatever_is_killed_when(tmp_path: Path) -> None:
+    chance = random.Random(5)
+    answered: dict[str, str] = {}
+    stop = threading.Event()
+    server = Server(tmp_path)
+
+    def publish(publisher: int, number: int) -> None:
+        while not stop.is_set():
+            number += 1
+            content = random.Random(number).randbytes(chance.choice([100, 50_000, 3_000_000]))
+            name = named(f"{publisher}.{number}", f"project{number % 3}")
+            with suppress(Exception):
+                if server.upload(name, content).status == 200:
+                    answered[name] = sha256(content)
+
+    for killed in range(60 if LONG else 8):
+        server.start()
+        assert not list((tmp_path / "packages/.incoming").iterdir()), "left by an upload that was killed"
+        index = Index(tmp_path)
+        within(10.0, lambda: said(tmp_path), truth(tmp_path / "packages"))
+        stop.clear()
+        threads = [threading.Thread(target=publish, args=(one, 1000 * killed)) for one in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(chance.uniform(0.05, 0.8))
+        server.kill()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        files = {path.name: sha256(path.read_bytes()) for path in index.packages.glob("*.whl")}
+        # What was answered is there, and nothing is there that is not whole.
+        assert answered.items() <= files.items()
+        assert all(_was_sent(name, digest) for name, digest in files.items())
+    index = Index(tmp_path)
+    index.keeper.step()
+    assert index.said() == index.truth()
+    assert len(answered) > 10, server.log.read_text()
+    leftovers = [path for path in tmp_path.rglob(".*.new") if path.parent.name != "index"]
+    assert not leftovers
+
+
+def _was_sent(name: str, digest: str) -> bool:
+    number = int(name.split("-")[1].split(".")[1])
+    return any(sha256(random.Random(number).randbytes(size)) == digest for size in (100, 50_000, 3_000_000))
+
+
+@pytest.mark.parametrize("digest", [False, True])
+@pytest.mark.parametrize("kept", [0.2, 0.99])
+def test_nothing_is_kept_of_an_upload_that_is_cut_off(tmp_path: Path, kept: float, digest: bool) -> None:
+    content = b"x" * 2_000_000
+    with Server(tmp_path) as server:
+        fields = {"sha256_digest": sha256(content)} if digest else {}
+        for _ in range(5):
+            server.cut_off(named("1.0"), content, kept, **fields)
+        time.sleep(0.5)
+        assert not list(server.packages.glob("*.whl"))
+        assert not list((server.packages / ".incoming").iterdir())
+        assert server.upload(named("1.0"), content, None, **fields).status == 200
+        assert listed(server.pages, "foo") == {named("1.0"): sha256(content)}
+
+
+def test_an_upload_that_is_not_what_the_client_says_is_refused_and_not_kept(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        answer = server.upload(named("1.0"), b"this", sha256_digest=sha256(b"that"))
+        assert answer.status == 400
+        assert sha256(b"this") in answer.text and sha256(b"that") in answer.text
+        assert not list(server.packages.glob("*.whl"))
+        assert not list((server.packages / ".incoming").iterdir())
+        assert server.upload(named("1.0"), b"this", sha256_digest=sha256(b"this").upper()).status == 200
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """Mount a file system of this size, where that is allowed."""
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("spooled", ["elsewhere", "there too"])
+def test_a_full_disk_refuses_uploads_and_keeps_nothing_of_them(tmp_path: Path, spooled: str) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk, "24m"):
+        spool = disk / "spool" if spooled == "there too" else tmp_path
+        spool.mkdir(exist_ok=True)
+        # A form is spooled as a whole, and its file once more.
+        share = 0.2 if spooled == "there too" else 0.4
+        with Server(disk, environment={"TMPDIR": str(spool)}) as server:
+            assert server.upload(named("1.0"), b"small").status == 200
+            # Less and less room, down to none: each step of an upload meets its end once.
+            statuses = []
+            for number in range(80):
+                size = max(int(shutil.disk_usage(disk).free * share), 5_000)
+                statuses.append(server.upload(named(f"2.{number}", f"p{number}"), os.urandom(size)).status)
+                if statuses[-5:] == [507] * 5:
+                    break
+            assert set(statuses) == {200, 507}, server.log.read_text()
+            assert statuses[-1] == 507
+            filled = disk / "filled"
+            with suppress(OSError), filled.open("wb") as file:
+                while True:
+                    file.write(b"x" * 4096)
+            assert server.upload(named("3.0", "late"), b"y").status == 507, server.log.read_text()
+            assert not list((server.packages / ".incoming").iterdir())
+            assert not (server.pages / "simple/late").exists()
+            assert said(disk) == truth(server.packages)
+            assert len(list(server.packages.glob("*.whl"))) == 1 + statuses.count(200)
+            # With no room at all, a restart serves on; with room again, all goes on.
+            server.kill()
+            server.start()
+            assert said(disk) == truth(server.packages)
+            filled.unlink()
+            (server.packages / named("2.0", "p0")).unlink()
+            assert server.upload(named("3.0", "late"), b"y").status == 200, server.log.read_text()
+            within(10.0, lambda: said(disk), truth(server.packages))
+
+
+def test_files_that_are_copied_in_or_written_to_show_within_the_freshness(
+    tmp_path: Path, replicas: list[Server]
+) -> None:
+    packages, pages = tmp_path / "packages", tmp_path / "index"
+    late = []
+    for number in range(3):
+        name = named(f"1.{number}")
+        packages.joinpath("nested").mkdir(exist_ok=True)
+        for path, content in ((packages / name, b"root"), (packages / "nested" / named(f"2.{number}"), b"nested")):
+            path.write_bytes(content)
+        began = time.monotonic()
+        within(FRESH_SECONDS + 1.0, lambda: listed(pages, "foo"), truth(packages)["foo"])
+        late.append(time.monotonic() - began)
+        with (packages / name).open("ab") as file:
+            file.write(b", and more")
+        # That takes a look at every file, which a busy machine takes more seldom.
+        within(5 * FRESH_SECONDS, lambda: listed(pages, "foo"), truth(packages)["foo"])
+        (packages / name).unlink()
+        within(FRESH_SECONDS + 1.0, lambda: listed(pages, "foo"), truth(packages)["foo"])
+    assert max(late) < FRESH_SECONDS, late
+
+
+def test_an_index_that_is_emptied_while_servers_run_comes_back(tmp_path: Path, replicas: list[Server]) -> None:
+    for number in range(20):
+        assert replicas[0].upload(named("1.0", f"project{number}"), b"content").status == 200
+    for emptied in ("index", "index/simple", "index/packages"):
+        for path in list(tmp_path.joinpath(emptied).iterdir()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        within(20.0, lambda: said(tmp_path), truth(tmp_path / "packages"))
+        assert replicas[1].upload(named("1.0", emptied.replace("/", "_")), b"content").status == 200
+        assert replicas[0].get("/simple/project1/").status == 200
+    assert said(tmp_path) == truth(tmp_path / "packages")
+
+
+def test_the_keeper_of_a_killed_replica_is_followed_by_another(tmp_path: Path, replicas: list[Server]) -> None:
+    for server in replicas:
+        name = named("1.0", f"project{server.port}")
+        (tmp_path / "packages" / name).write_bytes(b"content")
+        within(6.0, lambda: said(tmp_path), truth(tmp_path / "packages"))
+        server.kill()
+        server.start()
+
+
+def test_a_restart_reads_no_file_that_has_not_changed(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        for number in range(10):
+            made.wheel(server.packages, "foo", f"1.{number}")
+        within(6.0, lambda: said(tmp_path), truth(server.packages))
+        pages = {path: path.stat() for path in server.pages.rglob("index.*")}
+        server.kill()
+        # Who reads a file now, would find it changed.
+        for path in server.packages.glob("*.whl"):
+            before = path.stat()
+            with path.open("r+b") as file:
+                file.write(b"never read")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        server.start()
+        time.sleep(2 * FRESH_SECONDS)
+        assert server.upload(named("2.0", "other"), b"content").status == 200
+        assert server.get("/simple/foo/").status == 200
+        unchanged = {path: status for path, status in pages.items() if "simple/foo" in str(path)}
+        assert {path: path.stat().st_mtime_ns for path in unchanged} == {
+            path: status.st_mtime_ns for path, status in unchanged.items()
+        }
