@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 # An example makes files: its time says nothing, and shrinking one takes minutes. The long profile does it.
@@ -21,3 +26,11 @@ for name, examples, phases in (("index", 20, _QUICK), ("long", 1000, (*_QUICK, P
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "index"))
 # It tells of each upload that it refuses.
 logging.getLogger("pypiserver").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder where nobody waits for a disk."""
+    folder = Path(tempfile.mkdtemp(prefix="index-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+    yield folder
+    shutil.rmtree(folder)

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -50,16 +49,14 @@ COPIED = [
 ]
 FOLDERS = ["", "nested", "nested/deep", "other", ".hidden", "nested/.hidden"]
 
+# Where nobody waits for a disk.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
 names = st.sampled_from(COPIED)
 folders = st.sampled_from(FOLDERS)
 # Of few kinds, so that the same turns up again.
 contents = st.integers(0, 5).map(lambda number: b"x" * number)
 places = st.tuples(folders, names)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
 
 
 class Operations(RuleBasedStateMachine):
@@ -69,7 +66,7 @@ class Operations(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="index-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="index-", dir=MEMORY))
         self.index = Index(self.folder, self.overwrite)
         self.look()
         # Whether all that was done is such as pages follow at once.

@@ -26,7 +26,7 @@ _KINDS, _PACKED = ("html", "json"), ".gz"
 
 @dataclass
 class Staged:
-    """Files that lie beside those they are to replace, files that are to go, and folders that were made for them."""
+    """Files that are written aside for those they are to replace, files that are to go, and folders that were made."""
 
     ready: list[tuple[Path, Path]] = field(default_factory=list)
     going: list[Path] = field(default_factory=list)
@@ -38,8 +38,6 @@ class Staged:
             os.replace(aside, target)
         for target in self.going:
             target.unlink(missing_ok=True)
-            # Of a process that was killed.
-            _aside(target).unlink(missing_ok=True)
             with suppress(OSError):
                 # The folder of a project that is gone, unless somebody has put something there.
                 target.parent.rmdir()
@@ -62,13 +60,17 @@ class Output:
         self.folder = folder
         self.simple = folder / "simple"
         self.metadata = folder / "packages"
+        self._staging = folder / ".staging"
         self._removed = folder / ".removed"
 
     def prepare(self) -> None:
-        """Make the folders, and remove pages that were taken away while this package did not load."""
+        """Make the folders, and remove what killed processes, or times in which this package did not load, have left."""
         self.simple.mkdir(exist_ok=True)
         self.metadata.mkdir(exist_ok=True)
         self._removed.touch()
+        self._staging.mkdir(exist_ok=True)
+        for left in self._staging.iterdir():
+            left.unlink()
         for pages_taken_away in self.folder.glob(".unserved-*"):
             shutil.rmtree(pages_taken_away, ignore_errors=True)
             with suppress(OSError):
@@ -113,7 +115,7 @@ class Output:
         if content:
             for folder in reversed(target.relative_to(self.metadata).parents):
                 self._make(staged, self.metadata / folder)
-            staged.ready.append((_written(target, content, max(int(time.time()), _seconds(target) + 1)), target))
+            self._write(staged, target, content, max(int(time.time()), _seconds(target) + 1))
         elif target.exists():
             staged.going.append(target)
 
@@ -138,7 +140,20 @@ class Output:
         packed = gzip.compress(content, level, mtime=0)
         # The page is the last to be replaced: while it is old, what is compressed may be new, but never the reverse.
         for target, data in ((packed_page, packed), (page, content)):
-            staged.ready.append((_written(target, data, seconds), target))
+            self._write(staged, target, data, seconds)
+
+    def _write(self, staged: Staged, target: Path, content: bytes, seconds: int) -> None:
+        """Write a file aside, to replace its target; one that cannot be written whole is not there."""
+        # One process at a time has anything here.
+        aside = self._staging / str(len(staged.ready))
+        try:
+            with open(aside, "wb") as file:
+                file.write(content)
+            os.utime(aside, (seconds, seconds))
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
+        staged.ready.append((aside, target))
 
     def _make(self, staged: Staged, folder: Path) -> None:
         with suppress(FileExistsError):
@@ -150,24 +165,6 @@ class Output:
         seconds = max(_seconds(page) for page in (folder / "index.html", folder / "index.json"))
         if seconds > _seconds(self._removed):
             os.utime(self._removed, (seconds, seconds))
-
-
-def _aside(target: Path) -> Path:
-    # One name for all processes: one at a time writes, and what a killed one has left is replaced by the next.
-    return target.with_name(f".{target.name}.new")
-
-
-def _written(target: Path, content: bytes, seconds: int) -> Path:
-    """Write a file beside its place, and return where; one that cannot be written whole is not there."""
-    aside = _aside(target)
-    try:
-        with open(aside, "wb") as file:
-            file.write(content)
-        os.utime(aside, (seconds, seconds))
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    return aside
 
 
 def _content(page: Path) -> bytes:

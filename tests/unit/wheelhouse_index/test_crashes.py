@@ -1,0 +1,141 @@
+"""Uploads and removals that end at every single step: killed there, or refused by a disk that is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import packages as made
+from tests.support.index import Index
+
+OLD, NEW = "foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl"
+OTHER = "other-1.0-py3-none-any.whl"
+# What is looked at in each step; of these, what needs room on the disk.
+STEPS = {"open", "os.link", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.utime", "sqlite3.connect"}
+NEED_ROOM = {"open", "os.link", "os.mkdir", "sqlite3.connect"}
+# All of them take a minute.
+LOOKED_AT = range(1, 150, 1 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 5)
+
+
+def wheel(folder: Path, padding: bytes, project: str = "foo") -> bytes:
+    return made.wheel(folder, project, padding=padding).read_bytes()
+
+
+def upload(name: str) -> Callable[[Index], int]:
+    return lambda index: index.upload(name, wheel(index.packages.parent, b"new", name.split("-")[0])).status
+
+
+def remove(name: str, version: str) -> Callable[[Index], int]:
+    return lambda index: index.remove(name, version).status
+
+
+OPERATIONS: dict[str, Callable[[Index], int]] = {
+    "a release": upload(NEW),
+    "a project": upload(OTHER),
+    "another file of the same name": upload(OLD),
+    "the last release": remove("foo", "1.0"),
+    "what was copied in": lambda index: index.keeper.step() or 200,
+}
+
+
+def prepared(folder: Path, operation: str) -> Index:
+    folder.mkdir()
+    index = Index(folder, overwrite=True)
+    assert index.upload(OLD, wheel(folder, b"old")).status == 200
+    index.keeper.step()
+    if operation == "what was copied in":
+        (index.packages / "nested").mkdir()
+        (index.packages / "nested" / NEW).write_bytes(wheel(folder, b"copied"))
+        index.keeper._thorough_at = 0.0
+    return index
+
+
+def steps(number: int, events: set[str], then: Callable[[], None]) -> None:
+    """Have something done at the so-manieth step from now on. It cannot be undone: only in a child."""
+    left = [number]
+
+    def look(event: str, values: tuple[object, ...]) -> None:
+        # Of opened files those that are written; not descriptors that are open already.
+        reading = event == "open" and not int(str(values[2] or 0)) & (os.O_WRONLY | os.O_RDWR)
+        if event in events and not reading and not (event == "open" and isinstance(values[0], int)):
+            left[0] -= 1
+            if left[0] == 0:
+                then()
+
+    sys.addaudithook(look)
+
+
+def in_a_child(what: Callable[[], int]) -> int:
+    """Do something in a process of its own; return its exit code, below nothing where a signal has ended it."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            code = what()
+        except BaseException:
+            traceback.print_exc()
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_whatever_is_killed_at_whatever_step_the_next_start_mends(in_memory: Path, operation: str) -> None:
+    for step in LOOKED_AT:
+        folder = in_memory / str(step)
+        index = prepared(folder, operation)
+
+        def killed(index: Index = index, step: int = step) -> int:
+            steps(step, STEPS, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            OPERATIONS[operation](index)
+            return 0
+
+        code = in_a_child(killed)
+        again = Index(folder, overwrite=True)
+        assert not list((folder / "packages/.incoming").iterdir()), f"step {step}"
+        again.keeper.step()
+        assert again.said() == again.truth(), f"step {step}"
+        assert again.projects() == set(again.truth()), f"step {step}"
+        served = {str(path.relative_to(folder / "index/packages")) for path in (folder / "index/packages").rglob("*.*")}
+        assert served == {f"{path}.metadata" for files in again.truth().values() for path in files}, f"step {step}"
+        assert not list((folder / "index/.staging").iterdir()), f"step {step}"
+        if code == 0:
+            assert step > 5
+            return
+        assert code == -signal.SIGKILL
+    raise AssertionError("it has more steps than are looked at")
+
+
+@pytest.mark.parametrize("operation", [name for name in OPERATIONS if name != "what was copied in"])
+def test_whatever_the_disk_has_no_room_for_nothing_of_it_is_left(in_memory: Path, operation: str) -> None:
+    for step in LOOKED_AT:
+        folder = in_memory / str(step)
+        index = prepared(folder, operation)
+        before = index.truth()
+
+        def refused(index: Index = index, step: int = step) -> int:
+            def full() -> None:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            steps(step, NEED_ROOM, full)
+            return {200: 0, 507: 1}[OPERATIONS[operation](index)]
+
+        code = in_a_child(refused)
+        assert code in (0, 1), f"step {step}"
+        after = index.truth()
+        # A removal may be refused and done all the same, as nothing is needed for it.
+        assert (after == before) if code else (after != before), f"step {step}"
+        assert index.said() == after, f"step {step}"
+        assert index.projects() == set(after), f"step {step}"
+        assert not list((folder / "packages/.incoming").iterdir()), f"step {step}"
+        assert not list((folder / "index/.staging").iterdir()), f"step {step}"
+        assert {path.name for path in (folder / "index/simple").iterdir() if path.is_dir()} == set(after)
+        assert index.upload("later-1.0-py3-none-any.whl", b"later").status == 200
+        if code == 0 and step > 40:
+            return
