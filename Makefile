@@ -36,8 +36,8 @@ format: venv ## Format the Python, and mend what ruff can mend
 	@.venv/bin/ruff check --quiet --fix --exit-zero
 	@.venv/bin/ruff format
 
-unit: ## Unit tests, on the current and the oldest ansible-core
-	@$(run) --live unit unit-2.18
+unit: ## Unit tests, on the current and the oldest ansible-core, and on the newest pypiserver
+	@$(run) --live unit unit-2.18 unit-pypiserver-newest
 
 molecule: ## Molecule scenarios: all, or SCENARIO="users nginx"; DO=converge keeps the host
 	@$(run) --live --do '$(DO)' $(addprefix scenario-,$(SCENARIO))

@@ -31,6 +31,10 @@ OLDEST_VENV = f".venv-core-{OLDEST}"
 # What Ansible runs; the project's own tools have one Python and one Ansible.
 OLDEST_UNITS = ("tests/unit/plugins", "tests/unit/test_argument_specs.py")
 OLDEST_SCENARIOS = ("pypiserver",)
+# What our extension of pypiserver is tested with, beside the pypiserver of the image.
+NEWEST = "pypiserver-newest"
+# How hard the tests try that make up their own cases (tests/unit/wheelhouse_index/conftest.py).
+HYPOTHESIS = "HYPOTHESIS_PROFILE"
 LONG_SCENARIOS = ("users", "stack", "default")
 # Random walks of the scenario index: requests.
 LONG_STEPS = "10000"
@@ -123,8 +127,9 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
     def check(name: str, *needs: str) -> Part:
         return Part(name, ((PYTHON, "-m", f"tests.checks.{name}"),), needs=("venv", *needs))
 
-    def unit(name: str, venv: str, needs: Sequence[str], *paths: str) -> Part:
-        return Part(name, ((f"{venv}/bin/python", "-m", "pytest", "--color", "no", *paths),), needs=tuple(needs))
+    def unit(name: str, venv: str, needs: Sequence[str], *paths: str, profile: str = "") -> Part:
+        command = (f"{venv}/bin/python", "-m", "pytest", "--color", "no", *paths)
+        return Part(name, (command,), tuple(needs), environment={HYPOTHESIS: profile} if profile else {})
 
     names = scenarios(root)
     oldest = (*OLDEST_SCENARIOS, *LONG_SCENARIOS) if long else OLDEST_SCENARIOS
@@ -142,13 +147,15 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         Part("collection", ((PYTHON, "-m", "tests.collection"),), needs=("venv",), heavy=False),
         Part("images", ((PYTHON, "-m", "tests.ground", "images", "build"),), needs=("venv", "engine")),
         Part(f"venv-{OLDEST}", ((PYTHON, "-m", "tests.venvs", f"core-{OLDEST}"),), needs=("venv",), heavy=False),
+        Part(f"venv-{NEWEST}", ((PYTHON, "-m", "tests.venvs", NEWEST),), needs=("venv",), heavy=False),
         check("lint"),
         check("sanity"),
-        unit("unit", ".venv", ["venv"]),
+        unit("unit", ".venv", ["venv"], profile="long" if long else ""),
         check("importer", "collection"),
         check("archive", "collection"),
         *(scenario(name, ".venv", do, more={"WHEELHOUSE_STEPS": LONG_STEPS} if long else None) for name in names),
         unit(f"unit-{OLDEST}", OLDEST_VENV, [f"venv-{OLDEST}"], *OLDEST_UNITS),
+        unit(f"unit-{NEWEST}", f".venv-{NEWEST}", [f"venv-{NEWEST}"], "tests/unit/wheelhouse_index"),
         Part(f"syntax-{OLDEST}", tuple(syntax), needs=("collection", f"venv-{OLDEST}")),
         *(
             scenario(name, OLDEST_VENV, do, suffix=f"-{OLDEST}", needs=(f"venv-{OLDEST}",))

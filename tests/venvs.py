@@ -21,6 +21,8 @@ REQUIREMENTS = ROOT / "tests" / "requirements"
 DEVELOPMENT = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
 # Made of requirements-dev.txt, with the packages of their own file in place of the ones there.
 OVERRIDING = frozenset({"core-2.18"})
+# These have what is newest today, and so are looked after each time.
+NEWEST = frozenset({"pypiserver-newest"})
 
 
 def folder(name: str) -> Path:
@@ -42,7 +44,7 @@ def install_command(name: str, uv: Path) -> list[str]:
 
 
 def ensure(name: str) -> None:
-    """Make a virtual environment if it is not there or not what its files say.
+    """Make a virtual environment if it is not there or not what its files say; bring it up to date if that is wanted.
 
     Raises:
         subprocess.CalledProcessError: when uv fails; it has said why.
@@ -50,11 +52,15 @@ def ensure(name: str) -> None:
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in sources(name))).hexdigest()
     home = folder(name)
     stamp = home / "requirements.sha256"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
+    made = stamp.is_file() and stamp.read_text(encoding="utf-8") == digest
+    if made and name not in NEWEST:
         return
-    shutil.rmtree(home, ignore_errors=True)
     uv = Path(sys.executable).with_name("uv")
     environment = {**os.environ, **uv_environment()}
+    if made:
+        subprocess.run([*install_command(name, uv), "--upgrade"], env=environment, check=True)
+        return
+    shutil.rmtree(home, ignore_errors=True)
     print(f"installing tests/requirements/{name}.txt into {home.name}", flush=True)
     subprocess.run([str(uv), "venv", "--quiet", "--python", sys.executable, str(home)], env=environment, check=True)
     subprocess.run(install_command(name, uv), env=environment, check=True)

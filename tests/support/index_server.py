@@ -19,7 +19,8 @@ from tests.support.index import Answer, form
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = ROOT / "roles" / "pypiserver" / "files"
 READY_SECONDS = 30.0
-_PORTS = itertools.count(18100)
+# Other runs of these tests may look for ports at the same time.
+_PORTS = itertools.count(18100 + os.getpid() % 700 * 20)
 _SETTINGS = """
 workers = {workers}
 worker_class = "gthread"
