@@ -33,7 +33,7 @@ with socket.create_connection((address, 8080)) as connection:
     while largest < half - 1024 * 1024 and time.monotonic() < end:
         for name in glob.glob("/proc/[0-9]*/fd/*"):
             try:
-                if os.readlink(name).startswith("/data/spool/"):
+                if os.readlink(name).startswith("/data/packages/.incoming/"):
                     largest = max(largest, os.stat(name).st_size)
             except OSError:
                 pass
@@ -115,7 +115,7 @@ def test_uploads_at_the_same_time_are_kept_apart(
     assert sums.splitlines() == sorted_sums(files)
 
 
-def test_pypiserver_spools_to_disk_as_well(host: Any, publisher: Login, stack: Stack) -> None:
+def test_pypiserver_writes_to_disk_what_has_arrived(host: Any, publisher: Login, stack: Stack) -> None:
     (network,) = stack.inspect("pypi-server")["NetworkSettings"]["Networks"].values()
     login = publisher.header()["Authorization"]
     spooled = host.check_output("python3 -c %s %s %s", HALF_AN_UPLOAD, network["IPAddress"], login)

@@ -5,9 +5,9 @@ there. It runs inside pypiserver's official image and uses nothing but the stand
 
 How data flows::
 
-    upload ── incoming ──┐
-                         ├── store ── catalogue (what is known of each file) ── pages ── index/
-    scan of packages/ ───┘
+    upload ── forms ── incoming ──┐
+                                  ├── store ── catalogue (what is known of each file) ── pages ── index/
+    scan of packages/ ────────────┘
 
 ``backend`` is pypiserver's extension point, ``keeper`` the thread that looks after files which arrive by other ways.
 """

@@ -15,10 +15,12 @@ from pypiserver.bottle_wrapper import response
 from pypiserver.config import Config, RunConfig
 
 from .backend import IndexedBackend, says_full
+from .forms import Forms
 from .keeper import Keeper
 from .store import Store
 
 NAME = "indexed"
+NO_ROOM = "There is no room for this upload; nothing of it was kept."
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -74,7 +76,16 @@ def application(config: RunConfig, store: Store | None) -> WsgiApp:
         # A body is spooled before any backend sees it, and the disk may be full then.
         bottle.error(500)(lambda error: _failure(bottle, error))
     made: WsgiApp = pypiserver.setup_routes_from_config(bottle, config)
-    return made
+    return Forms(made, store.packages, _unread) if store else made
+
+
+def _unread(error: Exception) -> tuple[str, str]:
+    """Return status and text of the answer to a form that could not be read."""
+    if says_full(error):
+        return "507 Insufficient Storage", NO_ROOM
+    if isinstance(error, OSError):
+        raise error
+    return "400 Bad Request", str(error)
 
 
 def _failure(bottle: Any, error: Any) -> Any:
@@ -82,7 +93,7 @@ def _failure(bottle: Any, error: Any) -> Any:
     if not says_full(error.exception):
         return bottle.default_error_handler(error)
     response.status = 507
-    return "There is no room for this upload; nothing of it was kept."
+    return NO_ROOM
 
 
 def serve(words: Sequence[str]) -> None:

@@ -72,10 +72,9 @@ class IndexedBackend(Backend):
 
     def exists(self, filename: str) -> bool:
         """Tell whether a file has this name, in whatever folder."""
-        if os.path.lexists(os.path.join(self._root, filename)):
-            return True
         with self._store.catalogue.reading() as known:
-            return known.has_name(filename)
+            paths = [filename, *known.named(filename)]
+        return any(os.path.lexists(os.path.join(self._root, path)) for path in paths)
 
     def digest(self, pkg: PkgFile) -> str | None:
         """Return a file's digest as simple pages write it; read only where nobody has read it before."""
@@ -98,9 +97,6 @@ class IndexedBackend(Backend):
         """
         if not is_listed(filename):
             raise HTTPError(400, f"Bad filename: {filename}")
-        # What a client has sent before it was cut off looks like an upload.
-        if request.body.seek(0, os.SEEK_END) < request.content_length:
-            raise HTTPError(400, f"{filename} did not arrive whole.")
         # The digest is that of the distribution file, not of its signature.
         digest = "" if filename.endswith(".asc") else request.forms.get("sha256_digest", "")
         try:

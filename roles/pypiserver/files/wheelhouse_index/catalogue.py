@@ -191,9 +191,9 @@ class Known:
         row = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE path = ?", (path,)).fetchone()
         return _entry(row) if row else None
 
-    def has_name(self, name: str) -> bool:
-        """Tell whether a file has this name, in whatever folder."""
-        return self._db.execute("SELECT 1 FROM files WHERE name = ?", (name,)).fetchone() is not None
+    def named(self, name: str) -> list[str]:
+        """Return the paths of the files that have this name, in whatever folders."""
+        return [path for (path,) in self._db.execute("SELECT path FROM files WHERE name = ?", (name,))]
 
     def stamps(self) -> dict[str, Stamp]:
         """Return the stamp of each file, by path."""

@@ -79,35 +79,74 @@ class Upload:
             os.utime(self._file.fileno(), (taken + 1, taken + 1))
 
 
+class Arriving:
+    """A file that is written aside, and hashed on the way; it can be read like any other.
+
+    Attributes:
+        path: where it lies, without a name of its own.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.path = path
+        self.file = file
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        """Write what comes next."""
+        self._digest.update(data)
+        self.file.write(data)
+
+    def finish(self) -> None:
+        """Have all of it on its way to the disk, and go back to the beginning."""
+        self.file.flush()
+        self.file.seek(0)
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what was written, in hexadecimal digits."""
+        return self._digest.hexdigest()
+
+
 @contextmanager
-def received(packages: Path, name: str, stream: BinaryIO, sha256: str = "") -> Iterator[Upload]:
-    """Write what arrives aside, hashing it on the way.
+def arriving(packages: Path) -> Iterator[Arriving]:
+    """Make a place for a file that arrives; what has not been published in the end is removed."""
+    with _aside(packages / FOLDER) as (file, path):
+        try:
+            yield Arriving(file, path)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def received(packages: Path, name: str, stream: BinaryIO | Arriving, sha256: str = "") -> Iterator[Upload]:
+    """Take in an upload.
 
     Args:
         packages: the folder of the distribution files.
         name: the file's name.
-        stream: its content.
+        stream: its content; copied, unless it lies there already.
         sha256: what the client says that its digest is; empty where it does not say.
 
     Raises:
         WrongDigestError: if that is not so.
         OSError: if there is no room.
     """
-    with _aside(packages / FOLDER) as (file, aside):
-        try:
-            digest = hashlib.sha256()
+    if not isinstance(stream, Arriving):
+        with arriving(packages) as copy:
             while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
-                file.write(chunk)
-            file.flush()
-            if sha256 and sha256.lower() != digest.hexdigest():
-                raise WrongDigestError(f"{name} has the SHA-256 {digest.hexdigest()}, and sha256_digest says {sha256}")
-            os.fsync(file.fileno())
-            file.seek(0)
-            facts, content = metadata.facts(name, file, digest.hexdigest())
-            yield Upload(name, file, aside, facts, content)
-        finally:
-            aside.unlink(missing_ok=True)
+                copy.write(chunk)
+            copy.finish()
+            with received(packages, name, copy, sha256) as upload:
+                yield upload
+        return
+    if sha256 and sha256.lower() != stream.sha256:
+        raise WrongDigestError(f"{name} has the SHA-256 {stream.sha256}, and sha256_digest says {sha256}")
+    os.fsync(stream.file.fileno())
+    facts, content = metadata.facts(name, stream.file, stream.sha256)
+    yield Upload(name, stream.file, stream.path, facts, content)
 
 
 @contextmanager
@@ -115,12 +154,17 @@ def _aside(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """Make a file that is locked, readable for the account alone, as all in the tree is."""
     while True:
         descriptor, path = tempfile.mkstemp(dir=folder)
-        with os.fdopen(descriptor, "w+b") as file:
+        file = os.fdopen(descriptor, "w+b")
+        try:
             fcntl.flock(file, fcntl.LOCK_EX)
             # A process that starts may have taken it for a leftover before it was locked.
             if os.fstat(descriptor).st_nlink:
                 yield file, Path(path)
                 return
+        finally:
+            # What is published was written and synced long before; for what is not, there may be no room.
+            with suppress(OSError):
+                file.close()
 
 
 def prepare(packages: Path) -> None:

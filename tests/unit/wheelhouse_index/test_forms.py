@@ -1,0 +1,192 @@
+"""Forms of uploads: read as pypiserver's own parser reads them, in pieces of any size, and refused when they are none."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pypiserver.bottle_wrapper import BaseRequest, FileUpload
+from wheelhouse_index import forms, incoming
+
+EDGE = b"edge"
+NAMES = st.text("abcXYZ:_-09", min_size=1, max_size=8)
+# What looks most like a boundary, and what breaks lines.
+PIECES = st.sampled_from([b"\r\n", b"\n", b"\r", b"--", b"\r\n--edg", b"\r\n-", b"-", b"a", b"\0\xff", b"\x80" * 40])
+LINES = st.text(max_size=20).filter(lambda text: "\r" not in text and "\n" not in text)
+CONTENTS = st.lists(PIECES, max_size=12).map(b"".join).filter(lambda content: b"--edge" not in content)
+
+
+def body(*parts: bytes, end: bytes = b"--edge--\r\n") -> bytes:
+    """Return a form of these parts."""
+    return b"".join(b"--edge\r\n" + part + b"\r\n" for part in parts) + end
+
+
+def field(name: str, content: bytes) -> bytes:
+    return f'Content-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + content
+
+
+def file(name: str, filename: str, content: bytes, more: str = "") -> bytes:
+    head = f'Content-Disposition: form-data; name="{name}"; filename="{filename}"\r\n{more}\r\n'
+    return head.encode() + content
+
+
+class Pieces(io.RawIOBase):
+    """A body that arrives in pieces of some size."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self._rest, self._size = content, size
+
+    def read(self, size: int = -1) -> bytes:
+        data, self._rest = self._rest[: self._size], self._rest[self._size :]
+        return data
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    incoming.prepare(tmp_path)
+    return tmp_path
+
+
+def read(store: Path, content: bytes, size: int = forms.CHUNK_BYTES) -> list[tuple[str, Any]]:
+    """Return what is in a form; files by their name, content and digest."""
+    with ExitStack() as stack:
+        stream = cast(BinaryIO, Pieces(content, size))
+        form = forms.read(stream, EDGE, lambda: stack.enter_context(incoming.arriving(store)))
+        return [
+            (name, (one.raw_filename, one.file.read(), one.file.sha256) if isinstance(one, FileUpload) else one)
+            for name, one in form.allitems()
+        ]
+
+
+def theirs(content: bytes) -> list[tuple[str, Any]]:
+    """Return what pypiserver's own parser makes of it."""
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_TYPE": "multipart/form-data; boundary=edge",
+        "CONTENT_LENGTH": str(len(content)),
+        "wsgi.input": io.BytesIO(content),
+    }
+    return [
+        (name, (one.raw_filename, one.file.read()) if isinstance(one, FileUpload) else one)
+        for name, one in BaseRequest(environ).POST.allitems()
+    ]
+
+
+@given(
+    parts=st.lists(
+        st.one_of(
+            st.builds(field, NAMES, LINES.map(str.encode)),
+            st.builds(file, st.just("content"), NAMES, CONTENTS),
+        ),
+        min_size=1,
+        max_size=5,
+    ).filter(lambda parts: sum(b"filename=" in part for part in parts) <= forms.FILES),
+    size=st.integers(1, 200),
+)
+def test_a_form_is_read_as_pypiserver_reads_it(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[bytes], size: int
+) -> None:
+    store = tmp_path_factory.getbasetemp()
+    incoming.prepare(store)
+    content = body(*parts)
+    ours = [(name, one[:2] if isinstance(one, tuple) else one) for name, one in read(store, content, size)]
+    assert sorted(ours, key=repr) == sorted(theirs(content), key=repr)
+
+
+def test_what_twine_sends_is_read(store: Path) -> None:
+    content = body(
+        field(":action", b"file_upload"),
+        field("description", "Größe\n\nlines\r\n".encode()),
+        field("empty", b""),
+        file("content", "a-1.0.tar.gz", b"\x1f\x8b\r\n--edg\r\n", "Content-Type: application/octet-stream\r\n"),
+    )
+    found = dict(read(store, content, 7))
+    assert (found[":action"], found["description"], found["empty"]) == ("file_upload", "Größe\n\nlines\r\n", "")
+    name, data, digest = found["content"]
+    assert (name, data) == ("a-1.0.tar.gz", b"\x1f\x8b\r\n--edg\r\n")
+    assert digest == incoming.sha256(io.BytesIO(data))
+    assert list((store / incoming.FOLDER).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"edge",
+        b"--edge",
+        b"--edge\r\n",
+        body(field("a", b"b"), end=b""),
+        body(field("a", b"b"), end=b"--edge"),
+        body(field("a", b"b"), end=b"--edge-"),
+        body(field("a", b"b"), end=b"--edgeXX"),
+        body(b'Content-Disposition: form-data; name="a"'),
+        body(file("content", "a.whl", b"half of it"), end=b""),
+        body(*[file("content", "a.whl", b"")] * 3),
+        body(*[b"\r\n"] * 3000),
+        body(b"x: " + b"y" * forms.HEADER_BYTES + b"\r\n\r\n"),
+        body(field("a", b"b" * (forms.FIELDS_BYTES + 1))),
+        body(*[field("a", b"b" * (forms.FIELDS_BYTES // 3))] * 4),
+    ],
+    ids=lambda content: repr(content[:30]) if len(content) < 100 else f"{len(content)} bytes",
+)
+def test_what_is_no_form_is_refused_and_leaves_nothing(store: Path, content: bytes) -> None:
+    with pytest.raises(forms.MalformedFormError):
+        read(store, content)
+    assert list((store / incoming.FOLDER).iterdir()) == []
+
+
+def test_a_large_file_is_never_in_memory(store: Path) -> None:
+    content = body(file("content", "a.whl", bytes(64 * 1024 * 1024)))
+    stream = io.BytesIO(content)
+    tracemalloc.start()
+    try:
+        with incoming.arriving(store) as place:
+            forms.read(stream, EDGE, lambda: place)
+            assert place.file.seek(0, 2) == 64 * 1024 * 1024
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "boundary"),
+    [
+        ("POST", "/", "multipart/form-data; boundary=edge", b"edge"),
+        ("POST", "/", 'multipart/form-data; boundary="ed ge"', b"ed ge"),
+        ("POST", "/", "Multipart/Form-Data; charset=utf-8; boundary=edge", b"edge"),
+        ("POST", "/", "multipart/form-data", b""),
+        ("POST", "/", "multipart/form-data; boundary=", b""),
+        ("POST", "/", f"multipart/form-data; boundary={'x' * 71}", b""),
+        ("POST", "/", "multipart/form-data; boundary=<>", b""),
+        ("POST", "/", "multipart/mixed; boundary=edge", b""),
+        ("POST", "/", "application/x-www-form-urlencoded", b""),
+        ("POST", "/", "", b""),
+        ("POST", "/RPC2", "multipart/form-data; boundary=edge", b""),
+        ("GET", "/", "multipart/form-data; boundary=edge", b""),
+    ],
+)
+def test_only_forms_of_uploads_are_read(method: str, path: str, kind: str, boundary: bytes) -> None:
+    assert forms.boundary_of({"REQUEST_METHOD": method, "PATH_INFO": path, "CONTENT_TYPE": kind}) == boundary
+
+
+def test_an_error_is_answered_and_pypiserver_not_asked(store: Path) -> None:
+    def never(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        raise AssertionError("pypiserver was asked")
+
+    told: list[str] = []
+    application = forms.Forms(never, store, lambda error: ("400 Bad Request", str(error)))
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/",
+        "CONTENT_TYPE": "multipart/form-data; boundary=edge",
+        "wsgi.input": io.BytesIO(body(file("content", "a.whl", b"half"), end=b"")),
+    }
+    answer = application(environ, lambda status, headers: told.append(status))
+    assert (told, b"".join(answer)) == (["400 Bad Request"], b"The form did not arrive whole.\n")
