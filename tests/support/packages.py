@@ -8,7 +8,6 @@ import io
 import re
 import tarfile
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,12 @@ def escaped(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
-def metadata(name: str, version: str) -> bytes:
-    """Return the core metadata of a release."""
-    return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: A test\n".encode()
+def metadata(name: str, version: str, more: str = "") -> bytes:
+    """Return the core metadata of a release; ``more`` are further headers, each with its end of line."""
+    return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: A test\n{more}".encode()
 
 
-def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", headers: Sequence[str] = ()) -> Path:
+def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", more: str = "") -> Path:
     """Write a wheel that pip and uv accept, holding one module and, if wanted, a large file.
 
     Args:
@@ -33,13 +32,13 @@ def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", h
         name: the project, in any spelling.
         version: the release.
         padding: content of a data file beside the module; stored, not compressed.
-        headers: further lines of its core metadata.
+        more: further headers of its core metadata, such as what it requires; each with its end of line.
     """
     module = escaped(name)
     info = f"{module}-{version}.dist-info"
     files = {
         f"{module}/__init__.py": f"NAME = {name!r}\nVERSION = {version!r}\n".encode(),
-        f"{info}/METADATA": metadata(name, version) + "".join(f"{line}\n" for line in headers).encode(),
+        f"{info}/METADATA": metadata(name, version, more),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     if padding:

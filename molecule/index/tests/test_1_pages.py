@@ -135,11 +135,11 @@ def test_installers_resolve_without_downloading_what_they_do_not_install(
         assert index.upload(publisher, packages.wheel(tmp_path, needed, version)).status == 200
     # The newest release wants a Python that nobody has, the one before it the oldest `needed`.
     for version, more in (
-        ("1.0", []),
-        ("2.0", [f"Requires-Dist: {needed}<2"]),
-        ("3.0", ["Requires-Python: >=9", f"Requires-Dist: {needed}"]),
+        ("1.0", ""),
+        ("2.0", f"Requires-Dist: {needed}<2\n"),
+        ("3.0", f"Requires-Python: >=9\nRequires-Dist: {needed}\n"),
     ):
-        file = packages.wheel(tmp_path, project, version, headers=more)
+        file = packages.wheel(tmp_path, project, version, more=more)
         assert index.upload(publisher, file).status == 200
     wanted = tmp_path / "requirements.in"
     wanted.write_text(f"{project}\n", encoding="utf-8")

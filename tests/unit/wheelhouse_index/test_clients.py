@@ -1,0 +1,122 @@
+"""pip and uv against the files as they are: they resolve without downloading a wheel that they do not install."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from tests.support import packages as made
+from tests.support.index import Index
+
+JSON = "application/vnd.pypi.simple.v1+json"
+UV = Path(sys.executable).with_name("uv")
+
+pytestmark = pytest.mark.skipif(not UV.exists(), reason="the clients are in .venv")
+
+
+class Files(SimpleHTTPRequestHandler):
+    """Serves index/ and packages/ as NGINX does, and notes what is asked for."""
+
+    asked: list[str]
+
+    def __init__(self, index: Index, asked: list[str], *rest: object) -> None:
+        self.index = index
+        self.asked = asked
+        super().__init__(*rest)  # type: ignore[arg-type]
+
+    def translate_path(self, path: str) -> str:
+        """Find the file of an address."""
+        path = unquote(path.partition("?")[0]).lstrip("/")
+        if path.startswith("simple/"):
+            kind = "json" if JSON in self.headers.get("Accept", "") else "html"
+            return str(self.index.pages / path / f"index.{kind}")
+        folder = self.index.pages if path.endswith(".metadata") else self.index.packages.parent
+        return str(folder / path)
+
+    def guess_type(self, path: str | os.PathLike[str]) -> str:
+        """Return a page's content type."""
+        name = str(path)
+        return JSON if name.endswith(".json") else "text/html" if name.endswith(".html") else "application/octet-stream"
+
+    def log_message(self, _format: str, *_values: object) -> None:
+        """Note a request."""
+        self.asked.append(f"{self.command} {self.path.partition('#')[0]}")
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+    """An index of a few releases, its address, and the requests that it has had."""
+    index = Index(tmp_path)
+    releases = [
+        ("app", "1.0", "Requires-Dist: library<2\n"),
+        ("app", "0.9", ""),
+        ("library", "1.0", "Requires-Dist: leaf\n"),
+        ("library", "1.5", "Requires-Dist: leaf>=1\n"),
+        ("library", "2.0", ""),
+        ("leaf", "1.0", ""),
+        ("leaf", "2.0", "Requires-Python: >=4\n"),
+    ]
+    for name, version, more in releases:
+        path = made.wheel(tmp_path, name, version, more=more)
+        assert index.upload(path.name, path.read_bytes()).status == 200
+    asked: list[str] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, index, asked))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/simple/", asked
+    server.shutdown()
+
+
+def run(command: Sequence[str | Path]) -> str:
+    environment = {name: value for name, value in os.environ.items() if not re.match("(PIP|UV)_|.*proxy", name, re.I)}
+    done = subprocess.run(
+        command,
+        env={**environment, "PIP_CONFIG_FILE": os.devnull},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def downloaded(asked: Sequence[str]) -> list[str]:
+    return sorted(line.rpartition("/")[2] for line in asked if line.startswith("GET") and line.endswith(".whl"))
+
+
+def test_uv_resolves_without_downloading_a_wheel(served: tuple[str, list[str]], tmp_path: Path) -> None:
+    address, asked = served
+    (tmp_path / "requirements.in").write_text("app\n")
+    command = ["pip", "compile", "--no-cache", "--no-config", "--default-index", address, "--generate-hashes"]
+    text = run([UV, *command, "--python", sys.executable, tmp_path / "requirements.in"])
+    assert re.findall(r"^[a-z]+==[0-9.]+", text, re.M) == ["app==1.0", "leaf==1.0", "library==1.5"]
+    assert downloaded(asked) == [], asked
+    assert "GET /packages/app-1.0-py3-none-any.whl.metadata" in asked
+
+
+@pytest.mark.parametrize(
+    ("words", "wheels"),
+    [
+        (["install", "--dry-run", "--ignore-installed"], []),
+        (["download", "--dest", "kept"], ["app-1.0", "leaf-1.0", "library-1.5"]),
+    ],
+)
+def test_pip_downloads_what_it_keeps_and_nothing_else(
+    words: list[str], wheels: list[str], served: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, asked = served
+    monkeypatch.chdir(tmp_path)
+    options = ["--isolated", "--no-cache-dir", "--disable-pip-version-check", "--index-url", address]
+    run([sys.executable, "-m", "pip", *words, *options, "app"])
+    assert downloaded(asked) == [f"{wheel}-py3-none-any.whl" for wheel in wheels], asked
+    assert sum(line.startswith("GET /simple/") for line in asked) == 3
