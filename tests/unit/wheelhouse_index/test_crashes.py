@@ -6,14 +6,13 @@ import errno
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support import packages as made
-from tests.support.index import Index
+from tests.support.index import Index, in_a_child
 
 OLD, NEW = "foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl"
 OTHER = "other-1.0-py3-none-any.whl"
@@ -75,19 +74,6 @@ def steps(number: int, events: set[str], then: Callable[[], None]) -> None:
                 then()
 
     sys.addaudithook(look)
-
-
-def in_a_child(what: Callable[[], int]) -> int:
-    """Do something in a process of its own; return its exit code, below nothing where a signal has ended it."""
-    child = os.fork()
-    if child == 0:
-        code = 99
-        try:
-            code = what()
-        except BaseException:
-            traceback.print_exc()
-        os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
