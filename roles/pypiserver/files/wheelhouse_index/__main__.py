@@ -18,7 +18,7 @@ def shipped(words: list[str]) -> list[str]:
     words = list(words)
     if "--backend" in words:
         words[words.index("--backend") + 1] = SHIPPED
-    return ["pypi-server", *words]
+    return [sys.executable, "-m", "pypiserver", *words]
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
         print(f"wheelhouse_index does not load ({reason}); the backend {SHIPPED} serves", file=sys.stderr, flush=True)
         _pages_are_not_served(reason)
         command = shipped(words)
-        os.execvp(command[0], command)
+        os.execv(command[0], command)
     app.serve(words)
 
 

@@ -150,8 +150,9 @@ class Catalogue:
             held.execute("SELECT count(*) FROM pages_format").fetchone()
 
     def _usable(self) -> bool:
-        connection = self._connect()
+        connection: sqlite3.Connection | None = None
         try:
+            connection = self._connect()
             version = connection.execute("PRAGMA user_version").fetchone()
             return bool(version == (SCHEMA_VERSION,) and connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
         except sqlite3.OperationalError:
@@ -159,7 +160,8 @@ class Catalogue:
         except sqlite3.DatabaseError:
             return False
         finally:
-            connection.close()
+            if connection:
+                connection.close()
 
 
 class Known:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname, parse_version
 
@@ -67,7 +66,7 @@ class Entry:
     @property
     def name(self) -> str:
         """The file's name."""
-        return PurePosixPath(self.path).name
+        return self.path.rpartition("/")[2]
 
     @property
     def guessed(self) -> tuple[str, str]:

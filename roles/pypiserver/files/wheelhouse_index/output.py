@@ -116,7 +116,7 @@ class Output:
             for folder in reversed(target.relative_to(self.metadata).parents):
                 self._make(staged, self.metadata / folder)
             self._write(staged, target, content, max(int(time.time()), _seconds(target) + 1))
-        elif target.exists():
+        elif os.path.exists(target):
             staged.going.append(target)
 
     def with_metadata(self) -> set[str]:

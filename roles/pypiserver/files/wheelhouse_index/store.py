@@ -273,7 +273,7 @@ class Store:
 
     def _stamp(self, path: str) -> Stamp | None:
         try:
-            return Stamp.of(os.stat(self.packages / path))
+            return Stamp.of(os.stat(f"{self.packages}/{path}"))
         except OSError:
             return None
 

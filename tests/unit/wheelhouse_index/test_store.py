@@ -1,0 +1,367 @@
+"""Store, pages and keeper together: what readers see while something goes on, and what time and accidents do."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from wheelhouse_index import catalogue, metadata, pages, store
+from wheelhouse_index.entry import Entry, Stamp
+from wheelhouse_index.keeper import Keeper
+from wheelhouse_index.scan import Scanner
+
+from tests.support import packages as made
+from tests.support.index import Index, sha256
+
+ONE, TWO = "foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def index(in_memory: Path) -> Index:
+    found = Index(in_memory)
+    found.keeper.step()
+    return found
+
+
+def look(index: Index) -> None:
+    """Do what the keeper does when it looks at every file."""
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+
+
+def wheel(index: Index, name: str = "foo", version: str = "1.0") -> bytes:
+    return made.wheel(index.packages.parent, name, version).read_bytes()
+
+
+def test_an_upload_shows_the_files_that_nobody_has_read_yet(index: Index) -> None:
+    index.upload(ONE, b"one")
+    index.store.forget()
+    index.upload(TWO, b"two")
+    assert index.listed("foo") == {ONE: sha256(b"one"), TWO: sha256(b"two")}
+
+
+def test_old_pages_are_served_until_new_ones_are_there(index: Index) -> None:
+    for number in range(5):
+        index.upload(f"p{number}-1.0.tar.gz", b"content")
+    before = index.said()
+    index.store.forget()
+    assert index.said() == before
+    (index.pages / "catalogue.sqlite").unlink()
+    index.store.prepare()
+    assert index.said() == before
+    assert index.upload("p1-2.0.tar.gz", b"more").status == 200
+    assert index.said() == index.truth()
+
+
+def test_nobody_is_told_that_a_project_does_not_exist_before_somebody_has_looked(in_memory: Path) -> None:
+    (in_memory / "packages").mkdir()
+    (in_memory / "packages" / ONE).write_bytes(b"one")
+    index = Index(in_memory)
+    assert f"{ONE}#sha256={sha256(b'one')}" in index.get("/simple/foo/").text.replace("</a>", "")
+    (index.pages / "catalogue.sqlite").unlink()
+    assert index.get("/simple/foo/").status == 500
+    index.store.prepare()
+    assert index.get("/simple/foo/").status == 200
+
+
+def test_a_new_project_is_listed_at_once_though_another_file_of_it_was_copied_in(index: Index) -> None:
+    (index.packages / ONE).write_bytes(b"one")
+    index.store.note([ONE], [])
+    assert index.upload(TWO, b"two").status == 200
+    assert index.projects() == {"foo"}
+    assert index.listed("foo") == {ONE: sha256(b"one"), TWO: sha256(b"two")}
+
+
+def test_what_a_scan_has_seen_does_not_undo_an_upload_after_it(in_memory: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    (index.packages / ONE).write_bytes(b"copied in")
+    found, gone = Scanner(index.store.packages, {}).changes(thorough=True)
+    index.upload(ONE, b"uploaded")
+    index.store.note(found, gone)
+    index.upload(TWO, b"two")
+    assert index.listed("foo") == {ONE: sha256(b"uploaded"), TWO: sha256(b"two")}
+
+
+def test_an_upload_that_is_deleted_by_hand_before_the_next_look_is_unlisted(index: Index) -> None:
+    index.upload(ONE, b"one")
+    (index.packages / ONE).unlink()
+    look(index)
+    assert index.said() == {}
+
+
+def test_a_file_that_cannot_be_read_holds_nobody_up(index: Index, caplog: pytest.LogCaptureFixture) -> None:
+    index.upload(ONE, b"one")
+    # A name for which `stat` works, and reading does not, even for root.
+    (index.packages / TWO).write_bytes(b"two")
+    (index.packages / "bar-1.0.zip").write_bytes(b"bar")
+    reading = open
+
+    def refusing(path: object, *rest: object) -> object:
+        if str(path).endswith(TWO):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return reading(path, *rest)  # type: ignore[call-overload]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "open", refusing, raising=False)
+        with caplog.at_level(logging.WARNING):
+            look(index)
+            assert index.said() == {"foo": {ONE: sha256(b"one")}, "bar": {"bar-1.0.zip": sha256(b"bar")}}
+            assert index.store.write_pending() == 0
+            for _ in range(5):
+                look(index)
+        assert [record.message for record in caplog.records] == [f"{TWO} cannot be read: [Errno 13] Permission denied"]
+        assert index.upload("foo-3.0.tar.gz", b"three").status == 200
+    index.keeper._retry_at = 0.0
+    look(index)
+    assert index.said() == index.truth()
+
+
+def test_a_folder_that_cannot_be_read_holds_nobody_up(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    (index.packages / "locked").mkdir()
+    (index.packages / "locked" / ONE).write_bytes(b"one")
+    look(index)
+    listing = os.scandir
+
+    def refusing(path: str) -> object:
+        if path.endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    (index.packages / TWO).write_bytes(b"two")
+    look(index)
+    assert TWO in index.listed("foo")
+
+
+@pytest.mark.parametrize("seconds", [-(10**9), 2**33, 9_300_000_000, 99_999_999_999])
+def test_a_file_of_whatever_time_is_listed(index: Index, seconds: int) -> None:
+    (index.packages / ONE).write_bytes(b"one")
+    try:
+        os.utime(index.packages / ONE, (seconds, seconds))
+    except OSError:
+        pytest.skip("the file system has no such time")
+    look(index)
+    assert index.said() == index.truth()
+    look(index)
+    assert index.store.write_pending() == 0
+
+
+def test_a_name_that_is_no_text_holds_nobody_up(index: Index) -> None:
+    for name in (b"bad\xff-1.0.tar.gz", b"folder\xff"):
+        path = os.fsencode(index.packages) + b"/" + name
+        os.mkdir(path) if name.startswith(b"folder") else Path(os.fsdecode(path)).write_bytes(b"bad")
+    (index.packages / ONE).write_bytes(b"one")
+    look(index)
+    assert index.said() == {"foo": {ONE: sha256(b"one")}}
+
+
+def test_a_name_as_long_as_names_may_be_is_published(index: Index) -> None:
+    long = f"foo-1.0-py3-none-{'a' * 234}.whl"
+    assert len(long) == 255
+    assert index.upload(long, wheel(index)).status == 200
+    assert set(index.listed("foo")) == {long}
+
+
+def test_metadata_are_served_as_they_are_in_the_wheel_and_go_with_it(index: Index) -> None:
+    served = index.pages / "packages" / f"{ONE}.metadata"
+    assert index.upload(ONE, wheel(index)).status == 200
+    assert served.read_bytes() == made.metadata("foo", "1.0")
+    assert f"sha256={sha256(served.read_bytes())}" in (index.pages / "simple/foo/index.html").read_text()
+    index.remove("foo", "1.0")
+    assert not served.exists()
+    (index.packages / "nested").mkdir()
+    (index.packages / "nested" / ONE).write_bytes(wheel(index))
+    look(index)
+    assert (index.pages / "packages/nested" / f"{ONE}.metadata").exists()
+    shutil.rmtree(index.packages / "nested")
+    look(index)
+    assert not list((index.pages / "packages").iterdir())
+
+
+def test_metadata_that_somebody_has_removed_come_back_at_the_next_start(index: Index) -> None:
+    index.upload(ONE, wheel(index))
+    (index.pages / "packages" / f"{ONE}.metadata").unlink()
+    (index.pages / "packages" / f"{TWO}.metadata").write_bytes(b"of a file that is gone")
+    Index(index.packages.parent).keeper.step()
+    assert [path.name for path in (index.pages / "packages").iterdir()] == [f"{ONE}.metadata"]
+
+
+def test_each_version_of_a_page_has_a_second_of_its_own(index: Index) -> None:
+    page, seen = index.pages / "simple/foo/index.html", set()
+    for number in range(12):
+        # Gone in between, and as long as before.
+        index.upload(f"foo-{number + 10}.tar.gz", b"content")
+        for form in (page, page.with_suffix(".json"), page.with_name("index.html.gz")):
+            seen.add((form.name, int(form.stat().st_mtime)))
+        index.remove("foo", str(number + 10))
+    assert len(seen) == 36
+
+
+def test_a_file_that_is_overwritten_has_another_second(in_memory: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    seconds = set()
+    for number in range(5):
+        assert index.upload(ONE, b"%d" % number).status == 200
+        seconds.add(int((index.packages / ONE).stat().st_mtime))
+    assert len(seconds) == 5
+    assert index.said() == index.truth()
+    look(index)
+    assert index.store.write_pending() == 0
+
+
+def test_a_page_that_says_the_same_is_not_touched(index: Index) -> None:
+    index.upload(ONE, b"one")
+    before = _versions(index)
+    index.store.forget()
+    index.keeper.step()
+    assert _versions(index) == before
+
+
+def _versions(index: Index) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in index.pages.rglob("index.*")}
+
+
+def test_another_format_of_pages_has_all_of_them_written(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.upload(ONE, b"one")
+    monkeypatch.setattr(pages, "FORMAT", pages.FORMAT + 1)
+    monkeypatch.setattr(pages, "API_VERSION", "1.0")
+    Index(index.packages.parent).keeper.step()
+    assert 'content="1.0"' in (index.pages / "simple/foo/index.html").read_text()
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database" * 1000, None])
+def test_a_damaged_catalogue_is_made_anew(index: Index, damage: bytes | None) -> None:
+    index.upload(ONE, b"one")
+    file = index.pages / "catalogue.sqlite"
+    if damage is None:
+        with file.open("r+b") as damaged:
+            damaged.seek(100)
+            damaged.write(b"\xff" * 4000)
+    else:
+        file.write_bytes(damage)
+    again = Index(index.packages.parent)
+    again.keeper.step()
+    assert again.said() == again.truth() != {}
+
+
+def test_a_catalogue_that_cannot_be_looked_at_now_is_not_thrown_away(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.upload(ONE, b"one")
+    monkeypatch.setattr(catalogue, "_BUSY_SECONDS", 0.0)
+    other = sqlite3.connect(index.pages / "catalogue.sqlite")
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(sqlite3.OperationalError):
+        index.store.prepare()
+    other.rollback()
+    other.close()
+    assert index.upload(TWO, b"two").status == 200
+    assert index.said() == index.truth()
+
+
+def test_an_earlier_version_of_the_catalogue_is_replaced(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.upload(ONE, b"one")
+    monkeypatch.setattr(catalogue, "SCHEMA_VERSION", catalogue.SCHEMA_VERSION + 1)
+    index.store.prepare()
+    assert index.store.catalogue._usable() is False  # the number in the schema is the real one
+    index.keeper.step()
+    assert index.said() == index.truth()
+
+
+def test_a_file_that_is_being_written_is_listed_when_it_rests(index: Index) -> None:
+    scanner = Scanner(index.store.packages, {}, settle=0.4)
+    (index.packages / ONE).write_bytes(b"the beginning")
+    assert scanner.changes(thorough=False) == ({}, [])
+    time.sleep(0.5)
+    assert list(scanner.changes(thorough=False)[0]) == [ONE]
+    # A clock that was set back does not hide it.
+    os.utime(index.packages / ONE, (time.time() + 3600,) * 2)
+    assert list(scanner.changes(thorough=True)[0]) == [ONE]
+
+
+def test_a_look_that_fails_loses_nothing(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    (index.packages / ONE).write_bytes(b"one")
+    for name in ("note", "check_pages", "write_pending"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(index.store, name, _full)
+            with pytest.raises(OSError):
+                look(index)
+    look(index)
+    assert index.said() == index.truth()
+
+
+def _full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_store_that_is_not_there_is_not_one_without_files(index: Index) -> None:
+    index.upload(ONE, b"one")
+    before = index.said()
+    index.packages.rename(index.packages.with_name("away"))
+    with pytest.raises(OSError):
+        look(index)
+    assert index.said() == before
+
+
+def test_much_metadata_is_not_held_in_memory_at_once(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_KEPT_BYTES", 100)
+    kept: list[int] = []
+    keep = index.store._keep
+
+    def counted(read: list[tuple[Entry, bytes]]) -> None:
+        kept.append(len(read))
+        keep(read)
+
+    monkeypatch.setattr(index.store, "_keep", counted)
+    monkeypatch.setattr(metadata, "_of_wheel", lambda _file: b"Name: foo\n\n" + b"x" * 90)
+    for number in range(5):
+        (index.packages / f"foo-{number}-py3-none-any.whl").write_bytes(b"%d" % number)
+    look(index)
+    assert kept == [1] * 5
+    assert index.said() == index.truth()
+
+
+@pytest.mark.parametrize("name", [".foo-1.0.tar.gz", "..tar.gz", "foo-1.0.txt", "foo-1.0.whl", "../foo-1.0.tar.gz"])
+def test_an_upload_of_a_name_that_would_not_be_listed_is_refused(index: Index, name: str) -> None:
+    assert index.upload(name, b"content").status == 400
+    assert [path.name for path in index.packages.iterdir()] == [".incoming"]
+
+
+@pytest.mark.parametrize(("agent", "status"), [("twine/7.0", 400), ("curl/8", 409)])
+def test_a_file_that_is_there_already_is_not_replaced(index: Index, agent: str, status: int) -> None:
+    index.upload(ONE, b"one")
+    # As if another replica had published it after pypiserver has asked.
+    index.backend.backend.exists = lambda _name: False
+    assert index.upload(ONE, b"another", {"User-Agent": agent}).status == status
+    assert index.listed("foo") == {ONE: sha256(b"one")}
+
+
+def test_a_project_is_put_off_until_its_last_change_is_on_its_page(index: Index) -> None:
+    with index.store.catalogue.writing() as known:
+        known.put(Entry(ONE, Stamp(1, 2, 3)))
+        known.put_off(["foo"])
+        seen = known.pending()
+        known.put_off(["foo"])
+        known.done(seen)
+        assert known.times_put_off("foo") == 2
+        known.done(known.pending())
+        assert known.pending() == {}
+
+
+def test_of_two_keepers_one_works(index: Index) -> None:
+    keepers = [Keeper(index.store, 0.02) for _ in range(2)]
+    for keeper in keepers:
+        keeper.start()
+    (index.packages / ONE).write_bytes(b"one")
+    until = time.monotonic() + 10
+    while time.monotonic() < until and not any(index.listed("foo") for _ in [0]):
+        time.sleep(0.05)
+    assert index.said() == index.truth()
+    assert sum(keeper._scanner is not None for keeper in keepers) <= 1
