@@ -120,7 +120,8 @@ def test_what_others_have_left_among_uploads_is_no_reason_not_to_start(in_memory
 
 def test_an_upload_that_goes_on_is_not_taken_for_a_leftover(in_memory: Path) -> None:
     index = Index(in_memory)
-    with incoming._aside(index.packages / ".incoming") as (_file, path):
+    file, path = incoming._aside(index.packages / ".incoming")
+    with file:
         incoming.prepare(index.packages)
         assert path.exists()
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -113,11 +113,14 @@ class Arriving:
 @contextmanager
 def arriving(packages: Path) -> Iterator[Arriving]:
     """Make a place for a file that arrives; what has not been published in the end is removed."""
-    with _aside(packages / FOLDER) as (file, path):
-        try:
-            yield Arriving(file, path)
-        finally:
-            path.unlink(missing_ok=True)
+    file, path = _aside(packages / FOLDER)
+    try:
+        yield Arriving(file, path)
+    finally:
+        path.unlink(missing_ok=True)
+        # What is published was written and synced long before; for what is not, there may be no room.
+        with suppress(OSError):
+            file.close()
 
 
 @contextmanager
@@ -134,37 +137,31 @@ def received(packages: Path, name: str, stream: BinaryIO | Arriving, sha256: str
         WrongDigestError: if that is not so.
         OSError: if there is no room.
     """
-    if not isinstance(stream, Arriving):
-        with arriving(packages) as copy:
+    with ExitStack() as stack:
+        if isinstance(stream, Arriving):
+            file = stream
+        else:
+            file = stack.enter_context(arriving(packages))
             while chunk := stream.read(_CHUNK_BYTES):
-                copy.write(chunk)
-            copy.finish()
-            with received(packages, name, copy, sha256) as upload:
-                yield upload
-        return
-    if sha256 and sha256.lower() != stream.sha256:
-        raise WrongDigestError(f"{name} has the SHA-256 {stream.sha256}, and sha256_digest says {sha256}")
-    os.fsync(stream.file.fileno())
-    facts, content = metadata.facts(name, stream.file, stream.sha256)
-    yield Upload(name, stream.file, stream.path, facts, content)
+                file.write(chunk)
+            file.finish()
+        if sha256 and sha256.lower() != file.sha256:
+            raise WrongDigestError(f"{name} has the SHA-256 {file.sha256}, and sha256_digest says {sha256}")
+        os.fsync(file.file.fileno())
+        facts, content = metadata.facts(name, file.file, file.sha256)
+        yield Upload(name, file.file, file.path, facts, content)
 
 
-@contextmanager
-def _aside(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
+def _aside(folder: Path) -> tuple[BinaryIO, Path]:
     """Make a file that is locked, readable for the account alone, as all in the tree is."""
     while True:
         descriptor, path = tempfile.mkstemp(dir=folder)
         file = os.fdopen(descriptor, "w+b")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # A process that starts may have taken it for a leftover before it was locked.
-            if os.fstat(descriptor).st_nlink:
-                yield file, Path(path)
-                return
-        finally:
-            # What is published was written and synced long before; for what is not, there may be no room.
-            with suppress(OSError):
-                file.close()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # A process that starts may have taken it for a leftover before it was locked.
+        if os.fstat(descriptor).st_nlink:
+            return file, Path(path)
+        file.close()
 
 
 def prepare(packages: Path) -> None:
