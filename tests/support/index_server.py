@@ -54,6 +54,8 @@ class Server:
         self._environment = {
             **os.environ,
             "PYTHONPATH": str(EXTENSION),
+            # gunicorn keeps a socket there.
+            "HOME": str(folder),
             "WHEELHOUSE_INDEX": str(self.pages),
             "GUNICORN_CMD_ARGS": f"--config={settings}",
             **(environment or {}),
