@@ -17,8 +17,11 @@ from tests.support import hosts
 from tests.support.clients import Index, Login
 from tests.support.stack import Stack
 
-# What a run may change; NGINX's cache changes by being read from.
-_TREE = r"find {home} -path {home}/nginx_cache -prune -o -type f -printf '%p %m %U:%G %s %T@ %i\n'"
+# What a run may change; NGINX's cache and pypiserver's catalogue change by being read from.
+_TREE = (
+    r"find {home} \( -path {home}/nginx_cache -o -path '{home}/index/catalogue.sqlite*' -o -path {home}/index/.lock \)"
+    r" -prune -o -type f -printf '%p %m %U:%G %s %T@ %i\n'"
+)
 
 
 class Member:

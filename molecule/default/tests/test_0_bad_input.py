@@ -78,7 +78,8 @@ CASES = [
 @pytest.fixture(autouse=True)
 def _the_index_does_not_notice(host: Any, index: Index, reader: Login, home: str) -> Iterator[None]:
     look = (
-        f"cd {home} && find . -path ./nginx_cache -prune -o -printf '%p %m %u %T@\\n' | sort;"
+        f"cd {home} && find . \\( -path ./nginx_cache -o -path './index/catalogue.sqlite*' -o -path ./index/.lock \\)"
+        " -prune -o -printf '%p %m %u %T@\\n' | sort;"
         " docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --quiet)"
     )
     before = host.check_output(look)
