@@ -6,14 +6,19 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
+
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import certificates
 
 Facts = Mapping[str, Any]
 EXTENSION = "pypiserver/wheelhouse_index"
 
 
-def report(before: Facts, after: Facts, address: str, asked: str, access: list[str], check: bool) -> list[str]:
+def report(
+    before: Facts, after: Facts, address: str, asked: str, access: list[str], check: bool, certificate: str = ""
+) -> list[str]:
     """Say, a sentence or two each, where the index is and who gets in, what runs, and what the run has changed.
 
     Args:
@@ -23,9 +28,36 @@ def report(before: Facts, after: Facts, address: str, asked: str, access: list[s
         asked: where on the host it was asked for an answer.
         access: sentences about who may do what.
         check: the run was one in check mode.
+        certificate: a sentence about it; empty where there is none.
     """
     changes = "This was a check: what a run would change is above." if check else _changes(before, after)
-    return [" ".join([_where(after, address, asked), *access]), _versions(after), changes]
+    sentences = [" ".join([_where(after, address, asked), *access]), certificate, _versions(after), changes]
+    return [sentence for sentence in sentences if sentence]
+
+
+def about_certificate(after: Facts, tls: str, authority_file: str, at: datetime.datetime) -> tuple[str, list[str]]:
+    """Say for whom the certificate is and for how long, and what there is to warn of.
+
+    Args:
+        after: the fact ``pypi_host`` at the end of the run.
+        tls: pypi_tls.
+        authority_file: where the controller has what clients are to trust.
+        at: the time.
+    """
+    told = certificates.about(after["certificate"], at) if tls != "none" else None
+    if told is None:
+        return "", []
+    ends = f"{told.days} days, until {told.until:%Y-%m-%d}"
+    text = f"The certificate is for {', '.join(told.names)}, by {told.issuer}, and good for {ends}."
+    if tls == "self_signed":
+        text += f" Clients have to trust {authority_file} on the controller."
+    warnings = []
+    if told.due and tls == "acme":
+        warnings.append(
+            f"the certificate ends in {told.days} days and was not renewed: `systemctl status` and `journalctl --unit` of "
+            "wheelhouse-*-certificate.service on the host say why"
+        )
+    return text, warnings
 
 
 def warnings(after: Facts) -> list[str]:

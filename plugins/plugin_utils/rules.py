@@ -28,6 +28,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
     scheme_of,
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import name_of
 
 # bcrypt takes no cost below 4. A core that checks a password of cost 10 in 50 ms needs 6 s at cost 17, and every step
 # doubles it: beyond that the first request of each login runs into timeouts.
@@ -58,6 +59,7 @@ _ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?\Z")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f] *){40}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _DISTRIBUTION = re.compile(r"[a-z]+-[0-9]+(?:\.[0-9]+)?\Z")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\Z")
 _IMAGE = re.compile(
     rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
     r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
@@ -245,6 +247,13 @@ def address_of_files(value: Any) -> Complaints:
         yield "has credentials in it", "give it without: apt's auth.conf.d and dnf's configuration keep logins"
     elif text and not re.match(r"""https?://[^\s"'\\/]+(?:/[^\s"'\\]*)?\Z""", text):
         yield f"{text!r} is not an http or https URL", mend
+
+
+def acme_directory(value: Any) -> Complaints:
+    """Where an ACME server is asked; may be empty."""
+    text = "" if value is None else str(value)
+    if text and not re.match(r"""https://[^\s"'\\/@$]+/[^\s"'\\$]*\Z""", text):
+        yield f"{text!r} is no https address of a directory", "give one such as https://acme.example.com/directory"
 
 
 def file_on_controller(value: Any) -> Complaints:
@@ -475,6 +484,60 @@ def checksum_has_a_bundle(variables: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("pypi_bundle", "is empty, while pypi_bundle_sha256 is not", "give the path of the bundle")
 
 
+def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """A certificate is for a name, and an ACME server has to find it."""
+    tls, name = variables.get("pypi_tls"), name_of_index(variables)
+    if tls not in ("provided", "acme") or name is None:
+        return
+    if not name:
+        yield Problem(
+            "pypi_server_name",
+            f"says no name, while pypi_tls: {tls} needs the one that the certificate is for",
+            "give the name that clients use, such as pypi.example.com",
+        )
+    elif tls == "acme" and (name.startswith("*.") or _is_address(name)):
+        yield Problem(
+            "pypi_server_name",
+            f"{name!r} cannot be proved to an ACME server by a request to it",
+            "give one host name, such as pypi.example.com",
+        )
+
+
+def name_of_index(variables: Mapping[str, Any]) -> str | None:
+    """The name that clients are to use, empty where nobody says it; None where that is not known here."""
+    if "pypi_server_name" not in variables:
+        return None
+    try:
+        return name_of(str(variables["pypi_server_name"]), str(variables.get("pypi_external_url") or ""))
+    except ValueError:
+        return None  # not a URL, which its own rule says
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def provided_is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """A certificate has a key, and both are files."""
+    if variables.get("pypi_tls") != "provided":
+        return
+    for name, what in (("pypi_tls_certificate", "certificate"), ("pypi_tls_key", "key")):
+        if not variables.get(name, "?"):
+            yield Problem(name, "is empty, while pypi_tls is provided", f"give the path of the {what}'s PEM file")
+
+
+def acme_has_a_directory(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Somebody has to be asked."""
+    if variables.get("pypi_tls") == "acme" and not variables.get("pypi_acme_directory", "?"):
+        yield Problem(
+            "pypi_acme_directory", "is empty, while pypi_tls is acme", "give the address of the server's directory"
+        )
+
+
 PORT = range(1, 65536)
 RULES: Mapping[str, Rule] = {
     "pypi_instance": matching(
@@ -488,6 +551,23 @@ RULES: Mapping[str, Rule] = {
     "pypi_server_name": server_name,
     "pypi_external_url": origin_url,
     "pypi_trusted_proxies": networks,
+    "pypi_tls": one_of("none", "provided", "self_signed", "acme"),
+    "pypi_tls_certificate": matching(
+        _ABSOLUTE,
+        "an absolute path",
+        "give one that begins with /, such as {{ inventory_dir }}/../pypi.pem",
+        empty=True,
+    ),
+    "pypi_tls_key": matching(
+        _ABSOLUTE,
+        "an absolute path",
+        "give one that begins with /, such as {{ inventory_dir }}/../pypi.key",
+        empty=True,
+    ),
+    "pypi_tls_files_on": one_of("controller", "host"),
+    "pypi_acme_directory": acme_directory,
+    "pypi_acme_email": matching(_EMAIL, "an e-mail address", "give one such as admin@example.com", empty=True),
+    "pypi_acme_ca_file": file_on_controller,
     "pypi_authenticate": actions,
     "pypi_users": users,
     "pypi_bcrypt_cost": between(BCRYPT_COSTS, "each step doubles the time of a check: 10 is about 50 ms, 17 about 6 s"),
@@ -545,6 +625,9 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     ports_differ,
     compose_has_a_checksum,
     checksum_has_a_bundle,
+    tls_has_a_name,
+    provided_is_whole,
+    acme_has_a_directory,
 )
 
 
@@ -620,6 +703,16 @@ def problems(variables: Mapping[str, Any]) -> list[Problem]:
     return found + [problem for rule in CROSS_RULES for problem in rule(variables)]
 
 
+def in_clear(variables: Mapping[str, Any]) -> bool:
+    """Whether logins come over a network without TLS, as far as the variables that are given tell."""
+    try:
+        loopback = ipaddress.ip_address(str(variables["pypi_bind_address"])).is_loopback
+    except (KeyError, ValueError):
+        return False
+    outside = str(variables.get("pypi_external_url") or "")
+    return variables.get("pypi_tls") == "none" and not loopback and not outside.startswith("https://")
+
+
 def warnings(variables: Mapping[str, Any]) -> list[str]:
     """What is allowed, yet may not be meant."""
     found = []
@@ -634,6 +727,17 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         and not any(is_true(user.get("publish")) for user in present_users(variables))
     ):
         found.append("nobody may upload: no user in pypi_users has publish: true")
+    if closed and in_clear(variables):
+        found.append(
+            f"pypi_tls is none, and the index listens on {variables['pypi_bind_address']}: passwords travel in clear. Set "
+            "pypi_tls, or pypi_bind_address: 127.0.0.1 behind a proxy on the host; where one elsewhere speaks TLS, name "
+            "its address in pypi_external_url"
+        )
+    if variables.get("pypi_tls") == "acme" and as_integer(variables.get("pypi_http_port")) != 80:
+        found.append(
+            f"pypi_http_port is {variables.get('pypi_http_port')}: ACME servers ask port 80 of the name, which then has to "
+            "lead there"
+        )
     if is_true(variables.get("pypi_docker_group")):
         found.append(
             f"pypi_docker_group is true: whoever can use the account {variables.get('pypi_user')} is as good as root on "

@@ -14,6 +14,12 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules
 BCRYPT = "$2y$10$" + "a" * 53
 ALICE = {"name": "alice", "password": "S3cret"}
 
+# Everything that an index without TLS says about itself.
+IN_CLEAR: dict[str, Any] = {
+    "pypi_authenticate": ["update"], "pypi_users": [{**ALICE, "publish": True}], "pypi_tls": "none",
+    "pypi_bind_address": "0.0.0.0", "pypi_external_url": "",
+}  # fmt: skip
+
 GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_instance", ["pypi-server", "dev_2", "0"]),
     ("pypi_user", ["pypi", "svc.pypi", "_x", "Pypi-1"]),
@@ -26,6 +32,13 @@ GOOD: list[tuple[str, list[Any]]] = [
         ["", None, "https://pypi.example.com", "http://192.0.2.1:8080/", "https://[2001:db8::1]:8443"],
     ),
     ("pypi_trusted_proxies", [[], ["192.0.2.0/24", "2001:db8::/32", "192.0.2.7"]]),
+    ("pypi_tls", ["none", "provided", "self_signed", "acme"]),
+    ("pypi_https_port", [443, "8443"]),
+    ("pypi_tls_certificate", ["", "/etc/ssl/pypi.pem"]),
+    ("pypi_tls_files_on", ["controller", "host"]),
+    ("pypi_acme_directory", ["https://acme.example.com/directory", "https://[2001:db8::1]:14000/dir"]),
+    ("pypi_acme_email", ["", "admin+pypi@example.com"]),
+    ("pypi_acme_ca_file", ["", __file__]),
     ("pypi_authenticate", [[], ["update"], ["list", "download", "update"]]),
     (
         "pypi_users",
@@ -92,6 +105,16 @@ BAD = [
     ("pypi_docker_compose_url", "compose", "is not an http or https URL"),
     ("pypi_docker_compose_sha256", "abc", "64 hexadecimal digits"),
     ("pypi_docker_daemon", ["live-restore"], "is not a mapping"),
+    ("pypi_tls", "letsencrypt", "'letsencrypt' is unknown; give one of none, provided, self_signed, acme"),
+    ("pypi_tls", "self-signed", "did you mean self_signed?"),
+    ("pypi_https_port", 0, "0 is not a whole number from 1 to 65535"),
+    ("pypi_tls_certificate", "pypi.pem", "'pypi.pem' is not an absolute path"),
+    ("pypi_tls_key", "~/pypi.key", "begins with /"),
+    ("pypi_tls_files_on", "vault", "give controller or host"),
+    ("pypi_acme_directory", "http://acme.example.com/directory", "no https address"),
+    ("pypi_acme_directory", "https://acme.example.com", "https://acme.example.com/directory"),
+    ("pypi_acme_email", "admin", "'admin' is not an e-mail address"),
+    ("pypi_acme_ca_file", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem where Ansible runs"),
     ("pypi_bundle", "bundle.tar", "'bundle.tar' is not an absolute path"),
     ("pypi_bundle_distribution", "trixie", "debian-13"),
     ("pypi_images_archive", "images.tar", "'images.tar' is not an absolute path"),
@@ -266,6 +289,17 @@ def test_authentication_without_users_says_how_to_open_the_index(users: list[Any
         ({"pypi_images_username": "", "pypi_images_password": ""}, None),
         ({"pypi_http_port": 443, "pypi_https_port": "443", "pypi_tls": "provided"}, "pypi_https_port"),
         ({"pypi_http_port": 443, "pypi_https_port": 443, "pypi_tls": "none"}, None),
+        ({"pypi_tls": "provided", "pypi_tls_certificate": "", "pypi_tls_key": "/k"}, "pypi_tls_certificate"),
+        ({"pypi_tls": "provided", "pypi_tls_certificate": "/c", "pypi_tls_key": ""}, "pypi_tls_key"),
+        ({"pypi_tls": "provided", "pypi_tls_certificate": "/c", "pypi_tls_key": "/k"}, None),
+        ({"pypi_tls": "self_signed", "pypi_tls_certificate": "", "pypi_server_name": "_"}, None),
+        ({"pypi_tls": "provided", "pypi_server_name": "_"}, "pypi_server_name"),
+        ({"pypi_tls": "provided", "pypi_server_name": "_", "pypi_external_url": "https://a.example.com"}, None),
+        ({"pypi_tls": "acme", "pypi_server_name": "_"}, "pypi_server_name"),
+        ({"pypi_tls": "acme", "pypi_server_name": "192.0.2.7"}, "pypi_server_name"),
+        ({"pypi_tls": "acme", "pypi_server_name": "*.example.com"}, "pypi_server_name"),
+        ({"pypi_tls": "acme", "pypi_server_name": "pypi.example.com"}, None),
+        ({"pypi_tls": "acme", "pypi_acme_directory": ""}, "pypi_acme_directory"),
     ],
 )
 def test_variables_that_need_each_other(variables: dict[str, Any], variable: str | None) -> None:
@@ -320,6 +354,15 @@ def test_an_unknown_variable_is_not_judged() -> None:
         ({"pypi_docker_group": "true", "pypi_user": "pypi"}, "use the account pypi is as good as root on its host"),
         ({"pypi_docker_group": False}, None),
         ({}, None),
+        (IN_CLEAR, "pypi_tls is none, and the index listens on 0.0.0.0: passwords travel in clear"),
+        ({**IN_CLEAR, "pypi_bind_address": "192.0.2.7"}, "listens on 192.0.2.7"),
+        ({**IN_CLEAR, "pypi_bind_address": "127.0.0.1"}, None),
+        ({**IN_CLEAR, "pypi_bind_address": "::1"}, None),
+        ({**IN_CLEAR, "pypi_tls": "provided"}, None),
+        ({**IN_CLEAR, "pypi_external_url": "https://pypi.example.com"}, None),
+        ({**IN_CLEAR, "pypi_external_url": "http://pypi.example.com"}, "passwords travel in clear"),
+        ({"pypi_tls": "acme", "pypi_http_port": 8080}, "ACME servers ask port 80 of the name"),
+        ({"pypi_tls": "acme", "pypi_http_port": "80"}, None),
     ],
 )
 def test_warnings(variables: dict[str, Any], words: str | None) -> None:
