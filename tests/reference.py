@@ -30,7 +30,7 @@ ENTRY_POINTS = {
         "forget": "Settings of the index taken out of the engine's",
     },
     "nginx": {"acme_gone": "What renews a certificate taken off its host"},
-    "stack": {"remove": "The index taken off its host"},
+    "stack": {"logins": "Logins that count, and nothing else", "remove": "The index taken off its host"},
 }
 
 _GROUP = re.compile(r"^# -{3} (?P<title>.+?) -{3,}$")

@@ -162,7 +162,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
                 ".venv",
                 do,
                 needs=("venv-audit",) if name in AUDITED else (),
-                more={"WHEELHOUSE_STEPS": LONG_STEPS} if long else None,
+                more={"WHEELHOUSE_STEPS": LONG_STEPS, "WHEELHOUSE_LONG": "1"} if long else None,
             )
             for name in names
         ),

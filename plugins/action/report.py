@@ -29,6 +29,7 @@ class ActionModule(ActionBase):
                 "after": {"type": "dict", "required": True},
                 "address": {"type": "str", "required": True},
                 "asked": {"type": "str", "required": True},
+                "logins": {"type": "dict", "default": {}},
                 "tls": {"type": "str", "default": "none"},
                 "authority_file": {"type": "path", "default": ""},
                 "access": {"type": "list", "elements": "str", "default": []},

@@ -45,6 +45,10 @@ options:
     description: Where on the host the index was asked for an answer.
     type: str
     required: true
+  logins:
+    description: Logins that the run has C(added), C(updated) and C(removed), each a list of names.
+    type: dict
+    default: {}
   tls:
     description: Where the certificate of the index comes from, as C(pypi_tls) says it.
     type: str

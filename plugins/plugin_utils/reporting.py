@@ -17,7 +17,14 @@ EXTENSION = "pypiserver/wheelhouse_index"
 
 
 def report(
-    before: Facts, after: Facts, address: str, asked: str, access: list[str], check: bool, certificate: str = ""
+    before: Facts,
+    after: Facts,
+    address: str,
+    asked: str,
+    access: list[str],
+    check: bool,
+    certificate: str = "",
+    logins: Mapping[str, list[str]] | None = None,
 ) -> list[str]:
     """Say, a sentence or two each, where the index is and who gets in, what runs, and what the run has changed.
 
@@ -29,9 +36,11 @@ def report(
         access: sentences about who may do what.
         check: the run was one in check mode.
         certificate: a sentence about it; empty where there is none.
+        logins: those that the run has ``added``, ``updated`` and ``removed``.
     """
     changes = "This was a check: what a run would change is above." if check else _changes(before, after)
-    sentences = [" ".join([_where(after, address, asked), *access]), certificate, _versions(after), changes]
+    where = " ".join([_where(after, address, asked), *access])
+    sentences = [where, certificate, _logins(logins or {}), _versions(after), changes]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -73,6 +82,12 @@ def warnings(after: Facts) -> list[str]:
         f"instead, which takes longer: {after['not_loaded']}. Take the image that pypi_image_pypiserver names by "
         "default, or set pypi_backend: simple-dir."
     ]
+
+
+def _logins(logins: Mapping[str, list[str]]) -> str:
+    told = {"added": "new", "updated": "changed", "removed": "gone"}
+    found = [f"{word}: {', '.join(logins[what])}" for what, word in told.items() if logins.get(what)]
+    return f"Logins {'; '.join(found)}." if found else ""
 
 
 def _where(after: Facts, address: str, asked: str) -> str:

@@ -11,6 +11,7 @@ that could be one put in the wrong place.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import ipaddress
 import os
@@ -37,7 +38,7 @@ BCRYPT_COSTS = range(4, 18)
 PASSWORD_BYTES = 72
 
 ACTIONS = ("list", "download", "update")
-USER_KEYS = ("name", "password", "hash", "publish", "state")
+USER_KEYS = ("name", "password", "hash", "publish", "delete", "expires", "state")
 USER_STATES = ("present", "absent")
 
 # Folders that belong to the system: the index is to have one of its own below, or elsewhere.
@@ -55,6 +56,7 @@ _ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 _SIZE = re.compile(r"[0-9]+[kKmMgG]?\Z")
 _ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*\Z")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?\Z")
+_PROCESSORS = re.compile(r"(?!0*\.?0*\Z)[0-9]+(?:\.[0-9]+)?\Z")
 _ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?\Z")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f] *){40}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
@@ -350,8 +352,10 @@ def _user(user: Mapping[Any, Any]) -> Complaints:
     state = user.get("state") or "present"
     if state not in USER_STATES:
         yield f"has the unknown state {state!r}", _instead(state, USER_STATES)
-    if not _is_boolean(user.get("publish")):
-        yield "has a publish that is neither true nor false", "give true or false"
+    for right in ("publish", "delete"):
+        if not _is_boolean(user.get(right)):
+            yield f"has a {right} that is neither true nor false", "give true or false"
+    yield from _user_end(user.get("expires"))
     if state != "absent":
         yield from _user_secret(user.get("password"), user.get("hash"))
 
@@ -373,6 +377,18 @@ def _user_name(name: Any) -> Complaints:
             yield "has a letter in the name that is not ASCII, which clients encode in different ways", mend
         else:
             yield "has a space, newline or control character in the name", mend
+
+
+def _user_end(expires: Any) -> Complaints:
+    if expires in (None, ""):
+        return
+    try:
+        datetime.date.fromisoformat(str(expires))
+    except ValueError:
+        yield (
+            f"has an expires that is no day: {str(expires)[:40]!r}",
+            "give the last day of the login, such as 2027-03-31",
+        )
 
 
 def _user_secret(password: Any, password_hash: Any) -> Complaints:
@@ -421,8 +437,8 @@ def is_true(value: Any) -> bool:
     return str(value).lower() in ("true", "yes", "on", "1", "y", "t", "1.0")
 
 
-def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The users that are to exist, as far as they can be made out."""
+def listed_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The users that are to exist some day or other, as far as they can be made out."""
     value = variables.get("pypi_users")
     return [
         user
@@ -431,12 +447,26 @@ def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ]
 
 
+def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The users that are to exist today."""
+    return [user for user in listed_users(variables) if not has_expired(user)]
+
+
+def has_expired(user: Mapping[str, Any], today: datetime.date | None = None) -> bool:
+    """Whether the last day of a login is over; ``today`` is today's date in UTC."""
+    try:
+        last = datetime.date.fromisoformat(str(user.get("expires") or "9999-12-31"))
+    except ValueError:
+        return False  # which its own rule says
+    return last < (today or datetime.datetime.now(datetime.UTC).date())
+
+
 # -- several variables -------------------------------------------------------------------------------------------------
 
 
 def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Nobody would get in, and nobody would know why."""
-    if variables.get("pypi_authenticate") and "pypi_users" in variables and not present_users(variables):
+    if variables.get("pypi_authenticate") and "pypi_users" in variables and not listed_users(variables):
         yield Problem(
             "pypi_users",
             f"names nobody, while {', '.join(map(str, variables['pypi_authenticate']))} need a login (pypi_authenticate)",
@@ -571,6 +601,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_authenticate": actions,
     "pypi_users": users,
     "pypi_bcrypt_cost": between(BCRYPT_COSTS, "each step doubles the time of a check: 10 is about 50 ms, 17 about 6 s"),
+    "pypi_logins_per_minute": between(range(1, 100001)),
     "pypi_verdict_seconds": between(range(1, 86401)),
     "pypi_max_upload": size,
     "pypi_backend": one_of("indexed", "simple-dir", "cached-dir"),
@@ -578,6 +609,8 @@ RULES: Mapping[str, Rule] = {
     "pypi_replicas": between(range(1, 17)),
     "pypi_workers": between(range(1, 33)),
     "pypi_cache_size": matching(_SIZE, "a size", "give a number with k, m or g behind it, such as 1g"),
+    "pypi_container_memory": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 512m"),
+    "pypi_container_cpus": matching(_PROCESSORS, "a number of processors", "give one such as 2 or 1.5", empty=True),
     "pypi_log_max_size": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 10m"),
     "pypi_log_max_files": between(range(1, 1001)),
     "pypi_images_source": one_of("registry", "archive"),
@@ -637,7 +670,14 @@ _OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts")
 _NO_ROLES = frozenset(
     {
         *_OF_PLAYS,
-        *("pypi_host", "pypi_host_before", "pypi_bundle_parts", "pypi_bundle_download", "pypi_unknown_tags"),
+        *(
+            "pypi_host",
+            "pypi_host_before",
+            "pypi_logins",
+            "pypi_bundle_parts",
+            "pypi_bundle_download",
+            "pypi_unknown_tags",
+        ),
     }
 )
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
@@ -715,7 +755,11 @@ def in_clear(variables: Mapping[str, Any]) -> bool:
 
 def warnings(variables: Mapping[str, Any]) -> list[str]:
     """What is allowed, yet may not be meant."""
-    found = []
+    found = [
+        f"pypi_users: the login of {_shown(str(user.get('name')))} was good until {user['expires']}, and goes with this run"
+        for user in listed_users(variables)
+        if has_expired(user)
+    ]
     closed = variables.get("pypi_authenticate")
     if closed == []:
         found.append("pypi_authenticate is []: everybody who reaches the index may list, download, upload and remove")

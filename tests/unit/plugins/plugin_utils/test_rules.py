@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -48,6 +49,9 @@ GOOD: list[tuple[str, list[Any]]] = [
             [{"name": "a", "hash": BCRYPT, "publish": "yes", "state": "present"}],
             [{"name": "a", "hash": "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0", "password": None}],
             [{"name": "a", "password": "S3cret", "hash": ""}],
+            [{"name": "a", "password": "S3cret", "delete": "yes", "expires": "2099-12-31"}],
+            [{"name": "a", "password": "S3cret", "expires": datetime.date(2020, 1, 31)}],
+            [{"name": "a", "password": "S3cret", "expires": None}],
             [{"name": "a", "state": "absent"}, {"name": "b", "state": "absent", "password": ""}],
             [
                 {"name": "alice+ci", "password": ' S3cret: with "all" $of {{it}} ~'},
@@ -57,6 +61,9 @@ GOOD: list[tuple[str, list[Any]]] = [
         ],
     ),
     ("pypi_bcrypt_cost", [4, 10, "12", 17]),
+    ("pypi_container_memory", ["1g", "512m"]),
+    ("pypi_container_cpus", ["", 2, 1.5, "0.5"]),
+    ("pypi_logins_per_minute", [1, "120", 100000]),
     ("pypi_max_upload", ["2g", "200m", "1024K", 0, "0", 1000]),
     ("pypi_backend", ["indexed", "simple-dir", "cached-dir"]),
     ("pypi_freshness_seconds", [0, 2, 3600]),
@@ -115,6 +122,10 @@ BAD = [
     ("pypi_acme_directory", "https://acme.example.com", "https://acme.example.com/directory"),
     ("pypi_acme_email", "admin", "'admin' is not an e-mail address"),
     ("pypi_acme_ca_file", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem where Ansible runs"),
+    ("pypi_container_memory", "1 GB", "'1 GB' is not a size"),
+    ("pypi_container_cpus", 0, "0 is not a number of processors"),
+    ("pypi_container_cpus", "half", "'half' is not a number"),
+    ("pypi_logins_per_minute", 0, "0 is not a whole number from 1 to 100000"),
     ("pypi_bundle", "bundle.tar", "'bundle.tar' is not an absolute path"),
     ("pypi_bundle_distribution", "trixie", "debian-13"),
     ("pypi_images_archive", "images.tar", "'images.tar' is not an absolute path"),
@@ -233,6 +244,11 @@ BAD_USERS = [
     ({"name": "a", "hash": BCRYPT + "x"}, "not well-formed"),
     ({"name": "a", "hash": 7}, "hash that is not text"),
     ({"name": "a", "password": "S3cret", "publish": "maybe"}, "publish that is neither"),
+    ({"name": "a", "password": "S3cret", "delete": "maybe"}, "delete that is neither"),
+    ({"name": "a", "password": "S3cret", "expires": "31.03.2027"}, "has an expires that is no day: '31.03.2027'"),
+    ({"name": "a", "password": "S3cret", "expires": "2027-02-30"}, "such as 2027-03-31"),
+    ({"name": "a", "password": "S3cret", "upload": True}, "has an unknown key; give name, password"),
+    ({"name": "a", "password": "S3cret", "deletes": True}, "did you mean delete?"),
     ({"name": "a", "password": "S3cret", "state": "gone"}, "unknown state 'gone'"),
     ({"name": "a", "password": "S3cret", "publishes": True}, "did you mean publish?"),
     ({"name": "a", "password": "S3cret", "S3cret": True}, "has an unknown key"),
@@ -248,6 +264,30 @@ def test_bad_users(user: Any, words: str) -> None:
     assert words in str(problem)
     assert "S3cret" not in str(problem)
     assert "a" * 53 not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("expires", "over"),
+    [
+        ("2027-03-30", True),
+        ("2027-03-31", False),
+        (datetime.date(2027, 3, 30), True),
+        (None, False),
+        ("", False),
+        ("soon", False),
+    ],
+)
+def test_the_last_day_of_a_login(expires: Any, over: bool) -> None:
+    assert rules.has_expired({"expires": expires}, datetime.date(2027, 3, 31)) is over
+
+
+def test_who_has_expired_is_told_and_no_reason_to_refuse_a_run() -> None:
+    users = [{**ALICE, "expires": "2020-01-31"}]
+    assert rules.present_users({"pypi_users": users}) == []
+    assert rules.problems({"pypi_users": users, "pypi_authenticate": ["list"]}) == []
+    assert rules.warnings({"pypi_users": users}) == [
+        "pypi_users: the login of 'alice' was good until 2020-01-31, and goes with this run"
+    ]
 
 
 def test_every_problem_of_every_user_is_told() -> None:
