@@ -29,7 +29,8 @@ ENTRY_POINTS = {
         "download": "The packages of engine and Compose as one file, for a bundle",
         "forget": "Settings of the index taken out of the engine's",
     },
-    "stack": {"remove": "The index taken off its host"},
+    "nginx": {"acme_gone": "What renews a certificate taken off its host"},
+    "stack": {"logins": "Logins that count, and nothing else", "remove": "The index taken off its host"},
 }
 
 _GROUP = re.compile(r"^# -{3} (?P<title>.+?) -{3,}$")

@@ -38,6 +38,8 @@ HYPOTHESIS = "HYPOTHESIS_PROFILE"
 LONG_SCENARIOS = ("users", "stack", "default")
 # Random walks of the scenario index: requests.
 LONG_STEPS = "10000"
+# Scenarios that judge a real index by tools with a virtual environment of their own (tests/requirements/audit.txt).
+AUDITED = ("tls", "access")
 # `make demo` and `make demo-down` as newcomers meet them.
 FRESH_MACHINES = ("root", "user", "systemd")
 
@@ -153,7 +155,17 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         unit("unit", ".venv", ["venv"], profile="long" if long else ""),
         check("importer", "collection"),
         check("archive", "collection"),
-        *(scenario(name, ".venv", do, more={"WHEELHOUSE_STEPS": LONG_STEPS} if long else None) for name in names),
+        Part("venv-audit", ((PYTHON, "-m", "tests.venvs", "audit"),), needs=("venv",), heavy=False),
+        *(
+            scenario(
+                name,
+                ".venv",
+                do,
+                needs=("venv-audit",) if name in AUDITED else (),
+                more={"WHEELHOUSE_STEPS": LONG_STEPS, "WHEELHOUSE_LONG": "1"} if long else None,
+            )
+            for name in names
+        ),
         unit(f"unit-{OLDEST}", OLDEST_VENV, [f"venv-{OLDEST}"], *OLDEST_UNITS),
         unit(f"unit-{NEWEST}", f".venv-{NEWEST}", [f"venv-{NEWEST}"], "tests/unit/wheelhouse_index"),
         Part(f"syntax-{OLDEST}", tuple(syntax), needs=("collection", f"venv-{OLDEST}")),

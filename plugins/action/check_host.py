@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
 
     _requires_connection = True
     _VALID_ARGS = frozenset(
-        {"instance", "bind_address", "port", "user", "home", "images", "replicas", "begin"}
+        {"instance", "bind_address", "port", "tls_port", "user", "home", "images", "replicas", "begin"}
         | {"adopt", "removing", "users", "authenticate"}
     )
 
@@ -45,6 +45,7 @@ class ActionModule(ActionBase):
                 "instance": {"type": "str", "required": True},
                 "bind_address": {"type": "str", "default": "0.0.0.0"},
                 "port": {"type": "int"},
+                "tls_port": {"type": "int"},
                 "user": {"type": "str", "required": True},
                 "home": {"type": "path", "required": True},
                 "images": {"type": "list", "elements": "str", "default": []},
@@ -58,7 +59,14 @@ class ActionModule(ActionBase):
         )
         pythons = self._pythons(task_vars)
         command = survey_command(
-            pythons, args["instance"], args["user"], args["home"], args["images"], args["bind_address"], args["port"]
+            pythons,
+            args["instance"],
+            args["user"],
+            args["home"],
+            args["images"],
+            args["bind_address"],
+            args["tls_port"] or args["port"],
+            tls=bool(args["tls_port"]),
         )
         answer = self._low_level_execute_command(command)
         if answer["rc"] != 0:
@@ -194,11 +202,12 @@ def problem_of(survey: Survey, args: dict[str, t.Any], going: t.Collection[str] 
     problem = "" if bundling(args) else adoption.elsewhere(survey, args["instance"], args["home"])
     if problem or not args["port"]:
         return problem
-    holder = port_holder(survey, args["instance"], args["bind_address"], args["port"], going)
-    if holder:
-        return (
-            f"pypi_http_port: port {args['port']} on {args['bind_address']} is taken by {holder}. "
-            "Stop that, or set pypi_http_port (or pypi_bind_address) to one that is free."
-            + (adoption.hint(holder) if isinstance(holder, Neighbour) else "")
-        )
+    for variable, port in (("pypi_http_port", args["port"]), ("pypi_https_port", args.get("tls_port"))):
+        holder = port_holder(survey, args["instance"], args["bind_address"], port, going) if port else ""
+        if holder:
+            return (
+                f"{variable}: port {port} on {args['bind_address']} is taken by {holder}. "
+                f"Stop that, or set {variable} (or pypi_bind_address) to one that is free."
+                + (adoption.hint(holder) if isinstance(holder, Neighbour) else "")
+            )
     return ""

@@ -65,8 +65,15 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(str(error)) from error
             hashes.update((login.name, password_hash) for login, password_hash in done.hashes.items())
 
+        # One that has expired is as good as absent.
+        names = {user["name"] for user in present}
         users = [
-            {"name": user["name"], "publish": user.get("publish") or False, "state": user.get("state") or "present"}
+            {
+                "name": user["name"],
+                "publish": user.get("publish") or False,
+                "delete": user.get("delete") or False,
+                "state": "present" if user["name"] in names else "absent",
+            }
             for user in arguments["users"]
         ]
         if nothing_to_do(arguments, users, hashes, present_files, known):
@@ -81,7 +88,12 @@ class ActionModule(ActionBase):
                 )
             )
         )
-        return survey.changed(known, result)
+        survey.changed(known, result)
+        if result.get("changed"):
+            # For the report at the end of the run.
+            told = {what: result.get(what, []) for what in ("added", "updated", "removed")}
+            result.setdefault("ansible_facts", {})["pypi_logins"] = told
+        return result
 
 
 def nothing_to_do(
@@ -110,16 +122,24 @@ def nothing_to_do(
         purge = boolean(arguments.get("purge", True))
         wanted = [
             htpasswd.User(
-                user["name"], hashes.get(user["name"], ""), boolean(user["publish"]), user["state"] == "present"
+                user["name"],
+                hashes.get(user["name"], ""),
+                boolean(user["publish"]),
+                user["state"] == "present",
+                boolean(user["delete"]),
             )
             for user in users
         ]
     except TypeError:
         return False
     there = [htpasswd.parse(files.get(name, "").encode()) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)]
-    after = htpasswd.contents(*htpasswd.merge_both(there[0], there[1], wanted, purge))
+    named = htpasswd.merge_rights(htpasswd.parse_rights(files.get(htpasswd.RIGHTS, "").encode()), wanted)
+    after = htpasswd.contents(*htpasswd.merge_both(there[0], there[1], wanted, purge), named)
+    if after[htpasswd.RIGHTS] is None and "authentication/" + htpasswd.RIGHTS in known.get("files", {}):
+        return False
+    wanted_files = {name: content for name, content in after.items() if content is not None}
     return survey.files_are(
-        known, str(arguments.get("path")), after, str(arguments.get("owner")), str(arguments.get("mode", "0600"))
+        known, str(arguments.get("path")), wanted_files, str(arguments.get("owner")), str(arguments.get("mode", "0600"))
     )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report, warnings
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import now
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import about_certificate, report, warnings
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -28,13 +29,18 @@ class ActionModule(ActionBase):
                 "after": {"type": "dict", "required": True},
                 "address": {"type": "str", "required": True},
                 "asked": {"type": "str", "required": True},
+                "logins": {"type": "dict", "default": {}},
+                "tls": {"type": "str", "default": "none"},
+                "authority_file": {"type": "path", "default": ""},
                 "access": {"type": "list", "elements": "str", "default": []},
             }
         )
         arguments = plain(dict(arguments))
         result["changed"] = False
-        result["msg"] = report(**arguments, check=self._task.check_mode)
-        result["warnings"] = warnings(arguments["after"])
+        tls, authority_file = arguments.pop("tls"), arguments.pop("authority_file")
+        certificate, about_its_end = about_certificate(arguments["after"], tls, authority_file, now())
+        result["msg"] = report(**arguments, certificate=certificate, check=self._task.check_mode)
+        result["warnings"] = warnings(arguments["after"]) + about_its_end
         # As debug does it: what a person is told is told without -v.
         result["_ansible_verbose_always"] = True
         return result

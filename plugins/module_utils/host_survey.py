@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import ipaddress
 import re
 import shlex
@@ -48,6 +49,11 @@ echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
 echo '@@sums'; (cd {home} && find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
     -exec sha256sum {{}} +) 2>/dev/null
 echo '@@notloaded'; cat {home}/index/not-loaded 2>/dev/null
+# Public: the key is not looked at.
+echo '@@certificate'; cat {home}/nginx/tls/certificate.pem 2>/dev/null
+echo; echo '@@authority'; cat {home}/nginx/tls/authority.pem 2>/dev/null
+echo; echo '@@renewal'; cat {renewal} 2>/dev/null | sha256sum
+echo '@@certbot'; command -v certbot
 echo '@@images'; for image in {images}; do
     docker image inspect --format "{{{{.Id}}}} $image" "$image" 2>/dev/null
 done
@@ -59,7 +65,7 @@ echo '@@revision'; for id in $(ours --quiet --filter label=com.docker.compose.se
     docker exec "$id" curl --silent --max-time 5 http://127.0.0.1:8081/health
     echo
 done 2>/dev/null
-echo '@@answer'; "$path" -c '{answer}' {address} {port} 2>/dev/null
+echo '@@answer'; "$path" -c '{answer}' {address} {port} {tls} 2>/dev/null
 echo '@@published'; docker ps --all --format '{published}' 2>/dev/null
 echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 echo '@@listeners'; ss -Hltnp 2>/dev/null
@@ -87,8 +93,10 @@ _UNFINISHED = "HUF"
 _PRESENT = _UNFINISHED + "i"
 _VERSION = 'import sys; print("%d.%d" % sys.version_info[:2])'
 # What the index says to somebody without a login, through its published port.
+# Its certificate is no question here: it is for a name, and this is an address of the host itself.
 _ANSWER = (
-    "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); "
+    "import socket, ssl, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); "
+    "s = ssl._create_unverified_context().wrap_socket(s) if sys.argv[3:] else s; "
     's.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n"); print(s.recv(64).split()[1].decode())'
 )
 _CONTAINER = "|".join(
@@ -117,8 +125,25 @@ _PUBLISHED = re.compile(r"(?P<address>[0-9.]+|\[[0-9a-f:]+\]|::):(?P<port>\d+)->
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
 
+# What renews a certificate by itself, for each index: written by role nginx.
+RENEWAL = (
+    "/etc/wheelhouse.pypi/{instance}/renew.sh",
+    "/etc/wheelhouse.pypi/{instance}/authorities.pem",
+    "/etc/systemd/system/wheelhouse-{instance}-certificate.service",
+    "/etc/systemd/system/wheelhouse-{instance}-certificate.timer",
+)
+_NOTHING = hashlib.sha256(b"").hexdigest()
+
+
 def survey_command(
-    pythons: list[str], instance: str, user: str, home: str, images: list[str], address: str, port: int | None
+    pythons: list[str],
+    instance: str,
+    user: str,
+    home: str,
+    images: list[str],
+    address: str,
+    port: int | None,
+    tls: bool = False,
 ) -> str:
     """Return the shell command whose output Survey.parse takes apart.
 
@@ -132,6 +157,7 @@ def survey_command(
         images: image references to look for in the engine.
         address: where the index listens.
         port: its port; nothing is asked there without one.
+        tls: it speaks TLS there.
     """
     return _COMMAND.format(
         pythons=shlex.join(pythons),
@@ -148,6 +174,8 @@ def survey_command(
         answer=_ANSWER,
         address=shlex.quote(_EVERYWHERE.get(address, address)),
         port=port or "",
+        tls="tls" if tls else "",
+        renewal=shlex.join(path.format(instance=instance) for path in RENEWAL),
         published=_NEIGHBOUR,
         marks=shlex.quote(adoption.OURS),
         replaced=shlex.join(adoption.REPLACED),
@@ -229,6 +257,12 @@ class Survey:
     files: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     # Why pypiserver runs without the collection's extension; empty where it runs with it.
     not_loaded: str = ""
+    # In PEM form: what the index shows to clients, and the authority that a run has made for it.
+    certificate: str = ""
+    authority: str = ""
+    # Digest of what renews it by itself; empty where nothing does.
+    renewal: str = ""
+    certbot: bool = False
     # Reference -> id.
     images: dict[str, str] = dataclasses.field(default_factory=dict)
     # Service of the Compose file -> digest of what it says.
@@ -281,6 +315,10 @@ class Survey:
             foreign=tuple(sections.get("foreign", ())),
             files=_files(sections.get("files", ()), sections.get("sums", ())),
             not_loaded=" ".join(sections.get("notloaded", ())),
+            certificate="\n".join(sections.get("certificate", ())),
+            authority="\n".join(sections.get("authority", ())),
+            renewal=first("renewal").partition(" ")[0].replace(_NOTHING, ""),
+            certbot=first("certbot") != "",
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
             services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
             containers=tuple(
@@ -347,6 +385,10 @@ class Survey:
             "settings": self.settings,
             "tree": self.tree,
             "images": list(self.images),
+            "certificate": self.certificate,
+            "authority": self.authority,
+            "renewal": self.renewal,
+            "certbot": self.certbot,
             "files": self.files,
             "containers": containers,
             "settled": self.settled(replicas),

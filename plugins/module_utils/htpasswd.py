@@ -14,10 +14,13 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Collection, Iterable, Mapping, Sequence
+from typing import Collection, Iterable, Mapping, Sequence, Tuple
 
 ALL_USERS = ".htpasswd"
+# Whoever may change something.
 PUBLISHERS = ".htpasswd-publish"
+# What those of them may who do not just publish.
+RIGHTS = "rights"
 CREDENTIALS = "credentials.conf"
 # Names of logins that were there before the index was, one a line.
 ADOPTED = "adopted"
@@ -95,6 +98,11 @@ def bcrypt_cost(password_hash: str) -> int | None:
     return int(match.group("cost")) if match else None
 
 
+# Some of "publish" and "delete", in this order; a reader has none.
+Rights = Tuple[str, ...]
+PUBLISHER: Rights = ("publish",)
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a password file. Comments, empty and malformed lines have neither ``name`` nor ``hash``."""
@@ -113,6 +121,12 @@ class User:
     hash: str = ""
     publish: bool = False
     present: bool = True
+    delete: bool = False
+
+    @property
+    def rights(self) -> Rights:
+        """What the login may, beside reading."""
+        return tuple(right for right, has in (("publish", self.publish), ("delete", self.delete)) if has)
 
 
 def parse(content: bytes | None) -> list[Line]:
@@ -198,22 +212,56 @@ def merge_both(
     purge: bool,
     kept: Collection[str] = (),
 ) -> tuple[list[Line], list[Line]]:
-    """Lines that the file of all users and that of publishers are to have; see merge."""
+    """Lines that the file of all users and that of those who may change something are to have; see merge."""
     readers = [user for user in users if user.present]
-    publishers = [user for user in readers if user.publish]
+    publishers = [user for user in readers if user.rights]
     return (
         merge(all_there, readers, users, purge, strict=False, kept=kept),
         merge(publish_there, publishers, users, purge, strict=True, kept=kept),
     )
 
 
-def contents(all_lines: Sequence[Line], publish_lines: Sequence[Line]) -> dict[str, bytes]:
-    """Content of each password file, by its name, and of what NGINX is told about them."""
+def contents(
+    all_lines: Sequence[Line], publish_lines: Sequence[Line], named: Mapping[str, Rights]
+) -> dict[str, bytes | None]:
+    """Content of each password file, by its name, and of what NGINX and pypiserver are told about them.
+
+    ``named``: the rights of those who do not just publish. None is no file.
+    """
+    may = {name: named.get(name, PUBLISHER) for name in hashes(publish_lines)}
     return {
         ALL_USERS: as_bytes(all_lines),
         PUBLISHERS: as_bytes(publish_lines),
-        CREDENTIALS: credentials(hashes(all_lines), hashes(publish_lines)),
+        CREDENTIALS: credentials(hashes(all_lines), may),
+        RIGHTS: as_rights({name: rights for name, rights in may.items() if rights != PUBLISHER}),
     }
+
+
+def parse_rights(content: bytes | None) -> dict[str, Rights]:
+    """Login -> rights, of those that the file of rights names; what is no such line counts as no right at all."""
+    found: dict[str, Rights] = {}
+    for line in (content or b"").decode("utf-8", "surrogateescape").split("\n"):
+        name, colon, rights = line.partition(":")
+        if colon and not line.startswith("#"):
+            has = rights.replace(",", " ").split()
+            found[name] = tuple(right for right in ("publish", "delete") if right in has)
+    return found
+
+
+def as_rights(named: Mapping[str, Rights]) -> bytes | None:
+    """Content of that file; None is no file, because there is nobody to be in it."""
+    if not named:
+        return None
+    lines = [
+        "# What those in %s may who do not just publish: made by a run, never edited." % PUBLISHERS,
+        *("%s:%s" % (name, ",".join(rights)) for name, rights in sorted(named.items())),
+    ]
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+
+
+def merge_rights(there: Mapping[str, Rights], users: Iterable[User]) -> dict[str, Rights]:
+    """Rights of those who do not just publish: of logins that the caller speaks of as he says, of others as they were."""
+    return {**there, **{user.name: user.rights for user in users}}
 
 
 def adopted(content: bytes | None) -> list[str]:
@@ -267,12 +315,12 @@ def _line(user: User) -> Line:
     return Line("%s:%s" % (user.name, user.hash), user.name, user.hash)
 
 
-def credentials(users: Mapping[str, str], publishers: Iterable[str]) -> bytes:
+def credentials(users: Mapping[str, str], may: Mapping[str, Rights]) -> bytes:
     """NGINX map from a login to a digest of its hash and its rights; it changes when, and only when, these do.
 
-    ``users``: login -> hash. A verdict that is cached under the digest ends with the credential it was given for.
+    ``users``: login -> hash. ``may``: login -> rights, of those who have any. A verdict that is cached under the digest
+    ends with the credential it was given for.
     """
-    may_publish = set(publishers)
     folded: dict[bytes, int] = {}
     for name in users:
         folded[_fold(name)] = folded.get(_fold(name), 0) + 1
@@ -284,7 +332,8 @@ def credentials(users: Mapping[str, str], publishers: Iterable[str]) -> bytes:
     ]
     for name, password_hash in sorted(users.items()):
         key = _map_key(name, exact=folded[_fold(name)] > 1)
-        right = "publisher" if name in may_publish else "reader"
+        rights = may.get(name, ())
+        right = "reader" if not rights else "publisher" if rights == PUBLISHER else ",".join(rights)
         line = ("%s:%s:%s" % (name, password_hash, right)).encode("utf-8", "surrogateescape")
         lines.append('    %s "%s";' % (key, hashlib.sha256(line).hexdigest()[:32]))
     lines.append("}")
@@ -307,16 +356,19 @@ def _map_key(name: str, exact: bool) -> str:
 
 
 def what_changes(
-    before: Mapping[str, tuple[str | None, bool]], after: Mapping[str, tuple[str | None, bool]]
+    before: Mapping[str, tuple[str | None, Rights]], after: Mapping[str, tuple[str | None, Rights]]
 ) -> tuple[list[str], dict[str, str], list[str]]:
-    """Logins added, updated (with what is new about them, in words) and removed; given login -> (hash, may publish)."""
+    """Logins added, updated (with what is new about them, in words) and removed; given login -> (hash, rights)."""
     updated = {}
     for name in sorted(before.keys() & after.keys()):
         changes = []
         if before[name][0] != after[name][0]:
             changes.append(_new_hash(before[name][0], after[name][0]))
-        if before[name][1] != after[name][1]:
-            changes.append("may publish now" if after[name][1] else "may not publish any more")
+        for right in ("publish", "delete"):
+            if right in after[name][1] and right not in before[name][1]:
+                changes.append("may %s now" % right)
+            elif right in before[name][1] and right not in after[name][1]:
+                changes.append("may not %s any more" % right)
         if changes:
             updated[name] = ", ".join(changes)
     return sorted(after.keys() - before.keys()), updated, sorted(before.keys() - after.keys())
@@ -342,9 +394,19 @@ def shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def rights(users: Mapping[str, str], publishers: Mapping[str, str]) -> dict[str, tuple[str | None, bool]]:
-    """Login, as shown, -> (hash, may publish) of everybody who is in either file."""
-    return {shown(name): (users.get(name), name in publishers) for name in users.keys() | publishers.keys()}
+def rights(
+    users: Mapping[str, str], publishers: Mapping[str, str], named: Mapping[str, Rights]
+) -> dict[str, tuple[str | None, Rights]]:
+    """Login, as shown, -> (hash, rights) of everybody who is in either file."""
+    return {
+        shown(name): (users.get(name), named.get(name, PUBLISHER) if name in publishers else ())
+        for name in users.keys() | publishers.keys()
+    }
+
+
+def called(rights: Rights) -> str:
+    """What somebody with these rights is called."""
+    return ("publisher" if "publish" in rights else "reader") + (" who may delete" if "delete" in rights else "")
 
 
 def problems(files: Mapping[str, Sequence[Line]]) -> list[str]:

@@ -32,6 +32,9 @@ options:
       - The TCP port that the index is to answer on; not looked at when it is not given.
       - Without it and O(removing), a bundle is made on the machine, whatever index or server is there.
     type: int
+  tls_port:
+    description: The TCP port that it is to answer on with TLS; without one it speaks plain HTTP on O(port) alone.
+    type: int
   user:
     description: The service account.
     type: str
@@ -139,6 +142,18 @@ ansible_facts:
           type: bool
         tree:
           description: Whether an earlier run has made folders and password files of the index.
+          type: bool
+        certificate:
+          description: What the index shows to clients with TLS, as PEM; empty where there is none.
+          type: str
+        authority:
+          description: Authority that was made for it, as PEM; empty where there is none.
+          type: str
+        renewal:
+          description: Digest of what renews the certificate by itself; empty where nothing does.
+          type: str
+        certbot:
+          description: Whether Certbot is installed.
           type: bool
         images:
           description: Those of O(images) that the engine has.

@@ -11,7 +11,8 @@ short_description: Readers and publishers of a package index
 version_added: 0.1.0
 description:
   - Makes the password files of a package index from the whole list of its users, in one go.
-  - C(.htpasswd) holds everybody, C(.htpasswd-publish) those who may publish. C(credentials.conf) tells NGINX which
+  - C(.htpasswd) holds everybody, C(.htpasswd-publish) those who may change something. Those of them who do not just
+    publish are in C(rights), with what they may. C(credentials.conf) tells NGINX which
     credential a login stands for, as a C(map) from C($remote_user) to C($pypi_credential), so that what it has cached
     about a login ends with the login's password or rights.
   - Passwords are hashed on the controller (see O(hashes)). Only hashes reach the host, and neither appears in results,
@@ -57,6 +58,10 @@ options:
         type: str
       publish:
         description: Whether the user may upload.
+        type: bool
+        default: false
+      delete:
+        description: Whether the user may remove releases.
         type: bool
         default: false
       state:
@@ -183,6 +188,7 @@ USER = {
     "password": {"type": "str", "no_log": True},
     "hash": {"type": "str", "no_log": True},
     "publish": {"type": "bool", "default": False},
+    "delete": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 ARGUMENTS = {
@@ -212,7 +218,7 @@ def wanted_users(arguments: dict[str, Any]) -> list[htpasswd.User]:
             raise FileSetError("%r cannot be a login" % entry["name"].partition(":")[0])
         if present and htpasswd.scheme_of(password_hash) is None:
             raise FileSetError("user %r: the hash is %s" % (entry["name"], htpasswd.describe(password_hash)))
-        users.append(htpasswd.User(entry["name"], password_hash, entry["publish"], present))
+        users.append(htpasswd.User(entry["name"], password_hash, entry["publish"], present, entry["delete"]))
     if len({user.name for user in users}) != len(users):
         raise FileSetError("a user is named more than once")
     return users
@@ -252,7 +258,10 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
     adopted = htpasswd.adopted(file_set.read(htpasswd.ADOPTED))
     taking_over = module.params["adopt"] and file_set.read(htpasswd.CREDENTIALS) is None
     # In a server made by hand, everybody who is in its one file may publish.
-    before = htpasswd.rights(htpasswd.hashes(all_there), htpasswd.hashes(all_there if taking_over else publish_there))
+    named = htpasswd.parse_rights(file_set.read(htpasswd.RIGHTS))
+    before = htpasswd.rights(
+        htpasswd.hashes(all_there), htpasswd.hashes(all_there if taking_over else publish_there), named
+    )
     if taking_over:
         all_there = publish_there = htpasswd.take_over(all_there, users)
         adopted = [line.name for line in all_there if line.name is not None]
@@ -266,12 +275,13 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
         module.warn(htpasswd.about_adopted(file_set.folder, adopted, all_lines, publish_lines))
 
     all_after, publish_after = htpasswd.hashes(all_lines), htpasswd.hashes(publish_lines)
-    after = htpasswd.rights(all_after, publish_after)
+    named = htpasswd.merge_rights(named, users)
+    after = htpasswd.rights(all_after, publish_after, named)
     added, updated, removed = htpasswd.what_changes(before, after)
     changes = file_set.plan(
-        {**htpasswd.contents(all_lines, publish_lines), htpasswd.ADOPTED: htpasswd.as_adopted(adopted)}
+        {**htpasswd.contents(all_lines, publish_lines, named), htpasswd.ADOPTED: htpasswd.as_adopted(adopted)}
     )
-    text = ["+ %s (%s)" % (name, "publisher" if after[name][1] else "reader") for name in added]
+    text = ["+ %s (%s)" % (name, htpasswd.called(after[name][1])) for name in added]
     text += ["~ %s: %s" % (name, what) for name, what in updated.items()]
     text += ["- %s" % name for name in removed]
     for change in changes:

@@ -82,8 +82,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         file_set = FileSet(module.params["path"], Attributes())
-        contents = {name: file_set.read(name) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)}
-        files = {name: htpasswd.parse(content) for name, content in contents.items()}
+        contents = {name: file_set.read(name) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS, htpasswd.RIGHTS)}
+        files = {name: htpasswd.parse(contents[name]) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)}
     except FileSetError as error:
         module.fail_json(msg=str(error))
     # Names that are not UTF-8 cannot be told in JSON. Nobody can ask for them either: logins are ASCII.

@@ -45,6 +45,18 @@ options:
     description: Where on the host the index was asked for an answer.
     type: str
     required: true
+  logins:
+    description: Logins that the run has C(added), C(updated) and C(removed), each a list of names.
+    type: dict
+    default: {}
+  tls:
+    description: Where the certificate of the index comes from, as C(pypi_tls) says it.
+    type: str
+    default: none
+  authority_file:
+    description: File on the controller with the authority of a certificate that was made for trials.
+    type: path
+    default: ""
   access:
     description: Sentences about who may do what.
     type: list

@@ -6,14 +6,26 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
+
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import certificates
 
 Facts = Mapping[str, Any]
 EXTENSION = "pypiserver/wheelhouse_index"
 
 
-def report(before: Facts, after: Facts, address: str, asked: str, access: list[str], check: bool) -> list[str]:
+def report(
+    before: Facts,
+    after: Facts,
+    address: str,
+    asked: str,
+    access: list[str],
+    check: bool,
+    certificate: str = "",
+    logins: Mapping[str, list[str]] | None = None,
+) -> list[str]:
     """Say, a sentence or two each, where the index is and who gets in, what runs, and what the run has changed.
 
     Args:
@@ -23,9 +35,38 @@ def report(before: Facts, after: Facts, address: str, asked: str, access: list[s
         asked: where on the host it was asked for an answer.
         access: sentences about who may do what.
         check: the run was one in check mode.
+        certificate: a sentence about it; empty where there is none.
+        logins: those that the run has ``added``, ``updated`` and ``removed``.
     """
     changes = "This was a check: what a run would change is above." if check else _changes(before, after)
-    return [" ".join([_where(after, address, asked), *access]), _versions(after), changes]
+    where = " ".join([_where(after, address, asked), *access])
+    sentences = [where, certificate, _logins(logins or {}), _versions(after), changes]
+    return [sentence for sentence in sentences if sentence]
+
+
+def about_certificate(after: Facts, tls: str, authority_file: str, at: datetime.datetime) -> tuple[str, list[str]]:
+    """Say for whom the certificate is and for how long, and what there is to warn of.
+
+    Args:
+        after: the fact ``pypi_host`` at the end of the run.
+        tls: pypi_tls.
+        authority_file: where the controller has what clients are to trust.
+        at: the time.
+    """
+    told = certificates.about(after["certificate"], at) if tls != "none" else None
+    if told is None:
+        return "", []
+    ends = f"{told.days} days, until {told.until:%Y-%m-%d}"
+    text = f"The certificate is for {', '.join(told.names)}, by {told.issuer}, and good for {ends}."
+    if tls == "self_signed":
+        text += f" Clients have to trust {authority_file} on the controller."
+    warnings = []
+    if told.due and tls == "acme":
+        warnings.append(
+            f"the certificate ends in {told.days} days and was not renewed: `systemctl status` and `journalctl --unit` of "
+            "wheelhouse-*-certificate.service on the host say why"
+        )
+    return text, warnings
 
 
 def warnings(after: Facts) -> list[str]:
@@ -41,6 +82,12 @@ def warnings(after: Facts) -> list[str]:
         f"instead, which takes longer: {after['not_loaded']}. Take the image that pypi_image_pypiserver names by "
         "default, or set pypi_backend: simple-dir."
     ]
+
+
+def _logins(logins: Mapping[str, list[str]]) -> str:
+    told = {"added": "new", "updated": "changed", "removed": "gone"}
+    found = [f"{word}: {', '.join(logins[what])}" for what, word in told.items() if logins.get(what)]
+    return f"Logins {'; '.join(found)}." if found else ""
 
 
 def _where(after: Facts, address: str, asked: str) -> str:

@@ -11,6 +11,7 @@ that could be one put in the wrong place.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import ipaddress
 import os
@@ -28,6 +29,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
     scheme_of,
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import name_of
 
 # bcrypt takes no cost below 4. A core that checks a password of cost 10 in 50 ms needs 6 s at cost 17, and every step
 # doubles it: beyond that the first request of each login runs into timeouts.
@@ -36,7 +38,7 @@ BCRYPT_COSTS = range(4, 18)
 PASSWORD_BYTES = 72
 
 ACTIONS = ("list", "download", "update")
-USER_KEYS = ("name", "password", "hash", "publish", "state")
+USER_KEYS = ("name", "password", "hash", "publish", "delete", "expires", "state")
 USER_STATES = ("present", "absent")
 
 # Folders that belong to the system: the index is to have one of its own below, or elsewhere.
@@ -54,10 +56,12 @@ _ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 _SIZE = re.compile(r"[0-9]+[kKmMgG]?\Z")
 _ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*\Z")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?\Z")
+_PROCESSORS = re.compile(r"(?!0*\.?0*\Z)[0-9]+(?:\.[0-9]+)?\Z")
 _ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?\Z")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f] *){40}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _DISTRIBUTION = re.compile(r"[a-z]+-[0-9]+(?:\.[0-9]+)?\Z")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\Z")
 _IMAGE = re.compile(
     rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
     r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
@@ -247,6 +251,13 @@ def address_of_files(value: Any) -> Complaints:
         yield f"{text!r} is not an http or https URL", mend
 
 
+def acme_directory(value: Any) -> Complaints:
+    """Where an ACME server is asked; may be empty."""
+    text = "" if value is None else str(value)
+    if text and not re.match(r"""https://[^\s"'\\/@$]+/[^\s"'\\$]*\Z""", text):
+        yield f"{text!r} is no https address of a directory", "give one such as https://acme.example.com/directory"
+
+
 def file_on_controller(value: Any) -> Complaints:
     """An absolute path of a file that is there; may be empty."""
     path = "" if value is None else str(value)
@@ -341,8 +352,10 @@ def _user(user: Mapping[Any, Any]) -> Complaints:
     state = user.get("state") or "present"
     if state not in USER_STATES:
         yield f"has the unknown state {state!r}", _instead(state, USER_STATES)
-    if not _is_boolean(user.get("publish")):
-        yield "has a publish that is neither true nor false", "give true or false"
+    for right in ("publish", "delete"):
+        if not _is_boolean(user.get(right)):
+            yield f"has a {right} that is neither true nor false", "give true or false"
+    yield from _user_end(user.get("expires"))
     if state != "absent":
         yield from _user_secret(user.get("password"), user.get("hash"))
 
@@ -364,6 +377,18 @@ def _user_name(name: Any) -> Complaints:
             yield "has a letter in the name that is not ASCII, which clients encode in different ways", mend
         else:
             yield "has a space, newline or control character in the name", mend
+
+
+def _user_end(expires: Any) -> Complaints:
+    if expires in (None, ""):
+        return
+    try:
+        datetime.date.fromisoformat(str(expires))
+    except ValueError:
+        yield (
+            f"has an expires that is no day: {str(expires)[:40]!r}",
+            "give the last day of the login, such as 2027-03-31",
+        )
 
 
 def _user_secret(password: Any, password_hash: Any) -> Complaints:
@@ -412,8 +437,8 @@ def is_true(value: Any) -> bool:
     return str(value).lower() in ("true", "yes", "on", "1", "y", "t", "1.0")
 
 
-def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The users that are to exist, as far as they can be made out."""
+def listed_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The users that are to exist some day or other, as far as they can be made out."""
     value = variables.get("pypi_users")
     return [
         user
@@ -422,12 +447,26 @@ def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ]
 
 
+def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The users that are to exist today."""
+    return [user for user in listed_users(variables) if not has_expired(user)]
+
+
+def has_expired(user: Mapping[str, Any], today: datetime.date | None = None) -> bool:
+    """Whether the last day of a login is over; ``today`` is today's date in UTC."""
+    try:
+        last = datetime.date.fromisoformat(str(user.get("expires") or "9999-12-31"))
+    except ValueError:
+        return False  # which its own rule says
+    return last < (today or datetime.datetime.now(datetime.UTC).date())
+
+
 # -- several variables -------------------------------------------------------------------------------------------------
 
 
 def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Nobody would get in, and nobody would know why."""
-    if variables.get("pypi_authenticate") and "pypi_users" in variables and not present_users(variables):
+    if variables.get("pypi_authenticate") and "pypi_users" in variables and not listed_users(variables):
         yield Problem(
             "pypi_users",
             f"names nobody, while {', '.join(map(str, variables['pypi_authenticate']))} need a login (pypi_authenticate)",
@@ -475,6 +514,60 @@ def checksum_has_a_bundle(variables: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("pypi_bundle", "is empty, while pypi_bundle_sha256 is not", "give the path of the bundle")
 
 
+def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """A certificate is for a name, and an ACME server has to find it."""
+    tls, name = variables.get("pypi_tls"), name_of_index(variables)
+    if tls not in ("provided", "acme") or name is None:
+        return
+    if not name:
+        yield Problem(
+            "pypi_server_name",
+            f"says no name, while pypi_tls: {tls} needs the one that the certificate is for",
+            "give the name that clients use, such as pypi.example.com",
+        )
+    elif tls == "acme" and (name.startswith("*.") or _is_address(name)):
+        yield Problem(
+            "pypi_server_name",
+            f"{name!r} cannot be proved to an ACME server by a request to it",
+            "give one host name, such as pypi.example.com",
+        )
+
+
+def name_of_index(variables: Mapping[str, Any]) -> str | None:
+    """The name that clients are to use, empty where nobody says it; None where that is not known here."""
+    if "pypi_server_name" not in variables:
+        return None
+    try:
+        return name_of(str(variables["pypi_server_name"]), str(variables.get("pypi_external_url") or ""))
+    except ValueError:
+        return None  # not a URL, which its own rule says
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def provided_is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """A certificate has a key, and both are files."""
+    if variables.get("pypi_tls") != "provided":
+        return
+    for name, what in (("pypi_tls_certificate", "certificate"), ("pypi_tls_key", "key")):
+        if not variables.get(name, "?"):
+            yield Problem(name, "is empty, while pypi_tls is provided", f"give the path of the {what}'s PEM file")
+
+
+def acme_has_a_directory(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Somebody has to be asked."""
+    if variables.get("pypi_tls") == "acme" and not variables.get("pypi_acme_directory", "?"):
+        yield Problem(
+            "pypi_acme_directory", "is empty, while pypi_tls is acme", "give the address of the server's directory"
+        )
+
+
 PORT = range(1, 65536)
 RULES: Mapping[str, Rule] = {
     "pypi_instance": matching(
@@ -488,9 +581,27 @@ RULES: Mapping[str, Rule] = {
     "pypi_server_name": server_name,
     "pypi_external_url": origin_url,
     "pypi_trusted_proxies": networks,
+    "pypi_tls": one_of("none", "provided", "self_signed", "acme"),
+    "pypi_tls_certificate": matching(
+        _ABSOLUTE,
+        "an absolute path",
+        "give one that begins with /, such as {{ inventory_dir }}/../pypi.pem",
+        empty=True,
+    ),
+    "pypi_tls_key": matching(
+        _ABSOLUTE,
+        "an absolute path",
+        "give one that begins with /, such as {{ inventory_dir }}/../pypi.key",
+        empty=True,
+    ),
+    "pypi_tls_files_on": one_of("controller", "host"),
+    "pypi_acme_directory": acme_directory,
+    "pypi_acme_email": matching(_EMAIL, "an e-mail address", "give one such as admin@example.com", empty=True),
+    "pypi_acme_ca_file": file_on_controller,
     "pypi_authenticate": actions,
     "pypi_users": users,
     "pypi_bcrypt_cost": between(BCRYPT_COSTS, "each step doubles the time of a check: 10 is about 50 ms, 17 about 6 s"),
+    "pypi_logins_per_minute": between(range(1, 100001)),
     "pypi_verdict_seconds": between(range(1, 86401)),
     "pypi_max_upload": size,
     "pypi_backend": one_of("indexed", "simple-dir", "cached-dir"),
@@ -498,6 +609,8 @@ RULES: Mapping[str, Rule] = {
     "pypi_replicas": between(range(1, 17)),
     "pypi_workers": between(range(1, 33)),
     "pypi_cache_size": matching(_SIZE, "a size", "give a number with k, m or g behind it, such as 1g"),
+    "pypi_container_memory": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 512m"),
+    "pypi_container_cpus": matching(_PROCESSORS, "a number of processors", "give one such as 2 or 1.5", empty=True),
     "pypi_log_max_size": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 10m"),
     "pypi_log_max_files": between(range(1, 1001)),
     "pypi_images_source": one_of("registry", "archive"),
@@ -545,6 +658,9 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     ports_differ,
     compose_has_a_checksum,
     checksum_has_a_bundle,
+    tls_has_a_name,
+    provided_is_whole,
+    acme_has_a_directory,
 )
 
 
@@ -554,7 +670,14 @@ _OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts")
 _NO_ROLES = frozenset(
     {
         *_OF_PLAYS,
-        *("pypi_host", "pypi_host_before", "pypi_bundle_parts", "pypi_bundle_download", "pypi_unknown_tags"),
+        *(
+            "pypi_host",
+            "pypi_host_before",
+            "pypi_logins",
+            "pypi_bundle_parts",
+            "pypi_bundle_download",
+            "pypi_unknown_tags",
+        ),
     }
 )
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
@@ -620,9 +743,23 @@ def problems(variables: Mapping[str, Any]) -> list[Problem]:
     return found + [problem for rule in CROSS_RULES for problem in rule(variables)]
 
 
+def in_clear(variables: Mapping[str, Any]) -> bool:
+    """Whether logins come over a network without TLS, as far as the variables that are given tell."""
+    try:
+        loopback = ipaddress.ip_address(str(variables["pypi_bind_address"])).is_loopback
+    except (KeyError, ValueError):
+        return False
+    outside = str(variables.get("pypi_external_url") or "")
+    return variables.get("pypi_tls") == "none" and not loopback and not outside.startswith("https://")
+
+
 def warnings(variables: Mapping[str, Any]) -> list[str]:
     """What is allowed, yet may not be meant."""
-    found = []
+    found = [
+        f"pypi_users: the login of {_shown(str(user.get('name')))} was good until {user['expires']}, and goes with this run"
+        for user in listed_users(variables)
+        if has_expired(user)
+    ]
     closed = variables.get("pypi_authenticate")
     if closed == []:
         found.append("pypi_authenticate is []: everybody who reaches the index may list, download, upload and remove")
@@ -634,6 +771,17 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         and not any(is_true(user.get("publish")) for user in present_users(variables))
     ):
         found.append("nobody may upload: no user in pypi_users has publish: true")
+    if closed and in_clear(variables):
+        found.append(
+            f"pypi_tls is none, and the index listens on {variables['pypi_bind_address']}: passwords travel in clear. Set "
+            "pypi_tls, or pypi_bind_address: 127.0.0.1 behind a proxy on the host; where one elsewhere speaks TLS, name "
+            "its address in pypi_external_url"
+        )
+    if variables.get("pypi_tls") == "acme" and as_integer(variables.get("pypi_http_port")) != 80:
+        found.append(
+            f"pypi_http_port is {variables.get('pypi_http_port')}: ACME servers ask port 80 of the name, which then has to "
+            "lead there"
+        )
     if is_true(variables.get("pypi_docker_group")):
         found.append(
             f"pypi_docker_group is true: whoever can use the account {variables.get('pypi_user')} is as good as root on "

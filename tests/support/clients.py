@@ -7,6 +7,7 @@ import dataclasses
 import http.client
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -57,9 +58,11 @@ class Index:
 
     Attributes:
         url: the base, without a slash at the end.
+        authority: file with the certificate that clients trust, for an index that speaks TLS.
     """
 
     url: str
+    authority: str = ""
 
     def request(
         self,
@@ -73,6 +76,9 @@ class Index:
         parts = urlsplit(self.url)
         assert parts.hostname
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=self.authority)
+            connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=60, context=context)
         try:
             connection.request(method, path, body, {**login.header(), **(headers or {})})
             answer = connection.getresponse()
@@ -92,20 +98,30 @@ class Index:
         user = f"{quote(login.name, safe='')}:{quote(login.password, safe='')}@" if login.name else ""
         return f"{parts.scheme}://{user}{parts.netloc}{path}"
 
+    def _trust(self, variable: str) -> dict[str, str]:
+        """Return the environment by which a client trusts the authority; that of the machine may say something else."""
+        return {variable: self.authority, "REQUESTS_CA_BUNDLE": self.authority, "CURL_CA_BUNDLE": self.authority}
+
     def twine_upload(self, login: Login, *files: Path | str) -> subprocess.CompletedProcess[str]:
         """Upload by twine; options of its own may stand among the files."""
         command = [str(BIN / "twine"), "upload", "--non-interactive", "--disable-progress-bar"]
         command += ["--repository-url", self.url + "/", *map(str, files)]
-        return _run(command, {"TWINE_USERNAME": login.name or "nobody", "TWINE_PASSWORD": login.password or "none"})
+        settings = {"TWINE_USERNAME": login.name or "nobody", "TWINE_PASSWORD": login.password or "none"}
+        if self.authority:
+            settings |= self._trust("TWINE_CERT")
+        return _run(command, settings)
 
     def pip_install(
         self, login: Login, target: Path, *arguments: str, path: str = "/simple/"
     ) -> subprocess.CompletedProcess[str]:
         """Install by pip into a folder, from this index alone."""
         host = urlsplit(self.url).hostname or ""
-        command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--no-input", "--trusted-host", host]
+        command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--no-input"]
+        command += [] if self.authority else ["--trusted-host", host]
         command += ["--target", str(target), *arguments]
         settings = {"PIP_INDEX_URL": self.with_login(login, path), "PIP_CONFIG_FILE": os.devnull}
+        if self.authority:
+            settings |= self._trust("PIP_CERT")
         return _run(command, settings, without=("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"))
 
     def uv_install(self, login: Login, target: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -114,7 +130,10 @@ class Index:
         assert uv
         command = [uv, "pip", "install", "--no-cache", "--no-config", "--python", sys.executable]
         command += ["--target", str(target), *arguments]
-        return _run(command, {"UV_DEFAULT_INDEX": self.with_login(login)}, without=("UV_INDEX", "UV_FIND_LINKS"))
+        settings = {"UV_DEFAULT_INDEX": self.with_login(login)}
+        if self.authority:
+            settings |= self._trust("SSL_CERT_FILE")
+        return _run(command, settings, without=("UV_INDEX", "UV_FIND_LINKS"))
 
 
 def _run(

@@ -18,6 +18,7 @@ FOLDERS = {
     "nginx_cache/pages",
     "nginx_cache/uploads",
     "nginx_cache/pypiserver",
+    "nginx_cache/acme",
     "authentication",
     "pypiserver",
     "packages",

@@ -13,7 +13,15 @@ from tests.support import playbook
 from tests.support.playbook import Run
 
 PLAYBOOK = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml"))
-FILES = ("nginx.conf", "auth.conf", "conf.d/pypi.conf")
+FILES = (
+    "nginx.conf",
+    "auth.conf",
+    "challenge.conf",
+    "headers.conf",
+    "listen.conf",
+    "conf.d/http.conf",
+    "conf.d/pypi.conf",
+)
 # Every variable that shows in the files, away from its default.
 SETTINGS: dict[str, Any] = {
     "pypi_server_name": "pypi.example.com",

@@ -6,8 +6,9 @@ set -eu
 [ -d "$1" ] || exit 0
 cd "$1"
 
-rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/revision.conf nginx/conf.d/pypi.conf
-    nginx_cache pypiserver index .images'
+rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.conf nginx/headers.conf nginx/listen.conf
+    nginx/revision.conf nginx/conf.d/http.conf nginx/conf.d/pypi.conf
+    nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
 kept=
 [ "$2" = no-data ] || kept='packages authentication adopted'
 

@@ -73,6 +73,8 @@ def test_parse_takes_sections_apart() -> None:
         "un |docker-ce\npackage moby-engine is not installed\n"
         "@@settings\nthere\n@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
         "@@files\nd 0700 998:997 .\nf 0600 998:997 ./nginx/nginx.conf\nl 0777 0:0 ./packages\n"
+        "@@certificate\n-----BEGIN CERTIFICATE-----\nMIIB\n\n@@authority\n\n"
+        "@@renewal\n0123  -\n@@certbot\n/usr/bin/certbot\n"
         "@@sums\n0abc  nginx/nginx.conf\n@@services\nnginx 111\n"
         "@@containers\nc1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1\n@@revision\nr1\n@@answer\n401\n"
     )
@@ -94,6 +96,10 @@ def test_parse_takes_sections_apart() -> None:
         "unfinished": ["docker.io"],
         "settings": True,
         "tree": True,
+        "certificate": "-----BEGIN CERTIFICATE-----\nMIIB",
+        "authority": "",
+        "renewal": "0123",
+        "certbot": True,
         "images": ["nginx:1.30"],
         "files": {
             ".": {"type": "d", "mode": "0700", "owner": "998:997"},
@@ -219,6 +225,7 @@ def test_a_host_without_python_has_none() -> None:
     ).stdout  # fmt: skip
     assert Survey.parse(answer).python == ""
     assert Survey.parse(answer).account == ""
+    assert Survey.parse(answer).renewal == ""
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,28 @@ SHIPPED = "simple-dir"
 
 
 def shipped(words: list[str]) -> list[str]:
-    """Return the command that does the same with a backend of pypiserver's own."""
+    """Return the words that have a backend of pypiserver's own do the same."""
     words = list(words)
     if "--backend" in words:
         words[words.index("--backend") + 1] = SHIPPED
-    return [sys.executable, "-m", "pypiserver", *words]
+    return words
+
+
+def serve_shipped(words: list[str]) -> None:
+    """Run that backend; what people may is decided as ever, if that part of this package loads."""
+    try:
+        from gunicorn.app.wsgiapp import run
+
+        from wheelhouse_index import rights
+
+        rights.create(words)
+    except Exception:
+        traceback.print_exc()
+        print("Nor can rights be told apart: whoever may publish may delete as well", file=sys.stderr, flush=True)
+        os.execvp("pypi-server", ["pypi-server", *words])
+    port = words[words.index("-p") + 1] if "-p" in words else "8080"
+    sys.argv = ["gunicorn", "--bind", f"0.0.0.0:{port}", f"wheelhouse_index.rights:create({words!r})"]
+    run()
 
 
 def main() -> None:
@@ -34,8 +51,8 @@ def main() -> None:
         reason = f"{type(error).__name__}: {error}"
         print(f"wheelhouse_index does not load ({reason}); the backend {SHIPPED} serves", file=sys.stderr, flush=True)
         _pages_are_not_served(reason)
-        command = shipped(words)
-        os.execv(command[0], command)
+        serve_shipped(shipped(words))
+        return
     app.serve(words)
 
 

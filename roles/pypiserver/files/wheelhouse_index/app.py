@@ -17,6 +17,7 @@ from pypiserver.config import Config, RunConfig
 from .backend import IndexedBackend, says_full
 from .forms import Forms
 from .keeper import Keeper
+from .rights import guarded
 from .store import Store
 
 NAME = "indexed"
@@ -75,7 +76,7 @@ def application(config: RunConfig, store: Store | None) -> WsgiApp:
         config.backend = BackendProxy(IndexedBackend(config, store))
         # A body is spooled before any backend sees it, and the disk may be full then.
         bottle.error(500)(lambda error: _failure(bottle, error))
-    made: WsgiApp = pypiserver.setup_routes_from_config(bottle, config)
+    made = guarded(pypiserver.setup_routes_from_config(bottle, config), config.authenticate)
     return Forms(made, store.packages, _unread) if store else made
 
 

@@ -105,7 +105,8 @@ def test_folders_that_are_known_to_be_right_are_not_asked_for() -> None:
 
 def passwords(**users: str) -> dict[str, bytes]:
     lines = [password_files.Line(f"{name}:{text}", name, text) for name, text in users.items()]
-    return password_files.contents(lines, lines[:1])
+    files = password_files.contents(lines, lines[:1], {})
+    return {name: content for name, content in files.items() if content is not None}
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,26 @@ def passwords(**users: str) -> dict[str, bytes]:
             {"users": [{"name": "alice", "hash": HASH}, {"name": "bob", "hash": OTHER}]}, True, id="another right"
         ),
         pytest.param({"users": [{"name": "alice", "hash": OTHER, "publish": True}]}, True, id="another hash"),
+        pytest.param(
+            {
+                "users": [
+                    {"name": "alice", "hash": HASH, "publish": True, "delete": True},
+                    {"name": "bob", "hash": OTHER},
+                ]
+            },
+            True,
+            id="may delete",
+        ),
+        pytest.param(
+            {
+                "users": [
+                    {"name": "alice", "hash": HASH, "publish": True},
+                    {"name": "bob", "hash": OTHER, "expires": "2020-01-31"},
+                ]
+            },
+            True,
+            id="bob has expired",
+        ),
         pytest.param({"present": {"files": {}}}, True, id="files are not known"),
         pytest.param({"malformed": [".htpasswd line 3 has no colon"]}, True, id="a line needs a word"),
         pytest.param({"known": surveyed()}, True, id="attributes are not known"),
@@ -148,7 +169,7 @@ def test_a_host_gets_hashes_only(assert_no_secret: Search) -> None:
     result = run(htpasswd, {"path": "/x", "users": [ALICE], "hashes": {"alice": HASH}, "mode": "0640"}, remote)
     ((name, sent),) = remote.calls
     assert (name, sent["hashes"]) == ("htpasswd", {"alice": HASH})
-    assert sent["users"] == [{"name": "alice", "publish": True, "state": "present"}]
+    assert sent["users"] == [{"name": "alice", "publish": True, "delete": False, "state": "present"}]
     assert sent["mode"] == "0640"
     assert "S3cret" not in json.dumps(sent)
     assert "bcrypt_cost" not in sent

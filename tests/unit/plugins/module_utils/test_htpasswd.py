@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import User
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import PUBLISHER, Line, Rights, User
 from hypothesis import given
 from hypothesis import strategies as st
 from passlib.apache import HtpasswdFile
@@ -159,20 +159,22 @@ def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ((BCRYPT, False), (BCRYPT.replace("a", "b"), False), "password changed"),
+        ((BCRYPT, ()), (BCRYPT.replace("a", "b"), ()), "password changed"),
         (
-            (BCRYPT, False),
-            (BCRYPT.replace("$10$", "$12$"), False),
+            (BCRYPT, ()),
+            (BCRYPT.replace("$10$", "$12$"), ()),
             "hash changed from bcrypt of cost 10 to bcrypt of cost 12",
         ),
-        ((APR1, False), (BCRYPT, True), "hash changed from apr1 to bcrypt of cost 10, may publish now"),
-        ((BCRYPT, True), (BCRYPT, False), "may not publish any more"),
-        (("plain", True), (BCRYPT, True), "hash changed from plain text to bcrypt of cost 10"),
-        ((None, True), (BCRYPT, True), "hash changed from another scheme to bcrypt of cost 10"),
+        ((APR1, ()), (BCRYPT, PUBLISHER), "hash changed from apr1 to bcrypt of cost 10, may publish now"),
+        ((BCRYPT, PUBLISHER), (BCRYPT, ()), "may not publish any more"),
+        ((BCRYPT, PUBLISHER), (BCRYPT, ("publish", "delete")), "may delete now"),
+        ((BCRYPT, ("delete",)), (BCRYPT, PUBLISHER), "may publish now, may not delete any more"),
+        (("plain", PUBLISHER), (BCRYPT, PUBLISHER), "hash changed from plain text to bcrypt of cost 10"),
+        ((None, PUBLISHER), (BCRYPT, PUBLISHER), "hash changed from another scheme to bcrypt of cost 10"),
     ],
 )
 def test_what_changed_is_told_in_words(
-    before: tuple[str | None, bool], after: tuple[str | None, bool], words: str
+    before: tuple[str | None, Rights], after: tuple[str | None, Rights], words: str
 ) -> None:
     changes = htpasswd.what_changes({"a": before, "gone": before}, {"a": after, "new": after})
     assert changes == (["new"], {"a": words}, ["gone"])
@@ -182,12 +184,12 @@ def test_what_changed_is_told_in_words(
 
 
 def test_a_credential_changes_with_hash_and_right_only() -> None:
-    def of(alice: str, publishers: tuple[str, ...] = ()) -> list[str]:
-        return htpasswd.credentials({"alice": alice, "bob": "b"}, publishers).decode().splitlines()
+    def of(alice: str, rights: Rights = ()) -> list[str]:
+        return htpasswd.credentials({"alice": alice, "bob": "b"}, {"alice": rights}).decode().splitlines()
 
     assert of("1") == of("1")
     assert [a == b for a, b in zip(of("1"), of("2"), strict=True)] == [True, True, True, True, False, True, True]
-    assert [a == b for a, b in zip(of("1"), of("1", ("alice",)), strict=True)] == [
+    assert [a == b for a, b in zip(of("1"), of("1", PUBLISHER), strict=True)] == [
         True,
         True,
         True,
@@ -198,8 +200,33 @@ def test_a_credential_changes_with_hash_and_right_only() -> None:
     ]
 
 
+def test_a_credential_is_another_for_every_set_of_rights() -> None:
+    every: list[Rights] = [(), PUBLISHER, ("delete",), ("publish", "delete")]
+    assert len({htpasswd.credentials({"alice": "1"}, {"alice": rights}) for rights in every}) == len(every)
+
+
+def test_rights_are_told_of_those_who_do_not_just_publish() -> None:
+    lines = [Line(f"{name}:h", name, "h") for name in ("ann", "ben", "eve")]
+    files = htpasswd.contents(lines, lines, {"ben": ("publish", "delete"), "eve": ("delete",), "gone": ("delete",)})
+    text = files[htpasswd.RIGHTS] or b""
+    assert text.splitlines()[1:] == [b"ben:publish,delete", b"eve:delete"]
+    assert htpasswd.parse_rights(text) == {"ben": ("publish", "delete"), "eve": ("delete",)}
+    assert htpasswd.contents(lines, lines, {})[htpasswd.RIGHTS] is None
+
+
+def test_what_is_no_right_counts_as_none() -> None:
+    assert htpasswd.parse_rights(b"# a:delete\nb:everything\nc\nd:delete, publish\n") == {
+        "b": (), "d": ("publish", "delete"),
+    }  # fmt: skip
+
+
+def test_rights_of_those_who_are_not_spoken_of_stay() -> None:
+    there: dict[str, Rights] = {"ben": ("delete",), "eve": ("delete",)}
+    assert htpasswd.merge_rights(there, [User("ben", "h", publish=True)]) == {"ben": PUBLISHER, "eve": ("delete",)}
+
+
 def test_credentials_hold_no_hash() -> None:
-    text = htpasswd.credentials({"alice": BCRYPT, "bob": APR1}, ["alice"]).decode()
+    text = htpasswd.credentials({"alice": BCRYPT, "bob": APR1}, {"alice": PUBLISHER}).decode()
     assert "$2y$" not in text
     assert "$apr1$" not in text
     assert text.count("\n") == 7
@@ -208,7 +235,7 @@ def test_credentials_hold_no_hash() -> None:
 @given(st.lists(names, unique=True))
 def test_keys_are_closed_strings(logins: list[str]) -> None:
     """NGINX's own reading of a quoted string: a backslash takes the next letter along, a quote ends it."""
-    text = htpasswd.credentials(dict.fromkeys(logins, "h"), ()).decode()
+    text = htpasswd.credentials(dict.fromkeys(logins, "h"), {}).decode()
     for line in text.splitlines()[4:-1]:
         rest = line.strip()[1:]
         while not rest.startswith('"'):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,12 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules
 
 BCRYPT = "$2y$10$" + "a" * 53
 ALICE = {"name": "alice", "password": "S3cret"}
+
+# Everything that an index without TLS says about itself.
+IN_CLEAR: dict[str, Any] = {
+    "pypi_authenticate": ["update"], "pypi_users": [{**ALICE, "publish": True}], "pypi_tls": "none",
+    "pypi_bind_address": "0.0.0.0", "pypi_external_url": "",
+}  # fmt: skip
 
 GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_instance", ["pypi-server", "dev_2", "0"]),
@@ -26,6 +33,13 @@ GOOD: list[tuple[str, list[Any]]] = [
         ["", None, "https://pypi.example.com", "http://192.0.2.1:8080/", "https://[2001:db8::1]:8443"],
     ),
     ("pypi_trusted_proxies", [[], ["192.0.2.0/24", "2001:db8::/32", "192.0.2.7"]]),
+    ("pypi_tls", ["none", "provided", "self_signed", "acme"]),
+    ("pypi_https_port", [443, "8443"]),
+    ("pypi_tls_certificate", ["", "/etc/ssl/pypi.pem"]),
+    ("pypi_tls_files_on", ["controller", "host"]),
+    ("pypi_acme_directory", ["https://acme.example.com/directory", "https://[2001:db8::1]:14000/dir"]),
+    ("pypi_acme_email", ["", "admin+pypi@example.com"]),
+    ("pypi_acme_ca_file", ["", __file__]),
     ("pypi_authenticate", [[], ["update"], ["list", "download", "update"]]),
     (
         "pypi_users",
@@ -35,6 +49,9 @@ GOOD: list[tuple[str, list[Any]]] = [
             [{"name": "a", "hash": BCRYPT, "publish": "yes", "state": "present"}],
             [{"name": "a", "hash": "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0", "password": None}],
             [{"name": "a", "password": "S3cret", "hash": ""}],
+            [{"name": "a", "password": "S3cret", "delete": "yes", "expires": "2099-12-31"}],
+            [{"name": "a", "password": "S3cret", "expires": datetime.date(2020, 1, 31)}],
+            [{"name": "a", "password": "S3cret", "expires": None}],
             [{"name": "a", "state": "absent"}, {"name": "b", "state": "absent", "password": ""}],
             [
                 {"name": "alice+ci", "password": ' S3cret: with "all" $of {{it}} ~'},
@@ -44,6 +61,9 @@ GOOD: list[tuple[str, list[Any]]] = [
         ],
     ),
     ("pypi_bcrypt_cost", [4, 10, "12", 17]),
+    ("pypi_container_memory", ["1g", "512m"]),
+    ("pypi_container_cpus", ["", 2, 1.5, "0.5"]),
+    ("pypi_logins_per_minute", [1, "120", 100000]),
     ("pypi_max_upload", ["2g", "200m", "1024K", 0, "0", 1000]),
     ("pypi_backend", ["indexed", "simple-dir", "cached-dir"]),
     ("pypi_freshness_seconds", [0, 2, 3600]),
@@ -92,6 +112,20 @@ BAD = [
     ("pypi_docker_compose_url", "compose", "is not an http or https URL"),
     ("pypi_docker_compose_sha256", "abc", "64 hexadecimal digits"),
     ("pypi_docker_daemon", ["live-restore"], "is not a mapping"),
+    ("pypi_tls", "letsencrypt", "'letsencrypt' is unknown; give one of none, provided, self_signed, acme"),
+    ("pypi_tls", "self-signed", "did you mean self_signed?"),
+    ("pypi_https_port", 0, "0 is not a whole number from 1 to 65535"),
+    ("pypi_tls_certificate", "pypi.pem", "'pypi.pem' is not an absolute path"),
+    ("pypi_tls_key", "~/pypi.key", "begins with /"),
+    ("pypi_tls_files_on", "vault", "give controller or host"),
+    ("pypi_acme_directory", "http://acme.example.com/directory", "no https address"),
+    ("pypi_acme_directory", "https://acme.example.com", "https://acme.example.com/directory"),
+    ("pypi_acme_email", "admin", "'admin' is not an e-mail address"),
+    ("pypi_acme_ca_file", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem where Ansible runs"),
+    ("pypi_container_memory", "1 GB", "'1 GB' is not a size"),
+    ("pypi_container_cpus", 0, "0 is not a number of processors"),
+    ("pypi_container_cpus", "half", "'half' is not a number"),
+    ("pypi_logins_per_minute", 0, "0 is not a whole number from 1 to 100000"),
     ("pypi_bundle", "bundle.tar", "'bundle.tar' is not an absolute path"),
     ("pypi_bundle_distribution", "trixie", "debian-13"),
     ("pypi_images_archive", "images.tar", "'images.tar' is not an absolute path"),
@@ -210,6 +244,11 @@ BAD_USERS = [
     ({"name": "a", "hash": BCRYPT + "x"}, "not well-formed"),
     ({"name": "a", "hash": 7}, "hash that is not text"),
     ({"name": "a", "password": "S3cret", "publish": "maybe"}, "publish that is neither"),
+    ({"name": "a", "password": "S3cret", "delete": "maybe"}, "delete that is neither"),
+    ({"name": "a", "password": "S3cret", "expires": "31.03.2027"}, "has an expires that is no day: '31.03.2027'"),
+    ({"name": "a", "password": "S3cret", "expires": "2027-02-30"}, "such as 2027-03-31"),
+    ({"name": "a", "password": "S3cret", "upload": True}, "has an unknown key; give name, password"),
+    ({"name": "a", "password": "S3cret", "deletes": True}, "did you mean delete?"),
     ({"name": "a", "password": "S3cret", "state": "gone"}, "unknown state 'gone'"),
     ({"name": "a", "password": "S3cret", "publishes": True}, "did you mean publish?"),
     ({"name": "a", "password": "S3cret", "S3cret": True}, "has an unknown key"),
@@ -225,6 +264,30 @@ def test_bad_users(user: Any, words: str) -> None:
     assert words in str(problem)
     assert "S3cret" not in str(problem)
     assert "a" * 53 not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("expires", "over"),
+    [
+        ("2027-03-30", True),
+        ("2027-03-31", False),
+        (datetime.date(2027, 3, 30), True),
+        (None, False),
+        ("", False),
+        ("soon", False),
+    ],
+)
+def test_the_last_day_of_a_login(expires: Any, over: bool) -> None:
+    assert rules.has_expired({"expires": expires}, datetime.date(2027, 3, 31)) is over
+
+
+def test_who_has_expired_is_told_and_no_reason_to_refuse_a_run() -> None:
+    users = [{**ALICE, "expires": "2020-01-31"}]
+    assert rules.present_users({"pypi_users": users}) == []
+    assert rules.problems({"pypi_users": users, "pypi_authenticate": ["list"]}) == []
+    assert rules.warnings({"pypi_users": users}) == [
+        "pypi_users: the login of 'alice' was good until 2020-01-31, and goes with this run"
+    ]
 
 
 def test_every_problem_of_every_user_is_told() -> None:
@@ -266,6 +329,17 @@ def test_authentication_without_users_says_how_to_open_the_index(users: list[Any
         ({"pypi_images_username": "", "pypi_images_password": ""}, None),
         ({"pypi_http_port": 443, "pypi_https_port": "443", "pypi_tls": "provided"}, "pypi_https_port"),
         ({"pypi_http_port": 443, "pypi_https_port": 443, "pypi_tls": "none"}, None),
+        ({"pypi_tls": "provided", "pypi_tls_certificate": "", "pypi_tls_key": "/k"}, "pypi_tls_certificate"),
+        ({"pypi_tls": "provided", "pypi_tls_certificate": "/c", "pypi_tls_key": ""}, "pypi_tls_key"),
+        ({"pypi_tls": "provided", "pypi_tls_certificate": "/c", "pypi_tls_key": "/k"}, None),
+        ({"pypi_tls": "self_signed", "pypi_tls_certificate": "", "pypi_server_name": "_"}, None),
+        ({"pypi_tls": "provided", "pypi_server_name": "_"}, "pypi_server_name"),
+        ({"pypi_tls": "provided", "pypi_server_name": "_", "pypi_external_url": "https://a.example.com"}, None),
+        ({"pypi_tls": "acme", "pypi_server_name": "_"}, "pypi_server_name"),
+        ({"pypi_tls": "acme", "pypi_server_name": "192.0.2.7"}, "pypi_server_name"),
+        ({"pypi_tls": "acme", "pypi_server_name": "*.example.com"}, "pypi_server_name"),
+        ({"pypi_tls": "acme", "pypi_server_name": "pypi.example.com"}, None),
+        ({"pypi_tls": "acme", "pypi_acme_directory": ""}, "pypi_acme_directory"),
     ],
 )
 def test_variables_that_need_each_other(variables: dict[str, Any], variable: str | None) -> None:
@@ -320,6 +394,15 @@ def test_an_unknown_variable_is_not_judged() -> None:
         ({"pypi_docker_group": "true", "pypi_user": "pypi"}, "use the account pypi is as good as root on its host"),
         ({"pypi_docker_group": False}, None),
         ({}, None),
+        (IN_CLEAR, "pypi_tls is none, and the index listens on 0.0.0.0: passwords travel in clear"),
+        ({**IN_CLEAR, "pypi_bind_address": "192.0.2.7"}, "listens on 192.0.2.7"),
+        ({**IN_CLEAR, "pypi_bind_address": "127.0.0.1"}, None),
+        ({**IN_CLEAR, "pypi_bind_address": "::1"}, None),
+        ({**IN_CLEAR, "pypi_tls": "provided"}, None),
+        ({**IN_CLEAR, "pypi_external_url": "https://pypi.example.com"}, None),
+        ({**IN_CLEAR, "pypi_external_url": "http://pypi.example.com"}, "passwords travel in clear"),
+        ({"pypi_tls": "acme", "pypi_http_port": 8080}, "ACME servers ask port 80 of the name"),
+        ({"pypi_tls": "acme", "pypi_http_port": "80"}, None),
     ],
 )
 def test_warnings(variables: dict[str, Any], words: str | None) -> None:

@@ -1,0 +1,171 @@
+"""Who may do what: all routes and methods, for everybody, in all combinations of what needs a login."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support import packages
+from tests.support.clients import NOBODY, Answer, Index, Login
+from tests.support.playbook import site
+from tests.support.stack import Stack
+
+PROJECT = "access-project"
+FILE = "access_project-1.0-py3-none-any.whl"
+WHO = {
+    "nobody": NOBODY,
+    "wrong": Login("owner", "not-the-password"),
+    "unknown": Login("stranger", "whatever"),
+    "reader": Login("reader", "reader-password"),
+    "publisher": Login("publisher", "publisher-password"),
+    "deleter": Login("deleter", "deleter-password"),
+    "owner": Login("owner", "owner-password"),
+}
+STRANGERS = ("nobody", "wrong", "unknown")
+MAY = {"publisher": {"publish"}, "deleter": {"delete"}, "owner": {"publish", "delete"}}
+# Every route that pypiserver has, what it needs, and what somebody with the right gets.
+READS = [
+    ("/", "list", 200),
+    ("/simple", "list", 301),
+    ("/simple/", "list", 200),
+    (f"/simple/{PROJECT}/", "list", 200),
+    (f"/simple/{PROJECT}", "list", 301),
+    ("/simple/no-such-project/", "list", 404),
+    ("/packages", "list", 301),
+    ("/packages/", "list", 200),
+    (f"/{PROJECT}", "list", 302),
+    (f"/{PROJECT}/", "list", 302),
+    (f"/{PROJECT}/json", "list", 200),
+    ("/favicon.ico", "list", 302),
+    (f"/packages/{FILE}", "download", 200),
+    ("/packages/no_such_file-1.0.tar.gz", "download", 404),
+]
+CLOSED = [("/RPC2", 404), ("/health", 404), ("/_upload", 404), ("/_verdict/reader", 404), ("/_verdict/publisher", 404)]
+# What a form's :action needs, and what it gets then. The file is there already, and the release is none.
+CHANGES = [
+    ("file_upload", "publish", 409),
+    ("remove_pkg", "delete", 404),
+    ("doc_upload", None, 403),
+    ("submit", None, 403),
+    ("verify", None, 403),
+    ("unheard_of", "any", 400),
+    ("", "any", 400),
+]
+ALL_COMBINATIONS = [
+    [action for action, is_in in zip(("list", "download", "update"), which, strict=True) if is_in]
+    for which in itertools.product((True, False), repeat=3)
+]
+# `make test-long` has all eight.
+COMBINATIONS = ALL_COMBINATIONS if os.environ.get("WHEELHOUSE_LONG") else [ALL_COMBINATIONS[0], ["update"], ["list"]]
+
+
+def form(fields: Mapping[str, str], file: Path | None = None) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of a form."""
+    parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    if file:
+        head = f'Content-Disposition: form-data; name="content"; filename="{file.name}"\r\n\r\n'.encode()
+        parts.append(head + file.read_bytes())
+    body = b"".join(b"--edge\r\n" + part + b"\r\n" for part in parts) + b"--edge--\r\n"
+    return body, {"Content-Type": "multipart/form-data; boundary=edge"}
+
+
+def change(index: Index, login: Login, action: str, file: Path | None = None, **fields: str) -> Answer:
+    """Send a form with an action."""
+    body, headers = form({**({":action": action} if action else {}), **fields}, file)
+    return index.request("/", login, "POST", body, headers)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return packages.wheel(tmp_path_factory.mktemp("dist"), PROJECT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _published(index: Index, wheel: Path) -> None:
+    assert index.upload(WHO["publisher"], wheel).status in (200, 409)
+
+
+def expected_read(who: str, needs: str, closed: list[str], otherwise: int) -> int:
+    """Return the status of a request that reads."""
+    return 401 if needs in closed and who in STRANGERS else otherwise
+
+
+def expected_change(who: str, right: str | None, closed: list[str], otherwise: int) -> int:
+    """Return the status of one that changes; ``right`` None is what nobody may, ``any`` what one of the rights is for."""
+    if "update" not in closed:
+        return 403 if right is None else otherwise
+    if who in STRANGERS:
+        return 401
+    rights = MAY.get(who, set())
+    if not rights or right is None:
+        return 403
+    return otherwise if right == "any" or right in rights else 403
+
+
+def table(index: Index, closed: list[str], wheel: Path) -> Iterator[tuple[tuple[str, str, str], int, int]]:
+    """Yield who asked for what, the status that he is to get, and the one that he got."""
+    for who, login in WHO.items():
+        for (route, needs, status), method in itertools.product(READS, ("GET", "HEAD")):
+            got = index.request(route, login, method).status
+            yield (who, method, route), expected_read(who, needs, closed, status), got
+        for route, status in CLOSED:
+            yield (who, "GET", route), status, index.request(route, login).status
+        for route, method in itertools.product(("/simple/", f"/packages/{FILE}", "/RPC2"), ("POST", "PUT", "DELETE")):
+            yield (who, method, route), 405, index.request(route, login, method).status
+        for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "COPY", "MOVE", "TRACE"):
+            yield (who, method, "/"), 405, index.request("/", login, method).status
+        for action, right, status in CHANGES:
+            fields = {"name": "access_project", "version": "99"}
+            got = change(index, login, action, wheel if action == "file_upload" else None, **fields).status
+            yield (who, "POST", action), expected_change(who, right, closed, status), got
+
+
+@pytest.mark.parametrize("closed", COMBINATIONS, ids=["+".join(closed) or "nothing" for closed in COMBINATIONS])
+def test_everybody_may_what_the_table_says(index: Index, wheel: Path, closed: list[str]) -> None:
+    if closed != COMBINATIONS[0]:
+        site(pypi_authenticate=closed)
+    rows = list(table(index, closed, wheel))
+    wrong = [f"{asked}: {got} instead of {expected}" for asked, expected, got in rows if got != expected]
+    assert not wrong, "\n".join(wrong)
+    assert len(rows) > 300
+
+
+def test_it_is_closed_again_and_a_deleter_removes_a_release(index: Index, tmp_path: Path, host: Any, home: str) -> None:
+    site()
+    name = f"removed_{uuid4().hex}"
+    file = packages.wheel(tmp_path, name)
+    assert index.upload(WHO["publisher"], file).status == 200
+    assert change(index, WHO["publisher"], "remove_pkg", name=name, version="1.0").status == 403
+    assert host.file(f"{home}/packages/{file.name}").exists
+    assert change(index, WHO["deleter"], "remove_pkg", name=name, version="1.0").status == 200
+    assert not host.file(f"{home}/packages/{file.name}").exists
+
+
+@pytest.mark.parametrize("header", ["X-Wheelhouse-Login", "x-wheelhouse-login", "X_Wheelhouse_Login"])
+def test_a_client_cannot_say_who_it_is(index: Index, header: str) -> None:
+    body, headers = form({":action": "remove_pkg", "name": "access_project", "version": "99"})
+    answer = index.request("/", WHO["publisher"], "POST", body, {**headers, header: "owner"})
+    assert answer.status == 403
+    assert b"The login publisher may not delete." in answer.body
+
+
+@pytest.mark.parametrize("actions", [("file_upload", "remove_pkg"), ("remove_pkg", "file_upload")])
+def test_a_form_with_two_actions_is_one_of_them_for_both(index: Index, actions: tuple[str, str]) -> None:
+    parts = [f'--edge\r\nContent-Disposition: form-data; name=":action"\r\n\r\n{action}\r\n' for action in actions]
+    parts += ['--edge\r\nContent-Disposition: form-data; name="name"\r\n\r\naccess_project\r\n']
+    parts += ['--edge\r\nContent-Disposition: form-data; name="version"\r\n\r\n1.0\r\n--edge--\r\n']
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    index.request("/", WHO["publisher"], "POST", "".join(parts).encode(), headers)
+    assert index.request(f"/packages/{FILE}", WHO["reader"]).status == 200
+
+
+def test_the_log_names_the_login(index: Index, stack: Stack) -> None:
+    mark = f"/simple/?{uuid4().hex}"
+    index.request(mark, WHO["deleter"])
+    assert stack.requests(mark)[0]["user"] == "deleter"

@@ -1,0 +1,107 @@
+"""Logins come, change and go by a playbook of their own, and nobody else notices."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.support.clients import Index, Login
+from tests.support.playbook import applied, refused, run, says, site
+from tests.support.stack import Stack, traffic
+
+USERS = "wheelhouse.pypi.users"
+TEMP = Login("temp", "temp-password")
+CI = Login("publisher+ci", "ci-password")
+
+
+@pytest.fixture(scope="module")
+def more(variables: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The scenario's users, and a second login of the publisher."""
+    return [*variables["pypi_users"], {"name": CI.name, "password": CI.password, "publish": True}]
+
+
+@pytest.fixture(autouse=True)
+def _no_container_is_made_anew(stack: Stack) -> Iterator[None]:
+    before = stack.running()
+    yield
+    assert stack.running() == before
+
+
+def test_a_login_comes_and_goes_without_a_lost_request(
+    index: Index, reader: Login, more: list[dict[str, Any]], stack: Stack
+) -> None:
+    temp = {"name": TEMP.name, "password": TEMP.password, "delete": True}
+    assert index.request("/simple/", reader).status == 200
+    verified = len(stack.log("auth"))
+    with traffic(index, reader, "/simple/") as answers:
+        done = applied(USERS, pypi_users=[*more, temp])
+        says(done.message(), f"Logins new: {CI.name}, {TEMP.name}.", "NGINX reloaded")
+        assert "+ temp (reader who may delete)" in done.output
+        assert index.request("/simple/", TEMP).status == 200
+        done = applied(USERS, pypi_users=[*more, {**temp, "password": "another-password"}])
+        says(done.message(), f"Logins changed: {TEMP.name}.")
+        assert index.request("/simple/", TEMP).status == 401
+        done = applied(USERS, pypi_users=more)
+        says(done.message(), f"Logins gone: {TEMP.name}.")
+    assert index.request("/simple/", TEMP).status == 401
+    assert index.request("/simple/", CI).status == 200
+    assert set(answers) == {"200"}, answers
+    assert [line for line in stack.log("auth")[verified:] if '"reader"' in line] == []
+    assert "password" not in "".join(line for line in done.output.splitlines() if "temp" in line)
+
+
+def test_who_is_remembered_is_not_asked_again_when_others_change(
+    host: Any, index: Index, reader: Login, more: list[dict[str, Any]], stack: Stack
+) -> None:
+    assert index.request("/simple/", reader).status == 200
+    assert index.request("/simple/", CI).status == 200
+    applied(USERS, pypi_users=[user for user in more if user["name"] != CI.name])
+    auth = stack.inspect("auth")["Id"]
+    # Nobody can be verified now.
+    host.check_output(f"docker pause {auth}")
+    try:
+        assert index.request("/simple/", reader).status == 200
+    finally:
+        host.check_output(f"docker unpause {auth}")
+    assert index.request("/simple/", CI).status == 401
+
+
+def test_a_login_goes_with_the_first_run_after_its_last_day(index: Index, more: list[dict[str, Any]]) -> None:
+    today = datetime.datetime.now(datetime.UTC).date()
+    temp = {"name": TEMP.name, "password": TEMP.password, "expires": str(today)}
+    applied(USERS, pypi_users=[*more, temp])
+    assert index.request("/simple/", TEMP).status == 200
+    over = {**temp, "expires": str(today - datetime.timedelta(days=1))}
+    done = applied(USERS, pypi_users=[*more, over])
+    says(done.message(), f"the login of 'temp' was good until {over['expires']}, and goes", "Logins gone: temp.")
+    assert index.request("/simple/", TEMP).status == 401
+    assert applied(USERS, pypi_users=[*more, over]).changed == 0
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        ({"name": "a", "password": "secret-1", "expires": "tomorrow"}, "has an expires that is no day: 'tomorrow'"),
+        ({"name": "a", "password": "secret-1", "uplaod": True}, "a"),
+        ({"name": "reader", "password": "secret-1"}, "user 'reader' is there 2 times"),
+    ],
+)
+def test_bad_users_change_nothing(
+    host: Any, index: Index, reader: Login, more: list[dict[str, Any]], user: dict[str, Any], said: str, home: str
+) -> None:
+    look = f"cd {home}/authentication && sha256sum .htpasswd .htpasswd-publish credentials.conf rights"
+    before = host.check_output(look)
+    message = refused(playbook=USERS, pypi_users=[*more, user])
+    assert said in message
+    assert "secret-1" not in message
+    assert host.check_output(look) == before
+    assert index.request("/simple/", reader).status == 200
+
+
+def test_the_inventory_is_back(index: Index) -> None:
+    site()
+    assert run("wheelhouse.pypi.users", "--check").changed == 0
+    assert index.request("/simple/", CI).status == 401

@@ -1,0 +1,103 @@
+"""Guessing is slowed, those who are known do not notice, and a host can ban who does it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.clients import Index, Login
+from tests.support.playbook import site
+from tests.support.stack import Stack, traffic
+
+FAIL2BAN = Path(__file__).parents[3] / "roles" / "nginx" / "files" / "fail2ban"
+LIMIT = 12
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _slowed(host: Any) -> Iterator[None]:
+    site("--tags", "nginx", pypi_logins_per_minute=LIMIT)
+    yield
+    site("--tags", "nginx")
+
+
+def guess(index: Index, name: str = "reader") -> tuple[int, dict[str, str]]:
+    answer = index.request("/simple/", Login(name, uuid4().hex))
+    return answer.status, dict(answer.headers)
+
+
+def test_who_guesses_is_told_to_wait_and_who_is_known_is_not(index: Index, reader: Login, publisher: Login) -> None:
+    for login in (reader, publisher):
+        assert index.request("/simple/", login).status == 200
+    with traffic(index, reader, "/simple/", clients=1) as answers:
+        guesses = [guess(index) for _ in range(60)]
+    statuses = Counter(status for status, _headers in guesses)
+    assert set(statuses) == {401, 429}, statuses
+    assert LIMIT - 2 <= statuses[401] <= 2 * LIMIT + 4, statuses
+    refused = next(headers for status, headers in guesses if status == 429)
+    assert refused["retry-after"] == "60"
+    assert refused["x-content-type-options"] == "nosniff"
+    assert "www-authenticate" not in refused
+    assert set(answers) == {"200"}, Counter(answers)
+    # Another right as well: the verdict of a publisher is one of its own.
+    assert index.request("/", publisher, "POST").status in (400, 429)
+
+
+def test_a_guess_at_an_unknown_name_is_slowed_like_any(index: Index) -> None:
+    assert {guess(index, f"stranger-{number}")[0] for number in range(2 * LIMIT)} <= {401, 429}
+    assert guess(index, "stranger")[0] == 429
+
+
+def test_no_login_at_all_is_an_answer_that_costs_nothing(index: Index) -> None:
+    statuses = Counter(index.request("/simple/").status for _ in range(3 * LIMIT))
+    assert statuses.keys() == {401}, statuses
+
+
+@pytest.fixture(scope="module")
+def fail2ban(host: Any) -> None:
+    host.check_output(
+        "apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends fail2ban iptables"
+    )
+    for folder in ("filter.d", "action.d", "jail.d"):
+        for file in (FAIL2BAN / folder).iterdir():
+            host.check_output(f"printf %%s %s >/etc/fail2ban/{folder}/{file.name}", file.read_text())
+
+
+@pytest.mark.usefixtures("fail2ban")
+def test_fail2ban_finds_the_guesses_in_the_log_and_nothing_else(
+    host: Any, index: Index, reader: Login, stack: Stack
+) -> None:
+    # Somebody who would have others banned, by what he calls himself.
+    index.request("/simple/", Login('x","status":401,"client":"192.0.2.1', "guess"))
+    index.request('/simple/?","client":"192.0.2.2","user":"x","status":401,', reader)
+    index.request("/simple/", Login("reader", "guess"))
+    lines = [line for line in stack.log("nginx") if line.startswith("{")][-200:]
+    refused = [one for one in map(json.loads, lines) if one["status"] in (401, 429) and one["user"]]
+    host.check_output("echo %s >/tmp/access.log", "\n".join(lines))
+    # As NGINX writes it, and as Docker keeps it.
+    said = host.check_output("fail2ban-regex /tmp/access.log wheelhouse")
+    assert f"{len(refused)} matched" in said, said
+    kept = stack.inspect("nginx")["LogPath"]
+    found = set(host.check_output(f"fail2ban-regex --out ip {kept} wheelhouse").split())
+    assert found == {one["client"] for one in refused}, found
+
+
+@pytest.mark.usefixtures("fail2ban")
+def test_a_banned_address_does_not_reach_the_published_port(host: Any, index: Index) -> None:
+    host.check_output("systemctl restart fail2ban && timeout 20 sh -c 'until fail2ban-client ping; do sleep 0.5; done'")
+    try:
+        host.check_output("fail2ban-client set wheelhouse banip 198.51.100.7")
+        assert "198.51.100.7" in host.check_output("iptables --list f2b-wheelhouse --numeric")
+        assert "f2b-wheelhouse" in host.check_output("iptables --list DOCKER-USER --numeric")
+        host.check_output("fail2ban-client set wheelhouse unbanip 198.51.100.7")
+        assert "198.51.100.7" not in host.check_output("iptables --list f2b-wheelhouse --numeric")
+    finally:
+        host.run("fail2ban-client unban --all")
+        host.check_output("systemctl stop fail2ban")
+    assert "f2b-wheelhouse" not in host.check_output("iptables --list DOCKER-USER --numeric")
+    assert index.request("/simple/").status == 401

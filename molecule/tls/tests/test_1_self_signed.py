@@ -1,0 +1,91 @@
+"""A certificate for trials: who trusts its authority gets in, and plain HTTP leads there without taking anything."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from molecule.tls.tests.conftest import NAME, shown
+from tests.support import packages
+from tests.support.clients import NOBODY, Index, Login
+from tests.support.playbook import run, site
+from tests.support.stack import Stack
+
+
+def test_clients_trust_it_by_the_file_that_the_run_has_left(address: str, authority_file: str) -> None:
+    assert shown(address, authority_file).subject.rfc4514_string() == f"CN={NAME}"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shown(address, authority_file, name="other.example.com")
+
+
+def test_the_authority_can_sign_nothing_else_as_its_key_is_nowhere(host: Any, home: str) -> None:
+    there = host.check_output(f"find {home} -name '*.pem' -printf '%p %m %u\\n' | sort").splitlines()
+    assert there == [f"{home}/nginx/tls/{name}.pem 600 pypi" for name in ("authority", "certificate", "key")]
+
+
+@pytest.mark.usefixtures("host")
+def test_the_report_says_for_whom_and_how_long() -> None:
+    done = site()
+    assert done.changed == 0, done.output
+    said = done.message()
+    assert f"The index answers on https://{NAME} (asked on the host itself, at 127.0.0.1:443)" in said
+    assert f"The certificate is for {NAME}, by Authority of {NAME} alone, and good for 364 days, until 20" in said
+    assert "in clear" not in said
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/simple/?a=b", {}, 301),
+        ("HEAD", "/", {}, 301),
+        ("GET", "/simple/", Login("reader", "reader-password").header(), 403),
+        ("GET", "/simple/", {"Authorization": "Bearer token"}, 403),
+        ("POST", "/", {}, 403),
+        ("POST", "/", Login("publisher", "publisher-password").header(), 403),
+        ("PUT", "/packages/a-1.0.tar.gz", {}, 403),
+        ("GET", "/.well-known/acme-challenge/none", {}, 404),
+        ("GET", "/.well-known/acme-challenge/", {}, 404),
+    ],
+)
+def test_plain_http_redirects_and_takes_nothing(
+    plain: Index, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = plain.request(path, NOBODY, method, headers=headers)
+    assert answer.status == status
+    if status == 301:
+        assert answer.headers["location"] == f"https://{NAME}{path}"
+    elif status == 403 and method != "HEAD":
+        assert f"Use https://{NAME}, and change a password that was sent.".encode() in answer.body
+
+
+def test_a_client_that_is_set_up_for_plain_http_fails_and_publishes_nothing(
+    host: Any, plain: Index, publisher: Login, tmp_path: Path, home: str
+) -> None:
+    before = packages.on_host(host, home)
+    done = plain.twine_upload(publisher, packages.wheel(tmp_path, "in-clear"))
+    assert done.returncode != 0
+    assert "403" in done.stdout + done.stderr
+    assert packages.on_host(host, home) == before
+
+
+def test_browsers_are_told_to_stay_with_tls(address: str, host: Any) -> None:
+    said = host.check_output(f"curl --silent --insecure --head --http2 https://{address}/simple/")
+    assert said.startswith("HTTP/2 401"), said
+    assert "strict-transport-security: max-age=63072000" in said
+    assert "x-content-type-options: nosniff" in said
+
+
+def test_a_run_renews_it_when_its_name_changes_and_says_so(
+    host: Any, address: str, authority_file: str, stack: Stack
+) -> None:
+    before, containers = shown(address), stack.running()
+    checked = run("wheelhouse.pypi.site", "--check", "--diff", variables={"pypi_server_name": "new.example.com"})
+    assert "+new.example.com, by Authority of new.example.com alone, until 20" in checked.output, checked.output
+    assert shown(address).serial_number == before.serial_number
+    done = site(pypi_server_name="new.example.com")
+    assert "PRIVATE KEY" not in done.output + checked.output
+    assert shown(address, authority_file, "new.example.com").serial_number != before.serial_number
+    assert stack.running() == containers, "a reload is enough"

@@ -1,0 +1,115 @@
+"""A certificate of the company's authority: only one that fits goes live, and what clients do with it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from molecule.tls.tests.conftest import NAME, Company, shown
+from tests.support import packages
+from tests.support.certificates import server
+from tests.support.clients import Index, Login
+from tests.support.playbook import refused, site
+from tests.support.stack import Stack, traffic
+
+SSLYZE = Path(__file__).parents[3] / ".venv-audit" / "bin" / "sslyze"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _provided(company: Company, address: str) -> None:
+    done = site(**company.files("good", company.server(NAME, address)))
+    assert "by Example Intermediate, and good for 90 days" in done.message()
+    assert "PRIVATE KEY" not in done.output
+
+
+def test_pip_uv_and_twine_work_over_tls(by_address: Index, publisher: Login, reader: Login, tmp_path: Path) -> None:
+    name = f"over-tls-{uuid4().hex}"
+    done = by_address.twine_upload(publisher, packages.wheel(tmp_path, name))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for install in (by_address.pip_install, by_address.uv_install):
+        done = install(reader, tmp_path / install.__name__, f"{name}==1.0")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (tmp_path / install.__name__ / packages.escaped(name)).is_dir()
+
+
+def test_a_client_that_does_not_know_the_authority_refuses(by_address: Index, reader: Login, tmp_path: Path) -> None:
+    done = Index(by_address.url).uv_install(reader, tmp_path / "target", "over-tls")
+    assert done.returncode != 0
+    assert "certificate" in done.stderr
+
+
+def test_it_is_mozillas_intermediate_profile(address: str, company: Company) -> None:
+    command = [str(SSLYZE), "--mozilla_config=intermediate", "--sni", NAME]
+    command += ["--certinfo_ca_file", str(company.folder / "root.pem"), f"{address}:443"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "OK - Compliant" in done.stdout, done.stdout
+
+
+@pytest.fixture
+def _stays_in_force(address: str, by_address: Index, reader: Login, stack: Stack) -> Iterator[None]:
+    before, containers = shown(address), stack.running()
+    yield
+    assert shown(address).serial_number == before.serial_number
+    assert stack.running() == containers
+    assert by_address.request("/simple/", reader).status == 200
+
+
+@pytest.mark.usefixtures("_stays_in_force")
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("other name", f"the certificate is for other.example.com, and clients ask for {NAME}"),
+        ("other key", "the key does not belong to the certificate"),
+        ("expired", "the certificate has expired on 20"),
+        ("no file", "pypi_tls_key: /nowhere/pypi.key cannot be read where Ansible runs"),
+    ],
+)
+def test_one_that_does_not_fit_does_not_go_live(company: Company, fault: str, said: str) -> None:
+    variables = {
+        "other name": company.files("name", company.server("other.example.com")),
+        "other key": company.files("key", company.server(NAME), company.server(NAME)),
+        "expired": company.files("expired", company.server(NAME, days=-1)),
+        "no file": {**company.files("none", company.server(NAME)), "pypi_tls_key": "/nowhere/pypi.key"},
+    }[fault]
+    message = refused(**variables)
+    assert said in message
+    assert "Nothing was changed" in message
+    assert "PRIVATE KEY" not in message
+
+
+@pytest.mark.usefixtures("_stays_in_force")
+def test_one_that_nginx_itself_refuses_is_not_even_on_disk(host: Any, company: Company, home: str) -> None:
+    before = host.check_output(f"sha256sum {home}/nginx/tls/*")
+    assert "ee key too small" in refused(**company.files("weak", company.server(NAME, bits=1024)))
+    assert host.check_output(f"sha256sum {home}/nginx/tls/*") == before
+
+
+def test_one_from_the_host_goes_live_without_a_lost_request(
+    host: Any, company: Company, address: str, by_address: Index, reader: Login, stack: Stack
+) -> None:
+    company.files("host", company.server(NAME, address, days=20, since=-70))
+    for kind in ("pem", "key"):
+        text = (company.folder / f"host.{kind}").read_text()
+        host.check_output(f"umask 077; printf %%s %s >/root/pypi.{kind}", text)
+    variables = {"pypi_tls": "provided", "pypi_tls_files_on": "host"}
+    variables |= {"pypi_tls_certificate": "/root/pypi.pem", "pypi_tls_key": "/root/pypi.key"}
+    before, containers = shown(address), stack.running()
+    with traffic(by_address, reader, "/simple/") as answers:
+        done = site(**variables)
+    assert set(answers) == {"200"}, answers
+    assert "[WARNING]: pypi_tls_certificate: /root/pypi.pem ends in 20 days" in done.message()
+    assert shown(address).serial_number != before.serial_number
+    assert stack.running() == containers
+    assert site(**variables).changed == 0
+
+
+def test_a_stranger_to_the_company_is_no_reason_to_refuse(company: Company) -> None:
+    # A file whose chain is not whole: who has signed the server's is missing, or somebody else.
+    variables = company.files("stranger", server(NAME, signer=company.root))
+    assert "is not who has signed the one before it" in refused(**variables)
