@@ -251,6 +251,16 @@ def address_of_files(value: Any) -> Complaints:
         yield f"{text!r} is not an http or https URL", mend
 
 
+def service(value: Any) -> Complaints:
+    """Where a service of the operator's own verifies logins; may be empty."""
+    text = "" if value is None else str(value)
+    mend = "give one such as https://auth.example.com/pypi"
+    if "@" in text:
+        yield "has credentials in it", mend  # not shown: they are credentials
+    elif text and not re.match(r"""https?://[^\s"'\\/$;{}?#]+/[^\s"'\\$;{}#]*\Z""", text):
+        yield f"{text!r} is no http or https address with a path", mend
+
+
 def acme_directory(value: Any) -> Complaints:
     """Where an ACME server is asked; may be empty."""
     text = "" if value is None else str(value)
@@ -466,12 +476,20 @@ def has_expired(user: Mapping[str, Any], today: datetime.date | None = None) -> 
 
 def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Nobody would get in, and nobody would know why."""
+    if variables.get("pypi_auth") == "http":
+        return
     if variables.get("pypi_authenticate") and "pypi_users" in variables and not listed_users(variables):
         yield Problem(
             "pypi_users",
             f"names nobody, while {', '.join(map(str, variables['pypi_authenticate']))} need a login (pypi_authenticate)",
             "give at least one user, or set pypi_authenticate: [] to open the index to everybody on purpose",
         )
+
+
+def auth_has_a_service(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Somebody has to verify logins."""
+    if variables.get("pypi_auth") == "http" and not variables.get("pypi_auth_url", "?"):
+        yield Problem("pypi_auth_url", "is empty, while pypi_auth is http", "give the address of your service")
 
 
 def archive_needs_a_path(variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -599,6 +617,8 @@ RULES: Mapping[str, Rule] = {
     "pypi_acme_email": matching(_EMAIL, "an e-mail address", "give one such as admin@example.com", empty=True),
     "pypi_acme_ca_file": file_on_controller,
     "pypi_authenticate": actions,
+    "pypi_auth": one_of("file", "http"),
+    "pypi_auth_url": service,
     "pypi_users": users,
     "pypi_bcrypt_cost": between(BCRYPT_COSTS, "each step doubles the time of a check: 10 is about 50 ms, 17 about 6 s"),
     "pypi_logins_per_minute": between(range(1, 100001)),
@@ -653,6 +673,7 @@ RULES: Mapping[str, Rule] = {
 }
 CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     authentication_needs_users,
+    auth_has_a_service,
     archive_needs_a_path,
     registry_login_is_whole,
     ports_differ,
@@ -767,6 +788,7 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         found.append("pypi_authenticate lacks update: everybody who reaches the index may upload and remove")
     elif (
         closed
+        and variables.get("pypi_auth") != "http"
         and present_users(variables)
         and not any(is_true(user.get("publish")) for user in present_users(variables))
     ):

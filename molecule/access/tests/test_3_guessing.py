@@ -89,6 +89,8 @@ def test_fail2ban_finds_the_guesses_in_the_log_and_nothing_else(
 
 @pytest.mark.usefixtures("fail2ban")
 def test_a_banned_address_does_not_reach_the_published_port(host: Any, index: Index) -> None:
+    # What these tests do is a reason to ban them.
+    host.check_output("printf '[wheelhouse]\\nignoreip = 172.16.0.0/12\\n' >/etc/fail2ban/jail.d/zz-tests.conf")
     host.check_output("systemctl restart fail2ban && timeout 20 sh -c 'until fail2ban-client ping; do sleep 0.5; done'")
     try:
         host.check_output("fail2ban-client set wheelhouse banip 198.51.100.7")

@@ -180,7 +180,9 @@ def test_none_of_more_than_two_hundred_bad_requests_is_an_error_of_the_server(
     after = host.check_output(
         f"find {home} -path {home}/nginx_cache -prune -o -path {home}/index -prune -o -type f -print | sort"
     )
-    assert set(after.split()) - set(before.split()) <= {f"{home}/packages/a-1.0.whl"}
+    assert set(after.split()) - set(before.split()) <= {
+        f"{home}/packages/{name}" for name in ("a-1.0.whl", "-1.0.tar.gz")
+    }
 
 
 def test_they_are_in_the_log(stack: Stack) -> None:

@@ -38,12 +38,21 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_what_a_login_may(folder: Path, login: str, action: str, allowed: bool) -> None:
-    assert (rights.refusal(action, login, folder) == "") is allowed
+    assert (rights.refusal(action, login, rights.may(folder, login)) == "") is allowed
 
 
 def test_nobody_deletes_where_nobody_has_the_right(tmp_path: Path) -> None:
-    assert rights.refusal("file_upload", "publisher", tmp_path) == ""
-    assert rights.refusal("remove_pkg", "publisher", tmp_path) == "The login publisher may not delete."
+    has = rights.may(tmp_path, "publisher")
+    assert rights.refusal("file_upload", "publisher", has) == ""
+    assert rights.refusal("remove_pkg", "publisher", has) == "The login publisher may not delete."
+
+
+@pytest.mark.parametrize(
+    ("header", "has"),
+    [("", ("publish",)), ("publish,delete", ("publish", "delete")), ("delete", ("delete",)), ("none", ("none",))],
+)
+def test_a_service_of_the_operators_own_says_what_somebody_may(header: str, has: tuple[str, ...]) -> None:
+    assert rights.by_header({rights.RIGHTS: header}) == has
 
 
 @pytest.mark.parametrize(("action", "allowed"), [("file_upload", True), ("remove_pkg", True), ("doc_upload", False)])
@@ -62,7 +71,8 @@ def asked(
         return [b"pypiserver"]
 
     monkeypatch.setattr(rights, "_asked", form)
-    guard = rights.Guard(pypiserver, folder)
+    monkeypatch.setenv("WHEELHOUSE_AUTHENTICATION", str(folder))
+    guard = rights.guarded(pypiserver, ["update"])
     environ = {"REQUEST_METHOD": method, "HTTP_X_WHEELHOUSE_LOGIN": "publisher"}
     body = b"".join(guard(environ, lambda status, _headers: told.append(status)))
     return told[0], body

@@ -30,6 +30,8 @@ FILES = 2
 _PARSED = "bottle.request.post"
 # RFC 2046: up to 70 of these.
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
+# The parser of headers raises at these what is no word about forms.
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class MalformedFormError(ValueError):
@@ -128,6 +130,8 @@ def _parts(
         body.put_back(b"\r\n")
         head = _Limited(HEADER_BYTES)
         body.until(b"\r\n\r\n", head.write)
+        if _CONTROL.search(head.data):
+            raise MalformedFormError("A part of the form has a control character in its header.")
         headers = BytesHeaderParser(policy=HTTP.clone(max_line_length=None)).parsebytes(head.data.lstrip())
         if headers.get_param("filename", None, "content-disposition") is not None:
             files -= 1

@@ -21,9 +21,12 @@ CLOSED = ("doc_upload", "submit", "verify")
 NAME_BYTES = 240
 # The header by which NGINX says who it is; one that a client sends does not get through NGINX.
 LOGIN = "HTTP_X_WHEELHOUSE_LOGIN"
+# And what it may, where a service of the operator's own says it.
+RIGHTS = "HTTP_X_WHEELHOUSE_RIGHTS"
+Rights = tuple[str, ...]
 
 
-def may(folder: Path, login: str) -> tuple[str, ...]:
+def may(folder: Path, login: str) -> Rights:
     """Return the rights of a login that NGINX has let in to change something.
 
     Args:
@@ -41,20 +44,20 @@ def may(folder: Path, login: str) -> tuple[str, ...]:
     return ("publish",)
 
 
-def refusal(action: str, login: str, folder: Path | None) -> str:
+def refusal(action: str, login: str, has: Rights | None) -> str:
     """Say why somebody may not do something; empty where he may.
 
     Args:
         action: the form's ``:action``.
         login: who asks.
-        folder: with the file ``rights``; None where everybody may publish and delete.
+        has: what he may; None where everybody may publish and delete.
     """
     if action in CLOSED:
         return f"{action} is not done here: this index takes file_upload and remove_pkg."
     need = NEEDS.get(action)
-    if need is None or folder is None:
+    if need is None or has is None:
         return ""
-    if not login or need not in may(folder, login):
+    if not login or need not in has:
         return f"The login {login or 'of nobody'} may not {need}."
     return ""
 
@@ -62,9 +65,9 @@ def refusal(action: str, login: str, folder: Path | None) -> str:
 class Guard:
     """A WSGI application in front of pypiserver's."""
 
-    def __init__(self, application: WsgiApp, folder: Path | None) -> None:
+    def __init__(self, application: WsgiApp, has: Callable[[dict[str, Any]], Rights | None]) -> None:
         self._application = application
-        self._folder = folder
+        self._has = has
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer 403, or let pypiserver answer."""
@@ -77,7 +80,7 @@ class Guard:
             if any(len(name.encode("utf-8", "replace")) > NAME_BYTES for name in names):
                 return _answer(start_response, "400 Bad Request", f"A file's name has at most {NAME_BYTES} bytes.")
             login = environ.get(LOGIN, "")
-            reason = refusal(action, login, self._folder)
+            reason = refusal(action, login, self._has(environ))
             if reason:
                 log.warning("Refused %s to %r", action, login)
                 return _answer(start_response, "403 Forbidden", reason)
@@ -91,8 +94,17 @@ def guarded(application: WsgiApp, authenticated: Iterable[str]) -> WsgiApp:
         application: pypiserver's.
         authenticated: the actions that need a login, as pypiserver's ``-a`` has them.
     """
+    if os.environ.get("WHEELHOUSE_RIGHTS") == "header":
+        return Guard(application, by_header)
+    if "update" not in authenticated:
+        return Guard(application, lambda _environ: None)
     folder = Path(os.environ.get("WHEELHOUSE_AUTHENTICATION", "/data/authentication"))
-    return Guard(application, folder if "update" in authenticated else None)
+    return Guard(application, lambda environ: may(folder, environ.get(LOGIN, "")))
+
+
+def by_header(environ: dict[str, Any]) -> Rights:
+    """Return what a service of the operator's own says that somebody may; who it lets in publishes, if it says nothing."""
+    return tuple(environ.get(RIGHTS, "").replace(",", " ").split()) or ("publish",)
 
 
 def create(words: Sequence[str]) -> WsgiApp:

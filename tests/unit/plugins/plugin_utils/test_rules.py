@@ -33,6 +33,8 @@ GOOD: list[tuple[str, list[Any]]] = [
         ["", None, "https://pypi.example.com", "http://192.0.2.1:8080/", "https://[2001:db8::1]:8443"],
     ),
     ("pypi_trusted_proxies", [[], ["192.0.2.0/24", "2001:db8::/32", "192.0.2.7"]]),
+    ("pypi_auth", ["file", "http"]),
+    ("pypi_auth_url", ["", "https://auth.example.com/pypi", "http://192.0.2.7:8000/"]),
     ("pypi_tls", ["none", "provided", "self_signed", "acme"]),
     ("pypi_https_port", [443, "8443"]),
     ("pypi_tls_certificate", ["", "/etc/ssl/pypi.pem"]),
@@ -112,6 +114,10 @@ BAD = [
     ("pypi_docker_compose_url", "compose", "is not an http or https URL"),
     ("pypi_docker_compose_sha256", "abc", "64 hexadecimal digits"),
     ("pypi_docker_daemon", ["live-restore"], "is not a mapping"),
+    ("pypi_auth", "ldap", "give file or http"),
+    ("pypi_auth_url", "https://auth.example.com", "with a path"),
+    ("pypi_auth_url", "https://a:S3cret@auth.example.com/", "has credentials in it"),
+    ("pypi_auth_url", "ldap://auth.example.com/", "is no http or https address"),
     ("pypi_tls", "letsencrypt", "'letsencrypt' is unknown; give one of none, provided, self_signed, acme"),
     ("pypi_tls", "self-signed", "did you mean self_signed?"),
     ("pypi_https_port", 0, "0 is not a whole number from 1 to 65535"),
@@ -340,6 +346,8 @@ def test_authentication_without_users_says_how_to_open_the_index(users: list[Any
         ({"pypi_tls": "acme", "pypi_server_name": "*.example.com"}, "pypi_server_name"),
         ({"pypi_tls": "acme", "pypi_server_name": "pypi.example.com"}, None),
         ({"pypi_tls": "acme", "pypi_acme_directory": ""}, "pypi_acme_directory"),
+        ({"pypi_auth": "http", "pypi_auth_url": ""}, "pypi_auth_url"),
+        ({"pypi_auth": "http", "pypi_users": [], "pypi_authenticate": ["list"]}, None),
     ],
 )
 def test_variables_that_need_each_other(variables: dict[str, Any], variable: str | None) -> None:

@@ -1,0 +1,94 @@
+"""Logins that a service of the operator's own verifies: a small one, as somebody would put in front of LDAP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from molecule.access.tests.test_1_rights import change
+from tests.support import packages
+from tests.support.clients import NOBODY, Index, Login
+from tests.support.playbook import refused, site
+from tests.support.stack import Stack, eventually
+
+# Name, password, what X-Rights says. Each question is a line of its log.
+SERVICE = """
+import base64, http.server
+PEOPLE = {"ann": ("ann-password", "none"), "pam": ("pam-password", ""), "dan": ("dan-password", "publish,delete")}
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        scheme, _, value = self.headers.get("Authorization", "").partition(" ")
+        name, _, password = base64.b64decode(value or b"").decode("latin-1").partition(":")
+        need, known = self.headers.get("X-Need"), PEOPLE.get(name)
+        status = 401
+        if name == "busy":
+            status = 429
+        elif known and known[0] == password:
+            status = 204 if need == "reader" or known[1] != "none" else 403
+        self.send_response(status)
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="Company"')
+        if status == 204 and known[1]:
+            self.send_header("X-Rights", known[1])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        print("asked", need, name, self.headers.get("X-Forwarded-For"), flush=True)
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("0.0.0.0", 9099), Handler).serve_forever()
+"""
+ANN, PAM, DAN = (Login(name, f"{name}-password") for name in ("ann", "pam", "dan"))
+
+
+def start(host: Any) -> None:
+    host.run("systemctl stop verify; systemctl reset-failed verify")
+    host.check_output(
+        "printf %%s %s >/root/verify.py && systemd-run --unit verify python3 /root/verify.py 2>&1", SERVICE
+    )
+    eventually(lambda: host.run("curl --silent http://127.0.0.1:9099/").rc == 0, "the service answers", 10)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _service(host: Any, stack: Stack) -> Iterator[None]:
+    start(host)
+    network = "docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' pypi-server_front"
+    site(pypi_auth="http", pypi_auth_url=f"http://{host.check_output(network)}:9099/verify", pypi_users=[])
+    yield
+    host.run("systemctl stop verify")
+    site()
+
+
+def test_the_service_decides_who_reads_publishes_and_deletes(index: Index, tmp_path: Path) -> None:
+    for login, status in ((NOBODY, 401), (Login("ann", "wrong"), 401), (ANN, 200), (PAM, 200), (DAN, 200)):
+        assert index.request("/simple/", login).status == status, login.name
+    assert index.request("/simple/").headers["www-authenticate"] == 'Basic realm="Company"'
+    for login, status in ((ANN, 403), (PAM, 200), (DAN, 200)):
+        assert index.upload(login, packages.wheel(tmp_path, f"by-service-{login.name}")).status in (status, 409), (
+            login.name
+        )
+    for login, status in ((ANN, 403), (PAM, 403), (DAN, 404)):
+        assert change(index, login, "remove_pkg", name="nothing", version="1").status == status, login.name
+
+
+@pytest.mark.parametrize("header", ["X-Wheelhouse-Rights", "X-Rights", "X-Need", "X_Wheelhouse_Rights"])
+def test_a_client_cannot_say_what_it_may(index: Index, header: str) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded", header: "delete"}
+    answer = index.request("/", PAM, "POST", b":action=remove_pkg&name=nothing&version=1", headers)
+    assert answer.status == 403
+
+
+def test_its_answer_is_remembered_and_a_refusal_to_answer_is_passed_on(host: Any, index: Index) -> None:
+    assert index.request("/simple/", Login("busy", "x")).status == 429
+    assert index.request("/simple/", ANN).status == 200
+    host.check_output("systemctl stop verify")
+    assert index.request("/simple/", ANN).status == 200
+    assert index.request("/simple/", Login("new", "x")).status == 500
+    start(host)
+
+
+def test_an_address_is_needed_and_the_old_one_stays_in_force(index: Index) -> None:
+    assert "pypi_auth_url: is empty, while pypi_auth is http" in refused(pypi_auth="http", pypi_auth_url="")
+    assert index.request("/simple/", ANN).status == 200

@@ -1,0 +1,70 @@
+"""Behind another NGINX, which ends TLS: links, redirects and the log are about clients, over IPv4 and IPv6."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.certificates import authority, server
+from tests.support.playbook import site
+from tests.support.stack import Stack
+
+URL = "https://pypi.example.com:8443"
+PROXY = """
+events {}
+pid /tmp/nginx.pid;
+http {
+    proxy_temp_path /tmp/p; client_body_temp_path /tmp/b; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;
+    server {
+        listen 8443 ssl;
+        listen [::]:8443 ssl;
+        ssl_certificate /proxy/proxy.pem;
+        ssl_certificate_key /proxy/proxy.key;
+        location / {
+            proxy_pass http://127.0.0.1:80;
+            proxy_http_version 1.1;
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+        }
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _proxy(host: Any) -> Iterator[None]:
+    root = authority()
+    own = server("pypi.example.com", signer=root)
+    files = {"nginx.conf": PROXY, "proxy.pem": own.pem(root).decode(), "proxy.key": own.key_pem().decode()}
+    host.check_output("mkdir -p /root/proxy && printf %%s %s >/root/proxy/root.pem", root.pem().decode())
+    for name, text in files.items():
+        host.check_output(f"printf %%s %s >/root/proxy/{name}", text)
+    # Hosts in containers are without IPv6, unless somebody says otherwise.
+    host.check_output("for one in all lo; do echo 0 >/proc/sys/net/ipv6/conf/$one/disable_ipv6; done")
+    host.check_output(
+        "docker run --detach --name proxy --network host --volume /root/proxy:/proxy:ro nginx:1.30"
+        " nginx -c /proxy/nginx.conf -g 'daemon off;'"
+    )
+    # As Docker hands on a connection from the host itself.
+    done = site(pypi_external_url=URL, pypi_trusted_proxies=["172.16.0.0/12"])
+    assert "in clear" not in done.message()
+    yield
+    host.check_output("docker rm --force proxy")
+    site()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+def test_clients_are_told_apart_and_get_the_address_that_they_know(host: Any, stack: Stack, address: str) -> None:
+    curl = "curl --silent --cacert /root/proxy/root.pem --user reader:reader-password"
+    curl += f" --connect-to pypi.example.com:8443:{address}:8443 --header 'X-Forwarded-For: 192.0.2.99'"
+    said = host.check_output(f"{curl} --include {URL}/simple")
+    assert "301" in said.splitlines()[0], said
+    assert f"location: {URL}/simple/" in said.lower() or "location: /simple/" in said.lower(), said
+    mark = uuid4().hex
+    assert host.check_output(f"{curl} --output /dev/null --write-out '%{{http_code}}' {URL}/simple/?{mark}") == "200"
+    (line,) = stack.requests(f"/simple/?{mark}")
+    assert line["client"] == address.strip("[]"), line
+    assert line["user"] == "reader"
