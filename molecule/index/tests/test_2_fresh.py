@@ -108,11 +108,13 @@ def test_files_that_are_copied_in_show_within_the_time_that_the_variable_says(
         host.check_output(f"python3 -c \"open('{copy}', 'wb').write(bytes.fromhex('{content}'))\" && chown pypi {copy}")
         began = time.monotonic()
         eventually(lambda name=name: len(files(name)) == 1, "a copied file is on its page", 10)  # type: ignore[misc]
-        assert time.monotonic() - began < variables["pypi_freshness_seconds"] + 0.5
+        # Two seconds for the way there and back, on a machine that has other things to do.
+        assert time.monotonic() - began < variables["pypi_freshness_seconds"] + 2
         host.check_output(f"rm {copy}")
         began = time.monotonic()
         eventually(lambda name=name: files(name) == [], "a removed file is on no page", 10)  # type: ignore[misc]
-        assert time.monotonic() - began < variables["pypi_freshness_seconds"] + 0.5
+        # Two seconds for the way there and back, on a machine that has other things to do.
+        assert time.monotonic() - began < variables["pypi_freshness_seconds"] + 2
 
 
 def test_a_file_that_is_written_to_in_place_gets_its_new_digest(

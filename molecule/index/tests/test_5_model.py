@@ -72,7 +72,8 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
     """Make one random request, and check its answer; return what it was."""
     login, project = dice.choice(model.logins()), dice.choice(sorted(model.files))
     version, files = dice.choice(("1.0", "2.0", "3.0")), model.files[project]
-    kind = dice.choices(("page", "list", "file", "metadata", "upload", "remove", "head"), (6, 2, 3, 2, 3, 2, 1))[0]
+    kinds = {"page": 6, "list": 2, "file": 3, "metadata": 2, "upload": 3, "remove": 2, "head": 1, "cached": 2}
+    (kind,) = dice.choices(list(kinds), list(kinds.values()))
     step = f"{login.name or 'nobody'} with {login.password or 'nothing'}: {kind} of {project} {version}"
     readable = model.may_read(login)
     if kind == "upload":
@@ -95,6 +96,12 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
         if answer.status == 200:
             content = files[version].read_bytes()
             assert answer.body == (content if kind == "file" else packages.metadata(project, version)), step
+    elif kind == "cached":
+        # What NGINX keeps for a moment: who may not see it does not, however fresh it is there.
+        path = dice.choice(("/packages/", "/", f"/{project}/json"))
+        answer = index.request(path, login)
+        assert answer.status in ((401,) if not readable else (200, 404) if path.endswith("json") else (200,)), step
+        assert readable or (project not in answer.body.decode() and b"distribution file" not in answer.body), step
     else:
         path = "/simple/" if kind == "list" else f"/simple/{project}/"
         answer = index.request(path, login, "HEAD" if kind == "head" else "GET", headers={"Accept": dice.choice(FORMS)})

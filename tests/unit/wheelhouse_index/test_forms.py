@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import time
 import tracemalloc
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -190,3 +191,12 @@ def test_an_error_is_answered_and_pypiserver_not_asked(store: Path) -> None:
     }
     answer = application(environ, lambda status, headers: told.append(status))
     assert (told, b"".join(answer)) == (["400 Bad Request"], b"The form did not arrive whole.\n")
+
+
+@pytest.mark.parametrize("more", ["".join(f"; a{n}*{n}=x" for n in range(300)), "(" * 600, "; filename*0*=", "\0"])
+def test_odd_headers_are_refused_or_read_at_once(store: Path, more: str) -> None:
+    part = f'Content-Disposition: form-data; name="a"{more}\r\n\r\n'.encode()
+    began = time.monotonic()
+    with suppress(forms.MalformedFormError):
+        read(store, body(*[part] * 100))
+    assert time.monotonic() - began < 10

@@ -221,6 +221,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "many members": (SDIST, lambda: gzip.compress(tarfile.TarInfo("foo-1.0/x").tobuf() * 120_000)),
     "a large pax header": (SDIST, lambda: pax(b"30 comment=" + b"x" * 50_000_000)),
     "a pax header that repeats itself": (SDIST, lambda: pax(b"9 a=bcde\n" * 200_000)),
+    "a pax header of millions of lines": (SDIST, lambda: pax(b"6 a=b\n" * 9_000_000)),
     "a pax header with a size of its own": (SDIST, lambda: pax(b"23 size=99999999999999\n", _large_member())),
     "long names of long names": (SDIST, lambda: gzip.compress(_long_name() * 5000)),
     "a size below nothing": (SDIST, negative_size),

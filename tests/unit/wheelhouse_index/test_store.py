@@ -163,9 +163,10 @@ def test_a_name_that_is_no_text_holds_nobody_up(index: Index) -> None:
 
 
 def test_a_name_as_long_as_names_may_be_is_published(index: Index) -> None:
-    long = f"foo-1.0-py3-none-{'a' * 234}.whl"
-    assert len(long) == 255
+    long = f"foo-1.0-py3-none-{'a' * 219}.whl"
+    assert len(long) == 240
     assert index.upload(long, wheel(index)).status == 200
+    assert index.upload(f"{long[:-4]}a.whl", wheel(index)).status == 400
     assert set(index.listed("foo")) == {long}
 
 

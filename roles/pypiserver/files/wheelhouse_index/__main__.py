@@ -32,10 +32,11 @@ def serve_shipped(words: list[str]) -> None:
     except Exception:
         traceback.print_exc()
         print("Nor can rights be told apart: whoever may publish may delete as well", file=sys.stderr, flush=True)
-        os.execvp("pypi-server", ["pypi-server", *words])
-    port = words[words.index("-p") + 1] if "-p" in words else "8080"
-    sys.argv = ["gunicorn", "--bind", f"0.0.0.0:{port}", f"wheelhouse_index.rights:create({words!r})"]
-    run()
+        os.execv(sys.executable, [sys.executable, "-m", "pypiserver", *words])
+    else:
+        port = words[words.index("-p") + 1] if "-p" in words else "8080"
+        sys.argv = ["gunicorn", "--bind", f"0.0.0.0:{port}", f"wheelhouse_index.rights:create({words!r})"]
+        run()
 
 
 def main() -> None:
@@ -50,7 +51,8 @@ def main() -> None:
         traceback.print_exc()
         reason = f"{type(error).__name__}: {error}"
         print(f"wheelhouse_index does not load ({reason}); the backend {SHIPPED} serves", file=sys.stderr, flush=True)
-        _pages_are_not_served(reason)
+        if "indexed" in words:
+            _pages_are_not_served(reason)
         serve_shipped(shipped(words))
         return
     app.serve(words)

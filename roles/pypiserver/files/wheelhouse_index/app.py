@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -21,7 +23,7 @@ from .rights import guarded
 from .store import Store
 
 NAME = "indexed"
-NO_ROOM = "There is no room for this upload; nothing of it was kept."
+NO_ROOM = "There is no room for that on the index's disk."
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -37,9 +39,14 @@ def configuration(words: Sequence[str]) -> tuple[RunConfig, bool]:
     return config, ours
 
 
+def index_folder() -> Path:
+    """Return the folder of the pages."""
+    return Path(os.environ.get("WHEELHOUSE_INDEX", "/data/index"))
+
+
 def store_of(config: RunConfig) -> Store:
     """Return the store of an index."""
-    return Store(Path(config.roots[0]).resolve(), Path(os.environ.get("WHEELHOUSE_INDEX", "/data/index")))
+    return Store(Path(config.roots[0]).resolve(), index_folder())
 
 
 def prepare(words: Sequence[str]) -> None:
@@ -50,13 +57,43 @@ def prepare(words: Sequence[str]) -> None:
         try:
             store.prepare()
         except Exception as error:
-            if says_full(error):
-                # Nothing that another backend would mend: NGINX goes on serving the pages until there is room.
-                raise SystemExit(f"There is no room in {store.output.folder}: {error}") from error
+            if says_full(error) or isinstance(error, sqlite3.OperationalError):
+                # Nothing that another backend would mend: NGINX goes on serving the pages until it works again.
+                raise SystemExit(f"{store.output.folder} cannot be written to: {error}") from error
             raise
-        IndexedBackend(config, store)
-        with suppress(FileNotFoundError):
-            store.output.folder.joinpath("not-loaded").unlink()
+        # All of it, as it will be in gunicorn's processes: what pypiserver has changed shows here.
+        probe(application(config, store))
+    with suppress(FileNotFoundError):
+        index_folder().joinpath("not-loaded").unlink()
+
+
+def probe(made: WsgiApp) -> None:
+    """Have pypiserver answer to a form that our own parser has read.
+
+    Raises:
+        RuntimeError: if it does not find what the parser has put there.
+    """
+    edge = "probe"
+    body = f'--{edge}\r\nContent-Disposition: form-data; name=":action"\r\n\r\nprobe\r\n--{edge}--\r\n'.encode()
+    said: list[str] = []
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "8080",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_TYPE": f"multipart/form-data; boundary={edge}",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.url_scheme": "http",
+    }
+    answer = b"".join(made(environ, lambda status, headers, error=None: said.append(status)))
+    # It knows no such action; where a password is needed, it asks for that first.
+    if not (said[0].startswith("401") or (said[0].startswith("400") and b"probe" in answer)):
+        raise RuntimeError(f"pypiserver does not find the fields of a form: it says {said[0]}")
 
 
 def create(words: Sequence[str]) -> WsgiApp:

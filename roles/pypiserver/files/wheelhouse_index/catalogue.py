@@ -117,11 +117,11 @@ class Catalogue:
                 Path(f"{file}{suffix}").unlink(missing_ok=True)
         connection = sqlite3.connect(new, isolation_level=None)
         try:
-            # Readers and the one who writes do not wait for each other.
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(f"BEGIN; {_SCHEMA}")
             fill(Known(connection))
             connection.execute("COMMIT")
+            # Readers and the one who writes do not wait for each other. Only now: all is in the one file that gets the name.
+            connection.execute("PRAGMA journal_mode = WAL")
         finally:
             connection.close()
         os.replace(new, self.file)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.policy import HTTP
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,10 +20,10 @@ from . import incoming
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 CHUNK_BYTES = 1024 * 1024
-HEADER_BYTES = 16 * 1024
+HEADER_BYTES = 4 * 1024
 # Of all fields that are no files together: twine and uv send the project's description as well.
 FIELDS_BYTES = 16 * 1024 * 1024
-PARTS = 2_000
+PARTS = 200
 # A distribution file and its signature.
 FILES = 2
 _PARSED = "bottle.request.post"
@@ -132,8 +131,12 @@ def _parts(
         body.until(b"\r\n\r\n", head.write)
         if _CONTROL.search(head.data):
             raise MalformedFormError("A part of the form has a control character in its header.")
-        headers = BytesHeaderParser(policy=HTTP.clone(max_line_length=None)).parsebytes(head.data.lstrip())
-        if headers.get_param("filename", None, "content-disposition") is not None:
+        try:
+            headers = BytesHeaderParser().parsebytes(bytes(head.data).lstrip())
+            is_file = headers.get_param("filename", None, "content-disposition") is not None
+        except Exception as error:  # of email's parser, which raises what comes
+            raise MalformedFormError("A part of the form has headers that cannot be read.") from error
+        if is_file:
             files -= 1
             if files < 0:
                 raise MalformedFormError("The form has too many files.")

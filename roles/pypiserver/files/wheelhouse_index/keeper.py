@@ -23,6 +23,7 @@ _SHARE = 20
 _NICENESS = 10
 # Seconds: until a file that could not be read is tried again, and between attempts while nothing works.
 _RETRY_SECONDS = 60.0
+_PENDING_SECONDS = 1.0
 _LONGEST_PAUSE = 15.0
 
 
@@ -89,7 +90,18 @@ class Keeper:
                     # A full disk, for one: it is tried again until it works, ever more seldom.
                     log.exception("Pages could not be brought up to date")
                     pause = min(pause * 2, _LONGEST_PAUSE)
-                time.sleep(pause)
+                self._wait(pause)
+
+    def _wait(self, pause: float) -> None:
+        """Wait until the next look; what somebody else could not finish is seen to meanwhile."""
+        until = time.monotonic() + pause
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _PENDING_SECONDS))
+            if left > _PENDING_SECONDS:
+                try:
+                    self._store.write_pending()
+                except Exception:
+                    log.exception("Pages could not be brought up to date")
 
     @property
     def _lock_file(self) -> Path:

@@ -10,7 +10,7 @@ import zlib
 from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
 
 from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname
 
@@ -143,9 +143,20 @@ class _Unpacked:
         return b""
 
 
+class _Member(tarfile.TarInfo):
+    """A member of an archive; headers that speak of other members are small, or refused: tarfile holds all of them."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if not member.isfile() and not member.isdir() and member.size > HEADER_BYTES:
+            raise tarfile.HeaderError("too large a header")
+        return member
+
+
 def _of_tar(file: BinaryIO) -> bytes:
     """Return the PKG-INFO at the top of an sdist."""
-    with tarfile.open(fileobj=_Unpacked(file), mode="r|") as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=_Unpacked(file), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
         for number, member in enumerate(archive):
             parts = PurePosixPath(member.name).parts
             if number > ENTRIES:

@@ -88,8 +88,9 @@ class Store:
                 self.output.stage_metadata(staged, path, b"")
                 self._stage(staged, known, [project], lists or not known.of_project(project))
                 seen = {project: known.times_put_off(project)}
-                with suppress(FileNotFoundError):
-                    os.unlink(self.packages / path)
+            # Not before: for want of room, the catalogue may have been left as it was.
+            with suppress(FileNotFoundError):
+                os.unlink(self.packages / path)
             staged.publish()
             self._done(seen, failed)
 
