@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.ground import apt
+from tests.ground.shell import as_root
 
 from .hosts import BenchError
 from .sides import Side
@@ -65,8 +66,15 @@ def parsed(output: str) -> Load:
     """
     found = dict(_MEASURED.findall(output))
     try:
-        numbers = {name: int(found[name]) for name in ("requests", "bytes", "refused", "broken")}
-        return Load(**numbers, **{name: float(found[name]) for name in ("seconds", "p50_ms", "p99_ms")})
+        return Load(
+            requests=int(found["requests"]),
+            seconds=float(found["seconds"]),
+            bytes=int(found["bytes"]),
+            p50_ms=float(found["p50_ms"]),
+            p99_ms=float(found["p99_ms"]),
+            refused=int(found["refused"]),
+            broken=int(found["broken"]),
+        )
     except KeyError:
         raise BenchError(f"wrk says nothing that can be read:\n{output}") from None
 
@@ -103,6 +111,8 @@ def started(
     command += ["--timeout", "30s", "--script", str(_SCRIPT)]
     command += [word for name, value in side.login.header().items() for word in ("--header", f"{name}: {value}")]
     command += [side.url + path, *(["--", *arguments] if arguments else [])]
+    if side.network:
+        command = as_root(["nsenter", f"--net={side.network}", *command])
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             yield lambda: parsed(process.communicate()[0])

@@ -45,6 +45,17 @@ def pages(pace: Pace, ours: Side, static: Side, others: Sequence[tuple[str, Side
         yield Figure.of(f"page_{name}_per_second", "requests/s", found)
 
 
+def loopback(pace: Pace, ours: Side, static: Side, devpi: Side) -> Iterator[Figure]:
+    """The same page by the same servers, without Docker's networks and published ports, which cost more than NGINX."""
+    measured = [partial(_per_second, side, side.page(), pace.seconds) for side in (ours, static, devpi)]
+    here, there, elsewhere = in_turn(pace.rounds, *measured)
+    yield Figure.of("loopback_page_vs_static", "ratio", _divided(here, there))
+    yield Figure.of("loopback_page_vs_devpi", "ratio", _divided(here, elsewhere))
+    yield Figure.of("loopback_page_per_second", "requests/s", here)
+    yield Figure.of("loopback_page_static_per_second", "requests/s", there)
+    yield Figure.of("loopback_page_devpi_per_second", "requests/s", elsewhere)
+
+
 def wheels(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
     """Requests a second for a wheel of 20 kB, and megabytes a second of a large one."""
     small = path_of(ours, kilos(1)[0])
@@ -85,3 +96,7 @@ def _per_second(side: Side, path: str, seconds: float, connections: int = 16) ->
 
 def _megabytes(side: Side, path: str, seconds: float) -> float:
     return right(side, path, seconds, connections=2).megabytes_per_second
+
+
+def _divided(above: Sequence[float], below: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(above, below, strict=True)]

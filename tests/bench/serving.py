@@ -10,6 +10,7 @@ from tests.ground.shell import say
 from . import installers, load, pressure, reading, start, store, writing
 from .figures import Figure
 from .pace import Pace
+from .rollout import HOME
 from .sides import Side, check
 
 
@@ -31,6 +32,12 @@ def figures(pace: Pace) -> Iterator[Figure]:
         check(side, digests, closed=bool(side.login.name))
 
     yield from reading.pages(pace, ours, static, others)
+    yield from reading.loopback(
+        pace,
+        start.near(ours, HOME, 8080),
+        start.near(static, f"{start.BENCH}/static", 8080),
+        start.near(others[-1][1], f"{start.BENCH}/devpi", 80),
+    )
     # They have been compared, and would only take the others' time from here on.
     start.stop_others()
     yield from reading.wheels(pace, ours, static)

@@ -25,12 +25,14 @@ class Side:
         url: its address, without a slash at the end.
         login: who reads there.
         simple: where its simple pages are.
+        network: the file of the network namespace that it is loaded from; empty is this machine's own.
     """
 
     name: str
     url: str
     login: Login = field(default=NOBODY)
     simple: str = "/simple/"
+    network: str = ""
 
     def page(self, project: str = MEASURED) -> str:
         """Return the path of a project's page."""

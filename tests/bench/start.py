@@ -8,6 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.ground.shell import step
 from tests.support.clients import Index, Login
 
 from . import store
-from .hosts import SERVING, WORK, BenchError, address, ask, play, send
+from .hosts import SERVING, WORK, BenchError, address, ask, play, process, send
 from .rollout import HOME, INDEX, SITE
 from .sides import PUBLISHER, READER, Side
 
@@ -65,6 +66,23 @@ def encrypted() -> tuple[Side, Side]:
     open_side = static()
     secure = plain.url.replace("http://", "https://")
     return Side("ours, TLS", secure, READER), Side("static, TLS", f"{secure}:8441", open_side.login)
+
+
+def near(side: Side, folder: str, port: int) -> Side:
+    """Return a side as it is reached from within its NGINX's container, past Docker's networks and ports.
+
+    Args:
+        side: as others reach it.
+        folder: of its Compose project.
+        port: on which its NGINX listens in the container.
+    """
+    compose = ["docker", "compose", "--project-directory", folder, "ps", "--quiet", "nginx"]
+    key = ask(
+        SERVING, "docker", "inspect", "--format", "{{.NetworkSettings.SandboxKey}}", ask(SERVING, *compose).strip()
+    )
+    # The file is on the host; this machine sees it through the host's first process, but for /var/run, which is a link.
+    file = key.strip().removeprefix("/var")
+    return replace(side, url=f"http://127.0.0.1:{port}", network=f"/proc/{process(SERVING)}/root{file}")
 
 
 def stop_others() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
+from tests.support.clients import upload_form
+
 from .figures import Figure
 from .hosts import SERVING, BenchError, ask
 from .load import right, started
@@ -73,9 +75,9 @@ def _new(project: str, padding: int = KILO_BYTES) -> Release:
 def _upload(side: Side, release: Release) -> float:
     """Upload a new wheel; return the seconds from the first byte to its 200."""
     with TemporaryDirectory() as folder:
-        file = written(Path(folder), release)
+        body, headers = upload_form(written(Path(folder), release))
         began = time.perf_counter()
-        answer = side.index.upload(PUBLISHER, file)
+        answer = side.index.request("/", PUBLISHER, "POST", body, headers)
         took = time.perf_counter() - began
     if answer.status != 200:
         raise BenchError(f"{side.name}: the upload of {release.file} is answered with {answer.status}: {answer.body!r}")
