@@ -27,7 +27,7 @@ def figures(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
         # Once before it counts: Python's own files are read from disk then.
         for side in (ours, static):
             installer(side)
-        here, there = in_turn(max(pace.rounds, 5), *(partial(installer, side) for side in (ours, static)))
+        here, there = in_turn(pace.rounds, *(partial(installer, side) for side in (ours, static)))
         yield Figure.quotient(f"{name}_vs_static", here, there)
         yield Figure.of(f"{name}_20_packages_s", "s", here)
 

@@ -11,7 +11,8 @@ class Pace:
     """The size of a run.
 
     Attributes:
-        rounds: how often what is compared is measured, in turn.
+        rounds: how often what is fast is measured, in turn. Many short ones: what else the machine does meets all alike.
+        slow_rounds: the same for what takes longer.
         seconds: how long a load lasts.
         uploads: how many releases are looked for on the first request after their upload.
         bursts: how many bursts of clients.
@@ -19,14 +20,15 @@ class Pace:
     """
 
     rounds: int
+    slow_rounds: int
     seconds: float
     uploads: int
     bursts: int
     pause: float
 
 
-FULL = Pace(rounds=5, seconds=5, uploads=1000, bursts=6, pause=60)
-QUICK = Pace(rounds=3, seconds=2, uploads=1000, bursts=5, pause=1)
+FULL = Pace(rounds=9, slow_rounds=5, seconds=3, uploads=1000, bursts=6, pause=60)
+QUICK = Pace(rounds=7, slow_rounds=3, seconds=1, uploads=1000, bursts=5, pause=1)
 
 
 def in_turn(rounds: int, *measurements: Callable[[], float]) -> list[list[float]]:

@@ -75,7 +75,7 @@ def flood(pace: Pace, ours: Side, stranger: Side) -> Iterator[Figure]:
             raise BenchError(f"guessed passwords: {guessed.requests - guessed.refused} requests were not refused")
         return beside[-1].per_second
 
-    there, here = in_turn(pace.rounds, without, with_guesses)
+    there, here = in_turn(pace.slow_rounds, without, with_guesses)
     yield Figure.quotient("flood_throughput", here, there)
     yield Figure.quotient("flood_p99", [run.p99_ms for run in beside], [run.p99_ms for run in alone])
 
@@ -100,8 +100,8 @@ def restart(ours: Side) -> Iterator[Figure]:
 def memory(pace: Pace, ours: Side) -> Iterator[Figure]:
     """What the stack's containers take under load."""
     runs = []
-    with started(ours, ours.page(), pace.rounds + 3, connections=16) as ended:
-        for _ in range(pace.rounds):
+    with started(ours, ours.page(), pace.slow_rounds + 3, connections=16) as ended:
+        for _ in range(pace.slow_rounds):
             time.sleep(1)
             runs.append(int(ask(SERVING, "python3", "-c", _MEMORY, HOME)) / 1e6)
         ended()

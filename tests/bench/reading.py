@@ -28,20 +28,18 @@ def pages(pace: Pace, ours: Side, static: Side, others: Sequence[tuple[str, Side
     """
     for side in (ours, static, *(side for _name, side in others)):
         right(side, side.page(), _WARM_SECONDS, connections=_SLOW_CONNECTIONS)
-    quick: list[Callable[[], float]] = [
-        partial(_per_second, side, side.page(), pace.seconds) for side in (ours, static)
-    ]
-    slow: list[Callable[[], float]] = [
-        partial(_per_second, side, side.page(), max(pace.seconds, _SLOW_SECONDS), _SLOW_CONNECTIONS)
-        for _name, side in others
-    ]
-    here, there, *elsewhere = in_turn(pace.rounds, *quick, *slow)
+    here, there = in_turn(
+        pace.rounds, *(partial(_per_second, side, side.page(), pace.seconds) for side in (ours, static))
+    )
     yield Figure.quotient("page_vs_static", here, there)
-    for (name, _side), found in zip(others, elsewhere, strict=True):
-        yield Figure.quotient(f"page_vs_{name}", here, found)
     yield Figure.of("page_per_second", "requests/s", here)
     yield Figure.of("page_static_per_second", "requests/s", there)
+    measured: list[Callable[[], float]] = [partial(_per_second, ours, ours.page(), pace.seconds)]
+    for _name, side in others:
+        measured.append(partial(_per_second, side, side.page(), _SLOW_SECONDS, _SLOW_CONNECTIONS))
+    here, *elsewhere = in_turn(pace.slow_rounds, *measured)
     for (name, _side), found in zip(others, elsewhere, strict=True):
+        yield Figure.quotient(f"page_vs_{name}", here, found)
         yield Figure.of(f"page_{name}_per_second", "requests/s", found)
 
 
@@ -64,8 +62,7 @@ def wheels(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
     yield Figure.of("wheel_per_second", "requests/s", here)
     yield Figure.of("wheel_static_per_second", "requests/s", there)
     large = next(iter(files(ours, LARGE)))
-    seconds = max(pace.seconds, _SLOW_SECONDS)
-    here, there = in_turn(pace.rounds, *(partial(_megabytes, side, large, seconds) for side in (ours, static)))
+    here, there = in_turn(pace.rounds, *(partial(_megabytes, side, large, pace.seconds) for side in (ours, static)))
     yield Figure.quotient("large_vs_sendfile", here, there)
     yield Figure.of("large_mb_per_second", "MB/s", here)
 

@@ -33,8 +33,7 @@ _numbers = count(1)
 def uploads(pace: Pace, ours: Side) -> Iterator[Figure]:
     """Times of uploads, of a small wheel and of a large one beside its copy on the host's disk."""
     yield Figure.of("upload_ms", "ms", upload_times(ours, _TIMED_UPLOADS))
-    rounds = min(pace.rounds, 3)
-    here, there = in_turn(rounds, lambda: _upload(ours, _new("heavy", _LARGE_BYTES)), _copy_with_fsync)
+    here, there = in_turn(pace.slow_rounds, lambda: _upload(ours, _new("heavy", _LARGE_BYTES)), _copy_with_fsync)
     yield Figure.quotient("upload_vs_disk", here, there)
     yield Figure.of("upload_200_mb_s", "s", here)
 
@@ -63,7 +62,7 @@ def beside_uploads(pace: Pace, ours: Side) -> Iterator[Figure]:
         with _one_a_second(ours):
             return right(ours, ours.page(), seconds).per_second
 
-    here, there = in_turn(pace.rounds, together, alone)
+    here, there = in_turn(pace.slow_rounds, together, alone)
     yield Figure.quotient("uploads_throughput", here, there)
 
 
