@@ -58,7 +58,9 @@ def _of(ours: Side, files: int) -> Iterator[Figure]:
     )
     yield Figure.of(f"growth_page_per_second_{files}", "requests/s", page)
     yield Figure.of(f"growth_list_ms_{files}", "ms", projects)
-    yield Figure.of(f"growth_upload_ms_{files}", "ms", upload_times(ours, _UPLOADS))
+    releases, first = upload_times(ours, _UPLOADS)
+    yield Figure.of(f"growth_upload_ms_{files}", "ms", releases)
+    yield Figure.of(f"growth_upload_new_project_ms_{files}", "ms", first)
     starts = []
     for _ in range(_ROUNDS):
         ask(SERVING, "docker", "compose", "--project-directory", HOME, "stop", "--timeout", "1", "pypi-server")

@@ -49,12 +49,12 @@ def fill(folder: Path) -> None:
 
 
 def listed(side: Side, projects: int = store.PROJECTS, seconds: float = 120) -> None:
-    """Wait until the index lists all projects, and their pages are there."""
-    last = side.page(f"project-{projects - 2:05d}")
+    """Wait until the index lists all projects, and all their pages are files."""
+    count = f"find {HOME}/index/simple -mindepth 2 -name index.html | wc -l"
 
     def whole() -> bool:
-        found = side.index.request("/simple/", side.login).body.count(b"<a ")
-        return found >= projects and side.index.request(last, side.login).status == 200
+        found = side.index.request(side.simple, side.login).body.count(b"<a ")
+        return found >= projects and int(ask(SERVING, "sh", "-c", count)) >= projects
 
     with step("the index lists what it was given"):
         until(whole, f"{projects} projects are listed", seconds)

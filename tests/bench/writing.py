@@ -32,15 +32,25 @@ _numbers = count(1)
 
 def uploads(pace: Pace, ours: Side) -> Iterator[Figure]:
     """Times of uploads, of a small wheel and of a large one beside its copy on the host's disk."""
-    yield Figure.of("upload_ms", "ms", upload_times(ours, _TIMED_UPLOADS))
+    releases, first = upload_times(ours, _TIMED_UPLOADS)
+    yield Figure.of("upload_ms", "ms", releases)
+    yield Figure.of("upload_new_project_ms", "ms", first)
     here, there = in_turn(pace.slow_rounds, lambda: _upload(ours, _new("heavy", _LARGE_BYTES)), _copy_with_fsync)
     yield Figure.quotient("upload_vs_disk", here, there)
     yield Figure.of("upload_200_mb_s", "s", here)
 
 
-def upload_times(ours: Side, times: int) -> list[float]:
-    """Upload wheels of 20 kB, each of a new project; return the milliseconds of each."""
-    return [_upload(ours, _new(f"timed-{number}")) * 1000 for number in range(times)]
+def upload_times(ours: Side, times: int) -> tuple[list[float], list[float]]:
+    """Upload wheels of 20 kB, one at a time.
+
+    Returns:
+        The milliseconds of each: releases of a project that is there, and first ones of new projects.
+    """
+    project = f"timed-{next(_numbers)}"
+    _upload(ours, _new(project))
+    releases = [_upload(ours, _new(project)) * 1000 for _ in range(times)]
+    first = [_upload(ours, _new(f"{project}-{number}")) * 1000 for number in range(times)]
+    return releases, first
 
 
 def freshness(pace: Pace, ours: Side) -> Iterator[Figure]:
