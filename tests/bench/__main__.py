@@ -21,7 +21,9 @@ PARTS = ("serving", "growth", "rollout")
 def main() -> int:
     """Run the benchmarks; a figure that misses its target is told, and is no failure."""
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench")
-    parser.add_argument("--quick", action="store_true", help="few short rounds; of the parts, serving alone unless named")
+    parser.add_argument(
+        "--quick", action="store_true", help="few short rounds; of the parts, serving alone unless named"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the hosts running, to look around on them")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}")
     arguments = parser.parse_args()
@@ -31,6 +33,7 @@ def main() -> int:
     # Those of rollouts alone take longer than a quick run is to take.
     parts = arguments.parts or (["serving"] if arguments.quick else PARTS)
     found: list[Figure] = []
+    failed = False
     try:
         for hosts, measurements in _plan(parts, arguments.quick):
             with made(hosts, keep=arguments.keep):
@@ -40,12 +43,19 @@ def main() -> int:
                         found.append(figure)
     except BenchError as error:
         print(f"ERROR: {error}", file=sys.stderr)
-        return 1
+        failed = True
+    finally:
+        # What has been measured until then is not lost.
+        _write(found, fresh=not (arguments.parts or failed))
+    return int(failed)
+
+
+def _write(found: Sequence[Figure], *, fresh: bool) -> None:
+    """Write the figures and print them; those of an earlier run stay beside them unless this one has all."""
     RESULTS.parent.mkdir(exist_ok=True)
-    before = json.loads(RESULTS.read_text(encoding="utf-8")) if arguments.parts and RESULTS.exists() else {}
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() and not fresh else {}
     RESULTS.write_text(json.dumps(merged(before, document(found)), indent=2) + "\n", encoding="utf-8")
     print(f"\n{table(found)}\n\nwritten to {RESULTS.relative_to(ROOT)}")
-    return 0
 
 
 def _plan(parts: Sequence[str], quick: bool) -> Iterator[tuple[Sequence[str], list[Callable[[], Iterator[Figure]]]]]:
