@@ -46,7 +46,7 @@ def figures() -> Iterator[Figure]:
         )
         yield from _of(ours, files)
         yield Figure.of(f"growth_rebuild_s_{files}", "s", [read])
-        shutil.rmtree(folder)
+        shutil.rmtree(folder.rename(folder.with_suffix(".part")))
 
 
 def _of(ours: Side, files: int) -> Iterator[Figure]:
