@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -34,6 +35,7 @@ def main() -> int:
     parts = arguments.parts or (["serving"] if arguments.quick else PARTS)
     found: list[Figure] = []
     failed = False
+    before = os.getloadavg()[0]
     try:
         for hosts, measurements in _plan(parts, arguments.quick):
             with made(hosts, keep=arguments.keep):
@@ -46,15 +48,15 @@ def main() -> int:
         failed = True
     finally:
         # What has been measured until then is not lost.
-        _write(found, fresh=not (arguments.parts or failed))
+        _write(found, before, fresh=not (arguments.parts or failed))
     return int(failed)
 
 
-def _write(found: Sequence[Figure], *, fresh: bool) -> None:
+def _write(found: Sequence[Figure], load: float, *, fresh: bool) -> None:
     """Write the figures and print them; those of an earlier run stay beside them unless this one has all."""
     RESULTS.parent.mkdir(exist_ok=True)
     before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() and not fresh else {}
-    RESULTS.write_text(json.dumps(merged(before, document(found)), indent=2) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps(merged(before, document(found, load)), indent=2) + "\n", encoding="utf-8")
     print(f"\n{table(found)}\n\nwritten to {RESULTS.relative_to(ROOT)}")
 
 

@@ -85,10 +85,20 @@ class Figure:
         return bool(_COMPARE.get(comparison, operator.eq)(self.value, float(number)))
 
 
-def document(figures: Iterable[Figure]) -> dict[str, Any]:
-    """Return what bench/results.json holds."""
+def document(figures: Iterable[Figure], load: float) -> dict[str, Any]:
+    """Return what bench/results.json holds.
+
+    Args:
+        figures: that were measured.
+        load: the machine's load average before they were: of what else it was doing.
+    """
     return {
-        "machine": {"cores": os.cpu_count(), "machine": platform.machine(), "system": platform.platform()},
+        "machine": {
+            "cores": os.cpu_count(),
+            "machine": platform.machine(),
+            "system": platform.platform(),
+            "load": round(load, 2),
+        },
         "figures": {
             figure.id: {
                 "value": round(figure.value, 3),

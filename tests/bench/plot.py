@@ -73,11 +73,15 @@ def rows(figures: Mapping[str, Figure]) -> str:
     return "\n".join(lines)
 
 
-def filled(page: str, figures: Mapping[str, Figure], cores: int) -> str:
-    """Return the page with the table of a run between its marks."""
+def filled(page: str, figures: Mapping[str, Figure], machine: Mapping[str, Any]) -> str:
+    """Return the page with the table of a run between its marks; the machine is that of results.json."""
     before, _begin, rest = page.partition(_BEGIN)
     _old, _end, after = rest.partition(_END)
-    table = f"Measured on a machine with {cores} cores, which clients and servers share.\n\n{rows(figures)}"
+    where = (
+        f"Measured on a machine with {machine['cores']} cores, which clients and servers share. Its load average was "
+        f"{machine['load']} before the run: what is more than a few tenths is other work, and in the way."
+    )
+    table = f"{where}\n\n{rows(figures)}"
     return f"{before}{_BEGIN}\n{table}\n{_END}{after}"
 
 
@@ -120,7 +124,7 @@ def main() -> int:
         return 1
     document = json.loads(_RESULTS.read_text(encoding="utf-8"))
     figures = read(document)
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), figures, document["machine"]["cores"]), encoding="utf-8")
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), figures, document["machine"]), encoding="utf-8")
     _PICTURE.write_text(svg(figures), encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}, {_PICTURE.relative_to(ROOT)}")
     return 0

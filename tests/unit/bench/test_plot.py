@@ -19,6 +19,8 @@ _FIGURES = {
     )
 }
 
+_MACHINE = {"cores": 2, "load": 0.1}
+
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0, "0"), (0.853, "0.85"), (17.25, "17.2"), (24_700.4, "24,700"), (2.0, "2")]
@@ -37,9 +39,9 @@ def test_figures_with_a_target_come_first() -> None:
 
 def test_a_page_that_is_filled_again_has_one_table() -> None:
     page = "before\n<!-- results: begin -->\nold\n<!-- results: end -->\nafter\n"
-    once = plot.filled(page, _FIGURES, 2)
+    once = plot.filled(page, _FIGURES, _MACHINE)
     assert once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once
-    assert plot.filled(once, _FIGURES, 2) == once
+    assert plot.filled(once, _FIGURES, _MACHINE) == once
 
 
 def test_bars_are_longer_for_more_requests() -> None:
@@ -51,12 +53,12 @@ def test_bars_are_longer_for_more_requests() -> None:
 
 
 def test_results_are_read_as_they_were_written() -> None:
-    assert plot.read(document(_FIGURES.values()))["page_vs_static"] == _FIGURES["page_vs_static"]
+    assert plot.read(document(_FIGURES.values(), 0.1))["page_vs_static"] == _FIGURES["page_vs_static"]
 
 
 def test_a_part_that_is_measured_again_leaves_the_others_figures() -> None:
-    before = document(_FIGURES.values())
-    now = document([Figure("page_vs_static", 0.7, "ratio", ">= 0.6", (0.7,))])
+    before = document(_FIGURES.values(), 0.1)
+    now = document([Figure("page_vs_static", 0.7, "ratio", ">= 0.6", (0.7,))], 0.1)
     found = plot.read(merged(before, now))
     assert (found["page_vs_static"].value, found["page_per_second"].value) == (0.7, 24_700.4)
 
