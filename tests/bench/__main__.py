@@ -1,39 +1,76 @@
-"""``python3 -m tests.bench [--quick]``: measures, writes bench/results.json, prints a table."""
+"""``python3 -m tests.bench [--quick] [PART…]``: measures, writes bench/results.json, prints a table."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
 
 from tests.ground.paths import ROOT
 from tests.ground.shell import say
 
-from . import rollout
-from .figures import Figure, document, table
-from .hosts import BenchError, made
+from . import growth, pace, rollout, serving
+from .figures import Figure, document, merged, table
+from .hosts import HOSTS, SERVING, BenchError, made
 
 RESULTS = ROOT / "bench" / "results.json"
+PARTS = ("serving", "growth", "rollout")
 
 
 def main() -> int:
-    """Run all benchmarks; a figure that misses its target is told, and is no failure."""
+    """Run the benchmarks; a figure that misses its target is told, and is no failure."""
     parser = argparse.ArgumentParser(prog="python3 -m tests.bench")
-    parser.add_argument("--quick", action="store_true", help="each once, instead of three times")
+    parser.add_argument(
+        "--quick", action="store_true", help="few short rounds; of the parts, serving alone unless named"
+    )
+    parser.add_argument("--keep", action="store_true", help="leave the hosts running, to look around on them")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}")
     arguments = parser.parse_args()
+    unknown = [name for name in arguments.parts if name not in PARTS]
+    if unknown:
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    # Those of rollouts alone take longer than a quick run is to take.
+    parts = arguments.parts or (["serving"] if arguments.quick else PARTS)
     found: list[Figure] = []
+    failed = False
+    before = os.getloadavg()[0]
     try:
-        with made():
-            for figure in rollout.figures(1 if arguments.quick else 3):
-                say(f"{figure.id}: {figure.value:.2f} {figure.unit}")
-                found.append(figure)
+        for hosts, measurements in _plan(parts, arguments.quick):
+            with made(hosts, keep=arguments.keep):
+                for measure in measurements:
+                    for figure in measure():
+                        say(f"{figure.id}: {figure.value:.2f} {figure.unit}")
+                        found.append(figure)
     except BenchError as error:
         print(f"ERROR: {error}", file=sys.stderr)
-        return 1
+        failed = True
+    finally:
+        # What has been measured until then is not lost.
+        _write(found, before, fresh=not (arguments.parts or failed))
+    return int(failed)
+
+
+def _write(found: Sequence[Figure], load: float, *, fresh: bool) -> None:
+    """Write the figures and print them; those of an earlier run stay beside them unless this one has all."""
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(document(found), indent=2) + "\n", encoding="utf-8")
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() and not fresh else {}
+    RESULTS.write_text(json.dumps(merged(before, document(found, load)), indent=2) + "\n", encoding="utf-8")
     print(f"\n{table(found)}\n\nwritten to {RESULTS.relative_to(ROOT)}")
-    return 0
+
+
+def _plan(parts: Sequence[str], quick: bool) -> Iterator[tuple[Sequence[str], list[Callable[[], Iterator[Figure]]]]]:
+    """Return which hosts are made, each time with what is measured on them."""
+    here: list[Callable[[], Iterator[Figure]]] = []
+    if "serving" in parts:
+        here.append(lambda: serving.figures(pace.QUICK if quick else pace.FULL))
+    if "growth" in parts:
+        here.append(growth.figures)
+    if here:
+        yield [SERVING], here
+    if "rollout" in parts:
+        yield HOSTS, [lambda: rollout.figures(1 if quick else 3)]
 
 
 if __name__ == "__main__":

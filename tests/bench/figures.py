@@ -6,10 +6,34 @@ import operator
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# What is aimed at, by the id of the figure; what is not here is only stated.
+TARGETS = {
+    "page_vs_static": ">= 0.6",
+    "wheel_vs_static": ">= 0.6",
+    "large_vs_sendfile": ">= 0.9",
+    "tls_page_vs_static": ">= 0.7",
+    "tls_wheel_vs_static": ">= 0.7",
+    "page_vs_tutorial_sha": ">= 1000",
+    "page_vs_tutorial_bcrypt": ">= 2000",
+    "page_vs_devpi": ">= 50",
+    "stale": "<= 0",
+    "upload_ms": "<= 150",
+    "upload_vs_disk": "<= 2",
+    "burst_p95_ms": "< 100",
+    "burst_p99_ms": "< 250",
+    "burst_errors": "<= 0",
+    "flood_throughput": ">= 0.9",
+    "flood_p99": "<= 2",
+    "uploads_throughput": ">= 0.9",
+    "restart_errors": "<= 0",
+    "pip_vs_static": "<= 1.15",
+    "uv_vs_static": "<= 1.15",
+    "memory_mb": "<= 250",
+}
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
 
@@ -20,7 +44,7 @@ class Figure:
     Attributes:
         id: its name, for good.
         value: the median of the runs.
-        unit: s, ratio, calls, passwords.
+        unit: s, ms, ratio, requests/s, calls and so on.
         target: such as "<= 1.3", or a number; empty where it is only stated.
         runs: what each run gave.
     """
@@ -42,6 +66,16 @@ class Figure:
         runs = tuple(one / other for one, other in zip(above, below, strict=True))
         return cls(name, statistics.median(runs), "ratio", target, runs)
 
+    @classmethod
+    def of(cls, name: str, unit: str, runs: Sequence[float]) -> Figure:
+        """A figure of the serving half: the median of its runs, against what TARGETS says."""
+        return cls(name, statistics.median(runs), unit, TARGETS.get(name, ""), tuple(runs))
+
+    @classmethod
+    def quotient(cls, name: str, above: Sequence[float], below: Sequence[float]) -> Figure:
+        """A ratio of the serving half, run by run."""
+        return cls.ratio(name, above, below, TARGETS[name])
+
     @property
     def met(self) -> bool | None:
         """Whether the target is met; None where there is none."""
@@ -51,10 +85,20 @@ class Figure:
         return bool(_COMPARE.get(comparison, operator.eq)(self.value, float(number)))
 
 
-def document(figures: Iterable[Figure]) -> dict[str, Any]:
-    """Return what bench/results.json holds."""
+def document(figures: Iterable[Figure], load: float) -> dict[str, Any]:
+    """Return what bench/results.json holds.
+
+    Args:
+        figures: that were measured.
+        load: the machine's load average before they were: of what else it was doing.
+    """
     return {
-        "machine": {"cores": os.cpu_count(), "machine": platform.machine(), "system": platform.platform()},
+        "machine": {
+            "cores": os.cpu_count(),
+            "machine": platform.machine(),
+            "system": platform.platform(),
+            "load": round(load, 2),
+        },
         "figures": {
             figure.id: {
                 "value": round(figure.value, 3),
@@ -65,6 +109,11 @@ def document(figures: Iterable[Figure]) -> dict[str, Any]:
             for figure in figures
         },
     }
+
+
+def merged(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the results of a run, with the figures of an earlier one that this one has not measured."""
+    return {**now, "figures": {**before.get("figures", {}), **now["figures"]}}
 
 
 def table(figures: Sequence[Figure]) -> str:

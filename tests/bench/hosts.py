@@ -15,8 +15,9 @@ from tests.ground.paths import ROOT
 BIN = ROOT / ".venv" / "bin"
 WORK = ROOT / ".cache" / "bench"
 PLAYS = Path(__file__).resolve().parent / "plays"
+# A fleet for rollouts, and the one that all sides of the serving figures run on.
 HOSTS = tuple(f"bench-{number}" for number in range(1, 5))
-_PLATFORMS = [{"name": name, "image": "engine", "labels": {"ssh": "true"}, "groups": ["pypi"]} for name in HOSTS]
+SERVING = "bench-serving"
 # As docs/fleets.md recommends it for fleets.
 _ENVIRONMENT = {
     "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
@@ -56,24 +57,53 @@ def ask(host: str, *command: str) -> str:
     return _run(["docker", "exec", host, *command])
 
 
+def send(host: str, source: Path, target: str, *, owner: str = "0:0") -> None:
+    """Copy a folder's files into a folder of a host, as one stream.
+
+    Raises:
+        BenchError: if they do not arrive.
+    """
+    ask(host, "install", "-d", "-o", owner.split(":")[0], "-g", owner.split(":")[1], target)
+    packed = subprocess.Popen(["tar", "-c", "-C", str(source), "."], stdout=subprocess.PIPE)
+    unpack = ["tar", "-x", "--no-same-owner", "--no-overwrite-dir", "-C", target, "-f", "-"]
+    done = subprocess.run(
+        ["docker", "exec", "-i", host, *unpack], stdin=packed.stdout, capture_output=True, check=False
+    )
+    if packed.wait() or done.returncode:
+        raise BenchError(f"{source} did not get to {host}: {done.stderr.decode()[-2000:]}")
+    ask(host, "chown", "-R", owner, target)
+
+
+def address(host: str) -> str:
+    """Return the address at which this machine reaches a host."""
+    return ask(host, "sh", "-c", "ip -4 -o address show dev eth0 | awk '{print $4}' | cut -d/ -f1").strip()
+
+
+def process(host: str) -> int:
+    """Return the number that a host's first process has on this machine."""
+    return int(_run(["docker", "inspect", "--format", "{{.State.Pid}}", host]))
+
+
 @contextmanager
-def made() -> Iterator[None]:
-    """Make the hosts, and remove them in the end."""
+def made(names: Sequence[str], *, keep: bool = False) -> Iterator[None]:
+    """Make hosts, and remove them in the end unless somebody wants to look at them."""
     inventory = WORK / "inventory"
     inventory.mkdir(parents=True, exist_ok=True)
-    _molecule("create.yml")
+    _molecule("create.yml", names)
     try:
         (inventory / "groups.json").write_text(
-            json.dumps({"all": {"children": {"pypi": {"hosts": {name: {} for name in HOSTS}}}}}), encoding="utf-8"
+            json.dumps({"all": {"children": {"pypi": {"hosts": {name: {} for name in names}}}}}), encoding="utf-8"
         )
         yield
     finally:
-        _molecule("destroy.yml")
+        if not keep:
+            _molecule("destroy.yml", names)
 
 
-def _molecule(name: str) -> None:
-    extra = json.dumps({"molecule_yml": {"platforms": _PLATFORMS}})
-    _run([str(BIN / "ansible-playbook"), str(ROOT / ".config" / "molecule" / name), "--extra-vars", extra])
+def _molecule(playbook: str, names: Sequence[str]) -> None:
+    platforms = [{"name": name, "image": "engine", "labels": {"ssh": "true"}, "groups": ["pypi"]} for name in names]
+    extra = json.dumps({"molecule_yml": {"platforms": platforms}})
+    _run([str(BIN / "ansible-playbook"), str(ROOT / ".config" / "molecule" / playbook), "--extra-vars", extra])
 
 
 def variables_of(host: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def test_a_ratio_is_that_of_the_median_run() -> None:
 
 def test_results_for_machines_and_people() -> None:
     figures = [Figure.ratio("a_vs_b", [3.0], [2.0], "<= 1.3"), Figure.seconds("a_s", [1.0, 3.0, 2.0])]
-    assert document(figures)["figures"]["a_vs_b"] == {
+    assert document(figures, 0.1)["figures"]["a_vs_b"] == {
         "value": 1.5, "unit": "ratio", "target": "<= 1.3", "runs": [1.5]
     }  # fmt: skip
     assert table(figures).splitlines()[1:] == [

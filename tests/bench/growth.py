@@ -1,0 +1,90 @@
+"""Figures of growth: page, list, upload and start, with ever more files in the index."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from statistics import median
+
+from tests.ground.shell import say
+
+from . import load, start, store
+from .figures import Figure
+from .hosts import SERVING, ask
+from .pace import in_turn
+from .rollout import HOME
+from .sides import Side, check
+from .writing import upload_times
+
+FILES = (100, 1_000, 10_000, 100_000)
+_SECONDS = 3
+_ROUNDS = 3
+_UPLOADS = 15
+_LONG = 900.0
+
+
+def figures() -> Iterator[Figure]:
+    """Measure with each number of files, from few to many."""
+    load.ready()
+    ours = start.ours()
+    for files in FILES:
+        projects = max(files * 4 // 13, 20)
+        folder = store.build(projects, files)
+        say(f"an index of {files} files in {projects} projects")
+        _emptied()
+        start.fill(folder)
+        # From nothing: every file is read once.
+        began = time.perf_counter()
+        _started(ours)
+        start.listed(ours, projects, _LONG)
+        read = time.perf_counter() - began
+        check(
+            ours,
+            {store.digest(folder / one.file) for one in store.releases(projects, files) if _measured(one)},
+            closed=True,
+        )
+        yield from _of(ours, files)
+        yield Figure.of(f"growth_rebuild_s_{files}", "s", [read])
+        shutil.rmtree(folder.rename(folder.with_suffix(".part")))
+
+
+def _of(ours: Side, files: int) -> Iterator[Figure]:
+    """Measure with what is there."""
+    page, projects = in_turn(
+        _ROUNDS,
+        lambda: load.right(ours, ours.page(), _SECONDS).per_second,
+        lambda: load.right(ours, ours.simple, _SECONDS, connections=1).p50_ms,
+    )
+    yield Figure.of(f"growth_page_per_second_{files}", "requests/s", page)
+    yield Figure.of(f"growth_list_ms_{files}", "ms", projects)
+    releases, first = upload_times(ours, _UPLOADS)
+    yield Figure.of(f"growth_upload_ms_{files}", "ms", releases)
+    yield Figure.of(f"growth_upload_new_project_ms_{files}", "ms", first)
+    starts = []
+    for _ in range(_ROUNDS):
+        ask(SERVING, "docker", "compose", "--project-directory", HOME, "stop", "--timeout", "1", "pypi-server")
+        began = time.perf_counter()
+        _started(ours)
+        starts.append(time.perf_counter() - began)
+    yield Figure(f"growth_start_s_{files}", median(starts), "s", "", tuple(starts))
+
+
+def _measured(release: store.Release) -> bool:
+    return release.project == store.MEASURED
+
+
+def _emptied() -> None:
+    """Stop pypiserver and leave nothing of what it has served."""
+    script = f"""set -e; cd {HOME}
+        docker compose --progress quiet stop --timeout 1 pypi-server
+        find packages index -mindepth 1 -delete"""
+    ask(SERVING, "sh", "-c", script)
+
+
+def _started(ours: Side) -> None:
+    """Start pypiserver, and wait until it answers a request of its own: for a project that there is not."""
+    ask(SERVING, "docker", "compose", "--project-directory", HOME, "start", "pypi-server")
+    start.until(
+        lambda: ours.index.request("/simple/there-is-none/", ours.login).status == 404, "pypiserver answers", _LONG
+    )

@@ -1,0 +1,46 @@
+"""How long and how often serving is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The size of a run.
+
+    Attributes:
+        rounds: how often what is fast is measured, in turn. Many short ones: what else the machine does meets all alike.
+        slow_rounds: the same for what takes longer.
+        seconds: how long a load lasts.
+        uploads: how many releases are looked for on the first request after their upload.
+        bursts: how many bursts of clients.
+        pause: seconds from one burst to the next.
+    """
+
+    rounds: int
+    slow_rounds: int
+    seconds: float
+    uploads: int
+    bursts: int
+    pause: float
+
+
+FULL = Pace(rounds=9, slow_rounds=5, seconds=3, uploads=1000, bursts=6, pause=60)
+QUICK = Pace(rounds=7, slow_rounds=3, seconds=1, uploads=1000, bursts=5, pause=1)
+
+
+def in_turn(rounds: int, *measurements: Callable[[], float]) -> list[list[float]]:
+    """Measure things one after the other, and again, so that what slows the machine down meets all of them.
+
+    Returns:
+        For each thing what its rounds gave.
+    """
+    found: list[list[float]] = [[] for _ in measurements]
+    for number in range(rounds):
+        # Forwards and backwards: nobody is always the first.
+        order = list(zip(found, measurements, strict=True))
+        for results, measure in order if number % 2 == 0 else reversed(order):
+            results.append(measure())
+    return found

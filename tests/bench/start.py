@@ -1,0 +1,199 @@
+"""Starting the sides on the host of the serving figures."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+
+from tests.ground import python_packages
+from tests.ground.recipes import PYPISERVER, StandIn
+from tests.ground.shell import step
+from tests.support.clients import Index, Login
+
+from . import store
+from .hosts import SERVING, WORK, BenchError, address, ask, play, process, send
+from .rollout import HOME, INDEX, SITE
+from .sides import PUBLISHER, READER, Side
+
+_HERE = Path(__file__).resolve().parent
+# Below it, what is not ours: the other sides.
+BENCH = "/home/bench"
+# Whom pypiserver's image becomes.
+_PYPISERVER_UID = "9898:9898"
+DEVPI = StandIn("devpi", "", "", (), {}, (), ("devpi-server",), PYPISERVER.python_version)
+
+
+def ours(variables: Mapping[str, Any] | None = None) -> Side:
+    """Apply site.yml, with bcrypt-10 logins."""
+    users = [{"name": login.name, "password": login.password} for login in (READER, PUBLISHER)]
+    users[1]["publish"] = True  # type: ignore[assignment]
+    with step("our stack, by site.yml"):
+        play(SITE, variables={**INDEX, "pypi_users": users, **(variables or {})})
+    return Side("ours", f"http://{address(SERVING)}", READER)
+
+
+def fill(folder: Path) -> None:
+    """Put a store's files into the index, as rsync would."""
+    owner = ask(SERVING, "stat", "-c", "%u:%g", f"{HOME}/packages").strip()
+    with step(f"{folder.name}: to the host"):
+        send(SERVING, folder, f"{HOME}/packages", owner=owner)
+
+
+def listed(side: Side, projects: int = store.PROJECTS, seconds: float = 120) -> None:
+    """Wait until the index lists all projects, and all their pages are files."""
+    count = f"find {HOME}/index/simple -mindepth 2 -name index.html | wc -l"
+
+    def whole() -> bool:
+        found = side.index.request(side.simple, side.login).body.count(b"<a ")
+        return found >= projects and int(ask(SERVING, "sh", "-c", count)) >= projects
+
+    with step("the index lists what it was given"):
+        until(whole, f"{projects} projects are listed", seconds)
+
+
+def encrypted() -> tuple[Side, Side]:
+    """Change our stack and the open reference to TLS, with the same certificate and settings; return both."""
+    plain = ours({"pypi_tls": "self_signed", "pypi_tls_authority_file": str(WORK / "authority.pem")})
+    open_side = static()
+    secure = plain.url.replace("http://", "https://")
+    return Side("ours, TLS", secure, READER), Side("static, TLS", f"{secure}:8441", open_side.login)
+
+
+def near(side: Side, folder: str, port: int) -> Side:
+    """Return a side as it is reached from within its NGINX's container, past Docker's networks and ports.
+
+    Args:
+        side: as others reach it.
+        folder: of its Compose project.
+        port: on which its NGINX listens in the container.
+    """
+    compose = ["docker", "compose", "--project-directory", folder, "ps", "--quiet", "nginx"]
+    key = ask(
+        SERVING, "docker", "inspect", "--format", "{{.NetworkSettings.SandboxKey}}", ask(SERVING, *compose).strip()
+    )
+    # The file is on the host; this machine sees it through the host's first process, but for /var/run, which is a link.
+    file = key.strip().removeprefix("/var")
+    return replace(side, url=f"http://127.0.0.1:{port}", network=f"/proc/{process(SERVING)}/root{file}")
+
+
+def stop_others() -> None:
+    """Stop the sides that have been compared."""
+    for folder in ("tutorial-sha", "tutorial-bcrypt", "devpi"):
+        ask(
+            SERVING,
+            "docker",
+            "compose",
+            "--progress",
+            "quiet",
+            "--project-directory",
+            f"{BENCH}/{folder}",
+            "down",
+            "--timeout",
+            "1",
+        )
+
+
+def static() -> Side:
+    """Start the open reference, with what the index's NGINX has as main file."""
+    where = f"{BENCH}/static"
+    uid = ask(SERVING, "stat", "-c", "%u", HOME).strip()
+    with step("the open static reference"):
+        send(SERVING, _HERE / "static", where, owner=f"{uid}:{uid}")
+        script = f"""set -e; cd {where}
+            mkdir -p nginx/conf.d nginx/tls cache
+            cp static.conf nginx/conf.d/
+            cp {HOME}/nginx/nginx.conf nginx/
+            grep -rhE '^ *(ssl_|http2 )' {HOME}/nginx --include=*.conf | sort -u >nginx/tls.conf
+            if [ -s nginx/tls.conf ]; then echo 'listen 8443 ssl;' >>nginx/tls.conf; else rm nginx/tls.conf; fi
+            chown -R {uid}:{uid} .
+            printf 'ACCOUNT=%s\\nACCOUNT_UID=%s\\nINDEX_HOME=%s\\n' {uid}:{uid} {uid} {HOME} >.env
+            docker compose --progress quiet up --detach --pull never --force-recreate"""
+        ask(SERVING, "sh", "-c", script)
+    return Side("static", f"http://{address(SERVING)}:8001")
+
+
+def tutorial(scheme: str, number: int) -> Side:
+    """Start the tutorial's stack, with a copy of the packages of its own: pypiserver watches them."""
+    where = f"{BENCH}/tutorial-{scheme}"
+    port = 8100 + number
+    with step(f"the tutorial's stack, {scheme}"):
+        folder = WORK / f"tutorial-{scheme}"
+        shutil.copytree(_HERE / "tutorial", folder, dirs_exist_ok=True)
+        (folder / "authentication").mkdir(exist_ok=True)
+        (folder / "authentication" / ".htpasswd").write_text(f"{READER.name}:{_HASHES[scheme]()}\n", encoding="utf-8")
+        (folder / ".env").write_text(f"NGINX_PORT={port}\nPYPISERVER_PORT={port + 100}\n", encoding="utf-8")
+        send(SERVING, folder, where)
+        script = f"""set -e; cd {where}
+            docker tag pypiserver/pypiserver:v2.4.2 pypiserver/pypiserver
+            docker tag nginx:1.30 nginx
+            mkdir -p nginx_cache
+            docker compose --progress quiet down --timeout 1
+            rm -rf packages && cp -r {HOME}/packages packages && rm -rf packages/.incoming
+            chown -R {_PYPISERVER_UID} packages
+            docker compose --progress quiet up --detach --pull never"""
+        ask(SERVING, "sh", "-c", script)
+        side = Side(f"tutorial, {scheme}", f"http://{address(SERVING)}:{port}", READER)
+        until(lambda: side.index.request(side.page(), READER).status == 200, f"{side.name} has the packages")
+    return side
+
+
+def devpi(folder: Path) -> Side:
+    """Start devpi-server with an index that has the measured project; devpi's indexes are open to read."""
+    where = f"{BENCH}/devpi"
+    login = Login("root", "bench")
+    with step("devpi-server, behind its own NGINX configuration") as now:
+        program = WORK / "devpi"
+        if not program.exists():
+            python_packages.install(DEVPI, program.with_suffix(".part")).replace(program)
+        now.result = next(found.name.removesuffix(".dist-info") for found in program.glob("devpi_server-*.dist-info"))
+        send(SERVING, program, f"{where}/python")
+        send(SERVING, _HERE / "devpi", where)
+        ask(SERVING, "sh", f"{where}/start.sh", where)
+        base = f"http://{address(SERVING)}:8004"
+        index = Index(base)
+        until(lambda: index.request("/+api").status == 200, "devpi-server answers")
+        wanted = json.dumps({"type": "stage", "bases": [], "volatile": True}).encode()
+        made = index.request("/root/bench", login, "PUT", wanted, {"Content-Type": "application/json"})
+        uploaded = [folder / release.file for release in store.releases() if release.project == store.MEASURED]
+        done = Index(f"{base}/root/bench").twine_upload(login, *uploaded)
+        if done.returncode:
+            raise BenchError(f"devpi-server does not take the packages:\n{made}\n{done.stdout}{done.stderr}")
+    return Side("devpi", base, simple="/root/bench/+simple/")
+
+
+def _sha() -> str:
+    return "{SHA}" + base64.b64encode(hashlib.sha1(READER.password.encode()).digest()).decode()
+
+
+def _bcrypt() -> str:
+    return bcrypt.hashpw(READER.password.encode(), bcrypt.gensalt(10, b"2b")).decode().replace("$2b$", "$2y$", 1)
+
+
+_HASHES: dict[str, Callable[[], str]] = {"sha": _sha, "bcrypt": _bcrypt}
+
+
+def until(happened: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    """Wait until something is true.
+
+    Raises:
+        BenchError: if it takes too long.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if happened():
+                return
+        except OSError:
+            pass
+        if time.monotonic() > end:
+            raise BenchError(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.5)
