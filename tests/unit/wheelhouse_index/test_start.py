@@ -29,7 +29,7 @@ def test_the_words_are_those_of_pypi_server(words: list[str], ours: bool) -> Non
     assert found is ours
     assert (config.port, config.roots) == (8080, [Path.cwd()])
     assert "indexed" not in start.shipped(words)
-    assert "--backend" not in words or start.shipped(words)[start.shipped(words).index("--backend") + 1] == "simple-dir"
+    assert start.shipped(words)[:3] == [sys.executable, "-m", "wheelhouse_index.rights"]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def run(in_memory: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     index.keeper.step()
     monkeypatch.setenv("WHEELHOUSE_INDEX", str(index.pages))
     monkeypatch.setattr(sys, "argv", ["wheelhouse_index", *index.words])
-    monkeypatch.setattr(start, "serve_shipped", lambda words: started.append(["shipped", *words]))
+    monkeypatch.setattr(os, "execv", lambda _file, words: started.append(words))
     monkeypatch.setattr(app, "serve", lambda words: started.append(["ours", *words]))
     return started
 
@@ -63,7 +63,7 @@ def test_where_it_does_not_load_the_shipped_backend_serves_without_old_pages(
     pages = in_memory / "index"
     monkeypatch.setattr(app, "prepare", _unloadable)
     start.main()
-    assert run[0][0] == "shipped"
+    assert run[0][1:3] == ["-m", "wheelhouse_index.rights"]
     assert run[0][run[0].index("--backend") + 1] == "simple-dir"
     assert not (pages / "simple").exists() and not (pages / "index.html").exists()
     assert "no such interface" in (pages / "not-loaded").read_text()
@@ -86,7 +86,7 @@ def test_where_even_the_folder_is_missing_the_shipped_backend_serves(
 ) -> None:
     monkeypatch.setenv("WHEELHOUSE_INDEX", str(in_memory / "nowhere"))
     start.main()
-    assert run[0][0] == "shipped"
+    assert run[0][1:3] == ["-m", "wheelhouse_index.rights"]
 
 
 def test_for_want_of_room_pages_are_not_taken_away(

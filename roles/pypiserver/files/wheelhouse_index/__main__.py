@@ -14,29 +14,11 @@ SHIPPED = "simple-dir"
 
 
 def shipped(words: list[str]) -> list[str]:
-    """Return the words that have a backend of pypiserver's own do the same."""
+    """Return the command that does the same with a backend of pypiserver's own."""
     words = list(words)
     if "--backend" in words:
         words[words.index("--backend") + 1] = SHIPPED
-    return words
-
-
-def serve_shipped(words: list[str]) -> None:
-    """Run that backend; what people may is decided as ever, if that part of this package loads."""
-    try:
-        from gunicorn.app.wsgiapp import run
-
-        from wheelhouse_index import rights
-
-        rights.create(words)
-    except Exception:
-        traceback.print_exc()
-        print("Nor can rights be told apart: whoever may publish may delete as well", file=sys.stderr, flush=True)
-        os.execv(sys.executable, [sys.executable, "-m", "pypiserver", *words])
-    else:
-        port = words[words.index("-p") + 1] if "-p" in words else "8080"
-        sys.argv = ["gunicorn", "--bind", f"0.0.0.0:{port}", f"wheelhouse_index.rights:create({words!r})"]
-        run()
+    return [sys.executable, "-m", "wheelhouse_index.rights", *words]
 
 
 def main() -> None:
@@ -53,8 +35,8 @@ def main() -> None:
         print(f"wheelhouse_index does not load ({reason}); the backend {SHIPPED} serves", file=sys.stderr, flush=True)
         if "indexed" in words:
             _pages_are_not_served(reason)
-        serve_shipped(shipped(words))
-        return
+        command = shipped(words)
+        os.execv(command[0], command)
     app.serve(words)
 
 
