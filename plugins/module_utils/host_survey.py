@@ -344,11 +344,9 @@ class Survey:
         Args:
             replicas: how many containers pypiserver is to have; of other services there is one.
         """
-        wanted = [
-            (name, digest)
-            for name, digest in self.services.items()
-            for _ in range(replicas if name == PYPISERVER else 1)
-        ]
+        wanted = []
+        for service in self.services.items():
+            wanted += [service] * (replicas if service[0] == PYPISERVER else 1)
         return (
             bool(wanted)
             and sorted((one.service, one.config_hash) for one in self.containers) == sorted(wanted)

@@ -119,10 +119,12 @@ def _parts(
     left, files = FIELDS_BYTES, FILES
     # What stands before the first part is nobody's.
     body.until(mark, lambda data: None)
-    for _ in range(PARTS):
+    for number in range(PARTS + 1):
         end = body.take(2)
         if end == b"--":
             return
+        if number == PARTS:
+            raise MalformedFormError("The form has too many parts.")
         if end != b"\r\n":
             raise MalformedFormError("The form has something behind a boundary.")
         # With the break before it, the blank line is found where there is no header as well.
@@ -149,7 +151,6 @@ def _parts(
             body.until(mark, field.write)
             left -= len(field.data)
             yield headers, bytes(field.data)
-    raise MalformedFormError("The form has too many parts.")
 
 
 class _Limited:
