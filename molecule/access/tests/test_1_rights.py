@@ -39,10 +39,10 @@ READS = [
     ("/simple/no-such-project/", "list", 404),
     ("/packages", "list", 301),
     ("/packages/", "list", 200),
-    (f"/{PROJECT}", "list", 302),
-    (f"/{PROJECT}/", "list", 302),
+    (f"/{PROJECT}", "list", 303),
+    (f"/{PROJECT}/", "list", 303),
     (f"/{PROJECT}/json", "list", 200),
-    ("/favicon.ico", "list", 302),
+    ("/favicon.ico", "list", 303),
     (f"/packages/{FILE}", "download", 200),
     ("/packages/no_such_file-1.0.tar.gz", "download", 404),
 ]
