@@ -135,7 +135,10 @@ def change_users(model: Model, dice: random.Random) -> str:
     model.passwords = {name: word for name, word in model.passwords.items() if name != "leaver"}
     if password:
         model.passwords["leaver"] = password
-    users = [{"name": name, "password": word, "publish": name == "publisher"} for name, word in model.passwords.items()]
+    users = [
+        {"name": name, "password": word, "publish": name == "publisher", "delete": name == "publisher"}
+        for name, word in model.passwords.items()
+    ]
     site("--tags", "users", pypi_users=users)
     return f"leaver has {password or 'gone'}"
 
