@@ -17,6 +17,8 @@ from .hosts import HOSTS, SERVING, BenchError, made
 
 RESULTS = ROOT / "bench" / "results.json"
 PARTS = ("serving", "growth", "rollout")
+# Measurements, one after the other, each with figures that are had or lost together.
+Measure = Callable[[], Iterator[Iterator[Figure]]]
 
 
 def main() -> int:
@@ -34,22 +36,33 @@ def main() -> int:
     # Those of rollouts alone take longer than a quick run is to take.
     parts = arguments.parts or (["serving"] if arguments.quick else PARTS)
     found: list[Figure] = []
-    failed = False
+    failed: list[str] = []
     before = os.getloadavg()[0]
     try:
         for hosts, measurements in _plan(parts, arguments.quick):
             with made(hosts, keep=arguments.keep):
                 for measure in measurements:
-                    for figure in measure():
-                        say(f"{figure.id}: {figure.value:.2f} {figure.unit}")
-                        found.append(figure)
-    except BenchError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
-        failed = True
+                    _measure(measure, found, failed)
+    except (BenchError, AssertionError) as error:
+        failed.append(str(error))
     finally:
         # What has been measured until then is not lost.
         _write(found, before, fresh=not (arguments.parts or failed))
-    return int(failed)
+    for message in failed:
+        print(f"ERROR: {message}", file=sys.stderr)
+    return int(bool(failed))
+
+
+def _measure(measure: Measure, found: list[Figure], failed: list[str]) -> None:
+    """Measure; what cannot be measured costs its own figures, not those that come after."""
+    for figures in measure():
+        try:
+            for figure in figures:
+                say(f"{figure.id}: {figure.value:.2f} {figure.unit}")
+                found.append(figure)
+        except (BenchError, AssertionError) as error:
+            say(f"ERROR: {error}")
+            failed.append(str(error))
 
 
 def _write(found: Sequence[Figure], load: float, *, fresh: bool) -> None:
@@ -60,9 +73,9 @@ def _write(found: Sequence[Figure], load: float, *, fresh: bool) -> None:
     print(f"\n{table(found)}\n\nwritten to {RESULTS.relative_to(ROOT)}")
 
 
-def _plan(parts: Sequence[str], quick: bool) -> Iterator[tuple[Sequence[str], list[Callable[[], Iterator[Figure]]]]]:
+def _plan(parts: Sequence[str], quick: bool) -> Iterator[tuple[Sequence[str], list[Measure]]]:
     """Return which hosts are made, each time with what is measured on them."""
-    here: list[Callable[[], Iterator[Figure]]] = []
+    here: list[Measure] = []
     if "serving" in parts:
         here.append(lambda: serving.figures(pace.QUICK if quick else pace.FULL))
     if "growth" in parts:

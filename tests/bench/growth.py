@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from tests.ground.shell import say
+from tests.support.stack import eventually
 
 from . import load, start, store
 from .figures import Figure
@@ -24,40 +25,37 @@ _UPLOADS = 15
 _LONG = 900.0
 
 
-def figures() -> Iterator[Figure]:
+def figures() -> Iterator[Iterator[Figure]]:
     """Measure with each number of files, from few to many."""
     load.ready()
     ours = start.ours()
     for files in FILES:
-        projects = max(files * 4 // 13, 20)
-        folder = store.build(projects, files)
-        say(f"an index of {files} files in {projects} projects")
-        _emptied()
-        start.fill(folder)
-        # From nothing: every file is read once.
-        began = time.perf_counter()
-        _started(ours)
-        start.listed(ours, projects, _LONG)
-        read = time.perf_counter() - began
-        check(
-            ours,
-            {store.digest(folder / one.file) for one in store.releases(projects, files) if _measured(one)},
-            closed=True,
-        )
-        yield from _of(ours, files)
-        yield Figure.of(f"growth_rebuild_s_{files}", "s", [read])
-        shutil.rmtree(folder.rename(folder.with_suffix(".part")))
+        yield _of(ours, files)
 
 
 def _of(ours: Side, files: int) -> Iterator[Figure]:
-    """Measure with what is there."""
-    page, projects = in_turn(
+    """Fill the index with a number of files, and measure."""
+    projects = max(files * 4 // 13, 20)
+    folder = store.build(projects, files)
+    say(f"an index of {files} files in {projects} projects")
+    _emptied()
+    start.fill(folder)
+    # From nothing: every file is read once.
+    began = time.perf_counter()
+    _started(ours)
+    start.listed(ours, projects, _LONG)
+    rebuild = time.perf_counter() - began
+    digests = {store.digest(folder / one.file) for one in store.releases(projects, files) if _measured(one)}
+    check(ours, digests, closed=True)
+    shutil.rmtree(folder.rename(folder.with_suffix(".part")))
+    yield Figure.of(f"growth_rebuild_s_{files}", "s", [rebuild])
+    page, names = in_turn(
         _ROUNDS,
         lambda: load.right(ours, ours.page(), _SECONDS).per_second,
         lambda: load.right(ours, ours.simple, _SECONDS, connections=1).p50_ms,
     )
     yield Figure.of(f"growth_page_per_second_{files}", "requests/s", page)
-    yield Figure.of(f"growth_list_ms_{files}", "ms", projects)
+    yield Figure.of(f"growth_list_ms_{files}", "ms", names)
     releases, first = upload_times(ours, _UPLOADS)
     yield Figure.of(f"growth_upload_ms_{files}", "ms", releases)
     yield Figure.of(f"growth_upload_new_project_ms_{files}", "ms", first)
@@ -85,6 +83,6 @@ def _emptied() -> None:
 def _started(ours: Side) -> None:
     """Start pypiserver, and wait until it answers a request of its own: for a project that there is not."""
     ask(SERVING, "docker", "compose", "--project-directory", HOME, "start", "pypi-server")
-    start.until(
+    eventually(
         lambda: ours.index.request("/simple/there-is-none/", ours.login).status == 404, "pypiserver answers", _LONG
     )

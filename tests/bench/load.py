@@ -98,7 +98,8 @@ def right(side: Side, path: str, seconds: float, *, connections: int = CONNECTIO
     """
     done = load(side, path, seconds, connections=connections)
     if done.errors or not done.requests:
-        raise BenchError(f"{side.name}: {done.errors} of {done.requests} requests for {path} failed")
+        failed = f"{done.refused} of {done.requests} were refused, {done.broken} got no answer"
+        raise BenchError(f"{side.name}: requests for {path}: {failed}")
     return done
 
 

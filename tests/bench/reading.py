@@ -5,53 +5,67 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from tests.support.stack import eventually
+
 from .figures import Figure
-from .load import right
+from .load import load, right
 from .pace import Pace, in_turn
-from .sides import Side, files
+from .sides import Side, check, files
+from .start import Other
 from .store import KILO_PROJECTS, LARGE, Release, kilos
 
 _WARM_SECONDS = 1
 # The slow sides answer some requests a second: as many as do not wait longer than the load lasts.
 _SLOW_CONNECTIONS = 4
-_SLOW_SECONDS = 4
+_SLOW_SECONDS = 3
 
 
-def pages(pace: Pace, ours: Side, static: Side, others: Sequence[tuple[str, Side]]) -> Iterator[Figure]:
-    """Requests a second for one project's page, on all sides.
+def pages(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
+    """Requests a second for one project's page, with credentials and from the open reference."""
+    here, there = _of_page(pace, ours, static)
+    yield Figure.quotient("page_vs_static", here, there)
+    yield Figure.of("page_per_second", "requests/s", here)
+    yield Figure.of("page_static_per_second", "requests/s", there)
+
+
+def loopback(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
+    """The same without Docker's networks and ports: what the servers themselves cost."""
+    here, there = _of_page(pace, ours, static)
+    yield Figure.of("loopback_page_vs_static", "ratio", _divided(here, there))
+    yield Figure.of("loopback_page_per_second", "requests/s", here)
+    yield Figure.of("loopback_page_static_per_second", "requests/s", there)
+
+
+def beside(pace: Pace, ours: Side, near: Side, other: Other, digests: set[str]) -> Iterator[Figure]:
+    """Requests a second for the page beside a side that is slower by far, over published ports and on loopback.
 
     Args:
         pace: the size of the run.
         ours: the index, with credentials.
-        static: the open reference.
-        others: sides that are slower by far, each with the end of its figures' names.
+        near: the same on loopback.
+        other: the other side, not started yet.
+        digests: of the files on the page.
     """
-    for side in (ours, static, *(side for _name, side in others)):
-        right(side, side.page(), _WARM_SECONDS, connections=_SLOW_CONNECTIONS)
-    here, there = in_turn(
-        pace.rounds, *(partial(_per_second, side, side.page(), pace.seconds) for side in (ours, static))
+    side = other.start()
+    check(side, digests, closed=bool(side.login.name))
+    # What has just started answers some requests with errors at first.
+    eventually(
+        lambda: not load(side, side.page(), _WARM_SECONDS, connections=_SLOW_CONNECTIONS).errors,
+        f"{side.name} is right",
     )
-    yield Figure.quotient("page_vs_static", here, there)
-    yield Figure.of("page_per_second", "requests/s", here)
-    yield Figure.of("page_static_per_second", "requests/s", there)
-    measured: list[Callable[[], float]] = [partial(_per_second, ours, ours.page(), pace.seconds)]
-    for _name, side in others:
-        measured.append(partial(_per_second, side, side.page(), _SLOW_SECONDS, _SLOW_CONNECTIONS))
-    here, *elsewhere = in_turn(pace.slow_rounds, *measured)
-    for (name, _side), found in zip(others, elsewhere, strict=True):
-        yield Figure.quotient(f"page_vs_{name}", here, found)
-        yield Figure.of(f"page_{name}_per_second", "requests/s", found)
-
-
-def loopback(pace: Pace, ours: Side, static: Side, devpi: Side) -> Iterator[Figure]:
-    """The same page by the same servers, without Docker's networks and published ports, which cost more than NGINX."""
-    measured = [partial(_per_second, side, side.page(), pace.seconds) for side in (ours, static, devpi)]
-    here, there, elsewhere = in_turn(pace.rounds, *measured)
-    yield Figure.of("loopback_page_vs_static", "ratio", _divided(here, there))
-    yield Figure.of("loopback_page_vs_devpi", "ratio", _divided(here, elsewhere))
-    yield Figure.of("loopback_page_per_second", "requests/s", here)
-    yield Figure.of("loopback_page_static_per_second", "requests/s", there)
-    yield Figure.of("loopback_page_devpi_per_second", "requests/s", elsewhere)
+    slow = partial(_per_second, path=side.page(), seconds=_SLOW_SECONDS, connections=_SLOW_CONNECTIONS)
+    fast = partial(_per_second, path=ours.page(), seconds=pace.seconds)
+    here, there, near_here, near_there = in_turn(
+        pace.slow_rounds,
+        partial(fast, ours),
+        partial(slow, side),
+        partial(fast, near),
+        partial(slow, other.near(side)),
+    )
+    yield Figure.quotient(f"page_vs_{other.name}", here, there)
+    yield Figure.of(f"page_{other.name}_per_second", "requests/s", there)
+    yield Figure.of(f"loopback_page_vs_{other.name}", "ratio", _divided(near_here, near_there))
+    yield Figure.of(f"loopback_page_{other.name}_per_second", "requests/s", near_there)
 
 
 def wheels(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
@@ -67,8 +81,9 @@ def wheels(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
     yield Figure.of("large_mb_per_second", "MB/s", here)
 
 
-def encrypted(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
-    """Page and wheel with TLS on both sides."""
+def encrypted(pace: Pace, start: Callable[[], tuple[Side, Side]]) -> Iterator[Figure]:
+    """Page and wheel with TLS on both sides, which are to be started."""
+    ours, static = start()
     for name, path in (("page", ours.page()), ("wheel", path_of(ours, kilos(1)[0]))):
         here, there = in_turn(pace.rounds, *(partial(_per_second, side, path, pace.seconds) for side in (ours, static)))
         yield Figure.quotient(f"tls_{name}_vs_static", here, there)
@@ -85,6 +100,12 @@ def burst_paths(side: Side) -> list[str]:
     # All of one folder, so that one page tells.
     folder = path_of(side, kilos(1)[0]).rpartition("/")[0]
     return [f"{folder}/{release.file}" for release in kilos(KILO_PROJECTS)]
+
+
+def _of_page(pace: Pace, *sides: Side) -> list[list[float]]:
+    for side in sides:
+        right(side, side.page(), _WARM_SECONDS, connections=_SLOW_CONNECTIONS)
+    return in_turn(pace.rounds, *(partial(_per_second, side, side.page(), pace.seconds) for side in sides))
 
 
 def _per_second(side: Side, path: str, seconds: float, connections: int = 16) -> float:

@@ -37,16 +37,16 @@ def seconds(work: Callable[[], object]) -> float:
     return perf_counter() - began
 
 
-def figures(repeat: int) -> Iterator[Figure]:
+def figures(repeat: int) -> Iterator[Iterator[Figure]]:
     """Measure, one figure after the other.
 
     Args:
         repeat: how often; what is compared is measured in turn.
     """
-    yield from _first_runs(repeat)
-    yield from _unchanged_runs(repeat)
-    yield from _users(repeat)
-    yield from _verified_once(repeat)
+    yield _first_runs(repeat)
+    yield _unchanged_runs(repeat)
+    yield _users(repeat)
+    yield _verified_once(repeat)
 
 
 def _site(*arguments: str) -> str:

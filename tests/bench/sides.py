@@ -26,6 +26,7 @@ class Side:
         login: who reads there.
         simple: where its simple pages are.
         network: the file of the network namespace that it is loaded from; empty is this machine's own.
+        authority: the file with the certificate that it is known by, where it speaks TLS.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Side:
     login: Login = field(default=NOBODY)
     simple: str = "/simple/"
     network: str = ""
+    authority: str = ""
 
     def page(self, project: str = MEASURED) -> str:
         """Return the path of a project's page."""
@@ -41,7 +43,7 @@ class Side:
     @property
     def index(self) -> Index:
         """It, as clients see it."""
-        return Index(self.url)
+        return Index(self.url, self.authority)
 
 
 def files(side: Side, project: str = MEASURED) -> dict[str, str]:

@@ -6,9 +6,9 @@ import base64
 import hashlib
 import json
 import shutil
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.ground import python_packages
 from tests.ground.recipes import PYPISERVER, StandIn
 from tests.ground.shell import step
 from tests.support.clients import Index, Login
+from tests.support.stack import eventually
 
 from . import store
 from .hosts import SERVING, WORK, BenchError, address, ask, play, process, send
@@ -57,15 +58,19 @@ def listed(side: Side, projects: int = store.PROJECTS, seconds: float = 120) -> 
         return found >= projects and int(ask(SERVING, "sh", "-c", count)) >= projects
 
     with step("the index lists what it was given"):
-        until(whole, f"{projects} projects are listed", seconds)
+        eventually(whole, f"{projects} projects are listed", seconds)
 
 
 def encrypted() -> tuple[Side, Side]:
     """Change our stack and the open reference to TLS, with the same certificate and settings; return both."""
-    plain = ours({"pypi_tls": "self_signed", "pypi_tls_authority_file": str(WORK / "authority.pem")})
-    open_side = static()
+    authority = str(WORK / "authority.pem")
+    plain = ours({"pypi_tls": "self_signed", "pypi_tls_authority_file": authority})
+    static()
     secure = plain.url.replace("http://", "https://")
-    return Side("ours, TLS", secure, READER), Side("static, TLS", f"{secure}:8441", open_side.login)
+    return (
+        Side("ours, TLS", secure, READER, authority=authority),
+        Side("static, TLS", f"{secure}:8441", authority=authority),
+    )
 
 
 def near(side: Side, folder: str, port: int) -> Side:
@@ -85,21 +90,42 @@ def near(side: Side, folder: str, port: int) -> Side:
     return replace(side, url=f"http://127.0.0.1:{port}", network=f"/proc/{process(SERVING)}/root{file}")
 
 
-def stop_others() -> None:
-    """Stop the sides that have been compared."""
-    for folder in ("tutorial-sha", "tutorial-bcrypt", "devpi"):
-        ask(
-            SERVING,
-            "docker",
-            "compose",
-            "--progress",
-            "quiet",
-            "--project-directory",
-            f"{BENCH}/{folder}",
-            "down",
-            "--timeout",
-            "1",
-        )
+@dataclass(frozen=True)
+class Other:
+    """A side that is slower by far.
+
+    Attributes:
+        name: the end of its figures' names, and its folder's.
+        start: starts it.
+        port: on which its NGINX listens in the container.
+    """
+
+    name: str
+    start: Callable[[], Side]
+    port: int = 80
+
+    @property
+    def folder(self) -> str:
+        """Its Compose project's."""
+        return f"{BENCH}/{self.name}"
+
+    def near(self, side: Side) -> Side:
+        """Return it as it is reached from within its NGINX's container."""
+        return near(side, self.folder, self.port)
+
+    def stop(self) -> None:
+        """Stop it, however far it has got."""
+        file = f"{self.folder}/docker-compose.yml"
+        ask(SERVING, "sh", "-c", f"[ ! -e {file} ] || docker compose --progress quiet --file {file} down --timeout 1")
+
+
+def others(folder: Path) -> list[Other]:
+    """Return the sides that have the files of a folder."""
+    return [
+        Other("tutorial_sha", partial(tutorial, "sha", 0)),
+        Other("tutorial_bcrypt", partial(tutorial, "bcrypt", 1)),
+        Other("devpi", partial(devpi, folder)),
+    ]
 
 
 def static() -> Side:
@@ -123,10 +149,10 @@ def static() -> Side:
 
 def tutorial(scheme: str, number: int) -> Side:
     """Start the tutorial's stack, with a copy of the packages of its own: pypiserver watches them."""
-    where = f"{BENCH}/tutorial-{scheme}"
+    where = f"{BENCH}/tutorial_{scheme}"
     port = 8100 + number
     with step(f"the tutorial's stack, {scheme}"):
-        folder = WORK / f"tutorial-{scheme}"
+        folder = WORK / f"tutorial_{scheme}"
         shutil.copytree(_HERE / "tutorial", folder, dirs_exist_ok=True)
         (folder / "authentication").mkdir(exist_ok=True)
         (folder / "authentication" / ".htpasswd").write_text(f"{READER.name}:{_HASHES[scheme]()}\n", encoding="utf-8")
@@ -142,7 +168,7 @@ def tutorial(scheme: str, number: int) -> Side:
             docker compose --progress quiet up --detach --pull never"""
         ask(SERVING, "sh", "-c", script)
         side = Side(f"tutorial, {scheme}", f"http://{address(SERVING)}:{port}", READER)
-        until(lambda: side.index.request(side.page(), READER).status == 200, f"{side.name} has the packages")
+        eventually(lambda: side.index.request(side.page(), READER).status == 200, f"{side.name} has the packages")
     return side
 
 
@@ -160,7 +186,7 @@ def devpi(folder: Path) -> Side:
         ask(SERVING, "sh", f"{where}/start.sh", where)
         base = f"http://{address(SERVING)}:8004"
         index = Index(base)
-        until(lambda: index.request("/+api").status == 200, "devpi-server answers")
+        eventually(lambda: index.request("/+api").status == 200, "devpi-server answers")
         wanted = json.dumps({"type": "stage", "bases": [], "volatile": True}).encode()
         made = index.request("/root/bench", login, "PUT", wanted, {"Content-Type": "application/json"})
         uploaded = [folder / release.file for release in store.releases() if release.project == store.MEASURED]
@@ -179,21 +205,3 @@ def _bcrypt() -> str:
 
 
 _HASHES: dict[str, Callable[[], str]] = {"sha": _sha, "bcrypt": _bcrypt}
-
-
-def until(happened: Callable[[], bool], what: str, seconds: float = 120) -> None:
-    """Wait until something is true.
-
-    Raises:
-        BenchError: if it takes too long.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            if happened():
-                return
-        except OSError:
-            pass
-        if time.monotonic() > end:
-            raise BenchError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.5)
