@@ -19,7 +19,8 @@ from pypiserver.bottle_wrapper import FileUpload, FormsDict
 from . import incoming
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-CHUNK_BYTES = 1024 * 1024
+# What stays in a core's own cache is handled faster than a megabyte is.
+CHUNK_BYTES = 128 * 1024
 HEADER_BYTES = 4 * 1024
 # Of all fields that are no files together: twine and uv send the project's description as well.
 FIELDS_BYTES = 16 * 1024 * 1024
@@ -57,7 +58,7 @@ class Forms:
         if not boundary:
             return self._application(environ, start_response)
         # An upload is answered in one go: what has not been published by then is removed.
-        body = environ["wsgi.input"]
+        body = _in_large_pieces(environ["wsgi.input"])
         with ExitStack() as stack:
             try:
                 form = read(body, boundary, lambda: stack.enter_context(incoming.arriving(self._packages)))
@@ -72,6 +73,16 @@ class Forms:
                 return [content]
             environ[_PARSED] = form
             return list(self._application(environ, start_response))
+
+
+def _in_large_pieces(body: Any) -> Any:
+    """Return what gunicorn's body reads from: the body itself asks it for a kilobyte at a time."""
+    reader = getattr(body, "reader", None)
+    connection = getattr(reader, "unreader", None)
+    if not hasattr(connection, "mxchunk"):
+        return body
+    connection.mxchunk = CHUNK_BYTES
+    return reader
 
 
 def boundary_of(environ: dict[str, Any]) -> bytes:
