@@ -94,9 +94,12 @@ def test_fail2ban_finds_the_guesses_in_the_log_and_nothing_else(
     index.request("/simple/", Login('x","status":401,"client":"192.0.2.1', "guess"))
     index.request('/simple/?","client":"192.0.2.2","user":"x","status":401,', reader)
     index.request("/simple/", Login("reader", "guess"))
+    # Each of NGINX's workers writes once a second.
+    time.sleep(2)
     lines = [line for line in stack.log("nginx") if line.startswith("{")][-200:]
     refused = [one for one in map(json.loads, lines) if one["status"] in (401, 429) and one["user"]]
-    host.check_output("echo %s >/tmp/access.log", "\n".join(lines))
+    assert refused[-1]["uri"] == "/simple/" and any("192.0.2.2" in line for line in lines)
+    host.check_output("printf '%%s\\n' %s >/tmp/access.log", "\n".join(lines))
     # As NGINX writes it, and as Docker keeps it.
     said = host.check_output("fail2ban-regex /tmp/access.log wheelhouse")
     assert f"{len(refused)} matched" in said, said
