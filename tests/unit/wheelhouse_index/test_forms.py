@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
+from gunicorn.http.body import Body, LengthReader
+from gunicorn.http.unreader import SocketUnreader
 from hypothesis import given
 from hypothesis import strategies as st
 from pypiserver.bottle_wrapper import BaseRequest, FileUpload
@@ -200,3 +202,38 @@ def test_odd_headers_are_refused_or_read_at_once(store: Path, more: str) -> None
     with suppress(forms.MalformedFormError):
         read(store, body(*[part] * 100))
     assert time.monotonic() - began < 10
+
+
+class Connection:
+    """A connection on which a body arrives; it tells how often it was asked."""
+
+    def __init__(self, content: bytes) -> None:
+        self._rest, self.asked = io.BytesIO(content), 0
+
+    def recv(self, size: int) -> bytes:
+        self.asked += 1
+        return self._rest.read(size)
+
+
+def test_of_gunicorn_large_pieces_are_read_and_no_more_than_the_request(store: Path) -> None:
+    content = body(file("content", "a.whl", bytes(8 * 1024 * 1024)))
+    connection = Connection(content + b"GET / HTTP/1.1\r\n\r\n")
+    unreader = SocketUnreader(connection)
+    found: list[Any] = []
+
+    def pypiserver(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        found.append(environ["bottle.request.post"]["content"].file.sha256)
+        return [b"done"]
+
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/",
+        "CONTENT_TYPE": "multipart/form-data; boundary=edge",
+        "wsgi.input": Body(LengthReader(unreader, len(content))),
+    }
+    answer = forms.Forms(pypiserver, store, lambda error: ("400 Bad Request", str(error)))(environ, print)
+    assert (list(answer), found) == ([b"done"], [incoming.sha256(io.BytesIO(bytes(8 * 1024 * 1024)))])
+    assert connection.asked <= len(content) // forms.CHUNK_BYTES + 2
+    # gunicorn finds the body read, and the next request whole.
+    assert environ["wsgi.input"].read(1) == b""
+    assert unreader.read(18) == b"GET / HTTP/1.1\r\n\r\n"

@@ -78,7 +78,7 @@ class Forms:
 def _in_large_pieces(body: Any) -> Any:
     """Return what gunicorn's body reads from: the body itself asks it for a kilobyte at a time."""
     reader = getattr(body, "reader", None)
-    connection = getattr(reader, "unreader", None)
+    connection: Any = getattr(reader, "unreader", None)
     if not hasattr(connection, "mxchunk"):
         return body
     connection.mxchunk = CHUNK_BYTES
