@@ -14,6 +14,7 @@ import pytest
 from tests.support import packages
 from tests.support.clients import NOBODY, Answer, Index, Login
 from tests.support.playbook import site
+from tests.support.routes import reads
 from tests.support.stack import Stack
 
 PROJECT = "access-project"
@@ -29,23 +30,7 @@ WHO = {
 }
 STRANGERS = ("nobody", "wrong", "unknown")
 MAY = {"publisher": {"publish"}, "deleter": {"delete"}, "owner": {"publish", "delete"}}
-# Every route that pypiserver has, what it needs, and what somebody with the right gets.
-READS = [
-    ("/", "list", 200),
-    ("/simple", "list", 301),
-    ("/simple/", "list", 200),
-    (f"/simple/{PROJECT}/", "list", 200),
-    (f"/simple/{PROJECT}", "list", 301),
-    ("/simple/no-such-project/", "list", 404),
-    ("/packages", "list", 301),
-    ("/packages/", "list", 200),
-    (f"/{PROJECT}", "list", 303),
-    (f"/{PROJECT}/", "list", 303),
-    (f"/{PROJECT}/json", "list", 200),
-    ("/favicon.ico", "list", 303),
-    (f"/packages/{FILE}", "download", 200),
-    ("/packages/no_such_file-1.0.tar.gz", "download", 404),
-]
+READS = reads(PROJECT, FILE)
 CLOSED = [("/RPC2", 404), ("/health", 404), ("/_upload", 404), ("/_verdict/reader", 404), ("/_verdict/publisher", 404)]
 # What a form's :action needs, and what it gets then. The file is there already, and the release is none.
 CHANGES = [

@@ -10,26 +10,12 @@ import pytest
 from tests.support import packages
 from tests.support.clients import NOBODY, Index, Login
 from tests.support.playbook import site
+from tests.support.routes import reads
 
 PROJECT = "access-project"
 FILE = "access_project-1.0-py3-none-any.whl"
 WRONG = [Login("publisher", "not-the-password"), Login("stranger", "whatever")]
-# Route, the action that it needs, and what somebody with the right gets.
-READS = [
-    ("/", "list", 200),
-    ("/simple", "list", 301),
-    ("/simple/", "list", 200),
-    (f"/simple/{PROJECT}/", "list", 200),
-    (f"/simple/{PROJECT}", "list", 301),
-    ("/simple/Access.Project/", "list", 301),
-    ("/simple/no-such-project/", "list", 404),
-    ("/packages/", "list", 200),
-    (f"/{PROJECT}/", "list", 303),
-    (f"/{PROJECT}", "list", 303),
-    (f"/{PROJECT}/json", "list", 200),
-    (f"/packages/{FILE}", "download", 200),
-    ("/packages/no_such_file-1.0-py3-none-any.whl", "download", 404),
-]
+READS = reads(PROJECT, FILE)
 CLOSED = [("GET", "/RPC2", 404), ("POST", "/RPC2", 405), ("GET", "/health", 404), ("GET", "/_upload", 404)]
 CLOSED += [("GET", "/_verdict/reader", 404), ("POST", "/_upload", 405), ("POST", "/simple/", 405), ("DELETE", "/", 405)]
 
