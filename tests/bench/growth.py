@@ -83,6 +83,9 @@ def _emptied() -> None:
 def _started(ours: Side) -> None:
     """Start pypiserver, and wait until it answers a request of its own: for a project that there is not."""
     ask(SERVING, "docker", "compose", "--project-directory", HOME, "start", "pypi-server")
-    eventually(
-        lambda: ours.index.request("/simple/there-is-none/", ours.login).status == 404, "pypiserver answers", _LONG
-    )
+
+    def answers() -> bool:
+        # Another one each time: NGINX remembers for a while that there is none.
+        return ours.index.request(f"/simple/none-{time.time_ns()}/", ours.login).status == 404
+
+    eventually(answers, "pypiserver answers", _LONG)

@@ -28,7 +28,7 @@ class Pace:
 
 
 FULL = Pace(rounds=9, slow_rounds=5, seconds=3, uploads=1000, bursts=6, pause=60)
-QUICK = Pace(rounds=7, slow_rounds=3, seconds=1, uploads=1000, bursts=5, pause=1)
+QUICK = Pace(rounds=5, slow_rounds=3, seconds=1, uploads=1000, bursts=5, pause=1)
 
 
 def in_turn(rounds: int, *measurements: Callable[[], float]) -> list[list[float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from html import escape
@@ -16,6 +17,7 @@ from .figures import Figure
 _RESULTS = ROOT / "bench" / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 _PICTURE = ROOT / "docs" / "pictures" / "benchmarks.svg"
+_GROWTH = re.compile(r"growth_(\w+)_(\d+)")
 _BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
 # What the plot has, from fast to slow: the figure, and what it is called.
 _BARS = {
@@ -73,6 +75,20 @@ def rows(figures: Mapping[str, Figure]) -> str:
     return "\n".join(lines)
 
 
+def growth(figures: Mapping[str, Figure]) -> str:
+    """Return the table of what is measured with ever more files: a line for each figure, a column for each number."""
+    found: dict[str, dict[int, Figure]] = {}
+    for name, figure in figures.items():
+        if match := _GROWTH.fullmatch(name):
+            found.setdefault(match[1], {})[int(match[2])] = figure
+    numbers = sorted({files for row in found.values() for files in row})
+    lines = [f"| files |{''.join(f' {files:,} |' for files in numbers)}", f"|---|{'---:|' * len(numbers)}"]
+    for name, row in found.items():
+        values = (f"{number(row[files].value)} {row[files].unit}" if files in row else "" for files in numbers)
+        lines.append(f"| `growth_{name}_*` | {' | '.join(values)} |")
+    return "\n".join(lines) if found else ""
+
+
 def filled(page: str, figures: Mapping[str, Figure], machine: Mapping[str, Any]) -> str:
     """Return the page with the table of a run between its marks; the machine is that of results.json."""
     before, _begin, rest = page.partition(_BEGIN)
@@ -81,8 +97,9 @@ def filled(page: str, figures: Mapping[str, Figure], machine: Mapping[str, Any])
         f"Measured on a machine with {machine['cores']} cores, which clients and servers share. Its load average was "
         f"{machine['load']} before the run: what is more than a few tenths is other work, and in the way."
     )
-    table = f"{where}\n\n{rows(figures)}"
-    return f"{before}{_BEGIN}\n{table}\n{_END}{after}"
+    several = {name: figure for name, figure in figures.items() if not _GROWTH.fullmatch(name)}
+    tables = "\n\n".join(filter(None, (where, rows(several), growth(figures))))
+    return f"{before}{_BEGIN}\n{tables}\n{_END}{after}"
 
 
 def svg(figures: Mapping[str, Figure]) -> str:

@@ -76,6 +76,34 @@ def test_no_login_at_all_is_an_answer_that_costs_nothing(index: Index) -> None:
     assert statuses.keys() == {401}, statuses
 
 
+def test_many_who_share_a_login_are_one_verification_when_its_verdict_is_forgotten(
+    index: Index, reader: Login, stack: Stack, host: Any
+) -> None:
+    # A verification that takes its time, so that the others come meanwhile.
+    site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT, pypi_verdict_seconds=1, pypi_bcrypt_cost=11)
+
+    def at_once() -> set[int]:
+        with ThreadPoolExecutor(5 * LIMIT) as pool:
+            return {answer.status for answer in pool.map(lambda _: index.request("/simple/", reader), range(5 * LIMIT))}
+
+    try:
+        assert index.request("/simple/", reader).status == 200
+        for _ in range(3):
+            time.sleep(2.5)
+            assert at_once() == {200}
+        # Without a run, nobody has told NGINX: it holds until it is forgotten, and is not kept alive by being used.
+        host.check_output(f"sed -i '/^{reader.name}:/d' {stack.home}/authentication/.htpasswd")
+        time.sleep(2.5)
+        assert at_once() <= {200, 401}
+        assert index.request("/simple/", reader).status == 401
+        for _ in range(2):
+            assert at_once() == {401}
+            time.sleep(1.5)
+    finally:
+        site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT)
+    assert index.request("/simple/", reader).status == 200
+
+
 @pytest.fixture(scope="module")
 def fail2ban(host: Any) -> None:
     host.check_output(

@@ -37,6 +37,26 @@ def test_figures_with_a_target_come_first() -> None:
     ]
 
 
+def test_growth_has_a_table_with_a_column_for_each_number_of_files() -> None:
+    grown = {
+        name: Figure(name, value, unit, "", (value,))
+        for name, value, unit in (
+            ("growth_start_s_10000", 1.5, "s"),
+            ("growth_start_s_100", 1.25, "s"),
+            ("growth_list_ms_100", 3.0, "ms"),
+        )
+    }
+    assert plot.growth(grown).splitlines() == [
+        "| files | 100 | 10,000 |",
+        "|---|---:|---:|",
+        "| `growth_start_s_*` | 1.25 s | 1.50 s |",
+        "| `growth_list_ms_*` | 3 ms |  |",
+    ]
+    page = "<!-- results: begin -->\n<!-- results: end -->\n"
+    assert plot.filled(page, {**_FIGURES, **grown}, _MACHINE).count("growth_start_s") == 1
+    assert plot.growth(_FIGURES) == ""
+
+
 def test_a_page_that_is_filled_again_has_one_table() -> None:
     page = "before\n<!-- results: begin -->\nold\n<!-- results: end -->\nafter\n"
     once = plot.filled(page, _FIGURES, _MACHINE)
