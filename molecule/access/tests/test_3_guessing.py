@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.clients import Index, Login
 from tests.support.playbook import site
-from tests.support.stack import Stack, traffic
+from tests.support.stack import Stack, eventually, traffic
 
 FAIL2BAN = Path(__file__).parents[3] / "roles" / "nginx" / "files" / "fail2ban"
 LIMIT = 12
@@ -60,15 +60,19 @@ def test_a_guess_at_an_unknown_name_is_slowed_like_any(index: Index) -> None:
     assert {status for status, _headers in guesses_at_once(index, 2 * LIMIT, "stranger")} == {401, 429}
 
 
-def test_who_guesses_one_after_the_other_waits_for_each(index: Index, reader: Login) -> None:
+def test_who_guesses_one_after_the_other_waits_for_each_and_who_is_known_does_not(index: Index, reader: Login) -> None:
+    # It may have to wait itself, as this address has guessed.
+    eventually(lambda: index.request("/simple/", reader).status == 200, "the reader is known")
     guesses_at_once(index, 2 * LIMIT)
-    began = time.monotonic()
-    assert guess(index)[0] == 401
+    with ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        guessed = pool.submit(guess, index)
+        assert index.request("/simple/", reader).status == 200
+        assert time.monotonic() - began < 1
+        assert not guessed.done()
+        assert guessed.result()[0] == 401
     # A minute for so many; one of them may have waited before.
     assert 60 / LIMIT - 1 <= time.monotonic() - began <= 10 + 60 / LIMIT
-    began = time.monotonic()
-    assert index.request("/simple/", reader).status == 200
-    assert time.monotonic() - began < 1
 
 
 def test_no_login_at_all_is_an_answer_that_costs_nothing(index: Index) -> None:
@@ -87,7 +91,7 @@ def test_many_who_share_a_login_are_one_verification_when_its_verdict_is_forgott
             return {answer.status for answer in pool.map(lambda _: index.request("/simple/", reader), range(5 * LIMIT))}
 
     try:
-        assert index.request("/simple/", reader).status == 200
+        eventually(lambda: index.request("/simple/", reader).status == 200, "the reader is known")
         for _ in range(3):
             time.sleep(2.5)
             assert at_once() == {200}
@@ -101,7 +105,23 @@ def test_many_who_share_a_login_are_one_verification_when_its_verdict_is_forgott
             time.sleep(1.5)
     finally:
         site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT)
-    assert index.request("/simple/", reader).status == 200
+    eventually(lambda: index.request("/simple/", reader).status == 200, "the reader is known")
+
+
+def test_who_is_verified_anew_while_his_address_guesses_is_told_to_wait_each_time(index: Index, reader: Login) -> None:
+    site("--tags", "nginx", pypi_logins_per_minute=LIMIT, pypi_verdict_seconds=1)
+    try:
+        eventually(lambda: index.request("/simple/", reader).status == 200, "the reader is known")
+        with ThreadPoolExecutor(1) as pool:
+            guesses = pool.submit(guesses_at_once, index, 4 * LIMIT)
+            time.sleep(3)
+            # The second and third within the second for which the first one's answer is kept.
+            for method in ("GET", "GET", "HEAD"):
+                answer = index.request("/simple/", reader, method)
+                assert (answer.status, answer.headers["retry-after"]) == (429, "60")
+            assert guesses.result()
+    finally:
+        site("--tags", "nginx", pypi_logins_per_minute=LIMIT)
 
 
 @pytest.fixture(scope="module")
