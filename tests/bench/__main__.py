@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from http.client import HTTPException
 
 from tests.ground.paths import ROOT
 from tests.ground.shell import say
@@ -17,6 +18,8 @@ from .hosts import HOSTS, SERVING, BenchError, made
 
 RESULTS = ROOT / "bench" / "results.json"
 PARTS = ("serving", "growth", "rollout")
+# What a measurement may fail with: what was measured before it still counts.
+_FAILURES = (BenchError, AssertionError, OSError, HTTPException)
 # Measurements, one after the other, each with figures that are had or lost together.
 Measure = Callable[[], Iterator[Iterator[Figure]]]
 
@@ -37,30 +40,38 @@ def main() -> int:
     parts = arguments.parts or (["serving"] if arguments.quick else PARTS)
     found: list[Figure] = []
     failed: list[str] = []
+    whole = False
     before = os.getloadavg()[0]
     try:
         for hosts, measurements in _plan(parts, arguments.quick):
             with made(hosts, keep=arguments.keep):
                 for measure in measurements:
-                    _measure(measure, found, failed)
-    except (BenchError, AssertionError) as error:
+                    run(measure, found, failed)
+        whole = not (arguments.parts or failed)
+    except _FAILURES as error:
         failed.append(str(error))
     finally:
         # What has been measured until then is not lost.
-        _write(found, before, fresh=not (arguments.parts or failed))
+        _write(found, before, fresh=whole)
     for message in failed:
         print(f"ERROR: {message}", file=sys.stderr)
     return int(bool(failed))
 
 
-def _measure(measure: Measure, found: list[Figure], failed: list[str]) -> None:
-    """Measure; what cannot be measured costs its own figures, not those that come after."""
+def run(measure: Measure, found: list[Figure], failed: list[str]) -> None:
+    """Measure; what cannot be measured costs its own figures, not those that come after.
+
+    Args:
+        measure: the measurements.
+        found: gets the figures, one by one: what comes later may end the run.
+        failed: gets what has failed.
+    """
     for figures in measure():
         try:
             for figure in figures:
                 say(f"{figure.id}: {figure.value:.2f} {figure.unit}")
                 found.append(figure)
-        except (BenchError, AssertionError) as error:
+        except _FAILURES as error:
             say(f"ERROR: {error}")
             failed.append(str(error))
 

@@ -61,6 +61,7 @@ def flood(pace: Pace, ours: Side, stranger: Side) -> Iterator[Figure]:
     seconds = max(pace.seconds, 4)
     alone: list[Load] = []
     beside: list[Load] = []
+    guesses: list[float] = []
 
     def without() -> float:
         alone.append(right(ours, ours.page(), seconds))
@@ -71,12 +72,14 @@ def flood(pace: Pace, ours: Side, stranger: Side) -> Iterator[Figure]:
             time.sleep(1)
             beside.append(right(ours, ours.page(), seconds))
             guessed = ended()
+            guesses.append(guessed.per_second)
         if guessed.refused != guessed.requests:
             raise BenchError(f"guessed passwords: {guessed.requests - guessed.refused} requests were not refused")
         return beside[-1].per_second
 
     there, here = in_turn(pace.slow_rounds, without, with_guesses)
     yield Figure.quotient("flood_throughput", here, there)
+    yield Figure.of("flood_guesses_per_second", "guesses/s", guesses)
     yield Figure.quotient("flood_p99", [run.p99_ms for run in beside], [run.p99_ms for run in alone])
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from tests.support.stack import eventually
 
 from .figures import Figure
-from .load import load, right
+from .load import CONNECTIONS, load, right
 from .pace import Pace, in_turn
 from .sides import Side, check, files
 from .start import Other
@@ -17,7 +17,7 @@ from .store import KILO_PROJECTS, LARGE, Release, kilos
 _WARM_SECONDS = 1
 # The slow sides answer some requests a second: as many as do not wait longer than the load lasts.
 _SLOW_CONNECTIONS = 4
-_SLOW_SECONDS = 3
+_SLOW_SECONDS = 2
 
 
 def pages(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
@@ -46,22 +46,25 @@ def beside(pace: Pace, ours: Side, near: Side, other: Other, digests: set[str]) 
         other: the other side, not started yet.
         digests: of the files on the page.
     """
-    side = other.start()
-    check(side, digests, closed=bool(side.login.name))
-    # What has just started answers some requests with errors at first.
-    eventually(
-        lambda: not load(side, side.page(), _WARM_SECONDS, connections=_SLOW_CONNECTIONS).errors,
-        f"{side.name} is right",
-    )
-    slow = partial(_per_second, path=side.page(), seconds=_SLOW_SECONDS, connections=_SLOW_CONNECTIONS)
-    fast = partial(_per_second, path=ours.page(), seconds=pace.seconds)
-    here, there, near_here, near_there = in_turn(
-        pace.slow_rounds,
-        partial(fast, ours),
-        partial(slow, side),
-        partial(fast, near),
-        partial(slow, other.near(side)),
-    )
+    with other.started() as side:
+        check(side, digests, closed=bool(side.login.name))
+
+        def settled() -> bool:
+            # What has just started answers some requests with errors at first.
+            done = load(side, side.page(), _WARM_SECONDS, connections=_SLOW_CONNECTIONS)
+            return done.requests > 0 and not done.errors
+
+        eventually(settled, f"{side.name} is right")
+        seconds = max(pace.seconds, _SLOW_SECONDS)
+        slow = partial(_per_second, path=side.page(), seconds=seconds, connections=_SLOW_CONNECTIONS)
+        fast = partial(_per_second, path=ours.page(), seconds=pace.seconds)
+        here, there, near_here, near_there = in_turn(
+            pace.slow_rounds,
+            partial(fast, ours),
+            partial(slow, side),
+            partial(fast, near),
+            partial(slow, other.near(side)),
+        )
     yield Figure.quotient(f"page_vs_{other.name}", here, there)
     yield Figure.of(f"page_{other.name}_per_second", "requests/s", there)
     yield Figure.of(f"loopback_page_vs_{other.name}", "ratio", _divided(near_here, near_there))
@@ -81,9 +84,11 @@ def wheels(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
     yield Figure.of("large_mb_per_second", "MB/s", here)
 
 
-def encrypted(pace: Pace, start: Callable[[], tuple[Side, Side]]) -> Iterator[Figure]:
-    """Page and wheel with TLS on both sides, which are to be started."""
+def encrypted(pace: Pace, start: Callable[[], tuple[Side, Side]], digests: set[str]) -> Iterator[Figure]:
+    """Page and wheel with TLS on both sides, which are to be started; the digests are those of the files on the page."""
     ours, static = start()
+    for side in (ours, static):
+        check(side, digests, closed=bool(side.login.name))
     for name, path in (("page", ours.page()), ("wheel", path_of(ours, kilos(1)[0]))):
         here, there = in_turn(pace.rounds, *(partial(_per_second, side, path, pace.seconds) for side in (ours, static)))
         yield Figure.quotient(f"tls_{name}_vs_static", here, there)
@@ -108,7 +113,7 @@ def _of_page(pace: Pace, *sides: Side) -> list[list[float]]:
     return in_turn(pace.rounds, *(partial(_per_second, side, side.page(), pace.seconds) for side in sides))
 
 
-def _per_second(side: Side, path: str, seconds: float, connections: int = 16) -> float:
+def _per_second(side: Side, path: str, seconds: float, connections: int = CONNECTIONS) -> float:
     return right(side, path, seconds, connections=connections).per_second
 
 

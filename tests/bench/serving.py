@@ -29,8 +29,6 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     yield reading.wheels(pace, ours, static)
     for other in start.others(folder):
         yield reading.beside(pace, ours, near, other, digests)
-        # It has been compared, and would only take the others' time from here on.
-        other.stop()
     yield pressure.memory(pace, ours)
     yield pressure.bursts(pace, ours)
     yield pressure.flood(pace, ours, Side("stranger", ours.url))
@@ -39,4 +37,4 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     yield writing.uploads(pace, ours)
     yield writing.beside_uploads(pace, ours)
     yield writing.freshness(pace, ours)
-    yield reading.encrypted(pace, start.encrypted)
+    yield reading.encrypted(pace, start.encrypted, digests)

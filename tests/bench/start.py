@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -113,10 +114,19 @@ class Other:
         """Return it as it is reached from within its NGINX's container."""
         return near(side, self.folder, self.port)
 
-    def stop(self) -> None:
-        """Stop it, however far it has got."""
+    @contextmanager
+    def started(self) -> Iterator[Side]:
+        """Have it there for a while: it would take the others' time afterwards."""
         file = f"{self.folder}/docker-compose.yml"
-        ask(SERVING, "sh", "-c", f"[ ! -e {file} ] || docker compose --progress quiet --file {file} down --timeout 1")
+        try:
+            yield self.start()
+        finally:
+            ask(
+                SERVING,
+                "sh",
+                "-c",
+                f"[ ! -e {file} ] || docker compose --progress quiet --file {file} down --timeout 1",
+            )
 
 
 def others(folder: Path) -> list[Other]:
@@ -168,7 +178,7 @@ def tutorial(scheme: str, number: int) -> Side:
             docker compose --progress quiet up --detach --pull never"""
         ask(SERVING, "sh", "-c", script)
         side = Side(f"tutorial, {scheme}", f"http://{address(SERVING)}:{port}", READER)
-        eventually(lambda: side.index.request(side.page(), READER).status == 200, f"{side.name} has the packages")
+        eventually(lambda: side.index.request(side.page(), READER).status == 200, f"{side.name} has the packages", 120)
     return side
 
 
@@ -186,7 +196,7 @@ def devpi(folder: Path) -> Side:
         ask(SERVING, "sh", f"{where}/start.sh", where)
         base = f"http://{address(SERVING)}:8004"
         index = Index(base)
-        eventually(lambda: index.request("/+api").status == 200, "devpi-server answers")
+        eventually(lambda: index.request("/+api").status == 200, "devpi-server answers", 120)
         wanted = json.dumps({"type": "stage", "bases": [], "volatile": True}).encode()
         made = index.request("/root/bench", login, "PUT", wanted, {"Content-Type": "application/json"})
         uploaded = [folder / release.file for release in store.releases() if release.project == store.MEASURED]

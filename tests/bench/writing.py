@@ -63,7 +63,7 @@ def freshness(pace: Pace, ours: Side) -> Iterator[Figure]:
 
 def beside_uploads(pace: Pace, ours: Side) -> Iterator[Figure]:
     """What readers get while one upload a second arrives."""
-    seconds = max(pace.seconds, 5)
+    seconds = max(pace.seconds, 4)
 
     def alone() -> float:
         return right(ours, ours.page(), seconds).per_second

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.bench.__main__ import run
 from tests.bench.figures import Figure, document, table
+from tests.bench.hosts import BenchError
 
 
 @pytest.mark.parametrize(
@@ -34,3 +38,24 @@ def test_results_for_machines_and_people() -> None:
         "a_vs_b  1.50 ratio                <= 1.3  MISSED",
         "a_s     2.00 s      1.00 to 3.00",
     ]
+
+
+@pytest.mark.parametrize(
+    "error", [BenchError("it is slow"), ConnectionResetError("it is gone"), AssertionError("wrong")]
+)
+def test_what_cannot_be_measured_costs_its_own_figures(error: Exception) -> None:
+    def several(last: Exception | None, *names: str) -> Iterator[Figure]:
+        yield from (Figure(name, 1.0, "s", "", (1.0,)) for name in names)
+        if last:
+            raise last
+
+    def measurements() -> Iterator[Iterator[Figure]]:
+        yield several(None, "first")
+        yield several(error, "second")
+        yield several(None, "third", "fourth")
+
+    found: list[Figure] = []
+    failed: list[str] = []
+    run(measurements, found, failed)
+    assert [figure.id for figure in found] == ["first", "second", "third", "fourth"]
+    assert failed == [str(error)]
