@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from statistics import quantiles
 
+from tests.support.stack import eventually
+
 from . import burst
 from .figures import Figure
 from .hosts import SERVING, BenchError, ask
@@ -118,13 +120,11 @@ def _container(service: str) -> str:
     return found[0]
 
 
-def _healthy(seconds: float = 60) -> None:
+def _healthy() -> None:
     """Wait until pypiserver is itself again."""
-    end = time.monotonic() + seconds
-    while True:
+
+    def healthy() -> bool:
         state = json.loads(ask(SERVING, "docker", "inspect", _container("pypi-server")))[0]["State"]
-        if state["Running"] and state["Health"]["Status"] == "healthy":
-            return
-        if time.monotonic() > end:
-            raise BenchError(f"pypi-server is not healthy {seconds:.0f} s after it was killed: {state}")
-        time.sleep(0.5)
+        return bool(state["Running"] and state["Health"]["Status"] == "healthy")
+
+    eventually(healthy, "pypi-server is healthy after it was killed")
