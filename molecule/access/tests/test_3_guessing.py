@@ -7,7 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +38,25 @@ def guess(index: Index, name: str = "reader") -> tuple[int, dict[str, str]]:
 def guesses_at_once(index: Index, number: int, name: str = "reader") -> list[tuple[int, dict[str, str]]]:
     with ThreadPoolExecutor(number) as pool:
         return list(pool.map(lambda _: guess(index, name), range(number)))
+
+
+@contextmanager
+def guessing(index: Index) -> Iterator[None]:
+    """Guess on and on: whoever may ask next, it is most likely one of these."""
+    done = Event()
+
+    def go_on() -> None:
+        while not done.is_set():
+            guess(index)
+            done.wait(0.01)
+
+    with ThreadPoolExecutor(2 * LIMIT) as pool:
+        for _ in range(2 * LIMIT):
+            pool.submit(go_on)
+        try:
+            yield
+        finally:
+            done.set()
 
 
 def test_who_guesses_is_told_to_wait_and_who_is_known_is_not(index: Index, reader: Login, publisher: Login) -> None:
@@ -109,19 +130,18 @@ def test_many_who_share_a_login_are_one_verification_when_its_verdict_is_forgott
 
 
 def test_who_is_verified_anew_while_his_address_guesses_is_told_to_wait_each_time(index: Index, reader: Login) -> None:
-    site("--tags", "nginx", pypi_logins_per_minute=LIMIT, pypi_verdict_seconds=1)
+    # Hashed anew: the verdict that is there would hold for longer.
+    site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT, pypi_verdict_seconds=1, pypi_bcrypt_cost=5)
     try:
         eventually(lambda: index.request("/simple/", reader).status == 200, "the reader is known")
-        with ThreadPoolExecutor(1) as pool:
-            guesses = pool.submit(guesses_at_once, index, 4 * LIMIT)
+        with guessing(index):
             time.sleep(3)
             # The second and third within the second for which the first one's answer is kept.
             for method in ("GET", "GET", "HEAD"):
                 answer = index.request("/simple/", reader, method)
-                assert (answer.status, answer.headers["retry-after"]) == (429, "60")
-            assert guesses.result()
+                assert (answer.status, answer.headers.get("retry-after")) == (429, "60")
     finally:
-        site("--tags", "nginx", pypi_logins_per_minute=LIMIT)
+        site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT)
 
 
 @pytest.fixture(scope="module")
