@@ -65,7 +65,7 @@ class Imitation(Engine):
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Imitation]:
     class Fresh(Imitation):
         path = tmp_path / "docker" / "daemon.json"
-        done: list[tuple[str, Any]] = []  # noqa: RUF012
+        done: list[tuple[str, Any]] = []  # noqa: RUF012  (this class is made anew for each test)
 
     Fresh.path.parent.mkdir()
     monkeypatch.setattr(engine_settings, "Engine", Fresh)
