@@ -248,8 +248,8 @@ Try it, in {ROOT}:
   TWINE_USERNAME="$INDEX_USER" TWINE_PASSWORD="$INDEX_PASSWORD" \\
     .venv/bin/twine upload --repository-url "$INDEX_URL/" .demo/new/*
 
-  # as a reader: install it, 3 s later, when NGINX asks pypiserver again
-  sleep 3; PIP_INDEX_URL="http://$READER_USER:$READER_PASSWORD@${{INDEX_URL#http://}}/simple/" \\
+  # as a reader: install it, at once
+  PIP_INDEX_URL="http://$READER_USER:$READER_PASSWORD@${{INDEX_URL#http://}}/simple/" \\
     {CLIENT.relative_to(ROOT)}/bin/pip install --upgrade {PACKAGE.name}
 
 'make demo-down' removes the host and all that is on it."""
