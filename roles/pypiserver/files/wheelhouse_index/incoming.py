@@ -155,7 +155,12 @@ def received(packages: Path, name: str, stream: BinaryIO | Arriving, sha256: str
 def _aside(folder: Path) -> tuple[BinaryIO, Path]:
     """Make a file that is locked, readable for the account alone, as all in the tree is."""
     while True:
-        descriptor, path = tempfile.mkstemp(dir=folder)
+        try:
+            descriptor, path = tempfile.mkstemp(dir=folder)
+        except FileNotFoundError:
+            # Removed while the server runs.
+            folder.mkdir(mode=0o700, exist_ok=True)
+            continue
         file = os.fdopen(descriptor, "w+b")
         fcntl.flock(file, fcntl.LOCK_EX)
         # A process that starts may have taken it for a leftover before it was locked.
