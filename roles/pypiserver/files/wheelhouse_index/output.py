@@ -80,6 +80,7 @@ class Output:
 
     def __init__(self, folder: Path, address: str = "") -> None:
         self.folder = folder
+        self._root = f"{folder}/"
         self.address = address.rstrip("/")
         # All pages are rewritten when this is another one.
         self.format = f"{pages.FORMAT} {self.address}"
@@ -168,7 +169,17 @@ class Output:
 
     def altered(self, written: Iterable[tuple[str, int, int]]) -> list[str]:
         """Return the paths of files that are not as they were written, by size and time, or not there at all."""
-        return [path for path, *status in written if _status(self.folder / path) != tuple(status)]
+        # There may be hundreds of thousands.
+        root, found = self._root, []
+        for path, size, mtime_ns in written:
+            try:
+                now = os.stat(root + path)
+            except OSError:
+                found.append(path)
+            else:
+                if now.st_size != size or now.st_mtime_ns != mtime_ns:
+                    found.append(path)
+        return found
 
     def _stage(self, staged: Staged, page: Path, text: str) -> None:
         content = text.encode()
@@ -206,7 +217,7 @@ class Output:
         staged.written[self._below(target)] = None
 
     def _below(self, file: Path) -> str:
-        return str(file.relative_to(self.folder))
+        return str(file).removeprefix(self._root)
 
     def _make(self, staged: Staged, folder: Path) -> None:
         try:
