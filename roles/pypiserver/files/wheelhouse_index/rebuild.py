@@ -52,7 +52,7 @@ def rebuilt(store: Store) -> str:
     cannot = (
         f" {unread:,} of them cannot be read, and are on no page; the log of pypi-server names them." if unread else ""
     )
-    return f"All pages are written: {projects:,} projects, {files:,} files.{cannot}"
+    return f"All pages are written (projects: {projects:,}, files: {files:,}).{cannot}"
 
 
 def _wait(store: Store) -> None:
