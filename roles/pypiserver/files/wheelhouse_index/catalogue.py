@@ -96,6 +96,8 @@ class Catalogue:
         # The files beside the database, as they were when the connection was opened.
         self._beside: list[int] = []
         self._lock = threading.Lock()
+        # Whether something that was asked could not be answered, as the database is damaged.
+        self.damaged = False
 
     def hold(self) -> None:
         """Keep a connection open from now on; not before a fork.
@@ -110,20 +112,27 @@ class Catalogue:
         """Look at what is known."""
         if not self.is_whole():
             self._mend()
-        connection = self._connect()
-        try:
+        with self._open() as connection:
             yield Known(connection)
-        finally:
-            connection.close()
 
     @contextmanager
     def writing(self) -> Iterator[Known]:
         """Change what is known: all of it or, after an error, nothing."""
-        connection = self._connect()
-        try:
+        with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield Known(connection)
             connection.execute("COMMIT")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connect()
+        try:
+            yield connection
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            self.damaged = True
+            raise
         finally:
             # Takes back what was not committed.
             connection.close()
@@ -192,6 +201,7 @@ class Catalogue:
         for suffix in ("-wal", "-shm", "-journal"):
             Path(f"{self.file}{suffix}").unlink(missing_ok=True)
         os.replace(new, self.file)
+        self.damaged = False
 
     def is_whole(self) -> bool:
         """Tell whether the database has the files beside it that this process has opened.

@@ -63,7 +63,7 @@ class Store:
     def in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
         folders = [*self.output.folders(), self.packages / incoming.FOLDER]
-        return all(map(os.path.isdir, folders)) and self.catalogue.is_whole()
+        return all(map(os.path.isdir, folders)) and self.catalogue.is_whole() and not self.catalogue.damaged
 
     def mend(self) -> None:
         """Make what was removed while servers run."""
