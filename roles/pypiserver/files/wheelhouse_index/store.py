@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from . import incoming, metadata
+from . import incoming, metadata, pages
 from .catalogue import Catalogue, Known
 from .entry import Entry, Stamp
 from .incoming import Upload
@@ -43,7 +43,7 @@ class Store:
 
     def __init__(self, packages: Path, index: Path) -> None:
         self.packages = packages
-        self.output = Output(index, os.environ.get("WHEELHOUSE_EXTERNAL_URL", ""))
+        self.output = Output(index)
         self.catalogue = Catalogue(index / "catalogue.sqlite", self.mend)
         self._lock = index / ".lock"
         # Whether this thread has it.
@@ -153,7 +153,7 @@ class Store:
         """
         with self.catalogue.reading() as known:
             seen = known.pending()
-            formatted = known.pages_format == self.output.format
+            formatted = known.pages_format == pages.FORMAT
             lists = not formatted or not self.output.has_lists()
         failed: dict[str, Stamp] = {}
         waiting = list(seen)
@@ -173,7 +173,7 @@ class Store:
                 self._done(seen, failed)
                 if not formatted:
                     with self.catalogue.writing() as known:
-                        known.pages_format = self.output.format
+                        known.pages_format = pages.FORMAT
         return len(waiting)
 
     def check_pages(self) -> None:
@@ -182,7 +182,7 @@ class Store:
             with self.catalogue.writing() as known:
                 projects = set(known.projects())
                 there = self.output.with_pages()
-                if known.pages_format != self.output.format:
+                if known.pages_format != pages.FORMAT:
                     known.put_off(projects)
                 known.put_off(project for project in projects if not self.output.has_page(project))
                 known.put_off(there - projects)
