@@ -40,8 +40,6 @@ class Files(SimpleHTTPRequestHandler):
         if path.startswith("simple/"):
             kind = "json" if JSON in self.headers.get("Accept", "") else "html"
             return str(self.index.pages / path / f"index.{kind}")
-        if path.endswith("/json"):
-            return str(self.index.pages / "simple" / path.removeprefix("pypi/").removesuffix("/json") / "legacy.json")
         folder = self.index.pages if path.endswith(".metadata") else self.index.packages.parent
         return str(folder / path)
 
