@@ -350,11 +350,14 @@ class Known:
 
     def note_written(self, files: Mapping[str, tuple[int, int] | None]) -> None:
         """Note what is written into index/, by path: its size and time; None where it is removed."""
-        for path, status in files.items():
-            if status is None:
-                self._db.execute("DELETE FROM written WHERE path = ?", (path,))
-            elif status != self.written_as(path):
-                self._db.execute("INSERT OR REPLACE INTO written VALUES (?, ?, ?)", (path, *status))
+        removed = [(path,) for path, status in files.items() if status is None]
+        self._db.executemany("DELETE FROM written WHERE path = ?", removed)
+        self._db.executemany(
+            "INSERT INTO written VALUES (?, ?, ?)"
+            " ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns"
+            " WHERE (size, mtime_ns) <> (excluded.size, excluded.mtime_ns)",
+            [(path, *status) for path, status in files.items() if status],
+        )
 
     @property
     def pages_format(self) -> int:

@@ -6,6 +6,7 @@ pip-tools takes digests from it, Renovate dates, bandersnatch and pulp what ther
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -77,6 +78,7 @@ def _newness(version: str) -> tuple[bool, tuple[bool, Version, str]]:
     return parsed is not None and not parsed.is_prerelease, _order(version)
 
 
+@lru_cache(maxsize=4096)
 def _parsed(version: str) -> Version | None:
     try:
         return Version(version)
