@@ -10,7 +10,7 @@ import pytest
 from packaging.version import Version
 from pip._internal.models.link import Link
 from wheelhouse_index import legacy, pages
-from wheelhouse_index.entry import Entry, Facts, Stamp
+from wheelhouse_index.entry import Entry, Facts, Stamp, guessed
 
 SHA = "ab" * 32
 SECOND = 1_000_000_000
@@ -29,7 +29,7 @@ INFO_KEYS = {
 
 
 def entry(path: str, requires: str = "", size: int = 7, mtime_ns: int = 0) -> Entry:
-    return Entry(path, Stamp(size, mtime_ns, 1), Facts(SHA, requires))
+    return Entry(path, Stamp(size, mtime_ns, 1), Facts(SHA, guessed(path.rpartition("/")[2]), requires))
 
 
 def document(*entries: Entry) -> dict[str, Any]:

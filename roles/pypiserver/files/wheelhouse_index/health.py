@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from .backend import says_full
+from .changes import is_full
 from .incoming import FOLDER
 from .store import Store
 
@@ -52,14 +52,14 @@ class Health:
         self._last: list[str] = []
         self._lock = threading.Lock()
 
-    def answer(self) -> tuple[str, str]:
-        """Return status line and text: 200, or 503 with a line for each problem."""
+    def answer(self) -> tuple[int, str]:
+        """Return status and text: 200, or 503 with all problems."""
         found = problems(self._store)
         with self._lock:
             if found != self._last:
                 log.warning("Health: %s", "; ".join(found) or "ok")
                 self._last = found
-        return ("503 Service Unavailable", "\n".join(found) + "\n") if found else ("200 OK", "ok\n")
+        return (503, "; ".join(found)) if found else (200, "ok")
 
 
 def note(store: Store, error: Exception | None) -> None:
@@ -67,7 +67,7 @@ def note(store: Store, error: Exception | None) -> None:
     trouble = store.output.folder / TROUBLE
     # What cannot be written to is a problem that is seen without this.
     with suppress(OSError):
-        if error is None or says_full(error):
+        if error is None or is_full(error):
             trouble.unlink(missing_ok=True)
         else:
             text = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_LINE]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
-import shutil
 import time
 import zlib
 from collections.abc import Iterable, Sequence
@@ -18,9 +16,6 @@ from . import legacy, pages
 from .catalogue import Known
 from .entry import Entry
 
-# Projects whose page NGINX looks for on disk (conf.d/pypi.conf): all whose files can be uploaded. Others, of files that
-# were copied in, are answered by pypiserver.
-SERVED = re.compile(r"[a-z0-9!+-]{1,200}")
 # Of what is large, and changes with every new project, a quick compression is worth more than a small one.
 _LEVEL, _QUICK_LEVEL, _LARGE_BYTES = 6, 1, 256 * 1024
 # A project's pages, which are there in compressed form as well. NGINX completes the addresses in the last file, and
@@ -90,15 +85,9 @@ class Output:
         for left in self._staging.iterdir():
             with suppress(OSError):
                 left.unlink()
-        for pages_taken_away in self.folder.glob(".unserved-*"):
-            shutil.rmtree(pages_taken_away, ignore_errors=True)
-            with suppress(OSError):
-                pages_taken_away.unlink(missing_ok=True)
 
     def stage_project(self, staged: Staged, project: str, entries: Sequence[Entry]) -> None:
         """Stage a project's pages, or their removal where it has no file left."""
-        if not SERVED.fullmatch(project):
-            return
         folder = self.simple / project
         if not pages.listed(entries):
             self._remember(folder)
@@ -112,7 +101,7 @@ class Output:
 
     def stage_lists(self, staged: Staged, known: Known) -> None:
         """Stage the list of projects, where that changes."""
-        names = [name for name in known.projects() if SERVED.fullmatch(name)]
+        names = known.projects()
         self._stage(staged, self.simple / "index.html", pages.list_html(names))
         self._stage(staged, self.simple / "index.json", pages.list_json(names))
 
