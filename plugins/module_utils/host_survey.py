@@ -48,9 +48,6 @@ echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
 echo '@@sums'; (cd {home} && find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
     -exec sha256sum {{}} +) 2>/dev/null
-# Written by a container: no link, no pipe, and no line that could be taken for a marker.
-echo '@@notloaded'; file={home}/index/not-loaded; [ ! -f "$file" ] || [ -L "$file" ] ||
-    {{ printf '| '; head -c 500 "$file" | tr -d '\r' | tr '\n' ' '; echo; }} 2>/dev/null
 # Public: the key is not looked at.
 echo '@@certificate'; cat {home}/nginx/tls/certificate.pem 2>/dev/null
 echo; echo '@@authority'; cat {home}/nginx/tls/authority.pem 2>/dev/null
@@ -257,8 +254,6 @@ class Survey:
     foreign: tuple[str, ...] = ()
     # Files and folders of the tree: relative path -> {type, mode, owner (uid:gid), sha256 of configuration files}.
     files: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
-    # Why pypiserver runs without the collection's extension; empty where it runs with it.
-    not_loaded: str = ""
     # In PEM form: what the index shows to clients, and the authority that a run has made for it.
     certificate: str = ""
     authority: str = ""
@@ -316,7 +311,6 @@ class Survey:
             index=first("index"),
             foreign=tuple(sections.get("foreign", ())),
             files=_files(sections.get("files", ()), sections.get("sums", ())),
-            not_loaded=first("notloaded").removeprefix("|").strip(),
             certificate="\n".join(sections.get("certificate", ())),
             authority="\n".join(sections.get("authority", ())),
             renewal=first("renewal").partition(" ")[0].replace(_NOTHING, ""),
@@ -392,7 +386,6 @@ class Survey:
             "files": self.files,
             "containers": containers,
             "settled": self.settled(replicas),
-            "not_loaded": self.not_loaded,
             "revision": self.revision,
             "answer": self.answer,
         }

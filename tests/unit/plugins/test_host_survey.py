@@ -108,7 +108,6 @@ def test_parse_takes_sections_apart() -> None:
         },
         "containers": {"nginx": {"id": "c1", "image": "nginx:1.30", "healthy": True}},
         "settled": True,
-        "not_loaded": "",
         "revision": "r1",
         "answer": "401",
     }
@@ -150,29 +149,6 @@ def test_a_stack_with_replicas_is_settled_when_all_are_there() -> None:
     assert survey.facts(2)["containers"] == {"pypi-server": {"id": "c1 c2", "image": "pypiserver:1", "healthy": True}}
     unwell = Survey.parse(both.replace("(healthy)", "(unhealthy)", 1)).facts(2)
     assert (unwell["settled"], unwell["containers"]["pypi-server"]["healthy"]) == (False, False)
-
-
-def test_an_extension_that_does_not_load_is_told_with_its_reason() -> None:
-    assert Survey.parse("@@notloaded\n| ImportError: no\n").facts()["not_loaded"] == "ImportError: no"
-
-
-@pytest.mark.parametrize("kind", ["file", "link", "pipe", "none"])
-def test_what_a_container_has_written_opens_no_section_and_leads_nowhere(tmp_path: Path, kind: str) -> None:
-    note = tmp_path / "index" / "not-loaded"
-    note.parent.mkdir()
-    secret = tmp_path / "secret"
-    secret.write_text("secret\n")
-    if kind == "file":
-        note.write_text("ImportError: no\n@@revision\nforged\r\n@@answer\n200\n")
-    elif kind == "link":
-        note.symlink_to(secret)
-    elif kind == "pipe":
-        os.mkfifo(note)
-    command = survey_command(["python3"], "pypi-server", "nobody", str(tmp_path), [], "127.0.0.1", None)
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
-    survey = Survey.parse(done.stdout)
-    assert (survey.revision, survey.answer) == ("", "")
-    assert survey.not_loaded == ("ImportError: no @@revision forged @@answer 200" if kind == "file" else "")
 
 
 def test_the_command_works_in_a_plain_shell() -> None:
