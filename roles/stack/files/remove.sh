@@ -23,7 +23,7 @@ rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.con
     nginx/revision.conf nginx/conf.d/http.conf nginx/conf.d/pypi.conf
     nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
 kept=
-[ "$2" = no-data ] || kept='packages authentication adopted'
+[ "$2" = no-data ] || kept='packages authentication logs adopted'
 
 for name in $rebuilt $kept; do
     [ -e "$name" ] || continue
