@@ -152,6 +152,9 @@ ansible_facts:
         renewal:
           description: Digest of what renews the certificate by itself; empty where nothing does.
           type: str
+        rotation:
+          description: Digest of what rotates the access log; empty where nothing does.
+          type: str
         certbot:
           description: Whether Certbot is installed.
           type: bool
@@ -172,9 +175,6 @@ ansible_facts:
         settled:
           description: Whether all containers are what the Compose file says, of the images that are there, and healthy.
           type: bool
-        not_loaded:
-          description: Why pypiserver runs without the collection's extension; empty where it runs with it.
-          type: str
         revision:
           description: Digest of the configuration that NGINX has loaded; empty where it does not run.
           type: str
