@@ -48,7 +48,7 @@ class Recorder:
 def run(module: Any, arguments: dict[str, Any], remote: Any = None, **task_vars: Any) -> dict[str, Any]:
     """Run an action plugin outside Ansible."""
     task = SimpleNamespace(
-        args=arguments, async_val=0, check_mode=False, diff=False, environment=None, register="hashed", no_log=False
+        args=arguments, async_val=0, check_mode=False, diff=False, environment=None, no_log=False
     )
     action: ActionBase = module.ActionModule(
         task=task,
@@ -242,7 +242,7 @@ def hash_for(hostvars: dict[str, dict[str, Any]], **task_vars: Any) -> dict[str,
     batch = task_vars.pop("ansible_play_batch", list(hostvars))
     return run(
         htpasswd_hash,
-        {"wanted": "wanted", "present": "present"},
+        {"wanted": "wanted", "present": "present", "earlier": "hashed"},
         hostvars=hostvars,
         ansible_play_batch=batch,
         ansible_play_hosts_all=list(hostvars),

@@ -37,7 +37,7 @@ USERS = """
     - ansible.builtin.set_fact:
         wanted: {users: "{{ pypi_users }}", bcrypt_cost: "{{ cost | default(4) }}"}
       no_log: true
-    - wheelhouse.pypi.htpasswd_hash: {wanted: wanted, present: present}
+    - wheelhouse.pypi.htpasswd_hash: {wanted: wanted, present: present, earlier: hashed}
       run_once: true
       register: hashed
       no_log: true

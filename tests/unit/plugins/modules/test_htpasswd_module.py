@@ -39,7 +39,8 @@ def run(run_module: Run, tmp_path: Path, assert_no_secret: Run) -> Run:
         real = run_module(htpasswd, **arguments)
         assert_no_secret(predicted, real)
         for result in (predicted, real):
-            del result["invocation"], result["logged"]
+            result.pop("invocation", None)  # of ansible-core up to 2.20
+            del result["logged"]
         assert predicted == real, "check mode predicts exactly"
         return real
 
