@@ -53,6 +53,15 @@ def folders_are(known: Mapping[str, Any], path: str, folders: Iterable[str], own
     )
 
 
+def belongs_to_root(known: Mapping[str, Any], path: str, mode: str) -> bool:
+    """Whether a file, named relative to the home of the index, is root's and the account's group's, with this mode."""
+    found = known.get("files", {}).get(path, {})
+    group = str(known.get("account")).partition(":")[2]
+    return known.get("current") is True and (found.get("type"), found.get("owner"), found.get("mode")) == (
+        *("f", f"0:{group}", mode),
+    )
+
+
 def _usable(known: Mapping[str, Any], owner: str) -> bool:
     return bool(known) and known.get("current") is True and known.get("user") == owner and bool(known.get("account"))
 
