@@ -82,6 +82,7 @@ class ActionModule(ActionBase):
         facts = {
             **survey.facts(args["replicas"]),
             "user": args["user"],
+            "group": survey.account.partition(":")[2] or args["user"],
             "home": posixpath.normpath(args["home"]),
             "adopting": bool(by_hand),
         }

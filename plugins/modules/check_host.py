@@ -115,6 +115,9 @@ ansible_facts:
         account:
           description: Numeric user and group of the service account, as uid:gid; empty where there is none.
           type: str
+        group:
+          description: The number of that group; the name of the account, and of the group that a run makes, where there is none.
+          type: str
         daemon:
           description: Path of the engine's program, running or not; empty where none is installed.
           type: str
