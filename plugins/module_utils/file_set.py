@@ -324,7 +324,7 @@ class FileSet:
         with self._open_folder() as top:
             for name in [] if top is None else os.listdir(top):
                 if name.startswith(STAGING_PREFIX):
-                    _remove_tree(name, top)
+                    nofollow.remove_tree(name, top)
 
     @contextlib.contextmanager
     def staged(self, files: Mapping[str, bytes], also: Sequence[str] = (), where: str | None = None) -> Iterator[str]:
@@ -338,7 +338,7 @@ class FileSet:
         with contextlib.ExitStack() as stack:
             with _in_words("write", self.folder):
                 parent = stack.enter_context(nofollow.folder(where or self.folder))
-                stack.callback(_remove_tree, name, parent)
+                stack.callback(nofollow.remove_tree, name, parent)
                 staging = self._make_one(name, parent)
                 stack.callback(os.close, staging)
                 for one, content in sorted(files.items()):
@@ -466,17 +466,6 @@ def _show(source: str, source_folder: int, name: str, folder: int) -> None:
 def _quietly(function: Callable[..., object], *arguments: object, **options: object) -> None:
     with contextlib.suppress(OSError):
         function(*arguments, **options)
-
-
-def _remove_tree(name: str, folder: int) -> None:
-    """Remove what has a name in an open folder, with all that is in it; what links lead to stays."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except IsADirectoryError:
-        # It opens what it has looked at, and compares the two.
-        shutil.rmtree("/proc/self/fd/%d/%s" % (folder, name), ignore_errors=True)
-    except OSError:
-        pass
 
 
 @contextlib.contextmanager

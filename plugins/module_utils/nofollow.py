@@ -17,6 +17,7 @@ import contextlib
 import errno
 import os
 import pwd
+import shutil
 import stat
 from typing import Iterator
 
@@ -100,6 +101,17 @@ def hand_over(descriptor: int, uid: int, gid: int, mode: int) -> bool:
         os.fchown(descriptor, uid, -1)
     os.fchmod(descriptor, mode)
     return True
+
+
+def remove_tree(name: str, folder: int) -> None:
+    """Remove what has a name in an open folder, with all that is in it; what links lead to stays."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except IsADirectoryError:
+        # It opens what it has looked at, and compares the two.
+        shutil.rmtree("/proc/self/fd/%d/%s" % (folder, name), ignore_errors=True)
+    except OSError:
+        pass
 
 
 def name_of(uid: int) -> str:
