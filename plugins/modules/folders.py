@@ -135,6 +135,7 @@ class Folder(NamedTuple):
 
     path: str
     wanted: State
+    owner: str
     link: bool = False
     keep: bool = False
 
@@ -175,17 +176,14 @@ def main() -> None:
         created=list(created),
         corrected=list(corrected),
         diff={
-            "before": "".join(_line(path, before) for path, (before, _after) in corrected.items()),
-            "after": "".join(
-                _line(path, after)
-                for path, after in [*((path, after) for path, (_before, after) in corrected.items()), *created.items()]
-            ),
+            "before": "".join(before for before, _after in corrected.values()),
+            "after": "".join([*(after for _before, after in corrected.values()), *created.values()]),
         },
     )
 
 
-def apply(module: AnsibleModule) -> tuple[dict[str, State], dict[str, tuple[State, State]]]:
-    """Bring the tree to what the arguments say; return what was made, and what was corrected from what to what."""
+def apply(module: AnsibleModule) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+    """Bring the tree to what the arguments say; return, by path, what was made, and what was corrected from what to what."""
     folders = list(_folders(module))
     top = folders[0]
     # All are looked at before the first is touched.
@@ -194,9 +192,10 @@ def apply(module: AnsibleModule) -> tuple[dict[str, State], dict[str, tuple[Stat
     for folder in folders:
         before = _found(folder)
         if before is None:
-            created[folder.path] = folder.wanted
+            created[folder.path] = _line(folder.path, folder.wanted, folder.owner)
         elif before != folder.wanted and not folder.keep and not _is_left_alone(folder):
-            corrected[folder.path] = (before, folder.wanted)
+            after = _line(folder.path, folder.wanted, folder.owner)
+            corrected[folder.path] = (_line(folder.path, before), after)
     corrected.update(_to_seal(module, top))
     if not module.check_mode:
         # From the top on: what the account cannot replace any more is where the next one is looked for.
@@ -222,10 +221,12 @@ def _folders(module: AnsibleModule) -> Iterator[Folder]:
                 module.fail_json(msg="owner or group: %s. Create the account first." % error.args[0])
             return State(-1, -1, int(mode, 8))
 
-    yield Folder(arguments["path"], state(arguments["owner"], arguments["mode"]), link=True)
+    owner, mode = arguments["owner"], arguments["mode"]
+    yield Folder(arguments["path"], state(owner, mode), owner, link=True)
     for one in arguments["folders"]:
-        wanted = state(one["owner"] or arguments["owner"], one["mode"] or arguments["mode"])
-        yield Folder(os.path.join(arguments["path"], one["name"]), wanted, one["link"], one["keep"])
+        owner = one["owner"] or arguments["owner"]
+        path = os.path.join(arguments["path"], one["name"])
+        yield Folder(path, state(owner, one["mode"] or mode), owner, one["link"], one["keep"])
 
 
 def _found(folder: Folder) -> State | None:
@@ -298,10 +299,14 @@ def _make_parents(path: str) -> int:
 # -- what is in sealed folders -----------------------------------------------------------------------------------------
 
 
-def _to_seal(module: AnsibleModule, top: Folder) -> dict[str, tuple[State, State]]:
+def _to_seal(module: AnsibleModule, top: Folder) -> dict[str, tuple[str, str]]:
     """By path, what is in sealed folders and is to change hands: from what to what."""
     made = {os.path.join(top.path, one["name"]) for one in module.params["folders"]}
-    return {path: (before, after) for path, _fd, before, after in _inside(module, top) if path not in made}
+    return {
+        path: (_line(path, before), _line(path, after))
+        for path, _descriptor, before, after in _inside(module, top)
+        if path not in made
+    }
 
 
 def _seal(module: AnsibleModule, top: Folder) -> None:
@@ -321,7 +326,7 @@ def _inside(module: AnsibleModule, top: Folder) -> Iterator[tuple[str, int, Stat
     for name in module.params["sealed"]:
         path = os.path.join(top.path, name)
         try:
-            descriptor = _open(Folder(path, top.wanted))
+            descriptor = _open(Folder(path, top.wanted, top.owner))
         except FileNotFoundError:
             continue
         try:
@@ -354,16 +359,19 @@ def _entries(path: str, folder: int, top: State, givers: set[int]) -> Iterator[t
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def _line(path: str, state: State) -> str:
+def _line(path: str, state: State, owner: str = "") -> str:
     """Say in a line of a diff what a folder is, or is to be."""
-    return "%s owner=%s:%s mode=%04o\n" % (path, _name(pwd.getpwuid, state.uid), _name(grp.getgrgid, state.gid), state.mode)
+    owner = owner or _name(pwd.getpwuid, state.uid)
+    # In check mode, the account's group may be one that a run would make.
+    group = "" if state.gid == -1 else ":" + _name(grp.getgrgid, state.gid)
+    return "%s owner=%s%s mode=%04o\n" % (path, owner, group, state.mode)
 
 
 def _name(lookup: Any, number: int) -> str:
     try:
         return str(lookup(number)[0])
-    except (KeyError, OverflowError):  # a number without a name; an account that is not there yet
-        return "?" if number == -1 else str(number)
+    except KeyError:  # a number without a name
+        return str(number)
 
 
 def _in_words(error: OSError) -> str:

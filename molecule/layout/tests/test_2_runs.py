@@ -33,7 +33,7 @@ def test_check_mode_says_what_would_be_made_for_an_account_that_is_not_there_yet
     with hosts.untouched(host):
         done = playbook.applied(ROLE, "--check", "--diff", pypi_user="newcomer")
     assert done.changed > 0
-    assert "+/home/newcomer/pypi-server/packages owner=?:? mode=0700" in done.message(), done.output
+    assert "+/home/newcomer/pypi-server/packages owner=newcomer mode=0700" in done.message(), done.output
 
 
 def test_a_file_in_the_place_of_a_folder_is_an_error(host: Any) -> None:
