@@ -203,6 +203,9 @@ def problem_of(survey: Survey, args: dict[str, t.Any], going: t.Collection[str] 
     problem = "" if bundling(args) else adoption.elsewhere(survey, args["instance"], args["home"])
     if problem or not args["port"]:
         return problem
+    problem = "" if going else adoption.obeyed_by_hand(survey, home)
+    if problem:
+        return problem
     for variable, port in (("pypi_http_port", args["port"]), ("pypi_https_port", args.get("tls_port"))):
         holder = port_holder(survey, args["instance"], args["bind_address"], port, going) if port else ""
         if holder:

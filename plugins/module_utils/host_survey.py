@@ -13,10 +13,12 @@ import shlex
 from typing import Any, Collection, Iterable
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import OWN_DOCKER
 
 # Plain POSIX shell and nothing that a minimal host lacks. Each answer stands behind a marker line.
 # Docker's answers are empty where the client is missing or the engine is down.
 _COMMAND = r"""
+{own_docker}
 echo '@@python'; for python in {pythons}; do
     path=$(command -v "$python") && version=$("$path" -c '{version}') && echo "$path" && echo "$version" && break
 done 2>/dev/null
@@ -48,9 +50,6 @@ echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
 echo '@@sums'; (cd {home} && find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
     -exec sha256sum {{}} +) 2>/dev/null
-# Written by a container: no link, no pipe, and no line that could be taken for a marker.
-echo '@@notloaded'; file={home}/index/not-loaded; [ ! -f "$file" ] || [ -L "$file" ] ||
-    {{ printf '| '; head -c 500 "$file" | tr -d '\r' | tr '\n' ' '; echo; }} 2>/dev/null
 # Public: the key is not looked at.
 echo '@@certificate'; cat {home}/nginx/tls/certificate.pem 2>/dev/null
 echo; echo '@@authority'; cat {home}/nginx/tls/authority.pem 2>/dev/null
@@ -59,13 +58,19 @@ echo '@@certbot'; command -v certbot
 echo '@@images'; for image in {images}; do
     docker image inspect --format "{{{{.Id}}}} $image" "$image" 2>/dev/null
 done
-echo '@@services'; [ ! -e {home}/docker-compose.yml ] ||
-    docker compose --file {home}/docker-compose.yml config --hash '*' 2>/dev/null
+# Compose runs as root here, so it is shown what root alone can have written: a file is looked at once it is open.
+echo '@@services'; (cd {home} && [ -f docker-compose.yml ] && exec 9<docker-compose.yml &&
+    [ "$(find -L /proc/self/fd/9 -maxdepth 0 -type f -user 0 ! -perm /022)" ] &&
+    docker compose --project-name {instance} --project-directory {home} --env-file /dev/null --file - \
+        config --hash '*' <&9) 2>/dev/null
 ours() {{ docker ps --no-trunc --filter label=com.docker.compose.project={instance} "$@" 2>/dev/null; }}
 echo '@@containers'; ours --all --format '{container}'
-echo '@@revision'; for id in $(ours --quiet --filter label=com.docker.compose.service=nginx); do
-    docker exec "$id" curl --silent --max-time 5 http://127.0.0.1:8081/health
-    echo
+echo '@@revision'; for service in nginx:8081 auth:8080; do
+    for id in $(ours --quiet --filter "label=com.docker.compose.service=${{service%:*}}"); do
+        printf '%s ' "${{service%:*}}"
+        docker exec "$id" curl --silent --max-time 5 "http://127.0.0.1:${{service#*:}}/health"
+        echo
+    done
 done 2>/dev/null
 echo '@@answer'; "$path" -c '{answer}' {address} {port} {tls} 2>/dev/null
 echo '@@published'; docker ps --all --format '{published}' 2>/dev/null
@@ -162,6 +167,7 @@ def survey_command(
         tls: it speaks TLS there.
     """
     return _COMMAND.format(
+        own_docker=OWN_DOCKER.strip(),
         pythons=shlex.join(pythons),
         version=_VERSION,
         line=shlex.quote('^    "%s": {' % re.escape(instance)),
@@ -257,8 +263,6 @@ class Survey:
     foreign: tuple[str, ...] = ()
     # Files and folders of the tree: relative path -> {type, mode, owner (uid:gid), sha256 of configuration files}.
     files: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
-    # Why pypiserver runs without the collection's extension; empty where it runs with it.
-    not_loaded: str = ""
     # In PEM form: what the index shows to clients, and the authority that a run has made for it.
     certificate: str = ""
     authority: str = ""
@@ -316,7 +320,6 @@ class Survey:
             index=first("index"),
             foreign=tuple(sections.get("foreign", ())),
             files=_files(sections.get("files", ()), sections.get("sums", ())),
-            not_loaded=first("notloaded").removeprefix("|").strip(),
             certificate="\n".join(sections.get("certificate", ())),
             authority="\n".join(sections.get("authority", ())),
             renewal=first("renewal").partition(" ")[0].replace(_NOTHING, ""),
@@ -326,7 +329,7 @@ class Survey:
             containers=tuple(
                 Container(*line.split("|")) for line in sections.get("containers", ()) if line.count("|") == 5
             ),
-            revision=first("revision"),
+            revision=_agreed(sections.get("revision", ())),
             answer=first("answer"),
             published=tuple(sections.get("published", ())),
             sockets=tuple(sections.get("sockets", ())),
@@ -392,10 +395,16 @@ class Survey:
             "files": self.files,
             "containers": containers,
             "settled": self.settled(replicas),
-            "not_loaded": self.not_loaded,
             "revision": self.revision,
             "answer": self.answer,
         }
+
+
+def _agreed(lines: Iterable[str]) -> str:
+    """Return the revision that NGINX and auth have loaded (lines ``service revision``); empty where they do not agree."""
+    loaded = {service: revision for service, _space, revision in _pairs(lines)}
+    agreed = set(loaded.values())
+    return agreed.pop() if set(loaded) == {"nginx", "auth"} and len(agreed) == 1 else ""
 
 
 def _pairs(lines: Iterable[str]) -> list[tuple[str, str, str]]:

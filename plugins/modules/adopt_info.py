@@ -104,7 +104,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import inspect_all
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import inspect_all, talk_to_own_engine
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import Attributes, FileSetError
 
 
@@ -123,6 +123,7 @@ def networks(module: AnsibleModule, projects: list[str]) -> list[str]:
 
 def main() -> None:
     """Run as an Ansible module."""
+    talk_to_own_engine()
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},

@@ -175,9 +175,6 @@ ansible_facts:
         settled:
           description: Whether all containers are what the Compose file says, of the images that are there, and healthy.
           type: bool
-        not_loaded:
-          description: Why pypiserver runs without the collection's extension; empty where it runs with it.
-          type: str
         revision:
           description: Digest of the configuration that NGINX has loaded; empty where it does not run.
           type: str

@@ -161,6 +161,7 @@ import tempfile
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
     Attributes,
     Change,
@@ -320,6 +321,7 @@ def summary(folder: str, changes: Sequence[Change]) -> dict[str, Any]:
 
 def main() -> None:
     """Run as an Ansible module."""
+    talk_to_own_engine()
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     # The contents are no secrets: unmasked, or the diff would read "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER".
     module.no_log_values.clear()

@@ -624,15 +624,14 @@ RULES: Mapping[str, Rule] = {
     "pypi_logins_per_minute": between(range(1, 100001)),
     "pypi_verdict_seconds": between(range(1, 86401)),
     "pypi_max_upload": size,
-    "pypi_backend": one_of("indexed", "simple-dir", "cached-dir"),
     "pypi_freshness_seconds": between(range(0, 3601)),
     "pypi_replicas": between(range(1, 17)),
     "pypi_workers": between(range(1, 33)),
-    "pypi_cache_size": matching(_SIZE, "a size", "give a number with k, m or g behind it, such as 1g"),
     "pypi_container_memory": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 512m"),
     "pypi_container_cpus": matching(_PROCESSORS, "a number of processors", "give one such as 2 or 1.5", empty=True),
     "pypi_log_max_size": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 10m"),
     "pypi_log_max_files": between(range(1, 1001)),
+    "pypi_log_days": between(range(1, 3651)),
     "pypi_images_source": one_of("registry", "archive"),
     "pypi_images_archive": matching(
         _ABSOLUTE,
@@ -705,9 +704,25 @@ _NO_ROLES = frozenset(
 _LIKENESS = 0.85
 
 
+# Variables of earlier releases, each with what to do instead.
+REMOVED: Mapping[str, str] = {
+    "pypi_backend": "remove it: there is one way to serve now, pages as files",
+    "pypi_cache_size": "remove it: pages are files in index/, and no cache keeps them",
+    "pypi_fallback": (
+        "remove it: an unknown project is a 404. Clients that need the public index name it as a second one "
+        "(docs/clients.md)"
+    ),
+}
+
+
+def removed(names: Iterable[str]) -> list[Problem]:
+    """Return a problem for each name of a variable that an earlier release had: what it says would silently not count."""
+    return [Problem(name, "was removed from the collection", REMOVED[name]) for name in sorted({*names} & {*REMOVED})]
+
+
 def misspelt(names: Iterable[str], public: Collection[str]) -> list[Problem]:
     """Names that begin with pypi_ and are almost those of public variables: what they say would silently not count."""
-    strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES})
+    strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES, *REMOVED})
     return [
         Problem(name, "is no variable of the collection", f"did you mean {near[0]}?")
         for name in strange

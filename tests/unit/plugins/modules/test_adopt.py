@@ -126,7 +126,7 @@ def test_everything_is_ready_before_the_old_containers_stop(run_module: Run, ser
     assert (server / ".env").exists()
     result = run_module(adopt, **arguments(server, "replaced"))
     assert (result["changed"], result["removed"]) == (True, ["back", "front"])
-    up = f"compose --project-directory {server} --file {server}/docker-compose.yml up --detach --pull never"
+    up = f"compose --project-name index --project-directory {server} --env-file /dev/null --file - up --detach --pull never"
     assert asked(server) == [
         f"{up} --no-deps auth",
         "stop -t 10 front",

@@ -67,7 +67,7 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_container_cpus", ["", 2, 1.5, "0.5"]),
     ("pypi_logins_per_minute", [1, "120", 100000]),
     ("pypi_max_upload", ["2g", "200m", "1024K", 0, "0", 1000]),
-    ("pypi_backend", ["indexed", "simple-dir", "cached-dir"]),
+    ("pypi_log_days", [1, "90", 3650]),
     ("pypi_freshness_seconds", [0, 2, 3600]),
     ("pypi_replicas", [1, 16]),
     ("pypi_workers", [1, "2", 32]),
@@ -196,7 +196,7 @@ BAD = [
     ("pypi_max_upload", "2t", "'2t'"),
     ("pypi_max_upload", -1, "-1"),
     ("pypi_max_upload", "", "''"),
-    ("pypi_backend", "simple_dir", "did you mean simple-dir?"),
+    ("pypi_log_days", 0, "1 to 3650"),
     ("pypi_freshness_seconds", 3601, "0 to 3600"),
     ("pypi_replicas", 0, "1 to 16"),
     ("pypi_workers", "many", "1 to 32"),
@@ -364,6 +364,18 @@ def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
         "pypi_http_prot: is no variable of the collection; did you mean pypi_http_port?",
     ]
     assert rules.misspelt(names, []) == []
+
+
+def test_variables_that_were_removed_are_named_with_what_to_do_instead() -> None:
+    problems = [str(problem) for problem in rules.removed(["pypi_fallback", "pypi_users", "pypi_backend"])]
+    assert problems == [
+        "pypi_backend: was removed from the collection; remove it: there is one way to serve now, pages as files",
+        "pypi_fallback: was removed from the collection; remove it: an unknown project is a 404. Clients that need the "
+        "public index name it as a second one (docs/clients.md)",
+    ]
+    # Not taken for slips as well.
+    assert rules.misspelt(rules.REMOVED, [*rules.REMOVED, "pypi_backends"]) == []
+    assert rules.misspelt(rules.REMOVED, ["pypi_backends"]) == []
 
 
 @pytest.mark.parametrize(
