@@ -106,14 +106,14 @@ def nothing_to_do(
     """Whether what the host is known to have is what the files are to be, and no line of them needs a warning.
 
     Args:
-        arguments: of the module: path, owner, mode, purge.
+        arguments: of the module: path, owner, group, mode, purge.
         users: logins that are asked for.
         hashes: of those that are to be present.
         present: what htpasswd_info found.
         known: the fact pypi_host.
     """
     files = present.get("files") or {}
-    if not files or present.get("malformed") or arguments.get("group"):
+    if not files or present.get("malformed"):
         return False
     # Adopted logins are named in a list that only the host has.
     if "authentication/" + htpasswd.ADOPTED in known.get("files", {}) or known.get("adopting"):
@@ -143,7 +143,7 @@ def nothing_to_do(
     after = htpasswd.contents(*htpasswd.merge_both(there[0], there[1], wanted, purge), named)
     wanted_files = {name: content for name, content in after.items() if content is not None}
     return survey.files_are(
-        known, str(arguments.get("path")), wanted_files, str(arguments.get("owner")), str(arguments.get("mode", "0600"))
+        known, str(arguments.get("path")), wanted_files, str(arguments.get("owner")), str(arguments.get("mode", "0600")), arguments.get("group")
     )
 
 

@@ -24,16 +24,16 @@ options:
     type: str
     required: true
   owner:
-    description: The account that is to own packages, passwords, configuration and cache.
+    description: The account that is to own packages and cache, and whose group is to read passwords and configuration.
     type: str
     required: true
   state:
     description:
-      - With V(kept), files that are going to be replaced are copied into C(adopted/), and configuration of NGINX that
-        was there belongs to O(owner).
-      - With V(replaced), Compose has only its new file left to read, the old containers are stopped, C(packages),
-        C(authentication), C(nginx) and C(nginx_cache) belong to O(owner) with all that is in them, the old containers
-        are removed, and new ones are started. Nobody waits for these to be healthy.
+      - With V(kept), O(path) becomes root's, files that are going to be replaced are copied into C(adopted/), and
+        configuration of NGINX that was there becomes root's, readable for the group of O(owner).
+      - With V(replaced), Compose has only its new file left to read, the old containers are stopped, C(packages) and
+        C(nginx_cache) belong to O(owner) with all that is in them, C(authentication) and C(nginx) to root and that
+        group, the old containers are removed, and new ones are started. It does not wait for these to be healthy.
     type: str
     choices: [kept, replaced]
     required: true
@@ -84,7 +84,7 @@ removed:
   elements: str
   returned: success
 given:
-  description: By folder, how many files and folders of whom belong to O(owner) now.
+  description: By folder, how many files and folders of whom belong to O(owner) or root now.
   type: dict
   returned: success
 """
@@ -106,6 +106,7 @@ def keep(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[str, 
     """Copy what is going to be replaced, and let the service account read what NGINX has."""
     if not module.check_mode:
         adoption.try_to_give(home, adoption.TREES)
+        adoption.secure(home, owner)
     names = adoption.replaced(home) + adoption.in_the_way_of_compose(home) + adoption.in_the_way_of_nginx(home)
     copies = adoption.keep(home, names, owner, time.localtime(), module.check_mode)
     given = adoption.strangers(home, ["nginx"], owner)
@@ -123,8 +124,7 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
         given = adoption.strangers(home, adoption.TREES, owner)
         return {"copies": [], "removed": [one.name for one in containers], "given": given}
     copies = adoption.keep(home, in_the_way, owner, time.localtime(), dry=False)
-    for name in in_the_way:
-        os.unlink(os.path.join(home, name))
+    adoption.take_away(home, in_the_way)
     # Run by root: neither a file of the tree, which was the account's until now, nor .env says what.
     compose = ["docker", "compose", "--project-name", module.params["instance"], "--project-directory", home]
     up = [*compose, "--env-file", os.devnull, "--file", "-", "up", "--detach", "--pull", "never"]

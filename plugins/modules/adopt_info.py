@@ -76,12 +76,12 @@ networks:
   elements: str
   returned: success
 open:
-  description: Folders that others than O(owner) may enter so far, below O(path), which is C(.) itself.
+  description: Folders that others than O(owner) and root may enter so far, below O(path), which is C(.) itself.
   type: list
   elements: str
   returned: success
 owners:
-  description: By folder, how many files and folders of whom O(owner) does not own, or cannot read and write.
+  description: By folder, how many files and folders of whom do not belong to O(owner) or root as they are to, or cannot be read and written.
   type: dict
   returned: success
 logins:

@@ -147,10 +147,11 @@ def changes(found: Mapping[str, Any], home: str, user: str, port: int, users: An
         text[-1] += f"; copies of all these stay in {home}/adopted"
     for tree, counts in found["owners"].items():
         whose = named(f"{count} of {owner}" for owner, count in sorted(counts.items()))
-        text.append(f"give what is in {tree}/ to {user} and its group: {whose}")
+        to = f"root, readable for the group of {user}" if tree in module.OF_ROOT else f"{user} and its group"
+        text.append(f"give what is in {tree}/ to {to}: {whose}")
     if found["open"]:
         folders = named(home if name == "." else f"{name}/" for name in found["open"])
-        text.append(f"close {folders} to everybody but {user} (mode 0700)")
+        text.append(f"close {folders} to everybody but root and {user}")
     return text + _access(found, users, authenticate)
 
 

@@ -95,10 +95,10 @@ def test_files_that_are_known_to_be_right_are_not_asked_for() -> None:
 
 
 def test_folders_that_are_known_to_be_right_are_not_asked_for() -> None:
-    arguments = {"path": "/i", "folders": ["authentication"], "owner": "pypi", "mode": "0700"}
+    arguments = {"path": "/i", "folders": [{"name": "authentication"}], "owner": "pypi", "mode": "0700"}
     assert run(folders, {**arguments, "known": surveyed()})["changed"] is False
     remote = Recorder()
-    run(folders, {**arguments, "folders": ["packages"], "known": surveyed()}, remote)
+    run(folders, {**arguments, "folders": [{"name": "packages"}], "known": surveyed()}, remote)
     assert len(remote.calls) == 1
 
 
