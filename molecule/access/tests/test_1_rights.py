@@ -133,6 +133,28 @@ def test_it_is_closed_again_and_a_deleter_removes_a_release(index: Index, tmp_pa
     assert not host.file(f"{home}/packages/{file.name}").exists
 
 
+def test_uploads_are_open_where_that_is_said_and_removing_never_is(
+    index: Index, tmp_path: Path, host: Any, home: str
+) -> None:
+    site(pypi_anonymous_uploads=True)
+    try:
+        for who, login in WHO.items():
+            name = f"open_{who}_{uuid4().hex}"
+            file = packages.wheel(tmp_path, name)
+            assert index.upload(login, file).status == 200, who
+            status = change(index, login, "remove_pkg", name=name, version="1.0").status
+            assert (status == 200) == ("delete" in MAY.get(who, ())), (who, status)
+            assert host.file(f"{home}/packages/{file.name}").exists == (status != 200)
+        body, headers = form({":action": "remove_pkg", "name": PROJECT, "version": "1.0"})
+        claims = {"X-Wheelhouse-Login": "owner", "X-Wheelhouse-Rights": "delete"}
+        for who in STRANGERS:
+            assert index.request("/", WHO[who], "POST", body, {**headers, **claims}).status in (401, 403), who
+        assert index.request("/", NOBODY, "POST", body, {**headers, "Origin": "https://elsewhere"}).status == 403
+    finally:
+        site()
+    assert index.upload(NOBODY, file).status == 401
+
+
 @pytest.mark.parametrize("header", ["X-Wheelhouse-Login", "x-wheelhouse-rights", "X_Wheelhouse_Rights", "X-Rights"])
 def test_a_client_cannot_say_who_it_is_nor_what_it_may(index: Index, header: str) -> None:
     body, headers = form({":action": "remove_pkg", "name": "access_project", "version": "99"})
