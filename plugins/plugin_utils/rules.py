@@ -586,6 +586,30 @@ def acme_has_a_directory(variables: Mapping[str, Any]) -> Iterator[Problem]:
         )
 
 
+def _is_ipv6_for_others(variables: Mapping[str, Any]) -> bool:
+    """Whether the index listens on an IPv6 address that other machines reach."""
+    try:
+        address = ipaddress.ip_address(str(variables["pypi_bind_address"]))
+    except (KeyError, ValueError):
+        return False
+    return address.version == 6 and not address.is_loopback
+
+
+def proxies_can_be_told_from_clients(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Docker forwards IPv6 from an IPv4 address of its own: to believe that one is to believe every client."""
+    if not _is_ipv6_for_others(variables):
+        return
+    for network in variables.get("pypi_trusted_proxies") or ():
+        if ":" not in str(network):
+            yield Problem(
+                "pypi_trusted_proxies",
+                f"{network!r} is an IPv4 network, while pypi_bind_address is {variables['pypi_bind_address']}: all that "
+                "come by IPv6 have an IPv4 address of Docker's for NGINX, so each could choose the address that is logged "
+                "and limited",
+                "remove it, or give an IPv4 address as pypi_bind_address",
+            )
+
+
 PORT = range(1, 65536)
 RULES: Mapping[str, Rule] = {
     "pypi_instance": matching(
@@ -624,15 +648,14 @@ RULES: Mapping[str, Rule] = {
     "pypi_logins_per_minute": between(range(1, 100001)),
     "pypi_verdict_seconds": between(range(1, 86401)),
     "pypi_max_upload": size,
-    "pypi_backend": one_of("indexed", "simple-dir", "cached-dir"),
     "pypi_freshness_seconds": between(range(0, 3601)),
     "pypi_replicas": between(range(1, 17)),
     "pypi_workers": between(range(1, 33)),
-    "pypi_cache_size": matching(_SIZE, "a size", "give a number with k, m or g behind it, such as 1g"),
     "pypi_container_memory": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 512m"),
     "pypi_container_cpus": matching(_PROCESSORS, "a number of processors", "give one such as 2 or 1.5", empty=True),
     "pypi_log_max_size": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 10m"),
     "pypi_log_max_files": between(range(1, 1001)),
+    "pypi_log_days": between(range(1, 3651)),
     "pypi_images_source": one_of("registry", "archive"),
     "pypi_images_archive": matching(
         _ABSOLUTE,
@@ -682,6 +705,7 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     tls_has_a_name,
     provided_is_whole,
     acme_has_a_directory,
+    proxies_can_be_told_from_clients,
 )
 
 
@@ -705,9 +729,25 @@ _NO_ROLES = frozenset(
 _LIKENESS = 0.85
 
 
+# Variables of earlier releases, each with what to do instead.
+REMOVED: Mapping[str, str] = {
+    "pypi_backend": "remove it: there is one way to serve now, pages as files",
+    "pypi_cache_size": "remove it: pages are files in index/, and no cache keeps them",
+    "pypi_fallback": (
+        "remove it: an unknown project is a 404. Clients that need the public index name it as a second one "
+        "(docs/clients.md)"
+    ),
+}
+
+
+def removed(names: Iterable[str]) -> list[Problem]:
+    """Return a problem for each name of a variable that an earlier release had: what it says would silently not count."""
+    return [Problem(name, "was removed from the collection", REMOVED[name]) for name in sorted({*names} & {*REMOVED})]
+
+
 def misspelt(names: Iterable[str], public: Collection[str]) -> list[Problem]:
     """Names that begin with pypi_ and are almost those of public variables: what they say would silently not count."""
-    strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES})
+    strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES, *REMOVED})
     return [
         Problem(name, "is no variable of the collection", f"did you mean {near[0]}?")
         for name in strange
@@ -798,6 +838,12 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
             f"pypi_tls is none, and the index listens on {variables['pypi_bind_address']}: passwords travel in clear. Set "
             "pypi_tls, or pypi_bind_address: 127.0.0.1 behind a proxy on the host; where one elsewhere speaks TLS, name "
             "its address in pypi_external_url"
+        )
+    if _is_ipv6_for_others(variables):
+        found.append(
+            f"pypi_bind_address is {variables['pypi_bind_address']}: Docker forwards IPv6 from one address of its own, so the "
+            "log has that one for every client, and pypi_logins_per_minute is for all of them together. Clients have "
+            "addresses of their own where they come by IPv4, or through a proxy"
         )
     if variables.get("pypi_tls") == "acme" and as_integer(variables.get("pypi_http_port")) != 80:
         found.append(

@@ -33,6 +33,11 @@ CASES = [
         id="misspelt variable",
     ),
     pytest.param(
+        {"pypi_backend": "cached-dir", "pypi_fallback": True},
+        ["pypi_backend: was removed from the collection; remove it", "pypi_fallback: was removed", "is a 404"],
+        id="variables of an earlier release",
+    ),
+    pytest.param(
         {"pypi_http_port": 70000},
         ["pypi_http_port", "70000", "65535"],
         id="port out of range",
@@ -78,7 +83,8 @@ CASES = [
 @pytest.fixture(autouse=True)
 def _the_index_does_not_notice(host: Any, index: Index, reader: Login, home: str) -> Iterator[None]:
     look = (
-        f"cd {home} && find . \\( -path ./nginx_cache -o -path './index/catalogue.sqlite*' -o -path ./index/.lock \\)"
+        f"cd {home} && find . \\( -path ./nginx_cache -o -path ./logs -o -path './index/catalogue.sqlite*'"
+        " -o -path ./index/.lock \\)"
         " -prune -o -printf '%p %m %u %T@\\n' | sort;"
         " docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --quiet)"
     )

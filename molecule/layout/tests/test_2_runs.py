@@ -19,12 +19,14 @@ def refused(**variables: Any) -> str:
 
 def test_a_mode_and_an_owner_that_have_drifted_are_corrected_and_shown(host: Any) -> None:
     host.check_output("chmod 0755 %s/nginx/tls && chown root:root %s/authentication", HOME, HOME)
+    host.check_output("chmod 0750 %s/index", HOME)
     done = playbook.applied(ROLE)
     assert done.changed == 1, done.output
-    for name in ("nginx/tls", "authentication"):
-        assert host.check_output("stat --format '%%U:%%G %%a' %s/%s", HOME, name) == "pypi:pypi 700"
-    assert f"-{HOME}/nginx/tls owner=pypi mode=0755" in done.message()
-    assert f"-{HOME}/authentication owner=root mode=0700" in done.message()
+    for name, wanted in {"nginx/tls": "root:pypi 750", "authentication": "root:pypi 750", "index": "pypi:pypi 700"}.items():
+        assert host.check_output("stat --format '%%U:%%G %%a' %s/%s", HOME, name) == wanted
+    assert f"-{HOME}/nginx/tls owner=root:pypi mode=0755" in done.message()
+    assert f"-{HOME}/authentication owner=root:root mode=0750" in done.message()
+    assert f"-{HOME}/index owner=pypi:pypi mode=0750" in done.message()
 
 
 def test_check_mode_says_what_would_be_made_for_an_account_that_is_not_there_yet(host: Any) -> None:

@@ -1,8 +1,21 @@
-# Run by sh -c with: home of the index, "data" or "no-data", "check" or "remove".
+# Run by sh -c with: home of the index, "data" or "no-data", "check" or "remove", the Compose project.
 # shellcheck shell=sh
 # Takes our own files by name: what somebody put beside them is his. A folder may be a link to another disk, which is
 # emptied too, or a mount, which then stays.
 set -eu
+
+# Containers and networks are found by the project, not by a Compose file: that may have been changed, or be missing.
+containers=$(docker ps --all --quiet --filter "label=com.docker.compose.project=$4" 2>/dev/null || :)
+networks=$(docker network ls --quiet --filter "label=com.docker.compose.project=$4" 2>/dev/null || :)
+[ -z "$containers" ] || echo "removed containers"
+[ -z "$networks" ] || echo "removed networks"
+# shellcheck disable=SC2086 # several words
+if [ "$3" = remove ]; then
+    [ -z "$containers" ] || docker stop $containers >/dev/null
+    [ -z "$containers" ] || docker rm --force --volumes $containers >/dev/null
+    [ -z "$networks" ] || docker network rm $networks >/dev/null
+fi
+
 [ -d "$1" ] || exit 0
 cd "$1"
 
@@ -10,7 +23,7 @@ rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.con
     nginx/revision.conf nginx/conf.d/http.conf nginx/conf.d/pypi.conf
     nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
 kept=
-[ "$2" = no-data ] || kept='packages authentication adopted'
+[ "$2" = no-data ] || kept='packages authentication logs adopted'
 
 for name in $rebuilt $kept; do
     [ -e "$name" ] || continue

@@ -67,7 +67,7 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_container_cpus", ["", 2, 1.5, "0.5"]),
     ("pypi_logins_per_minute", [1, "120", 100000]),
     ("pypi_max_upload", ["2g", "200m", "1024K", 0, "0", 1000]),
-    ("pypi_backend", ["indexed", "simple-dir", "cached-dir"]),
+    ("pypi_log_days", [1, "90", 3650]),
     ("pypi_freshness_seconds", [0, 2, 3600]),
     ("pypi_replicas", [1, 16]),
     ("pypi_workers", [1, "2", 32]),
@@ -196,7 +196,7 @@ BAD = [
     ("pypi_max_upload", "2t", "'2t'"),
     ("pypi_max_upload", -1, "-1"),
     ("pypi_max_upload", "", "''"),
-    ("pypi_backend", "simple_dir", "did you mean simple-dir?"),
+    ("pypi_log_days", 0, "1 to 3650"),
     ("pypi_freshness_seconds", 3601, "0 to 3600"),
     ("pypi_replicas", 0, "1 to 16"),
     ("pypi_workers", "many", "1 to 32"),
@@ -366,6 +366,18 @@ def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
     assert rules.misspelt(names, []) == []
 
 
+def test_variables_that_were_removed_are_named_with_what_to_do_instead() -> None:
+    problems = [str(problem) for problem in rules.removed(["pypi_fallback", "pypi_users", "pypi_backend"])]
+    assert problems == [
+        "pypi_backend: was removed from the collection; remove it: there is one way to serve now, pages as files",
+        "pypi_fallback: was removed from the collection; remove it: an unknown project is a 404. Clients that need the "
+        "public index name it as a second one (docs/clients.md)",
+    ]
+    # Not taken for slips as well.
+    assert rules.misspelt(rules.REMOVED, [*rules.REMOVED, "pypi_backends"]) == []
+    assert rules.misspelt(rules.REMOVED, ["pypi_backends"]) == []
+
+
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
@@ -417,3 +429,23 @@ def test_warnings(variables: dict[str, Any], words: str | None) -> None:
     found = rules.warnings(variables)
     assert len(found) == (words is not None)
     assert words is None or words in found[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "networks", "refused", "warned"),
+    [
+        ("::", ["172.16.0.0/12"], True, True),
+        ("2001:db8::1", ["192.0.2.0/24", "2001:db8::/32"], True, True),
+        ("::", ["2001:db8::/32"], False, True),
+        ("::", [], False, True),
+        # A proxy on the host itself, for which Docker's address is the right one.
+        ("::1", ["172.16.0.0/12"], False, False),
+        ("0.0.0.0", ["172.16.0.0/12"], False, False),
+        ("127.0.0.1", ["172.16.0.0/12"], False, False),
+    ],
+)
+def test_no_client_by_ipv6_is_taken_for_a_proxy(address: str, networks: list[str], refused: bool, warned: bool) -> None:
+    variables = {"pypi_bind_address": address, "pypi_trusted_proxies": networks}
+    found = rules.problems(variables)
+    assert [problem.variable for problem in found] == (["pypi_trusted_proxies"] if refused else [])
+    assert any("Docker forwards IPv6" in warning for warning in rules.warnings(variables)) == warned
