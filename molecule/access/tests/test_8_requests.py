@@ -86,7 +86,14 @@ def test_a_page_is_in_the_form_that_a_client_likes_best(index: Index, project: s
 @pytest.mark.parametrize("host_header", ["pypi.example.com:8443", "localhost:9999", "[::1]"])
 def test_no_redirect_names_a_host(index: Index, project: str, host_header: str) -> None:
     spelled = project.replace("-", "_").upper()
-    paths = [f"/{project}", f"/{project}/", f"/simple/{project}", f"/simple/{spelled}/", f"/simple//{spelled}", "/simple"]
+    paths = [
+        f"/{project}",
+        f"/{project}/",
+        f"/simple/{project}",
+        f"/simple/{spelled}/",
+        f"/simple//{spelled}",
+        "/simple",
+    ]
     paths += ["/packages", f"/{spelled}/json", f"/+simple/{spelled}/", f"//{project}/", "/%2f%2felsewhere.example.com"]
     seen = 0
     for path in paths:
@@ -122,7 +129,12 @@ def test_files_are_kept_by_clients_and_pages_are_asked_for(index: Index, project
 
 def test_what_is_listed_can_be_fetched_whatever_letters_its_name_has(host: Any, index: Index, home: str) -> None:
     name = f"odd{uuid4().hex[:8]}"
-    for file in (f"{name}-1.0+local.1.tar.gz", f"{name}-1!2.0.tar.gz", f"{name}-1.0~x.tar.gz", f"{name.upper()}-3.0.tar.gz"):
+    for file in (
+        f"{name}-1.0+local.1.tar.gz",
+        f"{name}-1!2.0.tar.gz",
+        f"{name}-1.0~x.tar.gz",
+        f"{name.upper()}-3.0.tar.gz",
+    ):
         put(host, home, file)
 
     def files() -> list[dict[str, Any]]:
@@ -177,7 +189,9 @@ def test_a_token_in_the_place_of_a_name_is_in_no_log(index: Index, stack: Stack)
         assert token not in "\n".join(stack.log(service)), service
 
 
-@pytest.mark.parametrize("target", ["/etc/pypi-auth/.htpasswd", "/etc/pypi-auth/credentials.conf", "/etc/pypi-nginx/nginx.conf"])
+@pytest.mark.parametrize(
+    "target", ["/etc/pypi-auth/.htpasswd", "/etc/pypi-auth/credentials.conf", "/etc/pypi-nginx/nginx.conf"]
+)
 def test_a_link_among_the_pages_leads_nowhere(host: Any, index: Index, home: str, target: str) -> None:
     name = f"link-{uuid4().hex[:8]}"
     folder = f"{home}/index/simple/{name}"
@@ -267,6 +281,8 @@ def small_spool(host: Any, stack: Stack) -> Iterator[None]:
 
 @pytest.mark.usefixtures("small_spool")
 def test_a_full_disk_under_nginx_is_a_507_and_reads_go_on(index: Index, project: str) -> None:
-    answer = index.request("/", PUBLISHER, "POST", bytes(8 * 1024 * 1024), {"Content-Type": "multipart/form-data; boundary=x"})
+    answer = index.request(
+        "/", PUBLISHER, "POST", bytes(8 * 1024 * 1024), {"Content-Type": "multipart/form-data; boundary=x"}
+    )
     assert (answer.status, "no room" in answer.reason) == (507, True), answer
     assert index.request(f"/simple/{project}/", PUBLISHER).status == 200
