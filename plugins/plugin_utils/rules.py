@@ -733,6 +733,7 @@ _LIKENESS = 0.85
 REMOVED: Mapping[str, str] = {
     "pypi_backend": "remove it: there is one way to serve now, pages as files",
     "pypi_cache_size": "remove it: pages are files in index/, and no cache keeps them",
+    "pypi_debug_headers": "remove it: no cache keeps pages, so X-Cache had nothing left to say",
     "pypi_fallback": (
         "remove it: an unknown project is a 404. Clients that need the public index name it as a second one "
         "(docs/clients.md)"

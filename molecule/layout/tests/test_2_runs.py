@@ -22,7 +22,11 @@ def test_a_mode_and_an_owner_that_have_drifted_are_corrected_and_shown(host: Any
     host.check_output("chmod 0750 %s/index", HOME)
     done = playbook.applied(ROLE)
     assert done.changed == 1, done.output
-    for name, wanted in {"nginx/tls": "root:pypi 750", "authentication": "root:pypi 750", "index": "pypi:pypi 700"}.items():
+    for name, wanted in {
+        "nginx/tls": "root:pypi 750",
+        "authentication": "root:pypi 750",
+        "index": "pypi:pypi 700",
+    }.items():
         assert host.check_output("stat --format '%%U:%%G %%a' %s/%s", HOME, name) == wanted
     assert f"-{HOME}/nginx/tls owner=root:pypi mode=0755" in done.message()
     assert f"-{HOME}/authentication owner=root:root mode=0750" in done.message()

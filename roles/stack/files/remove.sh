@@ -1,7 +1,8 @@
 # Run by sh -c with: home of the index, "data" or "no-data", "check" or "remove", the Compose project.
 # shellcheck shell=sh
-# Takes our own files by name: what somebody put beside them is his. A folder may be a link to another disk, which is
-# emptied too, or a mount, which then stays.
+# Takes our own files by name: what was put beside them stays. A folder may be a link of root's to another disk, which is
+# emptied too, or a mount, which then stays. Where the tree is not root's, the account could have made the link: it is removed,
+# and not followed.
 set -eu
 
 # Containers and networks are found by the project, not by a Compose file: that may have been changed, or be missing.
@@ -18,9 +19,12 @@ fi
 
 [ -d "$1" ] || exit 0
 cd "$1"
+links=-P
+[ "$(stat --format %u .)" != 0 ] || links=-H
 
 rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.conf nginx/headers.conf nginx/listen.conf
-    nginx/revision.conf nginx/conf.d/http.conf nginx/conf.d/pypi.conf
+    nginx/patient.conf nginx/refused.conf nginx/revision.conf
+    nginx/conf.d/http.conf nginx/conf.d/maps.conf nginx/conf.d/pypi.conf nginx/conf.d/refusals.conf
     nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs adopted'
@@ -32,7 +36,7 @@ for name in $rebuilt $kept; do
     echo "removed $name"
     [ "$3" = remove ] || continue
     if [ -d "$name" ]; then
-        find -H "$name" -mindepth 1 -delete
+        find $links "$name" -mindepth 1 -delete
     fi
     if [ -d "$name" ] && [ ! -L "$name" ]; then
         rmdir "$name" 2>/dev/null || :
