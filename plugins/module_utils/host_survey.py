@@ -73,6 +73,7 @@ echo '@@sums'; (cd {home} && safely find docker-compose.yml nginx authentication
 echo '@@certificate'; (cd {home} && safely cat nginx/tls/certificate.pem) 2>/dev/null
 echo; echo '@@authority'; (cd {home} && safely cat nginx/tls/authority.pem) 2>/dev/null
 echo; echo '@@renewal'; cat {renewal} 2>/dev/null | sha256sum
+echo '@@rotation'; cat {rotation} 2>/dev/null | sha256sum
 echo '@@certbot'; command -v certbot
 echo '@@images'; for image in {images}; do
     docker image inspect --format "{{{{.Id}}}} $image" "$image" 2>/dev/null
@@ -158,6 +159,12 @@ RENEWAL = (
     "/etc/systemd/system/wheelhouse-{instance}-certificate.service",
     "/etc/systemd/system/wheelhouse-{instance}-certificate.timer",
 )
+# What rotates the access log of each index: written by role stack.
+ROTATION = (
+    "/etc/wheelhouse.pypi/{instance}/rotate.sh",
+    "/etc/systemd/system/wheelhouse-{instance}-logs.service",
+    "/etc/systemd/system/wheelhouse-{instance}-logs.timer",
+)
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
@@ -207,6 +214,7 @@ def survey_command(
         port=port or "",
         tls="tls" if tls else "",
         renewal=shlex.join(path.format(instance=instance) for path in RENEWAL),
+        rotation=shlex.join(path.format(instance=instance) for path in ROTATION),
         published=_NEIGHBOUR,
         marks=shlex.quote(adoption.OURS),
         replaced=shlex.join(adoption.REPLACED),
@@ -326,6 +334,8 @@ class Survey:
     authority: str = ""
     # Digest of what renews it by itself; empty where nothing does.
     renewal: str = ""
+    # Digest of what rotates the access log; empty where nothing does.
+    rotation: str = ""
     certbot: bool = False
     # Reference -> id.
     images: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -388,6 +398,7 @@ class Survey:
             certificate="\n".join(sections.get("certificate", ())),
             authority="\n".join(sections.get("authority", ())),
             renewal=first("renewal").partition(" ")[0].replace(_NOTHING, ""),
+            rotation=first("rotation").partition(" ")[0].replace(_NOTHING, ""),
             certbot=first("certbot") != "",
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
             services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
@@ -456,6 +467,7 @@ class Survey:
             "certificate": self.certificate,
             "authority": self.authority,
             "renewal": self.renewal,
+            "rotation": self.rotation,
             "certbot": self.certbot,
             "files": self.files,
             "containers": containers,

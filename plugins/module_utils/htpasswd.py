@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The password files as text: what is in them, what they are to become, and what NGINX is told about them.
+"""The password files as text: what is in them, what they are to become, and what NGINX reads about them.
 
 Pure functions; the bytes come from and go to ``file_set``. Runs on the host: Python 3.8 and the standard library only.
 No function here puts a hash into a message.
@@ -13,15 +13,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import secrets
 from dataclasses import dataclass
 from typing import Collection, Iterable, Mapping, Sequence, Tuple
 
 ALL_USERS = ".htpasswd"
-# Whoever may change something.
+# All who may change something.
 PUBLISHERS = ".htpasswd-publish"
-# What those of them may who do not just publish.
-RIGHTS = "rights"
 CREDENTIALS = "credentials.conf"
+# Where earlier releases kept the rights of those who do not just publish; they are in CREDENTIALS now.
+RIGHTS = "rights"
+# By what pypi-server knows NGINX; made on the host, and never read by the controller.
+SECRET = "peer/secret.conf"
 # Names of logins that were there before the index was, one a line.
 ADOPTED = "adopted"
 
@@ -224,43 +227,69 @@ def merge_both(
 def contents(
     all_lines: Sequence[Line], publish_lines: Sequence[Line], named: Mapping[str, Rights]
 ) -> dict[str, bytes | None]:
-    """Content of each password file, by its name, and of what NGINX and pypiserver are told about them.
+    """Content of each password file, and of what NGINX reads about them, by name.
 
-    ``named``: the rights of those who do not just publish. None is no file.
+    ``named``: rights of those in PUBLISHERS that do not just publish.
     """
     may = {name: named.get(name, PUBLISHER) for name in hashes(publish_lines)}
     return {
         ALL_USERS: as_bytes(all_lines),
         PUBLISHERS: as_bytes(publish_lines),
         CREDENTIALS: credentials(hashes(all_lines), may),
-        RIGHTS: as_rights({name: rights for name, rights in may.items() if rights != PUBLISHER}),
     }
 
 
+def rights_before(
+    content: bytes | None, publishers: Collection[str], earlier: bytes | None = None
+) -> dict[str, Rights]:
+    """Rights that logins have on the host until now, as far as they differ from publishing alone.
+
+    ``content``: of CREDENTIALS; where it is missing or cut short, it grants nothing. ``publishers``: logins of
+    PUBLISHERS. ``earlier``: content of RIGHTS, which earlier releases wrote.
+    """
+    if content is None or not content.endswith(b"}\n"):
+        return {name: () for name in publishers}
+    named = parse_rights(earlier)
+    entries = content.decode("utf-8", "surrogateescape").partition(_RIGHTS_MAP)[2].split("\n")
+    found = {match.group(1): match.group(2) for match in map(_RIGHTS_ENTRY.match, entries) if match}
+    for name in publishers:
+        words = found.get(_map_key(name, exact=True))
+        if words is not None:
+            named[name] = _rights(words.split())
+    return named
+
+
 def parse_rights(content: bytes | None) -> dict[str, Rights]:
-    """Login -> rights, of those that the file of rights names; what is no such line counts as no right at all."""
+    """Login -> rights, as RIGHTS of earlier releases has them; what is no such line counts as no right at all."""
     found: dict[str, Rights] = {}
     for line in (content or b"").decode("utf-8", "surrogateescape").split("\n"):
         name, colon, rights = line.partition(":")
         if colon and not line.startswith("#"):
-            has = rights.replace(",", " ").split()
-            found[name] = tuple(right for right in ("publish", "delete") if right in has)
+            found[name] = _rights(rights.replace(",", " ").split())
     return found
 
 
-def as_rights(named: Mapping[str, Rights]) -> bytes | None:
-    """Content of that file; None is no file, because there is nobody to be in it."""
-    if not named:
-        return None
-    lines = [
-        "# What those in %s may who do not just publish: made by a run, never edited." % PUBLISHERS,
-        *("%s:%s" % (name, ",".join(rights)) for name, rights in sorted(named.items())),
-    ]
-    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+def is_ours(rights_file: bytes | None) -> bool:
+    """Whether RIGHTS was written by an earlier release."""
+    return (rights_file or b"").startswith(b"# What those in %s may" % PUBLISHERS.encode())
+
+
+def _rights(words: Collection[str]) -> Rights:
+    return tuple(right for right in ("publish", "delete") if right in words)
+
+
+def new_secret() -> bytes:
+    """Content of SECRET: 256 bits that nothing else knows, as a map of NGINX on one line."""
+    return b'map "" $pypi_peer { default "%s"; }\n' % secrets.token_hex(32).encode()
+
+
+def is_secret(content: bytes | None) -> bool:
+    """Whether SECRET is as new_secret makes it."""
+    return re.match(rb'map "" \$pypi_peer \{ default "[0-9a-f]{64}"; \}\n\Z', content or b"") is not None
 
 
 def merge_rights(there: Mapping[str, Rights], users: Iterable[User]) -> dict[str, Rights]:
-    """Rights of those who do not just publish: of logins that the caller speaks of as he says, of others as they were."""
+    """Rights of those who do not just publish: as wanted where the caller names a login, else as they were."""
     return {**there, **{user.name: user.rights for user in users}}
 
 
@@ -271,7 +300,7 @@ def adopted(content: bytes | None) -> list[str]:
 
 
 def as_adopted(names: Sequence[str]) -> bytes | None:
-    """Content of that list; None is no file, because there is nobody to be in it."""
+    """Content of that list; None is no file, where it would be empty."""
     if not names:
         return None
     lines = [
@@ -315,11 +344,18 @@ def _line(user: User) -> Line:
     return Line("%s:%s" % (user.name, user.hash), user.name, user.hash)
 
 
-def credentials(users: Mapping[str, str], may: Mapping[str, Rights]) -> bytes:
-    """NGINX map from a login to a digest of its hash and its rights; it changes when, and only when, these do.
+_RIGHTS_MAP = "map $remote_user $pypi_login_rights {\n"
+_RIGHTS_ENTRY = re.compile(r'    (".+") "([a-z ]*)";\Z')
 
-    ``users``: login -> hash. ``may``: login -> rights, of those who have any. A verdict that is cached under the digest
-    ends with the credential it was given for.
+
+def credentials(users: Mapping[str, str], may: Mapping[str, Rights]) -> bytes:
+    """Two maps of NGINX: from a login to a digest of its hash and rights, and to the rights themselves.
+
+    The digest changes when, and only when, hash or rights do: a verdict that is cached under it ends with the credential
+    it was given for. The rights go to pypi-server with an upload. A login that is not named has none, and names differ
+    by case there.
+
+    ``users``: login -> hash. ``may``: login -> rights, of those in PUBLISHERS.
     """
     folded: dict[bytes, int] = {}
     for name in users:
@@ -336,6 +372,8 @@ def credentials(users: Mapping[str, str], may: Mapping[str, Rights]) -> bytes:
         right = "reader" if not rights else "publisher" if rights == PUBLISHER else ",".join(rights)
         line = ("%s:%s:%s" % (name, password_hash, right)).encode("utf-8", "surrogateescape")
         lines.append('    %s "%s";' % (key, hashlib.sha256(line).hexdigest()[:32]))
+    lines += ["}", "# What a login may change.", _RIGHTS_MAP.rstrip("\n"), '    default "";']
+    lines += ['    %s "%s";' % (_map_key(name, exact=True), " ".join(rights)) for name, rights in sorted(may.items())]
     lines.append("}")
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
 

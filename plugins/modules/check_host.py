@@ -164,6 +164,9 @@ ansible_facts:
         renewal:
           description: Digest of what renews the certificate by itself; empty where nothing does.
           type: str
+        rotation:
+          description: Digest of what rotates the access log; empty where nothing does.
+          type: str
         certbot:
           description: Whether Certbot is installed.
           type: bool

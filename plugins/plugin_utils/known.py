@@ -95,6 +95,15 @@ def owner_of(known: Mapping[str, Any], owner: str, group: str | None = None) -> 
     return mine if group is None else f"{mine.partition(':')[0]}:{group}" if str(group).isdigit() else ""
 
 
+def belongs_to_root(known: Mapping[str, Any], path: str, mode: str) -> bool:
+    """Whether a file, named relative to the home of the index, is root's and the account's group's, with this mode."""
+    found = known.get("files", {}).get(path, {})
+    group = str(known.get("account")).partition(":")[2]
+    return known.get("current") is True and (found.get("type"), found.get("owner"), found.get("mode")) == (
+        *("f", f"0:{group}", mode),
+    )
+
+
 def _is(known: Mapping[str, Any], path: str, kind: str, whose: str, mode: str) -> bool:
     found = known["files"].get(path, {})
     return bool(whose) and (found.get("type"), found.get("owner")) == (kind, whose) and found["mode"] == mode.rjust(4, "0")

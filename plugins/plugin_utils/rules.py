@@ -586,6 +586,30 @@ def acme_has_a_directory(variables: Mapping[str, Any]) -> Iterator[Problem]:
         )
 
 
+def _is_ipv6_for_others(variables: Mapping[str, Any]) -> bool:
+    """Whether the index listens on an IPv6 address that other machines reach."""
+    try:
+        address = ipaddress.ip_address(str(variables["pypi_bind_address"]))
+    except (KeyError, ValueError):
+        return False
+    return address.version == 6 and not address.is_loopback
+
+
+def proxies_can_be_told_from_clients(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Docker forwards IPv6 from an IPv4 address of its own: to believe that one is to believe every client."""
+    if not _is_ipv6_for_others(variables):
+        return
+    for network in variables.get("pypi_trusted_proxies") or ():
+        if ":" not in str(network):
+            yield Problem(
+                "pypi_trusted_proxies",
+                f"{network!r} is an IPv4 network, while pypi_bind_address is {variables['pypi_bind_address']}: all that "
+                "come by IPv6 have an IPv4 address of Docker's for NGINX, so each could choose the address that is logged "
+                "and limited",
+                "remove it, or give an IPv4 address as pypi_bind_address",
+            )
+
+
 PORT = range(1, 65536)
 RULES: Mapping[str, Rule] = {
     "pypi_instance": matching(
@@ -681,6 +705,7 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     tls_has_a_name,
     provided_is_whole,
     acme_has_a_directory,
+    proxies_can_be_told_from_clients,
 )
 
 
@@ -813,6 +838,12 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
             f"pypi_tls is none, and the index listens on {variables['pypi_bind_address']}: passwords travel in clear. Set "
             "pypi_tls, or pypi_bind_address: 127.0.0.1 behind a proxy on the host; where one elsewhere speaks TLS, name "
             "its address in pypi_external_url"
+        )
+    if _is_ipv6_for_others(variables):
+        found.append(
+            f"pypi_bind_address is {variables['pypi_bind_address']}: Docker forwards IPv6 from one address of its own, so the "
+            "log has that one for every client, and pypi_logins_per_minute is for all of them together. Clients have "
+            "addresses of their own where they come by IPv4, or through a proxy"
         )
     if variables.get("pypi_tls") == "acme" and as_integer(variables.get("pypi_http_port")) != 80:
         found.append(

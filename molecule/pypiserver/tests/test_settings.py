@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import wheelhouse_index
 
-from tests.support.playbook import applied
+from tests.support.playbook import applied, refused
 
 PLAYBOOK = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml"))
 # The stack's own limits; the settings are where the stack mounts them.
@@ -43,15 +45,42 @@ def test_gunicorn_accepts_the_settings(host: Any, home: str) -> None:
     assert gunicorn(host, home, "--check-config") == ""
 
 
-def test_the_extension_loads_in_the_real_image(host: Any, home: str) -> None:
+CHECK = (
+    "docker run --rm --network none --read-only --cap-drop ALL --tmpfs /tmp --user {uid}:{gid}"
+    " --env PYTHONPATH=/data/pypiserver --volume {home}/pypiserver:/data/pypiserver:ro"
+    " --entrypoint python3 {image} -m wheelhouse_index check"
+)
+# Another pypiserver: the place where the extension comes in has another name.
+CHANGE = "sed -i s/BackendProxy/Proxy/ $(python3 -c 'import pypiserver.backend as b; print(b.__file__)')"
+
+
+def test_the_extension_works_in_the_real_image(host: Any, home: str) -> None:
     user = host.user("pypi")
-    code = "from wheelhouse_index import app; print(app.configuration(['run', '--backend', 'indexed', '/tmp'])[1])"
-    printed = host.check_output(
-        f"docker run --rm --network none --read-only --cap-drop ALL --tmpfs /tmp --user {user.uid}:{user.gid}"
-        f" --env PYTHONPATH=/data/pypiserver --volume {home}/pypiserver:/data/pypiserver:ro"
-        f' --entrypoint python3 pypiserver/pypiserver:v2.4.2 -c "{code}"'
-    )
-    assert printed == "True"
+    command = CHECK.format(uid=user.uid, gid=user.gid, home=home, image="pypiserver/pypiserver:v2.4.2")
+    assert host.check_output(command) == ""
+
+
+@pytest.fixture
+def image(host: Any) -> Iterator[str]:
+    """The name of an image in which the extension does not work."""
+    name = "pypiserver/pypiserver:changed"
+    host.check_output("docker run --name changed --user 0 --entrypoint sh pypiserver/pypiserver:v2.4.2 -c %s", CHANGE)
+    host.check_output(f"docker commit changed {name}")
+    yield name
+    host.check_output(f"docker rm changed && docker rmi {name}")
+
+
+def test_an_image_in_which_the_extension_does_not_work_is_refused_with_both_versions(
+    host: Any, home: str, image: str
+) -> None:
+    before = host.check_output(f"cat {home}/pypiserver/gunicorn.conf.py {home}/pypiserver/wheelhouse_index/*")
+    for check in ([], ["--check"]):
+        message = refused("--tags", "pypiserver", *check, playbook=PLAYBOOK, pypi_image_pypiserver=image)
+        said = f"wheelhouse.pypi {wheelhouse_index.__version__} does not work with pypiserver 2.4.2: ImportError: "
+        assert said in message, message
+        assert f"the live ones in {home}/pypiserver stay as they are" in message, message
+    after = host.check_output(f"cat {home}/pypiserver/gunicorn.conf.py {home}/pypiserver/wheelhouse_index/*")
+    assert after == before
 
 
 def test_gunicorn_serves_many_requests_at_once(host: Any, home: str) -> None:

@@ -75,7 +75,7 @@ def test_parse_takes_sections_apart() -> None:
         "@@settings\nthere\n@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
         "@@files\nd 0700 998:997 .\nf 0600 998:997 ./nginx/nginx.conf\nl 0777 0:0 ./packages\n"
         "@@certificate\n-----BEGIN CERTIFICATE-----\nMIIB\n\n@@authority\n\n"
-        "@@renewal\n0123  -\n@@certbot\n/usr/bin/certbot\n"
+        "@@renewal\n0123  -\n@@rotation\n4567  -\n@@certbot\n/usr/bin/certbot\n"
         "@@sums\n0abc  nginx/nginx.conf\n@@services\nnginx 111\n"
         "@@containers\nc1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1\n"
         "@@revision\nnginx r1\nauth r1\n@@answer\n401\n"
@@ -101,6 +101,7 @@ def test_parse_takes_sections_apart() -> None:
         "certificate": "-----BEGIN CERTIFICATE-----\nMIIB",
         "authority": "",
         "renewal": "0123",
+        "rotation": "4567",
         "certbot": True,
         "images": ["nginx:1.30"],
         "files": {

@@ -429,3 +429,23 @@ def test_warnings(variables: dict[str, Any], words: str | None) -> None:
     found = rules.warnings(variables)
     assert len(found) == (words is not None)
     assert words is None or words in found[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "networks", "refused", "warned"),
+    [
+        ("::", ["172.16.0.0/12"], True, True),
+        ("2001:db8::1", ["192.0.2.0/24", "2001:db8::/32"], True, True),
+        ("::", ["2001:db8::/32"], False, True),
+        ("::", [], False, True),
+        # A proxy on the host itself, for which Docker's address is the right one.
+        ("::1", ["172.16.0.0/12"], False, False),
+        ("0.0.0.0", ["172.16.0.0/12"], False, False),
+        ("127.0.0.1", ["172.16.0.0/12"], False, False),
+    ],
+)
+def test_no_client_by_ipv6_is_taken_for_a_proxy(address: str, networks: list[str], refused: bool, warned: bool) -> None:
+    variables = {"pypi_bind_address": address, "pypi_trusted_proxies": networks}
+    found = rules.problems(variables)
+    assert [problem.variable for problem in found] == (["pypi_trusted_proxies"] if refused else [])
+    assert any("Docker forwards IPv6" in warning for warning in rules.warnings(variables)) == warned
