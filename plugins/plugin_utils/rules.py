@@ -66,7 +66,7 @@ _PROCESSORS = re.compile(r"(?!0*\.?0*\Z)[0-9]+(?:\.[0-9]+)?\Z")
 _ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?\Z")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f] *){40}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_DISTRIBUTION = re.compile(r"[a-z]+-[0-9]+(?:\.[0-9]+)?\Z")
+_DISTRIBUTION = re.compile(r"[a-z]+-(?:[0-9]+(?:\.[0-9]+)?|[a-z]+)\Z")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\Z")
 _IMAGE = re.compile(
     rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
@@ -740,7 +740,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "pypi_bundle_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
     "pypi_bundle_distribution": matching(
-        _DISTRIBUTION, "a distribution", "give one such as debian-13, ubuntu-24.04 or rocky-9", empty=True
+        _DISTRIBUTION, "a distribution", "give one such as debian-13, ubuntu-24.04, rocky-9 or debian-forky", empty=True
     ),
     "pypi_start_timeout": between(range(1, 3601)),
 }
