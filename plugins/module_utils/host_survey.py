@@ -25,7 +25,7 @@ echo '@@python'; for python in {pythons}; do
     path=$(command -v "$python") && version=$("$path" -c '{version}') && echo "$path" && echo "$version" && break
 done 2>/dev/null
 echo '@@system'; (. /etc/os-release && echo "$PRETTY_NAME") 2>/dev/null
-echo '@@release'; (. /etc/os-release && echo "$ID $VERSION_ID") 2>/dev/null
+echo '@@release'; (. /etc/os-release && echo "$ID ${{VERSION_ID:-$VERSION_CODENAME}}") 2>/dev/null
 echo '@@machine'; uname -m
 echo '@@bundle'; [ -e /var/cache/wheelhouse.pypi/install ] && echo left
 echo '@@account'; getent passwd {user} 2>/dev/null
@@ -516,10 +516,11 @@ def distribution(identifier: str, version: str) -> str:
 
     Args:
         identifier: ID in /etc/os-release.
-        version: VERSION_ID there. Only Ubuntu's two numbers name a release; what others have behind the first is how
-            far it is updated.
+        version: VERSION_ID there, or the code name where it has none, as Debian's testing and unstable. Only Ubuntu's
+            two numbers name a release; what others have behind the first is how far it is updated.
     """
-    return f"{identifier}-{version if identifier == 'ubuntu' else version.partition('.')[0]}" if identifier else ""
+    release = version if identifier == "ubuntu" else version.partition(".")[0]
+    return "-".join(part for part in (identifier, release) if part) if identifier else ""
 
 
 def port_holder(survey: Survey, instance: str, address: str, port: int, going: Collection[str] = ()) -> str | Neighbour:
