@@ -43,7 +43,9 @@ def metadata(name: str, version: str, more: str = "") -> bytes:
     return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: A test\n{more}".encode()
 
 
-def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", more: str = "") -> Path:
+def wheel(
+    folder: Path, name: str, version: str = "1.0", padding: bytes = b"", more: str = "", command: str = ""
+) -> Path:
     """Write a wheel that pip and uv accept, holding one module and, if wanted, a large file.
 
     Args:
@@ -52,6 +54,7 @@ def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", m
         version: the release.
         padding: content of a data file beside the module; stored, not compressed.
         more: further headers of its core metadata, such as what it requires; each with its end of line.
+        command: name of a program that it installs.
     """
     module = escaped(name)
     info = f"{module}-{version}.dist-info"
@@ -60,6 +63,8 @@ def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", m
         f"{info}/METADATA": metadata(name, version, more),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    if command:
+        files[f"{info}/entry_points.txt"] = f"[console_scripts]\n{command} = builtins:print\n".encode()
     if padding:
         files[f"{module}/padding.bin"] = padding
     record = "".join(f"{path},sha256={_digest(data)},{len(data)}\n" for path, data in files.items())
