@@ -16,25 +16,31 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from pypi_simple import ProjectPage
-from pypiserver.backend import SimpleFileBackend
 from pypiserver.config import Config
-from wheelhouse_index import app
-from wheelhouse_index.entry import is_distribution
+from wheelhouse_index import app, names
+from wheelhouse_index.backend import IndexedBackend
 from wheelhouse_index.keeper import Keeper
-from wheelhouse_index.output import SERVED
 from wheelhouse_index.store import Store
 
+SECRET = "5ec2e7" * 10 + "0123"
+# What NGINX sends with a request of a login that may do everything.
+BY_NGINX = {
+    "X-Wheelhouse-Peer": SECRET,
+    "X-Wheelhouse-Login": "publisher",
+    "X-Wheelhouse-Rights": "publish delete",
+}
 BASE = "https://pypi.example.com/simple/{project}/"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an application has answered."""
+    """What an application has answered; the reason is that of the status line."""
 
     status: int
     headers: Mapping[str, str]
     text: str
+    reason: str = ""
 
 
 class Index:
@@ -50,29 +56,28 @@ class Index:
         self.pages = folder / "index"
         self.packages.mkdir(exist_ok=True)
         self.pages.mkdir(exist_ok=True)
-        self.words = ["run", "-P", ".", "-a", ".", "--disable-fallback", *(["--overwrite"] if overwrite else [])]
-        self.words += ["--backend", "indexed", str(self.packages)]
-        self.store = Store(self.packages.resolve(), self.pages)
+        secret = folder / "secret.conf"
+        secret.write_text(f'map "" $pypi_peer {{ default "{SECRET}"; }}\n')
+        self.settings = app.Settings(self.packages.resolve(), self.pages, secret, overwrite=overwrite)
+        self.store = Store(self.settings.packages, self.pages)
         self.store.prepare()
         self.keeper = Keeper(self.store, 0.0)
-        config, _ours = app.configuration(self.words)
-        self.application = app.application(config, self.store)
-        self.backend = config.backend
-        self.oracle = SimpleFileBackend(Config.default_with_overrides(roots=[self.packages]))
+        self.application = app.Application(self.store, self.settings)
+        self.backend = IndexedBackend(Config.default_with_overrides(roots=[self.packages]), self.store)
 
     def get(self, path: str) -> Answer:
-        """Ask pypiserver for a page."""
-        return call(self.application, "GET", path)
+        """Ask for a page that disk lacks."""
+        return call(self.application, "GET", path, b"", BY_NGINX)
 
-    def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, **fields: str) -> Answer:
+    def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         """Upload a file as clients do; ``fields`` are further ones of the form."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
-        return call(self.application, "POST", "/", body, {"Content-Type": kind, **(headers or {})})
+        return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
 
-    def remove(self, name: str, version: str) -> Answer:
-        """Remove a release through pypiserver."""
-        body, kind = form({":action": "remove_pkg", "name": name, "version": version}, {})
-        return call(self.application, "POST", "/", body, {"Content-Type": kind})
+    def remove(self, name: str = "", version: str = "", **fields: str) -> Answer:
+        """Remove a release, or by ``filename`` a file."""
+        body, kind = form({":action": "remove_pkg", "name": name, "version": version, **fields}, {})
+        return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind})
 
     def listed(self, project: str) -> dict[str, str]:
         """Return the digest of each file on a project's page; empty where there is no page."""
@@ -127,7 +132,8 @@ def call(
     parts = application(environment, lambda status, found, _error=None: begun.append((status, found)))
     text = b"".join(parts).decode()
     status, found = begun[-1]
-    return Answer(int(status.split()[0]), dict(found), text)
+    number, _blank, reason = status.partition(" ")
+    return Answer(int(number), dict(found), text, reason)
 
 
 def in_a_child(what: Callable[[], int]) -> int:
@@ -195,14 +201,15 @@ def projects(pages: Path) -> set[str]:
 
 
 def truth(packages: Path) -> dict[str, dict[str, str]]:
-    """Return the digest of each file in packages/, by path, by project, as pypiserver's own backend sees them."""
-    oracle = SimpleFileBackend(Config.default_with_overrides(roots=[packages]))
+    """Return the digest of each file in packages/ that can be served, by path, by project.
+
+    By its name alone: of tests in which the name does not tell, use ``release`` of what they have made.
+    """
     found: dict[str, dict[str, str]] = {}
-    for package in oracle.get_all_packages():
-        assert package.relfn_unix and package.fn
-        if is_distribution(Path(package.fn).name) and SERVED.fullmatch(package.pkgname_norm):
-            files = found.setdefault(package.pkgname_norm, {})
-            # A signature is not a file of its own on our pages.
-            if not package.relfn_unix.endswith(".asc"):
-                files[package.relfn_unix] = sha256(Path(package.fn).read_bytes())
-    return {project: files for project, files in found.items() if files}
+    for path in packages.rglob("*"):
+        place = path.relative_to(packages)
+        release = names.of_file(path.name)
+        served = names.is_served(path.name) and all(map(names.is_folder, place.parts[:-1])) and path.suffix != ".asc"
+        if release and served and path.is_file() and not any(part.is_symlink() for part in (path, *path.parents)):
+            found.setdefault(release.project, {})[place.as_posix()] = sha256(path.read_bytes())
+    return found

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.index import Answer, form
+from tests.support.index import BY_NGINX, SECRET, Answer, form
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = ROOT / "roles" / "pypiserver" / "files"
@@ -51,12 +51,17 @@ class Server:
         self.log = folder / f"server-{self.port}.log"
         settings = folder / f"gunicorn-{self.port}.conf.py"
         settings.write_text(_SETTINGS.format(workers=workers))
+        secret = folder / "secret.conf"
+        secret.write_text(f'map "" $pypi_peer {{ default "{SECRET}"; }}\n')
         self._environment = {
             **os.environ,
             "PYTHONPATH": str(EXTENSION),
             # gunicorn keeps a socket there.
             "HOME": str(folder),
+            "WHEELHOUSE_PACKAGES": str(self.packages),
             "WHEELHOUSE_INDEX": str(self.pages),
+            "WHEELHOUSE_PEER": str(secret),
+            "WHEELHOUSE_BIND": f"127.0.0.1:{self.port}",
             "GUNICORN_CMD_ARGS": f"--config={settings}",
             **(environment or {}),
         }
@@ -75,11 +80,9 @@ class Server:
         Raises:
             AssertionError: where it does not; with its log.
         """
-        words = ["run", "-i", "127.0.0.1", "-p", str(self.port), "-P", ".", "-a", ".", "--disable-fallback"]
-        words += ["--server", "gunicorn", "--backend", "indexed", str(self.packages)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "wheelhouse_index", *words],
+                [sys.executable, "-m", "wheelhouse_index", "serve"],
                 cwd=self.folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -106,17 +109,18 @@ class Server:
 
     def get(self, path: str) -> Answer:
         """Ask for a page."""
-        return self._ask("GET", path, b"", {})
+        return self._ask("GET", path, b"", BY_NGINX)
 
-    def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, **fields: str) -> Answer:
+    def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         """Upload a file as clients do; ``fields`` are further ones of the form."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
-        return self._ask("POST", "/", body, {"Content-Type": kind, **(headers or {})})
+        return self._ask("POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
 
     def cut_off(self, name: str, content: bytes, kept: float, **fields: str) -> None:
         """Upload a file, and hang up when this share of the request is sent."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
-        head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        own = "".join(f"{name}: {value}\r\n" for name, value in BY_NGINX.items())
+        head = f"POST / HTTP/1.1\r\nHost: x\r\n{own}Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
             connection.sendall(head.encode() + body[: int(len(body) * kept)])
 
@@ -125,7 +129,7 @@ class Server:
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.headers), answer.read().decode())
+            return Answer(answer.status, dict(answer.headers), answer.read().decode(), answer.reason)
         finally:
             connection.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import re
@@ -106,6 +107,42 @@ def sdist(folder: Path, name: str, version: str = "1.0", more: str = "", suffix:
             entry.size = len(data)
             packed.addfile(entry, io.BytesIO(data))
     return target
+
+
+def file(name: str, content: bytes = b"", release: tuple[str, str] | None = None, more: str = "") -> bytes:
+    """Return a distribution file of this name as bytes: the same for the same arguments.
+
+    Args:
+        name: the file's name, whose suffix says what it is.
+        content: of a file inside; what makes one differ from another.
+        release: project and version of its metadata; those of the name where it is left out.
+        more: further headers of its metadata, each with its end of line.
+    """
+    suffix = next(
+        one for one in (".whl", ".egg", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz") if name.endswith(one)
+    )
+    stem = name.removesuffix(suffix)
+    parts = stem.split("-") if suffix in (".whl", ".egg") else stem.rsplit("-", 1)
+    project, version = release or (parts[0], parts[1])
+    info = metadata(project, version, more)
+    if suffix == ".whl":
+        files = {f"{parts[0]}-{parts[1]}.dist-info/METADATA": info, f"{parts[0]}.bin": content}
+    else:
+        files = {"EGG-INFO/PKG-INFO" if suffix == ".egg" else f"{stem}/PKG-INFO": info, f"{stem}/content.bin": content}
+    target = io.BytesIO()
+    if suffix in (".whl", ".egg", ".zip"):
+        with zipfile.ZipFile(target, "w") as archive:
+            for path, data in files.items():
+                archive.writestr(zipfile.ZipInfo(path, _EPOCH), data)
+        return target.getvalue()
+    mode = {".tar.bz2": "bz2", ".tar.xz": "xz"}.get(suffix, "")
+    with tarfile.open(fileobj=target, mode=f"w:{mode}") as archive:  # type: ignore[call-overload]
+        for path, data in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    # tarfile would write the time of day into the archive.
+    return target.getvalue() if mode else gzip.compress(target.getvalue(), 1, mtime=0)
 
 
 def on_host(host: Any, home: str) -> str:

@@ -15,7 +15,7 @@ from tests.support import packages as made
 from tests.support.index import Index, in_a_child
 
 OLD, NEW = "foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl"
-OTHER = "other-1.0-py3-none-any.whl"
+OTHER, LATER = "other-1.0-py3-none-any.whl", "later-1.0-py3-none-any.whl"
 # What is looked at in each step; of these, what needs room on the disk.
 STEPS = {"open", "os.link", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.utime", "sqlite3.connect"}
 NEED_ROOM = {"open", "os.link", "os.mkdir", "sqlite3.connect"}
@@ -23,12 +23,8 @@ NEED_ROOM = {"open", "os.link", "os.mkdir", "sqlite3.connect"}
 LOOKED_AT = range(1, 150, 1 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 5)
 
 
-def wheel(folder: Path, padding: bytes, project: str = "foo") -> bytes:
-    return made.wheel(folder, project, padding=padding).read_bytes()
-
-
 def upload(name: str) -> Callable[[Index], int]:
-    return lambda index: index.upload(name, wheel(index.packages.parent, b"new", name.split("-")[0])).status
+    return lambda index: index.upload(name, made.file(name, b"new")).status
 
 
 def remove(name: str, version: str) -> Callable[[Index], int]:
@@ -52,11 +48,11 @@ OPERATIONS: dict[str, Callable[[Index], int]] = {
 def prepared(folder: Path, operation: str) -> Index:
     folder.mkdir()
     index = Index(folder, overwrite=True)
-    assert index.upload(OLD, wheel(folder, b"old")).status == 200
+    assert index.upload(OLD, made.file(OLD, b"old")).status == 200
     index.keeper.step()
     if operation == "what was copied in":
         (index.packages / "nested").mkdir()
-        (index.packages / "nested" / NEW).write_bytes(wheel(folder, b"copied"))
+        (index.packages / "nested" / NEW).write_bytes(made.file(NEW, b"copied"))
         index.keeper._thorough_at = 0.0
     return index
 
@@ -127,6 +123,6 @@ def test_whatever_the_disk_has_no_room_for_nothing_of_it_is_left(in_memory: Path
         assert not list((folder / "packages/.incoming").iterdir()), f"step {step}"
         assert not list((folder / "index/.staging").iterdir()), f"step {step}"
         assert {path.name for path in (folder / "index/simple").iterdir() if path.is_dir()} == set(after)
-        assert index.upload("later-1.0-py3-none-any.whl", b"later").status == 200
+        assert index.upload(LATER, made.file(LATER)).status == 200
         if code == 0 and step > 40:
             return

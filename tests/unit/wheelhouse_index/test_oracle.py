@@ -1,19 +1,16 @@
-"""Against pypiserver's own simple-dir: whatever is done to a store, both know of the same files, and pages say so."""
+"""Under random operations: whatever is done to a store, its pages say what is in packages/, and uploads get what is right."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from pypiserver.core import PkgFile
-from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname
-from wheelhouse_index.output import SERVED
+from wheelhouse_index import names as file_names
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256
@@ -23,26 +20,38 @@ UPLOADED = [
     "foo-1.0-1-py3-none-any.whl",
     "foo-1.10-py3-none-any.whl",
     "Foo-1.0.tar.gz",
+    "foo-2.0.tar.xz",
     "foo_bar-2.1+local.1-py3-none-any.whl",
     "foo.bar-2.0.zip",
     "FOO__bar-1!2.0rc1.tar.gz",
-    "foo-1.0-py3-none-any.whl.asc",
+    "old-1.0-py2.7.egg",
+]
+# The same releases as some of these, in another spelling.
+RESPELT = {
+    "Foo-1.0-py3-none-any.whl": "foo-1.0-py3-none-any.whl",
+    "foo-1.0.0.tgz": "Foo-1.0.tar.gz",
+    "foo_bar-1!2.0c1.tar.bz2": "FOO__bar-1!2.0rc1.tar.gz",
+}
+SPELLINGS = [*UPLOADED, *RESPELT]
+REFUSED = [
     "noversion.tar.gz",
     "_-1.0.tar.gz",
     "+!-1.0.tgz",
-    "old-1.0-py2.7.egg",
-    "a-b-c-1.0.win32-py3.9.exe",
+    "a-1.0.win32-py3.9.exe",
+    "foo-1.0.TAR.GZ",
+    "-1.0.zip",
+    "x-1.0.rpm",
 ]
 COPIED = [
-    *UPLOADED,
+    *SPELLINGS,
+    *REFUSED,
+    "foo-1.0-py3-none-any.whl.asc",
     "weird&<\"'>-1.0.tar.gz",
     "per%20cent-1.0.zip",
     "ha#sh-1.0.zip",
-    "quest?ion-1.0.zip",
     "spa ced-1.0.zip",
     "übung-1.0.tar.gz",
     "line\nbreak-1.0.tar.gz",
-    "-1.0.tar.gz",
     ".hidden-1.0.tar.gz",
     "readme.txt",
     "foo-1.0.whl",
@@ -79,56 +88,63 @@ class Operations(RuleBasedStateMachine):
         finally:
             shutil.rmtree(self.folder)
 
-    @rule(name=st.sampled_from(UPLOADED), content=contents, real=st.booleans(), digest=st.booleans())
-    def upload(self, name: str, content: bytes, real: bool, digest: bool) -> None:
-        if real and name.endswith("any.whl"):
-            content = made.wheel(self.folder, "foo", padding=content).read_bytes()
+    @rule(name=st.sampled_from(SPELLINGS), content=contents, digest=st.booleans(), twine=st.booleans())
+    def upload(self, name: str, content: bytes, digest: bool, twine: bool) -> None:
+        sent = made.file(name, content)
         place = self.index.packages / name
-        blocked = os.path.lexists(place) and not place.is_file()
-        there = self.index.oracle.exists(name)
-        fields = {"sha256_digest": sha256(content)} if digest else {}
-        answer = self.index.upload(name, content, None, **fields)
-        if self.overwrite and place.is_dir() and not place.is_symlink():
-            assert answer.status == 500
-            return
-        if not self.overwrite and (blocked or there):
-            # What was copied into a folder a moment ago is not known yet.
-            assert answer.status == 409 or (answer.status == 200 and not self.fresh), answer
-            if answer.status == 409:
-                return
-        assert answer.status == 200, answer
-        assert place.read_bytes() == content
-        project = normalize_pkgname((guess_pkgname_and_version(name) or ("", ""))[0])
-        if SERVED.fullmatch(project):
+        blocked = os.path.lexists(place) and (place.is_symlink() or not place.is_file())
+        same = self._same(name)
+        identical = any(path.read_bytes() == sent for path in same)
+        before = {path: path.read_bytes() for path in self._files()}
+        fields = {"sha256_digest": sha256(sent)} if digest else {}
+        answer = self.index.upload(name, sent, {"User-Agent": "twine/7" if twine else "uv"}, **fields)
+        if not self.fresh:
+            # What was copied into a folder a moment ago may not be known yet.
+            assert answer.status in (200, 400, 409), answer
+        elif identical:
+            assert answer.status == 200 and {path: path.read_bytes() for path in self._files()} == before, answer
+        elif (same and not self.overwrite) or (blocked and not (self.overwrite and place.is_symlink())):
+            assert answer.status == (400 if twine else 409), answer
+            assert "already exists" in answer.text or blocked
+        else:
+            assert answer.status == 200, answer
+            assert place.read_bytes() == sent
+            assert self._same(name) == [place]
+        if answer.status == 200:
+            project = file_names.of_file(name).project  # type: ignore[union-attr]
             assert project in self.index.projects()
-            if not name.endswith(".asc"):
-                assert self.index.listed(project)[name] == sha256(content)
+            assert sha256(sent) in self.index.listed(project).values()
+        assert answer.status == 200 or answer.text.strip() == answer.reason
+
+    @rule(name=st.sampled_from(REFUSED))
+    def upload_of_what_is_not_served(self, name: str) -> None:
+        before = {path: path.read_bytes() for path in self._files()}
+        assert self.index.upload(name, made.file("foo-1.0.tar.gz")).status == 400
+        assert {path: path.read_bytes() for path in self._files()} == before
 
     @rule(name=st.sampled_from(UPLOADED))
     def wrong_digest(self, name: str) -> None:
         before = {path: path.read_bytes() for path in self._files()}
-        if not name.endswith(".asc"):
-            status = self.index.upload(name, b"this", sha256_digest=sha256(b"that")).status
-            known = os.path.lexists(self.index.packages / name) or self.index.oracle.exists(name) or not self.fresh
-            assert status == 400 or (status == 409 and known and not self.overwrite)
+        assert self.index.upload(name, made.file(name, b"this"), sha256_digest=sha256(b"that")).status == 400
         assert {path: path.read_bytes() for path in self._files()} == before
 
-    @rule(name=st.sampled_from(UPLOADED))
+    @rule(name=st.sampled_from(SPELLINGS))
     def remove(self, name: str) -> None:
-        project, version = guess_pkgname_and_version(name) or ("", "")
-        found = list(self.index.backend.find_version(project, version))
-        status = self.index.remove(project, version).status
-        # A version that its name does not tell cannot be asked for.
-        assert status == (400 if not version else 200 if found else 404)
+        own = file_names.of_file(name)
+        assert own
+        listed = self.index.listed(own.project)
+        meant = {path for path in listed if own.is_same(file_names.of_file(Path(path).name))}  # type: ignore[arg-type]
+        status = self.index.remove(own.name.upper(), own.version).status
+        assert not self.fresh or status == (200 if meant else 404)
         if status == 200:
-            assert not set(self.index.listed(normalize_pkgname(project))) & {package.relfn for package in found}
+            assert not meant & self.index.listed(own.project).keys()
 
     @rule(place=places, content=contents)
     def copy_in(self, place: tuple[str, str], content: bytes) -> None:
         path = self._place(place)
         if not path.is_dir():
             path.unlink(missing_ok=True)
-            path.write_bytes(content)
+            path.write_bytes(made.file(path.name, content) if path.name in SPELLINGS else content)
             self.fresh = False
 
     @rule(place=places)
@@ -204,23 +220,26 @@ class Operations(RuleBasedStateMachine):
     @invariant()
     def both_say_the_same(self) -> None:
         index = self.index
-        assert _told(index.backend.get_all_packages()) == _told(index.oracle.get_all_packages())
-        assert index.backend.package_count() == index.oracle.package_count()
-        assert set(index.backend.get_projects()) == set(index.oracle.get_projects())
-        assert index.projects() == set(filter(SERVED.fullmatch, index.oracle.get_projects()))
-        for package in index.oracle.get_all_packages():
-            name, version = package.pkgname, package.version
-            for spelling in (name, name.upper(), normalize_pkgname(name)):
-                expected = _told(index.oracle.find_project_packages(spelling))
-                assert _told(index.backend.find_project_packages(spelling)) == expected
-            assert _told(index.backend.find_version(name, version)) == _told(index.oracle.find_version(name, version))
-            assert index.backend.digest(package) == index.oracle.digest(package)
-        for name in UPLOADED:
-            # With a folder or a dead link in its place pypiserver's own would run into it.
-            if not os.path.lexists(index.packages / name) or (index.packages / name).is_file():
-                assert index.backend.exists(name) == index.oracle.exists(name)
         assert index.said() == index.truth()
+        assert index.projects() == set(index.truth())
+        assert index.backend.package_count() == sum(map(len, index.truth().values()))
+        assert set(index.backend.get_projects()) == set(index.truth())
+        for project, files in index.truth().items():
+            assert {package.relfn for package in index.backend.find_project_packages(project.upper())} == set(files)
         assert not list(index.packages.joinpath(".incoming").iterdir())
+
+    def _same(self, name: str) -> list[Path]:
+        """Return the files that are the same as an upload of this name, whatever their spelling."""
+        wanted = RESPELT.get(name, name)
+        return [
+            path
+            for path in self._files()
+            if RESPELT.get(path.name, path.name) == wanted
+            and path.relative_to(self.index.packages).as_posix() in self._served()
+        ]
+
+    def _served(self) -> set[str]:
+        return {path for files in self.index.truth().values() for path in files}
 
     def _place(self, place: tuple[str, str]) -> Path:
         path = self.index.packages.joinpath(*place)
@@ -239,10 +258,6 @@ class OverwritingOperations(Operations):
     """The same where uploads may replace files."""
 
     overwrite = True
-
-
-def _told(packages: Iterable[PkgFile]) -> set[tuple[str | None, ...]]:
-    return {(one.pkgname, one.version, one.relfn_unix, one.fn, one.root) for one in packages}
 
 
 TestOperations = Operations.TestCase

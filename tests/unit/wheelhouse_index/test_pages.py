@@ -11,7 +11,8 @@ import pytest
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from pypi_simple import DistributionPackage, IndexPage, ProjectPage
 from wheelhouse_index import pages
-from wheelhouse_index.entry import Entry, Facts, Stamp, is_distribution
+from wheelhouse_index.entry import Entry, Facts, Stamp
+from wheelhouse_index.names import Release, of_file
 
 SHA, METADATA_SHA = "ab" * 32, "cd" * 32
 SECOND = 1_000_000_000
@@ -19,7 +20,8 @@ PREFIX = "https://pypi.example.com/deep/"
 
 
 def entry(path: str, requires: str = "", metadata: str = "", size: int = 7, mtime_ns: int = 0) -> Entry:
-    return Entry(path, Stamp(size, mtime_ns, 1), Facts(SHA, requires, metadata))
+    release = of_file(path.rpartition("/")[2]) or Release("foo", "1.0")
+    return Entry(path, Stamp(size, mtime_ns, 1), Facts(SHA, release, requires, metadata))
 
 
 def parsed(*entries: Entry) -> list[tuple[DistributionPackage, DistributionPackage]]:
@@ -110,7 +112,6 @@ def test_releases_are_listed_once_and_from_old_to_new() -> None:
         "foo-1.10rc1.tar.gz",
         "foo-1.9-2-py3-none-any.whl",
         "foo-1.9-10-py3-none-any.whl",
-        "foo.zip",
     ]
     document = document_of(*map(entry, names))
     assert document["versions"] == ["1.9", "1.10rc1", "1.10"]
@@ -161,19 +162,3 @@ def test_the_list_of_projects_is_the_same_in_both_pages() -> None:
 )
 def test_the_front_page_counts(projects: int, files: int, words: str) -> None:
     assert words in pages.front_html(projects, files)
-
-
-@pytest.mark.parametrize(
-    ("name", "listed"),
-    [
-        ("foo-1.0-py3-none-any.whl", True),
-        ("foo-1.0.tar.gz.asc", True),
-        ("foo-1.0.whl", False),
-        ("readme.txt", False),
-        (".foo-1.0.tar.gz", False),
-        # A name that is not UTF-8.
-        ("foo\udcff-1.0.tar.gz", False),
-    ],
-)
-def test_names_that_are_listed(name: str, listed: bool) -> None:
-    assert is_distribution(name) is listed

@@ -1,101 +1,68 @@
-"""Who may publish and who may delete, as the extension decides it; pypiserver itself is in the scenarios."""
+"""Who may publish and who may delete, by what NGINX says; and who is NGINX."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from wheelhouse_index import rights
 
+from tests.support.index import BY_NGINX, SECRET, Index, call, form
+from tests.support.packages import file
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "rights").write_text("# made by a run\nboth:publish,delete\n#odd:delete\ndeleter:delete\nnone:\n")
-    return tmp_path
+WHEEL = "foo-1.0-py3-none-any.whl"
 
 
 @pytest.mark.parametrize(
-    ("login", "action", "allowed"),
+    ("login", "said", "action", "allowed"),
     [
-        ("publisher", "file_upload", True),
-        ("publisher", "remove_pkg", False),
-        ("both", "file_upload", True),
-        ("both", "remove_pkg", True),
-        ("deleter", "file_upload", False),
-        ("deleter", "remove_pkg", True),
-        ("none", "file_upload", False),
-        ("none", "remove_pkg", False),
-        ("Both", "remove_pkg", False),
-        ("#odd", "remove_pkg", False),
-        ("", "file_upload", False),
-        ("", "remove_pkg", False),
-        *(("both", action, False) for action in ("doc_upload", "submit", "verify")),
-        # What pypiserver does not know, it refuses itself.
-        ("publisher", "", True),
-        ("publisher", "file_upload ", True),
+        ("ci", "publish", "file_upload", True),
+        ("ci", "publish", "remove_pkg", False),
+        ("ci", "publish delete", "remove_pkg", True),
+        ("ci", "publish,delete", "remove_pkg", True),
+        ("ci", "delete", "file_upload", False),
+        ("ci", "", "file_upload", False),
+        ("ci", "Publish", "file_upload", False),
+        ("ci", "publisher", "file_upload", False),
+        ("", "publish delete", "file_upload", False),
+        ("", "publish delete", "remove_pkg", False),
     ],
 )
-def test_what_a_login_may(folder: Path, login: str, action: str, allowed: bool) -> None:
-    assert (rights.refusal(action, login, rights.may(folder, login)) == "") is allowed
+def test_a_right_that_is_not_said_is_not_there(login: str, said: str, action: str, allowed: bool) -> None:
+    environ = {rights.LOGIN: login, rights.RIGHTS: said}
+    assert (rights.refusal(action, environ, False) == "") is allowed
 
 
-def test_nobody_deletes_where_nobody_has_the_right(tmp_path: Path) -> None:
-    has = rights.may(tmp_path, "publisher")
-    assert rights.refusal("file_upload", "publisher", has) == ""
-    assert rights.refusal("remove_pkg", "publisher", has) == "The login publisher may not delete."
+def test_headers_that_are_missing_grant_nothing() -> None:
+    assert rights.refusal("file_upload", {}, False) == "Log in to publish: this request came without a login."
+    assert rights.refusal("remove_pkg", {}, True) == "Log in to delete: this request came without a login."
 
 
-@pytest.mark.parametrize(
-    ("header", "has"),
-    [("", ("publish",)), ("publish,delete", ("publish", "delete")), ("delete", ("delete",)), ("none", ("none",))],
-)
-def test_a_service_of_the_operators_own_says_what_somebody_may(header: str, has: tuple[str, ...]) -> None:
-    assert rights.by_header({rights.RIGHTS: header}) == has
+def test_uploads_that_are_open_to_everybody_open_nothing_else() -> None:
+    assert rights.refusal("file_upload", {}, True) == ""
+    assert "no right to delete" in rights.refusal("remove_pkg", {rights.LOGIN: "ci", rights.RIGHTS: "publish"}, True)
 
 
-@pytest.mark.parametrize(("action", "allowed"), [("file_upload", True), ("remove_pkg", True), ("doc_upload", False)])
-def test_everybody_may_where_changes_need_no_login(action: str, allowed: bool) -> None:
-    assert (rights.refusal(action, "", None) == "") is allowed
+@pytest.mark.parametrize("said", ["", "0" * 64, SECRET[:-1], SECRET + "0", SECRET.upper(), "übung"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_of_anybody_but_nginx_nothing_is_taken(in_memory: Path, said: str, method: str) -> None:
+    index = Index(in_memory)
+    assert index.upload(WHEEL, file(WHEEL)).status == 200
+    body, kind = form({":action": "remove_pkg", "name": "foo", "version": "1.0"}, {})
+    headers = {**BY_NGINX, "X-Wheelhouse-Peer": said, "Content-Type": kind}
+    answer = call(index.application, method, "/" if method == "POST" else "/simple/foo/", body, headers)
+    assert answer.status == 403
+    assert index.projects() == {"foo"}
+    assert call(index.application, "GET", "/health").status == 200
 
 
-def asked(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, method: str, form: Callable[[Any], tuple[str, list[str]]]
-) -> tuple[str, bytes]:
-    """Send a request through the guard; return status and body."""
-    told: list[str] = []
-
-    def pypiserver(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        start_response("200 OK", [])
-        return [b"pypiserver"]
-
-    monkeypatch.setattr(rights, "_asked", form)
-    monkeypatch.setenv("WHEELHOUSE_AUTHENTICATION", str(folder))
-    guard = rights.guarded(pypiserver, ["update"])
-    environ = {"REQUEST_METHOD": method, "HTTP_X_WHEELHOUSE_LOGIN": "publisher"}
-    body = b"".join(guard(environ, lambda status, _headers: told.append(status)))
-    return told[0], body
-
-
-def test_a_refusal_never_reaches_pypiserver(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    status, body = asked(folder, monkeypatch, "POST", lambda _environ: ("remove_pkg", []))
-    assert (status, body) == ("403 Forbidden", b"The login publisher may not delete.\n")
-
-
-def test_what_is_allowed_and_what_only_reads_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert asked(folder, monkeypatch, "POST", lambda _environ: ("file_upload", ["a.whl"]))[1] == b"pypiserver"
-    assert asked(folder, monkeypatch, "GET", lambda _environ: ("remove_pkg", []))[1] == b"pypiserver"
-
-
-def test_a_name_that_no_file_can_have_is_the_clients_fault(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "a" * rights.NAME_BYTES
-    assert asked(folder, monkeypatch, "POST", lambda _environ: ("file_upload", [name]))[1] == b"pypiserver"
-    assert asked(folder, monkeypatch, "POST", lambda _environ: ("file_upload", [name + "a"]))[0] == "400 Bad Request"
-
-
-def test_a_form_that_cannot_be_read_is_the_clients_fault(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_environ: Any) -> tuple[str, list[str]]:
-        raise ValueError("no boundary")
-
-    assert asked(folder, monkeypatch, "POST", broken)[0] == "400 Bad Request"
+def test_without_the_secret_everybody_is_a_stranger_and_a_new_one_counts_at_once(in_memory: Path) -> None:
+    index = Index(in_memory)
+    secret = in_memory / "secret.conf"
+    for content in ("", "not a secret", f'"{SECRET[:-1]}"'):
+        secret.write_text(content)
+        assert index.get("/simple/").status == 403
+    secret.unlink()
+    assert index.get("/simple/").status == 403
+    secret.write_text(f'map "" $pypi_peer {{ default "{SECRET}"; }}\n')
+    assert index.get("/simple/").status == 200

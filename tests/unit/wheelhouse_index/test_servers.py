@@ -75,7 +75,7 @@ def _status(server: Server, name: str, content: bytes) -> int:
 def test_of_two_uploads_of_one_name_through_two_replicas_one_wins(tmp_path: Path, replicas: list[Server]) -> None:
     for number in range(25):
         name = named(f"1.{number}")
-        contents = [bytes([share]) * 5000 for share in range(4)]
+        contents = [made.file(name, bytes([share]) * 5000) for share in range(4)]
         statuses = at_once([partial(_status, replicas[at % 2], name, contents[at]) for at in range(4)])
         assert sorted(statuses) == [200, 409, 409, 409]
         winner = contents[statuses.index(200)]
@@ -93,8 +93,8 @@ def test_after_each_of_many_uploads_at_once_its_page_and_the_list_have_it(
         for number in range(rounds):
             # Of one project, and of projects that are new.
             project = "foo" if number % 3 else f"new{publisher}-{number}"
-            content = f"{publisher} {number}".encode()
             name = named(f"{publisher}.{number}", project.replace("-", "_"))
+            content = made.file(name, f"{publisher} {number}".encode())
             answer = replicas[number % 2].upload(name, content, sha256_digest=sha256(content))
             assert answer.status == 200, answer
             page = tmp_path.joinpath("index/simple", project, "index.html").read_text()
@@ -118,8 +118,8 @@ def test_pages_are_whole_and_right_whatever_is_killed_when(tmp_path: Path) -> No
     def publish(publisher: int, number: int) -> None:
         while not stop.is_set():
             number += 1
-            content = random.Random(number).randbytes(chance.choice([100, 50_000, 3_000_000]))
             name = named(f"{publisher}.{number}", f"project{number % 3}")
+            content = sent(name, chance.choice(SIZES))
             with suppress(Exception):
                 if server.upload(name, content).status == 200:
                     answered[name] = sha256(content)
@@ -149,15 +149,21 @@ def test_pages_are_whole_and_right_whatever_is_killed_when(tmp_path: Path) -> No
     assert not list((tmp_path / "index/.staging").iterdir())
 
 
+SIZES = (100, 50_000, 3_000_000)
+
+
+def sent(name: str, size: int) -> bytes:
+    return made.file(name, random.Random(name).randbytes(size))
+
+
 def _was_sent(name: str, digest: str) -> bool:
-    number = int(name.split("-")[1].split(".")[1])
-    return any(sha256(random.Random(number).randbytes(size)) == digest for size in (100, 50_000, 3_000_000))
+    return any(sha256(sent(name, size)) == digest for size in SIZES)
 
 
 @pytest.mark.parametrize("digest", [False, True])
 @pytest.mark.parametrize("kept", [0.2, 0.99])
 def test_nothing_is_kept_of_an_upload_that_is_cut_off(tmp_path: Path, kept: float, digest: bool) -> None:
-    content = b"x" * 2_000_000
+    content = made.file(named("1.0"), b"x" * 2_000_000)
     with Server(tmp_path) as server:
         fields = {"sha256_digest": sha256(content)} if digest else {}
         for _ in range(5):
@@ -170,13 +176,14 @@ def test_nothing_is_kept_of_an_upload_that_is_cut_off(tmp_path: Path, kept: floa
 
 
 def test_an_upload_that_is_not_what_the_client_says_is_refused_and_not_kept(tmp_path: Path) -> None:
+    this, that = made.file(named("1.0"), b"this"), made.file(named("1.0"), b"that")
     with Server(tmp_path) as server:
-        answer = server.upload(named("1.0"), b"this", sha256_digest=sha256(b"that"))
+        answer = server.upload(named("1.0"), this, sha256_digest=sha256(that))
         assert answer.status == 400
-        assert sha256(b"this") in answer.text and sha256(b"that") in answer.text
+        assert sha256(this) in answer.text and sha256(that) in answer.text
         assert not list(server.packages.glob("*.whl"))
         assert not list((server.packages / ".incoming").iterdir())
-        assert server.upload(named("1.0"), b"this", sha256_digest=sha256(b"this").upper()).status == 200
+        assert server.upload(named("1.0"), this, sha256_digest=sha256(this).upper()).status == 200
 
 
 @contextmanager
@@ -192,42 +199,38 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("spooled", ["elsewhere", "there too"])
-def test_a_full_disk_refuses_uploads_and_keeps_nothing_of_them(tmp_path: Path, spooled: str) -> None:
+def test_a_full_disk_refuses_uploads_and_keeps_nothing_of_them(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
-    with small_disk(disk, "24m"):
-        spool = disk / "spool" if spooled == "there too" else tmp_path
-        spool.mkdir(exist_ok=True)
-        # A form is spooled as a whole, and its file once more.
-        share = 0.2 if spooled == "there too" else 0.4
-        with Server(disk, environment={"TMPDIR": str(spool)}) as server:
-            assert server.upload(named("1.0"), b"small").status == 200
-            # Less and less room, down to none: each step of an upload meets its end once.
-            statuses = []
-            for number in range(80):
-                size = max(int(shutil.disk_usage(disk).free * share), 5_000)
-                statuses.append(server.upload(named(f"2.{number}", f"p{number}"), os.urandom(size)).status)
-                if statuses[-5:] == [507] * 5:
-                    break
-            assert set(statuses) == {200, 507}, server.log.read_text()
-            assert statuses[-1] == 507
-            filled = disk / "filled"
-            with suppress(OSError), filled.open("wb") as file:
-                while True:
-                    file.write(b"x" * 4096)
-            assert server.upload(named("3.0", "late"), b"y").status == 507, server.log.read_text()
-            assert not list((server.packages / ".incoming").iterdir())
-            assert not (server.pages / "simple/late").exists()
-            assert said(disk) == truth(server.packages)
-            assert len(list(server.packages.glob("*.whl"))) == 1 + statuses.count(200)
-            # With no room at all, a restart serves on; with room again, all goes on.
-            server.kill()
-            server.start()
-            assert said(disk) == truth(server.packages)
-            filled.unlink()
-            (server.packages / named("2.0", "p0")).unlink()
-            assert server.upload(named("3.0", "late"), b"y").status == 200, server.log.read_text()
-            within(10.0, lambda: said(disk), truth(server.packages))
+    with small_disk(disk, "24m"), Server(disk) as server:
+        assert server.upload(named("1.0"), made.file(named("1.0"))).status == 200
+        # Less and less room, down to none: each step of an upload meets its end once.
+        statuses = []
+        for number in range(80):
+            size = max(int(shutil.disk_usage(disk).free * 0.4), 5_000)
+            name = named(f"2.{number}", f"p{number}")
+            statuses.append(server.upload(name, made.file(name, os.urandom(size))).status)
+            if statuses[-5:] == [507] * 5:
+                break
+        assert set(statuses) == {200, 507}, server.log.read_text()
+        assert statuses[-1] == 507
+        filled = disk / "filled"
+        with suppress(OSError), filled.open("wb") as file:
+            while True:
+                file.write(b"x" * 4096)
+        late = made.file(named("3.0", "late"))
+        assert server.upload(named("3.0", "late"), late).status == 507, server.log.read_text()
+        assert not list((server.packages / ".incoming").iterdir())
+        assert not (server.pages / "simple/late").exists()
+        assert said(disk) == truth(server.packages)
+        assert len(list(server.packages.glob("*.whl"))) == 1 + statuses.count(200)
+        # With no room at all, a restart serves on; with room again, all goes on.
+        server.kill()
+        server.start()
+        assert said(disk) == truth(server.packages)
+        filled.unlink()
+        (server.packages / named("2.0", "p0")).unlink()
+        assert server.upload(named("3.0", "late"), late).status == 200, server.log.read_text()
+        within(10.0, lambda: said(disk), truth(server.packages))
 
 
 def test_files_that_are_copied_in_or_written_to_show_within_the_freshness(
@@ -254,12 +257,14 @@ def test_files_that_are_copied_in_or_written_to_show_within_the_freshness(
 
 def test_an_index_that_is_emptied_while_servers_run_comes_back(tmp_path: Path, replicas: list[Server]) -> None:
     for number in range(20):
-        assert replicas[0].upload(named("1.0", f"project{number}"), b"content").status == 200
+        name = named("1.0", f"project{number}")
+        assert replicas[0].upload(name, made.file(name)).status == 200
     for emptied in ("index", "index/simple", "index/packages"):
         for path in list(tmp_path.joinpath(emptied).iterdir()):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         within(20.0, lambda: said(tmp_path), truth(tmp_path / "packages"))
-        assert replicas[1].upload(named("1.0", emptied.replace("/", "_")), b"content").status == 200
+        name = named("1.0", emptied.replace("/", "_"))
+        assert replicas[1].upload(name, made.file(name)).status == 200
         assert replicas[0].get("/simple/project1/").status == 200
     assert said(tmp_path) == truth(tmp_path / "packages")
 
@@ -288,7 +293,7 @@ def test_a_restart_reads_no_file_that_has_not_changed(tmp_path: Path) -> None:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         server.start()
         time.sleep(2 * FRESH_SECONDS)
-        assert server.upload(named("2.0", "other"), b"content").status == 200
+        assert server.upload(named("2.0", "other"), made.file(named("2.0", "other"))).status == 200
         assert server.get("/simple/foo/").status == 200
         unchanged = {path: status for path, status in pages.items() if "simple/foo" in str(path)}
         assert {path: path.stat().st_mtime_ns for path in unchanged} == {

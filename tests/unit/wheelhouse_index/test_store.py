@@ -41,30 +41,30 @@ def wheel(index: Index, name: str = "foo", version: str = "1.0") -> bytes:
 
 
 def test_an_upload_shows_the_files_that_nobody_has_read_yet(index: Index) -> None:
-    index.upload(ONE, b"one")
+    index.upload(ONE, made.file(ONE, b"one"))
     index.store.forget()
-    index.upload(TWO, b"two")
-    assert index.listed("foo") == {ONE: sha256(b"one"), TWO: sha256(b"two")}
+    index.upload(TWO, made.file(TWO, b"two"))
+    assert index.listed("foo") == {ONE: sha256(made.file(ONE, b"one")), TWO: sha256(made.file(TWO, b"two"))}
 
 
 def test_old_pages_are_served_until_new_ones_are_there(index: Index) -> None:
     for number in range(5):
-        index.upload(f"p{number}-1.0.tar.gz", b"content")
+        index.upload(f"p{number}-1.0.tar.gz", made.file(f"p{number}-1.0.tar.gz", b"content"))
     before = index.said()
     index.store.forget()
     assert index.said() == before
     (index.pages / "catalogue.sqlite").unlink()
     index.store.prepare()
     assert index.said() == before
-    assert index.upload("p1-2.0.tar.gz", b"more").status == 200
+    assert index.upload("p1-2.0.tar.gz", made.file("p1-2.0.tar.gz", b"more")).status == 200
     assert index.said() == index.truth()
 
 
 def test_nobody_is_told_that_a_project_does_not_exist_before_somebody_has_looked(in_memory: Path) -> None:
     (in_memory / "packages").mkdir()
-    (in_memory / "packages" / ONE).write_bytes(b"one")
+    (in_memory / "packages" / ONE).write_bytes(made.file(ONE, b"one"))
     index = Index(in_memory)
-    assert f"{ONE}#sha256={sha256(b'one')}" in index.get("/simple/foo/").text.replace("</a>", "")
+    assert f"{ONE}#sha256={sha256(made.file(ONE, b'one'))}" in index.get("/simple/foo/").text.replace("</a>", "")
     (index.pages / "catalogue.sqlite").unlink()
     assert index.get("/simple/foo/").status == 500
     index.store.prepare()
@@ -72,52 +72,55 @@ def test_nobody_is_told_that_a_project_does_not_exist_before_somebody_has_looked
 
 
 def test_a_new_project_is_listed_at_once_though_another_file_of_it_was_copied_in(index: Index) -> None:
-    (index.packages / ONE).write_bytes(b"one")
+    (index.packages / ONE).write_bytes(made.file(ONE, b"one"))
     index.store.note([ONE], [])
-    assert index.upload(TWO, b"two").status == 200
+    assert index.upload(TWO, made.file(TWO, b"two")).status == 200
     assert index.projects() == {"foo"}
-    assert index.listed("foo") == {ONE: sha256(b"one"), TWO: sha256(b"two")}
+    assert index.listed("foo") == {ONE: sha256(made.file(ONE, b"one")), TWO: sha256(made.file(TWO, b"two"))}
 
 
 def test_what_a_scan_has_seen_does_not_undo_an_upload_after_it(in_memory: Path) -> None:
     index = Index(in_memory, overwrite=True)
-    (index.packages / ONE).write_bytes(b"copied in")
+    (index.packages / ONE).write_bytes(made.file(ONE, b"copied in"))
     found, gone = Scanner(index.store.packages, {}).changes(thorough=True)
-    index.upload(ONE, b"uploaded")
+    index.upload(ONE, made.file(ONE, b"uploaded"))
     index.store.note(found, gone)
-    index.upload(TWO, b"two")
-    assert index.listed("foo") == {ONE: sha256(b"uploaded"), TWO: sha256(b"two")}
+    index.upload(TWO, made.file(TWO, b"two"))
+    assert index.listed("foo") == {ONE: sha256(made.file(ONE, b"uploaded")), TWO: sha256(made.file(TWO, b"two"))}
 
 
 def test_an_upload_that_is_deleted_by_hand_before_the_next_look_is_unlisted(index: Index) -> None:
-    index.upload(ONE, b"one")
+    index.upload(ONE, made.file(ONE, b"one"))
     (index.packages / ONE).unlink()
     look(index)
     assert index.said() == {}
 
 
 def test_a_file_that_cannot_be_read_holds_nobody_up(index: Index, caplog: pytest.LogCaptureFixture) -> None:
-    index.upload(ONE, b"one")
+    index.upload(ONE, made.file(ONE, b"one"))
     # A name for which `stat` works, and reading does not, even for root.
-    (index.packages / TWO).write_bytes(b"two")
-    (index.packages / "bar-1.0.zip").write_bytes(b"bar")
-    reading = open
+    (index.packages / TWO).write_bytes(made.file(TWO, b"two"))
+    (index.packages / "bar-1.0.zip").write_bytes(made.file("bar-1.0.zip", b"bar"))
+    reading = os.open
 
-    def refusing(path: object, *rest: object) -> object:
+    def refusing(path: object, *rest: object) -> int:
         if str(path).endswith(TWO):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return reading(path, *rest)  # type: ignore[call-overload]
+        return reading(path, *rest)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "open", refusing, raising=False)
+        patch.setattr(os, "open", refusing)
         with caplog.at_level(logging.WARNING):
             look(index)
-            assert index.said() == {"foo": {ONE: sha256(b"one")}, "bar": {"bar-1.0.zip": sha256(b"bar")}}
+            assert index.said() == {
+                "foo": {ONE: sha256(made.file(ONE, b"one"))},
+                "bar": {"bar-1.0.zip": sha256(made.file("bar-1.0.zip", b"bar"))},
+            }
             assert index.store.write_pending() == 0
             for _ in range(5):
                 look(index)
         assert [record.message for record in caplog.records] == [f"{TWO} cannot be read: [Errno 13] Permission denied"]
-        assert index.upload("foo-3.0.tar.gz", b"three").status == 200
+        assert index.upload("foo-3.0.tar.gz", made.file("foo-3.0.tar.gz", b"three")).status == 200
     index.keeper._retry_at = 0.0
     look(index)
     assert index.said() == index.truth()
@@ -135,14 +138,14 @@ def test_a_folder_that_cannot_be_read_holds_nobody_up(index: Index, monkeypatch:
         return listing(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    (index.packages / TWO).write_bytes(b"two")
+    (index.packages / TWO).write_bytes(made.file(TWO, b"two"))
     look(index)
     assert TWO in index.listed("foo")
 
 
 @pytest.mark.parametrize("seconds", [-(10**9), 2**33, 9_300_000_000, 99_999_999_999])
 def test_a_file_of_whatever_time_is_listed(index: Index, seconds: int) -> None:
-    (index.packages / ONE).write_bytes(b"one")
+    (index.packages / ONE).write_bytes(made.file(ONE, b"one"))
     try:
         os.utime(index.packages / ONE, (seconds, seconds))
     except OSError:
@@ -157,9 +160,9 @@ def test_a_name_that_is_no_text_holds_nobody_up(index: Index) -> None:
     for name in (b"bad\xff-1.0.tar.gz", b"folder\xff"):
         path = os.fsencode(index.packages) + b"/" + name
         os.mkdir(path) if name.startswith(b"folder") else Path(os.fsdecode(path)).write_bytes(b"bad")
-    (index.packages / ONE).write_bytes(b"one")
+    (index.packages / ONE).write_bytes(made.file(ONE, b"one"))
     look(index)
-    assert index.said() == {"foo": {ONE: sha256(b"one")}}
+    assert index.said() == {"foo": {ONE: sha256(made.file(ONE, b"one"))}}
 
 
 def test_a_name_as_long_as_names_may_be_is_published(index: Index) -> None:
@@ -198,7 +201,7 @@ def test_each_version_of_a_page_has_a_second_of_its_own(index: Index) -> None:
     page, seen = index.pages / "simple/foo/index.html", set()
     for number in range(12):
         # Gone in between, and as long as before.
-        index.upload(f"foo-{number + 10}.tar.gz", b"content")
+        index.upload(f"foo-{number + 10}.tar.gz", made.file(f"foo-{number + 10}.tar.gz", b"content"))
         for form in (page, page.with_suffix(".json"), page.with_name("index.html.gz")):
             seen.add((form.name, int(form.stat().st_mtime)))
         index.remove("foo", str(number + 10))
@@ -209,7 +212,7 @@ def test_a_file_that_is_overwritten_has_another_second(in_memory: Path) -> None:
     index = Index(in_memory, overwrite=True)
     seconds = set()
     for number in range(5):
-        assert index.upload(ONE, b"%d" % number).status == 200
+        assert index.upload(ONE, made.file(ONE, b"%d" % number)).status == 200
         seconds.add(int((index.packages / ONE).stat().st_mtime))
     assert len(seconds) == 5
     assert index.said() == index.truth()
@@ -218,7 +221,7 @@ def test_a_file_that_is_overwritten_has_another_second(in_memory: Path) -> None:
 
 
 def test_a_page_that_says_the_same_is_not_touched(index: Index) -> None:
-    index.upload(ONE, b"one")
+    index.upload(ONE, made.file(ONE, b"one"))
     before = _versions(index)
     index.store.forget()
     index.keeper.step()
@@ -230,7 +233,7 @@ def _versions(index: Index) -> dict[Path, tuple[int, int]]:
 
 
 def test_another_format_of_pages_has_all_of_them_written(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    index.upload(ONE, b"one")
+    index.upload(ONE, made.file(ONE, b"one"))
     monkeypatch.setattr(pages, "FORMAT", pages.FORMAT + 1)
     monkeypatch.setattr(pages, "API_VERSION", "1.0")
     Index(index.packages.parent).keeper.step()
@@ -239,7 +242,7 @@ def test_another_format_of_pages_has_all_of_them_written(index: Index, monkeypat
 
 @pytest.mark.parametrize("damage", [b"", b"not a database" * 1000, None])
 def test_a_damaged_catalogue_is_made_anew(index: Index, damage: bytes | None) -> None:
-    index.upload(ONE, b"one")
+    index.upload(ONE, made.file(ONE, b"one"))
     file = index.pages / "catalogue.sqlite"
     if damage is None:
         with file.open("r+b") as damaged:
@@ -255,7 +258,7 @@ def test_a_damaged_catalogue_is_made_anew(index: Index, damage: bytes | None) ->
 def test_a_catalogue_that_cannot_be_looked_at_now_is_not_thrown_away(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index.upload(ONE, b"one")
+    index.upload(ONE, made.file(ONE, b"one"))
     monkeypatch.setattr(catalogue, "_BUSY_SECONDS", 0.0)
     other = sqlite3.connect(index.pages / "catalogue.sqlite")
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -264,12 +267,12 @@ def test_a_catalogue_that_cannot_be_looked_at_now_is_not_thrown_away(
         index.store.prepare()
     other.rollback()
     other.close()
-    assert index.upload(TWO, b"two").status == 200
+    assert index.upload(TWO, made.file(TWO, b"two")).status == 200
     assert index.said() == index.truth()
 
 
 def test_an_earlier_version_of_the_catalogue_is_replaced(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    index.upload(ONE, b"one")
+    index.upload(ONE, made.file(ONE, b"one"))
     monkeypatch.setattr(catalogue, "SCHEMA_VERSION", catalogue.SCHEMA_VERSION + 1)
     index.store.prepare()
     assert index.store.catalogue._usable() is False  # the number in the schema is the real one
@@ -279,7 +282,7 @@ def test_an_earlier_version_of_the_catalogue_is_replaced(index: Index, monkeypat
 
 def test_a_file_that_is_being_written_is_listed_when_it_rests(index: Index) -> None:
     scanner = Scanner(index.store.packages, {}, settle=0.4)
-    (index.packages / ONE).write_bytes(b"the beginning")
+    (index.packages / ONE).write_bytes(made.file(ONE, b"the beginning"))
     assert scanner.changes(thorough=False) == ({}, [])
     time.sleep(0.5)
     assert list(scanner.changes(thorough=False)[0]) == [ONE]
@@ -289,7 +292,7 @@ def test_a_file_that_is_being_written_is_listed_when_it_rests(index: Index) -> N
 
 
 def test_a_look_that_fails_loses_nothing(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    (index.packages / ONE).write_bytes(b"one")
+    (index.packages / ONE).write_bytes(made.file(ONE, b"one"))
     for name in ("note", "check_pages", "write_pending"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(index.store, name, _full)
@@ -304,7 +307,7 @@ def _full(*_: object) -> None:
 
 
 def test_a_store_that_is_not_there_is_not_one_without_files(index: Index) -> None:
-    index.upload(ONE, b"one")
+    index.upload(ONE, made.file(ONE, b"one"))
     before = index.said()
     index.packages.rename(index.packages.with_name("away"))
     with pytest.raises(OSError):
@@ -322,9 +325,9 @@ def test_much_metadata_is_not_held_in_memory_at_once(index: Index, monkeypatch: 
         keep(read)
 
     monkeypatch.setattr(index.store, "_keep", counted)
-    monkeypatch.setattr(metadata, "_of_wheel", lambda _file: b"Name: foo\n\n" + b"x" * 90)
+    monkeypatch.setitem(metadata._READERS, ".whl", lambda _file: b"Name: foo\nVersion: 1\n\n" + b"x" * 90)
     for number in range(5):
-        (index.packages / f"foo-{number}-py3-none-any.whl").write_bytes(b"%d" % number)
+        (index.packages / f"foo-1-{number}-py3-none-any.whl").write_bytes(b"%d" % number)
     look(index)
     assert kept == [1] * 5
     assert index.said() == index.truth()
@@ -338,11 +341,9 @@ def test_an_upload_of_a_name_that_would_not_be_listed_is_refused(index: Index, n
 
 @pytest.mark.parametrize(("agent", "status"), [("twine/7.0", 400), ("curl/8", 409)])
 def test_a_file_that_is_there_already_is_not_replaced(index: Index, agent: str, status: int) -> None:
-    index.upload(ONE, b"one")
-    # As if another replica had published it after pypiserver has asked.
-    index.backend.backend.exists = lambda _name: False
-    assert index.upload(ONE, b"another", {"User-Agent": agent}).status == status
-    assert index.listed("foo") == {ONE: sha256(b"one")}
+    index.upload(ONE, made.file(ONE, b"one"))
+    assert index.upload(ONE, made.file(ONE, b"another"), {"User-Agent": agent}).status == status
+    assert index.listed("foo") == {ONE: sha256(made.file(ONE, b"one"))}
 
 
 def test_a_project_is_put_off_until_its_last_change_is_on_its_page(index: Index) -> None:
@@ -361,7 +362,7 @@ def test_of_two_keepers_one_works(index: Index) -> None:
     keepers = [Keeper(index.store, 0.02) for _ in range(2)]
     for keeper in keepers:
         keeper.start()
-    (index.packages / ONE).write_bytes(b"one")
+    (index.packages / ONE).write_bytes(made.file(ONE, b"one"))
     until = time.monotonic() + 10
     while time.monotonic() < until:
         # The list of projects comes last.

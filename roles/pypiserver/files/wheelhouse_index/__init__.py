@@ -1,13 +1,18 @@
 """Pypiserver, with an index whose reads are files.
 
-NGINX serves what this package writes into ``index/``; pypiserver takes uploads and removals, and answers what is not
-there. It runs inside pypiserver's official image and uses nothing but the standard library and pypiserver itself.
+NGINX serves what this package writes into ``index/``. This package takes uploads and removals itself; pypiserver answers
+what disk does not have yet. It runs inside pypiserver's official image and uses the standard library, pypiserver, and
+``packaging``, which pypiserver needs as well.
 
 How data flows::
 
-    upload ── forms ── incoming ──┐
-                                  ├── store ── catalogue (what is known of each file) ── pages ── index/
-    scan of packages/ ────────────┘
+    upload ── forms ── changes ── incoming ──┐
+                                             ├── store ── catalogue (what is known of each file) ── pages ── index/
+    scan of packages/ ───────────────────────┘
 
-``backend`` is pypiserver's extension point, ``keeper`` the thread that looks after files which arrive by other ways.
+``names`` and ``metadata`` say whose file it is; ``backend`` is pypiserver's extension point; ``keeper`` is the thread that
+looks after files which arrive by other ways.
 """
+
+# The collection's version (galaxy.yml); a test compares them.
+__version__ = "0.1.0"

@@ -1,59 +1,37 @@
-"""``python3 -m wheelhouse_index run …``: takes the words of ``pypi-server``, and runs gunicorn.
-
-Should this package not load in the image that is there, the backend that pypiserver ships serves, and says so.
-"""
+"""``python3 -m wheelhouse_index serve`` runs the index; ``check`` says whether it would run in this image."""
 
 from __future__ import annotations
 
-import os
 import sys
-import time
-import traceback
+from importlib.metadata import PackageNotFoundError, version
 
-SHIPPED = "simple-dir"
-
-
-def shipped(words: list[str]) -> list[str]:
-    """Return the command that does the same with a backend of pypiserver's own."""
-    words = list(words)
-    if "--backend" in words:
-        words[words.index("--backend") + 1] = SHIPPED
-    return [sys.executable, "-m", "wheelhouse_index.rights", *words]
+from . import __version__
 
 
-def main() -> None:
-    """Serve, one way or the other."""
-    words = sys.argv[1:]
+def main(words: list[str]) -> int:
+    """Do what the command line says; return the exit code."""
+    if words not in (["serve"], ["check"]):
+        print("Say serve or check.", file=sys.stderr)
+        return 2
     try:
-        from wheelhouse_index import app
+        from . import app
 
-        app.prepare(words)
+        app.check()
     except Exception as error:
-        # Whatever it is: an index that is slow is better than none.
-        traceback.print_exc()
         reason = f"{type(error).__name__}: {error}"
-        print(f"wheelhouse_index does not load ({reason}); the backend {SHIPPED} serves", file=sys.stderr, flush=True)
-        if "indexed" in words:
-            _pages_are_not_served(reason)
-        command = shipped(words)
-        os.execv(command[0], command)
-    app.serve(words)
+        print(f"wheelhouse.pypi {__version__} does not work with pypiserver {_theirs()}: {reason}", file=sys.stderr)
+        return 1
+    if words == ["serve"]:
+        app.serve()
+    return 0
 
 
-def _pages_are_not_served(reason: str) -> None:
-    """Take the pages away, which nobody keeps fresh now: what is not there, NGINX asks pypiserver for."""
-    index = os.environ.get("WHEELHOUSE_INDEX", "/data/index")
+def _theirs() -> str:
     try:
-        for name in ("simple", "index.html"):
-            pages = os.path.join(index, name)
-            if os.path.lexists(pages):
-                # By renaming, which needs no room and no time. When this package loads again, it removes them.
-                os.rename(pages, os.path.join(index, f".unserved-{name}-{time.time_ns()}"))
-        with open(os.path.join(index, "not-loaded"), "w", encoding="utf-8") as note:
-            note.write(reason + "\n")
-    except OSError as error:
-        print(f"wheelhouse_index leaves {index} as it is: {error}", file=sys.stderr, flush=True)
+        return version("pypiserver")
+    except PackageNotFoundError:
+        return "(which is not installed)"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -1,143 +1,199 @@
-"""The WSGI application: pypiserver with the backend of this package."""
+"""The WSGI application: who asks, and which part answers."""
 
 from __future__ import annotations
 
 import io
 import os
-import sqlite3
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pypiserver
 from pypiserver.backend import BackendProxy
-from pypiserver.bottle_wrapper import response
 from pypiserver.config import Config, RunConfig
 
-from .backend import IndexedBackend, says_full
-from .forms import Forms
+from . import names, rights
+from .answers import StartResponse, WsgiApp, answer
+from .backend import IndexedBackend
+from .changes import Changes
 from .keeper import Keeper
-from .rights import guarded
 from .store import Store
 
-NAME = "indexed"
-NO_ROOM = "There is no room for that on the index's disk."
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+_PROJECT_PAGE = re.compile(r"/simple/(?P<name>[^/]+)/?|/(?:pypi/)?(?P<named>[^/]+)/json")
+_HOST = re.compile(r"https?://[^/]+", re.IGNORECASE)
 
 
-def configuration(words: Sequence[str]) -> tuple[RunConfig, bool]:
-    """Return pypiserver's settings from the words of its command line, and whether our backend is to serve."""
-    own = list(words)
-    ours = "--backend" in own and own[own.index("--backend") + 1] == NAME
-    if ours:
-        # Pypiserver's parser knows its own names only.
-        own[own.index("--backend") + 1] = "simple-dir"
-    config = Config.from_args(own)
+@dataclass(frozen=True)
+class Settings:
+    """What is set from outside, by variables of the environment.
+
+    Attributes:
+        packages: the folder of the distribution files (WHEELHOUSE_PACKAGES).
+        index: the folder of the pages (WHEELHOUSE_INDEX).
+        peer: NGINX's file with the secret (WHEELHOUSE_PEER).
+        bind: where gunicorn listens (WHEELHOUSE_BIND).
+        freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
+        overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
+        anonymous_uploads: whether publishing needs no login (WHEELHOUSE_ANONYMOUS_UPLOADS=1).
+    """
+
+    packages: Path = Path("/data/packages")
+    index: Path = Path("/data/index")
+    peer: Path = Path("/data/peer/secret.conf")
+    bind: str = "0.0.0.0:8080"
+    freshness: float = 2.0
+    overwrite: bool = False
+    anonymous_uploads: bool = False
+
+    @classmethod
+    def of_environment(cls) -> Settings:
+        """Return what the environment says; the defaults are those of the container."""
+
+        def said(name: str, default: object) -> str:
+            return os.environ.get(f"WHEELHOUSE_{name}", str(default))
+
+        return cls(
+            packages=Path(said("PACKAGES", cls.packages)).resolve(),
+            index=Path(said("INDEX", cls.index)),
+            peer=Path(said("PEER", cls.peer)),
+            bind=said("BIND", cls.bind),
+            freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
+            overwrite=said("OVERWRITE", "") == "1",
+            anonymous_uploads=said("ANONYMOUS_UPLOADS", "") == "1",
+        )
+
+
+class Application:
+    """What gunicorn asks. Of anybody but NGINX it takes nothing.
+
+    Args:
+        store: the index.
+        settings: how it is set.
+    """
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._peer = rights.Peer(settings.peer)
+        self._changes = Changes(store, settings.overwrite, settings.anonymous_uploads)
+        self._pypiserver = reading(store)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        content = self._answer(environ, start_response)
+        if environ.get("REQUEST_METHOD") != "HEAD":
+            return content
+        for _ in content:
+            pass
+        return []
+
+    def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
+        if path == "/health":
+            return answer(start_response, 200, "ok")
+        if not self._peer.is_nginx(environ):
+            return answer(start_response, 403, "Only NGINX of this index may ask here. Use the index's own address.")
+        if method == "POST" and path == "/":
+            return self._changes(environ, start_response)
+        if method not in ("GET", "HEAD"):
+            return answer(start_response, 405, f"{method[:20]} is not done here.", [("Allow", "GET, HEAD")])
+        if match := _PROJECT_PAGE.fullmatch(path):
+            # PEP 503: whatever the spelling, the page is at the normalised name. What is no name has none.
+            name = match["name"] or match["named"]
+            project = names.normalised(name.encode("latin-1", "replace").decode("utf-8", "replace"))
+            if not names.is_project(project):
+                return answer(start_response, 404, "There is no such project: this is no project's name.")
+            place = f"/simple/{project}/" if match["name"] else f"/{project}/json"
+            if path not in (place, f"/pypi{place}"):
+                return answer(start_response, 301, "", [("Location", quote(place))])
+        return self._pypiserver(environ, _staying(start_response))
+
+
+def _staying(start_response: StartResponse) -> StartResponse:
+    """Have redirects stay on the host that the client knows: to another one, it would not send its login."""
+
+    def begin(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        stays = [(name, _HOST.sub("", value) if name.lower() == "location" else value) for name, value in headers]
+        return start_response(status, stays, *rest)
+
+    return begin
+
+
+def reading(store: Store) -> WsgiApp:
+    """Return pypiserver's application, which reads from our backend; what changes something never gets there."""
+    words = ["run", "-P", ".", "-a", ".", "--disable-fallback", "--backend", "simple-dir", str(store.packages)]
+    config = Config.from_args(words)
     assert isinstance(config, RunConfig), "the words do not say `run`"
-    return config, ours
+    bottle = pypiserver.app_from_config(config)
+    config.backend = BackendProxy(IndexedBackend(config, store))
+    application: WsgiApp = pypiserver.setup_routes_from_config(bottle, config)
+    return application
 
 
-def index_folder() -> Path:
-    """Return the folder of the pages."""
-    return Path(os.environ.get("WHEELHOUSE_INDEX", "/data/index"))
+def create() -> WsgiApp:
+    """Return the application. Called in each of gunicorn's processes, after the fork, as threads do not survive one."""
+    settings = Settings.of_environment()
+    store = Store(settings.packages, settings.index)
+    store.catalogue.hold()
+    Keeper(store, settings.freshness).start()
+    return Application(store, settings)
 
 
-def store_of(config: RunConfig) -> Store:
-    """Return the store of an index."""
-    return Store(Path(config.roots[0]).resolve(), index_folder())
-
-
-def prepare(words: Sequence[str]) -> None:
-    """Find out whether this package works here, and make what it needs."""
-    config, ours = configuration(words)
-    if ours:
-        store = store_of(config)
-        try:
-            store.prepare()
-        except Exception as error:
-            if says_full(error) or isinstance(error, sqlite3.OperationalError):
-                # Nothing that another backend would mend: NGINX goes on serving the pages until it works again.
-                raise SystemExit(f"{store.output.folder} cannot be written to: {error}") from error
-            raise
-        # All of it, as it will be in gunicorn's processes: what pypiserver has changed shows here.
-        probe(application(config, store))
-    with suppress(FileNotFoundError):
-        index_folder().joinpath("not-loaded").unlink()
-
-
-def probe(made: WsgiApp) -> None:
-    """Have pypiserver answer to a form that our own parser has read.
+def check() -> None:
+    """Find out whether this package works with the pypiserver that is here, without a look at the index.
 
     Raises:
-        RuntimeError: if it does not find what the parser has put there.
+        Exception: what does not work.
     """
-    edge = "probe"
-    body = f'--{edge}\r\nContent-Disposition: form-data; name=":action"\r\n\r\nprobe\r\n--{edge}--\r\n'.encode()
+    with tempfile.TemporaryDirectory() as folder:
+        packages, index = Path(folder, "packages"), Path(folder, "index")
+        for made in (packages, index):
+            made.mkdir()
+        store = Store(packages, index)
+        store.prepare()
+        application = reading(store)
+        for path, status in (("/simple/", "200"), ("/simple/probe/", "404"), ("/", "200")):
+            said = _asked(application, path)
+            if not said.startswith(status):
+                raise RuntimeError(f"it answers {said} to GET {path}")
+
+
+def _asked(application: WsgiApp, path: str) -> str:
+    """Return the status line of an answer."""
     said: list[str] = []
     environ = {
-        "REQUEST_METHOD": "POST",
+        "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
-        "PATH_INFO": "/",
+        "PATH_INFO": path,
         "QUERY_STRING": "",
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "8080",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "CONTENT_TYPE": f"multipart/form-data; boundary={edge}",
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": io.BytesIO(),
         "wsgi.errors": sys.stderr,
         "wsgi.url_scheme": "http",
     }
-    answer = b"".join(made(environ, lambda status, headers, error=None: said.append(status)))
-    # It knows no such action; where a password is needed, it asks for that first.
-    if not (said[0].startswith("401") or (said[0].startswith("400") and b"probe" in answer)):
-        raise RuntimeError(f"pypiserver does not find the fields of a form: it says {said[0]}")
+    for _ in application(environ, lambda status, headers, error=None: said.append(status)):
+        pass
+    return said[0]
 
 
-def create(words: Sequence[str]) -> WsgiApp:
-    """Return the application. Called in each of gunicorn's processes, after the fork, as threads do not survive one."""
-    config, ours = configuration(words)
-    store = store_of(config) if ours else None
-    if store:
-        store.catalogue.hold()
-        Keeper(store, float(os.environ.get("WHEELHOUSE_FRESHNESS_SECONDS", "2"))).start()
-    return application(config, store)
+def serve() -> None:
+    """Run gunicorn, which finds its settings in GUNICORN_CMD_ARGS.
 
-
-def application(config: RunConfig, store: Store | None) -> WsgiApp:
-    """Return pypiserver's application, with our backend if there is a store for it."""
-    bottle = pypiserver.app_from_config(config)
-    if store:
-        config.backend = BackendProxy(IndexedBackend(config, store))
-        # A body is spooled before any backend sees it, and the disk may be full then.
-        bottle.error(500)(lambda error: _failure(bottle, error))
-    made = guarded(pypiserver.setup_routes_from_config(bottle, config), config.authenticate)
-    return Forms(made, store.packages, _unread) if store else made
-
-
-def _unread(error: Exception) -> tuple[str, str]:
-    """Return status and text of the answer to a form that could not be read."""
-    if says_full(error):
-        return "507 Insufficient Storage", NO_ROOM
-    if isinstance(error, OSError):
-        raise error
-    return "400 Bad Request", str(error)
-
-
-def _failure(bottle: Any, error: Any) -> Any:
-    """Answer where something has gone wrong: with 507 where there is no room, else as pypiserver does."""
-    if not says_full(error.exception):
-        return bottle.default_error_handler(error)
-    response.status = 507
-    return NO_ROOM
-
-
-def serve(words: Sequence[str]) -> None:
-    """Run gunicorn, which finds its settings in GUNICORN_CMD_ARGS."""
+    Raises:
+        SystemExit: if the index cannot be prepared.
+    """
     from gunicorn.app.wsgiapp import run
 
-    config, _ours = configuration(words)
-    sys.argv = ["gunicorn", "--bind", f"{config.host}:{config.port}", f"{__package__}.app:create({list(words)!r})"]
+    settings = Settings.of_environment()
+    try:
+        Store(settings.packages, settings.index).prepare()
+    except Exception as error:
+        raise SystemExit(f"{settings.packages} or {settings.index} cannot be used: {error}") from error
+    sys.argv = ["gunicorn", "--bind", settings.bind, f"{__package__}.app:create()"]
     run()

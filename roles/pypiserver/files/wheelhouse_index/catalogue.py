@@ -14,29 +14,36 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .entry import Entry, Facts, Stamp
+from .names import Release
 
 # Another number has all files read anew.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_ON_PAGE = "{row}.sha256 IS NOT NULL AND {row}.name NOT LIKE '%.asc'"
 _SCHEMA = f"""
 CREATE TABLE files (
     path TEXT PRIMARY KEY,          -- below packages/
     name TEXT NOT NULL,
-    project TEXT NOT NULL,          -- normalized
+    project TEXT NOT NULL,          -- normalised
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
-    sha256 TEXT,                    -- null while nobody has read the file
+    sha256 TEXT,                    -- null while the file has not been read
+    unreadable INTEGER NOT NULL,    -- 1 where that was tried, and failed
+    own_name TEXT NOT NULL DEFAULT '',  -- project and version as the file, or its name, spells them
+    own_version TEXT NOT NULL DEFAULT '',
     requires_python TEXT NOT NULL DEFAULT '',
     metadata_sha256 TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE INDEX files_by_project ON files (project);
 CREATE INDEX files_by_name ON files (name);
 CREATE INDEX files_unread ON files (project) WHERE sha256 IS NULL;
+CREATE INDEX files_untried ON files (project) WHERE sha256 IS NULL AND unreadable = 0;
 
--- How many files a project has: counting them in `files` would take the longer the more there are.
+-- How many files the page of a project has: counting them in `files` would take the longer the more there are. What has
+-- not been read is on no page, and a signature is not a file of its own there.
 CREATE TABLE projects (project TEXT PRIMARY KEY, files INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TRIGGER file_added AFTER INSERT ON files BEGIN
+CREATE TRIGGER file_added AFTER INSERT ON files WHEN {_ON_PAGE.format(row="new")} BEGIN
     INSERT INTO projects VALUES (new.project, 1) ON CONFLICT (project) DO UPDATE SET files = files + 1;
 END;
-CREATE TRIGGER file_removed AFTER DELETE ON files BEGIN
+CREATE TRIGGER file_removed AFTER DELETE ON files WHEN {_ON_PAGE.format(row="old")} BEGIN
     UPDATE projects SET files = files - 1 WHERE project = old.project;
     DELETE FROM projects WHERE project = old.project AND files = 0;
 END;
@@ -47,14 +54,16 @@ CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT 
 CREATE TABLE pages_format (number INTEGER NOT NULL);
 PRAGMA user_version = {SCHEMA_VERSION};
 """
-_COLUMNS = "path, size, mtime_ns, inode, sha256, requires_python, metadata_sha256"
+_COLUMNS = "path, size, mtime_ns, inode, sha256, unreadable, own_name, own_version, requires_python, metadata_sha256"
+_UNTRIED = "sha256 IS NULL AND unreadable = 0"
+_PROJECTS = f"SELECT project FROM projects UNION SELECT project FROM files WHERE {_UNTRIED}"
 _BUSY_SECONDS = 30.0
 
 
-def _entry(row: tuple[str, int, int, int, str | None, str, str]) -> Entry:
-    path, size, mtime_ns, inode, sha256, requires_python, metadata_sha256 = row
-    facts = Facts(sha256, requires_python, metadata_sha256) if sha256 is not None else None
-    return Entry(path, Stamp(size, mtime_ns, inode), facts)
+def _entry(row: tuple[str, int, int, int, str | None, int, str, str, str, str]) -> Entry:
+    path, size, mtime_ns, inode, sha256, unreadable, name, version, requires_python, metadata_sha256 = row
+    facts = None if sha256 is None else Facts(sha256, Release(name, version), requires_python, metadata_sha256)
+    return Entry(path, Stamp(size, mtime_ns, inode), facts, bool(unreadable))
 
 
 class Catalogue:
@@ -175,7 +184,7 @@ class Known:
         return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM files")]
 
     def of_project(self, project: str) -> list[Entry]:
-        """Return the files of a project, given by its normalized name."""
+        """Return the files of a project, given by its normalised name."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ?", (project,))
         return [_entry(row) for row in rows]
 
@@ -203,23 +212,36 @@ class Known:
         return {path: Stamp(size, mtime_ns, inode) for path, size, mtime_ns, inode in rows}
 
     def projects(self) -> list[str]:
-        """Return the normalized names of all projects, sorted."""
-        return [name for (name,) in self._db.execute("SELECT project FROM projects ORDER BY project")]
+        """Return the normalised names of all projects, sorted: those with a file that has been read, or will be."""
+        return [name for (name,) in self._db.execute(f"{_PROJECTS} ORDER BY 1")]
+
+    def has_page(self, project: str) -> bool:
+        """Tell whether a project has a file on its page."""
+        return self._db.execute("SELECT 1 FROM projects WHERE project = ?", (project,)).fetchone() is not None
+
+    def all_projects(self) -> list[str]:
+        """Return the normalised names of all projects that have any file, whether it has been read or not."""
+        return [name for (name,) in self._db.execute("SELECT DISTINCT project FROM files ORDER BY project")]
 
     def counts(self) -> tuple[int, int]:
-        """Return how many projects and files there are."""
-        projects, files = self._db.execute("SELECT count(*), coalesce(sum(files), 0) FROM projects").fetchone()
+        """Return how many projects and files there are on pages, or will be."""
+        projects = self._db.execute(f"SELECT count(*) FROM ({_PROJECTS})").fetchone()[0]
+        files = self._db.execute(
+            "SELECT (SELECT coalesce(sum(files), 0) FROM projects)"
+            f" + (SELECT count(*) FROM files WHERE {_UNTRIED} AND name NOT LIKE '%.asc')"
+        ).fetchone()[0]
         return projects, files
 
     def put(self, entry: Entry) -> None:
         """Note a file, whether it was known or not."""
         self.remove([entry.path])
-        facts = entry.facts or Facts("")
+        facts = entry.facts
         self._db.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(entry.path, entry.name, entry.project, entry.stamp.size, entry.stamp.mtime_ns, entry.stamp.inode),
-                *(entry.facts and facts.sha256, facts.requires_python, facts.metadata_sha256),
+                *(facts and facts.sha256, entry.unreadable, entry.release.name, entry.release.version),
+                *(facts.requires_python if facts else "", facts.metadata_sha256 if facts else ""),
             ),
         )
 

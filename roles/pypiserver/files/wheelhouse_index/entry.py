@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 
-from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname, parse_version
+from pypiserver.pkg_helpers import parse_version
 
-_BUILD_TAG = re.compile(r"-\d[^-]*$")
-# How Python spells the bytes of a name that is not UTF-8.
-_UNWRITABLE = re.compile("[\ud800-\udfff]")
+from . import names
+from .names import Release
+
 # SQLite's whole numbers end here; times and inodes of some file systems do not.
 _LARGEST = 2**63 - 1
 
@@ -40,11 +39,13 @@ class Facts:
 
     Attributes:
         sha256: of the file, in hexadecimal digits.
+        release: whose it is, by its metadata or, for an upload without any, by the form.
         requires_python: its specifier of Python versions; empty where it has none.
         metadata_sha256: of its core metadata, where they are served beside it; else empty.
     """
 
     sha256: str
+    release: Release
     requires_python: str = ""
     metadata_sha256: str = ""
 
@@ -56,12 +57,14 @@ class Entry:
     Attributes:
         path: below packages/, with slashes.
         stamp: what ``stat`` said when it was last looked at.
-        facts: what it holds; None while nobody has read it.
+        facts: what it holds; None while it has not been read.
+        unreadable: whether reading it was tried, and failed.
     """
 
     path: str
     stamp: Stamp
     facts: Facts | None = None
+    unreadable: bool = False
 
     @property
     def name(self) -> str:
@@ -69,32 +72,31 @@ class Entry:
         return self.path.rpartition("/")[2]
 
     @property
-    def guessed(self) -> tuple[str, str]:
-        """Project and version as pypiserver reads them from the name."""
-        return guess_pkgname_and_version(self.name) or ("", "")
+    def is_signature(self) -> bool:
+        """Whether it is the signature of the file beside it."""
+        return self.name.endswith(names.SIGNATURE)
+
+    @property
+    def release(self) -> Release:
+        """Project and version: what the file says, or what its name says until it has been read."""
+        return self.facts.release if self.facts else guessed(self.name)
 
     @property
     def project(self) -> str:
-        """The project's normalized name (PEP 503)."""
-        return normalize_pkgname(self.guessed[0])
+        """The project's normalised name (PEP 503)."""
+        return self.release.project
 
     @property
     def version(self) -> str:
-        """The release; without the build tag that pypiserver counts to a wheel's version."""
-        version = self.guessed[1]
-        return _BUILD_TAG.sub("", version) if self.name.endswith(".whl") else version
+        """The release, as pages show it."""
+        return names.shown_version(self.release.version)
 
     @property
     def order(self) -> tuple[tuple[str, ...], str]:
         """Pypiserver's order of the files of a project: from old to new."""
-        return parse_version(self.guessed[1]), self.path
+        return parse_version(self.version), self.path
 
 
-def is_distribution(name: str) -> bool:
-    """Tell whether a file's name is one that pypiserver lists."""
-    return is_listed(name) and guess_pkgname_and_version(name) is not None
-
-
-def is_listed(name: str) -> bool:
-    """Tell whether a file or folder of this name is looked at: it is not hidden, and can be written into a page."""
-    return not name.startswith(".") and not _UNWRITABLE.search(name)
+def guessed(name: str) -> Release:
+    """Return the release that the name of a distribution file, or of its signature, speaks of."""
+    return names.of_file(name.removesuffix(names.SIGNATURE)) or Release("", "")

@@ -1,78 +1,121 @@
-"""The forms of uploads, taken apart as they arrive: files go straight to packages/.incoming, and are hashed on the way.
-
-Pypiserver's own parser looks at a body line by line, after it has written it to disk once, and writes each file once more.
-What is read here is put where it would put it (``bottle.request.post``), so pypiserver finds the form read already.
-"""
+"""The forms of uploads, taken apart as they arrive: files go straight to packages/.incoming, and are hashed on the way."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesHeaderParser
-from pathlib import Path
 from typing import Any, BinaryIO
-
-from pypiserver.bottle_wrapper import FileUpload, FormsDict
+from urllib.parse import parse_qsl
 
 from . import incoming
 
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # What stays in a core's own cache is handled faster than a megabyte is.
 CHUNK_BYTES = 128 * 1024
 HEADER_BYTES = 4 * 1024
-# Of all fields that are no files together: twine and uv send the project's description as well.
+# Of all parts that are no files together, headers included: a large description, or thousands of requirements.
 FIELDS_BYTES = 16 * 1024 * 1024
-PARTS = 200
+# What a part costs here beside its bytes.
+_PART_BYTES = 200
 # A distribution file and its signature.
 FILES = 2
-_PARSED = "bottle.request.post"
+# Of a form without files.
+URLENCODED_BYTES = 64 * 1024
 # RFC 2046: up to 70 of these.
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 # The parser of headers raises at these what is no word about forms.
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# What publishers send: a form has thousands of these, and email's parser takes its time.
+_USUAL = re.compile(
+    rb'Content-Disposition: form-data; name="([^"\\\r\n%]*)"(?:; filename="([^"\\\r\n%]*)")?'
+    rb"(?:\r\nContent-Type: [^\r\n]*)?",
+    re.IGNORECASE,
+)
 
 
 class MalformedFormError(ValueError):
     """What arrived is no form, or not all of one."""
 
 
-class Forms:
-    """A WSGI application in front of pypiserver's, which reads the forms of uploads.
+@dataclass(frozen=True)
+class File:
+    """A file of a form: the name that the client gives it, and its content."""
+
+    name: str
+    content: incoming.Arriving
+
+
+@dataclass
+class Form:
+    """A form: its fields and files by name, in their order."""
+
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    files: list[tuple[str, File]] = field(default_factory=list)
+
+    def one(self, name: str) -> str:
+        """Return the value of a field; empty where it is missing.
+
+        Raises:
+            MalformedFormError: if the form has it twice, with other values.
+        """
+        values = {value for own, value in self.fields if own == name}
+        if len(values) > 1:
+            raise MalformedFormError(f"The form has more than one field {name}. Send one.")
+        return next(iter(values), "")
+
+    def file(self, name: str) -> File | None:
+        """Return a file; None where it is missing.
+
+        Raises:
+            MalformedFormError: if the form has it twice.
+        """
+        found = [file for own, file in self.files if own == name]
+        if len(found) > 1:
+            raise MalformedFormError(f"The form has more than one file {name}. Send one.")
+        return next(iter(found), None)
+
+
+def read(environ: dict[str, Any], new_file: Callable[[], incoming.Arriving]) -> Form:
+    """Take the form of a request apart.
 
     Args:
-        application: pypiserver's.
-        packages: the folder of the distribution files.
-        failed: answers where a form could not be read.
+        environ: the request.
+        new_file: makes a place for a file.
+
+    Raises:
+        MalformedFormError: if it is none, or ends too soon. What is left of the body has been read then, as a client
+            that is still sending does not hear an answer.
+        OSError: if there is no room; the same holds.
     """
+    body = _in_large_pieces(environ["wsgi.input"])
+    try:
+        header = Message()
+        header["Content-Type"] = environ.get("CONTENT_TYPE", "")
+        kind = header.get_content_type()
+        if kind == "application/x-www-form-urlencoded":
+            return _urlencoded(body)
+        boundary = str(header.get_param("boundary", "")).encode("latin-1", "replace")
+        if kind != "multipart/form-data" or not _BOUNDARY.fullmatch(boundary):
+            raise MalformedFormError("Send a form: Content-Type: multipart/form-data with a boundary.")
+        return read_parts(body, boundary, new_file)
+    except (MalformedFormError, OSError):
+        while body.read(CHUNK_BYTES):
+            pass
+        raise
 
-    def __init__(self, application: WsgiApp, packages: Path, failed: Callable[[Exception], tuple[str, str]]) -> None:
-        self._application = application
-        self._packages = packages
-        self._failed = failed
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Read the form if there is one, and let pypiserver answer."""
-        boundary = boundary_of(environ)
-        if not boundary:
-            return self._application(environ, start_response)
-        # An upload is answered in one go: what has not been published by then is removed.
-        body = _in_large_pieces(environ["wsgi.input"])
-        with ExitStack() as stack:
-            try:
-                form = read(body, boundary, lambda: stack.enter_context(incoming.arriving(self._packages)))
-            except (MalformedFormError, OSError) as error:
-                # Who is still sending does not hear an answer.
-                while body.read(CHUNK_BYTES):
-                    pass
-                status, text = self._failed(error)
-                content = f"{text}\n".encode()
-                headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(content)))]
-                start_response(status, headers)
-                return [content]
-            environ[_PARSED] = form
-            return list(self._application(environ, start_response))
+def _urlencoded(body: BinaryIO) -> Form:
+    data = bytearray()
+    while piece := body.read(CHUNK_BYTES):
+        data += piece
+        if len(data) > URLENCODED_BYTES:
+            raise MalformedFormError("This form is too large to come without multipart/form-data.")
+    try:
+        return Form(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True))
+    except ValueError as error:
+        raise MalformedFormError("The form cannot be read.") from error
 
 
 def _in_large_pieces(body: Any) -> Any:
@@ -85,83 +128,76 @@ def _in_large_pieces(body: Any) -> Any:
     return reader
 
 
-def boundary_of(environ: dict[str, Any]) -> bytes:
-    """Return what separates the parts of a request's form; empty where it has none that is read here."""
-    if environ.get("REQUEST_METHOD") != "POST" or environ.get("PATH_INFO") != "/":
-        return b""
-    header = Message()
-    header["Content-Type"] = environ.get("CONTENT_TYPE", "")
-    boundary = str(header.get_param("boundary", "")).encode("latin-1", "replace")
-    is_form = header.get_content_type() == "multipart/form-data"
-    return boundary if is_form and _BOUNDARY.fullmatch(boundary) else b""
-
-
-def read(stream: BinaryIO, boundary: bytes, new_file: Callable[[], incoming.Arriving]) -> FormsDict:
-    """Take a form apart.
+def read_parts(stream: BinaryIO, boundary: bytes, new_file: Callable[[], incoming.Arriving]) -> Form:
+    """Take a form apart that comes in parts (RFC 7578).
 
     Args:
         stream: the request's body.
         boundary: what separates its parts.
         new_file: makes a place for a file.
 
-    Returns:
-        Fields as text, and files, as pypiserver's own parser gives them.
-
     Raises:
         MalformedFormError: if it is none, or ends too soon.
         OSError: if there is no room.
     """
-    form = FormsDict()
-    form.recode_unicode = False
-    for headers, content in _parts(_Body(stream), b"\r\n--" + boundary, new_file):
-        name = str(headers.get_param("name", "", "content-disposition"))
+    form = Form()
+    for name, filename, content in _parts(_Body(stream), b"\r\n--" + boundary, new_file):
         if isinstance(content, bytes):
-            form[name] = content.decode("utf-8", "replace")
+            form.fields.append((name, content.decode("utf-8", "replace")))
         else:
-            filename = str(headers.get_param("filename", "", "content-disposition"))
-            form[name] = FileUpload(content, name, filename, dict(headers.items()))
+            form.files.append((name, File(filename or "", content)))
     return form
 
 
 def _parts(
     body: _Body, mark: bytes, new_file: Callable[[], incoming.Arriving]
-) -> Iterator[tuple[Message, bytes | incoming.Arriving]]:
-    """Yield each part's headers and content."""
+) -> Iterator[tuple[str, str | None, bytes | incoming.Arriving]]:
+    """Yield each part's name, its file's name, and its content."""
     left, files = FIELDS_BYTES, FILES
-    # What stands before the first part is nobody's.
+    # What stands before the first part is not part of the form.
     body.until(mark, lambda data: None)
-    for number in range(PARTS + 1):
+    while True:
         end = body.take(2)
         if end == b"--":
             return
-        if number == PARTS:
-            raise MalformedFormError("The form has too many parts.")
         if end != b"\r\n":
             raise MalformedFormError("The form has something behind a boundary.")
         # With the break before it, the blank line is found where there is no header as well.
-        body.put_back(b"\r\n")
+        body.back(2)
         head = _Limited(HEADER_BYTES)
         body.until(b"\r\n\r\n", head.write)
-        if _CONTROL.search(head.data):
-            raise MalformedFormError("A part of the form has a control character in its header.")
-        try:
-            headers = BytesHeaderParser().parsebytes(bytes(head.data).lstrip())
-            is_file = headers.get_param("filename", None, "content-disposition") is not None
-        except Exception as error:  # of email's parser, which raises what comes
-            raise MalformedFormError("A part of the form has headers that cannot be read.") from error
-        if is_file:
+        name, filename = _named(bytes(head.data).lstrip())
+        left -= len(head.data) + _PART_BYTES
+        if left < 0:
+            raise MalformedFormError(f"The form's fields are larger than {FIELDS_BYTES} bytes.")
+        if filename is not None:
             files -= 1
             if files < 0:
-                raise MalformedFormError("The form has too many files.")
+                raise MalformedFormError("The form has too many files: send one distribution file, and its signature.")
             file = new_file()
             body.until(mark, file.write)
             file.finish()
-            yield headers, file
+            yield name, filename, file
         else:
-            field = _Limited(left)
-            body.until(mark, field.write)
-            left -= len(field.data)
-            yield headers, bytes(field.data)
+            value = _Limited(left)
+            body.until(mark, value.write)
+            left -= len(value.data)
+            yield name, None, bytes(value.data)
+
+
+def _named(head: bytes) -> tuple[str, str | None]:
+    """Return the name of a part, and that of its file, if it is one."""
+    if usual := _USUAL.fullmatch(head):
+        name, filename = usual.groups()
+        return name.decode("utf-8", "replace"), None if filename is None else filename.decode("utf-8", "replace")
+    if _CONTROL.search(head):
+        raise MalformedFormError("A part of the form has a control character in its header.")
+    try:
+        headers = BytesHeaderParser().parsebytes(head)
+        name, filename = (headers.get_param(one, None, "content-disposition") for one in ("name", "filename"))
+        return str(name or ""), None if filename is None else str(filename)
+    except Exception as error:  # of email's parser, which raises what comes
+        raise MalformedFormError("A part of the form has headers that cannot be read.") from error
 
 
 class _Limited:
@@ -182,32 +218,33 @@ class _Body:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._ahead = b"\r\n"
+        # What was read ahead, and how far it has been handed on: a piece may hold thousands of small parts.
+        self._ahead, self._at = b"\r\n", 0
 
-    def put_back(self, data: bytes) -> None:
-        """Have something read once more."""
-        self._ahead = data + self._ahead
+    def back(self, size: int) -> None:
+        """Have the last bytes read once more."""
+        self._at -= size
 
     def take(self, size: int) -> bytes:
         """Return the next bytes."""
-        while len(self._ahead) < size:
+        while len(self._ahead) - self._at < size:
             self._more()
-        data, self._ahead = self._ahead[:size], self._ahead[size:]
-        return data
+        self._at += size
+        return self._ahead[self._at - size : self._at]
 
     def until(self, mark: bytes, write: Callable[[bytes], Any]) -> None:
         """Hand on what comes before a mark, and go on behind it."""
         keep = len(mark) - 1
-        while (at := self._ahead.find(mark)) < 0:
-            if len(self._ahead) > keep:
-                write(self._ahead[:-keep])
-                self._ahead = self._ahead[-keep:]
+        while (end := self._ahead.find(mark, self._at)) < 0:
+            if len(self._ahead) - self._at > keep:
+                write(self._ahead[self._at : len(self._ahead) - keep])
+                self._at = len(self._ahead) - keep
             self._more()
-        write(self._ahead[:at])
-        self._ahead = self._ahead[at + len(mark) :]
+        write(self._ahead[self._at : end])
+        self._at = end + len(mark)
 
     def _more(self) -> None:
         data = self._stream.read(CHUNK_BYTES)
         if not data:
-            raise MalformedFormError("The form did not arrive whole.")
-        self._ahead += data
+            raise MalformedFormError("The request's body ends too soon. Send it again.")
+        self._ahead, self._at = self._ahead[self._at :] + data, 0

@@ -11,36 +11,32 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from . import metadata
 from .entry import Facts, Stamp
 
 FOLDER = ".incoming"
-_CHUNK_BYTES = 1024 * 1024
-
-
-class WrongDigestError(ValueError):
-    """What arrived is not what the client says that it has sent."""
 
 
 class Upload:
-    """A file that has arrived whole.
+    """A file that has arrived whole, and is on disk.
 
-    Attributes:
+    Args:
         name: that it is to get.
+        arrived: the file.
         facts: what it holds.
-        metadata: its core metadata; empty where there are none.
+        metadata: its core metadata; empty where it has none to be served.
     """
 
-    def __init__(self, name: str, file: BinaryIO, path: Path, facts: Facts, content: bytes) -> None:
+    def __init__(self, name: str, arrived: Arriving, facts: Facts, metadata: bytes = b"") -> None:
         self.name = name
         self.facts = facts
-        self.metadata = content
-        self._file = file
-        self._path = path
+        self.metadata = metadata
+        self._file = arrived.file
+        self._path = arrived.path
+        os.fsync(self._file.fileno())
 
     def stamp(self) -> Stamp:
         """Return by what it is known again."""
@@ -121,35 +117,6 @@ def arriving(packages: Path) -> Iterator[Arriving]:
         # What is published was written and synced long before; for what is not, there may be no room.
         with suppress(OSError):
             file.close()
-
-
-@contextmanager
-def received(packages: Path, name: str, stream: BinaryIO | Arriving, sha256: str = "") -> Iterator[Upload]:
-    """Take in an upload.
-
-    Args:
-        packages: the folder of the distribution files.
-        name: the file's name.
-        stream: its content; copied, unless it lies there already.
-        sha256: what the client says that its digest is; empty where it does not say.
-
-    Raises:
-        WrongDigestError: if that is not so.
-        OSError: if there is no room.
-    """
-    with ExitStack() as stack:
-        if isinstance(stream, Arriving):
-            file = stream
-        else:
-            file = stack.enter_context(arriving(packages))
-            while chunk := stream.read(_CHUNK_BYTES):
-                file.write(chunk)
-            file.finish()
-        if sha256 and sha256.lower() != file.sha256:
-            raise WrongDigestError(f"{name} has the SHA-256 {file.sha256}, and sha256_digest says {sha256}")
-        os.fsync(file.file.fileno())
-        facts, content = metadata.facts(name, file.file, file.sha256)
-        yield Upload(name, file.file, file.path, facts, content)
 
 
 def _aside(folder: Path) -> tuple[BinaryIO, Path]:

@@ -2,99 +2,171 @@
 
 from __future__ import annotations
 
+import bz2
 import hashlib
+import lzma
 import re
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Protocol
 
-from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from .entry import Facts
+from . import names
+from .names import Release
 
-# PyPI's own files stay far below all of these. Bytes, but for the entries of a tar.
+# PyPI's own files stay below all of these. Bytes, but for the entries of a tar.
 METADATA_BYTES = 4 * 1024 * 1024
-HEADER_BYTES = 1024 * 1024
+HEADER_BYTES = 2 * 1024 * 1024
+# A header of a tar that speaks of other members: tarfile holds all of them.
+TAR_HEADER_BYTES = 1024 * 1024
 # At once, of a zip: its directory, for one.
 READ_BYTES = 6 * 1024 * 1024
-UNPACKED_BYTES = 64 * 1024 * 1024
-ENTRIES = 20_000
-# What is served beside a file has its name and a little more, within the 255 bytes that a name may have.
-NAME_BYTES = 240
+# Of a compressed tar. hatchling, flit and poetry-core write PKG-INFO last, behind all that is large.
+UNPACKED_BYTES = 512 * 1024 * 1024
+ENTRIES = 100_000
+# What xz may take to unpack: its largest preset needs 65 MB.
+_XZ_BYTES = 100 * 1024 * 1024
 # From this version on, what is not marked as dynamic in an sdist is true of the wheels made of it (PEP 643).
 SDIST_VERSION = (2, 2)
+SPECIFIER_LETTERS = 4096
 
 _CHUNK_BYTES = 64 * 1024
+# Streams of one file: parallel compressors write one for each 900 kB, and a hostile file has a million.
+_STREAMS = 2000
 _ASKED_IN_VAIN = 100
 # What wheels use. Of the others zipfile unpacks all that it has read, without a limit.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-# PEP 440, as it is written in Requires-Python: without epochs and local versions.
-_RELEASE = r"\d+(?:\.\d+)*"
-_VERSION = rf"{_RELEASE}(?:\.?(?:a|b|c|rc)\d+)?(?:\.post\d+)?(?:\.dev\d+)?"
-_SPECIFIER = rf"(?:(?:[<>]=?|[=!]=) *{_VERSION}|[=!]= *{_RELEASE}\.\*|~= *\d+\.{_VERSION})"
-_SPECIFIERS = re.compile(rf"{_SPECIFIER}(?: *, *{_SPECIFIER})* *,?", re.ASCII)
-_SPECIFIERS_LENGTH = 200
 
 
-def read(name: str, file: BinaryIO) -> tuple[str, bytes]:
+class BrokenArchiveError(ValueError):
+    """A file is not what its name says, or holds no metadata where each of its kind does. Says so in a line."""
+
+
+class BeyondLimitsError(Exception):
+    """An archive may be right, and more than is read of one would have to be read."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a distribution file says of itself.
+
+    Attributes:
+        release: the project and version.
+        requires_python: its specifier of Python versions; empty where it has none.
+        content: its core metadata, to be served beside it; empty where they do not hold for what is built of it.
+    """
+
+    release: Release
+    requires_python: str = ""
+    content: bytes = b""
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what is served beside the file; empty where nothing is."""
+        return hashlib.sha256(self.content).hexdigest() if self.content else ""
+
+
+def inside(name: str, file: BinaryIO) -> Metadata | None:
     """Return what a distribution file says of itself.
 
     Args:
-        name: the file's name.
+        name: the file's name, one that is served.
         file: its content, which can be sought in.
 
     Returns:
-        Its specifier of Python versions, and its core metadata, to be served beside it. Either is empty where the
-        file has none, where the archive is broken, or where it is another project's.
+        None where a file of its kind need not say anything, and does not.
+
+    Raises:
+        BrokenArchiveError: if it cannot be opened, or says nothing where it has to.
+        BeyondLimitsError: if that would take more than is read of a file.
     """
+    kind = names.suffix(name)
     try:
-        if name.endswith(".whl"):
-            content = _of_wheel(file)
-        elif name.endswith(".tar.gz"):
-            content = _of_tar(file)
-        else:
-            content = b""
-        top = _BLANK_LINE.split(content, maxsplit=1)[0]
-        if not top or len(top) > HEADER_BYTES:
-            return "", b""
-        headers = BytesHeaderParser().parsebytes(top)
-        if not _is_of(headers, name):
-            return "", b""
-    except Exception:
+        content = _READERS[kind](file)
+    except (BrokenArchiveError, BeyondLimitsError):
+        raise
+    except OSError as error:
+        # bz2 raises this too, without a number.
+        if error.errno:
+            raise
+        raise _broken(name, kind) from error
+    except Exception as error:
         # Of whatever kind: on archives that are made to do harm, the libraries raise more than they say.
-        return "", b""
-    served = len(name.encode()) <= NAME_BYTES and (name.endswith(".whl") or _is_static(headers))
-    return _requires_python(headers), content if served else b""
+        raise _broken(name, kind) from error
+    return _parsed(name, kind, content)
 
 
-def facts(name: str, file: BinaryIO, sha256: str) -> tuple[Facts, bytes]:
-    """Return what is known of a file with this digest, and its core metadata."""
-    requires_python, content = read(name, file)
-    digest = hashlib.sha256(content).hexdigest() if content else ""
-    return Facts(sha256, requires_python, digest), content
+def _broken(name: str, kind: str) -> BrokenArchiveError:
+    return BrokenArchiveError(f"{name} cannot be opened as {'a zip' if kind in _ZIPS else 'a compressed tar'}.")
+
+
+def specifier(value: object) -> str:
+    """Return a specifier of Python versions on one line; empty where it is none, which must not get into a page."""
+    text = _text(value)
+    try:
+        return text if len(text) <= SPECIFIER_LETTERS and SpecifierSet(text) else ""
+    except InvalidSpecifier:
+        return ""
+
+
+def _parsed(name: str, kind: str, content: bytes) -> Metadata | None:
+    top = _BLANK_LINE.split(content, maxsplit=1)[0]
+    if len(top) > HEADER_BYTES:
+        raise BeyondLimitsError
+    try:
+        headers = BytesHeaderParser().parsebytes(top)
+        release = Release(_text(headers.get("Name")), _text(headers.get("Version")))
+    except Exception as error:  # as above
+        raise BrokenArchiveError(f"{name} has metadata that cannot be read.") from error
+    if not release.name or not release.version:
+        if kind == names.WHEEL:
+            raise BrokenArchiveError(f"{name} has metadata without a name or a version.")
+        return None
+    served = len(name.encode()) <= names.NAME_BYTES and (
+        kind == names.WHEEL or (kind != names.EGG and _is_static(headers))
+    )
+    return Metadata(release, specifier(headers.get("Requires-Python")), content if served else b"")
 
 
 def _of_wheel(file: BinaryIO) -> bytes:
+    content = _of_zip(
+        file, lambda parts: len(parts) == 2 and parts[0].endswith(".dist-info") and parts[1] == "METADATA"
+    )
+    if content is None:
+        raise BrokenArchiveError("A wheel has one file *.dist-info/METADATA, and this one has none, or several.")
+    return content
+
+
+def _of_zipped_sdist(file: BinaryIO) -> bytes:
+    return _of_zip(file, lambda parts: len(parts) == 2 and parts[1] == "PKG-INFO") or b""
+
+
+def _of_egg(file: BinaryIO) -> bytes:
+    return _of_zip(file, lambda parts: parts == ["EGG-INFO", "PKG-INFO"]) or b""
+
+
+def _of_zip(file: BinaryIO, is_wanted: Callable[[list[str]], bool]) -> bytes | None:
+    """Return the one member that is wanted; None where there is none, or more than one."""
     with zipfile.ZipFile(_Bounded(file)) as archive:
-        members = [one for one in archive.infolist() if _is_metadata(one.filename)]
-        if len(members) != 1 or members[0].file_size > METADATA_BYTES:
-            return b""
-        if members[0].compress_type not in _COMPRESSIONS:
-            return b""
+        members = [one for one in archive.infolist() if is_wanted(one.filename.split("/"))]
+        if len(members) != 1:
+            return None
+        if members[0].file_size > METADATA_BYTES or members[0].compress_type not in _COMPRESSIONS:
+            raise BeyondLimitsError
         with archive.open(members[0]) as member:
             # Not what the directory says, but what comes out is what counts.
             content = member.read(METADATA_BYTES + 1)
-        return content if len(content) <= METADATA_BYTES else b""
-
-
-def _is_metadata(path: str) -> bool:
-    parts = path.split("/")
-    return len(parts) == 2 and parts[0].endswith(".dist-info") and parts[1] == "METADATA"
+    if len(content) > METADATA_BYTES:
+        raise BeyondLimitsError
+    return content
 
 
 class _Bounded:
@@ -109,69 +181,122 @@ class _Bounded:
     def read(self, size: int = -1) -> bytes:
         # Without a size zipfile reads what it has sought near the end.
         if size > READ_BYTES:
-            raise ValueError("too large to be read")
+            raise BeyondLimitsError
         data = self._file.read(READ_BYTES + 1 if size < 0 else size)
         if len(data) > READ_BYTES:
-            raise ValueError("too large to be read")
+            raise BeyondLimitsError
         return data
 
 
-class _Unpacked:
-    """The beginning of what is in a gzip file: what comes out, and what goes in, is limited."""
+class _Unpacker(Protocol):
+    """A decompressor of one stream."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _Gzip:
+    """zlib's decompressor with the interface of the others: it keeps what it could not take in."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+
+
+class _Unpacked:
+    """The beginning of what is in a compressed file: what comes out, and what goes in, is limited."""
+
+    def __init__(self, file: BinaryIO, unpacker: Callable[[], _Unpacker]) -> None:
         self._file = file
-        self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        self._new = unpacker
+        self._unpacker = unpacker()
+        self._streams = 1
         self._left = UNPACKED_BYTES
         self._asked_in_vain = 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the compressed stream has ended, as far as it was read."""
+        return self._unpacker.eof
+
     def read(self, size: int) -> bytes:
-        while not self._inflate.eof and self._left > 0:
-            packed = self._inflate.unconsumed_tail
-            if not packed:
-                packed = self._file.read(_CHUNK_BYTES)
-                self._left -= len(packed)
-                if not packed:
-                    break
-            if data := self._inflate.decompress(packed, size):
+        # What is held back comes out before more is read.
+        packed = b""
+        while True:
+            if self._left <= 0 or self._streams > _STREAMS:
+                raise BeyondLimitsError
+            if not self._unpacker.eof and (data := self._unpacker.decompress(packed, size)):
                 self._left -= len(data)
                 return data
+            if self._unpacker.eof:
+                packed = self._unpacker.unused_data or self._more()
+                # Zeros may fill up a medium's last block.
+                if not packed.strip(b"\0"):
+                    break
+                self._unpacker = self._new()
+                self._streams += 1
+            else:
+                packed = self._more()
+                if not packed:
+                    break
         # To skip what is not there, tarfile reads on and on.
         self._asked_in_vain += 1
         if self._asked_in_vain > _ASKED_IN_VAIN:
             raise EOFError("the archive is shorter than it says")
         return b""
 
+    def _more(self) -> bytes:
+        data = self._file.read(_CHUNK_BYTES)
+        self._left -= len(data)
+        return data
+
 
 class _Member(tarfile.TarInfo):
     """A member of an archive; headers that speak of other members are small, or refused: tarfile holds all of them."""
 
-    @classmethod
-    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
-        member = super().frombuf(buf, encoding, errors)
-        if not member.isfile() and not member.isdir() and member.size > HEADER_BYTES:
-            raise tarfile.HeaderError("too large a header")
-        return member
+    # What tarfile calls for each header; of its other hooks not all are called from Python 3.13.5 on.
+    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+        if not self.isfile() and not self.isdir() and self.size > TAR_HEADER_BYTES:
+            raise BeyondLimitsError
+        return super()._proc_member(archive)  # type: ignore[misc]
 
 
-def _of_tar(file: BinaryIO) -> bytes:
+def _of_tar(file: BinaryIO, unpacker: Callable[[], _Unpacker]) -> bytes:
     """Return the PKG-INFO at the top of an sdist."""
-    with tarfile.open(fileobj=_Unpacked(file), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
-        for number, member in enumerate(archive):
-            parts = PurePosixPath(member.name).parts
-            if number > ENTRIES:
+    unpacked = _Unpacked(file, unpacker)
+    with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
+        for _ in range(ENTRIES):
+            member = archive.next()
+            if member is None:
                 break
-            if len(parts) == 2 and parts[1] == "PKG-INFO" and member.isreg() and member.size <= METADATA_BYTES:
+            parts = PurePosixPath(member.name).parts
+            if len(parts) == 2 and parts[1] == "PKG-INFO" and member.isreg():
+                if member.size > METADATA_BYTES:
+                    raise BeyondLimitsError
                 found = archive.extractfile(member)
                 return found.read(METADATA_BYTES) if found else b""
+            # tarfile would keep every member that it has seen.
+            archive.members = []
+        else:
+            raise BeyondLimitsError
+    if not unpacked.is_whole:
+        raise EOFError("the archive ends too soon")
     return b""
-
-
-def _is_of(headers: Message, name: str) -> bool:
-    """Tell whether metadata name the project that the file's name does."""
-    project, version = guess_pkgname_and_version(name) or ("", "")
-    own = _text(headers.get("Name"))
-    return bool(project and own and version and normalize_pkgname(own) == normalize_pkgname(project))
 
 
 def _is_static(headers: Message) -> bool:
@@ -182,12 +307,22 @@ def _is_static(headers: Message) -> bool:
     return (int(match[1]), int(match[2])) >= SDIST_VERSION
 
 
-def _requires_python(headers: Message) -> str:
-    value = _text(headers.get("Requires-Python"))
-    # What is no specifier must not get into a page.
-    return value if len(value) <= _SPECIFIERS_LENGTH and _SPECIFIERS.fullmatch(value) else ""
-
-
 def _text(value: object) -> str:
     """Return a header's value; a folded one on one line."""
     return " ".join(str(value or "").split())
+
+
+def _tar_of(unpacker: Callable[[], _Unpacker]) -> Callable[[BinaryIO], bytes]:
+    return lambda file: _of_tar(file, unpacker)
+
+
+_READERS: dict[str, Callable[[BinaryIO], bytes]] = {
+    ".whl": _of_wheel,
+    ".egg": _of_egg,
+    ".zip": _of_zipped_sdist,
+    ".tar.gz": _tar_of(_Gzip),
+    ".tgz": _tar_of(_Gzip),
+    ".tar.bz2": _tar_of(bz2.BZ2Decompressor),
+    ".tar.xz": _tar_of(lambda: lzma.LZMADecompressor(memlimit=_XZ_BYTES)),
+}
+_ZIPS = (".whl", ".egg", ".zip")

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .entry import Stamp, inode, is_distribution, is_listed
+from .entry import Stamp, inode
+from .names import is_folder, is_served
 
 # Within one tick of the kernel's clock a folder can change twice and keep its time.
 _TICK_NS = 50_000_000
@@ -92,10 +93,9 @@ class Scanner:
         with os.scandir(place) as entries:
             for one in entries:
                 known = was.files.get(one.name)
-                if known is None and not is_listed(one.name):
-                    continue
                 if one.is_dir(follow_symlinks=False):
-                    now.folders.append(one.name)
+                    if is_folder(one.name):
+                        now.folders.append(one.name)
                 elif stamp := _stamp(one, known, thorough):
                     if stamp != known and 0 <= clock_ns - stamp.mtime_ns < self._settle_ns:
                         now.changed_ns = _LOOK_AGAIN
@@ -111,11 +111,12 @@ def _paths(folder: str, names: Iterable[str]) -> list[str]:
 
 def _stamp(entry: os.DirEntry[str], before: Stamp | None, thorough: bool) -> Stamp | None:
     """Return a file's stamp; without a look at it where its name and inode are known."""
-    if before is None and not is_distribution(entry.name):
+    if before is None and not is_served(entry.name):
         return None
-    if before and not thorough and not entry.is_symlink() and inode(entry.inode()) == before.inode:
+    if before and not thorough and inode(entry.inode()) == before.inode:
         return before
     try:
-        return Stamp.of(entry.stat()) if entry.is_file() else None
+        # NGINX follows no link: what one leads to is not listed.
+        return Stamp.of(entry.stat(follow_symlinks=False)) if entry.is_file(follow_symlinks=False) else None
     except OSError:
         return None

@@ -9,13 +9,15 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from . import incoming, metadata, pages
+from . import incoming, metadata, names, pages
 from .catalogue import Catalogue, Known
-from .entry import Entry, Stamp
+from .entry import Entry, Facts, Stamp, guessed
 from .incoming import Upload
 from .output import Output, Staged
 from .scan import Scanner
@@ -25,7 +27,10 @@ log = logging.getLogger(__name__)
 _BATCH = 50
 # How much is kept in memory of what was read: bytes of core metadata, and files.
 _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
-_NONE = Stamp(0, 0, 0)
+
+
+class ConflictError(Exception):
+    """A file of that name or identity is there with other content. Says which."""
 
 
 class Store:
@@ -50,49 +55,89 @@ class Store:
             self.catalogue.prepare(self._survey)
             incoming.prepare(self.packages)
 
-    def add(self, upload: Upload, overwrite: bool) -> None:
-        """Publish an upload: when this returns, the file is there, and on all pages.
+    def add(self, uploads: Sequence[Upload], overwrite: bool) -> bool:
+        """Publish a distribution file, and its signature if it has one: when this returns, they are on all pages.
+
+        Args:
+            uploads: all of one release.
+            overwrite: whether they may replace files with other content.
+
+        Returns:
+            Whether anything changed: what is there already, byte by byte, does not.
 
         Raises:
-            FileExistsError: if there is a file of that name, and it is not to be overwritten.
+            ConflictError: if one of them is there with other content; nothing has changed then.
             OSError: if there is no room; nothing has changed then.
         """
-        project = Entry(upload.name, upload.stamp()).project
+        project = uploads[0].facts.release.project
+        self._notice(upload.name for upload in uploads)
         failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
-            with upload.published(self.packages / upload.name, overwrite), self.catalogue.writing() as known:
-                # Until the pages are in place somebody else has to see to them, if this process is killed.
-                lists = known.times_put_off(project) > 0 or not known.of_project(project)
-                known.put_off([project])
-                entry = Entry(upload.name, upload.stamp(), upload.facts)
-                known.put(entry)
-                self.output.stage_metadata(staged, entry.path, upload.metadata)
-                self._stage(staged, known, [project], lists)
-                seen = {project: known.times_put_off(project)}
+            with self.catalogue.reading() as known:
+                new, replaced = _compared(known, uploads, overwrite)
+                if not new and not known.times_put_off(project):
+                    return False
+            with ExitStack() as stack:
+                for upload in new:
+                    stack.enter_context(self._published(upload, overwrite))
+                with self.catalogue.writing() as known:
+                    # Until the pages are in place another process has to see to them, if this one is killed.
+                    lists = known.times_put_off(project) > 0 or not known.has_page(project)
+                    known.put_off([project])
+                    self._forget(staged, known, replaced)
+                    for upload in new:
+                        known.put(Entry(upload.name, upload.stamp(), upload.facts))
+                        self.output.stage_metadata(staged, upload.name, upload.metadata)
+                    self._stage(staged, known, [project], lists)
+                    seen = {project: known.times_put_off(project)}
+            self._unlink(replaced)
             staged.publish()
             self._done(seen, failed)
+            return bool(new)
 
-    def remove(self, path: str) -> None:
-        """Remove a file: when this returns, it is on no page any more.
+    def remove(self, project: str, paths: Sequence[str]) -> None:
+        """Remove files of a project: when this returns, they are on no page any more.
 
         Raises:
             OSError: if that is impossible.
         """
-        project = Entry(path, _NONE).project
         failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 lists = known.times_put_off(project) > 0
                 known.put_off([project])
-                known.remove([path])
-                self.output.stage_metadata(staged, path, b"")
-                self._stage(staged, known, [project], lists or not known.of_project(project))
+                self._forget(staged, known, paths)
+                self._stage(staged, known, [project], lists or not known.has_page(project))
                 seen = {project: known.times_put_off(project)}
             # Not before: for want of room, the catalogue may have been left as it was.
-            with suppress(FileNotFoundError):
-                os.unlink(self.packages / path)
+            self._unlink(paths)
             staged.publish()
             self._done(seen, failed)
+
+    def _notice(self, paths: Iterable[str]) -> None:
+        """Take in files that were copied to these places since the last look."""
+        with self.catalogue.reading() as known:
+            unseen = [path for path in paths if self._stamp(path) and not known.at(path)]
+        if unseen:
+            self.note(unseen, [])
+
+    @contextmanager
+    def _published(self, upload: Upload, overwrite: bool) -> Iterator[None]:
+        try:
+            with upload.published(self.packages / upload.name, overwrite):
+                yield
+        except (FileExistsError, IsADirectoryError) as error:
+            raise ConflictError(f"Something that is no file is at {upload.name} in packages/.") from error
+
+    def _forget(self, staged: Staged, known: Known, paths: Sequence[str]) -> None:
+        known.remove(paths)
+        for path in paths:
+            self.output.stage_metadata(staged, path, b"")
+
+    def _unlink(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            with suppress(FileNotFoundError):
+                os.unlink(self.packages / path)
 
     def note(self, found: Iterable[str], gone: Iterable[str]) -> None:
         """Take in what a scan has found: files that are new or changed, and files that are gone.
@@ -107,7 +152,8 @@ class Store:
                     was = known.at(path)
                     if (was.stamp if was else None) == stamp:
                         continue
-                    known.put_off([Entry(path, _NONE).project])
+                    before = [was.project] if was else []
+                    known.put_off({*before, guessed(path.rpartition("/")[2]).project})
                     if stamp:
                         known.put(Entry(path, stamp))
                     else:
@@ -116,26 +162,40 @@ class Store:
             staged.publish()
 
     def read(self, entry: Entry) -> Entry | None:
-        """Read a file that nobody has read yet, and keep what it tells.
+        """Read a file that has not been read yet, and keep what it tells.
 
         Returns:
             What is known now; None if it cannot be read.
         """
         now, content = self._read(entry)
-        if now:
-            self._keep([(now, content)])
-        return now
+        self._keep([(now, content)])
+        return now if now.facts else None
 
     def write_pending(self) -> int:
-        """Read what nobody has read, and write the pages that are older than what is known.
+        """Read what has not been read, and write the pages that are older than what is known.
 
         Returns:
             How many projects were done.
         """
-        with self.catalogue.reading() as known:
-            seen = known.pending()
-            formatted = known.pages_format == pages.FORMAT
-            lists = not formatted or not self.output.has_lists()
+        done: set[str] = set()
+        while True:
+            with self.catalogue.reading() as known:
+                seen = known.pending()
+                formatted = known.pages_format == pages.FORMAT
+                lists = not formatted or not self.output.has_lists()
+            # What was read may be of another project than its name alone spoke of: then that one is pending now.
+            if (done and seen.keys() <= done) or not (seen or lists):
+                return len(done)
+            self._write(seen, formatted)
+            done |= seen.keys() or {""}
+
+    def _write(self, seen: Mapping[str, int], formatted: bool) -> None:
+        """Write the pages of projects, and the lists.
+
+        Args:
+            seen: how often each has been put off.
+            formatted: whether all other pages are of this version's format.
+        """
         failed: dict[str, Stamp] = {}
         waiting = list(seen)
         for start in range(0, len(waiting), _BATCH):
@@ -145,17 +205,15 @@ class Store:
                 with self.catalogue.reading() as known:
                     self._stage(staged, known, projects, lists=False)
                 staged.publish()
-        if waiting or lists:
-            with self._alone(), _staged() as staged:
-                with self.catalogue.reading() as known:
-                    self._stage(staged, known, [], lists=True)
-                staged.publish()
-                # Not before: what is pending is not yet on the list of projects.
-                self._done(seen, failed)
-                if not formatted:
-                    with self.catalogue.writing() as known:
-                        known.pages_format = pages.FORMAT
-        return len(waiting)
+        with self._alone(), _staged() as staged:
+            with self.catalogue.reading() as known:
+                self._stage(staged, known, [], lists=True)
+            staged.publish()
+            # Not before: what is pending is not yet on the list of projects.
+            self._done(seen, failed)
+            if not formatted:
+                with self.catalogue.writing() as known:
+                    known.pages_format = pages.FORMAT
 
     def check_pages(self) -> None:
         """Have written what is missing or of an older format, and remove what belongs to files that are gone."""
@@ -190,17 +248,17 @@ class Store:
         with self._alone(), self.catalogue.writing() as known:
             for entry in known.all():
                 known.put(Entry(entry.path, entry.stamp))
-            known.put_off(known.projects())
+            known.put_off(known.all_projects())
 
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none."""
         found, _gone = Scanner(self.packages, {}).changes(thorough=True)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
-        known.put_off(known.projects())
+        known.put_off(known.all_projects())
 
     def _read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
-        """Read what nobody has read of these projects. Not within the lock: this is what takes time.
+        """Read what has not been read of these projects. Not within the lock: this is what takes time.
 
         Returns:
             The files that cannot be read, and what they were then.
@@ -210,12 +268,12 @@ class Store:
         failed: dict[str, Stamp] = {}
         read: list[tuple[Entry, bytes]] = []
         size = 0
-        for entry in unread:
+        # A signature is of the release that the file beside it is of.
+        for entry in sorted(unread, key=lambda one: one.is_signature):
             now, content = self._read(entry)
-            if now:
-                read.append((now, content))
-                size += len(content)
-            else:
+            read.append((now, content))
+            size += len(content)
+            if now.unreadable:
                 failed[entry.path] = entry.stamp
             if size > _KEPT_BYTES or len(read) >= _KEPT_FILES:
                 self._keep(read)
@@ -224,25 +282,32 @@ class Store:
             self._keep(read)
         return failed
 
-    def _read(self, entry: Entry) -> tuple[Entry | None, bytes]:
+    def _read(self, entry: Entry) -> tuple[Entry, bytes]:
         """Return a file with what it tells, and its core metadata."""
         try:
-            with open(self.packages / entry.path, "rb") as file:
+            with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
                 stamp = Stamp.of(os.fstat(file.fileno()))
-                facts, content = metadata.facts(entry.name, file, incoming.sha256(file))
+                facts, content = _read_file(entry.name, file)
         except OSError as error:
             log.warning("%s cannot be read: %s", entry.path, error)
-            return None, b""
+            return Entry(entry.path, entry.stamp, unreadable=True), b""
         return Entry(entry.path, stamp, facts), content
 
-    def _keep(self, read: Iterable[tuple[Entry, bytes]]) -> None:
-        """Note what was read, unless the file has changed or gone since; then the next scan sees to it."""
+    def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> None:
+        """Note what was read, unless the file has changed or been removed since; then the next scan sees to it."""
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 for entry, content in read:
-                    if self._stamp(entry.path) == entry.stamp and known.at(entry.path):
-                        known.put(entry)
-                        self.output.stage_metadata(staged, entry.path, content)
+                    before = known.at(entry.path)
+                    if not before or self._stamp(entry.path) != entry.stamp:
+                        continue
+                    if entry.is_signature and (signed := known.at(entry.path.removesuffix(names.SIGNATURE))):
+                        entry = _of_release(entry, signed)
+                    known.put(entry)
+                    if entry.project != before.project:
+                        # Its name alone spoke of another one.
+                        known.put_off([before.project, entry.project])
+                    self.output.stage_metadata(staged, entry.path, content)
             staged.publish()
 
     def _stage(self, staged: Staged, known: Known, projects: Iterable[str], lists: bool) -> None:
@@ -274,7 +339,8 @@ class Store:
 
     def _stamp(self, path: str) -> Stamp | None:
         try:
-            return Stamp.of(os.stat(f"{self.packages}/{path}"))
+            status = os.lstat(f"{self.packages}/{path}")
+            return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
         except OSError:
             return None
 
@@ -293,3 +359,61 @@ def _staged() -> Iterator[Staged]:
         yield staged
     finally:
         staged.discard()
+
+
+def _compared(known: Known, uploads: Iterable[Upload], overwrite: bool) -> tuple[list[Upload], list[str]]:
+    """Compare uploads with what is there.
+
+    Returns:
+        Uploads that are not there yet, byte by byte, and the paths of other files that they replace.
+
+    Raises:
+        ConflictError: if one is there with other content, and may not replace it.
+    """
+    new: list[Upload] = []
+    replaced: list[str] = []
+    for upload in uploads:
+        same = _same(known, upload)
+        if any(entry.facts and entry.facts.sha256 == upload.facts.sha256 for entry in same):
+            continue
+        if same and not overwrite:
+            spelt = "" if same[0].name == upload.name else f" as {same[0].name}"
+            raise ConflictError(
+                f"{upload.name} already exists{spelt} with other content. A released file never changes: publish another version."
+            )
+        new.append(upload)
+        replaced += [entry.path for entry in same if entry.path != upload.name]
+    return new, replaced
+
+
+def _same(known: Known, upload: Upload) -> list[Entry]:
+    """Return the files that an upload is the same as: of its name, in whatever folder, or of its identity."""
+    found = [entry for path in known.named(upload.name) if (entry := known.at(path))]
+    if not upload.name.endswith(names.SIGNATURE):
+        own = names.identity(upload.name, upload.facts.release)
+        found += [
+            entry
+            for entry in known.of_project(upload.facts.release.project)
+            if not entry.is_signature and entry.name != upload.name and names.identity(entry.name, entry.release) == own
+        ]
+    return found
+
+
+def _read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes]:
+    """Return what a file of packages/ tells, and its core metadata.
+
+    What contradicts its name counts for nothing: then the name alone tells.
+    """
+    sha256 = incoming.sha256(file)
+    try:
+        found = None if name.endswith(names.SIGNATURE) else metadata.inside(name, file)
+    except (metadata.BrokenArchiveError, metadata.BeyondLimitsError):
+        found = None
+    if found and names.claimed(name, found.release):
+        return Facts(sha256, found.release, found.requires_python, found.sha256), found.content
+    return Facts(sha256, guessed(name)), b""
+
+
+def _of_release(signature: Entry, signed: Entry) -> Entry:
+    facts = signature.facts and Facts(signature.facts.sha256, signed.release)
+    return Entry(signature.path, signature.stamp, facts, signature.unreadable)

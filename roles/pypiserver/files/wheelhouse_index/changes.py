@@ -1,0 +1,194 @@
+"""Uploads and removals: each is a form that is posted to the front page."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sqlite3
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import Any
+
+from . import forms, incoming, metadata, names, rights
+from .answers import Refusal, StartResponse, answer
+from .entry import Entry, Facts
+from .forms import File, Form
+from .incoming import Upload
+from .names import Release
+from .store import ConflictError, Store
+
+log = logging.getLogger(__name__)
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# The second: one of the files beside a database cannot be made.
+_FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+NO_ROOM = "The disk of this index is full; nothing was kept of this request. Ask its operator for room."
+UNWRITABLE = (
+    "This index cannot write to its folders; nothing was changed. Its operator finds the reason in pypi-server's log."
+)
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether an error means that there is no room."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) in _FULL_DATABASE
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+class Changes:
+    """The WSGI application for ``POST /``.
+
+    Args:
+        store: what is changed.
+        overwrite: whether an upload may replace a file.
+        anonymous_uploads: whether publishing needs no login.
+    """
+
+    def __init__(self, store: Store, overwrite: bool = False, anonymous_uploads: bool = False) -> None:
+        self._store = store
+        self._overwrite = overwrite
+        self._anonymous_uploads = anonymous_uploads
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Do what the form asks for, or say in a line why not."""
+        # What has not been published when this ends is removed.
+        with ExitStack() as stack:
+            try:
+                form = forms.read(environ, lambda: stack.enter_context(incoming.arriving(self._store.packages)))
+                said = self._change(form, environ)
+            except forms.MalformedFormError as error:
+                return answer(start_response, 400, str(error))
+            except Refusal as error:
+                log.warning("Refused, %s: %s", error.status, error.reason)
+                return answer(start_response, error.status, error.reason)
+            except (OSError, sqlite3.Error) as error:
+                if is_full(error):
+                    log.error("The disk is full: %s", error)
+                    return answer(start_response, 507, NO_ROOM)
+                log.exception("A change failed")
+                return answer(start_response, 503, UNWRITABLE, [("Retry-After", "5")])
+        return answer(start_response, 200, said)
+
+    def _change(self, form: Form, environ: dict[str, Any]) -> str:
+        action = form.one(":action")
+        if action not in rights.NEEDS:
+            known = " and ".join(rights.NEEDS)
+            raise Refusal(400, f"The form's :action is {action[:40]!r}: this index takes {known}.")
+        if reason := rights.refusal(action, environ, self._anonymous_uploads):
+            raise Refusal(403, reason)
+        if action == "remove_pkg":
+            return self._remove(form)
+        # twine takes 400 and "already exists" for a file that is there, other clients 409.
+        conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409
+        return self._publish(form, conflict)
+
+    def _publish(self, form: Form, conflict: int) -> str:
+        file = form.file("content")
+        if file is None:
+            raise Refusal(400, "The form has no file: send the distribution file as 'content'.")
+        upload = uploaded(file, form)
+        uploads = [upload]
+        if signature := form.file("gpg_signature"):
+            if signature.name != upload.name + names.SIGNATURE:
+                raise Refusal(400, f"The signature is called {signature.name[:80]!r}: call it {upload.name}.asc.")
+            facts = Facts(signature.content.sha256, upload.facts.release)
+            uploads.append(Upload(signature.name, signature.content, facts))
+        try:
+            changed = self._store.add(uploads, self._overwrite)
+        except ConflictError as error:
+            raise Refusal(conflict, str(error)) from error
+        return f"{upload.name} is published." if changed else f"{upload.name} is there already, byte by byte."
+
+    def _remove(self, form: Form) -> str:
+        name, version, filename = (form.one(field) for field in ("name", "version", "filename"))
+        if not filename and not (name and version):
+            raise Refusal(400, "Name what to remove: 'name' and 'version', or 'filename'.")
+        with self._store.catalogue.reading() as known:
+            if filename:
+                found = [entry for path in known.named(filename) if (entry := known.at(path))]
+            else:
+                found = known.of_project(names.normalised(name))
+            going = [entry for entry in found if _is_meant(entry, name, version)]
+            # A signature goes with its file.
+            project = next((entry.project for entry in going), "")
+            signed = {entry.path for entry in going}
+            going += [
+                entry
+                for entry in known.of_project(project)
+                if entry.path not in signed and entry.path.removesuffix(names.SIGNATURE) in signed
+            ]
+        if not going:
+            asked = filename or f"{name} {version}"
+            raise Refusal(404, f"{asked[:200]} is not on this index: nothing was removed.")
+        self._store.remove(project, [entry.path for entry in going])
+        return f"Removed {', '.join(sorted(entry.name for entry in going))}."
+
+
+def uploaded(file: File, form: Form) -> Upload:
+    """Return a distribution file that may be published, and whose it is.
+
+    Raises:
+        Refusal: if name, digest, content and form do not fit together.
+    """
+    name = file.name
+    if not names.is_served(name) or name.endswith(names.SIGNATURE):
+        raise Refusal(400, f"{name[:80]!r} is no name of a distribution file. {_names_wanted(name)}")
+    said = form.one("sha256_digest")
+    if said and said.lower() != file.content.sha256:
+        raise Refusal(
+            400, f"{name} has the SHA-256 {file.content.sha256}, and the form says {said[:64]}. Send it again."
+        )
+    try:
+        found = metadata.inside(name, file.content.file)
+    except metadata.BrokenArchiveError as error:
+        raise Refusal(400, f"{error} Build it again.") from error
+    except metadata.BeyondLimitsError:
+        found = None
+    file.content.seek(0)
+    release = _release(name, found, form)
+    if found:
+        facts = Facts(file.content.sha256, release, found.requires_python, found.sha256)
+        return Upload(name, file.content, facts, found.content)
+    return Upload(
+        name, file.content, Facts(file.content.sha256, release, metadata.specifier(form.one("requires_python")))
+    )
+
+
+def _names_wanted(name: str) -> str:
+    if len(name) > names.NAME_BYTES:
+        return f"A name has at most {names.NAME_BYTES} letters."
+    if not names.suffix(name):
+        return f"It ends with one of {', '.join(names.SUFFIXES)}."
+    return "It is NAME-VERSION, of letters, digits and . _ + ! ~ -, and for a wheel the tags."
+
+
+def _release(name: str, found: metadata.Metadata | None, form: Form) -> Release:
+    """Return whose a file is.
+
+    Raises:
+        Refusal: if its name, its metadata and the form speak of different releases, or none says enough.
+    """
+    said = Release(form.one("name"), form.one("version"))
+    inner = found.release if found else None
+    if inner and not names.claimed(name, inner):
+        raise Refusal(
+            400, f"{name} holds {str(inner)[:200]}: name and content differ. Build it again, and do not rename it."
+        )
+    own = inner or (said if said.name and said.version else names.of_file(name))
+    if own is None or not names.is_project(own.project) or not names.claimed(name, own):
+        raise Refusal(
+            400, f"{name} is not a file of {str(own)[:200]}, which the form names. Send it under its own name."
+        )
+    for kind, one, other, same in (
+        ("name", said.name, own.name, names.normalised(said.name) == own.project),
+        ("version", said.version, own.version, names.same_version(said.version, own.version)),
+    ):
+        if one and not same:
+            raise Refusal(400, f"The form's {kind} is {one[:100]!r}, and {name} has {other!r}. Send the file's own.")
+    return own
+
+
+def _is_meant(entry: Entry, name: str, version: str) -> bool:
+    release = entry.release
+    return (not name or names.normalised(name) == release.project) and (
+        not version or names.same_version(version, release.version)
+    )

@@ -1,0 +1,163 @@
+"""Names of distribution files: which are served, and what a name says of project, version and tags."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_version
+from packaging.version import InvalidVersion, Version
+from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname
+
+# The one list of what is served; NGINX's configuration is made from the same file.
+SUFFIXES = tuple(Path(__file__).with_name("suffixes.txt").read_text(encoding="ascii").split())
+WHEEL, EGG, SIGNATURE = ".whl", ".egg", ".asc"
+# What a file system takes, with room for what is put behind it.
+NAME_BYTES = 240
+
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]*", re.ASCII)
+_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~ -]*", re.ASCII)
+# PEP 503's normal form of PEP 508's names.
+_PROJECT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_SEPARATORS = re.compile(r"[-_.]+")
+# Name, version, perhaps a build tag, three tags (PEP 427); a draft (PEP 825) puts a variant's label behind them.
+_WHEEL_PARTS = range(5, 8)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A project and a version of it.
+
+    Attributes:
+        name: the project, as it is spelt.
+        version: as it is spelt.
+    """
+
+    name: str
+    version: str
+
+    @property
+    def project(self) -> str:
+        """The project's normalised name."""
+        return normalize_pkgname(self.name)
+
+    def is_same(self, other: Release) -> bool:
+        """Tell whether both are the same release, in whatever spelling."""
+        return self.project == other.project and same_version(self.version, other.version)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+def suffix(name: str) -> str:
+    """Return the suffix of a distribution file's name; empty where it has none that is served."""
+    return next((one for one in SUFFIXES if name.endswith(one)), "")
+
+
+def is_served(name: str) -> bool:
+    """Tell whether NGINX serves a distribution file, or a signature, of this name, and clients know what it is."""
+    file = name.removesuffix(SIGNATURE)
+    return bool(_FILE.fullmatch(name)) and len(name) <= NAME_BYTES and of_file(file) is not None
+
+
+def is_folder(name: str) -> bool:
+    """Tell whether files in a folder of this name are served."""
+    return bool(_FOLDER.fullmatch(name))
+
+
+def is_project(name: str) -> bool:
+    """Tell whether this is a project's name in its normal form."""
+    return bool(_PROJECT.fullmatch(name))
+
+
+def normalised(name: str) -> str:
+    """Return a project's name in its normal form (PEP 503)."""
+    return normalize_pkgname(name)
+
+
+def of_file(name: str) -> Release | None:
+    """Return the release that a file's name alone speaks of; None where it speaks of none.
+
+    What separates an old sdist's name from its version is not certain: what the file itself says is better (``claimed``).
+    """
+    kind = suffix(name)
+    stem = name.removesuffix(kind)
+    if not kind:
+        return None
+    parts = stem.split("-")
+    if kind in (WHEEL, EGG):
+        enough = len(parts) in _WHEEL_PARTS if kind == WHEEL else len(parts) > 1
+        found = Release(parts[0], parts[1]) if enough and _is_version(parts[1]) else None
+    else:
+        found = _of_sdist(parts)
+    return found if found and is_project(found.project) else None
+
+
+def _of_sdist(parts: list[str]) -> Release | None:
+    """Split where what follows is a version; the earliest such place, as `1.0-1` is one, too."""
+    for at in range(1, len(parts)):
+        version = "-".join(parts[at:])
+        if _parsed(version):
+            return Release("-".join(parts[:at]), version)
+    # Versions from before PEP 440.
+    name, version = guess_pkgname_and_version("-".join(parts) + ".zip") or ("", "")
+    return Release(name, version) if name and version else None
+
+
+def claimed(name: str, release: Release) -> bool:
+    """Tell whether a file of this name may be one of a release: it begins with its project, and ends with its version."""
+    kind = suffix(name)
+    if kind in (WHEEL, EGG):
+        own = of_file(name)
+        return own is not None and own.is_same(release)
+    spelt = "[-_.]+".join(map(re.escape, _SEPARATORS.split(release.name)))
+    match = re.fullmatch(rf"{spelt}-(?P<version>.+)", name.removesuffix(kind), re.IGNORECASE)
+    return match is not None and same_version(match["version"], release.version)
+
+
+def identity(name: str, release: Release) -> tuple[str, ...]:
+    """Return what a file is, whatever its spelling: two files of the same identity are the same to clients.
+
+    A wheel is known by its project, version, build tag and tags, an sdist by project and version, an egg by its name.
+    """
+    version = normal_version(release.version)
+    kind = suffix(name)
+    if kind == WHEEL:
+        tags = (".".join(sorted(tag.split("."))) for tag in name.removesuffix(kind).lower().split("-")[2:])
+        return (kind, release.project, version, *tags)
+    if kind == EGG:
+        return (kind, name.lower())
+    return ("sdist", release.project, version)
+
+
+def same_version(one: str, other: str) -> bool:
+    """Tell whether two versions are the same (PEP 440), in whatever spelling; wheels write `-` as `_`."""
+    parsed = _parsed(one), _parsed(other)
+    if all(parsed):
+        return parsed[0] == parsed[1]
+    return _SEPARATORS.sub("-", one).lower() == _SEPARATORS.sub("-", other).lower()
+
+
+def normal_version(version: str) -> str:
+    """Return a version so that equal ones read the same; one from before PEP 440 in lower case."""
+    parsed = _parsed(version)
+    return canonicalize_version(parsed) if parsed else _SEPARATORS.sub("-", version).lower()
+
+
+def shown_version(version: str) -> str:
+    """Return a version as pages show it."""
+    parsed = _parsed(version)
+    return str(parsed) if parsed else version
+
+
+def _is_version(text: str) -> bool:
+    """Tell whether this may be a version, also one from before PEP 440."""
+    return text[:1].isdigit() or _parsed(text) is not None
+
+
+def _parsed(version: str) -> Version | None:
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return None

@@ -1,0 +1,303 @@
+"""What publishers send, and what becomes of it: whose file it is, what is refused and how, what a removal takes away."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.support import packages as made
+from tests.support.index import BY_NGINX, Answer, Index, call, form, sha256
+
+WHEEL = "foo-1.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def index(in_memory: Path) -> Index:
+    found = Index(in_memory)
+    found.keeper.step()
+    return found
+
+
+def refused(answer: Answer, status: int, *words: str) -> None:
+    """Say that an answer is a refusal: in one line, which the status line has as well, with these words."""
+    assert answer.status == status, answer
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert answer.text == answer.reason + "\n" and answer.text.count("\n") == 1
+    for word in words:
+        assert word in answer.text
+
+
+@pytest.mark.parametrize(
+    ("project", "version", "name"),
+    [
+        ("tool-2d-utils", "1.0", "tool-2d-utils-1.0.tar.gz"),
+        ("lib-3K", "1.5.8", "lib-3K-1.5.8.tar.gz"),
+        ("x-2.0", "1.0", "x-2.0-1.0.tar.gz"),
+        ("x", "1.2", "x-v1.2.tar.gz"),
+        ("x", "2.0-1.0", "x-2.0-1.0.zip"),
+        ("Foo.Bar", "1.0.0", "foo_bar-1.0-py3-none-any.whl"),
+    ],
+)
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_file_is_of_the_project_that_its_metadata_name(
+    index: Index, project: str, version: str, name: str, copied: bool
+) -> None:
+    content = made.file(name, release=(project, version))
+    if copied:
+        (index.packages / name).write_bytes(content)
+        index.keeper._thorough_at = 0.0
+        index.keeper.step()
+    else:
+        assert index.upload(name, content, name=project, version=version).status == 200
+    normalised = project.lower().replace(".", "-")
+    assert index.projects() == {normalised}
+    assert index.listed(normalised) == {name: sha256(content)}
+
+
+def without_metadata(name: str) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo(f"{name}/setup.py"), io.BytesIO())
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(("project", "version"), [("x", "2.0-1.0"), ("x-2.0", "1.0")])
+def test_where_a_file_does_not_say_the_form_does(index: Index, project: str, version: str) -> None:
+    content = without_metadata("x-2.0-1.0")
+    fields = {"name": project, "version": version, "requires_python": ">=3.99"}
+    assert index.upload("x-2.0-1.0.tar.gz", content, None, **fields).status == 200
+    assert index.projects() == {project.replace(".", "-")}
+    assert "&gt;=3.99" in (index.pages / "simple" / project.replace(".", "-") / "index.html").read_text()
+
+
+def test_the_form_says_what_stands_behind_more_than_is_read(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wheelhouse_index.metadata.UNPACKED_BYTES", 100_000)
+    name = "foo-1.0.tar.gz"
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for path, data in (("foo-1.0/data", bytes(200_000)), ("foo-1.0/PKG-INFO", made.metadata("foo", "1.0"))):
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    fields = {"name": "foo", "version": "1.0", "requires_python": ">=3.8"}
+    assert index.upload(name, content.getvalue(), None, **fields).status == 200
+    assert 'data-requires-python="&gt;=3.8"' in (index.pages / "simple/foo/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "fields", "words"),
+    [
+        (WHEEL, ("elsewhere", "1.0"), {}, [WHEEL, "elsewhere 1.0"]),
+        (WHEEL, ("foo", "2.0"), {}, [WHEEL, "foo 2.0"]),
+        ("foo-1.0.tar.gz", ("foo", "1.0.1"), {}, ["foo-1.0.tar.gz", "foo 1.0.1"]),
+        (WHEEL, None, {"name": "bar", "version": "1.0"}, [WHEEL, "bar"]),
+        (WHEEL, None, {"name": "foo", "version": "1.1"}, [WHEEL, "1.1"]),
+    ],
+)
+def test_a_file_that_contradicts_its_name_or_its_form_is_refused(
+    index: Index, name: str, release: tuple[str, str] | None, fields: dict[str, str], words: list[str]
+) -> None:
+    refused(index.upload(name, made.file(name, release=release), None, **fields), 400, *words)
+    assert index.projects() == set()
+
+
+@pytest.mark.parametrize("name", [WHEEL, "foo-1.0.zip", "foo-1.0.tar.gz", "foo-1.0.tar.bz2", "foo-1.0.tar.xz"])
+def test_an_archive_that_cannot_be_opened_is_refused(index: Index, name: str) -> None:
+    refused(index.upload(name, b"not an archive", name="foo", version="1.0"), 400, name, "cannot be opened")
+    refused(index.upload(name, made.file(name)[:40], name="foo", version="1.0"), 400, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["foo-1.0.exe", "foo-1.0.msi", "foo-1.0-1.noarch.rpm", "foo-1.0.ZIP", "foo-1.0.TAR.GZ", "-1.0.tar.gz", "foo.tar.gz",
+     "übung-1.0.tar.gz", "foo 1-1.0.zip", "foo-1.0.tar.gz.asc", "../foo-1.0.tar.gz", "", "a" * 240 + "-1.0.tar.gz"],
+)  # fmt: skip
+def test_a_name_that_would_not_be_served_is_refused(index: Index, name: str) -> None:
+    refused(index.upload(name, made.file("foo-1.0.tar.gz"), name="foo", version="1.0"), 400)
+    assert [path.name for path in index.packages.iterdir()] == [".incoming"]
+
+
+def test_what_was_copied_in_and_cannot_be_served_is_not_listed(index: Index, tmp_path: Path) -> None:
+    for name in ("foo-1.0.exe", "foo-1.0.ZIP", "übung-1.0.tar.gz", "-1.0.zip", ".foo-1.0.zip"):
+        (index.packages / name).write_bytes(b"x")
+    (tmp_path / "bar-1.0.zip").write_bytes(made.file("bar-1.0.zip"))
+    (index.packages / "bar-1.0.zip").symlink_to(tmp_path / "bar-1.0.zip")
+    (index.packages / "öl").mkdir()
+    (index.packages / "öl" / WHEEL).write_bytes(made.file(WHEEL))
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+    assert index.projects() == set()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Some.Name-1.0-py3-none-any.whl", "some_name-1.0-py3-none-any.whl"),
+        ("some_name-1.0-py3-none-any.whl", "some_name-1.0.0-py3-none-any.whl"),
+        ("some_name-1.0-py2.py3-none-any.whl", "some_name-1.0-py3.py2-none-any.whl"),
+        ("Some-Name-1.0.tar.gz", "some_name-1.0.tar.gz"),
+        ("some_name-1.0.tar.gz", "some_name-1.0.zip"),
+    ],
+)
+def test_another_spelling_is_the_same_file(index: Index, first: str, second: str) -> None:
+    release = ("some-name", "1.0")
+    assert index.upload(first, made.file(first, release=release)).status == 200
+    other = made.file(second, b"other", release)
+    refused(index.upload(second, other), 409, second, f"already exists as {first}")
+    refused(index.upload(second, other, {"User-Agent": "twine/7.0.0"}), 400, "already exists")
+    assert list(index.listed("some-name")) == [first]
+
+
+def test_where_files_may_be_replaced_another_spelling_replaces(in_memory: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    first, second = "Foo-1.0-py3-none-any.whl", WHEEL
+    assert index.upload(first, made.file(first)).status == 200
+    assert index.upload(second, made.file(second, b"other")).status == 200
+    assert list(index.listed("foo")) == [second]
+    assert not (index.packages / first).exists()
+    assert [path.name for path in (index.pages / "packages").iterdir()] == [f"{second}.metadata"]
+
+
+def test_identical_bytes_again_change_nothing(index: Index) -> None:
+    content, other = made.file(WHEEL), made.file("foo-1.0.tar.gz")
+    assert index.upload(WHEEL, content).status == 200
+    before = {path: path.stat() for path in index.pages.rglob("index.*")}
+    for agent in ("twine/7.0.0", "uv/0.13.9"):
+        assert "byte by byte" in index.upload(WHEEL, content, {"User-Agent": agent}).text
+    assert {path: path.stat().st_mtime_ns for path in before} == {path: one.st_mtime_ns for path, one in before.items()}
+    # So the same command finishes a release of which half was published.
+    assert index.upload("foo-1.0.tar.gz", other).status == 200
+    assert set(index.listed("foo")) == {WHEEL, "foo-1.0.tar.gz"}
+
+
+def test_what_was_copied_in_a_moment_ago_counts(index: Index) -> None:
+    (index.packages / WHEEL).write_bytes(made.file(WHEEL))
+    assert index.upload(WHEEL, made.file(WHEEL)).status == 200
+    assert index.listed("foo") == {WHEEL: sha256(made.file(WHEEL))}
+    refused(index.upload(WHEEL, made.file(WHEEL, b"other")), 409)
+
+
+def signed(index: Index, content: bytes, signature: bytes, name: str = f"{WHEEL}.asc") -> Answer:
+    files = {"content": (WHEEL, content), "gpg_signature": (name, signature)}
+    body, kind = form({":action": "file_upload"}, files)
+    return call(index.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind})
+
+
+def test_a_signature_comes_and_goes_with_its_file(index: Index) -> None:
+    refused(signed(index, made.file(WHEEL), b"signature", "other.asc"), 400, f"{WHEEL}.asc")
+    assert signed(index, made.file(WHEEL), b"signature").status == 200
+    assert signed(index, made.file(WHEEL), b"signature").status == 200
+    refused(signed(index, made.file(WHEEL), b"another"), 409, f"{WHEEL}.asc already exists")
+    assert (index.packages / f"{WHEEL}.asc").read_bytes() == b"signature"
+    assert index.remove("foo", "1.0").status == 200
+    assert [path.name for path in index.packages.iterdir()] == [".incoming"]
+
+
+def test_a_signature_that_is_there_keeps_its_file_from_being_published_with_another(index: Index) -> None:
+    (index.packages / f"{WHEEL}.asc").write_bytes(b"of another file")
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+    refused(signed(index, made.file(WHEEL), b"signature"), 409)
+    assert not (index.packages / WHEEL).exists()
+
+
+@pytest.mark.parametrize(("name", "version"), [("Foo", "1.0"), ("foo", "1.0.0"), ("FOO", "v1")])
+def test_a_removal_takes_all_files_of_a_release_in_any_spelling(index: Index, name: str, version: str) -> None:
+    files = [WHEEL, "foo-1.0-2-py3-none-any.whl", "Foo-1.0.0.tar.gz", "foo-1.0-py3.13.egg"]
+    for file in (*files, "foo-2.0.tar.gz"):
+        assert index.upload(file, made.file(file)).status == 200
+    (index.packages / f"{WHEEL}.asc").write_bytes(b"signature")
+    (index.packages / "copied").mkdir()
+    (index.packages / "copied" / WHEEL).write_bytes(made.file(WHEEL))
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+    assert index.remove(name, version).status == 200
+    assert set(index.listed("foo")) == {"foo-2.0.tar.gz"}
+    assert not list((index.pages / "packages").rglob("*.metadata"))
+    left = {path.name for path in index.packages.rglob("*") if path.is_file()}
+    assert left == {"foo-2.0.tar.gz"}
+    refused(index.remove(name, version), 404, "nothing was removed")
+
+
+def test_a_removal_by_filename_takes_one_file(index: Index) -> None:
+    for file in (WHEEL, "foo-1.0.tar.gz"):
+        assert index.upload(file, made.file(file)).status == 200
+    refused(index.remove("foo", "2.0", filename=WHEEL), 404)
+    assert index.remove(filename=WHEEL).status == 200
+    assert set(index.listed("foo")) == {"foo-1.0.tar.gz"}
+    refused(index.remove(), 400, "'name' and 'version', or 'filename'")
+    refused(index.remove("foo"), 400)
+
+
+@pytest.mark.parametrize("action", ["", "doc_upload", "submit", "verify", "FILE_UPLOAD", "\x1b[31m"])
+def test_other_actions_are_refused(index: Index, action: str) -> None:
+    body, kind = form({":action": action}, {"content": (WHEEL, made.file(WHEEL))})
+    answer = call(index.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind})
+    refused(answer, 400, "file_upload and remove_pkg")
+
+
+def test_forms_that_say_two_things_are_refused(index: Index) -> None:
+    body, kind = form({":action": "file_upload", "name": "foo"}, {"content": (WHEEL, made.file(WHEEL))})
+    edge = kind.partition("boundary=")[2]
+    more = f'--{edge}\r\nContent-Disposition: form-data; name="name"\r\n\r\nbar\r\n'.encode()
+    answer = call(index.application, "POST", "/", more + body, {**BY_NGINX, "Content-Type": kind})
+    refused(answer, 400, "more than one field name")
+
+
+def test_a_body_that_is_no_form_is_refused(index: Index) -> None:
+    for kind in ("application/json", "multipart/form-data", ""):
+        answer = call(index.application, "POST", "/", b"{}", {**BY_NGINX, "Content-Type": kind})
+        refused(answer, 400, "multipart/form-data")
+
+
+def test_more_metadata_than_any_public_package_has_can_be_uploaded(index: Index) -> None:
+    more = "".join(f"Requires-Dist: dep{number}\n" for number in range(5000))
+    content = made.file(WHEEL, more=more)
+    body, kind = form({":action": "file_upload"}, {"content": (WHEEL, content)})
+    edge = kind.partition("boundary=")[2]
+    part = f'--{edge}\r\nContent-Disposition: form-data; name="requires_dist"\r\n\r\ndep\r\n'.encode()
+    answer = call(index.application, "POST", "/", part * 5000 + body, {**BY_NGINX, "Content-Type": kind})
+    assert answer.status == 200, answer
+    assert (index.pages / "packages" / f"{WHEEL}.metadata").read_text().count("Requires-Dist") == 5000
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_503_with_a_reason(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("wheelhouse_index.incoming._aside", read_only)
+    refused(index.upload(WHEEL, made.file(WHEEL)), 503, "cannot write")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "location"),
+    [
+        ("/simple/Foo.Bar/", 301, "/simple/foo-bar/"),
+        ("/simple/foo-bar", 301, "/simple/foo-bar/"),
+        ("/Foo.Bar/json", 301, "/foo-bar/json"),
+        ("/pypi/Foo.Bar/json", 301, "/foo-bar/json"),
+        ("/simple/\u00c3\u00bcbung/", 404, None),
+        ("/simple/per%20cent/", 404, None),
+        ("/simple/-foo/", 404, None),
+        ("/simple/missing/", 404, None),
+        ("/simple/foo-bar/", 200, None),
+    ],
+)
+def test_pages_are_at_the_normalised_name_and_redirects_stay_on_the_host(
+    index: Index, path: str, status: int, location: str | None
+) -> None:
+    name = "foo.bar-1.0.zip"
+    (index.packages / name).write_bytes(made.file(name))
+    index.store.note([name], [])
+    answer = index.get(path)
+    assert (answer.status, answer.headers.get("Location")) == (status, location), answer
+
+
+def test_redirects_that_pypiserver_writes_stay_on_the_host(index: Index) -> None:
+    assert index.get("/simple").headers["Location"] == "/simple/"
+    assert index.get("/packages").headers["Location"] == "/packages/"
