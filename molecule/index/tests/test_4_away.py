@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -82,7 +81,7 @@ def test_a_restart_reads_no_file_again(host: Any, index: Index, stack: Stack, up
     assert host.check_output(f"stat --format %X {path}") != before, "this file system does not tell who reads"
 
 
-def test_pages_are_served_while_all_of_them_are_made_anew(
+def test_pages_are_served_while_all_of_them_are_written_once_more(
     host: Any, index: Index, reader: Login, stack: Stack, uploaded: Path, project: str
 ) -> None:
     page = f"{stack.home}/index/simple/{project}/index.html"
@@ -99,10 +98,8 @@ def test_an_index_folder_that_was_emptied_fills_again(
     # While pypiserver writes there.
     eventually(lambda: host.run(f"find {stack.home}/index -mindepth 1 -delete").rc == 0, "index/ is empty", 10)
 
-    def there() -> bool:
-        return index.request(f"/simple/{project}/", reader).headers.get("x-cache") == "DISK"
-
-    eventually(there, "the page is on disk again", 20)
+    page = f"{stack.home}/index/simple/{project}/index.html.gz"
+    eventually(lambda: bool(host.file(page).exists), "the page is on disk again", 20)
     assert uploaded.name.encode() in index.request(f"/simple/{project}/", reader).body
     assert index.upload(publisher, packages.wheel(tmp_path, project, "2.0")).status == 200
 
@@ -120,57 +117,65 @@ def test_the_number_of_replicas_can_be_changed_while_the_others_go_on(
     assert set(answers) == {"200"}
 
 
-@pytest.fixture
-def broken_extension(host: Any, stack: Stack) -> Iterator[None]:
-    """The extension does not load, as it might not in an image of another Python."""
-    file = f"{stack.home}/pypiserver/wheelhouse_index/app.py"
-    host.check_output(f"cp {file} /root/app.py && echo 'raise ImportError(\"not in this image\")' >>{file}")
-    stack.compose("restart pypi-server")
-    yield
-    host.check_output(f"cat /root/app.py >{file}")
-    stack.compose("restart pypi-server")
-    stack.wait_until_healthy("pypi-server")
+REMOVED = [
+    "index/catalogue.sqlite-wal index/catalogue.sqlite-shm",
+    *("index/catalogue.sqlite", "index/.staging", "packages/.incoming", "index/packages", "index/simple"),
+]
 
 
-def test_pypiservers_own_backend_serves_where_the_extension_does_not_load(
+@pytest.mark.parametrize("removed", REMOVED)
+def test_what_is_removed_by_hand_stops_no_upload_and_comes_back(
     host: Any,
     index: Index,
     publisher: Login,
     reader: Login,
     stack: Stack,
-    tmp_path: Path,
     uploaded: Path,
     project: str,
     files: Callable[[str], list[str]],
-    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    removed: str,
 ) -> None:
-    request.getfixturevalue("broken_extension")
-    eventually(
-        lambda: index.request(f"/simple/{project}/", reader).headers["x-cache"] != "DISK", "pages are taken away"
-    )
-    newer = packages.wheel(tmp_path, project, "2.0")
-    eventually(lambda: index.upload(publisher, newer).status in (200, 409), "uploads are taken")
-
-    def listed() -> bool:
-        return newer.name.encode() in index.request(f"/simple/{project}/", reader).body
-
-    eventually(listed, "an upload is on its page", 10)
-    assert index.request(f"/simple/{project}/", reader).headers["x-cache"] != "DISK"
-    done = site("--tags", "stack", "--check")
-    assert "The collection's extension does not load in this image of pypiserver" in done.message(), done.output
-    assert "ImportError: not in this image" in done.message(), done.output
+    host.check_output(f"cd {stack.home} && rm -r {removed}")
+    for number in range(2, 6):
+        file = packages.wheel(tmp_path, project, f"{number}.0")
+        answer = index.upload(publisher, file)
+        assert answer.status == 200, (answer, stack.log("pypi-server")[-20:])
+        assert file.name in files(project)
+    metadata = f"/packages/{uploaded.name}.metadata"
+    eventually(lambda: index.request(metadata, reader).status == 200, "metadata are there again", 20)
+    assert host.file(f"{stack.home}/index/simple/{project}/legacy.json").size
 
 
-def test_once_it_loads_again_pages_are_on_disk_again_with_what_was_uploaded_meanwhile(
-    index: Index, reader: Login, stack: Stack, files: Callable[[str], list[str]]
+def test_a_page_that_is_truncated_is_whole_again_within_seconds(
+    host: Any, index: Index, reader: Login, stack: Stack, uploaded: Path, project: str
 ) -> None:
-    def on_disk() -> bool:
-        return index.request("/simple/", reader).headers.get("x-cache") == "DISK"
+    address = f"/simple/{project}/"
+    before = index.request(address, reader).body
+    assert uploaded.name.encode() in before
+    for damage in ("truncate --size 20", "truncate --size 0", "rm"):
+        host.check_output(f"{damage} {stack.home}/index{address}index.html {stack.home}/index{address}index.html.gz")
+        began = time.monotonic()
+        eventually(lambda: index.request(address, reader).body == before, f"the page is whole after {damage}", 20)
+        print(f"{damage}: the page is whole again after {time.monotonic() - began:.1f} s")
 
-    eventually(on_disk, "pages are on disk", 20)
-    projects = json.loads(
-        index.request("/simple/", reader, headers={"Accept": "application/vnd.pypi.simple.v1+json"}).body
-    )
-    newest = [one["name"] for one in projects["projects"]]
-    assert any(len(files(name)) > 1 for name in newest)
-    assert "does not load" not in site("--tags", "stack", "--check").message()
+
+def test_what_cannot_come_back_makes_the_container_unhealthy_and_is_named(
+    host: Any, index: Index, reader: Login, stack: Stack, uploaded: Path, project: str
+) -> None:
+    folder = f"{stack.home}/packages"
+    mode = host.check_output(f"stat --format %a {folder}")
+    host.check_output(f"chmod a-w {folder}")
+    try:
+        eventually(
+            lambda: {one["State"]["Health"]["Status"] for one in stack.inspect_all("pypi-server")} == {"unhealthy"},
+            "pypi-server is unhealthy",
+            120,
+        )
+        logs = host.check_output(f"docker compose --project-directory {stack.home} logs pypi-server")
+        assert "Health: packages/ cannot be written to by uid" in logs, logs[-2000:]
+        assert index.request(f"/simple/{project}/", reader).status == 200
+        assert index.request(f"/packages/{uploaded.name}", reader).status == 200
+    finally:
+        host.check_output(f"chmod {mode} {folder}")
+    stack.wait_until_healthy("pypi-server")
