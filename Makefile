@@ -5,7 +5,7 @@
 PYTHON ?= python3
 run := $(PYTHON) -m tests.run
 # Scenarios of `make molecule`: all of them, or SCENARIO="users nginx".
-SCENARIO ?= $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
+SCENARIO ?= $(filter-out forky,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 # What Molecule does with them: test, or converge, verify, destroy.
 DO ?= test
 
@@ -40,7 +40,7 @@ unit: ## Unit tests, on the current and the oldest ansible-core, and on the newe
 	@$(run) --live unit unit-2.18 unit-pypiserver-newest
 
 molecule: ## Molecule scenarios: all, or SCENARIO="users nginx"; DO=converge keeps the host
-	@$(run) --live --do '$(DO)' $(addprefix scenario-,$(SCENARIO))
+	@$(run) --live $(if $(filter forky,$(SCENARIO)),--long) --do '$(DO)' $(addprefix scenario-,$(SCENARIO))
 
 docs: venv ## Make the reference pages and the roles' argument specs
 	@.venv/bin/python -m tests.reference

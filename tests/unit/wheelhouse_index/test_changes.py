@@ -286,6 +286,9 @@ def test_a_folder_that_cannot_be_written_to_is_a_503_with_a_reason(
         ("/simple/-foo/", 404, None),
         ("/simple/missing/", 404, None),
         ("/simple/foo-bar/", 200, None),
+        ("/foo-bar/json", 200, None),
+        ("/pypi/foo-bar/json", 200, None),
+        ("/missing/json", 404, None),
     ],
 )
 def test_pages_are_at_the_normalised_name_and_redirects_stay_on_the_host(

@@ -44,8 +44,8 @@ def document_of(*entries: Entry) -> dict[str, Any]:
     [
         ("foo-1.0-py3-none-any.whl", "foo-1.0-py3-none-any.whl"),
         ("nested/deep/foo-1.0.tar.gz", "nested/deep/foo-1.0.tar.gz"),
-        ("foo-1.0+local.1-py3-none-any.whl", "foo-1.0%2Blocal.1-py3-none-any.whl"),
-        ("foo-1!2.0.tar.gz", "foo-1%212.0.tar.gz"),
+        ("foo-1.0+local.1-py3-none-any.whl", "foo-1.0+local.1-py3-none-any.whl"),
+        ("foo-1!2.0.tar.gz", "foo-1!2.0.tar.gz"),
         ("per%20cent-1.0.zip", "per%2520cent-1.0.zip"),
         ("ha#sh-1.0.zip", "ha%23sh-1.0.zip"),
         ("quest?ion-1.0.zip", "quest%3Fion-1.0.zip"),
@@ -68,7 +68,7 @@ def test_requires_python_is_the_same_in_both_pages(specifier: str) -> None:
     assert [one.requires_python for one in parsed(entry("foo-1.0.tar.gz", specifier))[0]] == [specifier] * 2
 
 
-def test_core_metadata_are_announced_under_the_new_name_and_the_old() -> None:
+def test_core_metadata_are_announced_under_their_new_name_alone() -> None:
     with_metadata = entry("foo-1.0-py3-none-any.whl", metadata=METADATA_SHA)
     for package in parsed(with_metadata)[0]:
         assert package.has_metadata
@@ -76,9 +76,9 @@ def test_core_metadata_are_announced_under_the_new_name_and_the_old() -> None:
         assert package.metadata_url == f"{PREFIX}packages/foo-1.0-py3-none-any.whl.metadata"
     html = pages.project_html("foo", [with_metadata])
     assert f'data-core-metadata="sha256={METADATA_SHA}"' in html
-    assert f'data-dist-info-metadata="sha256={METADATA_SHA}"' in html
-    file = document_of(with_metadata)["files"][0]
-    assert file["core-metadata"] == file["dist-info-metadata"] == {"sha256": METADATA_SHA}
+    assert document_of(with_metadata)["files"][0]["core-metadata"] == {"sha256": METADATA_SHA}
+    # PEP 714: pip 22.3 to 23.1.2 stop at it in JSON, and discard wheels for it in HTML.
+    assert "dist-info-metadata" not in html + pages.project_json("foo", [with_metadata])
     assert document_of(entry("foo-1.0.tar.gz"))["files"][0]["core-metadata"] is False
 
 

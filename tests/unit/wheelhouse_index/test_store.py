@@ -66,9 +66,7 @@ def test_nobody_is_told_that_a_project_does_not_exist_before_somebody_has_looked
     index = Index(in_memory)
     assert f"{ONE}#sha256={sha256(made.file(ONE, b'one'))}" in index.get("/simple/foo/").text.replace("</a>", "")
     (index.pages / "catalogue.sqlite").unlink()
-    assert index.get("/simple/foo/").status == 500
-    index.store.prepare()
-    assert index.get("/simple/foo/").status == 200
+    assert f"{ONE}#sha256={sha256(made.file(ONE, b'one'))}" in index.get("/simple/foo/").text.replace("</a>", "")
 
 
 def test_a_new_project_is_listed_at_once_though_another_file_of_it_was_copied_in(index: Index) -> None:

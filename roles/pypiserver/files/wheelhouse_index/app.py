@@ -17,10 +17,11 @@ import pypiserver
 from pypiserver.backend import BackendProxy
 from pypiserver.config import Config, RunConfig
 
-from . import names, rights
+from . import legacy, names, pages, rights
 from .answers import StartResponse, WsgiApp, answer
 from .backend import IndexedBackend
 from .changes import Changes
+from .health import Health
 from .keeper import Keeper
 from .store import Store
 
@@ -79,6 +80,7 @@ class Application:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._peer = rights.Peer(settings.peer)
+        self._health = Health(store)
         self._changes = Changes(store, settings.overwrite, settings.anonymous_uploads)
         self._pypiserver = reading(store)
 
@@ -94,7 +96,7 @@ class Application:
     def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
         if path == "/health":
-            return answer(start_response, 200, "ok")
+            return answer(start_response, *self._health.answer())
         if not self._peer.is_nginx(environ):
             return answer(start_response, 403, "Only NGINX of this index may ask here. Use the index's own address.")
         if method == "POST" and path == "/":
@@ -110,7 +112,21 @@ class Application:
             place = f"/simple/{project}/" if match["name"] else f"/{project}/json"
             if path not in (place, f"/pypi{place}"):
                 return answer(start_response, 301, "", [("Location", quote(place))])
+            if match["named"]:
+                return self._json(project, start_response)
         return self._pypiserver(environ, _staying(start_response))
+
+    def _json(self, project: str, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer with a project's document, as it will be on disk."""
+        with self._store.catalogue.reading() as known:
+            entries = known.of_project(project)
+        read = [entry if entry.facts else self._store.read(entry) for entry in entries]
+        listed = [entry for entry in read if entry]
+        if not pages.listed(listed):
+            return answer(start_response, 404, f"There is no project {project}.")
+        content = legacy.project_json(project, listed).encode()
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
+        return [content]
 
 
 def _staying(start_response: StartResponse) -> StartResponse:

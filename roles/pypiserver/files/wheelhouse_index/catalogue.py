@@ -1,11 +1,12 @@
 """What is known of each file, so that nothing is read or hashed twice: a SQLite database in index/.
 
 All processes of all replicas share it. It is derived from packages/ and may be deleted at any time: the keeper makes
-it anew.
+another.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from .entry import Entry, Facts, Stamp
 from .names import Release
 
+log = logging.getLogger(__name__)
 # Another number has all files read anew.
 SCHEMA_VERSION = 2
 _ON_PAGE = "{row}.sha256 IS NOT NULL AND {row}.name NOT LIKE '%.asc'"
@@ -52,12 +54,17 @@ END;
 -- them knows by the number whether somebody has put them off again meanwhile.
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
+
+-- What was written into index/ last: pages and metadata that are otherwise were changed by other hands.
+CREATE TABLE written (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 _COLUMNS = "path, size, mtime_ns, inode, sha256, unreadable, own_name, own_version, requires_python, metadata_sha256"
 _UNTRIED = "sha256 IS NULL AND unreadable = 0"
 _PROJECTS = f"SELECT project FROM projects UNION SELECT project FROM files WHERE {_UNTRIED}"
 _BUSY_SECONDS = 30.0
+# A file that is shorter than it was.
+_DAMAGE = {sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 
 
 def _entry(row: tuple[str, int, int, int, str | None, int, str, str, str, str]) -> Entry:
@@ -66,18 +73,31 @@ def _entry(row: tuple[str, int, int, int, str | None, int, str, str, str, str]) 
     return Entry(path, Stamp(size, mtime_ns, inode), facts, bool(unreadable))
 
 
+class TornError(sqlite3.OperationalError):
+    """Files of the database were removed; it is replaced within moments."""
+
+
 class Catalogue:
     """The database.
 
     Connections are made for each use: it takes a fraction of a millisecond, threads need no care, and a database that was
     replaced is seen at once.
+
+    Args:
+        file: where it is.
+        mend: has it replaced, where files of it were removed.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, mend: Callable[[], None] = lambda: None) -> None:
         self.file = file
+        self._mend = mend
         self._holding = False
         self._held: tuple[int, sqlite3.Connection] | None = None
+        # The files beside the database, as they were when the connection was opened.
+        self._beside: list[int] = []
         self._lock = threading.Lock()
+        # Whether something that was asked could not be answered, as the database is damaged.
+        self.damaged = False
 
     def hold(self) -> None:
         """Keep a connection open from now on; not before a fork.
@@ -90,20 +110,29 @@ class Catalogue:
     @contextmanager
     def reading(self) -> Iterator[Known]:
         """Look at what is known."""
-        connection = self._connect()
-        try:
+        if not self.is_whole():
+            self._mend()
+        with self._open() as connection:
             yield Known(connection)
-        finally:
-            connection.close()
 
     @contextmanager
     def writing(self) -> Iterator[Known]:
         """Change what is known: all of it or, after an error, nothing."""
-        connection = self._connect()
-        try:
+        with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield Known(connection)
             connection.execute("COMMIT")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connect()
+        try:
+            yield connection
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            self.damaged = True
+            raise
         finally:
             # Takes back what was not committed.
             connection.close()
@@ -118,24 +147,80 @@ class Catalogue:
         Raises:
             sqlite3.OperationalError: if it cannot be looked at now, for want of room for example; that is no damage.
         """
-        if self.file.exists() and self._usable():
-            return
-        new = self.file.with_suffix(".new")
-        for file in (self.file, new):
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                Path(f"{file}{suffix}").unlink(missing_ok=True)
+        if self.file.exists():
+            whole = self.is_whole()
+            if whole and self._usable():
+                return
+            if not whole and self._rescue():
+                log.warning("Files beside %s were removed; what is known was kept", self.file)
+                return
+            log.warning("%s cannot be used: another one is made from the files in packages/", self.file)
+        self.replace(fill)
+
+    def replace(self, fill: Callable[[Known], None]) -> None:
+        """Make a new database in place of what is there; ``fill`` as for ``prepare``."""
+        new = self._new()
         connection = sqlite3.connect(new, isolation_level=None)
         try:
             connection.executescript(f"BEGIN; {_SCHEMA}")
             fill(Known(connection))
             connection.execute("COMMIT")
+        finally:
+            connection.close()
+        self._put_in_place(new)
+
+    def _rescue(self) -> bool:
+        """Copy what the connection that this process holds still sees, though files beside the database were removed."""
+        new = self._new()
+        with self._lock:
+            if not self._held or self._held[0] != _inode(self.file):
+                return False
+            try:
+                self._held[1].execute("VACUUM INTO ?", (str(new),))
+            except sqlite3.DatabaseError:
+                return False
+        if not self._usable(new):
+            return False
+        self._put_in_place(new)
+        return True
+
+    def _new(self) -> Path:
+        """Return where a database is made, with nothing there."""
+        new = self.file.with_suffix(".new")
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{new}{suffix}").unlink(missing_ok=True)
+        return new
+
+    def _put_in_place(self, new: Path) -> None:
+        connection = sqlite3.connect(new, isolation_level=None)
+        try:
             # Readers and the one who writes do not wait for each other. Only now: all is in the one file that gets the name.
             connection.execute("PRAGMA journal_mode = WAL")
         finally:
             connection.close()
+        for suffix in ("-wal", "-shm", "-journal"):
+            Path(f"{self.file}{suffix}").unlink(missing_ok=True)
         os.replace(new, self.file)
+        self.damaged = False
+
+    def is_whole(self) -> bool:
+        """Tell whether the database has the files beside it that this process has opened.
+
+        Without them, processes would not see each other's changes, and spoil the database. Other than SQLite's own
+        errors, this is known before anything is asked or written.
+        """
+        with self._lock:
+            if not self._held or self._held[0] != _inode(self.file):
+                # Not opened yet, or replaced; whoever uses it next opens the new one.
+                return self.file.exists()
+            return self._beside == self._inodes_beside()
+
+    def _inodes_beside(self) -> list[int]:
+        return [_inode(Path(f"{self.file}{suffix}")) for suffix in ("-wal", "-shm")]
 
     def _connect(self) -> sqlite3.Connection:
+        if not self.is_whole():
+            raise TornError(f"{self.file} or a file beside it was removed")
         # An empty database, as SQLite would make it in place of one that is gone, knows of no projects.
         connection = sqlite3.connect(
             f"{self.file.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
@@ -157,20 +242,31 @@ class Catalogue:
             self._held = (inode, held)
             # It is opened with the first question.
             held.execute("SELECT count(*) FROM pages_format").fetchone()
+            self._beside = self._inodes_beside()
 
-    def _usable(self) -> bool:
+    def _usable(self, other: Path | None = None) -> bool:
         connection: sqlite3.Connection | None = None
         try:
-            connection = self._connect()
+            connection = sqlite3.connect(other) if other else self._connect()
             version = connection.execute("PRAGMA user_version").fetchone()
             return bool(version == (SCHEMA_VERSION,) and connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) in _DAMAGE:
+                return False
             raise
         except sqlite3.DatabaseError:
             return False
         finally:
             if connection:
                 connection.close()
+
+
+def _inode(file: Path) -> int:
+    """Return a file's inode; 0 where there is none."""
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return 0
 
 
 class Known:
@@ -196,6 +292,10 @@ class Known:
     def with_unread(self) -> list[str]:
         """Return the projects that have such files."""
         return [name for (name,) in self._db.execute("SELECT DISTINCT project FROM files WHERE sha256 IS NULL")]
+
+    def unread_count(self) -> int:
+        """Return how many files nobody has read."""
+        return int(self._db.execute("SELECT count(*) FROM files WHERE sha256 IS NULL").fetchone()[0])
 
     def at(self, path: str) -> Entry | None:
         """Return the file with this path."""
@@ -268,6 +368,28 @@ class Known:
     def done(self, projects: Mapping[str, int]) -> None:
         """Note projects whose pages are written, unless they have been put off more often than that."""
         self._db.executemany("DELETE FROM pending WHERE project = ? AND times = ?", projects.items())
+
+    def written(self) -> list[tuple[str, int, int]]:
+        """Return what was written into index/: path, size in bytes and time of change in ns."""
+        return self._db.execute("SELECT path, size, mtime_ns FROM written").fetchall()
+
+    def written_as(self, path: str) -> tuple[int, int] | None:
+        """Return size and time of what was written to a path below index/."""
+        found: tuple[int, int] | None = self._db.execute(
+            "SELECT size, mtime_ns FROM written WHERE path = ?", (path,)
+        ).fetchone()
+        return found
+
+    def note_written(self, files: Mapping[str, tuple[int, int] | None]) -> None:
+        """Note what is written into index/, by path: its size and time; None where it is removed."""
+        removed = [(path,) for path, status in files.items() if status is None]
+        self._db.executemany("DELETE FROM written WHERE path = ?", removed)
+        self._db.executemany(
+            "INSERT INTO written VALUES (?, ?, ?)"
+            " ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns"
+            " WHERE (size, mtime_ns) <> (excluded.size, excluded.mtime_ns)",
+            [(path, *status) for path, status in files.items() if status],
+        )
 
     @property
     def pages_format(self) -> int:

@@ -122,7 +122,12 @@ def arriving(packages: Path) -> Iterator[Arriving]:
 def _aside(folder: Path) -> tuple[BinaryIO, Path]:
     """Make a file that is locked, readable for the account alone, as all in the tree is."""
     while True:
-        descriptor, path = tempfile.mkstemp(dir=folder)
+        try:
+            descriptor, path = tempfile.mkstemp(dir=folder)
+        except FileNotFoundError:
+            # Removed while the server runs.
+            folder.mkdir(mode=0o700, exist_ok=True)
+            continue
         file = os.fdopen(descriptor, "w+b")
         fcntl.flock(file, fcntl.LOCK_EX)
         # A process that starts may have taken it for a leftover before it was locked.

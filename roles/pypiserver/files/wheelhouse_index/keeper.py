@@ -14,11 +14,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from . import health
 from .scan import Scanner
 from .store import Store
 
 log = logging.getLogger(__name__)
-# Of its time, what the keeper spends at most on looking at every single file, as a divisor.
+# In index/: who holds it does the work.
+LOCK = ".keeper"
+# Of its time, what the keeper spends at most on looking at every single file and page, as a divisor.
 _SHARE = 20
 _NICENESS = 10
 # Seconds: until a file that could not be read is tried again, and between attempts while nothing works.
@@ -51,9 +54,9 @@ class Keeper:
         """Look once, and write what has to be written."""
         # Until all that it finds is taken care of: after an error a new one begins.
         scanner, self._scanner = self._scanner, None
-        first = scanner is None
+        first = scanner is None or not self._store.in_place()
         if first:
-            # Somebody may have emptied index/.
+            # What index/ or a part of it held may have been removed.
             self._store.prepare()
         began = time.monotonic()
         thorough = first or began >= self._thorough_at
@@ -62,6 +65,8 @@ class Keeper:
             with self._store.catalogue.reading() as known:
                 scanner = Scanner(self._store.packages, known.stamps(), settle=self._pause / 2)
         found, gone = scanner.changes(thorough)
+        if thorough:
+            self._store.check_written()
         now = time.monotonic()
         if thorough:
             self._thorough_at = now + max((now - began) * _SHARE, self._pause / 2)
@@ -79,18 +84,31 @@ class Keeper:
         # On Linux a thread has a priority of its own: requests come first.
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        with open(self._lock_file, "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            pause = self._pause
-            while True:
-                try:
-                    self.step()
-                    pause = self._pause
-                except Exception:
-                    # A full disk, for one: it is tried again until it works, ever more seldom.
-                    log.exception("Pages could not be brought up to date")
-                    pause = min(pause * 2, _LONGEST_PAUSE)
-                self._wait(pause)
+        while True:
+            try:
+                with open(self._lock_file, "ab") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                    self._keep()
+            except OSError:
+                log.exception("The lock of the pages cannot be taken")
+            time.sleep(_LONGEST_PAUSE)
+
+    def _keep(self) -> None:
+        """Look again and again."""
+        pause = self._pause
+        # What an earlier process has noted.
+        health.note(self._store, None)
+        while True:
+            try:
+                self.step()
+                health.note(self._store, None)
+                pause = self._pause
+            except Exception as error:
+                # A full disk, for one: it is tried again until it works, ever more seldom.
+                log.exception("Pages could not be brought up to date")
+                health.note(self._store, error)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            self._wait(pause)
 
     def _wait(self, pause: float) -> None:
         """Wait until the next look; what somebody else could not finish is seen to meanwhile."""
@@ -105,4 +123,4 @@ class Keeper:
 
     @property
     def _lock_file(self) -> Path:
-        return self._store.output.folder / ".keeper"
+        return self._store.output.folder / LOCK

@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
-import shutil
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from . import pages
+from . import legacy, pages
 from .catalogue import Known
 from .entry import Entry
 
-# Projects whose page NGINX looks for on disk (conf.d/pypi.conf): all whose files can be uploaded. Others, of files that
-# were copied in, are answered by pypiserver.
-SERVED = re.compile(r"[a-z0-9!+-]{1,200}")
 # Of what is large, and changes with every new project, a quick compression is worth more than a small one.
 _LEVEL, _QUICK_LEVEL, _LARGE_BYTES = 6, 1, 256 * 1024
-_KINDS, _PACKED = ("html", "json"), ".gz"
+# A project's pages, which are there in compressed form as well. NGINX completes the addresses in the last file, and
+# compresses it on its way.
+PROJECT_PAGES, _PACKED, _LEGACY = ("index.html", "index.json"), ".gz", "legacy.json"
+_EACH = [*(page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)), _LEGACY]
+
+
+Status = tuple[int, int]
 
 
 @dataclass
 class Staged:
-    """Files that are written aside for those they are to replace, files that are to go, and folders that were made."""
+    """What is about to change in index/.
+
+    Attributes:
+        ready: files that are written aside, and those that they are to replace.
+        going: files that are to be removed.
+        made: folders that were made.
+        written: what is to be known of all of them, and of those that need no change, by path below index/: size in
+            bytes and time in ns, None for those that are to be removed.
+    """
 
     ready: list[tuple[Path, Path]] = field(default_factory=list)
     going: list[Path] = field(default_factory=list)
     made: list[Path] = field(default_factory=list)
+    written: dict[str, Status | None] = field(default_factory=dict)
 
     def publish(self) -> None:
         """Replace what is served. Nothing here needs room on the disk."""
@@ -58,6 +70,7 @@ class Output:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._root = f"{folder}/"
         self.simple = folder / "simple"
         self.metadata = folder / "packages"
         self._staging = folder / ".staging"
@@ -70,28 +83,25 @@ class Output:
         self._removed.touch()
         self._staging.mkdir(exist_ok=True)
         for left in self._staging.iterdir():
-            left.unlink()
-        for pages_taken_away in self.folder.glob(".unserved-*"):
-            shutil.rmtree(pages_taken_away, ignore_errors=True)
             with suppress(OSError):
-                pages_taken_away.unlink(missing_ok=True)
+                left.unlink()
 
     def stage_project(self, staged: Staged, project: str, entries: Sequence[Entry]) -> None:
         """Stage a project's pages, or their removal where it has no file left."""
-        if not SERVED.fullmatch(project):
-            return
         folder = self.simple / project
         if not pages.listed(entries):
             self._remember(folder)
-            staged.going += [folder / f"index.{kind}{packed}" for kind in _KINDS for packed in ("", _PACKED)]
+            for page in _EACH:
+                self._remove(staged, folder / page)
             return
         self._make(staged, folder)
         self._stage(staged, folder / "index.html", pages.project_html(project, entries))
         self._stage(staged, folder / "index.json", pages.project_json(project, entries))
+        self._stage(staged, folder / _LEGACY, legacy.project_json(project, entries), pack=False)
 
     def stage_lists(self, staged: Staged, known: Known) -> None:
         """Stage the list of projects, where that changes."""
-        names = [name for name in known.projects() if SERVED.fullmatch(name)]
+        names = known.projects()
         self._stage(staged, self.simple / "index.html", pages.list_html(names))
         self._stage(staged, self.simple / "index.json", pages.list_json(names))
 
@@ -102,7 +112,7 @@ class Output:
     def has_page(self, project: str) -> bool:
         """Tell whether a project's pages are there, and not empty, as a loss of power may leave them."""
         folder = self.simple / project
-        return all(_size(folder / f"index.{kind}{packed}") for kind in _KINDS for packed in ("", _PACKED))
+        return all(_size(folder / page) for page in _EACH)
 
     def with_pages(self) -> set[str]:
         """Return the projects that have a folder."""
@@ -117,7 +127,9 @@ class Output:
                 self._make(staged, self.metadata / folder)
             self._write(staged, target, content, max(int(time.time()), _seconds(target) + 1))
         elif os.path.exists(target):
-            staged.going.append(target)
+            self._remove(staged, target)
+        else:
+            staged.written[self._below(target)] = None
 
     def with_metadata(self) -> set[str]:
         """Return the paths below packages/ of the files beside which core metadata are served."""
@@ -125,52 +137,116 @@ class Output:
         return {str(path.relative_to(self.metadata)).removesuffix(".metadata") for path in found}
 
     def has_lists(self) -> bool:
-        """Tell whether the list of projects is there: where it is not, somebody may have removed more."""
-        return self.simple.joinpath("index.html").exists()
+        """Tell whether the front page and the list of projects are there: where they are not, more may be missing."""
+        return all(
+            _size(folder / f"{page}{packed}")
+            for folder, page in ((self.simple, "index.html"), (self.simple, "index.json"), (self.folder, "index.html"))
+            for packed in ("", _PACKED)
+        )
 
-    def _stage(self, staged: Staged, page: Path, text: str) -> None:
+    def folders(self) -> list[Path]:
+        """Return the folders that have to be there."""
+        return [self.simple, self.metadata, self._staging]
+
+    def altered(self, written: Iterable[tuple[str, int, int]]) -> list[str]:
+        """Return the paths of files that are not as they were written, by size and time, or not there at all."""
+        # There may be hundreds of thousands.
+        root, found = self._root, []
+        for path, size, mtime_ns in written:
+            try:
+                now = os.stat(root + path)
+            except OSError:
+                found.append(path)
+            else:
+                if now.st_size != size or now.st_mtime_ns != mtime_ns:
+                    found.append(path)
+        return found
+
+    def _stage(self, staged: Staged, page: Path, text: str, pack: bool = True) -> None:
         content = text.encode()
-        packed_page = page.with_name(page.name + _PACKED)
-        if _content(page) == content and _size(packed_page):
+        files = [page.with_name(page.name + _PACKED), page] if pack else [page]
+        # Before they are read: what other hands do to them meanwhile shows later.
+        found = {self._below(file): _status(file) for file in files}
+        if _content(page) == content and all(_unpacked(file) == content for file in files[:-1]):
+            staged.written |= found
             return
         # NGINX makes the ETag of size and time in whole seconds: each version needs a second of its own.
-        before = max(map(_seconds, (page, packed_page))) or _seconds(self._removed)
+        before = max(map(_seconds, files)) or _seconds(self._removed)
         seconds = max(int(time.time()), before + 1)
         level = _LEVEL if len(content) < _LARGE_BYTES else _QUICK_LEVEL
-        packed = gzip.compress(content, level, mtime=0)
         # The page is the last to be replaced: while it is old, what is compressed may be new, but never the reverse.
-        for target, data in ((packed_page, packed), (page, content)):
-            self._write(staged, target, data, seconds)
+        for file in files:
+            self._write(staged, file, content if file == page else gzip.compress(content, level, mtime=0), seconds)
 
     def _write(self, staged: Staged, target: Path, content: bytes, seconds: int) -> None:
         """Write a file aside, to replace its target; one that cannot be written whole is not there."""
         # One process at a time has anything here.
         aside = self._staging / str(len(staged.ready))
         try:
-            with open(aside, "wb") as file:
+            with _new_file(aside) as file:
                 file.write(content)
             os.utime(aside, (seconds, seconds))
         except OSError:
             aside.unlink(missing_ok=True)
             raise
         staged.ready.append((aside, target))
+        staged.written[self._below(target)] = _status(aside)
+
+    def _remove(self, staged: Staged, target: Path) -> None:
+        staged.going.append(target)
+        staged.written[self._below(target)] = None
+
+    def _below(self, file: Path) -> str:
+        return str(file).removeprefix(self._root)
 
     def _make(self, staged: Staged, folder: Path) -> None:
-        with suppress(FileExistsError):
+        try:
             folder.mkdir()
-            staged.made.append(folder)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            if folder in (self.simple, self.metadata):
+                raise
+            self._make(staged, folder.parent)
+            folder.mkdir()
+        staged.made.append(folder)
 
     def _remember(self, folder: Path) -> None:
         """Keep the last second that a project's pages had, so that new ones at the same place come after it."""
-        seconds = max(_seconds(page) for page in (folder / "index.html", folder / "index.json"))
+        seconds = max(_seconds(folder / page) for page in (*PROJECT_PAGES, _LEGACY))
         if seconds > _seconds(self._removed):
             os.utime(self._removed, (seconds, seconds))
+
+
+def _new_file(path: Path) -> BinaryIO:
+    """Open a file to be written; its folder may have been removed."""
+    try:
+        return open(path, "wb")
+    except FileNotFoundError:
+        path.parent.mkdir(exist_ok=True)
+        return open(path, "wb")
+
+
+def _status(file: Path) -> Status | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _content(page: Path) -> bytes:
     try:
         return page.read_bytes()
     except OSError:
+        return b""
+
+
+def _unpacked(page: Path) -> bytes:
+    """Return what a compressed page holds; nothing where it is damaged."""
+    try:
+        return gzip.decompress(page.read_bytes())
+    except (OSError, EOFError, zlib.error):
         return b""
 
 

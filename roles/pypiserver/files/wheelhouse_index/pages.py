@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -14,8 +15,10 @@ from .entry import Entry
 API_VERSION = "1.1"
 # 31 December 9999.
 _LAST_NS = 253_402_300_799_999_999_999
-# Another number has all pages written anew.
-FORMAT = 1
+# Another number has all pages rewritten.
+FORMAT = 2
+# Plain in the path of an address (RFC 3986): versions have them, and some proxies escape `%2B` a second time.
+_PLAIN = "/+!"
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -34,7 +37,13 @@ _TAIL = "  </body>\n</html>\n"
 def listed(entries: Iterable[Entry]) -> list[Entry]:
     """Return the files that a page has, from old to new: all that have been read, signatures aside."""
     files = [entry for entry in entries if entry.facts and not entry.name.endswith(".asc")]
-    return sorted(files, key=lambda entry: entry.order)
+    return sorted(files, key=_order)
+
+
+# A project's page has the same files again and again, and each of its forms needs them in order.
+@lru_cache(maxsize=4096)
+def _order(entry: Entry) -> tuple[tuple[str, ...], str]:
+    return entry.order
 
 
 def signed(entries: Iterable[Entry]) -> set[str]:
@@ -53,7 +62,7 @@ def project_json(project: str, entries: Sequence[Entry]) -> str:
     """Return a project's page for machines."""
     signatures = signed(entries)
     files = listed(entries)
-    return _json(
+    return json_text(
         {
             "meta": {"api-version": API_VERSION},
             "name": project,
@@ -65,13 +74,13 @@ def project_json(project: str, entries: Sequence[Entry]) -> str:
 
 def list_html(projects: Iterable[str]) -> str:
     """Return the list of projects."""
-    lines = [f'    <a href="{quote(name)}/">{escape(name)}</a><br>\n' for name in projects]
+    lines = [f'    <a href="{quoted(name)}/">{escape(name)}</a><br>\n' for name in projects]
     return _page("Simple index", lines)
 
 
 def list_json(projects: Iterable[str]) -> str:
     """Return the list of projects for machines."""
-    return _json({"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in projects]})
+    return json_text({"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in projects]})
 
 
 def front_html(projects: int, files: int) -> str:
@@ -95,12 +104,18 @@ def _page(title: str, lines: Iterable[str]) -> str:
     return "".join((_HEAD.format(version=API_VERSION, title=escape(title)), *lines, _TAIL))
 
 
-def _json(document: dict[str, Any]) -> str:
+def json_text(document: dict[str, Any]) -> str:
+    """Return a document as compact JSON in ASCII."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=True) + "\n"
 
 
+def quoted(path: str) -> str:
+    """Return a path as it is written into an address."""
+    return quote(path, safe=_PLAIN)
+
+
 def _address(entry: Entry) -> str:
-    return f"../../packages/{quote(entry.path)}"
+    return f"../../packages/{quoted(entry.path)}"
 
 
 def _link(entry: Entry, signature: bool) -> str:
@@ -109,9 +124,7 @@ def _link(entry: Entry, signature: bool) -> str:
     if entry.facts.requires_python:
         attributes["data-requires-python"] = entry.facts.requires_python
     if entry.facts.metadata_sha256:
-        digest = f"sha256={entry.facts.metadata_sha256}"
-        # The second is what installers looked for before PEP 714.
-        attributes |= {"data-core-metadata": digest, "data-dist-info-metadata": digest}
+        attributes["data-core-metadata"] = f"sha256={entry.facts.metadata_sha256}"
     if signature:
         attributes["data-gpg-sig"] = "true"
     written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
@@ -126,9 +139,9 @@ def _file(entry: Entry, signature: bool) -> dict[str, Any]:
         "url": _address(entry),
         "hashes": {"sha256": entry.facts.sha256},
         "size": entry.stamp.size,
-        "upload-time": _time(entry.stamp.mtime_ns),
+        "upload-time": time_text(entry.stamp.mtime_ns),
+        # Not under its older name as well: pip 22.3 to 23.1.2 cannot read that in JSON (PEP 714).
         "core-metadata": digest,
-        "dist-info-metadata": digest,
     }
     if entry.facts.requires_python:
         file["requires-python"] = entry.facts.requires_python
@@ -137,7 +150,7 @@ def _file(entry: Entry, signature: bool) -> dict[str, Any]:
     return file
 
 
-def _time(nanoseconds: int) -> str:
+def time_text(nanoseconds: int) -> str:
     """Return a moment as PEP 700 writes it; the nearest that can be written."""
     seconds, rest = divmod(min(max(nanoseconds, 0), _LAST_NS), 1_000_000_000)
     moment = datetime.fromtimestamp(seconds, UTC)

@@ -10,10 +10,11 @@ import logging
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO
 
 from . import incoming, metadata, names, pages
 from .catalogue import Catalogue, Known
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 _BATCH = 50
 # How much is kept in memory of what was read: bytes of core metadata, and files.
 _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
+# How many of many files a message names.
+_NAMED = 5
 
 
 class ConflictError(Exception):
@@ -45,8 +48,10 @@ class Store:
     def __init__(self, packages: Path, index: Path) -> None:
         self.packages = packages
         self.output = Output(index)
-        self.catalogue = Catalogue(index / "catalogue.sqlite")
+        self.catalogue = Catalogue(index / "catalogue.sqlite", self.mend)
         self._lock = index / ".lock"
+        # Whether this thread has it.
+        self._locked = threading.local()
 
     def prepare(self) -> None:
         """Make what is missing; several processes may do so at once."""
@@ -54,6 +59,16 @@ class Store:
             self.output.prepare()
             self.catalogue.prepare(self._survey)
             incoming.prepare(self.packages)
+
+    def in_place(self) -> bool:
+        """Tell whether nothing was removed of what prepare makes."""
+        folders = [*self.output.folders(), self.packages / incoming.FOLDER]
+        return all(map(os.path.isdir, folders)) and self.catalogue.is_whole() and not self.catalogue.damaged
+
+    def mend(self) -> None:
+        """Make what was removed while servers run."""
+        if not getattr(self._locked, "here", False) and not self.in_place():
+            self.prepare()
 
     def add(self, uploads: Sequence[Upload], overwrite: bool) -> bool:
         """Publish a distribution file, and its signature if it has one: when this returns, they are on all pages.
@@ -69,6 +84,7 @@ class Store:
             ConflictError: if one of them is there with other content; nothing has changed then.
             OSError: if there is no room; nothing has changed then.
         """
+        self.mend()
         project = uploads[0].facts.release.project
         self._notice(upload.name for upload in uploads)
         failed = self._read_unread([project])
@@ -101,6 +117,7 @@ class Store:
         Raises:
             OSError: if that is impossible.
         """
+        self.mend()
         failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
@@ -159,6 +176,7 @@ class Store:
                     else:
                         known.remove([path])
                         self.output.stage_metadata(staged, path, b"")
+                known.note_written(staged.written)
             staged.publish()
 
     def read(self, entry: Entry) -> Entry | None:
@@ -202,11 +220,11 @@ class Store:
             projects = waiting[start : start + _BATCH]
             failed |= self._read_unread(projects)
             with self._alone(), _staged() as staged:
-                with self.catalogue.reading() as known:
+                with self.catalogue.writing() as known:
                     self._stage(staged, known, projects, lists=False)
                 staged.publish()
         with self._alone(), _staged() as staged:
-            with self.catalogue.reading() as known:
+            with self.catalogue.writing() as known:
                 self._stage(staged, known, [], lists=True)
             staged.publish()
             # Not before: what is pending is not yet on the list of projects.
@@ -233,7 +251,44 @@ class Store:
                 for path in served:
                     if not known.at(path):
                         self.output.stage_metadata(staged, path, b"")
+                known.note_written(staged.written)
             staged.publish()
+
+    def check_written(self) -> None:
+        """Have written again what other hands have changed or removed in index/."""
+        with self.catalogue.reading() as known:
+            altered = self.output.altered(known.written())
+        if not altered:
+            return
+        with self._alone(), _staged() as staged:
+            with self.catalogue.writing() as known:
+                # What it is now: an upload may have replaced it meanwhile.
+                now = [(path, *status) for path in altered if (status := known.written_as(path))]
+                altered = self.output.altered(now)
+                for path in altered:
+                    self._write_again(staged, known, path)
+                known.note_written(staged.written)
+            staged.publish()
+        if altered:
+            log.warning("Changed by other hands, and written again: %s", _some(altered))
+
+    def _write_again(self, staged: Staged, known: Known, path: str) -> None:
+        """Have a page or metadata written again, given by the path below index/."""
+        folder, *rest = PurePosixPath(path).parts
+        if folder == self.output.metadata.name:
+            file = "/".join(rest).removesuffix(".metadata")
+            if entry := known.at(file):
+                # It is read once more, and what it has is written then.
+                known.put(Entry(entry.path, entry.stamp))
+                known.put_off([entry.project])
+                staged.written[path] = None
+            else:
+                self.output.stage_metadata(staged, file, b"")
+        elif len(rest) > 1:
+            known.put_off([rest[0]])
+        else:
+            self.output.stage_lists(staged, known)
+            self.output.stage_front(staged, known)
 
     def retry(self) -> None:
         """Have files read that could not be read."""
@@ -244,18 +299,21 @@ class Store:
                 known.put_off(projects)
 
     def forget(self) -> None:
-        """Have all files read anew, and all pages written; those that are there are served meanwhile."""
-        with self._alone(), self.catalogue.writing() as known:
-            for entry in known.all():
-                known.put(Entry(entry.path, entry.stamp))
-            known.put_off(known.all_projects())
+        """Have all files read and all pages written once more; those that are there are served meanwhile.
+
+        Whatever state the catalogue is in: nothing of it is used.
+        """
+        with self._alone():
+            self.output.prepare()
+            self.catalogue.replace(self._survey)
+            incoming.prepare(self.packages)
 
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none."""
         found, _gone = Scanner(self.packages, {}).changes(thorough=True)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
-        known.put_off(known.all_projects())
+        known.put_off({*known.all_projects(), *self.output.with_pages()})
 
     def _read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
         """Read what has not been read of these projects. Not within the lock: this is what takes time.
@@ -308,6 +366,7 @@ class Store:
                         # Its name alone spoke of another one.
                         known.put_off([before.project, entry.project])
                     self.output.stage_metadata(staged, entry.path, content)
+                known.note_written(staged.written)
             staged.publish()
 
     def _stage(self, staged: Staged, known: Known, projects: Iterable[str], lists: bool) -> None:
@@ -318,6 +377,7 @@ class Store:
         if lists:
             self.output.stage_lists(staged, known)
         self.output.stage_front(staged, known)
+        known.note_written(staged.written)
 
     def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp]) -> None:
         """Note that pages of projects are written.
@@ -347,9 +407,31 @@ class Store:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep all other processes and threads from changing anything."""
-        with open(self._lock, "wb") as lock:
+        with ExitStack() as stack:
+            lock = stack.enter_context(open(self._lock, "wb"))
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            while not _has_name(lock, self._lock):
+                # Removed while this waited for it: others take the one that is there now.
+                lock = stack.enter_context(open(self._lock, "wb"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            self._locked.here = True
+            try:
+                yield
+            finally:
+                self._locked.here = False
+
+
+def _has_name(file: IO[bytes], path: Path) -> bool:
+    """Tell whether an open file is the one that a path names."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _some(paths: list[str]) -> str:
+    """Return some of many paths as text."""
+    return ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
 
 
 @contextmanager
