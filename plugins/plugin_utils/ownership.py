@@ -88,9 +88,9 @@ def another_owner(survey: Survey, user: str, home: str) -> str:
     if not foreign:
         return ""
     old = foreign[0]
-    names = named(sorted({one.name for one in foreign if one.uid == old.uid}))
+    names = sorted({one.name for one in foreign if one.uid == old.uid})
     whose = f"uid {old.uid}" if old.owner == old.uid else f"{old.owner} (uid {old.uid})"
-    begins = f"pypi_user: in {home}, {names} belongs to {whose}"
+    begins = f"pypi_user: in {home}, {named(names)} {'belongs' if len(names) == 1 else 'belong'} to {whose}"
     if not survey.account and old.owner == old.uid:
         return (
             f"{begins}, and there is no account {user}. Nothing was changed. If that was its number, create it with that "

@@ -107,7 +107,7 @@ HAND_OVER = "chown --recursive --no-dereference --from={} 998:997 {}"
         pytest.param(
             "pypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin",
             "",
-            ("belongs to pypi (uid 998), and there is no account other", "Set pypi_user: pypi, or create other"),
+            ("to pypi (uid 998), and there is no account other", "Set pypi_user: pypi, or create other"),
             id="the account is not there, and the owner is",
         ),
     ],
@@ -122,5 +122,5 @@ def test_a_tree_of_another_account(before: str, after: str, said: tuple[str, ...
 def test_a_disk_of_a_host_that_was_installed_again() -> None:
     found: Any = Survey.parse("@@account\n@@owners\n996:995 996 packages\n996:995 996 index\n")
     text = ownership.another_owner(found, "pypi", HOME)
-    assert "index and packages belongs to uid 996, and there is no account pypi" in text
+    assert "index and packages belong to uid 996, and there is no account pypi" in text
     assert "groupadd --system --gid 995 pypi && useradd --system --uid 996 --gid 995" in text
