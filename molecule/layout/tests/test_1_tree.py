@@ -49,7 +49,9 @@ def test_the_account_can_neither_replace_its_tree_nor_what_is_in_it(host: Any) -
     ):
         done = host.run(f"{as_account} {command}")
         assert done.rc != 0 and "Permission denied" in done.stderr, command
-    host.check_output(f"{as_account} sh -c 'touch /home/pypi/pypi-server/packages/x && rm /home/pypi/pypi-server/packages/x'")
+    host.check_output(
+        f"{as_account} sh -c 'touch /home/pypi/pypi-server/packages/x && rm /home/pypi/pypi-server/packages/x'"
+    )
 
 
 def test_the_new_account_is_one_of_the_system_and_nobody_can_log_in_to_it(host: Any) -> None:

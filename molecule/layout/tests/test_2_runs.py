@@ -22,7 +22,11 @@ def test_a_mode_and_an_owner_that_have_drifted_are_corrected_and_shown(host: Any
     host.check_output("chmod 0750 %s/index", HOME)
     done = playbook.applied(ROLE)
     assert done.changed == 1, done.output
-    for name, wanted in {"nginx/tls": "root:pypi 750", "authentication": "root:pypi 750", "index": "pypi:pypi 700"}.items():
+    for name, wanted in {
+        "nginx/tls": "root:pypi 750",
+        "authentication": "root:pypi 750",
+        "index": "pypi:pypi 700",
+    }.items():
         assert host.check_output("stat --format '%%U:%%G %%a' %s/%s", HOME, name) == wanted
     assert f"-{HOME}/nginx/tls owner=root:pypi mode=0755" in done.message()
     assert f"-{HOME}/authentication owner=root:root mode=0750" in done.message()
@@ -117,12 +121,17 @@ def test_packages_of_another_account_are_refused_with_the_command_that_hands_the
     playbook.says(message, f"pypi_user: in {home}, packages belongs to nobody (uid 65534)", command)
     host.check_output(command)
     playbook.applied(ROLE, pypi_home=home, pypi_user="pypi")
-    assert host.check_output(f"stat --format %U:%a {home}/packages {home}/packages/x").split() == ["pypi:700", "pypi:644"]
+    assert host.check_output(f"stat --format %U:%a {home}/packages {home}/packages/x").split() == [
+        "pypi:700",
+        "pypi:644",
+    ]
 
 
 def test_a_link_of_the_accounts_to_another_folder_is_not_followed(host: Any) -> None:
     home = "/srv/led/index"
-    host.check_output(f"mkdir -p {home} /srv/foreign && ln -s /srv/foreign {home}/packages && chown -h pypi {home}/packages")
+    host.check_output(
+        f"mkdir -p {home} /srv/foreign && ln -s /srv/foreign {home}/packages && chown -h pypi {home}/packages"
+    )
     with hosts.untouched(host):
         message = refused(pypi_home=home)
     playbook.says(message, f"{home}/packages is a link of pypi to /srv/foreign, and root follows none but its own")

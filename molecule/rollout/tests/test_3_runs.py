@@ -89,7 +89,9 @@ def test_a_tree_of_an_earlier_version_changes_hands_while_it_serves(
     )
     done = site("--limit", member.name, "--diff")
     says(done.message(), f"-{home}/nginx owner=pypi:pypi mode=0700", f"+{home}/nginx owner=root:pypi mode=0750")
-    listed = member.host.check_output(f"cd {home} && find . nginx authentication pypiserver -maxdepth 2 -printf '%u:%g %m %p\n'")
+    listed = member.host.check_output(
+        f"cd {home} && find . nginx authentication pypiserver -maxdepth 2 -printf '%u:%g %m %p\n'"
+    )
     data = re.compile(r"\./(packages|index|logs|nginx_cache)\b")
     roots = [line for line in listed.splitlines() if not data.search(line)]
     assert len(roots) > 20
