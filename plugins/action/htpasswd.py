@@ -91,8 +91,8 @@ class ActionModule(ActionBase):
         survey.changed(known, result)
         if result.get("changed"):
             # For the report at the end of the run.
-            logins = {what: result.get(what, []) for what in ("added", "updated", "removed")}
-            result.setdefault("ansible_facts", {})["pypi_logins"] = logins
+            changes = {what: result.get(what, []) for what in ("added", "updated", "removed")}
+            result.setdefault("ansible_facts", {})["pypi_logins"] = changes
         return result
 
 
