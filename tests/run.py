@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -31,6 +31,14 @@ OLDEST_VENV = f".venv-core-{OLDEST}"
 # What Ansible runs; the project's own tools have one Python and one Ansible.
 OLDEST_UNITS = ("tests/unit/plugins", "tests/unit/test_argument_specs.py")
 OLDEST_SCENARIOS = ("pypiserver",)
+# The newest ansible-core, on Debian 13 with its Python (tests/ground/controller.py), which is the stand-in's as well:
+# our extension of pypiserver is tried on it too.
+LATEST = "2.21"
+LATEST_VENV = f".venv-core-{LATEST}"
+LATEST_UNITS = (*OLDEST_UNITS, "tests/unit/wheelhouse_index")
+LATEST_SCENARIOS = ("users", "default")
+# On Debian testing, whose image is built for it alone.
+TESTING = "forky"
 # What our extension of pypiserver is tested with, beside the pypiserver of the image.
 NEWEST = "pypiserver-newest"
 # How hard the tests try that make up their own cases (tests/unit/wheelhouse_index/conftest.py).
@@ -95,7 +103,13 @@ def scenarios(root: Path) -> list[str]:
 
 
 def scenario(
-    name: str, venv: str, do: str, suffix: str = "", needs: Sequence[str] = (), more: Mapping[str, str] | None = None
+    name: str,
+    venv: str,
+    do: str,
+    suffix: str = "",
+    needs: Sequence[str] = (),
+    more: Mapping[str, str] | None = None,
+    within: tuple[str, ...] = (),
 ) -> Part:
     """Return the part that runs a Molecule scenario.
 
@@ -106,10 +120,11 @@ def scenario(
         suffix: of the part's name.
         needs: parts that have to pass before, on top of what all scenarios need.
         more: variables of the environment.
+        within: the beginning of a command that runs what follows elsewhere.
     """
     return Part(
         name=f"scenario-{name}{suffix}",
-        commands=(("molecule", do, "--no-command-borders", "-s", name),),
+        commands=((*within, "molecule", do, "--no-command-borders", "-s", name),),
         needs=("collection", "images", *needs),
         # Hosts are named after the scenario: the same one cannot run twice at once.
         after=(f"scenario-{name}",) if suffix else (),
@@ -129,19 +144,21 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
     def check(name: str, *needs: str) -> Part:
         return Part(name, ((PYTHON, "-m", f"tests.checks.{name}"),), needs=("venv", *needs))
 
+    controller = (PYTHON, "-m", "tests.ground", "controller")
+
     def unit(name: str, venv: str, needs: Sequence[str], *paths: str, profile: str = "") -> Part:
         command = (f"{venv}/bin/python", "-m", "pytest", "--color", "no", *paths)
         return Part(name, (command,), tuple(needs), environment={HYPOTHESIS: profile} if profile else {})
 
-    names = scenarios(root)
+    names = [name for name in scenarios(root) if long or name != TESTING]
     oldest = (*OLDEST_SCENARIOS, *LONG_SCENARIOS) if long else OLDEST_SCENARIOS
-    syntax = [
-        (
-            *("env", "ANSIBLE_COLLECTIONS_PATH=.cache/collections", f"{OLDEST_VENV}/bin/ansible-playbook"),
-            *("--syntax-check", "--inventory", "pypi.example.com,", f"wheelhouse.pypi.{playbook.stem}"),
-        )
-        for playbook in sorted(root.glob("playbooks/*.yml"))
-    ]
+
+    def syntax(name: str, venv: str, within: tuple[str, ...] = ()) -> Part:
+        check = ("env", "ANSIBLE_COLLECTIONS_PATH=.cache/collections", f"{venv}/bin/ansible-playbook", "--syntax-check")
+        playbooks = [f"wheelhouse.pypi.{playbook.stem}" for playbook in sorted(root.glob("playbooks/*.yml"))]
+        command = (*within, *check, "--inventory", "pypi.example.com,", *playbooks)
+        return Part(f"syntax-{name}", (command,), needs=("collection", f"venv-{name}"))
+
     every = [
         Part("venv", (("tests/ground/bootstrap.sh",),), heavy=False),
         # After it, because both may install packages of the system.
@@ -155,23 +172,51 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         unit("unit", ".venv", ["venv"], profile="long" if long else ""),
         check("importer", "collection"),
         check("archive", "collection"),
+        *(
+            Part(
+                f"images-{TESTING}",
+                ((PYTHON, "-m", "tests.ground", "images", "build", "debian-forky"),),
+                needs=("images",),
+            )
+            for _ in ([TESTING] if long else ())
+        ),
         Part("venv-audit", ((PYTHON, "-m", "tests.venvs", "audit"),), needs=("venv",), heavy=False),
         *(
             scenario(
                 name,
                 ".venv",
                 do,
-                needs=("venv-audit",) if name in AUDITED else (),
+                needs={TESTING: (f"images-{TESTING}",)}.get(name, ("venv-audit",) if name in AUDITED else ()),
                 more={"WHEELHOUSE_STEPS": LONG_STEPS, "WHEELHOUSE_LONG": "1"} if long else None,
             )
             for name in names
         ),
         unit(f"unit-{OLDEST}", OLDEST_VENV, [f"venv-{OLDEST}"], *OLDEST_UNITS),
         unit(f"unit-{NEWEST}", f".venv-{NEWEST}", [f"venv-{NEWEST}"], "tests/unit/wheelhouse_index"),
-        Part(f"syntax-{OLDEST}", tuple(syntax), needs=("collection", f"venv-{OLDEST}")),
+        syntax(OLDEST, OLDEST_VENV),
+        Part(
+            f"venv-{LATEST}",
+            ((*controller, "python3", "-m", "tests.venvs", f"core-{LATEST}"),),
+            needs=("venv", "images"),
+            heavy=False,
+        ),
+        Part(
+            f"unit-{LATEST}",
+            ((*controller, f"{LATEST_VENV}/bin/python", "-m", "pytest", "--color", "no", *LATEST_UNITS),),
+            needs=(f"venv-{LATEST}",),
+        ),
+        syntax(LATEST, LATEST_VENV, controller),
         *(
             scenario(name, OLDEST_VENV, do, suffix=f"-{OLDEST}", needs=(f"venv-{OLDEST}",))
             for name in oldest
+            if name in names
+        ),
+        *(
+            replace(
+                scenario(name, ".venv", do, suffix=f"-{LATEST}", needs=(f"venv-{LATEST}",), within=controller),
+                after=(f"scenario-{name}", f"scenario-{name}-{OLDEST}"),
+            )
+            for name in (LATEST_SCENARIOS if long else ())
             if name in names
         ),
         *(

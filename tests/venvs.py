@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "tests" / "requirements"
 DEVELOPMENT = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
 # Made of requirements-dev.txt, with the packages of their own file in place of the ones there.
-OVERRIDING = frozenset({"core-2.18"})
+OVERRIDING = frozenset({"core-2.18", "core-2.21"})
 # These have what is newest today, and so are looked after each time.
 NEWEST = frozenset({"pypiserver-newest"})
 
@@ -55,7 +55,7 @@ def ensure(name: str) -> None:
     made = stamp.is_file() and stamp.read_text(encoding="utf-8") == digest
     if made and name not in NEWEST:
         return
-    uv = Path(sys.executable).with_name("uv")
+    uv = ROOT / ".venv" / "bin" / "uv"  # also on the controller, whose Python is the system's
     environment = {**os.environ, **uv_environment()}
     if made:
         subprocess.run([*install_command(name, uv), "--upgrade"], env=environment, check=True)

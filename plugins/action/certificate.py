@@ -43,6 +43,7 @@ class ActionModule(ActionBase):
                 "address": {"type": "str", "default": ""},
                 "authority_file": {"type": "path", "default": ""},
                 "owner": {"type": "str", "required": True},
+                "group": {"type": "str"},
                 "validate": {"type": "list", "elements": "str", "default": []},
                 "known": {"type": "dict", "required": True},
             }
@@ -117,8 +118,8 @@ class ActionModule(ActionBase):
         self, arguments: Mapping[str, Any], files: dict[str, bytes], result: dict[str, Any], task_vars: dict[str, Any]
     ) -> None:
         """Have the files on the host, together, once NGINX has taken them."""
-        known, mode = arguments["known"], "0600"
-        if survey.files_are(known, arguments["path"], files, arguments["owner"], mode):
+        known, mode = arguments["known"], "0640"
+        if survey.files_are(known, arguments["path"], files, arguments["owner"], mode, arguments["group"]):
             return
         done = self._execute_module(
             module_name="wheelhouse.pypi.config_files",
@@ -126,7 +127,9 @@ class ActionModule(ActionBase):
                 "path": arguments["path"],
                 "files": {name: content.decode("ascii", "replace") for name, content in files.items()},
                 "owner": arguments["owner"],
+                "group": arguments["group"],
                 "mode": mode,
+                "directory_mode": "0750",
                 "validate": arguments["validate"],
             },
             task_vars=task_vars,

@@ -20,7 +20,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import
     port_holder,
     survey_command,
 )
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import adoption
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import adoption, ownership, run_lock
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 # What the collection's own modules are written for; newer releases of ansible-core want more.
@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
     _requires_connection = True
     _VALID_ARGS = frozenset(
         {"instance", "bind_address", "port", "tls_port", "user", "home", "images", "replicas", "begin"}
-        | {"adopt", "removing", "users", "authenticate"}
+        | {"adopt", "removing", "users", "authenticate", "lock"}
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -53,11 +53,41 @@ class ActionModule(ActionBase):
                 "begin": {"type": "bool", "default": False},
                 "adopt": {"type": "bool", "default": False},
                 "removing": {"type": "bool", "default": False},
+                "lock": {"type": "bool", "default": False},
                 "users": {"type": "raw"},
                 "authenticate": {"type": "raw"},
             }
         )
         pythons = self._pythons(task_vars)
+        survey = self._locked(args, pythons, run_lock.this_run(task_vars.get("inventory_hostname", "")))
+        try:
+            self._judge(args, survey, pythons, task_vars, result)
+        except AnsibleActionFail:
+            # Later in a run, its end does that.
+            if args["lock"] and args["begin"] and not self._task.check_mode:
+                mine = run_lock.this_run(task_vars.get("inventory_hostname", ""))
+                self._low_level_execute_command(run_lock.release(args["instance"], mine))
+            raise
+        return result
+
+    def _locked(self, args: dict[str, t.Any], pythons: list[str], mine: run_lock.Holder) -> Survey:
+        """Survey the host, and take the index for this run if it is to be held; fail where another run holds it."""
+        takes = args["lock"] and not self._task.check_mode
+        survey = self._survey(args, pythons, run_lock.take(args["instance"], mine if takes else None))
+        for attempt in range(2):
+            age, line = survey.lock or (0, str(mine))
+            holder = run_lock.Holder.parse(line)
+            if (holder and holder.identity == mine.identity) or self._task.check_mode or bundling(args):
+                break
+            ended = run_lock.has_ended(holder, age)
+            if not ended or (takes and attempt):
+                raise AnsibleActionFail(run_lock.problem(args["instance"], holder, mine))
+            if not takes:
+                break
+            survey = self._survey(args, pythons, run_lock.take(args["instance"], mine, dead=line))
+        return survey
+
+    def _survey(self, args: dict[str, t.Any], pythons: list[str], lock: str) -> Survey:
         command = survey_command(
             pythons,
             args["instance"],
@@ -67,28 +97,41 @@ class ActionModule(ActionBase):
             args["bind_address"],
             args["tls_port"] or args["port"],
             tls=bool(args["tls_port"]),
+            lock=lock,
         )
         answer = self._low_level_execute_command(command)
         if answer["rc"] != 0:
             raise AnsibleActionFail(f"The host cannot be looked at: {answer['stderr'] or answer['stdout']}".strip())
-        survey = Survey.parse(answer["stdout"])
+        return Survey.parse(answer["stdout"])
+
+    def _judge(
+        self,
+        args: dict[str, t.Any],
+        survey: Survey,
+        pythons: list[str],
+        task_vars: dict[str, t.Any],
+        result: dict[str, t.Any],
+    ) -> None:
+        """Put the facts into the result; fail where something stands against a run."""
         by_hand = [] if bundling(args) else adoption.by_hand(survey, args["instance"], args["home"])
         problem = python_problem(survey, pythons, *target_pythons()) or problem_of(survey, args, going=by_hand)
         if not problem and by_hand:
-            problem = self._server_by_hand(args, by_hand, task_vars or {})
+            problem = self._server_by_hand(args, by_hand, task_vars)
         if problem:
             raise AnsibleActionFail(problem)
         result["changed"] = False
         facts = {
             **survey.facts(args["replicas"]),
             "user": args["user"],
+            "group": survey.account.partition(":")[2] or args["user"],
             "home": posixpath.normpath(args["home"]),
             "adopting": bool(by_hand),
         }
         result["ansible_facts"] = {"pypi_host": facts}
         if args["begin"]:
             result["ansible_facts"]["pypi_host_before"] = facts
-        return result
+            if args["port"] is not None:
+                result["warnings"] = ownership.replaceable(survey, args["user"], args["home"])
 
     def _server_by_hand(self, args: dict[str, t.Any], by_hand: list[str], task_vars: dict[str, t.Any]) -> str:
         """Say why a server that somebody has set up by hand is not taken over; nothing where it is."""
@@ -201,6 +244,14 @@ def problem_of(survey: Survey, args: dict[str, t.Any], going: t.Collection[str] 
         )
     problem = "" if bundling(args) else adoption.elsewhere(survey, args["instance"], args["home"])
     if problem or not args["port"]:
+        return problem
+    problem = ownership.shared_group(survey, args["user"]) or ownership.foreign_parents(survey, home)
+    # What a server that was set up by hand has is given to the account by taking it over.
+    problem = problem or ("" if going else ownership.another_owner(survey, args["user"], home))
+    if problem:
+        return problem
+    problem = "" if going else adoption.obeyed_by_hand(survey, home)
+    if problem:
         return problem
     for variable, port in (("pypi_http_port", args["port"]), ("pypi_https_port", args.get("tls_port"))):
         holder = port_holder(survey, args["instance"], args["bind_address"], port, going) if port else ""

@@ -28,6 +28,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("variables must be a mapping of names to values")
         task_vars = task_vars or {}
         found = rules.misspelt(task_vars, plain(self._task.args.get("public") or []))
+        found += rules.removed(task_vars)
         found += rules.unknown_tags(plain(task_vars.get("pypi_unknown_tags")))
         if "pypi_serial" in task_vars:
             size = plain(self._templar.template(task_vars["pypi_serial"]))

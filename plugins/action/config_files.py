@@ -29,13 +29,13 @@ class ActionModule(ActionBase):
             isinstance(files, dict)
             and files
             and not arguments.get("prune")
-            and not arguments.get("group")
             and survey.files_are(
                 known,
                 str(arguments.get("path")),
                 {name: str(text).encode() for name, text in files.items()},
                 str(arguments.get("owner")),
                 str(arguments.get("mode", "0600")),
+                arguments.get("group"),
             )
         ):
             result.update(

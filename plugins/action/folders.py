@@ -24,17 +24,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = plain(dict(self._task.args))
         known = arguments.pop("known", None) or {}
-        if (
-            not arguments.get("group")
-            and not arguments.get("modes")
-            and survey.folders_are(
-                known,
-                str(arguments.get("path")),
-                arguments.get("folders") or [],
-                str(arguments.get("owner")),
-                str(arguments.get("mode")),
-            )
-        ):
+        if known and survey.folders_are(known, arguments):
             result.update(changed=False, created=[], corrected=[], diff={"before": "", "after": ""})
             return result
         result.update(self._execute_module(module_args=arguments, task_vars=task_vars))

@@ -65,7 +65,7 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(str(error)) from error
             hashes.update((login.name, password_hash) for login, password_hash in done.hashes.items())
 
-        # One that has expired is as good as absent.
+        # An expired login counts as absent.
         names = {user["name"] for user in present}
         users = [
             {
@@ -91,8 +91,8 @@ class ActionModule(ActionBase):
         survey.changed(known, result)
         if result.get("changed"):
             # For the report at the end of the run.
-            told = {what: result.get(what, []) for what in ("added", "updated", "removed")}
-            result.setdefault("ansible_facts", {})["pypi_logins"] = told
+            logins = {what: result.get(what, []) for what in ("added", "updated", "removed")}
+            result.setdefault("ansible_facts", {})["pypi_logins"] = logins
         return result
 
 
@@ -103,19 +103,19 @@ def nothing_to_do(
     present: Mapping[str, Any],
     known: Mapping[str, Any],
 ) -> bool:
-    """Whether what the host is known to have is what the files are to be; no line of them may need a word either.
+    """Whether what the host is known to have is what the files are to be, and no line of them needs a warning.
 
     Args:
-        arguments: of the module: path, owner, mode, purge.
+        arguments: of the module: path, owner, group, mode, purge.
         users: logins that are asked for.
         hashes: of those that are to be present.
         present: what htpasswd_info found.
         known: the fact pypi_host.
     """
     files = present.get("files") or {}
-    if not files or present.get("malformed") or arguments.get("group"):
+    if not files or present.get("malformed"):
         return False
-    # Logins of before are named in a list that only the host has.
+    # Adopted logins are named in a list that only the host has.
     if "authentication/" + htpasswd.ADOPTED in known.get("files", {}) or known.get("adopting"):
         return False
     try:
@@ -132,14 +132,18 @@ def nothing_to_do(
         ]
     except TypeError:
         return False
-    there = [htpasswd.parse(files.get(name, "").encode()) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)]
-    named = htpasswd.merge_rights(htpasswd.parse_rights(files.get(htpasswd.RIGHTS, "").encode()), wanted)
-    after = htpasswd.contents(*htpasswd.merge_both(there[0], there[1], wanted, purge), named)
-    if after[htpasswd.RIGHTS] is None and "authentication/" + htpasswd.RIGHTS in known.get("files", {}):
+    if not present.get("secret") or not survey.belongs_to_root(known, "authentication/" + htpasswd.SECRET, "0640"):
         return False
+    # Which an earlier release left, and which may be what others are allowed.
+    if "authentication/" + htpasswd.RIGHTS in known.get("files", {}):
+        return False
+    there = [htpasswd.parse(files.get(name, "").encode()) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)]
+    before = htpasswd.rights_before(files.get(htpasswd.CREDENTIALS, "").encode(), htpasswd.hashes(there[1]))
+    named = htpasswd.merge_rights(before, wanted)
+    after = htpasswd.contents(*htpasswd.merge_both(there[0], there[1], wanted, purge), named)
     wanted_files = {name: content for name, content in after.items() if content is not None}
     return survey.files_are(
-        known, str(arguments.get("path")), wanted_files, str(arguments.get("owner")), str(arguments.get("mode", "0600"))
+        known, str(arguments.get("path")), wanted_files, str(arguments.get("owner")), str(arguments.get("mode", "0600")), arguments.get("group")
     )
 
 

@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Collect what the hosts want and have, hash what has to be, tell each host its hashes."""
+        """Collect what the hosts want and have, hash what has to be, give each host its hashes."""
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         names = {}
@@ -30,6 +30,9 @@ class ActionModule(ActionBase):
             names[option] = self._task.args.get(option)
             if not isinstance(names[option], str) or not names[option].isidentifier():
                 raise AnsibleActionFail(f"{option} must be the name of a variable of each host")
+        earlier = self._task.args.get("earlier")
+        if earlier is not None and (not isinstance(earlier, str) or not earlier.isidentifier()):
+            raise AnsibleActionFail("earlier must be the name of the variable that the task registers")
         hostvars = task_vars["hostvars"]
         play = list(task_vars.get("ansible_play_batch") or task_vars["ansible_play_hosts"])
 
@@ -45,7 +48,9 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"no host of the play has a variable {names['wanted']}")
         try:
             done = hashing.hash_all(
-                (login for host in wanted.values() for login in host.logins.values()), present, self._known(task_vars)
+                (login for host in wanted.values() for login in host.logins.values()),
+                present,
+                known_before(task_vars, earlier),
             )
         except hashing.HashingError as error:
             raise AnsibleActionFail(str(error)) from error
@@ -60,15 +65,6 @@ class ActionModule(ActionBase):
             known=done.known,
         )
         return result
-
-    def _known(self, task_vars: dict[str, Any]) -> Mapping[str, str]:
-        """What earlier batches of a rolling play found out: their registered results, as their hosts have them."""
-        known: dict[str, str] = {}
-        for host in (task_vars.get("ansible_play_hosts_all") or ()) if self._task.register else ():
-            earlier = task_vars["hostvars"][host].get(self._task.register)
-            if isinstance(earlier, Mapping):
-                known.update(plain(earlier.get("known") or {}))
-        return known
 
 
 class Wanted:
@@ -94,3 +90,13 @@ class Wanted:
 def hashes_on_host(registered: Any) -> dict[str, str]:
     """Login -> hash out of a registered result of htpasswd_info; nothing if the task was skipped or failed."""
     return registered.get("users") or {} if isinstance(registered, Mapping) else {}
+
+
+def known_before(task_vars: Mapping[str, Any], earlier: str | None) -> dict[str, str]:
+    """What earlier batches of a rolling play found out: the results that their hosts have registered as ``earlier``."""
+    known: dict[str, str] = {}
+    for host in (task_vars.get("ansible_play_hosts_all") or ()) if earlier else ():
+        registered = task_vars["hostvars"][host].get(earlier)
+        if isinstance(registered, Mapping):
+            known.update(plain(registered.get("known") or {}))
+    return known

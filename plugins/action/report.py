@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import now
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import about_certificate, report, warnings
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import about_certificate, report
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         tls, authority_file = arguments.pop("tls"), arguments.pop("authority_file")
         certificate, about_its_end = about_certificate(arguments["after"], tls, authority_file, now())
         result["msg"] = report(**arguments, certificate=certificate, check=self._task.check_mode)
-        result["warnings"] = warnings(arguments["after"]) + about_its_end
+        result["warnings"] = about_its_end
         # As debug does it: what a person is told is told without -v.
         result["_ansible_verbose_always"] = True
         return result

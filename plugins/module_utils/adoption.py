@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import filecmp
 import os
-import pwd
 import re
-import shutil
 import stat
 import time
 from dataclasses import dataclass
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd, nofollow
 
 # Every container of an index has this label; its value is the index's name.
 LABEL = "org.wheelhouse.instance"
@@ -44,7 +41,10 @@ CREDENTIALS = "authentication/" + htpasswd.CREDENTIALS
 KEPT = "adopted"
 # There from the first copy until the old containers are replaced: by then nothing else need be left of the old server.
 UNFINISHED = KEPT + "/unfinished"
-# What belongs to the service account with all that is in it; a cache, too, or NGINX could not use it.
+# What belongs to the service account with all that is in it (a cache, too, or NGINX could not use it), and what to root and
+# the account's group.
+OF_ACCOUNT = ("packages", "nginx_cache")
+OF_ROOT = ("authentication", "nginx")
 TREES = ("packages", "authentication", "nginx", "nginx_cache")
 
 _FLAGS = ("-o", "--overwrite", "--disable-fallback", "-v", "-vv", "-vvv", "--verbose", "run")
@@ -231,35 +231,16 @@ def missing(source: str, target: str) -> list[str]:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def real(home: str, name: str) -> str:
-    """Path of something below ``home`` without links.
-
-    Raise OSError at a link that is not root's: the account, or whoever writes there so far, could have it lead anywhere.
-    """
-    path = os.path.realpath(home)
-    for part in name.split("/"):
-        path = os.path.join(path, part)
-        if os.path.islink(path):
-            if os.lstat(path).st_uid != os.geteuid():
-                raise OSError(errno.ELOOP, "is a link that is not root's", path)
-            path = os.path.realpath(path)
-    return path
-
-
 def linked(home: str) -> list[str]:
     """Links of others than root in the place of what is read or given away; with what to do first."""
     found = {}
     for name in (KEPT, *TREES, *replaced(home), *in_the_way_of_compose(home), *in_the_way_of_nginx(home)):
         try:
-            real(home, name)
-        except OSError as error:
-            path = error.filename
-            found[path] = "%s is a link of %s to %s, and root follows none but its own: %s" % (
-                path,
-                _name(os.lstat(path).st_uid),
-                os.readlink(path),
-                "put there what it leads to, or make it root's before (chown --no-dereference root %s)" % path,
-            )
+            os.close(nofollow.open_file(os.path.join(home, name)))
+        except nofollow.ForeignLink as error:
+            found[error.filename] = "%s %s" % (error.filename, error.strerror)
+        except OSError:
+            continue
     return list(found.values())
 
 
@@ -296,106 +277,141 @@ def keep(home: str, names: Iterable[str], owner: tuple[int, int], now: time.stru
 
     The folder appears as a whole: a run that was killed leaves none, and one that goes on adds no second.
     """
-    top = real(home, KEPT)
-    earlier = [os.path.join(top, name) for name in (sorted(os.listdir(top)) if os.path.isdir(top) else [])]
-    sources = {name: real(home, name) for name in names}
-    todo = [
-        name
-        for name, source in sources.items()
-        if not any(_same(source, os.path.join(folder, name)) for folder in earlier)
-    ]
+    top = os.path.join(home, KEPT)
+    earlier = sorted(os.listdir(top)) if os.path.isdir(top) else []
+    contents = {name: _content(os.path.join(home, name)) for name in names}
+    todo = [name for name in contents if all(contents[name] != _kept(home, one, name) for one in earlier)]
     folder = time.strftime("%Y-%m-%d-%H%M%S", now)
     if todo and not dry:
-        partial = os.path.join(top, ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        os.makedirs(partial, 0o700)
-        with _ours(partial) as inside:
-            for name in todo:
-                copy = os.path.join(inside, name)
-                os.makedirs(os.path.dirname(copy), 0o700, exist_ok=True)
-                _copy(sources[name], copy)
-            for path in reversed(list(_everything(inside))):
-                os.chown(path, *owner)
-        os.rename(partial, os.path.join(top, folder))
+        with _open_kept(home, owner) as kept:
+            nofollow.remove_tree(".partial", kept)
+            with contextlib.ExitStack() as stack:
+                partial = _make(".partial", kept, owner, stack)
+                for name in todo:
+                    _copy(contents[name] or b"", name, partial, owner)
+            os.rename(".partial", folder, src_dir_fd=kept, dst_dir_fd=kept)
     return ["/".join((KEPT, folder, name)) for name in todo]
 
 
-@contextlib.contextmanager
-def _ours(folder: str) -> Iterator[str]:
-    """A path of a folder that was just made, which stays the same folder whatever the account puts in its place."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+def _content(path: str) -> bytes:
+    with os.fdopen(nofollow.open_file(path), "rb") as stream:
+        return stream.read()
+
+
+def _kept(home: str, folder: str, name: str) -> bytes | None:
+    """Content of an earlier copy; None where there is none."""
     try:
-        if os.fstat(descriptor).st_uid != os.geteuid():
-            raise OSError(errno.EPERM, "somebody else has put it there meanwhile", folder)
-        yield "/proc/self/fd/%d" % descriptor
-    finally:
-        os.close(descriptor)
+        return _content(os.path.join(home, KEPT, folder, name))
+    except OSError:
+        return None
 
 
-def _copy(source: str, copy: str) -> None:
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as there, open(copy, "xb") as here:
-        os.fchmod(here.fileno(), 0o600)
-        shutil.copyfileobj(there, here)
-        status = os.fstat(descriptor)
-    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+@contextlib.contextmanager
+def _open_kept(home: str, owner: tuple[int, int]) -> Iterator[int]:
+    """Have the folder of the copies open, which is root's, and made where it is missing."""
+    with contextlib.ExitStack() as stack:
+        top = stack.enter_context(nofollow.folder(home))
+        try:
+            kept = _make(KEPT, top, owner, stack)
+        except FileExistsError:
+            kept = stack.enter_context(nofollow.folder(os.path.join(home, KEPT)))
+            nofollow.hand_over(kept, os.getuid(), owner[1], 0o750)
+        yield kept
+
+
+def _make(name: str, parent: int, owner: tuple[int, int], stack: contextlib.ExitStack) -> int:
+    """Make a folder of root's that the account's group may read, and have it open."""
+    descriptor = nofollow.make_folder(name, parent)
+    stack.callback(os.close, descriptor)
+    nofollow.hand_over(descriptor, os.getuid(), owner[1], 0o750)
+    return descriptor
+
+
+def _copy(content: bytes, name: str, folder: int, owner: tuple[int, int]) -> None:
+    """Write a file below a folder, with the folders on the way."""
+    with contextlib.ExitStack() as stack:
+        *parents, last = name.split("/")
+        for part in parents:
+            try:
+                folder = _make(part, folder, owner, stack)
+            except FileExistsError:
+                folder = stack.enter_context(nofollow.subfolder(part, folder))
+        descriptor = os.open(last, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            nofollow.hand_over(descriptor, os.getuid(), owner[1], 0o640)
+
+
+def secure(home: str, owner: tuple[int, int]) -> None:
+    """Make the folder itself root's: from now on the account cannot replace what is in it."""
+    with nofollow.folder(home) as top:
+        nofollow.hand_over(top, os.getuid(), owner[1], 0o750)
 
 
 def begin(home: str, owner: tuple[int, int]) -> None:
     """Note that a server is being taken over, which is so until ``finish``."""
-    top = real(home, KEPT)
-    os.makedirs(top, 0o700, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(os.path.join(top, os.path.basename(UNFINISHED)), os.O_CREAT | os.O_EXCL, 0o600))
-    os.chown(top, *owner, follow_symlinks=False)
+    with _open_kept(home, owner) as kept, contextlib.suppress(FileExistsError):
+        os.close(os.open(os.path.basename(UNFINISHED), os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=kept))
 
 
 def finish(home: str) -> None:
     """Note that nothing is left to be done."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.path.join(home, UNFINISHED))
+    with contextlib.suppress(FileNotFoundError), nofollow.folder(os.path.join(home, KEPT)) as kept:
+        os.unlink(os.path.basename(UNFINISHED), dir_fd=kept)
 
 
-def _same(one: str, other: str) -> bool:
-    return os.path.isfile(other) and filecmp.cmp(one, other, shallow=False)
-
-
-def _everything(top: str) -> Iterator[str]:
-    for folder, _folders, files in os.walk(top):
-        yield folder
-        for file in files:
-            yield os.path.join(folder, file)
+def take_away(home: str, names: Iterable[str]) -> None:
+    """Remove files of the folder itself."""
+    with nofollow.folder(home) as top:
+        for name in names:
+            os.unlink(name, dir_fd=top)
 
 
 # -- owners ------------------------------------------------------------------------------------------------------------
 
 
+class Wanted(NamedTuple):
+    """Who is to own what is in a tree, and the least that files and folders of it allow."""
+
+    owner: tuple[int, int]
+    file: int
+    folder: int
+
+
+def wanted(tree: str, owner: tuple[int, int]) -> Wanted:
+    """Say it of one tree; ``owner`` is the service account, with its group."""
+    if tree in OF_ROOT:
+        return Wanted((os.getuid(), owner[1]), 0o640, 0o750)
+    return Wanted(owner, 0o600, 0o700)
+
+
 def strangers(home: str, trees: Iterable[str], owner: tuple[int, int]) -> dict[str, dict[str, int]]:
-    """By tree, how many files and folders of whom the account does not own, or cannot read and write."""
+    """By tree, how many files and folders of whom do not belong to whom they are to, or cannot be read and written."""
     found: dict[str, dict[str, int]] = {}
     for tree in trees:
-        for _folder, _entry, status in _entries(real(home, tree)):
-            if _differs(status, owner):
+        for _folder, _entry, status in _entries(os.path.join(home, tree)):
+            if _differs(status, wanted(tree, owner)):
                 counts = found.setdefault(tree, {})
-                whose = _name(status.st_uid)
+                whose = nofollow.name_of(status.st_uid)
                 counts[whose] = counts.get(whose, 0) + 1
     return found
 
 
 def give(home: str, trees: Iterable[str], owner: tuple[int, int]) -> int:
-    """Make the account the owner of trees, able to read and write; return how many entries that changed.
+    """Give trees to whom they are to belong, able to read and write; return how many entries that changed.
 
     What a link leads to is left alone, but for a tree that is a link of root's itself, such as one to a larger disk.
     """
     changed = 0
     for tree in trees:
-        for folder, name, status in _entries(real(home, tree)):
-            if _differs(status, owner):
+        to = wanted(tree, owner)
+        for folder, name, status in _entries(os.path.join(home, tree)):
+            if _differs(status, to):
                 # Never through a link: who may write here could put one in the way meanwhile.
                 descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
                 try:
-                    os.fchown(descriptor, *owner)
-                    os.fchmod(descriptor, stat.S_IMODE(status.st_mode) | _needed(status))
+                    os.fchown(descriptor, *to.owner)
+                    os.fchmod(descriptor, stat.S_IMODE(status.st_mode) | _needed(status, to))
                 except OSError as error:
                     path = os.readlink("/proc/self/fd/%d" % descriptor)
                     raise OSError(error.errno, error.strerror, path) from error
@@ -411,12 +427,15 @@ def try_to_give(home: str, trees: Iterable[str]) -> None:
     Better now than in the moment when the old containers are stopped and the new ones not yet there.
     """
     for tree in trees:
-        top = real(home, tree)
+        top = os.path.join(home, tree)
         try:
-            status = os.lstat(top)
-            os.chown(top, status.st_uid, status.st_gid, follow_symlinks=False)
+            with nofollow.folder(top) as descriptor:
+                status = os.fstat(descriptor)
+                os.fchown(descriptor, status.st_uid, status.st_gid)
         except (FileNotFoundError, NotADirectoryError):
             continue
+        except nofollow.ForeignLink:
+            raise
         except OSError as error:
             text = "root cannot give it to another account (%s)" % error.strerror
             raise OSError(error.errno, text, top) from error
@@ -424,17 +443,22 @@ def try_to_give(home: str, trees: Iterable[str]) -> None:
 
 def _entries(top: str) -> Iterator[tuple[int, str, os.stat_result]]:
     """Every file and folder from ``top`` on: a descriptor of the folder it is in, its name there, its status."""
-    if not os.path.isdir(top):
+    try:
+        start = nofollow.open_folder(top)
+    except (FileNotFoundError, NotADirectoryError):
         return
-    for _path, _folders, files, folder in os.fwalk(top, onerror=_raise):
-        yield folder, ".", os.stat(".", dir_fd=folder)
-        for name in files:
-            try:
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # whoever still serves may remove a release
-            if stat.S_ISREG(status.st_mode):
-                yield folder, name, status
+    try:
+        for _path, _folders, files, folder in os.fwalk(".", onerror=_raise, dir_fd=start):
+            yield folder, ".", os.stat(".", dir_fd=folder)
+            for name in files:
+                try:
+                    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # whoever still serves may remove a release
+                if stat.S_ISREG(status.st_mode):
+                    yield folder, name, status
+    finally:
+        os.close(start)
 
 
 def _raise(error: OSError) -> None:
@@ -442,20 +466,13 @@ def _raise(error: OSError) -> None:
         raise error
 
 
-def _needed(status: os.stat_result) -> int:
-    return 0o700 if stat.S_ISDIR(status.st_mode) else 0o600
+def _needed(status: os.stat_result, to: Wanted) -> int:
+    return to.folder if stat.S_ISDIR(status.st_mode) else to.file
 
 
-def _differs(status: os.stat_result, owner: tuple[int, int]) -> bool:
-    needed = _needed(status)
-    return (status.st_uid, status.st_gid) != owner or status.st_mode & needed != needed
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return "uid %d" % uid
+def _differs(status: os.stat_result, to: Wanted) -> bool:
+    needed = _needed(status, to)
+    return (status.st_uid, status.st_gid) != to.owner or status.st_mode & needed != needed
 
 
 # -- logins ------------------------------------------------------------------------------------------------------------
@@ -464,8 +481,7 @@ def _name(uid: int) -> str:
 def logins(path: str) -> dict[str, str]:
     """Login -> what is weak about its hash, empty where nothing is; of a password file that may be missing."""
     try:
-        with open(path, "rb") as stream:
-            lines = htpasswd.parse(stream.read())
+        lines = htpasswd.parse(_content(path))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     return {
@@ -474,7 +490,7 @@ def logins(path: str) -> dict[str, str]:
 
 
 def open_to_others(home: str) -> list[str]:
-    """Folders that others may enter so far, and the account alone in the end; ``.`` is ``home`` itself."""
+    """Folders that others may enter so far, and root and the account alone in the end; ``.`` is ``home`` itself."""
     found = []
     for name in (".", *TREES):
         path = os.path.join(home, name)
@@ -486,15 +502,19 @@ def open_to_others(home: str) -> list[str]:
 def close(home: str) -> None:
     """Close to others what the old containers, each with an account of its own, had to read until they stopped."""
     names = (htpasswd.ALL_USERS, htpasswd.PUBLISHERS, htpasswd.ADOPTED, htpasswd.CREDENTIALS)
-    for name in ("packages", "authentication", "nginx_cache", *("authentication/" + name for name in names)):
+    modes = {"packages": 0o700, "nginx_cache": 0o700, "authentication": 0o750}
+    modes.update(("authentication/" + name, 0o640) for name in names)
+    for name, mode in modes.items():
         try:
-            descriptor = os.open(os.path.join(home, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with nofollow.folder(os.path.join(home, os.path.dirname(name))) as folder:
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                descriptor = os.open(os.path.basename(name), flags, dir_fd=folder)
         except OSError as error:
             # As the role layout has it: a link to a larger disk is the user's to set up.
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 continue
             raise
         try:
-            os.fchmod(descriptor, _needed(os.fstat(descriptor)))
+            os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)

@@ -7,10 +7,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+# Variables by which the environment of a host leads Docker and Compose to another engine, project or file.
+_LEADING_ELSEWHERE = ("COMPOSE_", "DOCKER_")
+# The same for scripts; roles/pypi/vars/main.yml has it for those of roles.
+OWN_DOCKER = (
+    r"for name in $(env | sed -n 's/^\(COMPOSE_[A-Za-z0-9_]*\)=.*/\1/p; s/^\(DOCKER_[A-Za-z0-9_]*\)=.*/\1/p'); "
+    'do unset "$name"; done\n'
+)
+
+
+def talk_to_own_engine() -> None:
+    """Drop what the host's environment says to Docker and Compose: modules talk to the host's own engine."""
+    for name in [name for name in os.environ if name.startswith(_LEADING_ELSEWHERE)]:
+        del os.environ[name]
 
 
 def inspect_all(module: AnsibleModule) -> list[dict[str, Any]]:

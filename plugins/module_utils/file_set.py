@@ -22,12 +22,14 @@ import grp
 import os
 import posixpath
 import pwd
+import secrets
 import shutil
 import stat
-import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import Callable, Iterable, Iterator, Mapping, Sequence
+
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
 
 STAGING_PREFIX = ".staged-"
 LOCK_SECONDS = 60
@@ -113,7 +115,11 @@ class Change:
 
 
 class FileSet:
-    """The files of one folder that belong together. All names are relative to ``folder``, with ``/`` between parts."""
+    """The files of one folder that belong together. All names are relative to ``folder``, with ``/`` between parts.
+
+    Whoever may write there cannot lead root elsewhere: folders are opened as ``nofollow`` says, and files by their name in
+    an open folder.
+    """
 
     def __init__(self, folder: str, attributes: Attributes) -> None:
         """Take the folder, an absolute path that need not be there yet, and what its files are to be."""
@@ -121,8 +127,54 @@ class FileSet:
             raise FileSetError("path must be absolute, not %r" % folder)
         self.folder = os.path.normpath(folder)
         self.attributes = attributes
+        # Path of a staging folder -> its descriptor.
+        self._staging: dict[str, int] = {}
 
     # -- looking ---------------------------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is there; raise FileSetError where something else is."""
+        with self._open_folder() as top:
+            return top is not None
+
+    @contextlib.contextmanager
+    def _open_folder(self) -> Iterator[int | None]:
+        """Have the folder open; None where there is none."""
+        descriptor = None
+        try:
+            descriptor = nofollow.open_folder(self.folder)
+        except FileNotFoundError:
+            pass
+        except nofollow.ForeignLink as error:
+            raise FileSetError("%s %s" % (error.filename, error.strerror)) from error
+        except NotADirectoryError as error:
+            raise FileSetError("%s is not a folder" % error.filename) from error
+        try:
+            yield descriptor
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _open_parent(self, name: str) -> Iterator[int | None]:
+        """Have the folder open in which a file is; None where there is none. Not through a link inside the folder."""
+        with contextlib.ExitStack() as stack:
+            found = stack.enter_context(self._open_folder())
+            shown = self.folder
+            for part in posixpath.dirname(name).split("/"):
+                if not part or found is None:
+                    continue
+                shown = os.path.join(shown, part)
+                try:
+                    found = stack.enter_context(nofollow.subfolder(part, found))
+                except FileNotFoundError:
+                    found = None
+                except NotADirectoryError as error:
+                    if os.path.islink(shown):
+                        raise FileSetError("%s is a link, where a folder is to be" % shown) from error
+                    found = None
+            yield found
 
     def read(self, name: str) -> bytes | None:
         """Content of a file as it is, or None where there is no regular file of that name."""
@@ -130,14 +182,19 @@ class FileSet:
         return content
 
     def _look(self, name: str) -> tuple[bytes | None, os.stat_result | None]:
-        path = self._live(name)
-        try:
-            # Not through a link: the owner of the folder could point it anywhere, and we may be root.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+        path = os.path.join(self.folder, name)
+        with self._open_parent(name) as parent:
+            if parent is None:
                 return None, None
-            raise FileSetError("cannot read %s: %s" % (path, error.strerror)) from error
+            try:
+                # Not through a link: the owner of the folder could point it anywhere, and we may be root.
+                descriptor = os.open(
+                    posixpath.basename(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent
+                )
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+                    return None, None
+                raise FileSetError("cannot read %s: %s" % (path, error.strerror)) from error
         try:
             status = os.fstat(descriptor)
             if stat.S_ISDIR(status.st_mode):
@@ -168,9 +225,13 @@ class FileSet:
         for name, after in sorted(wanted.items()):
             before, status = self._look(name)
             differing = {} if status is None or after is None else self._differing(status)
-            if before != after or differing or (after is None and os.path.lexists(self._live(name))):
+            if before != after or differing or (after is None and self._is_there(name)):
                 changes.append(Change(name, before, after, differing))
         return changes
+
+    def _is_there(self, name: str) -> bool:
+        with self._open_parent(name) as parent:
+            return parent is not None and _exists(posixpath.basename(name), parent)
 
     def _differing(self, status: os.stat_result) -> dict[str, tuple[str, str]]:
         differing = {}
@@ -192,12 +253,13 @@ class FileSet:
     def matching(self, patterns: Iterable[str]) -> list[str]:
         """Names of the files, links included, that match a pattern; ``*`` matches no ``/`` and no leading dot."""
         names = set()
-        for pattern in patterns:
-            _check_name(pattern)
-            for path in glob.glob(os.path.join(glob.escape(self.folder), pattern)):
-                name = os.path.relpath(path, self.folder)
-                if (os.path.islink(path) or os.path.isfile(path)) and not name.startswith(STAGING_PREFIX):
-                    names.add(name)
+        with self._open_folder() as top:
+            for pattern in patterns:
+                _check_name(pattern)
+                for path in [] if top is None else glob.glob(os.path.join("/proc/self/fd/%d" % top, pattern)):
+                    name = os.path.relpath(path, "/proc/self/fd/%d" % top)
+                    if (os.path.islink(path) or os.path.isfile(path)) and not name.startswith(STAGING_PREFIX):
+                        names.add(name)
         return sorted(names)
 
     # -- changing --------------------------------------------------------------------------------------------------
@@ -205,12 +267,13 @@ class FileSet:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other runs off the folder, which must exist; the kernel lets go of the lock when the process dies."""
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
+        with self._open_folder() as top:
+            if top is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.folder)
             deadline = time.monotonic() + LOCK_SECONDS
             while True:
                 try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(top, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except OSError as error:
                     if error.errno not in (errno.EAGAIN, errno.EACCES):
@@ -221,34 +284,47 @@ class FileSet:
                         ) from error
                     time.sleep(0.1)
             yield
-        finally:
-            os.close(descriptor)
 
     def make_folder(self) -> list[str]:
         """Make the folder where it is missing; return the folders made, outermost first."""
-        return self._make_folders(self.folder)
+        missing: list[str] = []
+        folder = self.folder
+        while True:
+            try:
+                descriptor = nofollow.open_folder(folder)
+                break
+            except nofollow.ForeignLink as error:
+                raise FileSetError("%s %s" % (error.filename, error.strerror)) from error
+            except NotADirectoryError as error:
+                raise FileSetError("%s is not a folder" % error.filename) from error
+            except FileNotFoundError:
+                missing.insert(0, folder)
+                folder = os.path.dirname(folder)
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, descriptor)
+            for path in missing:
+                descriptor = self._make_one(os.path.basename(path), descriptor)
+                stack.callback(os.close, descriptor)
+        return missing
 
-    def _make_folders(self, folder: str) -> list[str]:
+    def _make_one(self, name: str, parent: int) -> int:
+        """Make a folder with the attributes that folders are to have, in an open one; return its descriptor."""
         owner = self.attributes.ids()
-        made: list[str] = []
-        missing = []
-        while not os.path.lexists(folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        inside = folder == self.folder or folder.startswith(self.folder + os.sep)
-        if not os.path.isdir(folder) or (inside and folder != self.folder and os.path.islink(folder)):
-            raise FileSetError("%s is not a folder" % folder)
-        for path in reversed(missing):
-            os.mkdir(path, self.attributes.directory_mode)
-            made.append(path)
-            os.chown(path, *owner)
-            os.chmod(path, self.attributes.directory_mode)
-        return made
+        descriptor = nofollow.make_folder(name, parent)
+        try:
+            os.fchown(descriptor, *owner)
+            os.fchmod(descriptor, self.attributes.directory_mode)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def remove_leftovers(self) -> None:
         """Remove staging folders of runs that were killed; only while the folder is locked, or they may be in use."""
-        for path in glob.glob(os.path.join(glob.escape(self.folder), STAGING_PREFIX + "*")):
-            _remove_tree(path)
+        with self._open_folder() as top:
+            for name in [] if top is None else os.listdir(top):
+                if name.startswith(STAGING_PREFIX):
+                    nofollow.remove_tree(name, top)
 
     @contextlib.contextmanager
     def staged(self, files: Mapping[str, bytes], also: Sequence[str] = (), where: str | None = None) -> Iterator[str]:
@@ -257,96 +333,94 @@ class FileSet:
         ``also``: names of live files that are shown beside them, as hard links (copies where the file system has none).
         ``where``: another place than the destination, for a dry run where that does not exist.
         """
-        with _in_words("write", self.folder):
-            staging = tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=where or self.folder)
-        try:
+        name = STAGING_PREFIX + secrets.token_hex(4)
+        path = os.path.join(where or self.folder, name)
+        with contextlib.ExitStack() as stack:
             with _in_words("write", self.folder):
-                os.chown(staging, *self.attributes.ids())
-                for name, content in sorted(files.items()):
-                    path = os.path.join(staging, name)
-                    self._make_parents(staging, name)
-                    self._write(path, content)
-                for name in also:
-                    if name not in files:
-                        self._make_parents(staging, name)
-                        _show(self._live(name), os.path.join(staging, name))
+                parent = stack.enter_context(nofollow.folder(where or self.folder))
+                stack.callback(nofollow.remove_tree, name, parent)
+                staging = self._make_one(name, parent)
+                stack.callback(os.close, staging)
+                for one, content in sorted(files.items()):
+                    with self._staged_parent(staging, one) as folder:
+                        self._write(posixpath.basename(one), folder, content)
+                for one in also:
+                    if one not in files:
+                        with self._open_parent(one) as live, self._staged_parent(staging, one) as folder:
+                            if live is not None:
+                                _show(posixpath.basename(one), live, posixpath.basename(one), folder)
+            self._staging[path] = staging
+            stack.callback(self._staging.pop, path)
+            yield path
+
+    @contextlib.contextmanager
+    def _staged_parent(self, staging: int, name: str) -> Iterator[int]:
+        """Have the folder of a staged file open, which is made where it is missing."""
+        with contextlib.ExitStack() as stack:
+            for part in posixpath.dirname(name).split("/"):
+                if part:
+                    try:
+                        staging = self._make_one(part, staging)
+                        stack.callback(os.close, staging)
+                    except FileExistsError:
+                        staging = stack.enter_context(nofollow.subfolder(part, staging))
             yield staging
-        finally:
-            _remove_tree(staging)
 
-    def _make_parents(self, base: str, name: str) -> None:
-        for part in posixpath.dirname(name).split("/"):
-            base = os.path.join(base, part)
-            if part and not os.path.isdir(base):
-                os.mkdir(base, 0o700)
-                os.chown(base, *self.attributes.ids())
-
-    def _write(self, path: str, content: bytes) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    def _write(self, name: str, folder: int, content: bytes) -> None:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
-            self._set_attributes(descriptor)
+            uid, gid = self.attributes.ids()
+            status = os.fstat(descriptor)
+            if uid not in (-1, status.st_uid) or gid not in (-1, status.st_gid):
+                os.fchown(descriptor, uid, gid)
+            os.fchmod(descriptor, self.attributes.mode)
             os.fsync(descriptor)
 
-    def _set_attributes(self, descriptor: int) -> None:
-        uid, gid = self.attributes.ids()
-        status = os.fstat(descriptor)
-        if uid not in (-1, status.st_uid) or gid not in (-1, status.st_gid):
-            os.fchown(descriptor, uid, gid)
-        os.fchmod(descriptor, self.attributes.mode)
-
     def commit(self, changes: Iterable[Change], staging: str) -> None:
-        """Make the changes true: rename from ``staging``, remove what is to go, repair owner and mode of what stays.
+        """Make the changes true: rename from ``staging``, and remove what is to go.
 
-        Either all content changes happen, or FileSetError is raised and the folder is as it was.
+        A file of which only owner or mode differs is replaced as well: whoever serves from it sees the old one or the new
+        one, and what else the old one is called is left alone. Either all changes happen, or FileSetError is raised and the
+        folder is as it was.
         """
-        changes = list(changes)
-        undo = contextlib.ExitStack()
-        touched = set()
-        with undo, _in_words("change", self.folder):
-            backups = os.path.join(staging, STAGING_PREFIX + "before")
-            os.mkdir(backups, 0o700)
-            for number, change in enumerate(
-                change for change in changes if change.content_differs or change.after is None
-            ):
-                live = self._live(change.name)
-                for folder in self._make_folders(os.path.dirname(live)) if change.after is not None else ():
-                    undo.callback(_quietly, os.rmdir, folder)
-                if os.path.lexists(live):
-                    backup = os.path.join(backups, str(number))
-                    _show(live, backup)
-                    undo.callback(_quietly, os.replace, backup, live)
+        with contextlib.ExitStack() as open_folders, contextlib.ExitStack() as undo, _in_words("change", self.folder):
+            staged = self._staging[staging]
+            backups = nofollow.make_folder(STAGING_PREFIX + "before", staged)
+            open_folders.callback(os.close, backups)
+            touched = []
+            for number, change in enumerate(changes):
+                live = self._open_live(change, open_folders, undo)
+                name, backup = posixpath.basename(change.name), str(number)
+                if _exists(name, live):
+                    _show(name, live, backup, backups)
+                    undo.callback(_quietly, os.replace, backup, name, src_dir_fd=backups, dst_dir_fd=live)
                 elif change.after is not None:
-                    undo.callback(_quietly, os.unlink, live)
+                    undo.callback(_quietly, os.unlink, name, dir_fd=live)
                 if change.after is None:
-                    os.unlink(live)
+                    os.unlink(name, dir_fd=live)
                 else:
-                    os.replace(os.path.join(staging, change.name), live)
-                touched.add(os.path.dirname(live))
-            for change in changes:
-                if change.attributes and not change.content_differs:
-                    descriptor = os.open(self._live(change.name), os.O_RDONLY | os.O_NOFOLLOW)
-                    try:
-                        self._set_attributes(descriptor)
-                    finally:
-                        os.close(descriptor)
-            for folder in touched:
-                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+                    with self._staged_parent(staged, change.name) as source:
+                        os.replace(name, name, src_dir_fd=source, dst_dir_fd=live)
+                touched.append(live)
+            for live in touched:
+                os.fsync(live)
             undo.pop_all()
 
-    def _live(self, name: str) -> str:
-        """Path of a file. Not through a link inside the folder: the folder's owner could point that anywhere."""
-        parent = self.folder
-        for part in posixpath.dirname(name).split("/"):
-            parent = os.path.join(parent, part)
-            if part and os.path.islink(parent):
-                raise FileSetError("%s is a link, where a folder is to be" % parent)
-        return os.path.join(self.folder, name)
+    def _open_live(self, change: Change, open_folders: contextlib.ExitStack, undo: contextlib.ExitStack) -> int:
+        """Return a descriptor of the folder that a change is made in; missing ones are made."""
+        live = open_folders.enter_context(nofollow.folder(self.folder))
+        for part in posixpath.dirname(change.name).split("/"):
+            if not part:
+                continue
+            try:
+                live, parent = open_folders.enter_context(nofollow.subfolder(part, live)), live
+            except FileNotFoundError:
+                live, parent = self._make_one(part, live), live
+                open_folders.callback(os.close, live)
+                undo.callback(_quietly, os.rmdir, part, dir_fd=parent)
+        return live
 
 
 def _check_name(name: str) -> None:
@@ -360,29 +434,38 @@ def _check_name(name: str) -> None:
         raise FileSetError("%r is not a file name relative to the folder" % name)
 
 
-def _show(source: str, destination: str) -> None:
-    """Make ``source`` appear as ``destination``: a hard link, or a copy where those cannot be made."""
+def _exists(name: str, folder: int) -> bool:
     try:
-        os.link(source, destination, follow_symlinks=False)
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _show(source: str, source_folder: int, name: str, folder: int) -> None:
+    """Make a file appear under another name: a hard link, or a copy where those cannot be made."""
+    try:
+        os.link(source, name, src_dir_fd=source_folder, dst_dir_fd=folder, follow_symlinks=False)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        shutil.copy2(source, destination, follow_symlinks=False)
-        if not os.path.islink(destination):
-            status = os.stat(source)
-            _quietly(os.chown, destination, status.st_uid, status.st_gid)
+        status = os.stat(source, dir_fd=source_folder, follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(source, dir_fd=source_folder), name, dir_fd=folder)
+            return
+        there = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=source_folder)
+        here = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        with os.fdopen(there, "rb") as old, os.fdopen(here, "wb") as new:
+            shutil.copyfileobj(old, new)
+            status = os.fstat(there)
+            _quietly(os.fchown, here, status.st_uid, status.st_gid)
+            os.fchmod(here, stat.S_IMODE(status.st_mode))
+            os.utime(here, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _quietly(function: Callable[..., object], *arguments: object) -> None:
+def _quietly(function: Callable[..., object], *arguments: object, **options: object) -> None:
     with contextlib.suppress(OSError):
-        function(*arguments)
-
-
-def _remove_tree(path: str) -> None:
-    if os.path.islink(path) or not os.path.isdir(path):
-        _quietly(os.unlink, path)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+        function(*arguments, **options)
 
 
 @contextlib.contextmanager

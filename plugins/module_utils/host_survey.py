@@ -8,23 +8,42 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import ipaddress
+import posixpath
 import re
 import shlex
-from typing import Any, Collection, Iterable
+from typing import Any, Collection, Iterable, NamedTuple
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import OWN_DOCKER
 
 # Plain POSIX shell and nothing that a minimal host lacks. Each answer stands behind a marker line.
 # Docker's answers are empty where the client is missing or the engine is down.
 _COMMAND = r"""
+{own_docker}
+echo '@@lock'; {lock}
 echo '@@python'; for python in {pythons}; do
     path=$(command -v "$python") && version=$("$path" -c '{version}') && echo "$path" && echo "$version" && break
 done 2>/dev/null
 echo '@@system'; (. /etc/os-release && echo "$PRETTY_NAME") 2>/dev/null
-echo '@@release'; (. /etc/os-release && echo "$ID $VERSION_ID") 2>/dev/null
+echo '@@release'; (. /etc/os-release && echo "$ID ${{VERSION_ID:-$VERSION_CODENAME}}") 2>/dev/null
 echo '@@machine'; uname -m
 echo '@@bundle'; [ -e /var/cache/wheelhouse.pypi/install ] && echo left
 echo '@@account'; getent passwd {user} 2>/dev/null
+uid=$(getent passwd {user} 2>/dev/null | cut -d: -f3); gid=$(getent passwd {user} 2>/dev/null | cut -d: -f4)
+# Who else is in its group; or in the group of its name, which a run would take.
+echo '@@group'; name={user}; getent group "${{gid:-$name}}" 2>/dev/null
+echo '@@sharing'; [ -z "$gid" ] || getent passwd 2>/dev/null | sed -n "s/^\([^:]*\):[^:]*:[^:]*:$gid:.*/\1/p"
+# Where another than root can write in the tree, its files are read as the account: a link put there leads to nothing that
+# the account could not read itself.
+safely() {{
+    if [ -n "$uid" ] && [ "$(id -u)" = 0 ] && [ "$(find . nginx nginx/conf.d nginx/tls authentication authentication/peer \
+        pypiserver pypiserver/wheelhouse_index -maxdepth 0 \( ! -user 0 -o -perm /022 \) 2>/dev/null)" ]; then
+        setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}}
+echo '@@parents'; stat --dereference --format '%u %U %g %G %a %n' {parents} 2>/dev/null
 echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/null
 echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
 echo '@@started'; stat --format '%Y' /run/docker.pid 2>/dev/null
@@ -35,37 +54,43 @@ echo '@@settings'; grep -qs {line} {record} && echo there
 echo '@@daemonfile'; sha256sum /etc/docker/daemon.json 2>/dev/null
 echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
 echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
-echo '@@index'; sed -n 's/^ *{label}: "\(.*\)"$/\1/p' {home}/docker-compose.yml 2>/dev/null
+echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 -type d -printf '%U:%G %u %p\n'
+    cd {home} && find index/ -mindepth 1 -maxdepth 1 -printf '%U:%G %u %p\n' | head -n 100) 2>/dev/null
+echo '@@index'; (cd {home} && safely sed -n 's/^ *{label}: "\(.*\)"$/\1/p' docker-compose.yml) 2>/dev/null
 echo '@@foreign'; (cd {home} && {{
     # In a tree that is ours, a file without our words is one that is broken, and written anew.
     [ -e {credentials} ] && [ ! -f {unfinished} ] ||
-        for file in {replaced}; do [ ! -f "$file" ] || grep -qE {marks} "$file" || echo "$file"; done
+        for file in {replaced}; do [ ! -f "$file" ] || safely grep -qE {marks} "$file" || echo "$file"; done
     for file in {instead}; do [ ! -f "$file" ] || echo "$file"; done
     [ ! -f {passwords} ] || [ -e {credentials} ] || echo {passwords}
     [ ! -f {unfinished} ] || echo {unfinished}
 }}) 2>/dev/null
 echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
-echo '@@sums'; (cd {home} && find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
+echo '@@sums'; (cd {home} && safely find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
     -exec sha256sum {{}} +) 2>/dev/null
-# Written by a container: no link, no pipe, and no line that could be taken for a marker.
-echo '@@notloaded'; file={home}/index/not-loaded; [ ! -f "$file" ] || [ -L "$file" ] ||
-    {{ printf '| '; head -c 500 "$file" | tr -d '\r' | tr '\n' ' '; echo; }} 2>/dev/null
 # Public: the key is not looked at.
-echo '@@certificate'; cat {home}/nginx/tls/certificate.pem 2>/dev/null
-echo; echo '@@authority'; cat {home}/nginx/tls/authority.pem 2>/dev/null
+echo '@@certificate'; (cd {home} && safely cat nginx/tls/certificate.pem) 2>/dev/null
+echo; echo '@@authority'; (cd {home} && safely cat nginx/tls/authority.pem) 2>/dev/null
 echo; echo '@@renewal'; cat {renewal} 2>/dev/null | sha256sum
+echo '@@rotation'; cat {rotation} 2>/dev/null | sha256sum
 echo '@@certbot'; command -v certbot
 echo '@@images'; for image in {images}; do
     docker image inspect --format "{{{{.Id}}}} $image" "$image" 2>/dev/null
 done
-echo '@@services'; [ ! -e {home}/docker-compose.yml ] ||
-    docker compose --file {home}/docker-compose.yml config --hash '*' 2>/dev/null
+# Compose runs as root here, so it is shown what root alone can have written: a file is looked at once it is open.
+echo '@@services'; (cd {home} && [ -f docker-compose.yml ] && exec 9<docker-compose.yml &&
+    [ "$(find -L /proc/self/fd/9 -maxdepth 0 -type f -user 0 ! -perm /022)" ] &&
+    docker compose --project-name {instance} --project-directory {home} --env-file /dev/null --file - \
+        config --hash '*' <&9) 2>/dev/null
 ours() {{ docker ps --no-trunc --filter label=com.docker.compose.project={instance} "$@" 2>/dev/null; }}
 echo '@@containers'; ours --all --format '{container}'
-echo '@@revision'; for id in $(ours --quiet --filter label=com.docker.compose.service=nginx); do
-    docker exec "$id" curl --silent --max-time 5 http://127.0.0.1:8081/health
-    echo
+echo '@@revision'; for service in nginx:8081 auth:8080; do
+    for id in $(ours --quiet --filter "label=com.docker.compose.service=${{service%:*}}"); do
+        printf '%s ' "${{service%:*}}"
+        docker exec "$id" curl --silent --max-time 5 "http://127.0.0.1:${{service#*:}}/health"
+        echo
+    done
 done 2>/dev/null
 echo '@@answer'; "$path" -c '{answer}' {address} {port} {tls} 2>/dev/null
 echo '@@published'; docker ps --all --format '{published}' 2>/dev/null
@@ -134,6 +159,12 @@ RENEWAL = (
     "/etc/systemd/system/wheelhouse-{instance}-certificate.service",
     "/etc/systemd/system/wheelhouse-{instance}-certificate.timer",
 )
+# What rotates the access log of each index: written by role stack.
+ROTATION = (
+    "/etc/wheelhouse.pypi/{instance}/rotate.sh",
+    "/etc/systemd/system/wheelhouse-{instance}-logs.service",
+    "/etc/systemd/system/wheelhouse-{instance}-logs.timer",
+)
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
@@ -146,6 +177,7 @@ def survey_command(
     address: str,
     port: int | None,
     tls: bool = False,
+    lock: str = "",
 ) -> str:
     """Return the shell command whose output Survey.parse takes apart.
 
@@ -160,8 +192,12 @@ def survey_command(
         address: where the index listens.
         port: its port; nothing is asked there without one.
         tls: it speaks TLS there.
+        lock: what takes the index for a run, or looks who has it; from plugin_utils/run_lock.py.
     """
     return _COMMAND.format(
+        own_docker=OWN_DOCKER.strip(),
+        lock=lock.strip(),
+        parents=shlex.join(_above(home)),
         pythons=shlex.join(pythons),
         version=_VERSION,
         line=shlex.quote('^    "%s": {' % re.escape(instance)),
@@ -178,6 +214,7 @@ def survey_command(
         port=port or "",
         tls="tls" if tls else "",
         renewal=shlex.join(path.format(instance=instance) for path in RENEWAL),
+        rotation=shlex.join(path.format(instance=instance) for path in ROTATION),
         published=_NEIGHBOUR,
         marks=shlex.quote(adoption.OURS),
         replaced=shlex.join(adoption.REPLACED),
@@ -187,6 +224,33 @@ def survey_command(
         unfinished=adoption.UNFINISHED,
         label=re.escape(adoption.LABEL),
     )
+
+
+def _above(home: str) -> list[str]:
+    """Return a folder and all those above it, the highest first."""
+    home = posixpath.normpath(home)
+    above = posixpath.dirname(home)
+    return [home] if above in ("", home) else [*_above(above), home]
+
+
+class Folder(NamedTuple):
+    """A folder on the way to the index, or the index's own."""
+
+    uid: str
+    owner: str
+    gid: str
+    group: str
+    mode: int
+    path: str
+
+
+class Owned(NamedTuple):
+    """Something that containers write to, below the folder of the index."""
+
+    uid: str
+    gid: str
+    owner: str
+    name: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +304,14 @@ class Survey:
     bundle_left: bool = False
     account: str = ""
     account_home: str = ""
+    # The other accounts that are in its group, and the name of that.
+    group: str = ""
+    sharing: tuple[str, ...] = ()
+    # The folder of the index and those above it; and whose the folders are that containers write to.
+    parents: tuple[Folder, ...] = ()
+    owners: tuple[Owned, ...] = ()
+    # Seconds since the run that holds the index has looked at the host, and the line that names it.
+    lock: tuple[int, str] | None = None
     daemon: str = ""
     engine: str = ""
     # When the engine was started, and a digest of its daemon.json.
@@ -257,13 +329,13 @@ class Survey:
     foreign: tuple[str, ...] = ()
     # Files and folders of the tree: relative path -> {type, mode, owner (uid:gid), sha256 of configuration files}.
     files: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
-    # Why pypiserver runs without the collection's extension; empty where it runs with it.
-    not_loaded: str = ""
     # In PEM form: what the index shows to clients, and the authority that a run has made for it.
     certificate: str = ""
     authority: str = ""
     # Digest of what renews it by itself; empty where nothing does.
     renewal: str = ""
+    # Digest of what rotates the access log; empty where nothing does.
+    rotation: str = ""
     certbot: bool = False
     # Reference -> id.
     images: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -291,6 +363,8 @@ class Survey:
             return next(iter(sections.get(name, [])), "")
 
         passwd = [*first("account").split(":"), *[""] * 6]
+        group = [*first("group").split(":"), *[""] * 3]
+        age, _space, holder = first("lock").partition(" ")
         packages = {
             name: status[1:2] for status, _bar, name in (one.partition("|") for one in sections.get("packages", ()))
         }
@@ -303,6 +377,11 @@ class Survey:
             bundle_left=first("bundle") != "",
             account=f"{passwd[2]}:{passwd[3]}" if passwd[2] else "",
             account_home=passwd[5],
+            group=group[0],
+            sharing=tuple(sorted({*group[3].split(","), *sections.get("sharing", ())} - {"", "root", passwd[0]})),
+            parents=tuple(_folder(line) for line in sections.get("parents", ()) if line.count(" ") >= 5),
+            owners=tuple(_owned(line) for line in sections.get("owners", ()) if line.count(" ") >= 2),
+            lock=(int(age), holder) if age.lstrip("-").isdigit() else None,
             daemon=first("daemon"),
             engine=first("engine"),
             engine_started=first("started"),
@@ -316,17 +395,17 @@ class Survey:
             index=first("index"),
             foreign=tuple(sections.get("foreign", ())),
             files=_files(sections.get("files", ()), sections.get("sums", ())),
-            not_loaded=first("notloaded").removeprefix("|").strip(),
             certificate="\n".join(sections.get("certificate", ())),
             authority="\n".join(sections.get("authority", ())),
             renewal=first("renewal").partition(" ")[0].replace(_NOTHING, ""),
+            rotation=first("rotation").partition(" ")[0].replace(_NOTHING, ""),
             certbot=first("certbot") != "",
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
             services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
             containers=tuple(
                 Container(*line.split("|")) for line in sections.get("containers", ()) if line.count("|") == 5
             ),
-            revision=first("revision"),
+            revision=_agreed(sections.get("revision", ())),
             answer=first("answer"),
             published=tuple(sections.get("published", ())),
             sockets=tuple(sections.get("sockets", ())),
@@ -388,14 +467,31 @@ class Survey:
             "certificate": self.certificate,
             "authority": self.authority,
             "renewal": self.renewal,
+            "rotation": self.rotation,
             "certbot": self.certbot,
             "files": self.files,
             "containers": containers,
             "settled": self.settled(replicas),
-            "not_loaded": self.not_loaded,
             "revision": self.revision,
             "answer": self.answer,
         }
+
+
+def _agreed(lines: Iterable[str]) -> str:
+    """Return the revision that NGINX and auth have loaded (lines ``service revision``); empty where they do not agree."""
+    loaded = {service: revision for service, _space, revision in _pairs(lines)}
+    agreed = set(loaded.values())
+    return agreed.pop() if set(loaded) == {"nginx", "auth"} and len(agreed) == 1 else ""
+
+
+def _folder(line: str) -> Folder:
+    uid, owner, gid, group, mode, path = line.split(" ", 5)
+    return Folder(uid, owner, gid, group, int(mode, 8), path)
+
+
+def _owned(line: str) -> Owned:
+    ids, owner, name = line.split(" ", 2)
+    return Owned(*ids.split(":", 1), owner, name)
 
 
 def _pairs(lines: Iterable[str]) -> list[tuple[str, str, str]]:
@@ -420,10 +516,11 @@ def distribution(identifier: str, version: str) -> str:
 
     Args:
         identifier: ID in /etc/os-release.
-        version: VERSION_ID there. Only Ubuntu's two numbers name a release; what others have behind the first is how
-            far it is updated.
+        version: VERSION_ID there, or the code name where it has none, as Debian's testing and unstable. Only Ubuntu's
+            two numbers name a release; what others have behind the first is how far it is updated.
     """
-    return f"{identifier}-{version if identifier == 'ubuntu' else version.partition('.')[0]}" if identifier else ""
+    release = version if identifier == "ubuntu" else version.partition(".")[0]
+    return "-".join(part for part in (identifier, release) if part) if identifier else ""
 
 
 def port_holder(survey: Survey, instance: str, address: str, port: int, going: Collection[str] = ()) -> str | Neighbour:

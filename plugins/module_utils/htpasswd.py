@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The password files as text: what is in them, what they are to become, and what NGINX is told about them.
+"""The password files as text: what is in them, what they are to become, and what NGINX reads about them.
 
 Pure functions; the bytes come from and go to ``file_set``. Runs on the host: Python 3.8 and the standard library only.
 No function here puts a hash into a message.
@@ -13,15 +13,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import secrets
 from dataclasses import dataclass
 from typing import Collection, Iterable, Mapping, Sequence, Tuple
 
 ALL_USERS = ".htpasswd"
-# Whoever may change something.
+# All who may change something.
 PUBLISHERS = ".htpasswd-publish"
-# What those of them may who do not just publish.
-RIGHTS = "rights"
 CREDENTIALS = "credentials.conf"
+# Where earlier releases kept the rights of those who do not just publish; they are in CREDENTIALS now.
+RIGHTS = "rights"
+# By what pypi-server knows NGINX; made on the host, and never read by the controller.
+SECRET = "peer/secret.conf"
 # Names of logins that were there before the index was, one a line.
 ADOPTED = "adopted"
 
@@ -29,13 +32,29 @@ NAME_LENGTH = 255
 # What can be a login: printable ASCII without the separator; a line that starts with # would be a comment.
 NAME = re.compile(r"(?!#)[!-9;-~]{1,%d}\Z" % NAME_LENGTH)
 
-# The schemes that both NGINX (crypt) and pypiserver (passlib) verify, and that are worth having.
+# The schemes that NGINX verifies on any system, by crypt() or itself, and that are worth having. Salts and digests are
+# exact: crypt() writes a hash again and compares, and it never writes spare bits, leading zeros or other letters.
+_LETTER = "[./A-Za-z0-9]"
 SCHEMES = {
-    "bcrypt": re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}\Z"),
-    "sha256-crypt": re.compile(r"\$5\$(rounds=[0-9]{4,9}\$)?[^$:\s]{0,16}\$[./A-Za-z0-9]{43}\Z"),
-    "sha512-crypt": re.compile(r"\$6\$(rounds=[0-9]{4,9}\$)?[^$:\s]{0,16}\$[./A-Za-z0-9]{86}\Z"),
-    "apr1": re.compile(r"\$apr1\$[^$:\s]{0,8}\$[./A-Za-z0-9]{22}\Z"),
+    "bcrypt": re.compile(
+        r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$%s{21}[.Oeu]%s{30}[.CGKOSWaeimquy26]\Z" % (_LETTER, _LETTER)
+    ),
+    "sha256-crypt": re.compile(
+        r"\$5\$(?:rounds=(?P<rounds>[1-9][0-9]{3,8})\$)?%s{0,16}\$%s{42}[./0-9A-D]\Z" % (_LETTER, _LETTER)
+    ),
+    "sha512-crypt": re.compile(
+        r"\$6\$(?:rounds=(?P<rounds>[1-9][0-9]{3,8})\$)?%s{0,16}\$%s{85}[./01]\Z" % (_LETTER, _LETTER)
+    ),
+    "apr1": re.compile(r"\$apr1\$%s{0,8}\$%s{21}[./01]\Z" % (_LETTER, _LETTER)),
 }
+# What a core takes some seconds for; each first request of a login takes as long. SHA-crypt does a million in one.
+BCRYPT_COST_LIMIT = 17
+ROUNDS_LIMIT = 5000000
+_BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$(?P<salt>%s{22})(?P<digest>%s{31})\Z" % (_LETTER, _LETTER))
+_CRYPT = re.compile(
+    r"\$(?P<scheme>5|6|apr1)\$(?:rounds=(?P<rounds>[^$]*)\$)?(?P<salt>[^$]*)\$(?P<digest>[^$]*)\Z", re.DOTALL
+)
+_LENGTHS = {"5": (16, 43), "6": (16, 86), "apr1": (8, 22)}
 # Beginnings that may be named in a message. Anything else could be a password in plain text.
 _KNOWN_BEGINNINGS = re.compile(
     r"(\{(?:SHA|SSHA|SHA256|SSHA256|SHA512|SSHA512|MD5|SMD5|CRYPT|PLAIN|PBKDF2(?:-SHA(?:1|256|512))?)\}"
@@ -65,14 +84,46 @@ def describe(password_hash: str) -> str:
     if match is None:
         return "plain text or an unknown scheme"
     accepted = re.match(r"\$(2[aby]|5|6|apr1)\$", password_hash) is not None
-    return match.group(1) + (", but not well-formed" if accepted and scheme_of(password_hash) is None else "")
+    if not accepted or scheme_of(password_hash) is not None:
+        return match.group(1)
+    return "%s, but not well-formed: %s" % (match.group(1), _fault(password_hash))
+
+
+def _fault(password_hash: str) -> str:
+    """What makes a hash of an accepted scheme one that no server verifies, without anything of salt or digest."""
+    bcrypt, crypt = _BCRYPT.match(password_hash), _CRYPT.match(password_hash)
+    if bcrypt is not None:
+        if not 4 <= int(bcrypt.group("cost")) <= 31:
+            return "its cost is not 04 to 31"
+        part = "salt" if bcrypt.group("salt")[-1] not in ".Oeu" else "digest"
+        return "the last letter of its %s has bits that do not belong to it" % part
+    if crypt is not None:
+        salt, digest = _LENGTHS[crypt.group("scheme")]
+        rounds = crypt.group("rounds")
+        if rounds is not None and (crypt.group("scheme") == "apr1" or not re.match(r"[1-9][0-9]{3,8}\Z", rounds)):
+            return "rounds= is to be 1000 to 999999999, without zeros in front"
+        if not re.match(r"%s{0,%d}\Z" % (_LETTER, salt), crypt.group("salt")):
+            return "its salt has more than %d letters, or others than ./A-Za-z0-9" % salt
+        if re.match(r"%s{%d}\Z" % (_LETTER, digest), crypt.group("digest")):
+            return "the last letter of its digest has bits that do not belong to it"
+    return "it is too short, too long, or has letters other than ./A-Za-z0-9"
+
+
+def slowness(password_hash: str) -> str:
+    """What makes each check of a well-formed hash take more than some seconds, in words; empty where nothing does."""
+    cost = bcrypt_cost(password_hash)
+    if cost is not None and cost > BCRYPT_COST_LIMIT:
+        return "bcrypt of cost %d" % cost
+    match = SCHEMES["sha256-crypt"].match(password_hash) or SCHEMES["sha512-crypt"].match(password_hash)
+    rounds = int(match.group("rounds") or 0) if match else 0
+    return "%d rounds" % rounds if rounds > ROUNDS_LIMIT else ""
 
 
 def weakness(password_hash: str) -> str:
-    """What is weak about a hash that somebody else has put into the files, in words; empty where nothing is.
+    """What is weak about a hash that was put into the files by hand, in words; empty where nothing is.
 
-    pypiserver (passlib) takes bcrypt, $5$, $6$, $apr1$, {SHA}, crypt of 13 letters, and anything else for plain text.
-    NGINX takes the same but plain text, which it knows as {PLAIN} only.
+    NGINX also takes {SHA}, crypt of 13 letters, and {PLAIN}; pypiserver, in servers made by hand, anything else for
+    plain text.
     """
     if not password_hash or scheme_of(password_hash):
         return ""
@@ -81,7 +132,7 @@ def weakness(password_hash: str) -> str:
     if _DES_CRYPT.match(password_hash):
         return "crypt"
     known = _KNOWN_BEGINNINGS.match(password_hash)
-    return "%s, which pypiserver does not know" % known.group(1) if known else "plain text"
+    return "%s, which does not work everywhere" % known.group(1) if known else "plain text"
 
 
 def without_plain_text(password_hash: str) -> str:
@@ -224,43 +275,69 @@ def merge_both(
 def contents(
     all_lines: Sequence[Line], publish_lines: Sequence[Line], named: Mapping[str, Rights]
 ) -> dict[str, bytes | None]:
-    """Content of each password file, by its name, and of what NGINX and pypiserver are told about them.
+    """Content of each password file, and of what NGINX reads about them, by name.
 
-    ``named``: the rights of those who do not just publish. None is no file.
+    ``named``: rights of those in PUBLISHERS that do not just publish.
     """
     may = {name: named.get(name, PUBLISHER) for name in hashes(publish_lines)}
     return {
         ALL_USERS: as_bytes(all_lines),
         PUBLISHERS: as_bytes(publish_lines),
         CREDENTIALS: credentials(hashes(all_lines), may),
-        RIGHTS: as_rights({name: rights for name, rights in may.items() if rights != PUBLISHER}),
     }
 
 
+def rights_before(
+    content: bytes | None, publishers: Collection[str], earlier: bytes | None = None
+) -> dict[str, Rights]:
+    """Rights that logins have on the host until now, as far as they differ from publishing alone.
+
+    ``content``: of CREDENTIALS; where it is missing or cut short, it grants nothing. ``publishers``: logins of
+    PUBLISHERS. ``earlier``: content of RIGHTS, which earlier releases wrote.
+    """
+    if content is None or not content.endswith(b"}\n"):
+        return dict.fromkeys(publishers, ())
+    named = parse_rights(earlier)
+    entries = content.decode("utf-8", "surrogateescape").partition(_RIGHTS_MAP)[2].split("\n")
+    found = {match.group(1): match.group(2) for match in map(_RIGHTS_ENTRY.match, entries) if match}
+    for name in publishers:
+        words = found.get(_map_key(name, exact=True))
+        if words is not None:
+            named[name] = _rights(words.split())
+    return named
+
+
 def parse_rights(content: bytes | None) -> dict[str, Rights]:
-    """Login -> rights, of those that the file of rights names; what is no such line counts as no right at all."""
+    """Login -> rights, as RIGHTS of earlier releases has them; what is no such line counts as no right at all."""
     found: dict[str, Rights] = {}
     for line in (content or b"").decode("utf-8", "surrogateescape").split("\n"):
         name, colon, rights = line.partition(":")
         if colon and not line.startswith("#"):
-            has = rights.replace(",", " ").split()
-            found[name] = tuple(right for right in ("publish", "delete") if right in has)
+            found[name] = _rights(rights.replace(",", " ").split())
     return found
 
 
-def as_rights(named: Mapping[str, Rights]) -> bytes | None:
-    """Content of that file; None is no file, because there is nobody to be in it."""
-    if not named:
-        return None
-    lines = [
-        "# What those in %s may who do not just publish: made by a run, never edited." % PUBLISHERS,
-        *("%s:%s" % (name, ",".join(rights)) for name, rights in sorted(named.items())),
-    ]
-    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+def is_ours(rights_file: bytes | None) -> bool:
+    """Whether RIGHTS was written by an earlier release."""
+    return (rights_file or b"").startswith(b"# What those in %s may" % PUBLISHERS.encode())
+
+
+def _rights(words: Collection[str]) -> Rights:
+    return tuple(right for right in ("publish", "delete") if right in words)
+
+
+def new_secret() -> bytes:
+    """Content of SECRET: 256 bits that nothing else knows, as a map of NGINX on one line."""
+    return b'map "" $pypi_peer { default "%s"; }\n' % secrets.token_hex(32).encode()
+
+
+def is_secret(content: bytes | None) -> bool:
+    """Whether SECRET is as new_secret makes it."""
+    return re.match(rb'map "" \$pypi_peer \{ default "[0-9a-f]{64}"; \}\n\Z', content or b"") is not None
 
 
 def merge_rights(there: Mapping[str, Rights], users: Iterable[User]) -> dict[str, Rights]:
-    """Rights of those who do not just publish: of logins that the caller speaks of as he says, of others as they were."""
+    """Rights of those who do not just publish: as wanted where the caller names a login, else as they were."""
     return {**there, **{user.name: user.rights for user in users}}
 
 
@@ -271,7 +348,7 @@ def adopted(content: bytes | None) -> list[str]:
 
 
 def as_adopted(names: Sequence[str]) -> bytes | None:
-    """Content of that list; None is no file, because there is nobody to be in it."""
+    """Content of that list; None is no file, where it would be empty."""
     if not names:
         return None
     lines = [
@@ -315,11 +392,18 @@ def _line(user: User) -> Line:
     return Line("%s:%s" % (user.name, user.hash), user.name, user.hash)
 
 
-def credentials(users: Mapping[str, str], may: Mapping[str, Rights]) -> bytes:
-    """NGINX map from a login to a digest of its hash and its rights; it changes when, and only when, these do.
+_RIGHTS_MAP = "map $remote_user $pypi_login_rights {\n"
+_RIGHTS_ENTRY = re.compile(r'    (".+") "([a-z ]*)";\Z')
 
-    ``users``: login -> hash. ``may``: login -> rights, of those who have any. A verdict that is cached under the digest
-    ends with the credential it was given for.
+
+def credentials(users: Mapping[str, str], may: Mapping[str, Rights]) -> bytes:
+    """Two maps of NGINX: from a login to a digest of its hash and rights, and to the rights themselves.
+
+    The digest changes when, and only when, hash or rights do: a verdict that is cached under it ends with the credential
+    it was given for. The rights go to pypi-server with an upload. A login that is not named has none, and names differ
+    by case there.
+
+    ``users``: login -> hash. ``may``: login -> rights, of those in PUBLISHERS.
     """
     folded: dict[bytes, int] = {}
     for name in users:
@@ -336,6 +420,8 @@ def credentials(users: Mapping[str, str], may: Mapping[str, Rights]) -> bytes:
         right = "reader" if not rights else "publisher" if rights == PUBLISHER else ",".join(rights)
         line = ("%s:%s:%s" % (name, password_hash, right)).encode("utf-8", "surrogateescape")
         lines.append('    %s "%s";' % (key, hashlib.sha256(line).hexdigest()[:32]))
+    lines += ["}", "# What a login may change.", _RIGHTS_MAP.rstrip("\n"), '    default "";']
+    lines += ['    %s "%s";' % (_map_key(name, exact=True), " ".join(rights)) for name, rights in sorted(may.items())]
     lines.append("}")
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
 

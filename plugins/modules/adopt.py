@@ -24,19 +24,23 @@ options:
     type: str
     required: true
   owner:
-    description: The account that is to own packages, passwords, configuration and cache.
+    description: The account that is to own packages and cache, and whose group is to read passwords and configuration.
     type: str
     required: true
   state:
     description:
-      - With V(kept), files that are going to be replaced are copied into C(adopted/), and configuration of NGINX that
-        was there belongs to O(owner).
-      - With V(replaced), Compose has only its new file left to read, the old containers are stopped, C(packages),
-        C(authentication), C(nginx) and C(nginx_cache) belong to O(owner) with all that is in them, the old containers
-        are removed, and new ones are started. Nobody waits for these to be healthy.
+      - With V(kept), O(path) becomes root's, files that are going to be replaced are copied into C(adopted/), and
+        configuration of NGINX that was there becomes root's, readable for the group of O(owner).
+      - With V(replaced), Compose has only its new file left to read, the old containers are stopped, C(packages) and
+        C(nginx_cache) belong to O(owner) with all that is in them, C(authentication) and C(nginx) to root and that
+        group, the old containers are removed, and new ones are started. It does not wait for these to be healthy.
     type: str
     choices: [kept, replaced]
     required: true
+  compose_file:
+    description: Text of the Compose file from which V(replaced) starts the new containers.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -65,6 +69,7 @@ EXAMPLES = r"""
     instance: pypi-server
     owner: pypi
     state: replaced
+    compose_file: "{{ lookup('ansible.builtin.template', 'docker-compose.yml.j2') }}"
 """
 
 RETURN = r"""
@@ -79,7 +84,7 @@ removed:
   elements: str
   returned: success
 given:
-  description: By folder, how many files and folders of whom belong to O(owner) now.
+  description: By folder, how many files and folders of whom belong to O(owner) or root now.
   type: dict
   returned: success
 """
@@ -90,7 +95,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import inspect_all
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import inspect_all, talk_to_own_engine
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import Attributes, FileSetError
 
 # Seconds for NGINX to finish the requests that it has, uploads among them.
@@ -101,6 +106,7 @@ def keep(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[str, 
     """Copy what is going to be replaced, and let the service account read what NGINX has."""
     if not module.check_mode:
         adoption.try_to_give(home, adoption.TREES)
+        adoption.secure(home, owner)
     names = adoption.replaced(home) + adoption.in_the_way_of_compose(home) + adoption.in_the_way_of_nginx(home)
     copies = adoption.keep(home, names, owner, time.localtime(), module.check_mode)
     given = adoption.strangers(home, ["nginx"], owner)
@@ -118,12 +124,13 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
         given = adoption.strangers(home, adoption.TREES, owner)
         return {"copies": [], "removed": [one.name for one in containers], "given": given}
     copies = adoption.keep(home, in_the_way, owner, time.localtime(), dry=False)
-    for name in in_the_way:
-        os.unlink(os.path.join(home, name))
-    compose = ["docker", "compose", "--project-directory", home, "--file", os.path.join(home, "docker-compose.yml")]
-    up = [*compose, "up", "--detach", "--pull", "never"]
+    adoption.take_away(home, in_the_way)
+    # Run by root: neither a file of the tree, which was the account's until now, nor .env says what.
+    compose = ["docker", "compose", "--project-name", module.params["instance"], "--project-directory", home]
+    up = [*compose, "--env-file", os.devnull, "--file", "-", "up", "--detach", "--pull", "never"]
+    text = module.params["compose_file"]
     # Networks, and the one service that no old container has the name or the port of.
-    docker(module, [*up, "--no-deps", "auth"])
+    docker(module, [*up, "--no-deps", "auth"], text)
     # Without an old service of that name, which Compose has just replaced.
     left = adoption.by_hand(inspect_all(module), module.params["instance"], home)
     given = adoption.strangers(home, adoption.TREES, owner)
@@ -144,7 +151,7 @@ def replace(module: AnsibleModule, home: str, owner: tuple[int, int]) -> dict[st
     if left:
         docker(module, ["docker", "rm", "--force", *(one.id for one in left)])
     # What becomes of the containers is the next task's to see, and to tell in full.
-    module.run_command([*up, "--remove-orphans"])
+    module.run_command([*up, "--remove-orphans"], data=text, binary_data=True)
     forget_networks(module, sorted({module.params["instance"], *(one.project for one in containers)}))
     adoption.finish(home)
     return {"copies": copies, "removed": [one.name for one in containers], "given": given}
@@ -154,9 +161,9 @@ class DockerError(Exception):
     """What Docker said when it did not do what it was told."""
 
 
-def docker(module: AnsibleModule, command: list[str]) -> str:
-    """Run a command of Docker; return what it printed, or raise DockerError."""
-    status, stdout, stderr = module.run_command(command)
+def docker(module: AnsibleModule, command: list[str], text: str | None = None) -> str:
+    """Run a command of Docker, with a text on its input; return what it printed, or raise DockerError."""
+    status, stdout, stderr = module.run_command(command, data=text, binary_data=True)
     if status != 0:
         raise DockerError("%s: %s" % (" ".join(command[:3]), (stderr or stdout).strip(" .\n")))
     return stdout
@@ -185,12 +192,14 @@ def diff(result: dict[str, Any]) -> dict[str, str]:
 
 def main() -> None:
     """Run as an Ansible module."""
+    talk_to_own_engine()
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
             "instance": {"type": "str", "required": True},
             "owner": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["kept", "replaced"], "required": True},
+            "compose_file": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -76,12 +76,12 @@ networks:
   elements: str
   returned: success
 open:
-  description: Folders that others than O(owner) may enter so far, below O(path), which is C(.) itself.
+  description: Folders that others than O(owner) and root may enter so far, below O(path), which is C(.) itself.
   type: list
   elements: str
   returned: success
 owners:
-  description: By folder, how many files and folders of whom O(owner) does not own, or cannot read and write.
+  description: By folder, how many files and folders of whom do not belong to O(owner) or root as they are to, or cannot be read and written.
   type: dict
   returned: success
 logins:
@@ -104,7 +104,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import inspect_all
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import inspect_all, talk_to_own_engine
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import Attributes, FileSetError
 
 
@@ -123,6 +123,7 @@ def networks(module: AnsibleModule, projects: list[str]) -> list[str]:
 
 def main() -> None:
     """Run as an Ansible module."""
+    talk_to_own_engine()
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},

@@ -78,6 +78,9 @@ options:
     description: Account that owns the files.
     type: str
     required: true
+  group:
+    description: Group that may read them, by name or number. By default the primary group of O(owner).
+    type: str
   validate:
     description: Command that judges the files, as in M(wheelhouse.pypi.config_files).
     type: list

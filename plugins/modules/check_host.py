@@ -13,7 +13,9 @@ description:
   - Fails, naming the cause and the mend, where the host has no Python that this ansible-core can use, where the
     service account is root by another name, where its home is the folder of the index, and where somebody
     else holds the port that the index is to answer on.
-  - Fails where another index has the name or the folder of this one.
+  - Fails where another index has the name or the folder of this one, and where another run is at work on it.
+  - Fails where the tree belongs to another account than O(user), where other accounts are in the group of O(user), and where
+    others than root and O(user) can write to a folder above O(home).
   - Fails where a server that was set up by hand is in the folder of the index, or has its name elsewhere, and lists
     what taking it over would change.
   - Otherwise returns what later roles want to know, gathered by one remote call.
@@ -62,6 +64,13 @@ options:
     default: false
   removing:
     description: The index is to be removed, which a server that was set up by hand is not.
+    type: bool
+    default: false
+  lock:
+    description:
+      - The index is taken for this run until M(wheelhouse.pypi.release) ends that, and a second run is refused meanwhile.
+        Without it, and outside check mode, a run is refused while another one has the index.
+      - A run whose process has ended is replaced; one of another controller after an hour without a sign of it.
     type: bool
     default: false
   users:
@@ -115,6 +124,9 @@ ansible_facts:
         account:
           description: Numeric user and group of the service account, as uid:gid; empty where there is none.
           type: str
+        group:
+          description: The number of that group; the name of the account, and of the group that a run makes, where there is none.
+          type: str
         daemon:
           description: Path of the engine's program, running or not; empty where none is installed.
           type: str
@@ -152,6 +164,9 @@ ansible_facts:
         renewal:
           description: Digest of what renews the certificate by itself; empty where nothing does.
           type: str
+        rotation:
+          description: Digest of what rotates the access log; empty where nothing does.
+          type: str
         certbot:
           description: Whether Certbot is installed.
           type: bool
@@ -172,9 +187,6 @@ ansible_facts:
         settled:
           description: Whether all containers are what the Compose file says, of the images that are there, and healthy.
           type: bool
-        not_loaded:
-          description: Why pypiserver runs without the collection's extension; empty where it runs with it.
-          type: str
         revision:
           description: Digest of the configuration that NGINX has loaded; empty where it does not run.
           type: str

@@ -56,7 +56,7 @@ options:
   validate:
     description:
       - Command that judges the set, as a list of program and arguments; no shell is involved.
-      - C({staged}) in any argument stands for the staging folder, which is readable for O(owner) alone.
+      - C({staged}) in any argument stands for the staging folder, which has O(owner), O(group) and O(directory_mode).
       - The set is accepted if the command ends with 0.
     type: list
     elements: str
@@ -161,6 +161,7 @@ import tempfile
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
     Attributes,
     Change,
@@ -271,7 +272,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         for folder in made:
             # Runs last-made first, and only removes what is still empty: nothing came of it.
             stack.callback(_remove_if_empty, folder)
-        if os.path.isdir(file_set.folder):
+        if file_set.exists:
             stack.enter_context(file_set.locked())
             if not module.check_mode:
                 file_set.remove_leftovers()
@@ -285,7 +286,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         if changes and (checking or not module.check_mode):
             pruned = {change.name for change in changes if change.after is None}
             also = [name for name in file_set.matching(arguments["stage_also"]) if name not in pruned]
-            where = None if os.path.isdir(file_set.folder) else stack.enter_context(_temporary_folder())
+            where = None if file_set.exists else stack.enter_context(_temporary_folder())
             staging = stack.enter_context(file_set.staged(files, also, where))
             if checking:
                 result.update(check(module, command, staging, file_set.folder, changes))
@@ -320,6 +321,7 @@ def summary(folder: str, changes: Sequence[Change]) -> dict[str, Any]:
 
 def main() -> None:
     """Run as an Ansible module."""
+    talk_to_own_engine()
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     # The contents are no secrets: unmasked, or the diff would read "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER".
     module.no_log_values.clear()

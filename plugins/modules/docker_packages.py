@@ -140,6 +140,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.module_utils.urls import open_url
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import engine_packages, openpgp
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import package_sources as sources
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine_packages import VersionError
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_managers import (
     Apt,
@@ -154,6 +155,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_managers i
 
 def main() -> None:
     """Run the module."""
+    talk_to_own_engine()
     module = AnsibleModule(
         argument_spec={
             "manager": {"type": "str", "choices": ["apt", "dnf"], "required": True},

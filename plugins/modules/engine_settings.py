@@ -96,6 +96,7 @@ from typing import Any, Iterator
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import daemon_settings
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.daemon_settings import Record, SettingsError, Step
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine import Engine, EngineError, flags, told
 
 ARGUMENTS: dict[str, Any] = {
@@ -343,6 +344,7 @@ class Change:
 
 def main() -> None:
     """Run as an Ansible module."""
+    talk_to_own_engine()
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     # The settings as a whole are no secrets: unmasked, or the diff would be all asterisks. What is secret in them
     # comes back.

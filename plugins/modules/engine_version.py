@@ -87,6 +87,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import engine_packages
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine import Container, Engine, EngineError, told
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.engine_packages import TOGETHER, Plan, VersionError
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.package_managers import Apt, Dnf, Failed, Refused
@@ -267,6 +268,7 @@ def _shown(installed: dict[str, str], held: set[str], group: list[str]) -> str:
 
 def main() -> None:
     """Run as an Ansible module."""
+    talk_to_own_engine()
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = Change(module).run()

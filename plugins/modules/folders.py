@@ -11,40 +11,66 @@ short_description: Make a tree of folders in one call
 version_added: 0.1.0
 description:
   - Creates what is missing of a tree of folders, and corrects owner, group and mode of what is there.
-  - What is in the folders is left alone, and so is a folder that is a symbolic link, such as one to a larger disk.
+  - What is in the folders is left alone, but for O(sealed).
+  - Every change is made to an open folder, which was reached without following a link of anybody but root. An account
+    that may write there cannot lead root elsewhere while this runs.
 author: The wheelhouse.pypi developers (@wheelhouse)
 options:
   path:
-    description: The top of the tree, absolute. Parents that are missing are made with the system's defaults.
+    description: The top of the tree, absolute. Parents that are missing are made as root's, with mode 0755.
     type: path
     required: true
   folders:
-    description: Folders below O(path), relative to it, parents before their children.
+    description: Folders below O(path), parents before their children.
     type: list
-    elements: str
+    elements: dict
     default: []
+    suboptions:
+      name:
+        description: Path of the folder, relative to O(path).
+        type: str
+        required: true
+      owner:
+        description: Name of the user that owns it; by default O(owner).
+        type: str
+      mode:
+        description: Its mode, as an octal string; by default O(mode).
+        type: str
+      link:
+        description: Whether it may be a symbolic link of root's, such as one to a larger disk, which is then left alone.
+        type: bool
+        default: false
+      keep:
+        description: Whether the folder is left alone, owner included, if it is there already.
+        type: bool
+        default: false
   owner:
-    description: Name of the user that owns O(path) and O(folders).
+    description: Name of the user that owns O(path), and O(folders) that name no other.
     type: str
     required: true
   group:
-    description: Name of the group; by default the primary group of O(owner).
+    description: Name or number of the group of all; by default the primary group of O(owner).
     type: str
   mode:
-    description: Mode of O(path) and O(folders), as an octal string.
+    description: Mode of O(path), and of O(folders) that name no other, as an octal string.
     type: str
     required: true
+  sealed:
+    description:
+      - Those of O(folders) in which files and folders that belong to O(account) or root become O(owner)'s and O(group)'s.
+        The group may read them, and nobody else gets to them.
+      - Files of other accounts, and links, are left alone.
+    type: list
+    elements: str
+    default: []
+  account:
+    description: The account for O(sealed).
+    type: str
   known:
     description:
       - The fact C(pypi_host) that M(wheelhouse.pypi.check_host) has set. Where it shows that nothing is to change, the
         action answers by itself, and no remote call is made.
     type: dict
-  modes:
-    description:
-      - Other modes of some of O(folders), by their name there. An empty one leaves the folder alone, owner included, if
-        it is there already.
-    type: dict
-    default: {}
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -58,12 +84,18 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Folders of the index exist
+- name: Make the folders of the index
   wheelhouse.pypi.folders:
     path: /home/pypi/pypi-server
-    folders: [nginx, nginx/conf.d, packages]
-    owner: pypi
-    mode: "0700"
+    folders:
+      - {name: nginx}
+      - {name: nginx/conf.d}
+      - {name: packages, owner: pypi, mode: "0700", link: true}
+    owner: root
+    group: pypi
+    mode: "0750"
+    sealed: [nginx]
+    account: pypi
 """
 
 RETURN = r"""
@@ -73,7 +105,7 @@ created:
   type: list
   elements: str
 corrected:
-  description: Folders whose owner, group or mode was changed, or would be.
+  description: Folders, and what is in those of O(sealed), whose owner, group or mode was changed, or would be.
   returned: always
   type: list
   elements: str
@@ -83,8 +115,29 @@ import grp
 import os
 import pwd
 import stat
+from typing import Any, Iterator, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import STAGING_PREFIX
+
+
+class State(NamedTuple):
+    """Owner, group and mode of a folder or file."""
+
+    uid: int
+    gid: int
+    mode: int
+
+
+class Folder(NamedTuple):
+    """What a folder is to be."""
+
+    path: str
+    wanted: State
+    owner: str
+    link: bool = False
+    keep: bool = False
 
 
 def main() -> None:
@@ -92,102 +145,246 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "folders": {"type": "list", "elements": "str", "default": []},
+            "folders": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "owner": {"type": "str"},
+                    "mode": {"type": "str"},
+                    "link": {"type": "bool", "default": False},
+                    "keep": {"type": "bool", "default": False},
+                },
+            },
             "owner": {"type": "str", "required": True},
             "group": {"type": "str"},
             "mode": {"type": "str", "required": True},
+            "sealed": {"type": "list", "elements": "str", "default": []},
+            "account": {"type": "str"},
             # For the action of the same name.
             "known": {"type": "dict"},
-            "modes": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
-    top = module.params["path"]
-    wanted = {path: _wanted(module, path) for path in _paths(module)}
-    # All are looked at before the first is touched.
-    found = {path: _found(module, path) for path in wanted}
-    left = {os.path.join(top, name) for name, mode in module.params["modes"].items() if not mode}
-    created = [path for path, before in found.items() if not before]
-    corrected = [
-        path
-        for path, before in found.items()
-        if before not in ({}, wanted[path]) and path not in left and not os.path.islink(path)
-    ]
-    if not module.check_mode:
-        for path in found:
-            if path in created or path in corrected:
-                _make(module, path, wanted[path], exists=path in corrected)
+    try:
+        created, corrected = apply(module)
+    except OSError as error:
+        module.fail_json(msg="%s %s" % (error.filename or module.params["path"], _in_words(error)))
     module.exit_json(
         changed=bool(created or corrected),
-        created=created,
-        corrected=corrected,
+        created=list(created),
+        corrected=list(corrected),
         diff={
-            "before": "".join(_line(path, found[path]) for path in corrected),
-            "after": "".join(_line(path, wanted[path], module.params["owner"]) for path in [*corrected, *created]),
+            "before": "".join(before for before, _after in corrected.values()),
+            "after": "".join([*(after for _before, after in corrected.values()), *created.values()]),
         },
     )
 
 
-def _line(path: str, state: dict[str, int], owner: str = "") -> str:
-    """Say in a line of a diff what a folder is, or is to be."""
+def apply(module: AnsibleModule) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+    """Bring the tree to what the arguments say; return, by path, what was made, and what was corrected from what to what."""
+    folders = list(_folders(module))
+    top = folders[0]
+    # All are looked at before the first is touched.
+    created = {}
+    corrected = {}
+    for folder in folders:
+        before = _found(folder)
+        if before is None:
+            created[folder.path] = _line(folder.path, folder.wanted, folder.owner)
+        elif before != folder.wanted and not folder.keep and not _is_left_alone(folder):
+            after = _line(folder.path, folder.wanted, folder.owner)
+            corrected[folder.path] = (_line(folder.path, before), after)
+    corrected.update(_to_seal(module, top))
+    if not module.check_mode:
+        # From the top on: what the account cannot replace any more is where the next one is looked for.
+        for folder in folders:
+            if folder.path in created or folder.path in corrected:
+                _make(folder)
+        _seal(module, top)
+    return created, corrected
+
+
+def _folders(module: AnsibleModule) -> Iterator[Folder]:
+    """Yield the top and the folders below it, as they are to be; in check mode the account may not exist yet."""
+    arguments = module.params
+    group = arguments["group"]
+
+    def state(owner: str, mode: str) -> State:
+        try:
+            account = pwd.getpwnam(owner)
+            gid = account.pw_gid if group is None else int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+            return State(account.pw_uid, gid, int(mode, 8))
+        except KeyError as error:
+            if not module.check_mode:
+                module.fail_json(msg="owner or group: %s. Create the account first." % error.args[0])
+            return State(-1, -1, int(mode, 8))
+
+    owner, mode = arguments["owner"], arguments["mode"]
+    yield Folder(arguments["path"], state(owner, mode), owner, link=True)
+    for one in arguments["folders"]:
+        owner = one["owner"] or arguments["owner"]
+        path = os.path.join(arguments["path"], one["name"])
+        yield Folder(path, state(owner, one["mode"] or mode), owner, one["link"], one["keep"])
+
+
+def _found(folder: Folder) -> State | None:
+    """What a folder is; None where there is none. Raise OSError where something else is in its place."""
     try:
-        owner = owner or pwd.getpwuid(state["owner"]).pw_name
-    except KeyError:  # a number without a name
-        owner = str(state["owner"])
-    return f"{path} owner={owner} mode={state['mode']:04o}\n"
-
-
-def _paths(module: AnsibleModule) -> list[str]:
-    """Return the top and the folders below it, parents first."""
-    top = module.params["path"]
-    return [top, *(os.path.join(top, name) for name in module.params["folders"])]
-
-
-def _wanted(module: AnsibleModule, path: str) -> dict[str, int]:
-    """Return uid, gid and mode to be; in check mode the account may not exist yet."""
-    mode = module.params["modes"].get(os.path.relpath(path, module.params["path"])) or module.params["mode"]
-    owner, group = module.params["owner"], module.params["group"]
-    try:
-        account = pwd.getpwnam(owner)
-        gid = grp.getgrnam(group).gr_gid if group else account.pw_gid
-        uid = account.pw_uid
-    except KeyError as error:
-        if not module.check_mode:
-            module.fail_json(msg=f"owner or group: {error.args[0]}. Create the account first.")
-        uid = gid = -1
-    return {"owner": uid, "group": gid, "mode": int(mode, 8)}
-
-
-def _found(module: AnsibleModule, path: str) -> dict[str, int]:
-    """Return uid, gid and mode of a folder; empty where there is none."""
-    try:
-        status = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        if os.path.islink(path):
-            module.fail_json(
-                msg=f"{path} is a symbolic link to {os.readlink(path)}, and that is not there. "
-                "Mount or make it, or remove the link, then run again."
+        descriptor = _open(folder)
+    except FileNotFoundError:
+        if os.path.islink(folder.path):
+            text = (
+                "is a symbolic link to %s, and that is not there. Mount or make it, or remove the link, then run again."
+                % os.readlink(folder.path)
             )
-        return {}
-    if not stat.S_ISDIR(status.st_mode):
-        module.fail_json(msg=f"{path} is there and is no folder. Move it away, then run again.")
+            raise OSError(0, text, folder.path) from None
+        return None
+    try:
+        return _state(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _open(folder: Folder) -> int:
+    if folder.link:
+        return nofollow.open_folder(folder.path)
+    with nofollow.folder(os.path.dirname(folder.path)) as parent:
+        try:
+            return os.open(os.path.basename(folder.path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        except NotADirectoryError as error:
+            raise NotADirectoryError(error.errno, error.strerror, folder.path) from error
+
+
+def _is_left_alone(folder: Folder) -> bool:
+    """Whether it is a link, as it may be, to where somebody else decides on owner and mode."""
+    return folder.link and os.path.islink(folder.path)
+
+
+def _state(status: os.stat_result) -> State:
+    return State(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+
+
+def _make(folder: Folder) -> None:
+    """Create a folder or correct it; closed to others from its first moment."""
+    parent = _make_parents(os.path.dirname(folder.path))
+    try:
+        try:
+            descriptor = nofollow.make_folder(os.path.basename(folder.path), parent)
+        except FileExistsError:
+            descriptor = _open(folder)
+        try:
+            nofollow.hand_over(descriptor, *folder.wanted)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, folder.path) from error
+    finally:
+        os.close(parent)
+
+
+def _make_parents(path: str) -> int:
+    """Return a descriptor of a folder, which is made where it is missing."""
+    try:
+        return nofollow.open_folder(path)
+    except FileNotFoundError:
+        parent = _make_parents(os.path.dirname(path))
+        try:
+            return nofollow.make_folder(os.path.basename(path), parent, 0o755)
+        finally:
+            os.close(parent)
+
+
+# -- what is in sealed folders -----------------------------------------------------------------------------------------
+
+
+def _to_seal(module: AnsibleModule, top: Folder) -> dict[str, tuple[str, str]]:
+    """By path, what is in sealed folders and is to change hands: from what to what."""
+    made = {os.path.join(top.path, one["name"]) for one in module.params["folders"]}
     return {
-        "owner": status.st_uid,
-        "group": status.st_gid,
-        "mode": stat.S_IMODE(status.st_mode),
+        path: (_line(path, before), _line(path, after))
+        for path, _descriptor, before, after in _inside(module, top)
+        if path not in made
     }
 
 
-def _make(module: AnsibleModule, path: str, wanted: dict[str, int], exists: bool) -> None:
-    """Create a folder or correct it; closed to others from its first moment."""
+def _seal(module: AnsibleModule, top: Folder) -> None:
+    for path, descriptor, _before, after in _inside(module, top):
+        try:
+            nofollow.hand_over(descriptor, *after)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from error
+
+
+def _inside(module: AnsibleModule, top: Folder) -> Iterator[tuple[str, int, State, State]]:
+    """Yield path and descriptor of what is in sealed folders and is not as it is to be, with its state now and then."""
     try:
-        if not exists:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            os.mkdir(path, 0o700)
-        os.chown(path, wanted["owner"], wanted["group"])
-        os.chmod(path, wanted["mode"])
-    except OSError as error:
-        module.fail_json(msg=f"{path}: {error.strerror}")
+        givers = {top.wanted.uid, pwd.getpwnam(module.params["account"] or module.params["owner"]).pw_uid}
+    except KeyError:
+        return
+    for name in module.params["sealed"]:
+        path = os.path.join(top.path, name)
+        try:
+            descriptor = _open(Folder(path, top.wanted, top.owner))
+        except FileNotFoundError:
+            continue
+        try:
+            yield from _entries(path, descriptor, top.wanted, givers)
+        finally:
+            os.close(descriptor)
+
+
+def _entries(path: str, folder: int, top: State, givers: set[int]) -> Iterator[tuple[str, int, State, State]]:
+    for name in sorted(os.listdir(folder)):
+        if name.startswith(STAGING_PREFIX):
+            continue
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            continue
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        try:
+            status = os.fstat(descriptor)
+            before = _state(status)
+            is_folder = stat.S_ISDIR(status.st_mode)
+            after = State(top.uid, top.gid, top.mode if is_folder else (before.mode | 0o640) & 0o750)
+            if before.uid in givers and before != after:
+                yield os.path.join(path, name), descriptor, before, after
+            if is_folder:
+                yield from _entries(os.path.join(path, name), descriptor, top, givers)
+        finally:
+            os.close(descriptor)
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _line(path: str, state: State, owner: str = "") -> str:
+    """Say in a line of a diff what a folder is, or is to be."""
+    owner = owner or _name(pwd.getpwuid, state.uid)
+    # In check mode, the account's group may be one that a run would make.
+    group = "" if state.gid == -1 else ":" + _name(grp.getgrgid, state.gid)
+    return "%s owner=%s%s mode=%04o\n" % (path, owner, group, state.mode)
+
+
+def _name(lookup: Any, number: int) -> str:
+    try:
+        return str(lookup(number)[0])
+    except KeyError:  # a number without a name
+        return str(number)
+
+
+def _in_words(error: OSError) -> str:
+    if isinstance(error, nofollow.ForeignLink) or not error.errno:
+        return error.strerror
+    if not isinstance(error, NotADirectoryError):
+        return ": %s" % error.strerror
+    if os.path.islink(error.filename):
+        return (
+            "is a symbolic link, and only a folder that containers write to may be one (packages, index, nginx_cache, "
+            "logs). Put there what it leads to, then run again."
+        )
+    return "is there and is no folder. Move it away, then run again."
 
 
 if __name__ == "__main__":

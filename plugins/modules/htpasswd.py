@@ -11,10 +11,13 @@ short_description: Readers and publishers of a package index
 version_added: 0.1.0
 description:
   - Makes the password files of a package index from the whole list of its users, in one go.
-  - C(.htpasswd) holds everybody, C(.htpasswd-publish) those who may change something. Those of them who do not just
-    publish are in C(rights), with what they may. C(credentials.conf) tells NGINX which
-    credential a login stands for, as a C(map) from C($remote_user) to C($pypi_credential), so that what it has cached
-    about a login ends with the login's password or rights.
+  - C(.htpasswd) holds all logins, C(.htpasswd-publish) those that may change something. C(credentials.conf) has two maps
+    of NGINX from C($remote_user). C($pypi_credential) is the credential that a login stands for, so that what
+    NGINX has cached about a login ends with the login's password or rights. C($pypi_login_rights) is what it may
+    change, C(publish), C(delete) or both; a login that it does not name may change nothing.
+  - C(peer/secret.conf) has the secret by which pypi-server knows NGINX, as a C(map) of NGINX too. It is made here, on the
+    host, once, and again only where it is empty or malformed. No result shows it.
+  - The file C(rights) of earlier releases is removed.
   - Passwords are hashed on the controller (see O(hashes)). Only hashes reach the host, and neither appears in results,
     differences, messages or logs.
   - The files are written together. When that fails, the old ones stay.
@@ -123,7 +126,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Alice may publish, Bob may read, nobody else gets in
+- name: Alice may publish, Bob may read, all others are refused
   wheelhouse.pypi.htpasswd:
     path: /home/pypi/pypi-server/authentication
     users:
@@ -135,7 +138,7 @@ EXAMPLES = r"""
     owner: pypi
     group: pypi
 
-- name: Carol is gone, whoever else is there stays
+- name: Remove Carol, and keep all others
   wheelhouse.pypi.htpasswd:
     path: /home/pypi/pypi-server/authentication
     users:
@@ -169,8 +172,13 @@ adopted:
   elements: str
   returned: success
   sample: [dave]
+secret_changed:
+  description: Whether C(peer/secret.conf) was made. Containers that have read the old one then have to read it again.
+  type: bool
+  returned: success
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -237,31 +245,53 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             parse_mode(arguments["directory_mode"]),
         ),
     )
+    secret_set = FileSet(arguments["path"], secret_attributes(arguments["owner"], arguments["group"]))
     if module.check_mode:
-        return plan(module, file_set, users)[0]
+        return plan(module, file_set, users, plan_secret(secret_set))[0]
     file_set.make_folder()
     with file_set.locked():
         file_set.remove_leftovers()
-        result, changes = plan(module, file_set, users)
-        if changes:
-            files = {change.name: change.after for change in changes if change.after is not None}
-            with file_set.staged(files) as staging:
-                file_set.commit(changes, staging)
+        secret = plan_secret(secret_set)
+        result, changes = plan(module, file_set, users, secret)
+        for some, all_of_them in ((secret_set, secret), (file_set, changes)):
+            if all_of_them:
+                files = {change.name: change.after for change in all_of_them if change.after is not None}
+                with some.staged(files) as staging:
+                    some.commit(all_of_them, staging)
     return result
 
 
-def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -> tuple[dict[str, Any], list[Change]]:
-    """The result in full, and the changes of files that make it true."""
+def secret_attributes(owner: str | None, group: str | None) -> Attributes:
+    """Of the secret: root's, and readable for the account's group, as NGINX and pypi-server run with that."""
+    if group is None and owner is not None:
+        try:
+            number = Attributes(owner).ids()[1]
+            group = None if number == -1 else str(number)
+        except FileSetError:
+            pass  # an account that check mode will have made
+    return Attributes("0" if os.geteuid() == 0 else None, group, 0o640, 0o750)
+
+
+def plan_secret(file_set: FileSet) -> list[Change]:
+    """The change that the secret needs, if any; what is there stays if it is well-formed."""
+    there = file_set.read(htpasswd.SECRET)
+    return file_set.plan({htpasswd.SECRET: there if htpasswd.is_secret(there) else htpasswd.new_secret()})
+
+
+def plan(
+    module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User], secret: list[Change]
+) -> tuple[dict[str, Any], list[Change]]:
+    """The result in full, and the changes of files other than the secret that make it true."""
     purge = module.params["purge"]
     all_there = htpasswd.parse(file_set.read(htpasswd.ALL_USERS))
     publish_there = htpasswd.parse(file_set.read(htpasswd.PUBLISHERS))
     adopted = htpasswd.adopted(file_set.read(htpasswd.ADOPTED))
     taking_over = module.params["adopt"] and file_set.read(htpasswd.CREDENTIALS) is None
-    # In a server made by hand, everybody who is in its one file may publish.
-    named = htpasswd.parse_rights(file_set.read(htpasswd.RIGHTS))
-    before = htpasswd.rights(
-        htpasswd.hashes(all_there), htpasswd.hashes(all_there if taking_over else publish_there), named
-    )
+    # In a server made by hand, all who are in its one file may publish.
+    credentials, rights_file = file_set.read(htpasswd.CREDENTIALS), file_set.read(htpasswd.RIGHTS)
+    publishers = htpasswd.hashes(all_there if taking_over else publish_there)
+    named = {} if taking_over else htpasswd.rights_before(credentials, publishers, rights_file)
+    before = htpasswd.rights(htpasswd.hashes(all_there), publishers, named)
     if taking_over:
         all_there = publish_there = htpasswd.take_over(all_there, users)
         adopted = [line.name for line in all_there if line.name is not None]
@@ -271,6 +301,12 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
     for problem in htpasswd.problems({htpasswd.ALL_USERS: all_lines, htpasswd.PUBLISHERS: publish_lines}):
         module.warn("%s: %s" % (file_set.folder, problem))
 
+    unknown = sorted(publishers.keys() - spoken_of) if credentials is None and not taking_over else []
+    if unknown and not purge:
+        module.warn(
+            "%s: %s is missing, so %s may read only. Name them in pypi_users, with their rights"
+            % (file_set.folder, htpasswd.CREDENTIALS, ", ".join(map(htpasswd.shown, unknown)))
+        )
     if adopted:
         module.warn(htpasswd.about_adopted(file_set.folder, adopted, all_lines, publish_lines))
 
@@ -278,17 +314,20 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
     named = htpasswd.merge_rights(named, users)
     after = htpasswd.rights(all_after, publish_after, named)
     added, updated, removed = htpasswd.what_changes(before, after)
-    changes = file_set.plan(
-        {**htpasswd.contents(all_lines, publish_lines, named), htpasswd.ADOPTED: htpasswd.as_adopted(adopted)}
-    )
+    wanted = {**htpasswd.contents(all_lines, publish_lines, named), htpasswd.ADOPTED: htpasswd.as_adopted(adopted)}
+    if htpasswd.is_ours(rights_file):
+        wanted[htpasswd.RIGHTS] = None
+    changes = file_set.plan(wanted)
     text = ["+ %s (%s)" % (name, htpasswd.called(after[name][1])) for name in added]
     text += ["~ %s: %s" % (name, what) for name, what in updated.items()]
     text += ["- %s" % name for name in removed]
-    for change in changes:
+    for change in [*changes, *secret]:
         if change.before is None:
             text.append("+ file %s" % change.name)
         elif change.after is None:
             text.append("- file %s" % change.name)
+        elif change.name == htpasswd.SECRET and change.content_differs:
+            text.append("~ file %s: made again, as it was empty or malformed" % change.name)
         elif change.attributes:
             text.append(
                 "~ file %s: %s"
@@ -299,9 +338,15 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
             )
         elif change.content_differs and not (added or updated or removed):
             text.append("~ file %s: rewritten, with the same logins" % change.name)
-    result: dict[str, Any] = {"changed": bool(changes), "added": added, "updated": list(updated), "removed": removed}
-    result["adopted"] = [htpasswd.shown(name) for name in adopted]
-    if changes:
+    result: dict[str, Any] = {
+        "changed": bool(changes or secret),
+        "added": added,
+        "updated": list(updated),
+        "removed": removed,
+        "adopted": [htpasswd.shown(name) for name in adopted],
+        "secret_changed": any(change.content_differs for change in secret),
+    }
+    if changes or secret:
         result["diff"] = {"prepared": "".join(line + "\n" for line in ["# " + file_set.folder, *text])}
     return result, changes
 

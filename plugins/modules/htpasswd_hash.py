@@ -47,6 +47,11 @@ options:
     description: Name of a variable that each host has, the registered result of M(wheelhouse.pypi.htpasswd_info).
     type: str
     required: true
+  earlier:
+    description:
+      - Name of the variable that this task registers. In a rolling play, later batches then take over what earlier ones
+        have hashed and verified. Without it each batch does all the work.
+    type: str
 seealso:
   - module: wheelhouse.pypi.htpasswd
   - module: wheelhouse.pypi.htpasswd_info
@@ -70,6 +75,7 @@ EXAMPLES = r"""
   wheelhouse.pypi.htpasswd_hash:
     wanted: wanted
     present: present
+    earlier: hashed
   run_once: true
   register: hashed
   no_log: true

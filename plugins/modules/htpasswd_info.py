@@ -66,6 +66,10 @@ files:
     - Empty where a file is missing or is no text.
   type: dict
   returned: success
+secret:
+  description: Whether C(peer/secret.conf) is there and well-formed. What it holds is not returned.
+  type: bool
+  returned: success
 """
 
 from typing import Mapping
@@ -82,11 +86,13 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         file_set = FileSet(module.params["path"], Attributes())
-        contents = {name: file_set.read(name) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS, htpasswd.RIGHTS)}
+        names = (htpasswd.ALL_USERS, htpasswd.PUBLISHERS, htpasswd.CREDENTIALS)
+        contents = {name: file_set.read(name) for name in names}
+        secret = htpasswd.is_secret(file_set.read(htpasswd.SECRET))
         files = {name: htpasswd.parse(contents[name]) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)}
     except FileSetError as error:
         module.fail_json(msg=str(error))
-    # Names that are not UTF-8 cannot be told in JSON. Nobody can ask for them either: logins are ASCII.
+    # JSON has no names that are not UTF-8. No inventory can ask for them either: logins are ASCII.
     users = {
         name: password_hash
         for name, password_hash in htpasswd.hashes(files[htpasswd.ALL_USERS]).items()
@@ -99,6 +105,7 @@ def main() -> None:
         publishers=publishers,
         malformed=htpasswd.problems(files),
         files=_texts(contents),
+        secret=secret,
     )
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption as module
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Neighbour, Survey
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules
 
@@ -39,6 +40,18 @@ def by_hand(survey: Survey, instance: str, home: str) -> list[str]:
             and (one.folder in here or (one.project == instance and not one.folder))
         ),
     ]
+
+
+def obeyed_by_hand(survey: Survey, home: str) -> str:
+    """Refuse files in the tree of an index that a run does not read, and `docker compose` there would: none is ours."""
+    found = [name for name in module.INSTEAD + module.BESIDE if name in survey.files]
+    if not found:
+        return ""
+    return (
+        f"pypi_home: {home} has {named(found)}, which no role writes and `docker compose` obeys there. Nothing was changed. "
+        "Look at what it says and who wrote it: with the service account's rights it could have been put there to gain "
+        "root's. Then remove it (what it set belongs into variables), and run again."
+    )
 
 
 def elsewhere(survey: Survey, instance: str, home: str) -> str:
@@ -134,10 +147,11 @@ def changes(found: Mapping[str, Any], home: str, user: str, port: int, users: An
         text[-1] += f"; copies of all these stay in {home}/adopted"
     for tree, counts in found["owners"].items():
         whose = named(f"{count} of {owner}" for owner, count in sorted(counts.items()))
-        text.append(f"give what is in {tree}/ to {user} and its group: {whose}")
+        to = f"root, readable for the group of {user}" if tree in module.OF_ROOT else f"{user} and its group"
+        text.append(f"give what is in {tree}/ to {to}: {whose}")
     if found["open"]:
         folders = named(home if name == "." else f"{name}/" for name in found["open"])
-        text.append(f"close {folders} to everybody but {user} (mode 0700)")
+        text.append(f"close {folders} to everybody but root and {user}")
     return text + _access(found, users, authenticate)
 
 

@@ -69,21 +69,6 @@ def about_certificate(after: Facts, tls: str, authority_file: str, at: datetime.
     return text, warnings
 
 
-def warnings(after: Facts) -> list[str]:
-    """Say what works, but not as it was meant to.
-
-    Args:
-        after: the fact ``pypi_host`` at the end of the run.
-    """
-    if not after["not_loaded"]:
-        return []
-    return [
-        "The collection's extension does not load in this image of pypiserver, whose own backend simple-dir serves "
-        f"instead, which takes longer: {after['not_loaded']}. Take the image that pypi_image_pypiserver names by "
-        "default, or set pypi_backend: simple-dir."
-    ]
-
-
 def _logins(logins: Mapping[str, list[str]]) -> str:
     told = {"added": "new", "updated": "changed", "removed": "gone"}
     found = [f"{word}: {', '.join(logins[what])}" for what, word in told.items() if logins.get(what)]

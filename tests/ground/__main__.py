@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from . import cleanup, demo, engine, images, limits, newcomer
+from . import cleanup, controller, demo, engine, images, limits, newcomer
 from .shell import GroundError
 
 
@@ -26,12 +26,14 @@ def _parser() -> argparse.ArgumentParser:
         "stories", nargs="*", metavar="STORY", help="root, user, systemd; all when none is named"
     )
     fresh_command.add_argument("--keep", action="store_true", help="leave the machines there for a look")
+    controller_command = commands.add_parser("controller", help="run a command on Debian 13, with its Python")
+    controller_command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     commands.add_parser("clean", help="remove containers, images and archives of the proving ground, and its engine")
     return parser
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Do what the command line says."""
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the command line says; return the exit code."""
     match arguments.command, getattr(arguments, "action", ""):
         case "engine", "up":
             engine.up()
@@ -51,21 +53,23 @@ def run(arguments: argparse.Namespace) -> None:
             demo.down()
         case "fresh-machine", _:
             newcomer.run(arguments.stories, arguments.keep)
+        case "controller", _:
+            return controller.run(arguments.arguments)
         case "clean", _:
             cleanup.clean()
+    return 0
 
 
 def main() -> int:
     """Run a command; errors that a person can mend are one message and exit code 1."""
     try:
-        run(_parser().parse_args())
+        return run(_parser().parse_args())
     except GroundError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted. Run it again, and it goes on from here.", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

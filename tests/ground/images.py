@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
+import os
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -14,7 +16,7 @@ from typing import Any
 
 from . import apt, archive, capabilities, layers, login, overlay, registry, rootfs
 from .paths import ARCHIVES, CACHE, LOGS, WORK
-from .recipes import BUNDLES, HOSTS, IMAGES, LAYERS, MACHINES, REPOSITORIES, Bundle, Host, Layer, StandIn
+from .recipes import BUNDLES, HOSTS, IMAGES, LATER, LAYERS, MACHINES, REPOSITORIES, Bundle, Host, Layer, StandIn
 from .shell import GroundError, output, run_logged, say, step
 
 REPOSITORY = "wheelhouse-ground"
@@ -47,6 +49,10 @@ def stand_in_archive(bundle: Bundle, source: apt.Archive) -> Path:
 
 def environment() -> dict[str, Any]:
     """Return, by name, how tests find and make hosts and archives; nothing is built."""
+    given = os.environ.get("GROUND_ENVIRONMENT")
+    if given:  # on the controller, whose apt is not this machine's
+        found: dict[str, Any] = json.loads(given)
+        return found
     source = apt.archive()
     return {
         "GROUND_IMAGES": {name: tag(host, source) for name, host in IMAGES.items()},
@@ -62,7 +68,7 @@ def build(names: Sequence[str] = ()) -> None:
     Raises:
         GroundError: on an unknown name, or when something cannot be built.
     """
-    known = {entry.name: entry for entry in (*HOSTS, *LAYERS, *BUNDLES, *MACHINES)}
+    known = {entry.name: entry for entry in (*HOSTS, *LAYERS, *LATER, *BUNDLES, *MACHINES)}
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise GroundError(f"no image is called {', '.join(unknown)}; there are {', '.join(known)}")
@@ -216,7 +222,7 @@ def _prune(source: apt.Archive) -> None:
     archives = {ARCHIVES / _target(bundle) for bundle in BUNDLES}
     for path in stale([*_ROOTS.glob("*.tar"), *ARCHIVES.glob("*-*.tar")], {*roots, *archives}):
         path.unlink()
-    current = {tag(host, source) for host in (*HOSTS, *LAYERS, *MACHINES)}
+    current = {tag(host, source) for host in (*HOSTS, *LAYERS, *LATER, *MACHINES)}
     for name, made in here().items():
         if name not in current and time.time() - made > _KEPT_SECONDS:
             output(["docker", "image", "rm", name])

@@ -37,11 +37,16 @@ NOBODY = Login()
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a server answered."""
+    """What a server answered.
+
+    Attributes:
+        reason: what follows the status in the first line: all that most clients which publish show.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    reason: str = ""
 
 
 def upload_form(file: Path) -> tuple[bytes, dict[str, str]]:
@@ -83,7 +88,7 @@ class Index:
             connection.request(method, path, body, {**login.header(), **(headers or {})})
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, names, answer.read())
+            return Answer(answer.status, names, answer.read(), answer.reason)
         finally:
             connection.close()
 

@@ -68,7 +68,7 @@ WAIVED = {
 }
 # What gixy calls a fault and is none here, each with the reason.
 GIXY_WAIVED = {
-    "host_spoofing": "pypiserver writes redirects with the name that was asked for; pypi_external_url says another",
+    "host_spoofing": "the front page says the name that was asked for; redirects say none, and pypi_external_url says another",
     "worker_rlimit_nofile_vs_connections": "the engine's limit of a container is far above",
     "proxy_pass_normalized": "the path of a verdict is one of two words",
     "try_files_is_evil_too": "open_file_cache would go on serving a page that has been replaced",

@@ -57,12 +57,12 @@ def _proxy(host: Any) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
-def test_clients_are_told_apart_and_get_the_address_that_they_know(host: Any, stack: Stack, address: str) -> None:
+def test_clients_are_told_apart_and_stay_at_the_address_that_they_know(host: Any, stack: Stack, address: str) -> None:
     curl = "curl --silent --cacert /root/proxy/root.pem --user reader:reader-password"
     curl += f" --connect-to pypi.example.com:8443:{address}:8443 --header 'X-Forwarded-For: 192.0.2.99'"
     said = host.check_output(f"{curl} --include {URL}/simple")
     assert "301" in said.splitlines()[0], said
-    assert f"location: {URL}/simple/" in said.lower() or "location: /simple/" in said.lower(), said
+    assert "location: /simple/" in said.lower(), said
     mark = uuid4().hex
     assert host.check_output(f"{curl} --output /dev/null --write-out '%{{http_code}}' {URL}/simple/?{mark}") == "200"
     (line,) = stack.requests(f"/simple/?{mark}")

@@ -14,8 +14,23 @@ SECRET = "a-password-that-must-not-be-seen"
 CASES = [
     pytest.param(
         {"pypi_users": []},
-        ["pypi_users", "pypi_authenticate: []"],
+        ["pypi_users: has no login, while list, download, update need one", "give at least one user"],
         id="no users and authentication on",
+    ),
+    pytest.param(
+        {"pypi_authenticate": []},
+        ["pypi_authenticate: is empty, which would open uploads and removal; write [update] to open reading"],
+        id="nothing needs a login",
+    ),
+    pytest.param(
+        {"pypi_authenticate": "{{ [] }}"},
+        ["pypi_authenticate: is empty", "pypi_anonymous_uploads: true opens uploads beside that, on purpose"],
+        id="a template that comes out empty",
+    ),
+    pytest.param(
+        {"pypi_authenticate": ["list", "download"]},
+        ["pypi_authenticate: [list, download] lacks update", "removal always needs a login"],
+        id="uploads would be open",
     ),
     pytest.param(
         {"pypi_authenticate": ["upload"]},
@@ -31,6 +46,11 @@ CASES = [
         {"pypi_bind_adress": "127.0.0.1"},
         ["pypi_bind_adress: is no variable of the collection; did you mean pypi_bind_address?"],
         id="misspelt variable",
+    ),
+    pytest.param(
+        {"pypi_backend": "cached-dir", "pypi_fallback": True},
+        ["pypi_backend: was removed from the collection; remove it", "pypi_fallback: was removed", "is a 404"],
+        id="variables of an earlier release",
     ),
     pytest.param(
         {"pypi_http_port": 70000},
@@ -78,7 +98,8 @@ CASES = [
 @pytest.fixture(autouse=True)
 def _the_index_does_not_notice(host: Any, index: Index, reader: Login, home: str) -> Iterator[None]:
     look = (
-        f"cd {home} && find . \\( -path ./nginx_cache -o -path './index/catalogue.sqlite*' -o -path ./index/.lock \\)"
+        f"cd {home} && find . \\( -path ./nginx_cache -o -path ./logs -o -path './index/catalogue.sqlite*'"
+        " -o -path ./index/.lock \\)"
         " -prune -o -printf '%p %m %u %T@\\n' | sort;"
         " docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --quiet)"
     )

@@ -43,11 +43,12 @@ def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, h
     # As people write it on a command line: text, not a boolean.
     done = run("wheelhouse.pypi.remove", "--extra-vars", "pypi_remove_data=false")
     assert done.code == 0, done.output
-    assert host.check_output(f"ls -A {home}").split() == ["authentication", "nginx", "packages"]
+    assert host.check_output(f"ls -A {home}").split() == ["authentication", "logs", "nginx", "packages"]
     assert host.check_output(f"find {home}/nginx -type f") == by_hand
     assert packages.on_host(host, home) == before
     assert host.check_output(f"sha256sum {home}/authentication/.htpasswd") == passwords
     assert host.check_output("docker ps --all --quiet") == ""
+    assert not host.run("ls /etc/systemd/system/wheelhouse-* /etc/wheelhouse.pypi/*/*").stdout
     assert host.service("docker").is_running
     with pytest.raises(OSError):
         index.request("/")

@@ -9,21 +9,10 @@ import pytest
 NAME = "pypi-layout"
 testinfra_hosts = [f"ansible://{NAME}"]
 
-# The tree of docs/architecture.md: every folder, and nothing else.
-FOLDERS = {
-    "nginx",
-    "nginx/conf.d",
-    "nginx/tls",
-    "nginx_cache",
-    "nginx_cache/pages",
-    "nginx_cache/uploads",
-    "nginx_cache/pypiserver",
-    "nginx_cache/acme",
-    "authentication",
-    "pypiserver",
-    "packages",
-    "index",
-}
+# The tree of docs/architecture.md: every folder, and nothing else. Root's, and readable for the group of the account...
+ROOTS = {"nginx", "nginx/conf.d", "nginx/tls", "authentication", "authentication/peer", "pypiserver"}
+# ... or the account's alone, as its containers write there.
+ACCOUNTS = {"nginx_cache", "nginx_cache/uploads", "nginx_cache/acme", "packages", "index", "logs"}
 HOMES = {
     "/home/pypi/pypi-server": "pypi:pypi",
     "/home/pypi/dev": "pypi:pypi",
@@ -40,14 +29,29 @@ def below(host: Any, home: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("home", "owner"), HOMES.items())
-def test_the_tree_is_the_designs_and_belongs_to_the_service_account_alone(host: Any, home: str, owner: str) -> None:
+def test_the_tree_is_the_designs_and_the_account_can_write_only_to_its_data(host: Any, home: str, owner: str) -> None:
     name, group = owner.split(":")
-    numbers = f"{host.user(name).uid}:{host.group(group).gid}"
-    wanted = dict.fromkeys(FOLDERS, f"d {numbers} 700")
+    uid, gid = host.user(name).uid, host.group(group).gid
+    wanted = {**dict.fromkeys(ROOTS, f"d 0:{gid} 750"), **dict.fromkeys(ACCOUNTS, f"d {uid}:{gid} 700")}
     if home == "/srv/linked":
         wanted["packages"] = "l 0:0 777"
     assert below(host, home) == wanted
-    assert host.check_output("stat --format '%%U:%%G %%a' %s", home) == f"{owner} 700"
+    assert host.check_output("stat --format '%%U:%%G %%a' %s", home) == f"root:{group} 750"
+
+
+def test_the_account_can_neither_replace_its_tree_nor_what_is_in_it(host: Any) -> None:
+    as_account = "setpriv --reuid=pypi --regid=pypi --clear-groups"
+    for command in (
+        "mv /home/pypi/pypi-server /home/pypi/other",
+        "mv /home/pypi/pypi-server/nginx /home/pypi/pypi-server/packages/nginx",
+        "touch /home/pypi/pypi-server/docker-compose.override.yml",
+        "ln -s /etc /home/pypi/pypi-server/nginx/tls/link",
+    ):
+        done = host.run(f"{as_account} {command}")
+        assert done.rc != 0 and "Permission denied" in done.stderr, command
+    host.check_output(
+        f"{as_account} sh -c 'touch /home/pypi/pypi-server/packages/x && rm /home/pypi/pypi-server/packages/x'"
+    )
 
 
 def test_the_new_account_is_one_of_the_system_and_nobody_can_log_in_to_it(host: Any) -> None:
@@ -57,7 +61,7 @@ def test_the_new_account_is_one_of_the_system_and_nobody_can_log_in_to_it(host: 
     assert account.home == "/home/pypi"
     assert account.groups == ["pypi"]
     assert account.password in ("!", "!!", "*")
-    assert host.file("/home/pypi").user == "pypi"
+    assert host.check_output("stat --format '%U:%G %a' /home/pypi") == "root:root 755"
 
 
 def test_another_account_cannot_look_into_the_tree(host: Any) -> None:

@@ -19,8 +19,13 @@ FILES = (
     "challenge.conf",
     "headers.conf",
     "listen.conf",
+    "addresses.conf",
+    "patient.conf",
+    "refused.conf",
     "conf.d/http.conf",
+    "conf.d/maps.conf",
     "conf.d/pypi.conf",
+    "conf.d/refusals.conf",
 )
 # Every variable that shows in the files, away from its default.
 SETTINGS: dict[str, Any] = {
@@ -29,9 +34,9 @@ SETTINGS: dict[str, Any] = {
     "pypi_trusted_proxies": ["192.0.2.10", "198.51.100.0/24", "2001:db8::/32"],
     "pypi_verdict_seconds": 30,
     "pypi_max_upload": "0",
-    "pypi_freshness_seconds": 0,
-    "pypi_cache_size": "100m",
-    "pypi_debug_headers": True,
+    "pypi_overwrite": True,
+    "pypi_auth": "http",
+    "pypi_auth_url": "https://auth.example.com/pypi",
 }
 
 
@@ -83,7 +88,7 @@ def checks(host: Any, since: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_the_service_users_and_nobody_else_reads_it(host: Any, nginx: str, name: str) -> None:
+def test_a_file_is_the_service_users_and_no_other_account_reads_it(host: Any, nginx: str, name: str) -> None:
     file = host.file(f"{nginx}/{name}")
     assert (file.user, file.mode) == ("pypi", 0o600)
     assert "ansible" in file.content_string.splitlines()[0].lower(), "the first line says who writes the file"
@@ -102,7 +107,7 @@ def test_the_check_ran_as_the_service_user_in_the_stacks_mounts(host: Any, home:
 def test_every_setting_passes_in_nginx_1_30_and_1_26(host: Any, nginx: str) -> None:
     start = host.check_output("date +%s.%N")
     applied(**SETTINGS)
-    applied(**SETTINGS, pypi_backend="simple-dir")
+    applied(**SETTINGS, pypi_anonymous_uploads=True)
     older = {"pypi_image_nginx": "nginx:1.26", "pypi_images_archive": "/srv/ground/nginx-1.26.tar"}
     applied(tags="images,nginx", **older, **SETTINGS)
     assert checks(host, start) == ["nginx:1.30", "nginx:1.30", "nginx:1.26"]
@@ -114,11 +119,20 @@ def test_every_setting_passes_in_nginx_1_30_and_1_26(host: Any, nginx: str) -> N
         assert part in text, text
 
 
-def test_an_open_index_passes_and_asks_nobody_for_a_password(host: Any, nginx: str) -> None:
+def test_an_index_that_is_open_to_readers_asks_publishers_alone_for_a_password(host: Any, nginx: str) -> None:
     start = host.check_output("date +%s.%N")
-    applied(pypi_authenticate=[])
+    applied(pypi_authenticate=["update"])
     assert checks(host, start) == ["nginx:1.30"]
-    assert "auth_request" not in host.file(f"{nginx}/conf.d/pypi.conf").content_string
+    text = host.file(f"{nginx}/conf.d/pypi.conf").content_string
+    assert (text.count("auth_request /_verdict/publisher;"), text.count("auth_request /_verdict/reader;")) == (1, 0)
+
+
+def test_what_is_served_is_on_the_list_that_the_extension_reads(host: Any, nginx: str) -> None:
+    suffixes = Path("roles/pypiserver/files/wheelhouse_index/suffixes.txt").read_text().split()
+    assert (
+        "(?:" + "|".join(suffix.replace(".", r"\.") for suffix in suffixes) + ")"
+        in host.file(f"{nginx}/conf.d/maps.conf").content_string
+    )
 
 
 def test_what_the_inventory_says_is_back_and_a_second_run_checks_nothing(host: Any) -> None:
@@ -132,10 +146,10 @@ def test_files_beside_ours_are_kept_and_judged_with_them(host: Any, nginx: str, 
     text = by_hand("conf.d/also.conf", "include /etc/pypi-nginx/tls/*.include; # also")
     by_hand("tls/some.include", "map $uri $also { default 1; }")
     start = host.check_output("date +%s.%N")
-    applied(pypi_freshness_seconds=7)
+    applied(pypi_verdict_seconds=7)
     assert checks(host, start) == ["nginx:1.30"]
     assert host.file(f"{nginx}/conf.d/also.conf").content_string.strip() == text
-    assert "proxy_cache_valid 200 7s;" in host.file(f"{nginx}/conf.d/pypi.conf").content_string
+    assert "proxy_cache_valid 200 204 403 7s;" in host.file(f"{nginx}/conf.d/pypi.conf").content_string
 
 
 @pytest.mark.parametrize(
@@ -153,7 +167,7 @@ def test_a_set_that_nginx_refuses_leaves_the_live_files_alone(
 ) -> None:
     by_hand(name, text, owner)
     before = live()
-    message = refused(pypi_freshness_seconds=8)
+    message = refused(pypi_verdict_seconds=8)
     assert said in message, message
     assert "the live ones in /home/pypi/pypi-server/nginx stay as they are" in message, message
     assert live() == before
@@ -169,9 +183,9 @@ def test_a_size_that_is_too_large_for_nginx_is_refused_in_its_own_words(live: Ca
 
 def test_check_and_diff_show_what_would_change_and_change_nothing(live: Callable[[], str]) -> None:
     before = live()
-    done = applied("--check", "--diff", pypi_freshness_seconds=9)
+    done = applied("--check", "--diff", pypi_verdict_seconds=9)
     assert done.changed == 1, done.output
-    assert "+        proxy_cache_valid 200 9s;" in done.output, done.output
+    assert "+        proxy_cache_valid 200 204 403 9s;" in done.output, done.output
     assert live() == before
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import wheelhouse_index
 
-from tests.support.playbook import applied
+from tests.support.playbook import applied, refused
 
 PLAYBOOK = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml"))
 # The stack's own limits; the settings are where the stack mounts them.
@@ -32,36 +34,56 @@ def file(host: Any, home: str) -> Any:
     return host.file(f"{home}/pypiserver/gunicorn.conf.py")
 
 
-def test_the_settings_are_the_service_users_and_nobody_else_reads_them(host: Any, home: str, file: Any) -> None:
-    assert (file.user, file.group, file.mode) == ("pypi", "pypi", 0o600)
+def test_the_settings_are_roots_and_the_account_alone_reads_them(host: Any, home: str, file: Any) -> None:
+    assert (file.user, file.group, file.mode) == ("root", "pypi", 0o640)
     assert host.check_output(f"ls -A {home}/pypiserver").split() == ["gunicorn.conf.py", "wheelhouse_index"]
     listed = host.check_output(f"find {home}/pypiserver/wheelhouse_index -printf '%y %m %u\\n' | sort -u").splitlines()
-    assert listed == ["d 700 pypi", "f 600 pypi"]
+    assert listed == ["d 750 root", "f 640 root"]
 
 
 def test_gunicorn_accepts_the_settings(host: Any, home: str) -> None:
     assert gunicorn(host, home, "--check-config") == ""
 
 
-def test_the_extension_loads_in_the_real_image(host: Any, home: str) -> None:
+CHECK = (
+    "docker run --rm --network none --read-only --cap-drop ALL --tmpfs /tmp --user {uid}:{gid}"
+    " --env PYTHONPATH=/data/pypiserver --volume {home}/pypiserver:/data/pypiserver:ro"
+    " --entrypoint python3 {image} -m wheelhouse_index check"
+)
+# Another pypiserver: the place where the extension comes in has another name.
+CHANGE = (
+    "cd $(python3 -c 'import os, pypiserver; print(os.path.dirname(pypiserver.__file__))')"
+    " && sed -i s/BackendProxy/Proxy/ backend.py && rm -r __pycache__"
+)
+
+
+def test_the_extension_works_in_the_real_image(host: Any, home: str) -> None:
     user = host.user("pypi")
-    code = "from wheelhouse_index import app; print(app.configuration(['run', '--backend', 'indexed', '/tmp'])[1])"
-    printed = host.check_output(
-        f"docker run --rm --network none --read-only --cap-drop ALL --tmpfs /tmp --user {user.uid}:{user.gid}"
-        f" --env PYTHONPATH=/data/pypiserver --volume {home}/pypiserver:/data/pypiserver:ro"
-        f' --entrypoint python3 pypiserver/pypiserver:v2.4.2 -c "{code}"'
-    )
-    assert printed == "True"
+    command = CHECK.format(uid=user.uid, gid=user.gid, home=home, image="pypiserver/pypiserver:v2.4.2")
+    assert host.check_output(command) == ""
 
 
-@pytest.mark.parametrize(("backend", "workers"), [("indexed", "2"), ("cached-dir", "1")])
-def test_only_a_backend_that_shares_what_it_knows_has_several_processes(
-    host: Any, home: str, backend: str, workers: str
+@pytest.fixture
+def image(host: Any) -> Iterator[str]:
+    """The name of an image in which the extension does not work."""
+    name = "pypiserver/pypiserver:changed"
+    host.check_output("docker run --name changed --user 0 --entrypoint sh pypiserver/pypiserver:v2.4.2 -c %s", CHANGE)
+    host.check_output(f"docker commit changed {name}")
+    yield name
+    host.check_output(f"docker rm changed && docker rmi {name}")
+
+
+def test_an_image_in_which_the_extension_does_not_work_is_refused_with_both_versions(
+    host: Any, home: str, image: str
 ) -> None:
-    applied(PLAYBOOK, "--tags", "pypiserver", pypi_backend=backend)
-    settings = dict(re.findall(r"^(\w+) += (.*)$", gunicorn(host, home, "--print-config"), re.MULTILINE))
-    assert settings["workers"] == workers
-    applied(PLAYBOOK, "--tags", "pypiserver")
+    before = host.check_output(f"cat {home}/pypiserver/gunicorn.conf.py {home}/pypiserver/wheelhouse_index/*")
+    for check in ([], ["--check"]):
+        message = refused("--tags", "pypiserver", *check, playbook=PLAYBOOK, pypi_image_pypiserver=image)
+        said = f"wheelhouse.pypi {wheelhouse_index.__version__} does not work with pypiserver 2.4.2: ImportError: "
+        assert said in message, message
+        assert f"the live ones in {home}/pypiserver stay as they are" in message, message
+    after = host.check_output(f"cat {home}/pypiserver/gunicorn.conf.py {home}/pypiserver/wheelhouse_index/*")
+    assert after == before
 
 
 def test_gunicorn_serves_many_requests_at_once(host: Any, home: str) -> None:
@@ -69,6 +91,7 @@ def test_gunicorn_serves_many_requests_at_once(host: Any, home: str) -> None:
     settings = dict(re.findall(r"^(\w+) += (.*)$", printed, re.MULTILINE))
     # Not gevent: pypiserver would mix up the requests that one process has at once.
     assert settings["worker_class"] == "gthread", printed
+    assert settings["workers"] == "2", printed
     assert int(settings["threads"]) > 1, printed
     assert settings["worker_tmp_dir"] == "/dev/shm", printed
     assert int(settings["timeout"]) >= 300, printed
@@ -83,5 +106,5 @@ def test_a_file_that_was_changed_by_hand_is_put_right(host: Any, file: Any) -> N
     assert done.changed == 1, done.output
     assert file.content != before
     assert applied(PLAYBOOK, "--tags", "pypiserver").changed == 1
-    assert (file.content, file.mode) == (before, 0o600)
+    assert (file.content, file.mode) == (before, 0o640)
     assert applied(PLAYBOOK, "--tags", "pypiserver").changed == 0

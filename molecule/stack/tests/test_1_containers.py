@@ -78,6 +78,33 @@ def test_pypiserver_and_the_passwords_are_in_a_network_without_a_way_out(host: A
         assert host.check_output("docker network inspect --format '{{.Internal}}' %s", network) == "true"
 
 
+def test_an_account_of_the_host_gets_nothing_from_pypiserver_itself(host: Any, stack: Stack) -> None:
+    """It reaches the container's address, and lacks the secret that NGINX sends."""
+    (network,) = stack.inspect("pypi-server")["NetworkSettings"]["Networks"].values()
+    address = f"http://{network['IPAddress']}:8080"
+    asked = "setpriv --reuid nobody --regid nogroup --clear-groups curl --silent --output /dev/null --write-out '%{http_code}'"
+    said = {
+        path: host.check_output(f"{asked} {how} {address}{path}")
+        for path, how in {
+            "/health": "",
+            "/simple/": "",
+            "/packages/": "--header 'X-Wheelhouse-Peer: '",
+            "/": "--form :action=file_upload --header 'X-Wheelhouse-Rights: publish delete'",
+        }.items()
+    }
+    assert said == {"/health": "200", "/simple/": "403", "/packages/": "403", "/": "403"}
+    secret = f"{stack.home}/authentication/peer/secret.conf"
+    assert host.run(f"setpriv --reuid nobody --regid nogroup --clear-groups cat {secret}").rc != 0
+    listed = host.file(secret)
+    assert (listed.user, listed.group, listed.mode) == ("root", "pypi", 0o640)
+
+
+def test_pypiserver_sees_no_password_and_no_hash(stack: Stack) -> None:
+    mounted = {mount["Destination"]: mount["RW"] for mount in stack.inspect("pypi-server")["Mounts"]}
+    assert mounted == {"/data/packages": True, "/data/index": True, "/data/pypiserver": False, "/data/peer": False}
+    assert stack.compose("exec -T pypi-server ls /data/peer") == "secret.conf"
+
+
 def test_no_password_or_hash_is_in_a_containers_environment_or_command(host: Any, stack: Stack) -> None:
     hashes = [line.split(":")[1] for line in host.file(f"{stack.home}/authentication/.htpasswd").content_string.split()]
     assert len(hashes) == 4

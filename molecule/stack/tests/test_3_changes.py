@@ -19,7 +19,18 @@ from tests.support.stack import SlowUpload, Stack, eventually, traffic
 # The files of NGINX with their revision, put aside and brought back.
 SAVE = "tar -C {home}/nginx -cf /root/nginx.tar ."
 BRING_BACK = "tar -C {home}/nginx -xf /root/nginx.tar"
+# Makes a wheel of a version and a size in the working folder.
+WHEEL = """
+import os, sys, zipfile
+version, padding = sys.argv[1], int(sys.argv[2])
+with zipfile.ZipFile(f"limit-{version}-py3-none-any.whl", "w") as wheel:
+    wheel.writestr("padding", os.urandom(padding))
+    wheel.writestr(f"limit-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+    wheel.writestr(f"limit-{version}.dist-info/METADATA", f"Metadata-Version: 2.1\\nName: limit\\nVersion: {version}\\n")
+    wheel.writestr(f"limit-{version}.dist-info/RECORD", "")
+"""
 LOADED = "exec -T nginx curl --silent http://127.0.0.1:8081/health"
+LOADED_BY_AUTH = "exec -T auth curl --silent http://127.0.0.1:8080/health"
 
 
 def test_new_settings_of_nginx_are_loaded_without_losing_a_request(
@@ -68,6 +79,31 @@ def test_a_reload_that_a_dead_run_left_out_is_made_good(host: Any, index: Index,
     assert stack.running() == before
     answer = index.request("/some-project/", reader)
     assert answer.headers["location"] == "/simple/some-project/"
+
+
+def test_auth_loads_its_configuration_when_the_same_run_recreates_nginx(
+    host: Any, stack: Stack, variables: Mapping[str, Any]
+) -> None:
+    before = stack.running()
+    done = site("--tags", "nginx,stack", pypi_logins_per_minute=77, pypi_http_port=8081)
+    after = stack.running()
+    assert [service for service in before if after[service] != before[service]] == ["nginx"], done.output
+    revision = host.file(f"{stack.home}/nginx/revision.conf").content_string
+    for loaded in (LOADED, LOADED_BY_AUTH):
+        assert stack.compose(loaded).strip() in revision, done.output
+    site("--tags", "nginx,stack")
+
+
+def test_files_that_were_changed_and_loaded_by_hand_are_put_right_and_loaded(
+    host: Any, index: Index, reader: Login, stack: Stack
+) -> None:
+    file = f"{stack.home}/nginx/conf.d/pypi.conf"
+    host.check_output(f"sed -i 's/^    server_name .*/&\\n    add_header X-By-Hand yes always;/' {file}")
+    stack.compose("exec -T nginx nginx -c /etc/pypi-nginx/nginx.conf -s reload")
+    by_hand = lambda: "x-by-hand" in index.request("/no-such/page", reader).headers  # noqa: E731
+    eventually(by_hand, "what was written by hand is loaded", 10)
+    done = site("--tags", "nginx")
+    eventually(lambda: not by_hand(), f"NGINX runs what the run wrote: {done.output}", 10)
 
 
 def test_settings_that_nginx_refuses_leave_the_running_stack_alone(
@@ -145,25 +181,21 @@ def test_the_next_whole_run_brings_back_what_the_inventory_says(
     assert [service for service in before if after[service] != before[service]] == ["pypi-server"]
 
 
-def test_limit_of_uploads_address_fallback_and_backend_are_what_the_variables_say(
+def test_limit_of_uploads_and_address_are_what_the_variables_say(
     host: Any, index: Index, publisher: Login, stack: Stack
 ) -> None:
-    site(pypi_max_upload="1m", pypi_bind_address="127.0.0.1", pypi_fallback=True, pypi_backend="cached-dir")
+    site(pypi_max_upload="1m", pypi_bind_address="127.0.0.1")
     with pytest.raises(OSError):
         index.request("/simple/", publisher)
     # Only the host itself gets through now.
     curl = f"curl --silent --user {publisher.name}:{publisher.password} http://127.0.0.1:8080"
-    status, where = host.check_output(
-        f"{curl}/simple/no-such-project/ --output /dev/null --write-out '%{{http_code}} %{{redirect_url}}'"
-    ).split()
-    assert (status, where.startswith("https://")) == ("303", True), where
-    for size, status in (("900K", "200"), ("2M", "413")):
-        form = f"--form :action=file_upload --form 'content=@-;filename=limit-{size}-py3-none-any.whl'"
-        said = host.check_output(
-            f"head -c {size} /dev/zero | {curl}/ {form} --output /dev/null --write-out '%{{http_code}}'"
-        )
+    for version, padding, status in (("1", 900_000, "200"), ("2", 2_000_000, "413")):
+        name = f"limit-{version}-py3-none-any.whl"
+        host.check_output("cd /root && python3 -c %s %s %s", WHEEL, version, str(padding))
+        form = f"--form :action=file_upload --form content=@/root/{name}"
+        said = host.check_output(f"{curl}/ {form} --output /dev/null --write-out '%{{http_code}}'")
         assert said == status
-    assert "limit-900K-" in host.check_output(f"{curl}/simple/limit/")
-    assert not host.file(f"{stack.home}/packages/limit-2M-py3-none-any.whl").exists
+    assert "limit-1-" in host.check_output(f"{curl}/simple/limit/")
+    assert not host.file(f"{stack.home}/packages/limit-2-py3-none-any.whl").exists
     site()
     assert index.request("/simple/no-such-project/", publisher).status == 404

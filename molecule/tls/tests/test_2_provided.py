@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +26,7 @@ SSLYZE = Path(__file__).parents[3] / ".venv-audit" / "bin" / "sslyze"
 
 @pytest.fixture(scope="module", autouse=True)
 def _provided(company: Company, address: str) -> None:
-    done = site(**company.files("good", company.server(NAME, address)))
+    done = site(**company.files("good", company.server(NAME, address, "127.0.0.1")))
     assert "by Example Intermediate, and good for 90 days" in done.message()
     assert "PRIVATE KEY" not in done.output
 
@@ -35,6 +39,66 @@ def test_pip_uv_and_twine_work_over_tls(by_address: Index, publisher: Login, rea
         done = install(reader, tmp_path / install.__name__, f"{name}==1.0")
         assert done.returncode == 0, done.stdout + done.stderr
         assert (tmp_path / install.__name__ / packages.escaped(name)).is_dir()
+
+
+class SlowLine:
+    """A line to the index, on a port of this machine, that takes so many bytes a second from clients.
+
+    Args:
+        address: of the index, which speaks TLS on port 443.
+        rate: bytes a second.
+    """
+
+    def __init__(self, address: str, rate: int) -> None:
+        self._address, self._rate = address, rate
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection((self._address, 443))
+            threading.Thread(target=self._forward, args=(client, server, self._rate), daemon=True).start()
+            threading.Thread(target=self._forward, args=(server, client, 0), daemon=True).start()
+
+    @staticmethod
+    def _forward(source: socket.socket, target: socket.socket, rate: int) -> None:
+        try:
+            while piece := source.recv(65536):
+                target.sendall(piece)
+                time.sleep(len(piece) / rate if rate else 0)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            source.close()
+            target.close()
+
+    def close(self) -> None:
+        """Take no more clients."""
+        self._listener.close()
+
+
+def test_a_refusal_reaches_a_client_that_sends_on_for_more_than_half_a_minute(
+    company: Company, address: str, reader: Login, tmp_path: Path
+) -> None:
+    # NGINX's own lingering_time of 30 s would end it with a broken connection.
+    line = SlowLine(address, 1024 * 1024)
+    began = time.monotonic()
+    try:
+        index = Index(f"https://127.0.0.1:{line.port}", str(company.folder / "root.pem"))
+        file = packages.wheel(tmp_path, "refused-late", padding=os.urandom(36 * 1024 * 1024))
+        done = index.twine_upload(reader, file)
+    finally:
+        line.close()
+    took = time.monotonic() - began
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "403 This login may only read" in said or ("403 Forbidden" in said and "This login may only read" in said), (
+        said
+    )
+    assert 32 < took < 60, f"{took:.0f} s"
 
 
 def test_a_client_that_does_not_know_the_authority_refuses(by_address: Index, reader: Login, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,51 @@ def test_files_belong_to_the_service_account_alone(host: Any) -> None:
     for name in FILES:
         file = host.file(f"{FOLDER}/{name}")
         assert (file.user, file.group, file.mode) == ("pypi", "pypi", 0o600), name
+
+
+def secret(host: Any) -> str:
+    """Return the secret by which pypi-server knows NGINX."""
+    return host.file(f"{FOLDER}/peer/secret.conf").content_string
+
+
+def test_the_secret_is_roots_and_readable_for_the_group_of_the_containers(host: Any) -> None:
+    file = host.file(f"{FOLDER}/peer/secret.conf")
+    assert (file.user, file.group, file.mode) == ("root", "pypi", 0o640)
+    assert re.fullmatch(r'map "" \$pypi_peer \{ default "[0-9a-f]{64}"; \}\n', file.content_string)
+    other = host.get_host(f"ansible://pypi-users-2?ansible_inventory={os.environ['MOLECULE_INVENTORY_FILE']}")
+    assert secret(other) != secret(host), "each host has its own"
+
+
+def test_the_secret_stays_and_is_made_again_only_where_it_is_unusable(host: Any) -> None:
+    before = secret(host)
+    done = applied("-vvv", "--diff", pypi_users=[PUBLISHER, {**READER, "password": "another-password"}])
+    assert secret(host) == before
+    assert before.split('"')[3] not in done.output
+    host.check_output(f"truncate --size 0 {FOLDER}/peer/secret.conf")
+    checked = applied("--check", "--diff")
+    assert "~ file peer/secret.conf: made again, as it was empty or malformed" in checked.output
+    assert secret(host) == ""
+    done = applied("-vvv", "--diff")
+    assert len(secret(host)) == len(before)
+    assert secret(host) != before
+    assert secret(host).split('"')[3] not in done.output
+
+
+def test_the_file_of_rights_of_an_earlier_release_is_removed(host: Any) -> None:
+    host.check_output(
+        f"echo '# What those in .htpasswd-publish may who do not just publish: made by a run, never edited.' >{FOLDER}/rights"
+    )
+    assert "- file rights" in applied("--diff").output
+    assert not host.file(f"{FOLDER}/rights").exists
+
+
+def test_rights_are_in_a_map_of_nginx(host: Any) -> None:
+    applied(pypi_users=[{**PUBLISHER, "delete": True}, {**READER, "delete": True}])
+    rights = host.file(f"{FOLDER}/credentials.conf").content_string.partition("$pypi_login_rights")[2]
+    assert '"~^publisher$" "publish delete";' in rights
+    assert '"~^reader$" "delete";' in rights
+    applied(pypi_users=[PUBLISHER, READER])
+    assert "reader" not in host.file(f"{FOLDER}/credentials.conf").content_string.partition("$pypi_login_rights")[2]
 
 
 def test_passwords_are_bcrypt_of_the_wanted_cost(host: Any) -> None:
@@ -128,7 +174,7 @@ def test_who_leaves_the_list_leaves_the_host_unless_somebody_else_keeps_it(host:
 
 def test_an_empty_list_empties_no_file(host: Any) -> None:
     before = lines(host)
-    applied(pypi_users=[], pypi_authenticate=[])
+    applied(pypi_users=[])
     assert lines(host) == before
 
 
@@ -168,10 +214,16 @@ def test_one_read_and_one_write_whatever_the_number_of_users(host: Any) -> None:
         ({"name": "alice", "password": ""}, ["alice", "password"]),
         ({"name": "alice", "password": "another-password" * 5}, ["alice", "72"]),
         ({"name": "alice", "hash": "{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc="}, ["alice", "{SHA}"]),
+        ({"name": "alice", "hash": "$2y$10$" + "a" * 53}, ["alice", "no server verifies", "htpasswd -nB -C 10"]),
+        ({"name": "alice", "hash": "$2y$31$" + "e" * 53}, ["alice", "bcrypt of cost 31"]),
+        ({"name": "alice", "password": "another-password\n"}, ["alice", "ends with a newline", "ansible-vault encrypt_string"]),
         ({"name": "alice", "hash": "another-password"}, ["alice", "plain"]),
         ({"name": "alice", "hash": YESCRYPT}, ["alice", "$y$"]),
     ],
-    ids=["no name", "colon", "newline", "not ASCII", "twice", "no password", "too long", "SHA", "plain text", "yescrypt"],
+    ids=[
+        *("no name", "colon", "newline", "not ASCII", "twice", "no password", "too long", "SHA", "padding bits", "cost 31"),
+        *("newline at the end", "plain text", "yescrypt"),
+    ],
 )  # fmt: skip
 def test_a_bad_user_is_refused_and_nothing_is_written(host: Any, user: dict[str, str], words: list[str]) -> None:
     files = f"cd {FOLDER} && sha256sum {' '.join(FILES)} && ls -A"

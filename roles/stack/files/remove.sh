@@ -1,16 +1,53 @@
-# Run by sh -c with: home of the index, "data" or "no-data", "check" or "remove".
+# Run by sh -c with: home of the index, "data" or "no-data", "check" or "remove", the Compose project.
 # shellcheck shell=sh
-# Takes our own files by name: what somebody put beside them is his. A folder may be a link to another disk, which is
-# emptied too, or a mount, which then stays.
+# Takes our own files by name: what people put beside them is theirs. A folder may be a link of root's to another disk, which
+# is emptied too, or a mount, which then stays.
 set -eu
-[ -d "$1" ] || exit 0
-cd "$1"
 
 rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.conf nginx/headers.conf nginx/listen.conf
-    nginx/revision.conf nginx/conf.d/http.conf nginx/conf.d/pypi.conf
+    nginx/addresses.conf nginx/patient.conf nginx/refused.conf nginx/revision.conf
+    nginx/conf.d/http.conf nginx/conf.d/maps.conf nginx/conf.d/pypi.conf nginx/conf.d/refusals.conf
     nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
 kept=
-[ "$2" = no-data ] || kept='packages authentication adopted'
+[ "$2" = no-data ] || kept='packages authentication adopted logs'
+folders='nginx nginx/conf.d nginx/tls authentication pypiserver'
+
+refuse_links() {
+    for name in $folders $rebuilt $kept; do
+        owner=$(stat --format '%F:%U' "$name" 2>/dev/null) || continue
+        case $owner in 'symbolic link:root' | [!s]* | 'socket'*) continue ;; esac
+        echo "$1/$name is a symbolic link of ${owner#*:}, and root follows none but its own: remove it, then run again." >&2
+        exit 1
+    done
+}
+
+if [ -d "$1" ]; then
+    cd "$1"
+    refuse_links "$1"
+fi
+
+# Containers and networks are found by the project, not by a Compose file: that may have been changed, or be missing.
+containers=$(docker ps --all --quiet --filter "label=com.docker.compose.project=$4" 2>/dev/null || :)
+networks=$(docker network ls --quiet --filter "label=com.docker.compose.project=$4" 2>/dev/null || :)
+[ -z "$containers" ] || echo "removed containers"
+[ -z "$networks" ] || echo "removed networks"
+# shellcheck disable=SC2086 # several words
+if [ "$3" = remove ]; then
+    [ -z "$containers" ] || docker stop $containers >/dev/null
+    [ -z "$containers" ] || docker rm --force --volumes $containers >/dev/null
+    [ -z "$networks" ] || docker network rm $networks >/dev/null
+fi
+
+[ -d "$1" ] || exit 0
+if [ "$3" = remove ]; then
+    # From the top down: what the account cannot write to any more is where the next name is looked for.
+    for folder in . $folders; do
+        [ -d "$folder" ] && [ ! -L "$folder" ] || continue
+        chown root "$folder"
+        chmod go-w "$folder"
+    done
+    refuse_links "$1"
+fi
 
 for name in $rebuilt $kept; do
     [ -e "$name" ] || continue

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import host_survey
+import yaml
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import docker_cli, host_survey
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.daemon_settings import Record
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
     Survey,
@@ -74,9 +75,10 @@ def test_parse_takes_sections_apart() -> None:
         "@@settings\nthere\n@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
         "@@files\nd 0700 998:997 .\nf 0600 998:997 ./nginx/nginx.conf\nl 0777 0:0 ./packages\n"
         "@@certificate\n-----BEGIN CERTIFICATE-----\nMIIB\n\n@@authority\n\n"
-        "@@renewal\n0123  -\n@@certbot\n/usr/bin/certbot\n"
+        "@@renewal\n0123  -\n@@rotation\n4567  -\n@@certbot\n/usr/bin/certbot\n"
         "@@sums\n0abc  nginx/nginx.conf\n@@services\nnginx 111\n"
-        "@@containers\nc1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1\n@@revision\nr1\n@@answer\n401\n"
+        "@@containers\nc1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1\n"
+        "@@revision\nnginx r1\nauth r1\n@@answer\n401\n"
     )
     assert (survey.python, survey.python_version) == ("/usr/bin/python3", (3, 13))
     assert survey.system == "Debian GNU/Linux 13 (trixie)"
@@ -99,6 +101,7 @@ def test_parse_takes_sections_apart() -> None:
         "certificate": "-----BEGIN CERTIFICATE-----\nMIIB",
         "authority": "",
         "renewal": "0123",
+        "rotation": "4567",
         "certbot": True,
         "images": ["nginx:1.30"],
         "files": {
@@ -108,7 +111,6 @@ def test_parse_takes_sections_apart() -> None:
         },
         "containers": {"nginx": {"id": "c1", "image": "nginx:1.30", "healthy": True}},
         "settled": True,
-        "not_loaded": "",
         "revision": "r1",
         "answer": "401",
     }
@@ -152,27 +154,29 @@ def test_a_stack_with_replicas_is_settled_when_all_are_there() -> None:
     assert (unwell["settled"], unwell["containers"]["pypi-server"]["healthy"]) == (False, False)
 
 
-def test_an_extension_that_does_not_load_is_told_with_its_reason() -> None:
-    assert Survey.parse("@@notloaded\n| ImportError: no\n").facts()["not_loaded"] == "ImportError: no"
+@pytest.mark.parametrize(
+    ("lines", "revision"),
+    [("nginx r1\nauth r1", "r1"), ("nginx r1\nauth r2", ""), ("nginx r1\nauth", ""), ("nginx r1", ""), ("", "")],
+)
+def test_a_revision_counts_when_nginx_and_auth_have_loaded_it(lines: str, revision: str) -> None:
+    assert Survey.parse(f"@@revision\n{lines}\n").revision == revision
 
 
-@pytest.mark.parametrize("kind", ["file", "link", "pipe", "none"])
-def test_what_a_container_has_written_opens_no_section_and_leads_nowhere(tmp_path: Path, kind: str) -> None:
-    note = tmp_path / "index" / "not-loaded"
-    note.parent.mkdir()
-    secret = tmp_path / "secret"
-    secret.write_text("secret\n")
-    if kind == "file":
-        note.write_text("ImportError: no\n@@revision\nforged\r\n@@answer\n200\n")
-    elif kind == "link":
-        note.symlink_to(secret)
-    elif kind == "pipe":
-        os.mkfifo(note)
-    command = survey_command(["python3"], "pypi-server", "nobody", str(tmp_path), [], "127.0.0.1", None)
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
-    survey = Survey.parse(done.stdout)
-    assert (survey.revision, survey.answer) == ("", "")
-    assert survey.not_loaded == ("ImportError: no @@revision forged @@answer 200" if kind == "file" else "")
+def test_scripts_and_modules_drop_the_same_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[3]
+    of_roles = yaml.safe_load((root / "roles/pypi/vars/main.yml").read_text(encoding="utf-8"))["__pypi_own_docker"]
+    assert of_roles == docker_cli.OWN_DOCKER
+    leading = {"COMPOSE_FILE": "/etc/passwd", "COMPOSE_PROJECT_NAME": "other", "DOCKER_HOST": "tcp://192.0.2.1:1"}
+    kept = {"PATH": os.environ["PATH"], "HTTPS_PROXY": "http://192.0.2.2:3128"}
+    done = subprocess.run(
+        ["sh", "-c", f"{of_roles}env"], env={**kept, **leading}, capture_output=True, text=True, check=True
+    )
+    assert not [name for name in leading if name in done.stdout], done.stdout
+    assert "HTTPS_PROXY=http://192.0.2.2:3128" in done.stdout
+    for name, value in leading.items():
+        monkeypatch.setenv(name, value)
+    docker_cli.talk_to_own_engine()
+    assert not {*leading} & {*os.environ}
 
 
 def test_the_command_works_in_a_plain_shell() -> None:
@@ -288,7 +292,8 @@ def test_whose_packages_the_engine_is_from(lines: list[str], source: str) -> Non
         ("rocky 9.4", "rocky-9"),
         ("amzn 2023", "amzn-2023"),
         # Debian's next one has no number yet.
-        ("debian", "debian-"),
+        ("debian", "debian"),
+        ("debian forky", "debian-forky"),
         ("", ""),
     ],
 )

@@ -27,8 +27,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing
 
 Search = Callable[..., None]
 ALICE = {"name": "alice", "password": "S3cret", "publish": True}
-HASH = "$2y$04$" + "a" * 53
-OTHER = "$2y$04$" + "b" * 53
+HASH = "$2y$04$" + "e" * 53
+OTHER = "$2y$04$" + "u" * 53
 
 
 class Recorder:
@@ -47,9 +47,7 @@ class Recorder:
 
 def run(module: Any, arguments: dict[str, Any], remote: Any = None, **task_vars: Any) -> dict[str, Any]:
     """Run an action plugin outside Ansible."""
-    task = SimpleNamespace(
-        args=arguments, async_val=0, check_mode=False, diff=False, environment=None, register="hashed", no_log=False
-    )
+    task = SimpleNamespace(args=arguments, async_val=0, check_mode=False, diff=False, environment=None, no_log=False)
     action: ActionBase = module.ActionModule(
         task=task,
         connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)),
@@ -75,6 +73,7 @@ def surveyed(**contents: bytes) -> dict[str, Any]:
         }
         for name, content in contents.items()
     }  # fmt: skip
+    files["authentication/peer/secret.conf"] = {"type": "f", "mode": "0640", "owner": "0:997", "sha256": "not known"}
     return {
         **{"current": True, "home": "/i", "user": "pypi", "account": "998:997"},
         "files": {".": folder, "authentication": folder, **files},
@@ -96,10 +95,10 @@ def test_files_that_are_known_to_be_right_are_not_asked_for() -> None:
 
 
 def test_folders_that_are_known_to_be_right_are_not_asked_for() -> None:
-    arguments = {"path": "/i", "folders": ["authentication"], "owner": "pypi", "mode": "0700"}
+    arguments = {"path": "/i", "folders": [{"name": "authentication"}], "owner": "pypi", "mode": "0700"}
     assert run(folders, {**arguments, "known": surveyed()})["changed"] is False
     remote = Recorder()
-    run(folders, {**arguments, "folders": ["packages"], "known": surveyed()}, remote)
+    run(folders, {**arguments, "folders": [{"name": "packages"}], "known": surveyed()}, remote)
     assert len(remote.calls) == 1
 
 
@@ -142,8 +141,15 @@ def passwords(**users: str) -> dict[str, bytes]:
             id="bob has expired",
         ),
         pytest.param({"present": {"files": {}}}, True, id="files are not known"),
+        pytest.param({"known": {"files": {"authentication/rights": {}}}}, True, id="the file of an earlier release"),
+        pytest.param(
+            {"known": {"files": {"authentication/peer/secret.conf": {"type": "f", "mode": "0644", "owner": "0:997"}}}},
+            True,
+            id="others could read the secret",
+        ),
+        pytest.param({"secret": False}, True, id="the secret is not usable"),
         pytest.param({"malformed": [".htpasswd line 3 has no colon"]}, True, id="a line needs a word"),
-        pytest.param({"known": surveyed()}, True, id="attributes are not known"),
+        pytest.param({"known": {"current": False}}, True, id="attributes are not known"),
     ],
 )
 def test_logins_that_are_known_to_be_right_are_not_asked_for(change: dict[str, Any], asked: bool) -> None:
@@ -151,11 +157,13 @@ def test_logins_that_are_known_to_be_right_are_not_asked_for(change: dict[str, A
     arguments: dict[str, Any] = {
         **IN_FOLDER,
         "users": [{"name": "alice", "hash": HASH, "publish": True}, {"name": "bob", "hash": OTHER}],
-        "present": {"files": {name: text.decode() for name, text in contents.items()}, "malformed": []},
-        "known": surveyed(**contents),
+        "present": {"files": {name: text.decode() for name, text in contents.items()}},
         **change,
     }
-    arguments["present"]["malformed"] = arguments.pop("malformed", [])
+    arguments["present"].update(malformed=arguments.pop("malformed", []), secret=arguments.pop("secret", True))
+    known = surveyed(**contents)
+    more = arguments.pop("known", {})
+    arguments["known"] = {**known, **more, "files": {**known["files"], **more.get("files", {})}}
     remote = Recorder()
     result = run(htpasswd, arguments, remote)
     assert bool(remote.calls) is result["changed"] is asked
@@ -242,7 +250,7 @@ def hash_for(hostvars: dict[str, dict[str, Any]], **task_vars: Any) -> dict[str,
     batch = task_vars.pop("ansible_play_batch", list(hostvars))
     return run(
         htpasswd_hash,
-        {"wanted": "wanted", "present": "present"},
+        {"wanted": "wanted", "present": "present", "earlier": "hashed"},
         hostvars=hostvars,
         ansible_play_batch=batch,
         ansible_play_hosts_all=list(hostvars),
@@ -326,9 +334,12 @@ def test_wrong_arguments_are_told(
 
 
 def test_good_variables_pass_with_their_warnings() -> None:
-    result = run(check_variables, {"variables": {"pypi_authenticate": [], "pypi_users": []}})
+    result = run(
+        check_variables,
+        {"variables": {"pypi_authenticate": ["update"], "pypi_anonymous_uploads": True, "pypi_users": []}},
+    )
     assert result["changed"] is False
-    assert "everybody who reaches the index" in result["warnings"][0]
+    assert "all who reach the index may upload" in result["warnings"][0]
 
 
 def test_a_controller_that_cannot_hash_is_told_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:

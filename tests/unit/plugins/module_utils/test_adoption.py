@@ -227,7 +227,7 @@ def test_copies_are_whole_and_made_once(tmp_path: Path) -> None:
     assert adoption.keep(home, names, ME, NOW, dry=False) == would
     assert would == [f"adopted/2026-11-22-180509/{name}" for name in names]
     assert (tmp_path / would[0]).read_text() == "by hand"
-    assert (tmp_path / would[1]).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / would[1]).stat().st_mode & 0o777 == 0o640
     assert os.listdir(tmp_path / "adopted") == ["2026-11-22-180509"]
     assert adoption.keep(home, names, ME, LATER, dry=False) == []
     (tmp_path / "docker-compose.yml").write_text("by hand, changed")
@@ -245,9 +245,7 @@ def test_copies_are_whole_and_made_once(tmp_path: Path) -> None:
         pytest.param("packages", "nowhere", id="to nowhere"),
     ],
 )
-def test_links_are_followed_if_they_are_roots_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str, target: str
-) -> None:
+def test_links_are_followed_if_they_are_roots_alone(tmp_path: Path, link: str, target: str) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside").chmod(0o755)
     for name in ("file", "more.conf"):
@@ -260,9 +258,9 @@ def test_links_are_followed_if_they_are_roots_alone(
     # Who runs this is in the place of root.
     assert adoption.linked(str(home)) == []
     adoption.keep(str(home), names, ME, NOW, dry=True)
-    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    os.chown(home / link, 65534, 65534, follow_symlinks=False)
     (problem,) = adoption.linked(str(home))
-    assert problem.startswith(f"{home}/{link} is a link of ")
+    assert problem.startswith(f"{home}/{link} is a link of nobody to ")
     assert problem.endswith(f"(chown --no-dereference root {home}/{link})")
     for step in (
         lambda: adoption.give(str(home), adoption.TREES, ME),
@@ -276,16 +274,6 @@ def test_links_are_followed_if_they_are_roots_alone(
     assert (tmp_path / "outside").stat().st_mode & 0o777 == 0o755
     assert sorted(os.listdir(tmp_path / "outside")) == ["file", "more.conf"]
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "outside").iterdir()} == {0o400}
-
-
-def test_a_link_that_comes_between_the_look_and_the_copy_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / ".env").symlink_to("secret")
-    (tmp_path / "secret").touch()
-    with pytest.raises(OSError, match="symbolic link"):
-        adoption._copy(f"{tmp_path}/.env", f"{tmp_path}/copy")
-    (tmp_path / ".partial").symlink_to(tmp_path)
-    with pytest.raises(OSError), adoption._ours(f"{tmp_path}/.partial"):
-        pytest.fail("it was followed")
 
 
 def test_what_the_account_cannot_read_or_write_is_corrected_and_links_are_left_alone(tmp_path: Path) -> None:
@@ -322,5 +310,5 @@ def test_closing_leaves_other_files_alone(tmp_path: Path) -> None:
     (tmp_path / "authentication").chmod(0o755)
     adoption.close(str(tmp_path))
     modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("authentication", "authentication/.htpasswd")]
-    assert modes == [0o700, 0o600]
+    assert modes == [0o750, 0o640]
     assert (tmp_path / "authentication/note").stat().st_mode & 0o777 == 0o644

@@ -74,16 +74,17 @@ def test_prune_removes_what_matches_and_is_not_in_the_set(tmp_path: Path) -> Non
     assert sorted(tree(tmp_path)) == sorted([*NEW, "conf.d/.hidden.conf", "conf.d/note.txt", "other.conf"])
 
 
-def test_owner_and_mode_are_repaired_without_rewriting(tmp_path: Path) -> None:
+def test_owner_and_mode_are_repaired_and_another_name_of_the_file_is_left_alone(tmp_path: Path) -> None:
     write(tmp_path, OLD)
     (tmp_path / "a.conf").chmod(0o644)
-    inode = (tmp_path / "a.conf").stat().st_ino
+    (tmp_path / "other").hardlink_to(tmp_path / "a.conf")
     changes = apply(tmp_path, OLD)
     assert [(change.name, change.content_differs, change.attributes) for change in changes] == [
         ("a.conf", False, {"mode": ("0644", "0600")})
     ]
     assert (tmp_path / "a.conf").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "a.conf").stat().st_ino == inode
+    assert (tmp_path / "other").stat().st_mode & 0o777 == 0o644
+    assert tree(tmp_path) == {**OLD, "other": OLD["a.conf"]}
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -158,11 +159,11 @@ def test_a_killed_run_is_repaired_by_the_next(tmp_path: Path, after: int) -> Non
         sys.path[:0] = {sys.path!r}
         from ansible_collections.wheelhouse.pypi.plugins.module_utils import file_set as module
         real, calls = os.replace, []
-        def dying(*arguments):
+        def dying(*arguments, **options):
             calls.append(1)
             if len(calls) == {after}:
                 os.kill(os.getpid(), signal.SIGKILL)
-            real(*arguments)
+            real(*arguments, **options)
         module.os.replace = dying
         files = module.FileSet({str(tmp_path)!r}, module.Attributes())
         with files.locked(), files.staged({NEW!r}) as staging:

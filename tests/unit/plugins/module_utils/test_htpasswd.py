@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import PUBLISHER, Line, Rights, User
@@ -13,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from passlib.apache import HtpasswdFile
 
-BCRYPT = "$2y$10$" + "a" * 53
+BCRYPT = "$2y$10$" + "e" * 53
 APR1 = "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0"
 
 names = st.from_regex(htpasswd.NAME, fullmatch=True)
 users = st.lists(
-    st.builds(User, names, st.sampled_from([BCRYPT, BCRYPT.replace("a", "b"), APR1]), st.booleans(), st.booleans()),
+    st.builds(User, names, st.sampled_from([BCRYPT, BCRYPT.replace("e", "u"), APR1]), st.booleans(), st.booleans()),
     unique_by=lambda user: user.name,
     max_size=8,
 )
@@ -42,14 +44,14 @@ def both(there: bytes, publish: bytes, wanted: list[User], purge: bool) -> tuple
     [
         (BCRYPT, "bcrypt"),
         ("$2a$04$" + "." * 53, "bcrypt"),
-        ("$2b$31$" + "/" * 53, "bcrypt"),
-        ("$5$salt$" + "x" * 43, "sha256-crypt"),
-        ("$6$rounds=5000$salt$" + "x" * 86, "sha512-crypt"),
+        ("$2b$31$" + "u" * 53, "bcrypt"),
+        ("$5$salt$" + "." * 43, "sha256-crypt"),
+        ("$6$rounds=5000$salt$" + "." * 86, "sha512-crypt"),
         (APR1, "apr1"),
-        ("$2x$10$" + "a" * 53, None),
-        ("$2y$03$" + "a" * 53, None),
-        ("$2y$32$" + "a" * 53, None),
-        ("$2y$10$" + "a" * 52, None),
+        ("$2x$10$" + "e" * 53, None),
+        ("$2y$03$" + "e" * 53, None),
+        ("$2y$32$" + "e" * 53, None),
+        ("$2y$10$" + "e" * 52, None),
         (BCRYPT + "\n", None),
         (BCRYPT + ":x", None),
         ("{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc=", None),
@@ -69,7 +71,7 @@ def test_schemes(password_hash: str, scheme: str | None) -> None:
         ("$y$j9T$abc$def", "$y$"),
         ("$argon2id$v=19$m=1", "$argon2id$"),
         ("$1$abc$def", "$1$"),
-        ("$2y$10$short", "$2y$, but not well-formed"),
+        ("$2y$10$short", "$2y$, but not well-formed: it is too short, too long, or has letters other than ./A-Za-z0-9"),
         ("correct horse", "plain text or an unknown scheme"),
         ("{correct}horse", "plain text or an unknown scheme"),
         ("$correct$horse", "plain text or an unknown scheme"),
@@ -159,7 +161,7 @@ def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ((BCRYPT, ()), (BCRYPT.replace("a", "b"), ()), "password changed"),
+        ((BCRYPT, ()), (BCRYPT.replace("e", "u"), ()), "password changed"),
         (
             (BCRYPT, ()),
             (BCRYPT.replace("$10$", "$12$"), ()),
@@ -188,16 +190,13 @@ def test_a_credential_changes_with_hash_and_right_only() -> None:
         return htpasswd.credentials({"alice": alice, "bob": "b"}, {"alice": rights}).decode().splitlines()
 
     assert of("1") == of("1")
-    assert [a == b for a, b in zip(of("1"), of("2"), strict=True)] == [True, True, True, True, False, True, True]
-    assert [a == b for a, b in zip(of("1"), of("1", PUBLISHER), strict=True)] == [
-        True,
-        True,
-        True,
-        True,
-        False,
-        True,
-        True,
-    ]
+    assert different(of("1"), of("2")) == ['    "\\\\alice"']
+    assert different(of("1"), of("1", PUBLISHER)) == ['    "\\\\alice"', '    "~^alice$"']
+
+
+def different(one: list[str], other: list[str]) -> list[str]:
+    """Keys of the entries that differ."""
+    return [line.rpartition(" ")[0] for line, also in zip(one, other, strict=True) if line != also]
 
 
 def test_a_credential_is_another_for_every_set_of_rights() -> None:
@@ -205,13 +204,45 @@ def test_a_credential_is_another_for_every_set_of_rights() -> None:
     assert len({htpasswd.credentials({"alice": "1"}, {"alice": rights}) for rights in every}) == len(every)
 
 
-def test_rights_are_told_of_those_who_do_not_just_publish() -> None:
-    lines = [Line(f"{name}:h", name, "h") for name in ("ann", "ben", "eve")]
-    files = htpasswd.contents(lines, lines, {"ben": ("publish", "delete"), "eve": ("delete",), "gone": ("delete",)})
-    text = files[htpasswd.RIGHTS] or b""
-    assert text.splitlines()[1:] == [b"ben:publish,delete", b"eve:delete"]
-    assert htpasswd.parse_rights(text) == {"ben": ("publish", "delete"), "eve": ("delete",)}
-    assert htpasswd.contents(lines, lines, {})[htpasswd.RIGHTS] is None
+def test_rights_are_in_a_map_and_are_read_from_it_again() -> None:
+    may: dict[str, Rights] = {"ann": PUBLISHER, "Ben": ("publish", "delete"), "eve": ("delete",), 'x"\\$y': ()}
+    lines = [Line(f"{name}:h", name, "h") for name in may]
+    content = htpasswd.contents(lines, lines, may)[htpasswd.CREDENTIALS] or b""
+    assert content.decode().splitlines()[-7:] == [
+        "map $remote_user $pypi_login_rights {",
+        '    default "";',
+        '    "~^Ben$" "publish delete";',
+        '    "~^ann$" "publish";',
+        '    "~^eve$" "delete";',
+        r'    "~^x\\\"\\\\\\$y$" "";',
+        "}",
+    ]
+    assert htpasswd.rights_before(content, may) == may
+    assert htpasswd.rights_before(content, {**may, "ben": PUBLISHER}).get("ben", PUBLISHER) == PUBLISHER
+
+
+@pytest.mark.parametrize("content", [None, b"", b"map $remote_user $pypi_login_rights {\n    default"])
+def test_what_is_missing_grants_nothing(content: bytes | None) -> None:
+    assert htpasswd.rights_before(content, {"ann": "h"}, b"ann:publish,delete\n") == {"ann": ()}
+
+
+def test_rights_of_an_earlier_release_are_taken_over() -> None:
+    before = b'map $remote_user $pypi_credential {\n    default "";\n}\n'
+    earlier = (
+        b"# What those in .htpasswd-publish may who do not just publish: made by a run, never edited.\nann:delete\n"
+    )
+    assert htpasswd.is_ours(earlier)
+    assert not htpasswd.is_ours(b"ann:delete\n")
+    assert htpasswd.rights_before(before, {"ann": "h", "bob": "h"}, earlier) == {"ann": ("delete",)}
+
+
+def test_secrets_are_random_and_well_formed() -> None:
+    one, other = htpasswd.new_secret(), htpasswd.new_secret()
+    assert one != other
+    assert re.fullmatch(rb'map "" \$pypi_peer \{ default "[0-9a-f]{64}"; \}\n', one)
+    assert htpasswd.is_secret(one)
+    for bad in (None, b"", one[:-1], one + b"\n", one.replace(b'"; }', b'0"; }'), one.upper(), b"#" + one):
+        assert not htpasswd.is_secret(bad), bad
 
 
 def test_what_is_no_right_counts_as_none() -> None:
@@ -229,16 +260,29 @@ def test_credentials_hold_no_hash() -> None:
     text = htpasswd.credentials({"alice": BCRYPT, "bob": APR1}, {"alice": PUBLISHER}).decode()
     assert "$2y$" not in text
     assert "$apr1$" not in text
-    assert text.count("\n") == 7
+    assert text.count("\n") == 12
 
 
 @given(st.lists(names, unique=True))
 def test_keys_are_closed_strings(logins: list[str]) -> None:
     """NGINX's own reading of a quoted string: a backslash takes the next letter along, a quote ends it."""
-    text = htpasswd.credentials(dict.fromkeys(logins, "h"), {}).decode()
-    for line in text.splitlines()[4:-1]:
+    text = htpasswd.credentials(dict.fromkeys(logins, "h"), dict.fromkeys(logins, PUBLISHER)).decode()
+    for line in (line for line in text.splitlines() if line.startswith('    "')):
         rest = line.strip()[1:]
         while not rest.startswith('"'):
+            assert rest, line
             rest = rest[2:] if rest.startswith("\\") else rest[1:]
-        assert len(rest) == len('" "') + 32 + len('";')
-        assert rest.startswith('" "')
+        assert re.fullmatch(r'" "([0-9a-f]{32}|publish)";', rest)
+
+
+@given(st.lists(names, unique=True))
+def test_rights_are_of_exactly_the_login(logins: list[str]) -> None:
+    """As NGINX reads the map: unquoted, then a regex that is searched, minding case."""
+    text = htpasswd.credentials(dict.fromkeys(logins, "h"), dict.fromkeys(logins, PUBLISHER)).decode()
+    keys = [line.strip()[1:].rpartition('" "')[0] for line in text.splitlines() if line.endswith('"publish";')]
+    for name, key in zip(sorted(logins), keys, strict=True):
+        pattern = re.sub(r"\\(.)", r"\1", key)
+        assert pattern.startswith("~^")
+        found = [other for other in {*logins, name.swapcase(), name + "x", "x" + name} if re.search(pattern[1:], other)]
+        assert found == [name]
+        assert htpasswd.rights_before(text.encode(), {name: "h"}) == {name: PUBLISHER}

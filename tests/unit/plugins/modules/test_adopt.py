@@ -126,7 +126,7 @@ def test_everything_is_ready_before_the_old_containers_stop(run_module: Run, ser
     assert (server / ".env").exists()
     result = run_module(adopt, **arguments(server, "replaced"))
     assert (result["changed"], result["removed"]) == (True, ["back", "front"])
-    up = f"compose --project-directory {server} --file {server}/docker-compose.yml up --detach --pull never"
+    up = f"compose --project-name index --project-directory {server} --env-file /dev/null --file - up --detach --pull never"
     assert asked(server) == [
         f"{up} --no-deps auth",
         "stop -t 10 front",
@@ -137,7 +137,7 @@ def test_everything_is_ready_before_the_old_containers_stop(run_module: Run, ser
     ]
     assert not (server / ".env").exists()
     assert (server / "packages/a.whl").stat().st_mode & 0o777 == 0o600
-    assert (server / "authentication").stat().st_mode & 0o777 == 0o700
+    assert (server / "authentication").stat().st_mode & 0o777 == 0o750
 
 
 def test_an_old_service_that_compose_replaces_by_its_name_is_not_stopped_again(run_module: Run, server: Path) -> None:
@@ -174,7 +174,7 @@ def refusing(where: Path) -> Callable[..., None]:
 def test_a_tree_that_cannot_be_given_away_is_told_while_the_old_server_serves(
     run_module: Run, server: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "chown", refusing(server / "packages"))
+    monkeypatch.setattr(os, "fchown", refusing(server / "packages"))
     result = run_module(adopt, **arguments(server, "kept"))
     assert result["failed"] and f"{server}/packages: root cannot give it to another account" in result["msg"]
     assert not (server / "adopted").exists()

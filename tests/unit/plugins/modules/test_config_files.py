@@ -56,7 +56,8 @@ def test_check_mode_says_the_same_and_touches_nothing(run_module: Run, tmp_path:
     assert not (tmp_path / "x").exists()
     real = run_module(config_files, path=f"{tmp_path}/x", files=FILES, validate=CHECKER)
     for result in (predicted, real):
-        del result["invocation"], result["logged"]
+        result.pop("invocation", None)  # of ansible-core up to 2.20
+        del result["logged"]
     assert predicted == real
 
 

@@ -114,7 +114,7 @@ USERS = [{"name": "alice", "publish": "yes"}, {"name": "bob"}, {"name": "carol",
         ),
         (
             {"open": [".", "packages", "nginx"]},
-            [f"close {HOME}, packages/ and nginx/ to everybody but pypi (mode 0700)"],
+            [f"close {HOME}, packages/ and nginx/ to everybody but root and pypi"],
         ),
         (
             {"networks": ["pypi-server_default"]},

@@ -31,6 +31,18 @@ KNOWN: dict[str, Any] = {
 }  # fmt: skip
 
 
+# What the module folders is asked for.
+TREE = {"path": HOME, "folders": [{"name": "nginx"}], "owner": "pypi", "mode": "0700"}
+SEALED = {
+    "path": HOME,
+    "folders": [{"name": "nginx"}, {"name": "packages", "owner": "pypi", "mode": "0700"}],
+    "owner": "root",
+    "group": "997",
+    "mode": "0750",
+    "sealed": ["nginx"],
+}
+
+
 def changed(path: str, value: Any) -> dict[str, Any]:
     """KNOWN with one value, at keys with | between them, replaced or added."""
     facts = copy.deepcopy(KNOWN)
@@ -78,11 +90,28 @@ def test_files_elsewhere_are_not_known() -> None:
     ],
 )
 def test_folders(facts: dict[str, Any], are: bool) -> None:
-    assert known.folders_are(facts, HOME, ["nginx"], "pypi", "0700") is are
+    assert known.folders_are(facts, TREE) is are
 
 
 def test_a_folder_that_is_missing_is_missed() -> None:
-    assert not known.folders_are(KNOWN, HOME, ["nginx", "packages"], "pypi", "0700")
+    assert not known.folders_are(KNOWN, {**TREE, "folders": [{"name": "nginx"}, {"name": "packages"}]})
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "are"),
+    [
+        pytest.param("0:997", "0640", True, id="root's, for the group"),
+        pytest.param("998:997", "0600", False, id="the account's"),
+        pytest.param("0:0", "0640", False, id="of another group"),
+        pytest.param("0:997", "0644", False, id="open to others"),
+        pytest.param("1000:1000", "0644", True, id="somebody else's, which is left alone"),
+    ],
+)
+def test_what_is_in_a_sealed_folder(owner: str, mode: str, are: bool) -> None:
+    sealed = {"type": "d", "mode": "0750", "owner": "0:997"}
+    facts = changed("files", {".": sealed, "nginx": sealed, "packages": FOLDER})
+    facts["files"]["nginx/own.conf"] = {"type": "f", "mode": mode, "owner": owner}
+    assert known.folders_are(facts, SEALED) is are
 
 
 def test_a_change_ends_what_is_known() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Survey
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report, warnings
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report
 
 BARE: dict[str, Any] = {**Survey().facts(), "user": "pypi"}
 FILE = {"type": "f", "mode": "0600", "owner": "998:997", "sha256": "1"}
@@ -28,7 +28,6 @@ RUNNING: dict[str, Any] = {
     },
     "revision": "r1",
     "answer": "401",
-    "not_loaded": "",
 }
 
 
@@ -104,10 +103,3 @@ def test_the_extension_counts_as_one_file() -> None:
         "files pypiserver/gunicorn.conf.py, pypiserver/wheelhouse_index."
         in said(RUNNING, {**RUNNING, "files": {**RUNNING["files"], **files, "pypiserver/gunicorn.conf.py": FILE}})[-1]
     )
-
-
-def test_an_extension_that_does_not_load_is_a_warning_with_its_reason() -> None:
-    assert warnings(RUNNING) == []
-    (warning,) = warnings({**RUNNING, "not_loaded": "ImportError: no pypiserver"})
-    assert "simple-dir serves instead" in warning
-    assert "ImportError: no pypiserver" in warning

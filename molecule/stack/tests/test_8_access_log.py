@@ -1,0 +1,121 @@
+"""The access log in the tree: who asked for what outlives containers, is rotated without losing a line, and never stops NGINX."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.clients import NOBODY, Index, Login
+from tests.support.playbook import site
+from tests.support.stack import Stack, eventually, traffic
+
+SERVICE = "wheelhouse-pypi-server-logs.service"
+
+
+@pytest.fixture(scope="module")
+def logs(stack: Stack) -> str:
+    return f"{stack.home}/logs"
+
+
+def lines(host: Any, logs: str, uri: str) -> list[dict[str, Any]]:
+    """Return what all files of the log say about an address, as docs/operations.md reads them."""
+    found = host.check_output(f"zcat --force {logs}/access*.log*").splitlines()
+    return [line for line in map(json.loads, found) if line["uri"].startswith(uri)]
+
+
+def rotate(host: Any) -> None:
+    """Run the timer's service now, in the hour after the last time."""
+    # As often as tests want to, which is more often than systemd starts a service in a row.
+    host.check_output(f"systemctl reset-failed {SERVICE}; systemctl start {SERVICE}")
+
+
+def larger(host: Any, logs: str) -> None:
+    """Make the log larger than pypi_log_max_size, with a line that can be parsed."""
+    line = json.dumps({"uri": "/filler", "agent": "x" * 1000})
+    host.check_output(f"yes '{line}' | head --lines 3500 >>{logs}/access.log")
+
+
+def test_lines_outlive_the_container_and_only_the_account_reads_them(
+    host: Any, index: Index, reader: Login, stack: Stack, logs: str
+) -> None:
+    uri = f"/simple/?{uuid4().hex}"
+    assert index.request(uri, reader).status == 200
+    eventually(lambda: len(lines(host, logs, uri)) == 1, "the request is in the log", 10)
+    before = stack.running()
+    site("--tags", "stack", pypi_log_max_files=6)
+    assert stack.running()["nginx"] != before["nginx"]
+    assert index.request(uri, NOBODY).status == 401
+    eventually(lambda: len(lines(host, logs, uri)) == 2, "both requests are in the log", 10)
+    assert [(line["user"], line["status"]) for line in lines(host, logs, uri)] == [("reader", 200), ("", 401)]
+    assert not [line for line in stack.log("nginx") if uri in line and '"status":200' in line], "docker has kept it"
+    file = host.file(f"{logs}/access.log")
+    assert (file.user, file.mode) == ("pypi", 0o600)
+    site("--tags", "stack")
+
+
+def test_rotation_loses_no_line_while_requests_run(host: Any, index: Index, reader: Login, logs: str) -> None:
+    mark = f"/simple/?{uuid4().hex}"
+    with traffic(index, reader, mark) as answers:
+        for _ in range(3):
+            larger(host, logs)
+            rotate(host)
+            time.sleep(1)
+    assert len(answers) > 100
+    assert set(answers) == {"200"}
+    eventually(lambda: len(lines(host, logs, mark)) == len(answers), f"{len(answers)} lines are in the log", 15)
+    names = host.check_output(f"cd {logs} && ls access*").split()
+    # The last one waits until no process of NGINX can have it open.
+    assert [name.endswith(".gz") for name in names if name != "access.log"].count(True) == 2, names
+    assert host.file(f"{logs}/access.log").size < 3 * 1024 * 1024
+    modes = host.check_output(f"find {logs} -type f -printf '%u %m\\n' | sort -u")
+    assert modes == "pypi 600"
+
+
+def test_a_small_log_is_rotated_once_a_day_and_what_is_too_old_is_removed(host: Any, logs: str) -> None:
+    rotate(host)
+    before = set(host.check_output(f"ls {logs}").split())
+    rotate(host)
+    assert set(host.check_output(f"ls {logs}").split()) == before
+    # A day later.
+    host.check_output(f"touch --date '1 day ago' {logs}/.since && echo '{{\"uri\": \"/\"}}' >>{logs}/access.log")
+    rotate(host)
+    (new,) = set(host.check_output(f"ls {logs}").split()) - before
+    # 89 days later it is there, and 91 days later it is not.
+    host.check_output(f"touch --date '89 days ago' {logs}/{new}")
+    rotate(host)
+    assert host.file(f"{logs}/{new}.gz").exists
+    host.check_output(f"touch --date '91 days ago' {logs}/{new}.gz")
+    rotate(host)
+    assert not host.file(f"{logs}/{new}.gz").exists
+
+
+def test_a_timer_does_it_and_a_second_run_changes_nothing(host: Any) -> None:
+    timer = host.service("wheelhouse-pypi-server-logs.timer")
+    assert (timer.is_running, timer.is_enabled) == (True, True)
+    done = site("--tags", "stack", "--check", "--diff", pypi_log_days=30)
+    assert "rotate.sh" in done.output, done.output
+    assert '-\' rotate "$logs" 90' in done.output, done.output
+    assert site("--tags", "stack", pypi_log_days=30).changed == 1
+    assert site("--tags", "stack", pypi_log_days=30).changed == 0
+    site("--tags", "stack")
+
+
+def test_nginx_serves_where_the_log_cannot_be_written_to_and_takes_it_up_when_it_can(
+    host: Any, index: Index, reader: Login, stack: Stack, logs: str
+) -> None:
+    host.check_output(f"mv {logs}/access.log /root/ && chmod 500 {logs}")
+    try:
+        stack.compose("restart nginx")
+        stack.wait_until_healthy("nginx")
+        assert index.request("/simple/", reader).status == 200
+        assert "Permission denied" in "\n".join(stack.log("nginx"))
+    finally:
+        host.check_output(f"chmod 700 {logs} && mv /root/access.log {logs}/")
+    rotate(host)
+    uri = f"/simple/?{uuid4().hex}"
+    assert index.request(uri, reader).status == 200
+    eventually(lambda: len(lines(host, logs, uri)) == 1, "the request is in the log", 10)

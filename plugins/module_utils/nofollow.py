@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files and folders by descriptor, where an account that is not root may change their names at any moment.
+
+A path is opened component by component, and a symbolic link on the way is followed only if it belongs to root: the
+link itself is opened, judged and read through one descriptor, so it cannot be swapped in between. What is done then is
+done to the descriptor.
+
+Runs on the host: Python 3.8 and the standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pwd
+import shutil
+import stat
+from typing import Iterator
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# As many links as the kernel follows.
+_LINKS = 40
+
+
+class ForeignLink(OSError):
+    """A link that does not belong to root stands where root would have to follow it."""
+
+
+def open_folder(path: str) -> int:
+    """Return a descriptor of a folder; raise ForeignLink, or OSError as ``os.open`` does.
+
+    Args:
+        path: absolute.
+    """
+    return _walk(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def open_file(path: str) -> int:
+    """Return a descriptor for reading a file; as ``open_folder``. It never waits, for the writer of a pipe say."""
+    return _walk(path, os.O_RDONLY | os.O_NONBLOCK)
+
+
+@contextlib.contextmanager
+def folder(path: str) -> Iterator[int]:
+    """Have a folder open for a while."""
+    descriptor = open_folder(path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def subfolder(name: str, parent: int) -> Iterator[int]:
+    """Have a folder open for a while that must be no link."""
+    descriptor = os.open(name, _FOLDER, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(name: str, parent: int, mode: int = 0o700) -> int:
+    """Make a folder in an open one, and return its descriptor; raise OSError where something is there.
+
+    The folder that is opened is root's: one that somebody has put in its place meanwhile is refused.
+    """
+    os.mkdir(name, 0o700, dir_fd=parent)
+    descriptor = os.open(name, _FOLDER, dir_fd=parent)
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise OSError(errno.EPERM, "was replaced while it was made", name)
+        os.fchmod(descriptor, mode)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def hand_over(descriptor: int, uid: int, gid: int, mode: int) -> bool:
+    """Give what is open another owner, group and mode (-1 leaves an owner or a group); return whether that changed it.
+
+    At no moment in between may its old or its new owner do less with it than before and after, as both may be serving
+    from it. Raise OSError for a file with several names: the others may be somebody else's.
+    """
+    status = os.fstat(descriptor)
+    uid, gid = (status.st_uid if uid == -1 else uid), (status.st_gid if gid == -1 else gid)
+    before = stat.S_IMODE(status.st_mode)
+    if (status.st_uid, status.st_gid, before) == (uid, gid, mode):
+        return False
+    if not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1:
+        raise OSError(errno.EMLINK, "has several names (hard links); remove all but one")
+    if (status.st_uid, status.st_gid) != (uid, gid):
+        # The group first: what it may do from now on is not for the old one.
+        os.fchown(descriptor, -1, gid)
+        os.fchmod(descriptor, before | mode)
+        os.fchown(descriptor, uid, -1)
+    os.fchmod(descriptor, mode)
+    return True
+
+
+def remove_tree(name: str, folder: int) -> None:
+    """Remove what has a name in an open folder, with all that is in it; what links lead to stays."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except IsADirectoryError:
+        # It opens what it has looked at, and compares the two.
+        shutil.rmtree("/proc/self/fd/%d/%s" % (folder, name), ignore_errors=True)
+    except OSError:
+        pass
+
+
+def name_of(uid: int) -> str:
+    """Return the name of an account, or its number in words."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return "uid %d" % uid
+
+
+def _walk(path: str, flags: int) -> int:
+    """Open a path from the root folder on, following links of root alone."""
+    waiting = _parts(path)
+    seen = ["/"]
+    here = os.open("/", _FOLDER)
+    links = 0
+    try:
+        while waiting:
+            part = waiting.pop(0)
+            last = not waiting
+            try:
+                found = os.open(part, (flags if last else _FOLDER) | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+            except OSError as error:
+                shown = os.path.join("/".join(seen).replace("//", "/"), part)
+                # A link answers ELOOP or, where a folder is asked for, ENOTDIR.
+                target = _link(part, here, shown) if error.errno in (errno.ELOOP, errno.ENOTDIR) else None
+                if target is None:
+                    raise OSError(error.errno, error.strerror, shown) from error
+                links += 1
+                if links > _LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from error
+                waiting = _parts(target) + waiting
+                if os.path.isabs(target):
+                    os.close(here)
+                    here, seen = os.open("/", _FOLDER), ["/"]
+                continue
+            os.close(here)
+            here = found
+            seen.append(part)
+    except OSError:
+        os.close(here)
+        raise
+    return here
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _link(name: str, parent: int, shown: str) -> str | None:
+    """Where a link leads; None where there is none. Raise ForeignLink where it is not root's."""
+    try:
+        descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    except FileNotFoundError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISLNK(status.st_mode):
+            return None
+        target = os.readlink("", dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+    if status.st_uid not in (0, os.geteuid()):
+        text = (
+            "is a link of %s to %s, and root follows none but its own: put there what it leads to, or make it root's "
+            "(chown --no-dereference root %s)" % (name_of(status.st_uid), target, shown)
+        )
+        raise ForeignLink(errno.ELOOP, text, shown)
+    return target

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whose the tree of an index is, and who else could get at it: what a run is refused for, or warns of."""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Folder, Survey
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.adoption import named
+
+_WRITE_GROUP, _WRITE_OTHERS, _STICKY = 0o020, 0o002, 0o1000
+
+
+def shared_group(survey: Survey, user: str) -> str:
+    """Refuse an account whose group has other accounts: keys and password hashes are readable for the group."""
+    if not survey.sharing:
+        return ""
+    group = survey.group or user
+    if not survey.account:
+        return (
+            f"pypi_user: the account {user} would get the group {group}, and {named(survey.sharing)} is in it already: keys "
+            f"and password hashes of the index are readable for that group. Nothing was changed. Take others out of it "
+            f"(gpasswd --delete NAME {group}), or set another pypi_user."
+        )
+    return (
+        f"pypi_user: the group {group} of {user} has other accounts, {named(survey.sharing)}, and keys and password hashes of "
+        f"the index are readable for that group. Nothing was changed. Give {user} a group of its own (groupadd {user}-index "
+        f"&& usermod --gid {user}-index {user}), or take others out of it (gpasswd --delete NAME {group})."
+    )
+
+
+def foreign_parents(survey: Survey, home: str) -> str:
+    """Refuse a folder of the index that others than root and the account could replace, as they can write above it."""
+    for folder in survey.parents:
+        if folder.path == posixpath.normpath(home):
+            continue
+        who = _writers(survey, folder)
+        if who:
+            return (
+                f"pypi_home: {who} can write to {folder.path} (mode {folder.mode:04o}, {folder.owner}:{folder.group}), and so "
+                f"could replace {home}, which root runs things from. Nothing was changed. Make it root's alone (chown root "
+                f"{folder.path} && chmod go-w {folder.path}), or set pypi_home to a folder elsewhere, such as /srv/pypi."
+            )
+    return ""
+
+
+def _writers(survey: Survey, folder: Folder) -> str:
+    """Name who could replace what is in a folder, but for root and the account; a sticky bit keeps all but its owner off."""
+    uid, _colon, gid = survey.account.partition(":")
+    if folder.uid not in ("0", uid):
+        return folder.owner
+    if folder.mode & _STICKY:
+        return ""
+    if folder.mode & _WRITE_OTHERS:
+        return "any account"
+    return f"the group {folder.group}" if folder.mode & _WRITE_GROUP and folder.gid not in ("0", gid) else ""
+
+
+def replaceable(survey: Survey, user: str, home: str) -> list[str]:
+    """Warn of what lets the account, or others, replace what root runs."""
+    uid, _colon, gid = survey.account.partition(":")
+    text = []
+    for folder in survey.parents:
+        if folder.path == posixpath.normpath(home):
+            if folder.mode & (_WRITE_GROUP | _WRITE_OTHERS):
+                text.append(
+                    f"pypi_home: {home} could be written to by others (mode {folder.mode:04o}), which this run ends. Look "
+                    "whether there is a file that is not yours."
+                )
+        elif folder.uid != "0" and folder.uid == uid:
+            text.append(
+                f"pypi_home: {folder.path} belongs to {user}, so who gets at that account could replace {home}, which root "
+                f"runs things from. If {user} is no login, make it root's (chown root {folder.path}); else set pypi_home to a "
+                "folder elsewhere, such as /srv/pypi, and move the tree there."
+            )
+    return text
+
+
+def another_owner(survey: Survey, user: str, home: str) -> str:
+    """Refuse a tree that containers of the account could not write to, because it belongs to another; say how to mend it."""
+    uid, _colon, gid = survey.account.partition(":")
+    # The folders themselves; a run corrects those that are root's. In index/ nothing but containers writes.
+    foreign = [one for one in survey.owners if one.uid not in (uid, *(() if "/" in one.name else ("0",)))]
+    if not foreign:
+        return ""
+    old = foreign[0]
+    names = named(sorted({one.name for one in foreign if one.uid == old.uid}))
+    whose = f"uid {old.uid}" if old.owner == old.uid else f"{old.owner} (uid {old.uid})"
+    begins = f"pypi_user: in {home}, {names} belongs to {whose}"
+    if not survey.account and old.owner == old.uid:
+        return (
+            f"{begins}, and there is no account {user}. Nothing was changed. If that was its number, create it with that "
+            f"(groupadd --system --gid {old.gid} {user} && useradd --system --uid {old.uid} --gid {old.gid} --no-create-home "
+            f"--shell /usr/sbin/nologin {user}), and run again."
+        )
+    if not survey.account:
+        return (
+            f"{begins}, and there is no account {user}. Nothing was changed. Set pypi_user: {old.owner}, or create {user}, and "
+            "run again to see how the tree is handed over."
+        )
+    links = [name for name, one in survey.files.items() if one["type"] == "l" and name in ("packages", "index", "logs", "nginx_cache")]
+    top = posixpath.normpath(home)
+    paths = [f"{top}/index/"] if old.uid == "0" else [f"{top}/", *(f"{top}/{name}/" for name in sorted(links))]
+    command = f"chown --recursive --no-dereference --from={old.uid} {uid}:{gid} {shlex.join(paths)}"
+    instead = "" if old.uid == "0" or old.owner == old.uid else f" If not, set pypi_user: {old.owner}."
+    return (
+        f"{begins}, and the service account is {user} (uid {uid}), whose containers could not write there. Nothing was "
+        f"changed. If {user} is right, hand the tree over on this host, and run again at once: {command}{instead}"
+    )

@@ -1,0 +1,44 @@
+# Run by sh -c with: the Compose project, its folder, how many seconds its containers may take, "up" or "check"; the
+# Compose file on stdin, as the controller made it: what lies in the folder by then is not asked.
+# shellcheck shell=sh
+set -eu
+project=$1 folder=$2 limit=$3
+dry=
+[ "$4" = up ] || dry=--dry-run
+
+ours() { docker ps --all --quiet --no-trunc --filter "label=com.docker.compose.project=$project"; }
+state_of() { docker inspect --format '{{.State.Status}}{{with .State.Health}} ({{.Status}}){{end}}' "$1" 2>/dev/null; }
+
+# Says what is not well, a line for each container; empty where all are.
+unwell() {
+    for container in $(ours); do
+        state=$(state_of "$container") || continue
+        [ "$state" = 'running (healthy)' ] || docker inspect --format "{{slice .Name 1}} is $state" "$container" || :
+    done
+}
+
+began=$(date +%s)
+# shellcheck disable=SC2086 # no word or one
+if ! said=$(docker compose --ansi never --project-name "$project" --project-directory "$folder" --env-file /dev/null \
+    --file - $dry up --detach --pull never --remove-orphans 2>&1); then
+    echo "Compose could not start the containers. It says:" >&2
+    printf '%s\n' "$said" | tail -n 20 | sed 's/^/    /' >&2
+else
+    printf '%s\n' "$said"
+    [ -z "$dry" ] || exit 0
+    # Not by Compose's --wait, which gives up on a container that is being restarted.
+    while left=$(unwell) && [ -n "$left" ] && [ $(($(date +%s) - began)) -lt "$limit" ]; do
+        sleep 0.5
+    done
+    [ -n "$left" ] || exit 0
+    echo "The containers are not healthy after $(($(date +%s) - began)) s; pypi_start_timeout is $limit s. Waited for:" >&2
+    printf '%s\n' "$left" | sed 's/^/    /' >&2
+fi
+for container in $(ours); do
+    state=$(state_of "$container") || continue
+    [ "$state" != 'running (healthy)' ] || continue
+    docker inspect --format "{{slice .Name 1}} is $state, and its log ends:" "$container" >&2
+    # Not `docker compose logs`, which writes terminal codes even when asked not to.
+    docker logs --tail 20 "$container" 2>&1 | sed 's/^/    /' >&2
+done
+exit 1
