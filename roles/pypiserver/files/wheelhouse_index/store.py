@@ -244,15 +244,18 @@ class Store:
                 known.put_off(project for project in projects if not self.output.has_page(project))
                 known.put_off(there - projects)
                 served = self.output.with_metadata()
-                for entry in known.all():
-                    if entry.facts and entry.facts.metadata_sha256 and entry.path not in served:
-                        known.put(Entry(entry.path, entry.stamp))
-                        known.put_off([entry.project])
+                again = [
+                    entry
+                    for entry in known.all()
+                    if entry.facts and entry.facts.metadata_sha256 and entry.path not in served
+                ]
+                known.put_off({entry.project for entry in again})
                 for path in served:
                     if not known.at(path):
                         self.output.stage_metadata(staged, path, b"")
                 known.note_written(staged.written)
             staged.publish()
+        self._read_all(again)
 
     def check_written(self) -> None:
         """Have written again what other hands have changed or removed in index/."""
@@ -265,30 +268,40 @@ class Store:
                 # What it is now: an upload may have replaced it meanwhile.
                 now = [(path, *status) for path in altered if (status := known.written_as(path))]
                 altered = self.output.altered(now)
-                for path in altered:
-                    self._write_again(staged, known, path)
+                again = self._write_again(staged, known, altered)
                 known.note_written(staged.written)
             staged.publish()
         if altered:
             log.warning("Changed by other hands, and written again: %s", _some(altered))
+            self._read_all(again)
 
-    def _write_again(self, staged: Staged, known: Known, path: str) -> None:
-        """Have a page or metadata written again, given by the path below index/."""
-        folder, *rest = PurePosixPath(path).parts
-        if folder == self.output.metadata.name:
-            file = "/".join(rest).removesuffix(".metadata")
-            if entry := known.at(file):
-                # It is read once more, and what it has is written then.
-                known.put(Entry(entry.path, entry.stamp))
-                known.put_off([entry.project])
-                staged.written[path] = None
+    def _write_again(self, staged: Staged, known: Known, paths: Iterable[str]) -> list[Entry]:
+        """Have pages and metadata written again, given by their paths below index/.
+
+        Returns:
+            The files that have to be read once more, as their metadata are written then.
+        """
+        again: list[Entry] = []
+        projects: set[str] = set()
+        lists = False
+        for path in paths:
+            folder, *rest = PurePosixPath(path).parts
+            if folder == self.output.metadata.name:
+                file = "/".join(rest).removesuffix(".metadata")
+                if entry := known.at(file):
+                    again.append(entry)
+                    projects.add(entry.project)
+                else:
+                    self.output.stage_metadata(staged, file, b"")
+            elif len(rest) > 1:
+                projects.add(rest[0])
             else:
-                self.output.stage_metadata(staged, file, b"")
-        elif len(rest) > 1:
-            known.put_off([rest[0]])
-        else:
+                lists = True
+        known.put_off(projects)
+        if lists:
             self.output.stage_lists(staged, known)
             self.output.stage_front(staged, known)
+        return again
 
     def retry(self) -> None:
         """Have files read that could not be read."""
@@ -323,11 +336,15 @@ class Store:
         """
         with self.catalogue.reading() as known:
             unread = [entry for project in projects for entry in known.unread(project)]
+        return self._read_all(unread)
+
+    def _read_all(self, entries: Iterable[Entry]) -> dict[str, Stamp]:
+        """Read files, whether that was done before or not, and keep what they tell; returns as _read_unread does."""
         failed: dict[str, Stamp] = {}
         read: list[tuple[Entry, bytes]] = []
         size = 0
         # A signature is of the release that the file beside it is of.
-        for entry in sorted(unread, key=lambda one: one.is_signature):
+        for entry in sorted(entries, key=lambda one: one.is_signature):
             now, content = self._read(entry)
             read.append((now, content))
             size += len(content)
