@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import http.client
 import os
 import shutil
@@ -339,3 +340,31 @@ def test_rebuild_does_not_say_that_it_is_done_where_nobody_does_it(
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(TimeoutError, match="1 projects wait for their pages"):
             rebuild.rebuilt(index.store)
+
+
+def test_a_file_stays_on_the_page_of_its_own_project_while_its_metadata_are_written_again(index: Index) -> None:
+    """Its name alone speaks of another project, until it is read."""
+    name = "tool-2d-utils-1.0.tar.gz"
+    plain = gzip.decompress(made.file(name, b"content", ("tool-2d-utils", "1.0")))
+    # From this version on, an sdist's metadata are served.
+    content = gzip.compress(plain.replace(b"Metadata-Version: 2.1", b"Metadata-Version: 2.2"), mtime=0)
+    assert index.upload(name, content, name="tool-2d-utils", version="1.0").status == 200
+    wheel = made.file(named("tool_2d_utils"), b"content")
+    assert index.upload(named("tool_2d_utils"), wheel).status == 200
+    before = index.listed("tool-2d-utils")
+    assert set(before) == {name, named("tool_2d_utils")}
+    metadata = list((index.pages / "packages").glob("tool*.metadata"))
+    assert len(metadata) == 2
+    for file in metadata:
+        file.unlink()
+    index.store.check_written()
+    assert index.listed("tool-2d-utils") == before
+    assert all(file.exists() for file in metadata)
+    assert index.projects() == {"foo", "tool-2d-utils"}
+    # At a start as well.
+    for file in metadata:
+        file.unlink()
+    index.store.check_pages()
+    index.store.write_pending()
+    assert index.listed("tool-2d-utils") == before
+    assert all(file.exists() for file in metadata)
