@@ -331,7 +331,7 @@ def test_rebuild_works_without_a_server_and_fails_where_it_cannot(in_memory: Pat
     assert index.listed("foo") == {named("foo"): sha256(made.file(named("foo"), b"content"))}
 
 
-def test_rebuild_does_not_say_that_it_is_done_where_nobody_does_it(
+def test_rebuild_does_not_say_that_it_is_done_where_the_keeper_hangs(
     in_memory: Path, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "_PATIENCE_SECONDS", 0.5)
