@@ -50,6 +50,8 @@ class Upload:
             FileExistsError: if there is such a file, and it is not to be overwritten.
         """
         before = self._path.with_name(f"{self._path.name}.before")
+        if overwrite and target.is_dir() and not target.is_symlink():
+            raise FileExistsError(target)
         if overwrite:
             with suppress(FileNotFoundError):
                 os.link(target, before, follow_symlinks=False)

@@ -143,7 +143,7 @@ class Store:
         try:
             with upload.published(self.packages / upload.name, overwrite):
                 yield
-        except (FileExistsError, IsADirectoryError) as error:
+        except FileExistsError as error:
             raise ConflictError(f"Something that is no file is at {upload.name} in packages/.") from error
 
     def _forget(self, staged: Staged, known: Known, paths: Sequence[str]) -> None:
