@@ -1,6 +1,6 @@
 # `make` lists what there is to make. The tests themselves are in tests/run.py.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-long bench lint format unit molecule docs venv collection clean
+.PHONY: help demo demo-down test test-long bench lint format unit molecule docs tools venv collection clean
 
 PYTHON ?= python3
 run := $(PYTHON) -m tests.run
@@ -44,6 +44,9 @@ molecule: ## Molecule scenarios: all, or SCENARIO="users nginx"; DO=converge kee
 
 docs: venv ## Make the reference pages and the roles' argument specs
 	@.venv/bin/python -m tests.reference
+
+tools: venv ## Try publishers and installers on the demo's index, and write the table of docs/clients.md (TOOLS="uv pdm")
+	@set -a; . .demo/demo.env; .venv/bin/python -m tests.clients --write $(TOOLS)
 
 venv: ## Make .venv with what the tests need
 	@tests/ground/bootstrap.sh

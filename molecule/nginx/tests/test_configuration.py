@@ -19,6 +19,7 @@ FILES = (
     "challenge.conf",
     "headers.conf",
     "listen.conf",
+    "addresses.conf",
     "patient.conf",
     "refused.conf",
     "conf.d/http.conf",
