@@ -19,7 +19,7 @@ BIN = Path(sys.executable).parent
 
 @dataclasses.dataclass(frozen=True)
 class Login:
-    """A name and its password; both empty is nobody."""
+    """A name and its password; both empty is no login."""
 
     name: str = ""
     password: str = ""

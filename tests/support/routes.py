@@ -1,4 +1,4 @@
-"""What can be asked of an index: every route that pypiserver has, what it needs, and what somebody with the right gets."""
+"""What can be asked of an index: every route that pypiserver has, what it needs, and what a login with the right gets."""
 
 from __future__ import annotations
 

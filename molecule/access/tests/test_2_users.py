@@ -1,4 +1,4 @@
-"""Logins come, change and go by a playbook of their own, and nobody else notices."""
+"""Logins come, change and go by a playbook of their own, and no other login notices."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_who_is_remembered_is_not_asked_again_when_others_change(
     assert index.request("/simple/", CI).status == 200
     applied(USERS, pypi_users=[user for user in more if user["name"] != CI.name])
     auth = stack.inspect("auth")["Id"]
-    # Nobody can be verified now.
+    # No login can be verified now.
     host.check_output(f"docker pause {auth}")
     try:
         assert index.request("/simple/", reader).status == 200

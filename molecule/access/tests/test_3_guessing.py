@@ -42,7 +42,7 @@ def guesses_at_once(index: Index, number: int, name: str = "reader") -> list[tup
 
 @contextmanager
 def guessing(index: Index) -> Iterator[None]:
-    """Guess on and on: whoever may ask next, it is most likely one of these."""
+    """Guess on and on: the next that may ask is most likely one of these."""
     done = Event()
 
     def go_on() -> None:
@@ -116,7 +116,7 @@ def test_many_who_share_a_login_are_one_verification_when_its_verdict_is_forgott
         for _ in range(3):
             time.sleep(2.5)
             assert at_once() == {200}
-        # Without a run, nobody has told NGINX: it holds until it is forgotten, and is not kept alive by being used.
+        # Without a run, NGINX does not know: it holds until it is forgotten, and is not kept alive by being used.
         host.check_output(f"sed -i '/^{reader.name}:/d' {stack.home}/authentication/.htpasswd")
         time.sleep(2.5)
         assert at_once() <= {200, 401}
@@ -130,7 +130,7 @@ def test_many_who_share_a_login_are_one_verification_when_its_verdict_is_forgott
 
 
 def test_who_is_verified_anew_while_his_address_guesses_is_told_to_wait_each_time(index: Index, reader: Login) -> None:
-    # Hashed anew: the verdict that is there would hold for longer.
+    # Hashed again: the verdict that is there would hold for longer.
     site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT, pypi_verdict_seconds=1, pypi_bcrypt_cost=5)
     try:
         eventually(lambda: index.request("/simple/", reader).status == 200, "the reader is known")
@@ -158,7 +158,7 @@ def fail2ban(host: Any) -> None:
 def test_fail2ban_finds_the_guesses_in_the_log_and_nothing_else(
     host: Any, index: Index, reader: Login, stack: Stack
 ) -> None:
-    # Somebody who would have others banned, by what he calls himself.
+    # One who would have others banned, by a name that reads like a line of the log.
     index.request("/simple/", Login('x","status":401,"client":"192.0.2.1', "guess"))
     index.request('/simple/?","client":"192.0.2.2","user":"x","status":401,', reader)
     index.request("/simple/", Login("reader", "guess"))

@@ -54,7 +54,7 @@ CHECKS: dict[str, Callable[[Facts], bool]] = {
 # What the benchmark asks for and the stack does not do, each with the reason.
 WAIVED = {
     "4.2, 4.3, 4.7 to 4.9": "about building images: those of the stack are built by others, and pinned by pypi_image_…",
-    "4.5": "content trust is a setting of whoever pulls; a digest in pypi_image_… pins an image for good",
+    "4.5": "content trust is a setting of the one that pulls; a digest in pypi_image_… pins an image for good",
     "4.11": "images come from a registry or an archive of the operator's choice",
     "5.1, 5.2": "AppArmor and SELinux are the host's: the engine's own profile counts where they are on",
     "5.6": "nothing in the images runs SSH; test_nothing_runs_but_nginx_and_pypiserver",
@@ -63,7 +63,7 @@ WAIVED = {
     "5.13": "0.0.0.0 by default, as clients are elsewhere; pypi_bind_address names one address",
     "5.14": "restart is unless-stopped: an index that gives up after five failures would not come back by itself",
     "5.18": "the engine's own limits count",
-    "5.22, 5.23": "nobody runs anything in the containers but health checks, without privileges",
+    "5.22, 5.23": "nothing is run in the containers but health checks, without privileges",
     "5.27": "versions are pinned; docs/operations.md says how to upgrade",
 }
 # What gixy calls a fault and is none here, each with the reason.

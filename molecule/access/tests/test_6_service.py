@@ -1,4 +1,4 @@
-"""Logins that a service of the operator's own verifies: a small one, as somebody would put in front of LDAP."""
+"""Logins that a service of the operator's own verifies: a small one, as stands in front of LDAP."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def _proxy(host: Any) -> Iterator[None]:
     host.check_output("mkdir -p /root/proxy && printf %%s %s >/root/proxy/root.pem", root.pem().decode())
     for name, text in files.items():
         host.check_output(f"printf %%s %s >/root/proxy/{name}", text)
-    # Hosts in containers are without IPv6, unless somebody says otherwise.
+    # Hosts in containers are without IPv6 by default.
     host.check_output("for one in all lo; do echo 0 >/proc/sys/net/ipv6/conf/$one/disable_ipv6; done")
     host.check_output(
         "docker run --detach --name proxy --network host --volume /root/proxy:/proxy:ro nginx:1.30"

@@ -174,6 +174,6 @@ def test_one_from_the_host_goes_live_without_a_lost_request(
 
 
 def test_a_stranger_to_the_company_is_no_reason_to_refuse(company: Company) -> None:
-    # A file whose chain is not whole: who has signed the server's is missing, or somebody else.
+    # A file whose chain is not whole: the certificate that has signed the server's is missing, or is another.
     variables = company.files("stranger", server(NAME, signer=company.root))
     assert "is not who has signed the one before it" in refused(**variables)
