@@ -1,11 +1,11 @@
 # `make` lists what there is to make. The tests themselves are in tests/run.py.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-long bench lint format unit molecule docs venv collection clean
+.PHONY: help demo demo-down test test-long bench lint format unit molecule docs tools venv collection clean
 
 PYTHON ?= python3
 run := $(PYTHON) -m tests.run
 # Scenarios of `make molecule`: all of them, or SCENARIO="users nginx".
-SCENARIO ?= $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
+SCENARIO ?= $(filter-out forky,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 # What Molecule does with them: test, or converge, verify, destroy.
 DO ?= test
 
@@ -40,10 +40,13 @@ unit: ## Unit tests, on the current and the oldest ansible-core, and on the newe
 	@$(run) --live unit unit-2.18 unit-pypiserver-newest
 
 molecule: ## Molecule scenarios: all, or SCENARIO="users nginx"; DO=converge keeps the host
-	@$(run) --live --do '$(DO)' $(addprefix scenario-,$(SCENARIO))
+	@$(run) --live $(if $(filter forky,$(SCENARIO)),--long) --do '$(DO)' $(addprefix scenario-,$(SCENARIO))
 
 docs: venv ## Make the reference pages and the roles' argument specs
 	@.venv/bin/python -m tests.reference
+
+tools: venv ## Try publishers and installers on the demo's index, and write the table of docs/clients.md (TOOLS="uv pdm")
+	@set -a; . .demo/demo.env; .venv/bin/python -m tests.clients --write $(TOOLS)
 
 venv: ## Make .venv with what the tests need
 	@tests/ground/bootstrap.sh

@@ -37,6 +37,8 @@ LATEST = "2.21"
 LATEST_VENV = f".venv-core-{LATEST}"
 LATEST_UNITS = (*OLDEST_UNITS, "tests/unit/wheelhouse_index")
 LATEST_SCENARIOS = ("users", "default")
+# On Debian testing, whose image is built for it alone.
+TESTING = "forky"
 # What our extension of pypiserver is tested with, beside the pypiserver of the image.
 NEWEST = "pypiserver-newest"
 # How hard the tests try that make up their own cases (tests/unit/wheelhouse_index/conftest.py).
@@ -148,7 +150,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         command = (f"{venv}/bin/python", "-m", "pytest", "--color", "no", *paths)
         return Part(name, (command,), tuple(needs), environment={HYPOTHESIS: profile} if profile else {})
 
-    names = scenarios(root)
+    names = [name for name in scenarios(root) if long or name != TESTING]
     oldest = (*OLDEST_SCENARIOS, *LONG_SCENARIOS) if long else OLDEST_SCENARIOS
 
     def syntax(name: str, venv: str, within: tuple[str, ...] = ()) -> Part:
@@ -170,13 +172,21 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         unit("unit", ".venv", ["venv"], profile="long" if long else ""),
         check("importer", "collection"),
         check("archive", "collection"),
+        *(
+            Part(
+                f"images-{TESTING}",
+                ((PYTHON, "-m", "tests.ground", "images", "build", "debian-forky"),),
+                needs=("images",),
+            )
+            for _ in ([TESTING] if long else ())
+        ),
         Part("venv-audit", ((PYTHON, "-m", "tests.venvs", "audit"),), needs=("venv",), heavy=False),
         *(
             scenario(
                 name,
                 ".venv",
                 do,
-                needs=("venv-audit",) if name in AUDITED else (),
+                needs={TESTING: (f"images-{TESTING}",)}.get(name, ("venv-audit",) if name in AUDITED else ()),
                 more={"WHEELHOUSE_STEPS": LONG_STEPS, "WHEELHOUSE_LONG": "1"} if long else None,
             )
             for name in names

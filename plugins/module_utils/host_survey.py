@@ -25,7 +25,7 @@ echo '@@python'; for python in {pythons}; do
     path=$(command -v "$python") && version=$("$path" -c '{version}') && echo "$path" && echo "$version" && break
 done 2>/dev/null
 echo '@@system'; (. /etc/os-release && echo "$PRETTY_NAME") 2>/dev/null
-echo '@@release'; (. /etc/os-release && echo "$ID $VERSION_ID") 2>/dev/null
+echo '@@release'; (. /etc/os-release && echo "$ID ${{VERSION_ID:-$VERSION_CODENAME}}") 2>/dev/null
 echo '@@machine'; uname -m
 echo '@@bundle'; [ -e /var/cache/wheelhouse.pypi/install ] && echo left
 echo '@@account'; getent passwd {user} 2>/dev/null
@@ -33,9 +33,11 @@ uid=$(getent passwd {user} 2>/dev/null | cut -d: -f3); gid=$(getent passwd {user
 # Who else is in its group; or in the group of its name, which a run would take.
 echo '@@group'; name={user}; getent group "${{gid:-$name}}" 2>/dev/null
 echo '@@sharing'; [ -z "$gid" ] || getent passwd 2>/dev/null | sed -n "s/^\([^:]*\):[^:]*:[^:]*:$gid:.*/\1/p"
-# Files of the tree are read as the account: a link of its own shows it nothing that it could not read itself.
-as_account() {{
-    if [ -n "$uid" ] && [ "$(id -u)" = 0 ]; then
+# Where another than root can write in the tree, its files are read as the account: a link put there leads to nothing that
+# the account could not read itself.
+safely() {{
+    if [ -n "$uid" ] && [ "$(id -u)" = 0 ] && [ "$(find . nginx nginx/conf.d nginx/tls authentication authentication/peer \
+        pypiserver pypiserver/wheelhouse_index -maxdepth 0 \( ! -user 0 -o -perm /022 \) 2>/dev/null)" ]; then
         setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
     else
         "$@"
@@ -54,22 +56,22 @@ echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/ngin
 echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
 echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 -type d -printf '%U:%G %u %p\n'
     cd {home} && find index/ -mindepth 1 -maxdepth 1 -printf '%U:%G %u %p\n' | head -n 100) 2>/dev/null
-echo '@@index'; (cd {home} && as_account sed -n 's/^ *{label}: "\(.*\)"$/\1/p' docker-compose.yml) 2>/dev/null
+echo '@@index'; (cd {home} && safely sed -n 's/^ *{label}: "\(.*\)"$/\1/p' docker-compose.yml) 2>/dev/null
 echo '@@foreign'; (cd {home} && {{
     # In a tree that is ours, a file without our words is one that is broken, and written anew.
     [ -e {credentials} ] && [ ! -f {unfinished} ] ||
-        for file in {replaced}; do [ ! -f "$file" ] || as_account grep -qE {marks} "$file" || echo "$file"; done
+        for file in {replaced}; do [ ! -f "$file" ] || safely grep -qE {marks} "$file" || echo "$file"; done
     for file in {instead}; do [ ! -f "$file" ] || echo "$file"; done
     [ ! -f {passwords} ] || [ -e {credentials} ] || echo {passwords}
     [ ! -f {unfinished} ] || echo {unfinished}
 }}) 2>/dev/null
 echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
-echo '@@sums'; (cd {home} && as_account find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
+echo '@@sums'; (cd {home} && safely find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
     -exec sha256sum {{}} +) 2>/dev/null
 # Public: the key is not looked at.
-echo '@@certificate'; (cd {home} && as_account cat nginx/tls/certificate.pem) 2>/dev/null
-echo; echo '@@authority'; (cd {home} && as_account cat nginx/tls/authority.pem) 2>/dev/null
+echo '@@certificate'; (cd {home} && safely cat nginx/tls/certificate.pem) 2>/dev/null
+echo; echo '@@authority'; (cd {home} && safely cat nginx/tls/authority.pem) 2>/dev/null
 echo; echo '@@renewal'; cat {renewal} 2>/dev/null | sha256sum
 echo '@@rotation'; cat {rotation} 2>/dev/null | sha256sum
 echo '@@certbot'; command -v certbot
@@ -227,7 +229,8 @@ def survey_command(
 def _above(home: str) -> list[str]:
     """Return a folder and all those above it, the highest first."""
     home = posixpath.normpath(home)
-    return [home] if home in ("/", "//", "") else [*_above(posixpath.dirname(home)), home]
+    above = posixpath.dirname(home)
+    return [home] if above in ("", home) else [*_above(above), home]
 
 
 class Folder(NamedTuple):
@@ -488,7 +491,8 @@ def _folder(line: str) -> Folder:
 
 def _owned(line: str) -> Owned:
     ids, owner, name = line.split(" ", 2)
-    return Owned(*ids.split(":", 1), owner, name)
+    uid, _colon, gid = ids.partition(":")
+    return Owned(uid, gid, owner, name)
 
 
 def _pairs(lines: Iterable[str]) -> list[tuple[str, str, str]]:
@@ -513,10 +517,11 @@ def distribution(identifier: str, version: str) -> str:
 
     Args:
         identifier: ID in /etc/os-release.
-        version: VERSION_ID there. Only Ubuntu's two numbers name a release; what others have behind the first is how
-            far it is updated.
+        version: VERSION_ID there, or the code name where it has none, as Debian's testing and unstable. Only Ubuntu's
+            two numbers name a release; what others have behind the first is how far it is updated.
     """
-    return f"{identifier}-{version if identifier == 'ubuntu' else version.partition('.')[0]}" if identifier else ""
+    release = version if identifier == "ubuntu" else version.partition(".")[0]
+    return "-".join(part for part in (identifier, release) if part) if identifier else ""
 
 
 def port_holder(survey: Survey, instance: str, address: str, port: int, going: Collection[str] = ()) -> str | Neighbour:

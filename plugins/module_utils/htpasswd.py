@@ -32,13 +32,29 @@ NAME_LENGTH = 255
 # What can be a login: printable ASCII without the separator; a line that starts with # would be a comment.
 NAME = re.compile(r"(?!#)[!-9;-~]{1,%d}\Z" % NAME_LENGTH)
 
-# The schemes that both NGINX (crypt) and pypiserver (passlib) verify, and that are worth having.
+# The schemes that NGINX verifies on any system, by crypt() or itself, and that are worth having. Salts and digests are
+# exact: crypt() writes a hash again and compares, and it never writes spare bits, leading zeros or other letters.
+_LETTER = "[./A-Za-z0-9]"
 SCHEMES = {
-    "bcrypt": re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}\Z"),
-    "sha256-crypt": re.compile(r"\$5\$(rounds=[0-9]{4,9}\$)?[^$:\s]{0,16}\$[./A-Za-z0-9]{43}\Z"),
-    "sha512-crypt": re.compile(r"\$6\$(rounds=[0-9]{4,9}\$)?[^$:\s]{0,16}\$[./A-Za-z0-9]{86}\Z"),
-    "apr1": re.compile(r"\$apr1\$[^$:\s]{0,8}\$[./A-Za-z0-9]{22}\Z"),
+    "bcrypt": re.compile(
+        r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$%s{21}[.Oeu]%s{30}[.CGKOSWaeimquy26]\Z" % (_LETTER, _LETTER)
+    ),
+    "sha256-crypt": re.compile(
+        r"\$5\$(?:rounds=(?P<rounds>[1-9][0-9]{3,8})\$)?%s{0,16}\$%s{42}[./0-9A-D]\Z" % (_LETTER, _LETTER)
+    ),
+    "sha512-crypt": re.compile(
+        r"\$6\$(?:rounds=(?P<rounds>[1-9][0-9]{3,8})\$)?%s{0,16}\$%s{85}[./01]\Z" % (_LETTER, _LETTER)
+    ),
+    "apr1": re.compile(r"\$apr1\$%s{0,8}\$%s{21}[./01]\Z" % (_LETTER, _LETTER)),
 }
+# What a core takes some seconds for; each first request of a login takes as long. SHA-crypt does a million in one.
+BCRYPT_COST_LIMIT = 17
+ROUNDS_LIMIT = 5000000
+_BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$(?P<salt>%s{22})(?P<digest>%s{31})\Z" % (_LETTER, _LETTER))
+_CRYPT = re.compile(
+    r"\$(?P<scheme>5|6|apr1)\$(?:rounds=(?P<rounds>[^$]*)\$)?(?P<salt>[^$]*)\$(?P<digest>[^$]*)\Z", re.DOTALL
+)
+_LENGTHS = {"5": (16, 43), "6": (16, 86), "apr1": (8, 22)}
 # Beginnings that may be named in a message. Anything else could be a password in plain text.
 _KNOWN_BEGINNINGS = re.compile(
     r"(\{(?:SHA|SSHA|SHA256|SSHA256|SHA512|SSHA512|MD5|SMD5|CRYPT|PLAIN|PBKDF2(?:-SHA(?:1|256|512))?)\}"
@@ -68,14 +84,46 @@ def describe(password_hash: str) -> str:
     if match is None:
         return "plain text or an unknown scheme"
     accepted = re.match(r"\$(2[aby]|5|6|apr1)\$", password_hash) is not None
-    return match.group(1) + (", but not well-formed" if accepted and scheme_of(password_hash) is None else "")
+    if not accepted or scheme_of(password_hash) is not None:
+        return match.group(1)
+    return "%s, but not well-formed: %s" % (match.group(1), _fault(password_hash))
+
+
+def _fault(password_hash: str) -> str:
+    """What makes a hash of an accepted scheme one that no server verifies, without anything of salt or digest."""
+    bcrypt, crypt = _BCRYPT.match(password_hash), _CRYPT.match(password_hash)
+    if bcrypt is not None:
+        if not 4 <= int(bcrypt.group("cost")) <= 31:
+            return "its cost is not 04 to 31"
+        part = "salt" if bcrypt.group("salt")[-1] not in ".Oeu" else "digest"
+        return "the last letter of its %s has bits that do not belong to it" % part
+    if crypt is not None:
+        salt, digest = _LENGTHS[crypt.group("scheme")]
+        rounds = crypt.group("rounds")
+        if rounds is not None and (crypt.group("scheme") == "apr1" or not re.match(r"[1-9][0-9]{3,8}\Z", rounds)):
+            return "rounds= is to be 1000 to 999999999, without zeros in front"
+        if not re.match(r"%s{0,%d}\Z" % (_LETTER, salt), crypt.group("salt")):
+            return "its salt has more than %d letters, or others than ./A-Za-z0-9" % salt
+        if re.match(r"%s{%d}\Z" % (_LETTER, digest), crypt.group("digest")):
+            return "the last letter of its digest has bits that do not belong to it"
+    return "it is too short, too long, or has letters other than ./A-Za-z0-9"
+
+
+def slowness(password_hash: str) -> str:
+    """What makes each check of a well-formed hash take more than some seconds, in words; empty where nothing does."""
+    cost = bcrypt_cost(password_hash)
+    if cost is not None and cost > BCRYPT_COST_LIMIT:
+        return "bcrypt of cost %d" % cost
+    match = SCHEMES["sha256-crypt"].match(password_hash) or SCHEMES["sha512-crypt"].match(password_hash)
+    rounds = int(match.group("rounds") or 0) if match else 0
+    return "%d rounds" % rounds if rounds > ROUNDS_LIMIT else ""
 
 
 def weakness(password_hash: str) -> str:
-    """What is weak about a hash that somebody else has put into the files, in words; empty where nothing is.
+    """What is weak about a hash that was put into the files by hand, in words; empty where nothing is.
 
-    pypiserver (passlib) takes bcrypt, $5$, $6$, $apr1$, {SHA}, crypt of 13 letters, and anything else for plain text.
-    NGINX takes the same but plain text, which it knows as {PLAIN} only.
+    NGINX also takes {SHA}, crypt of 13 letters, and {PLAIN}; pypiserver, in servers made by hand, anything else for
+    plain text.
     """
     if not password_hash or scheme_of(password_hash):
         return ""
@@ -84,7 +132,7 @@ def weakness(password_hash: str) -> str:
     if _DES_CRYPT.match(password_hash):
         return "crypt"
     known = _KNOWN_BEGINNINGS.match(password_hash)
-    return "%s, which pypiserver does not know" % known.group(1) if known else "plain text"
+    return "%s, which does not work everywhere" % known.group(1) if known else "plain text"
 
 
 def without_plain_text(password_hash: str) -> str:
@@ -248,7 +296,7 @@ def rights_before(
     PUBLISHERS. ``earlier``: content of RIGHTS, which earlier releases wrote.
     """
     if content is None or not content.endswith(b"}\n"):
-        return {name: () for name in publishers}
+        return dict.fromkeys(publishers, ())
     named = parse_rights(earlier)
     entries = content.decode("utf-8", "surrogateescape").partition(_RIGHTS_MAP)[2].split("\n")
     found = {match.group(1): match.group(2) for match in map(_RIGHTS_ENTRY.match, entries) if match}

@@ -22,18 +22,24 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
+    BCRYPT_COST_LIMIT,
     NAME,
     NAME_LENGTH,
+    ROUNDS_LIMIT,
     SCHEMES,
+    bcrypt_cost,
     describe,
     scheme_of,
+    slowness,
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import name_of
 
 # bcrypt takes no cost below 4. A core that checks a password of cost 10 in 50 ms needs 6 s at cost 17, and every step
 # doubles it: beyond that the first request of each login runs into timeouts.
-BCRYPT_COSTS = range(4, 18)
+BCRYPT_COSTS = range(4, BCRYPT_COST_LIMIT + 1)
+# What `htpasswd -B` makes without more words is 5: hundreds of guesses a second on one core.
+_BCRYPT_LOW = 8
 # bcrypt looks at no more; what comes after would be no part of the password.
 PASSWORD_BYTES = 72
 
@@ -60,7 +66,7 @@ _PROCESSORS = re.compile(r"(?!0*\.?0*\Z)[0-9]+(?:\.[0-9]+)?\Z")
 _ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?\Z")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f] *){40}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_DISTRIBUTION = re.compile(r"[a-z]+-[0-9]+(?:\.[0-9]+)?\Z")
+_DISTRIBUTION = re.compile(r"[a-z]+-(?:[0-9]+(?:\.[0-9]+)?|[a-z]+)\Z")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\Z")
 _IMAGE = re.compile(
     rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
@@ -140,15 +146,26 @@ def _instead(value: Any, choices: Iterable[str]) -> str:
 
 
 def actions(value: Any) -> Complaints:
-    """pypi_authenticate."""
+    """pypi_authenticate: without a login, reading alone can be open."""
     if not isinstance(value, (list, tuple)):
-        yield f"{value!r} is not a list", f"give a list of {', '.join(ACTIONS)}, or [] to open the index on purpose"
+        yield f"{value!r} is not a list", f"give a list of {', '.join(ACTIONS)}; [update] opens reading"
+        return
+    if not value:
+        yield "is empty, which would open uploads and removal", _OPEN
         return
     for action in dict.fromkeys(str(action) for action in value):
         if action not in ACTIONS:
-            yield f"{action!r} is unknown", _instead(action, ACTIONS) + ", or [] to open the index on purpose"
+            yield f"{action!r} is unknown", _instead(action, ACTIONS)
         if sum(action == str(other) for other in value) > 1:
             yield f"{action!r} is there more than once", "name it once"
+    if "update" not in value and all(action in ACTIONS for action in value):
+        yield f"[{', '.join(map(str, value))}] lacks update, which would open uploads and removal", _OPEN
+
+
+_OPEN = (
+    "write [update] to open reading. pypi_anonymous_uploads: true opens uploads beside that, on purpose; removal always "
+    "needs a login"
+)
 
 
 def home(value: Any) -> Complaints:
@@ -370,23 +387,48 @@ def _user(user: Mapping[Any, Any]) -> Complaints:
         yield from _user_secret(user.get("password"), user.get("hash"))
 
 
+def _edges(text: str) -> Complaints:
+    """What does not belong to a value, at its ends: most come from files and vaults that end with a line break."""
+    if text.endswith(("\n", "\r")):
+        windows = " as Windows writes it" if text.endswith(("\r\n", "\r")) else ""
+        yield (
+            f"ends with a newline{windows}",
+            "take it off. To encrypt a value without one: "
+            'printf %s "$value" | ansible-vault encrypt_string --stdin-name NAME',
+        )
+    elif re.search(r"[\r\n]", text):
+        yield "has a line break in it", "give it on one line"
+    elif text != text.strip():
+        yield "begins or ends with a blank, which clients and their configuration files strip", "take it off"
+
+
+def secret(value: Any) -> Complaints:
+    """A password or a name for another server; may be empty."""
+    if value is not None and not isinstance(value, str):
+        yield "is not text", "put it in quotes"
+    elif value:
+        yield from _edges(value)
+
+
 def _user_name(name: Any) -> Complaints:
     mend = "give printable ASCII letters without spaces and colons"
     if name is None or name == "":
         yield "has no name", "give one"
     elif not isinstance(name, str):
         yield "has a name that is not text", "put it in quotes"
+    elif ":" in name:
+        yield "has a colon in the name", mend
+    elif found := list(_edges(name)):
+        yield from ((f"has a name that {what}", then) for what, then in found)
     elif len(name) > NAME_LENGTH:
         yield f"has a name of {len(name)} letters", f"give at most {NAME_LENGTH}"
     elif not NAME.match(name):
-        if ":" in name:
-            yield "has a colon in the name", mend
-        elif name.startswith("#"):
+        if name.startswith("#"):
             yield "has a name that begins with #, which would make the line a comment", mend
         elif not name.isascii():
             yield "has a letter in the name that is not ASCII, which clients encode in different ways", mend
         else:
-            yield "has a space, newline or control character in the name", mend
+            yield "has a space or control character in the name", mend
 
 
 def _user_end(expires: Any) -> Complaints:
@@ -412,10 +454,28 @@ def _user_secret(password: Any, password_hash: Any) -> Complaints:
         yield from _password(password)
     elif not isinstance(password_hash, str):
         yield "has a hash that is not text", "put it in quotes"
+    else:
+        yield from _hash(password_hash)
+
+
+def _hash(password_hash: str) -> Complaints:
+    again = "make it again with htpasswd -nB -C 10 NAME, and give what stands behind the colon"
+    if found := list(_edges(password_hash)):
+        yield from ((f"has a hash that {what}", mend) for what, mend in found)
+    elif scheme_of(password_hash.partition(":")[2]):
+        yield "has a hash with a login in front", "give what stands behind the colon"
+    elif scheme_of(password_hash) is None and ", but not well-formed" in describe(password_hash):
+        yield f"has a hash that no server verifies: {describe(password_hash)}", again
     elif scheme_of(password_hash) is None:
         yield (
             f"has a hash in a scheme that is not accepted: {describe(password_hash)}",
             f"give {', '.join(SCHEMES)} ($2a$, $2b$, $2y$, $5$, $6$, $apr1$), or a password",
+        )
+    elif slowness(password_hash):
+        yield (
+            f"has a hash that takes too long to check: {slowness(password_hash)}",
+            f"give bcrypt of cost 4 to {BCRYPT_COST_LIMIT}, or at most {ROUNDS_LIMIT} rounds: each first request of a login "
+            "takes as long as a check",
         )
 
 
@@ -426,6 +486,8 @@ def _password(password: Any) -> Complaints:
         yield "has a password that is not text", "put it in quotes"
     elif not password:
         yield "has an empty password", "give one, or state: absent"
+    elif found := list(_edges(password)):
+        yield from ((f"has a password that {what}", mend) for what, mend in found)
     elif not re.fullmatch(r"[ -~]+", password):
         yield (
             "has a password with letters that are not printable ASCII, which clients encode in different ways",
@@ -475,15 +537,24 @@ def has_expired(user: Mapping[str, Any], today: datetime.date | None = None) -> 
 
 
 def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem]:
-    """Nobody would get in, and nobody would know why."""
+    """Without a login, all requests would be refused, and no message would say why."""
     if variables.get("pypi_auth") == "http":
         return
-    if variables.get("pypi_authenticate") and "pypi_users" in variables and not listed_users(variables):
+    closed = variables.get("pypi_authenticate")
+    if not isinstance(closed, (list, tuple)):
+        return  # which its own rule says
+    needed = [str(action) for action in closed if not (action == "update" and anonymous_uploads(variables))]
+    if needed and "pypi_users" in variables and not listed_users(variables):
         yield Problem(
             "pypi_users",
-            f"names nobody, while {', '.join(map(str, variables['pypi_authenticate']))} need a login (pypi_authenticate)",
-            "give at least one user, or set pypi_authenticate: [] to open the index to everybody on purpose",
+            f"has no login, while {', '.join(needed)} need{'s' * (len(needed) == 1)} one (pypi_authenticate)",
+            "give at least one user",
         )
+
+
+def anonymous_uploads(variables: Mapping[str, Any]) -> bool:
+    """Whether uploads are open on purpose."""
+    return is_true(variables.get("pypi_anonymous_uploads"))
 
 
 def auth_has_a_service(variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -682,6 +753,8 @@ RULES: Mapping[str, Rule] = {
     "pypi_docker_compose_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
     "pypi_docker_compose_by": one_of("host", "controller"),
     "pypi_docker_daemon": mapping,
+    "pypi_images_username": secret,
+    "pypi_images_password": secret,
     "pypi_bundle": matching(
         _ABSOLUTE,
         "an absolute path",
@@ -690,7 +763,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "pypi_bundle_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
     "pypi_bundle_distribution": matching(
-        _DISTRIBUTION, "a distribution", "give one such as debian-13, ubuntu-24.04 or rocky-9", empty=True
+        _DISTRIBUTION, "a distribution", "give one such as debian-13, ubuntu-24.04, rocky-9 or debian-forky", empty=True
     ),
     "pypi_start_timeout": between(range(1, 3601)),
 }
@@ -823,17 +896,21 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         if has_expired(user)
     ]
     closed = variables.get("pypi_authenticate")
-    if closed == []:
-        found.append("pypi_authenticate is []: everybody who reaches the index may list, download, upload and remove")
-    elif closed is not None and "update" not in closed:
-        found.append("pypi_authenticate lacks update: everybody who reaches the index may upload and remove")
+    if anonymous_uploads(variables):
+        found.append("pypi_anonymous_uploads is true: all who reach the index may upload files; removing needs a login")
     elif (
         closed
         and variables.get("pypi_auth") != "http"
         and present_users(variables)
         and not any(is_true(user.get("publish")) for user in present_users(variables))
     ):
-        found.append("nobody may upload: no user in pypi_users has publish: true")
+        found.append("no login may upload: no user in pypi_users has publish: true")
+    found += [
+        f"pypi_users: the hash of {_shown(str(user.get('name')))} is bcrypt of cost {cost}, which is guessed quickly; "
+        "htpasswd -nB -C 10 makes a better one"
+        for user in present_users(variables)
+        if (cost := bcrypt_cost(str(user.get("hash") or ""))) is not None and cost < _BCRYPT_LOW
+    ]
     if closed and in_clear(variables):
         found.append(
             f"pypi_tls is none, and the index listens on {variables['pypi_bind_address']}: passwords travel in clear. Set "

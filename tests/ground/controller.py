@@ -37,6 +37,7 @@ def environment() -> dict[str, str]:
         "GROUND_ENVIRONMENT": json.dumps(images.environment()),
         "HOME": str(HOME),
         "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "PATH": f"{VENV}/bin:{_PATH}",
         # Hosts are named after scenarios: these are of this one.
         "USER": os.environ.get("USER", "root"),

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import apt, archive, capabilities, layers, login, overlay, registry, rootfs
 from .paths import ARCHIVES, CACHE, LOGS, WORK
-from .recipes import BUNDLES, HOSTS, IMAGES, LAYERS, MACHINES, REPOSITORIES, Bundle, Host, Layer, StandIn
+from .recipes import BUNDLES, HOSTS, IMAGES, LATER, LAYERS, MACHINES, REPOSITORIES, Bundle, Host, Layer, StandIn
 from .shell import GroundError, output, run_logged, say, step
 
 REPOSITORY = "wheelhouse-ground"
@@ -68,7 +68,7 @@ def build(names: Sequence[str] = ()) -> None:
     Raises:
         GroundError: on an unknown name, or when something cannot be built.
     """
-    known = {entry.name: entry for entry in (*HOSTS, *LAYERS, *BUNDLES, *MACHINES)}
+    known = {entry.name: entry for entry in (*HOSTS, *LAYERS, *LATER, *BUNDLES, *MACHINES)}
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise GroundError(f"no image is called {', '.join(unknown)}; there are {', '.join(known)}")
@@ -222,7 +222,7 @@ def _prune(source: apt.Archive) -> None:
     archives = {ARCHIVES / _target(bundle) for bundle in BUNDLES}
     for path in stale([*_ROOTS.glob("*.tar"), *ARCHIVES.glob("*-*.tar")], {*roots, *archives}):
         path.unlink()
-    current = {tag(host, source) for host in (*HOSTS, *LAYERS, *MACHINES)}
+    current = {tag(host, source) for host in (*HOSTS, *LAYERS, *LATER, *MACHINES)}
     for name, made in here().items():
         if name not in current and time.time() - made > _KEPT_SECONDS:
             output(["docker", "image", "rm", name])

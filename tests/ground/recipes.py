@@ -164,6 +164,9 @@ EL9_ENGINE = Layer("el9-engine", EL9, "el9-engine")
 # The longest first.
 HOSTS = (REPOSITORIES, ENGINE, EL9, BARE, DEBIAN12)
 LAYERS = (EL9_ENGINE,)
+# Debian testing, whose packages are the newest: for `make test-long`.
+FORKY = Layer("debian-forky", BARE, "forky")
+LATER = (FORKY,)
 # What a platform of a scenario may call them.
 IMAGES: dict[str, Host | Layer] = {
     "bare": BARE,
@@ -172,6 +175,7 @@ IMAGES: dict[str, Host | Layer] = {
     "el9": EL9,
     "el9-engine": EL9_ENGINE,
     "repositories": REPOSITORIES,
+    "forky": FORKY,
 }
 
 # Where newcomers start, for newcomer.py: nothing but Python, git and make. `mount` is in any installation.

@@ -13,6 +13,25 @@ from pathlib import Path
 from typing import Any
 
 _EPOCH = (2020, 1, 1, 0, 0, 0)
+# A build backend that says what the release is called and what it requires; nothing of it is installed.
+_BACKEND = """import os, zipfile
+
+
+def prepare_metadata_for_build_wheel(folder, settings=None):
+    os.mkdir(os.path.join(folder, "{stem}.dist-info"))
+    with open(os.path.join(folder, "{stem}.dist-info", "METADATA"), "w") as file:
+        file.write({metadata!r})
+    return "{stem}.dist-info"
+
+
+def build_wheel(folder, settings=None, metadata=None):
+    info = "{stem}.dist-info/"
+    with zipfile.ZipFile(os.path.join(folder, "{stem}-py3-none-any.whl"), "w") as wheel:
+        wheel.writestr(info + "METADATA", {metadata!r})
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(info + "RECORD", "")
+    return "{stem}-py3-none-any.whl"
+"""
 
 
 def escaped(name: str) -> str:
@@ -25,7 +44,9 @@ def metadata(name: str, version: str, more: str = "") -> bytes:
     return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: A test\n{more}".encode()
 
 
-def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", more: str = "") -> Path:
+def wheel(
+    folder: Path, name: str, version: str = "1.0", padding: bytes = b"", more: str = "", command: str = ""
+) -> Path:
     """Write a wheel that pip and uv accept, holding one module and, if wanted, a large file.
 
     Args:
@@ -34,6 +55,7 @@ def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", m
         version: the release.
         padding: content of a data file beside the module; stored, not compressed.
         more: further headers of its core metadata, such as what it requires; each with its end of line.
+        command: name of a program that it installs.
     """
     module = escaped(name)
     info = f"{module}-{version}.dist-info"
@@ -42,6 +64,8 @@ def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", m
         f"{info}/METADATA": metadata(name, version, more),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    if command:
+        files[f"{info}/entry_points.txt"] = f"[console_scripts]\n{command} = builtins:print\n".encode()
     if padding:
         files[f"{module}/padding.bin"] = padding
     record = "".join(f"{path},sha256={_digest(data)},{len(data)}\n" for path, data in files.items())
@@ -53,18 +77,35 @@ def wheel(folder: Path, name: str, version: str = "1.0", padding: bytes = b"", m
     return target
 
 
-def sdist(folder: Path, name: str, version: str = "1.0") -> Path:
-    """Write a source distribution; it is listed and downloaded, not built."""
+def sdist(folder: Path, name: str, version: str = "1.0", more: str = "", suffix: str = ".tar.gz") -> Path:
+    """Write a source distribution that is its own build backend, so that pip reads and builds it without any other package.
+
+    Args:
+        folder: where to write it.
+        name: the project, in any spelling.
+        version: the release.
+        more: further headers of its core metadata, each with its end of line.
+        suffix: of the file: .tar.gz, .tgz, .tar.bz2, .tar.xz or .zip.
+    """
     stem = f"{escaped(name)}-{version}"
-    target = folder / f"{stem}.tar.gz"
-    with tarfile.open(target, "w:gz") as archive:
-        for path, data in {
-            f"{stem}/PKG-INFO": metadata(name, version),
-            f"{stem}/pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "none"\n',
-        }.items():
+    target = folder / f"{stem}{suffix}"
+    info = metadata(name, version, more)
+    files = {
+        f"{stem}/pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n',
+        f"{stem}/own.py": _BACKEND.format(stem=stem, metadata=info.decode()).encode(),
+        f"{stem}/PKG-INFO": info,
+    }
+    if suffix == ".zip":
+        with zipfile.ZipFile(target, "w") as archive:
+            for path, data in files.items():
+                archive.writestr(zipfile.ZipInfo(path, _EPOCH), data)
+        return target
+    mode: Any = "w:" + {"tgz": "gz"}.get(suffix.rpartition(".")[2], suffix.rpartition(".")[2])
+    with tarfile.open(target, mode) as packed:
+        for path, data in files.items():
             entry = tarfile.TarInfo(path)
             entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
+            packed.addfile(entry, io.BytesIO(data))
     return target
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -71,6 +72,17 @@ def test_the_service_decides_who_reads_publishes_and_deletes(index: Index, tmp_p
         )
     for login, status in ((ANN, 403), (PAM, 403), (DAN, 404)):
         assert change(index, login, "remove_pkg", name="nothing", version="1").status == status, login.name
+
+
+def test_the_log_names_whom_the_service_knows(index: Index, stack: Stack) -> None:
+    for login, status, named in (
+        (ANN, 200, "ann"),
+        (Login("ann", "wrong"), 401, "?"),
+        (Login("a-token", "x"), 401, "?"),
+    ):
+        mark = f"/simple/?{uuid4().hex}"
+        assert index.request(mark, login).status == status
+        assert stack.requests(mark)[0]["user"] == named
 
 
 @pytest.mark.parametrize("header", ["X-Wheelhouse-Rights", "X-Rights", "X-Need", "X_Wheelhouse_Rights"])

@@ -142,8 +142,8 @@ def test_what_is_listed_can_be_fetched_whatever_letters_its_name_has(host: Any, 
         return json.loads(answer.body)["files"] if answer.status == 200 else []
 
     eventually(lambda: len(files()) >= 3, "they are listed", 20)
-    for file in files():
-        assert index.request(file["url"].removeprefix("../.."), PUBLISHER).status == 200, file
+    for listed in files():
+        assert index.request(listed["url"].removeprefix("../.."), PUBLISHER).status == 200, listed
 
 
 FOREIGN = [

@@ -14,8 +14,23 @@ SECRET = "a-password-that-must-not-be-seen"
 CASES = [
     pytest.param(
         {"pypi_users": []},
-        ["pypi_users", "pypi_authenticate: []"],
+        ["pypi_users: has no login, while list, download, update need one", "give at least one user"],
         id="no users and authentication on",
+    ),
+    pytest.param(
+        {"pypi_authenticate": []},
+        ["pypi_authenticate: is empty, which would open uploads and removal; write [update] to open reading"],
+        id="nothing needs a login",
+    ),
+    pytest.param(
+        {"pypi_authenticate": "{{ [] }}"},
+        ["pypi_authenticate: is empty", "pypi_anonymous_uploads: true opens uploads beside that, on purpose"],
+        id="a template that comes out empty",
+    ),
+    pytest.param(
+        {"pypi_authenticate": ["list", "download"]},
+        ["pypi_authenticate: [list, download] lacks update", "removal always needs a login"],
+        id="uploads would be open",
     ),
     pytest.param(
         {"pypi_authenticate": ["upload"]},

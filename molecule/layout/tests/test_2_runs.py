@@ -35,7 +35,7 @@ def test_a_mode_and_an_owner_that_have_drifted_are_corrected_and_shown(host: Any
 
 def test_check_mode_says_what_would_be_made_for_an_account_that_is_not_there_yet(host: Any) -> None:
     with hosts.untouched(host):
-        done = playbook.applied(ROLE, "--check", "--diff", pypi_user="newcomer")
+        done = playbook.applied(ROLE, "--check", "--diff", pypi_user="newcomer", pypi_home="/home/newcomer/pypi-server")
     assert done.changed > 0
     assert "+/home/newcomer/pypi-server/packages owner=newcomer mode=0700" in done.message(), done.output
 
@@ -67,8 +67,8 @@ def test_all_values_that_cannot_be_are_named_in_one_message(host: Any) -> None:
         "pypi_home: 'pypi-server' is not absolute; give a path that begins with /, such as /home/pypi/pypi-server",
         "pypi_user: 'root' must not run the containers; give an account of its own",
         "pypi_http_port: 65536 is not a whole number from 1 to 65535; give one in that range",
-        "pypi_users: names nobody, while list need a login (pypi_authenticate); give at least one user",
-        "or set pypi_authenticate: [] to open the index to everybody on purpose",
+        "pypi_authenticate: [list] lacks update, which would open uploads and removal; write [update] to open reading",
+        "pypi_users: has no login, while list needs one (pypi_authenticate); give at least one user",
     ):
         playbook.says(message, problem)
 
@@ -82,6 +82,59 @@ def test_an_unknown_action_is_an_error_that_lists_the_known_ones(host: Any) -> N
         "upload",
         "list, download, update",
     )
+
+
+def test_a_group_with_other_accounts_is_refused(host: Any) -> None:
+    host.check_output("useradd alice && gpasswd --add alice builders")
+    variables = {"pypi_user": "packager", "pypi_home": "/srv/packager/index"}
+    try:
+        with hosts.untouched(host):
+            message = refused(**variables)
+        playbook.says(
+            message,
+            "pypi_user: the group builders of packager has other accounts, alice, and keys and password hashes of the index "
+            "are readable for that group. Nothing was changed. Give packager a group of its own (groupadd packager-index && "
+            "usermod --gid packager-index packager)",
+        )
+    finally:
+        host.check_output("gpasswd --delete alice builders && userdel --remove alice")
+
+
+def test_a_folder_above_the_index_that_others_can_write_to_is_refused(host: Any) -> None:
+    host.check_output("mkdir -p /srv/open/index && chmod 0777 /srv/open")
+    with hosts.untouched(host):
+        message = refused(pypi_home="/srv/open/index")
+    playbook.says(
+        message,
+        "pypi_home: any account can write to /srv/open (mode 0777, root:root), and so could replace /srv/open/index",
+        "Make it root's alone (chown root /srv/open && chmod go-w /srv/open)",
+    )
+
+
+def test_packages_of_another_account_are_refused_with_the_command_that_hands_them_over(host: Any) -> None:
+    home = "/srv/handed/index"
+    host.check_output(f"mkdir -p {home}/packages && touch {home}/packages/x && chown -R nobody:nogroup {home}")
+    with hosts.untouched(host):
+        message = refused(pypi_home=home)
+    ids = f"{host.user('pypi').uid}:{host.group('pypi').gid}"
+    command = f"chown --recursive --no-dereference --from=65534 {ids} {home}/"
+    playbook.says(message, f"pypi_user: in {home}, packages belongs to nobody (uid 65534)", command)
+    host.check_output(command)
+    playbook.applied(ROLE, pypi_home=home, pypi_user="pypi")
+    assert host.check_output(f"stat --format %U:%a {home}/packages {home}/packages/x").split() == [
+        "pypi:700",
+        "pypi:644",
+    ]
+
+
+def test_a_link_of_the_accounts_to_another_folder_is_not_followed(host: Any) -> None:
+    home = "/srv/led/index"
+    host.check_output(
+        f"mkdir -p {home} /srv/foreign && ln -s /srv/foreign {home}/packages && chown -h pypi {home}/packages"
+    )
+    with hosts.untouched(host):
+        message = refused(pypi_home=home)
+    playbook.says(message, f"{home}/packages is a link of pypi to /srv/foreign, and root follows none but its own")
 
 
 def test_a_port_that_somebody_else_listens_on_is_an_error_that_names_him(host: Any) -> None:

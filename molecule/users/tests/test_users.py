@@ -46,7 +46,7 @@ def _as_converged(host: Any) -> Any:
     """After each test the files are as Molecule's converge left them."""
     saved = host.check_output(f"cd {FOLDER} && tar -c . | base64 --wrap 0")
     yield
-    host.check_output(f"cd {FOLDER} && rm -f .ht* * && echo '{saved}' | base64 --decode | tar -x")
+    host.check_output(f"cd {FOLDER} && rm -rf .ht* * && echo '{saved}' | base64 --decode | tar -x")
 
 
 def test_files_belong_to_the_service_account_alone(host: Any) -> None:
@@ -174,7 +174,7 @@ def test_who_leaves_the_list_leaves_the_host_unless_somebody_else_keeps_it(host:
 
 def test_an_empty_list_empties_no_file(host: Any) -> None:
     before = lines(host)
-    applied(pypi_users=[], pypi_authenticate=[])
+    applied(pypi_users=[])
     assert lines(host) == before
 
 
@@ -214,10 +214,16 @@ def test_one_read_and_one_write_whatever_the_number_of_users(host: Any) -> None:
         ({"name": "alice", "password": ""}, ["alice", "password"]),
         ({"name": "alice", "password": "another-password" * 5}, ["alice", "72"]),
         ({"name": "alice", "hash": "{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc="}, ["alice", "{SHA}"]),
+        ({"name": "alice", "hash": "$2y$10$" + "a" * 53}, ["alice", "no server verifies", "htpasswd -nB -C 10"]),
+        ({"name": "alice", "hash": "$2y$31$" + "e" * 53}, ["alice", "bcrypt of cost 31"]),
+        ({"name": "alice", "password": "another-password\n"}, ["alice", "ends with a newline", "ansible-vault encrypt_string"]),
         ({"name": "alice", "hash": "another-password"}, ["alice", "plain"]),
         ({"name": "alice", "hash": YESCRYPT}, ["alice", "$y$"]),
     ],
-    ids=["no name", "colon", "newline", "not ASCII", "twice", "no password", "too long", "SHA", "plain text", "yescrypt"],
+    ids=[
+        *("no name", "colon", "newline", "not ASCII", "twice", "no password", "too long", "SHA", "padding bits", "cost 31"),
+        *("newline at the end", "plain text", "yescrypt"),
+    ],
 )  # fmt: skip
 def test_a_bad_user_is_refused_and_nothing_is_written(host: Any, user: dict[str, str], words: list[str]) -> None:
     files = f"cd {FOLDER} && sha256sum {' '.join(FILES)} && ls -A"

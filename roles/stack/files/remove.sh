@@ -1,9 +1,30 @@
 # Run by sh -c with: home of the index, "data" or "no-data", "check" or "remove", the Compose project.
 # shellcheck shell=sh
-# Takes our own files by name: what was put beside them stays. A folder may be a link of root's to another disk, which is
-# emptied too, or a mount, which then stays. Where the tree is not root's, the account could have made the link: it is removed,
-# and not followed.
+# Takes our own files by name: what people put beside them is theirs. A folder may be a link of root's to another disk, which
+# is emptied too, or a mount, which then stays.
 set -eu
+
+rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.conf nginx/headers.conf nginx/listen.conf
+    nginx/addresses.conf nginx/patient.conf nginx/refused.conf nginx/revision.conf
+    nginx/conf.d/http.conf nginx/conf.d/maps.conf nginx/conf.d/pypi.conf nginx/conf.d/refusals.conf
+    nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
+kept=
+[ "$2" = no-data ] || kept='packages authentication adopted logs'
+folders='nginx nginx/conf.d nginx/tls authentication pypiserver'
+
+refuse_links() {
+    for name in $folders $rebuilt $kept; do
+        owner=$(stat --format '%F:%U' "$name" 2>/dev/null) || continue
+        case $owner in 'symbolic link:root' | [!s]* | 'socket'*) continue ;; esac
+        echo "$1/$name is a symbolic link of ${owner#*:}, and root follows none but its own: remove it, then run again." >&2
+        exit 1
+    done
+}
+
+if [ -d "$1" ]; then
+    cd "$1"
+    refuse_links "$1"
+fi
 
 # Containers and networks are found by the project, not by a Compose file: that may have been changed, or be missing.
 containers=$(docker ps --all --quiet --filter "label=com.docker.compose.project=$4" 2>/dev/null || :)
@@ -18,16 +39,15 @@ if [ "$3" = remove ]; then
 fi
 
 [ -d "$1" ] || exit 0
-cd "$1"
-links=-P
-[ "$(stat --format %u .)" != 0 ] || links=-H
-
-rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.conf nginx/headers.conf nginx/listen.conf
-    nginx/patient.conf nginx/refused.conf nginx/revision.conf
-    nginx/conf.d/http.conf nginx/conf.d/maps.conf nginx/conf.d/pypi.conf nginx/conf.d/refusals.conf
-    nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
-kept=
-[ "$2" = no-data ] || kept='packages authentication logs adopted'
+if [ "$3" = remove ]; then
+    # From the top down: what the account cannot write to any more is where the next name is looked for.
+    for folder in . $folders; do
+        [ -d "$folder" ] && [ ! -L "$folder" ] || continue
+        chown root "$folder"
+        chmod go-w "$folder"
+    done
+    refuse_links "$1"
+fi
 
 for name in $rebuilt $kept; do
     [ -e "$name" ] || continue
@@ -36,7 +56,7 @@ for name in $rebuilt $kept; do
     echo "removed $name"
     [ "$3" = remove ] || continue
     if [ -d "$name" ]; then
-        find $links "$name" -mindepth 1 -delete
+        find -H "$name" -mindepth 1 -delete
     fi
     if [ -d "$name" ] && [ ! -L "$name" ]; then
         rmdir "$name" 2>/dev/null || :

@@ -292,7 +292,8 @@ def test_whose_packages_the_engine_is_from(lines: list[str], source: str) -> Non
         ("rocky 9.4", "rocky-9"),
         ("amzn 2023", "amzn-2023"),
         # Debian's next one has no number yet.
-        ("debian", "debian-"),
+        ("debian", "debian"),
+        ("debian forky", "debian-forky"),
         ("", ""),
     ],
 )

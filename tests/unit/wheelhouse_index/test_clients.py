@@ -6,51 +6,18 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
 from tests.support import packages as made
 from tests.support.index import Index
+from tests.support.served import serving
 
-JSON = "application/vnd.pypi.simple.v1+json"
 UV = Path(sys.executable).with_name("uv")
 
 pytestmark = pytest.mark.skipif(not UV.exists(), reason="the clients are in .venv")
-
-
-class Files(SimpleHTTPRequestHandler):
-    """Serves index/ and packages/ as NGINX does, and notes what is asked for."""
-
-    asked: list[str]
-
-    def __init__(self, index: Index, asked: list[str], *rest: object) -> None:
-        self.index = index
-        self.asked = asked
-        super().__init__(*rest)  # type: ignore[arg-type]
-
-    def translate_path(self, path: str) -> str:
-        """Find the file of an address."""
-        path = unquote(path.partition("?")[0]).lstrip("/")
-        if path.startswith("simple/"):
-            kind = "json" if JSON in self.headers.get("Accept", "") else "html"
-            return str(self.index.pages / path / f"index.{kind}")
-        folder = self.index.pages if path.endswith(".metadata") else self.index.packages.parent
-        return str(folder / path)
-
-    def guess_type(self, path: str | os.PathLike[str]) -> str:
-        """Return a page's content type."""
-        name = str(path)
-        return JSON if name.endswith(".json") else "text/html" if name.endswith(".html") else "application/octet-stream"
-
-    def log_message(self, _format: str, *_values: object) -> None:
-        """Note a request."""
-        self.asked.append(f"{self.command} {self.path.partition('#')[0]}")
 
 
 @pytest.fixture
@@ -69,11 +36,8 @@ def served(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
     for name, version, more in releases:
         path = made.wheel(tmp_path, name, version, more=more)
         assert index.upload(path.name, path.read_bytes()).status == 200
-    asked: list[str] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, index, asked))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/simple/", asked
-    server.shutdown()
+    with serving(index) as (address, asked):
+        yield f"{address}/simple/", asked
 
 
 def run(command: Sequence[str | Path]) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import pytest
 from packaging.version import Version
-from wheelhouse_index import legacy
+from pip._internal.models.link import Link
+from wheelhouse_index import legacy, pages
 from wheelhouse_index.entry import Entry, Facts, Stamp, guessed
 
 SHA = "ab" * 32
@@ -32,8 +32,8 @@ def entry(path: str, requires: str = "", size: int = 7, mtime_ns: int = 0) -> En
     return Entry(path, Stamp(size, mtime_ns, 1), Facts(SHA, guessed(path.rpartition("/")[2]), requires))
 
 
-def document(*entries: Entry, address: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(legacy.project_json(entries[0].project, entries, address))
+def document(*entries: Entry) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(legacy.project_json(entries[0].project, entries))
     return found
 
 
@@ -68,7 +68,7 @@ def test_it_has_the_public_indexs_shape() -> None:
     ],
 )
 def test_the_kind_of_a_file_and_its_python(name: str, kind: str, python: str) -> None:
-    file = legacy._file(entry(name), "", False)
+    file = legacy._file(entry(name), False)
     assert (file["packagetype"], file["python_version"]) == (kind, python)
 
 
@@ -109,17 +109,30 @@ def test_what_is_on_no_page_and_what_has_no_version_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "address"),
+    "path",
     [
-        ("foo-1.0+local.1-py3-none-any.whl", "/packages/foo-1.0+local.1-py3-none-any.whl"),
-        ("spa ced/foo-1.0.zip", "/packages/spa%20ced/foo-1.0.zip"),
+        "foo-1.0+local.1-py3-none-any.whl",
+        "foo-1!2.0.tar.gz",
+        "nested/spa ced#-1.0.zip",
+        "a@b~c-1.0.zip",
+        "übung-1.0.zip",
     ],
 )
-def test_addresses_lead_to_the_file(path: str, address: str) -> None:
-    """bandersnatch takes the path of it, behind the address that it was given; pulp needs all of it."""
-    own = document(entry(path))["urls"] or [legacy._file(entry(path), "", False)]
-    assert own[0]["url"] == address
-    assert urljoin("https://pypi.example.com/pypi/foo/json", own[0]["url"]) == f"https://pypi.example.com{address}"
-    whole = document(entry(path), address="https://pypi.example.com")["urls"][0]["url"]
-    assert whole == f"https://pypi.example.com{address}"
-    assert urlsplit(whole).path == address
+def test_addresses_are_those_that_pip_makes_of_the_pages(path: str) -> None:
+    """By them pip-tools knows which digest is of which file."""
+    asked = "https://pypi.example.com/simple/foo/"
+    address = json.loads(pages.project_json("foo", [entry(path)]))["files"][0]["url"]
+    found = Link.from_json({"filename": path, "url": address, "hashes": {}}, asked)
+    assert found
+    assert "https://pypi.example.com" + legacy._file(entry(path), False)["url"] == found.url
+
+
+def test_an_address_can_be_completed_by_its_beginning() -> None:
+    """NGINX puts scheme and host behind `"url":"`: no name of a file looks like that."""
+    names = {'"url":"/packages/x-1.0.zip', "foo-1.0.zip", "foo-2.0.zip"}
+    text = legacy.project_json("foo", list(map(entry, sorted(names))))
+    found = json.loads(text.replace('"url":"/', '"url":"https://pypi.example.com/'))
+    files = [file for release in found["releases"].values() for file in release]
+    assert len(files) > 1
+    assert {file["filename"] for file in files} <= names | {"x-1.0.zip"}
+    assert all(file["url"].startswith("https://pypi.example.com/packages/") for file in (*files, *found["urls"]))

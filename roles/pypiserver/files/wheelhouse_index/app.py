@@ -124,7 +124,7 @@ class Application:
         listed = [entry for entry in read if entry]
         if not pages.listed(listed):
             return answer(start_response, 404, f"There is no project {project}.")
-        content = legacy.project_json(project, listed, self._store.output.address).encode()
+        content = legacy.project_json(project, listed).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
         return [content]
 

@@ -53,7 +53,7 @@ END;
 -- Projects whose pages have to be written: files to read, or pages that are older than what is known. Who has written
 -- them knows by the number whether somebody has put them off again meanwhile.
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE pages_format (format TEXT NOT NULL);
+CREATE TABLE pages_format (number INTEGER NOT NULL);
 
 -- What was written into index/ last: pages and metadata that are otherwise were changed by other hands.
 CREATE TABLE written (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
@@ -96,6 +96,8 @@ class Catalogue:
         # The files beside the database, as they were when the connection was opened.
         self._beside: list[int] = []
         self._lock = threading.Lock()
+        # Whether something that was asked could not be answered, as the database is damaged.
+        self.damaged = False
 
     def hold(self) -> None:
         """Keep a connection open from now on; not before a fork.
@@ -110,20 +112,27 @@ class Catalogue:
         """Look at what is known."""
         if not self.is_whole():
             self._mend()
-        connection = self._connect()
-        try:
+        with self._open() as connection:
             yield Known(connection)
-        finally:
-            connection.close()
 
     @contextmanager
     def writing(self) -> Iterator[Known]:
         """Change what is known: all of it or, after an error, nothing."""
-        connection = self._connect()
-        try:
+        with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield Known(connection)
             connection.execute("COMMIT")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connect()
+        try:
+            yield connection
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            self.damaged = True
+            raise
         finally:
             # Takes back what was not committed.
             connection.close()
@@ -192,6 +201,7 @@ class Catalogue:
         for suffix in ("-wal", "-shm", "-journal"):
             Path(f"{self.file}{suffix}").unlink(missing_ok=True)
         os.replace(new, self.file)
+        self.damaged = False
 
     def is_whole(self) -> bool:
         """Tell whether the database has the files beside it that this process has opened.
@@ -372,19 +382,22 @@ class Known:
 
     def note_written(self, files: Mapping[str, tuple[int, int] | None]) -> None:
         """Note what is written into index/, by path: its size and time; None where it is removed."""
-        for path, status in files.items():
-            if status is None:
-                self._db.execute("DELETE FROM written WHERE path = ?", (path,))
-            elif status != self.written_as(path):
-                self._db.execute("INSERT OR REPLACE INTO written VALUES (?, ?, ?)", (path, *status))
+        removed = [(path,) for path, status in files.items() if status is None]
+        self._db.executemany("DELETE FROM written WHERE path = ?", removed)
+        self._db.executemany(
+            "INSERT INTO written VALUES (?, ?, ?)"
+            " ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns"
+            " WHERE (size, mtime_ns) <> (excluded.size, excluded.mtime_ns)",
+            [(path, *status) for path, status in files.items() if status],
+        )
 
     @property
-    def pages_format(self) -> str:
-        """The format of the pages that were written; empty before any was."""
-        row = self._db.execute("SELECT format FROM pages_format").fetchone()
-        return str(row[0]) if row else ""
+    def pages_format(self) -> int:
+        """The format of the pages that were written; 0 before any was."""
+        row = self._db.execute("SELECT number FROM pages_format").fetchone()
+        return int(row[0]) if row else 0
 
     @pages_format.setter
-    def pages_format(self, name: str) -> None:
+    def pages_format(self, number: int) -> None:
         self._db.execute("DELETE FROM pages_format")
-        self._db.execute("INSERT INTO pages_format VALUES (?)", (name,))
+        self._db.execute("INSERT INTO pages_format VALUES (?)", (number,))

@@ -92,7 +92,7 @@ def _folder_problem(folder: Path) -> str:
         return "is missing"
     except OSError as error:
         return f"cannot be looked at: {error.strerror}"
-    if os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+    if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return ""
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return "is mounted read-only"

@@ -96,6 +96,8 @@ class Keeper:
     def _keep(self) -> None:
         """Look again and again."""
         pause = self._pause
+        # What an earlier process has noted.
+        health.note(self._store, None)
         while True:
             try:
                 self.step()

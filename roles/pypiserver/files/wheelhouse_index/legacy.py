@@ -1,12 +1,14 @@
 """A project in the shape of the public index's ``/pypi/NAME/json``: legacy.json, beside the simple pages.
 
-pip-tools takes digests from it, Renovate dates, bandersnatch and pulp what to copy. Pure functions.
+pip-tools takes digests from it, Renovate dates, bandersnatch and pulp what there is to copy. Pure functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
@@ -25,20 +27,20 @@ _UNKNOWN = (
 )
 
 
-def project_json(project: str, entries: Sequence[Entry], address: str = "") -> str:
+def project_json(project: str, entries: Sequence[Entry]) -> str:
     """Return a project's document.
+
+    The addresses of files begin with ``/packages/``. NGINX puts scheme and host before them, by which the client has
+    asked: pip-tools looks for the address that pip has found on the simple page, and pulp completes none.
 
     Args:
         project: its normalized name.
         entries: its files; those that no page has, and those without a version, are left out.
-        address: what the addresses of files begin with, such as ``https://pypi.example.com``. Without it they begin
-            with ``/packages/``, which a client has to complete: bandersnatch does, pulp does not.
     """
     signatures = pages.signed(entries)
     releases = _releases(pages.listed(entries))
     documents = {
-        version: [_file(entry, address, entry.path in signatures) for entry in files]
-        for version, files in releases.items()
+        version: [_file(entry, entry.path in signatures) for entry in files] for version, files in releases.items()
     }
     newest = max(releases, key=_newness, default="")
     return pages.json_text(
@@ -76,6 +78,7 @@ def _newness(version: str) -> tuple[bool, tuple[bool, Version, str]]:
     return parsed is not None and not parsed.is_prerelease, _order(version)
 
 
+@lru_cache(maxsize=4096)
 def _parsed(version: str) -> Version | None:
     try:
         return Version(version)
@@ -98,7 +101,7 @@ def _info(project: str, version: str, files: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def _file(entry: Entry, address: str, signature: bool) -> dict[str, Any]:
+def _file(entry: Entry, signature: bool) -> dict[str, Any]:
     assert entry.facts
     kind, python = _kind(entry.name)
     time = pages.time_text(entry.stamp.mtime_ns)
@@ -114,7 +117,8 @@ def _file(entry: Entry, address: str, signature: bool) -> dict[str, Any]:
         "size": entry.stamp.size,
         "upload_time": time.partition(".")[0],
         "upload_time_iso_8601": time,
-        "url": f"{address}/packages/{pages.quoted(entry.path)}",
+        # As pip writes it, so with `%2B` for `+`: pip-tools compares.
+        "url": f"/packages/{quote(entry.path)}",
         "yanked": False,
         "yanked_reason": None,
     }

@@ -18,9 +18,10 @@ from .entry import Entry
 
 # Of what is large, and changes with every new project, a quick compression is worth more than a small one.
 _LEVEL, _QUICK_LEVEL, _LARGE_BYTES = 6, 1, 256 * 1024
-# A project's pages, and what is beside each of them.
-PROJECT_PAGES, _PACKED = ("index.html", "index.json", "legacy.json"), ".gz"
-_EACH = [page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)]
+# A project's pages, which are there in compressed form as well. NGINX completes the addresses in the last file, and
+# compresses it on its way.
+PROJECT_PAGES, _PACKED, _LEGACY = ("index.html", "index.json"), ".gz", "legacy.json"
+_EACH = [*(page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)), _LEGACY]
 
 
 Status = tuple[int, int]
@@ -65,20 +66,11 @@ class Staged:
 
 
 class Output:
-    """The folder index/.
+    """The folder index/."""
 
-    Args:
-        folder: where it is.
-        address: that of the whole index, such as ``https://pypi.example.com``, for documents that need it; empty where it
-            is not known.
-    """
-
-    def __init__(self, folder: Path, address: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._root = f"{folder}/"
-        self.address = address.rstrip("/")
-        # All pages are rewritten when this is another one.
-        self.format = f"{pages.FORMAT} {self.address}"
         self.simple = folder / "simple"
         self.metadata = folder / "packages"
         self._staging = folder / ".staging"
@@ -105,7 +97,7 @@ class Output:
         self._make(staged, folder)
         self._stage(staged, folder / "index.html", pages.project_html(project, entries))
         self._stage(staged, folder / "index.json", pages.project_json(project, entries))
-        self._stage(staged, folder / "legacy.json", legacy.project_json(project, entries, self.address))
+        self._stage(staged, folder / _LEGACY, legacy.project_json(project, entries), pack=False)
 
     def stage_lists(self, staged: Staged, known: Known) -> None:
         """Stage the list of projects, where that changes."""
@@ -170,22 +162,21 @@ class Output:
                     found.append(path)
         return found
 
-    def _stage(self, staged: Staged, page: Path, text: str) -> None:
+    def _stage(self, staged: Staged, page: Path, text: str, pack: bool = True) -> None:
         content = text.encode()
-        packed_page = page.with_name(page.name + _PACKED)
+        files = [page.with_name(page.name + _PACKED), page] if pack else [page]
         # Before they are read: what other hands do to them meanwhile shows later.
-        found = {self._below(file): _status(file) for file in (page, packed_page)}
-        if _content(page) == content and _unpacked(packed_page) == content:
+        found = {self._below(file): _status(file) for file in files}
+        if _content(page) == content and all(_unpacked(file) == content for file in files[:-1]):
             staged.written |= found
             return
         # NGINX makes the ETag of size and time in whole seconds: each version needs a second of its own.
-        before = max(map(_seconds, (page, packed_page))) or _seconds(self._removed)
+        before = max(map(_seconds, files)) or _seconds(self._removed)
         seconds = max(int(time.time()), before + 1)
         level = _LEVEL if len(content) < _LARGE_BYTES else _QUICK_LEVEL
-        packed = gzip.compress(content, level, mtime=0)
         # The page is the last to be replaced: while it is old, what is compressed may be new, but never the reverse.
-        for target, data in ((packed_page, packed), (page, content)):
-            self._write(staged, target, data, seconds)
+        for file in files:
+            self._write(staged, file, content if file == page else gzip.compress(content, level, mtime=0), seconds)
 
     def _write(self, staged: Staged, target: Path, content: bytes, seconds: int) -> None:
         """Write a file aside, to replace its target; one that cannot be written whole is not there."""
@@ -222,7 +213,7 @@ class Output:
 
     def _remember(self, folder: Path) -> None:
         """Keep the last second that a project's pages had, so that new ones at the same place come after it."""
-        seconds = max(_seconds(folder / page) for page in PROJECT_PAGES)
+        seconds = max(_seconds(folder / page) for page in (*PROJECT_PAGES, _LEGACY))
         if seconds > _seconds(self._removed):
             os.utime(self._removed, (seconds, seconds))
 

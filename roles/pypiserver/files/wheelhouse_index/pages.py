@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -36,7 +37,13 @@ _TAIL = "  </body>\n</html>\n"
 def listed(entries: Iterable[Entry]) -> list[Entry]:
     """Return the files that a page has, from old to new: all that have been read, signatures aside."""
     files = [entry for entry in entries if entry.facts and not entry.name.endswith(".asc")]
-    return sorted(files, key=lambda entry: entry.order)
+    return sorted(files, key=_order)
+
+
+# A project's page has the same files again and again, and each of its forms needs them in order.
+@lru_cache(maxsize=4096)
+def _order(entry: Entry) -> tuple[tuple[str, ...], str]:
+    return entry.order
 
 
 def signed(entries: Iterable[Entry]) -> set[str]:

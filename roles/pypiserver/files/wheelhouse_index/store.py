@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
-from . import incoming, metadata, names
+from . import incoming, metadata, names, pages
 from .catalogue import Catalogue, Known
 from .entry import Entry, Facts, Stamp, guessed
 from .incoming import Upload
@@ -47,7 +47,7 @@ class Store:
 
     def __init__(self, packages: Path, index: Path) -> None:
         self.packages = packages
-        self.output = Output(index, os.environ.get("WHEELHOUSE_EXTERNAL_URL", ""))
+        self.output = Output(index)
         self.catalogue = Catalogue(index / "catalogue.sqlite", self.mend)
         self._lock = index / ".lock"
         # Whether this thread has it.
@@ -63,7 +63,7 @@ class Store:
     def in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
         folders = [*self.output.folders(), self.packages / incoming.FOLDER]
-        return all(map(os.path.isdir, folders)) and self.catalogue.is_whole()
+        return all(map(os.path.isdir, folders)) and self.catalogue.is_whole() and not self.catalogue.damaged
 
     def mend(self) -> None:
         """Make what was removed while servers run."""
@@ -199,7 +199,7 @@ class Store:
         while True:
             with self.catalogue.reading() as known:
                 seen = known.pending()
-                formatted = known.pages_format == self.output.format
+                formatted = known.pages_format == pages.FORMAT
                 lists = not formatted or not self.output.has_lists()
             # What was read may be of another project than its name alone spoke of: then that one is pending now.
             if (done and seen.keys() <= done) or not (seen or lists):
@@ -231,7 +231,7 @@ class Store:
             self._done(seen, failed)
             if not formatted:
                 with self.catalogue.writing() as known:
-                    known.pages_format = self.output.format
+                    known.pages_format = pages.FORMAT
 
     def check_pages(self) -> None:
         """Have written what is missing or of an older format, and remove what belongs to files that are gone."""
@@ -239,7 +239,7 @@ class Store:
             with self.catalogue.writing() as known:
                 projects = set(known.projects())
                 there = self.output.with_pages()
-                if known.pages_format != self.output.format:
+                if known.pages_format != pages.FORMAT:
                     known.put_off(projects)
                 known.put_off(project for project in projects if not self.output.has_page(project))
                 known.put_off(there - projects)

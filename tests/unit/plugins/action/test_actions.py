@@ -27,8 +27,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing
 
 Search = Callable[..., None]
 ALICE = {"name": "alice", "password": "S3cret", "publish": True}
-HASH = "$2y$04$" + "a" * 53
-OTHER = "$2y$04$" + "b" * 53
+HASH = "$2y$04$" + "e" * 53
+OTHER = "$2y$04$" + "u" * 53
 
 
 class Recorder:
@@ -334,9 +334,12 @@ def test_wrong_arguments_are_told(
 
 
 def test_good_variables_pass_with_their_warnings() -> None:
-    result = run(check_variables, {"variables": {"pypi_authenticate": [], "pypi_users": []}})
+    result = run(
+        check_variables,
+        {"variables": {"pypi_authenticate": ["update"], "pypi_anonymous_uploads": True, "pypi_users": []}},
+    )
     assert result["changed"] is False
-    assert "everybody who reaches the index" in result["warnings"][0]
+    assert "all who reach the index may upload" in result["warnings"][0]
 
 
 def test_a_controller_that_cannot_hash_is_told_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.wheelhouse.pypi.plugins.modules import htpasswd, htpasswd_info
 
 Run = Callable[..., dict[str, Any]]
-ALICE, BOB, CAROL = ("$2y$10$" + letter * 53 for letter in "abc")
+ALICE, BOB, CAROL = ("$2y$10$" + letter * 53 for letter in ".eu")
 HASHES = {"alice": ALICE, "bob": BOB}
 USERS = [{"name": "alice", "publish": True}, {"name": "bob"}]
 

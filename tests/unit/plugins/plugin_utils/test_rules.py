@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules
 
-BCRYPT = "$2y$10$" + "a" * 53
+BCRYPT = "$2y$10$" + "e" * 53
 ALICE = {"name": "alice", "password": "S3cret"}
 
 # Everything that an index without TLS says about itself.
@@ -42,7 +42,8 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_acme_directory", ["https://acme.example.com/directory", "https://[2001:db8::1]:14000/dir"]),
     ("pypi_acme_email", ["", "admin+pypi@example.com"]),
     ("pypi_acme_ca_file", ["", __file__]),
-    ("pypi_authenticate", [[], ["update"], ["list", "download", "update"]]),
+    ("pypi_images_password", ["", None, "S3cret", "S3cret with a blank"]),
+    ("pypi_authenticate", [["update"], ["update", "list"], ["list", "download", "update"]]),
     (
         "pypi_users",
         [
@@ -56,7 +57,7 @@ GOOD: list[tuple[str, list[Any]]] = [
             [{"name": "a", "password": "S3cret", "expires": None}],
             [{"name": "a", "state": "absent"}, {"name": "b", "state": "absent", "password": ""}],
             [
-                {"name": "alice+ci", "password": ' S3cret: with "all" $of {{it}} ~'},
+                {"name": "alice+ci", "password": 'S3cret: with "all" $of {{it}} ~'},
                 {"name": "x" * 255, "password": "S" * 72},
             ],
             [{"name": "Alice", "password": "S3cret"}, ALICE],
@@ -185,10 +186,20 @@ BAD = [
     ("pypi_trusted_proxies", ["proxy"], "'proxy'"),
     ("pypi_trusted_proxies", ["192.0.2.1/24"], "give the network, 192.0.2.0/24"),
     ("pypi_trusted_proxies", ["192.0.2.0/33"], "192.0.2.0/33"),
-    ("pypi_authenticate", ["upload"], "give one of list, download, update, or [] to open"),
+    ("pypi_authenticate", ["upload"], "give one of list, download, update"),
     ("pypi_authenticate", ["updates"], "did you mean update?"),
     ("pypi_authenticate", "update", "'update' is not a list"),
     ("pypi_authenticate", None, "not a list"),
+    ("pypi_authenticate", "", "'' is not a list; give a list of list, download, update; [update] opens reading"),
+    ("pypi_authenticate", [], "is empty, which would open uploads and removal; write [update] to open reading"),
+    ("pypi_authenticate", ["list"], "[list] lacks update, which would open uploads and removal; write [update]"),
+    ("pypi_authenticate", ["list", "download"], "pypi_anonymous_uploads: true opens uploads beside that, on purpose"),
+    ("pypi_authenticate", [""], "'' is unknown"),
+    ("pypi_images_password", "S3cret\n", "ends with a newline; take it off"),
+    ("pypi_images_password", "S3cret\r\n", "ends with a newline as Windows writes it"),
+    ("pypi_images_password", " S3cret", "begins or ends with a blank"),
+    ("pypi_images_password", 1234, "is not text; put it in quotes"),
+    ("pypi_images_username", "robot\n", "ends with a newline"),
     ("pypi_authenticate", ["update", "update"], "more than once"),
     ("pypi_bcrypt_cost", 3, "4 to 17"),
     ("pypi_bcrypt_cost", 18, "doubles"),
@@ -227,9 +238,9 @@ BAD_USERS = [
     ({"name": "", "password": "S3cret"}, "entry 1 has no name"),
     ({"name": 7, "password": "S3cret"}, "entry 1 has a name that is not text"),
     ({"name": "a:S3cret", "password": "S3cret"}, "user 'a...' has a colon in the name"),
-    ({"name": "a S3cret", "password": "S3cret"}, "user 'a...' has a space, newline or control"),
+    ({"name": "a S3cret", "password": "S3cret"}, "user 'a...' has a space or control"),
     ({"name": "a\nb:S3cret", "password": "S3cret"}, "user 'a...' has a colon"),
-    ({"name": "a\n", "password": "S3cret"}, "user 'a...' has a space, newline"),
+    ({"name": "a\n", "password": "S3cret"}, "user 'a...' has a name that ends with a newline; take it off"),
     ({"name": "a\x7f", "password": "S3cret"}, "control character"),
     ({"name": "jürgen", "password": "S3cret"}, "user 'jürgen' has a letter in the name that is not ASCII"),
     ({"name": "#a", "password": "S3cret"}, "begins with #"),
@@ -240,7 +251,22 @@ BAD_USERS = [
     ({"name": "a", "password": ""}, "user 'a' has an empty password"),
     ({"name": "a", "password": "S3cret" + "x" * 67}, "more than 72 bytes"),
     ({"name": "a", "password": "S3cretß"}, "not printable ASCII"),
-    ({"name": "a", "password": "S3cret\n"}, "not printable ASCII"),
+    ({"name": "a", "password": "S3cret\n"}, "user 'a' has a password that ends with a newline; take it off"),
+    ({"name": "a", "password": "S3cret\n"}, 'printf %s "$value" | ansible-vault encrypt_string --stdin-name NAME'),
+    ({"name": "a", "password": "S3cret\r\n"}, "ends with a newline as Windows writes it"),
+    ({"name": "a", "password": "S3cret\r"}, "ends with a newline as Windows writes it"),
+    ({"name": "a", "password": "S3\nS3cret"}, "has a password that has a line break in it"),
+    ({"name": "a", "password": "S3cret "}, "has a password that begins or ends with a blank"),
+    ({"name": "a", "hash": BCRYPT + "\n"}, "user 'a' has a hash that ends with a newline"),
+    ({"name": "a", "hash": " " + BCRYPT}, "has a hash that begins or ends with a blank"),
+    ({"name": "a", "hash": "a:" + BCRYPT}, "has a hash with a login in front; give what stands behind the colon"),
+    ({"name": "a", "hash": "$2y$10$" + "a" * 53}, "has a hash that no server verifies: $2y$, but not well-formed: the"),
+    ({"name": "a", "hash": "$2y$10$" + "a" * 53}, "make it again with htpasswd -nB -C 10 NAME"),
+    (
+        {"name": "a", "hash": "$2y$31$" + "e" * 53},
+        "takes too long to check: bcrypt of cost 31; give bcrypt of cost 4 to 17",
+    ),
+    ({"name": "a", "hash": "$6$rounds=9000000$s$" + "." * 86}, "too long to check: 9000000 rounds"),
     ({"name": "a", "password": 1234}, "takes for a number"),
     ({"name": "a", "password": True}, "takes for a number"),
     ({"name": "a", "password": ["S3cret"]}, "password that is not text"),
@@ -290,7 +316,7 @@ def test_the_last_day_of_a_login(expires: Any, over: bool) -> None:
 def test_who_has_expired_is_told_and_no_reason_to_refuse_a_run() -> None:
     users = [{**ALICE, "expires": "2020-01-31"}]
     assert rules.present_users({"pypi_users": users}) == []
-    assert rules.problems({"pypi_users": users, "pypi_authenticate": ["list"]}) == []
+    assert rules.problems({"pypi_users": users, "pypi_authenticate": ["list", "update"]}) == []
     assert rules.warnings({"pypi_users": users}) == [
         "pypi_users: the login of 'alice' was good until 2020-01-31, and goes with this run"
     ]
@@ -316,11 +342,14 @@ def test_users_are_a_list(value: Any) -> None:
 
 
 @pytest.mark.parametrize("users", [[], [{"name": "a", "state": "absent"}]])
-def test_authentication_without_users_says_how_to_open_the_index(users: list[Any]) -> None:
+def test_authentication_without_users_is_refused_unless_uploads_are_open(users: list[Any]) -> None:
     (problem,) = rules.problems({"pypi_users": users, "pypi_authenticate": ["update"]})
     assert problem.variable == "pypi_users"
-    assert "pypi_authenticate: []" in problem.mend
-    assert rules.problems({"pypi_users": users, "pypi_authenticate": []}) == []
+    assert problem.mend == "give at least one user"
+    opened = {"pypi_users": users, "pypi_authenticate": ["update"], "pypi_anonymous_uploads": True}
+    assert rules.problems(opened) == []
+    (problem,) = rules.problems({**opened, "pypi_authenticate": ["list", "update"]})
+    assert problem.problem == "has no login, while list needs one (pypi_authenticate)"
 
 
 @pytest.mark.parametrize(
@@ -347,7 +376,7 @@ def test_authentication_without_users_says_how_to_open_the_index(users: list[Any
         ({"pypi_tls": "acme", "pypi_server_name": "pypi.example.com"}, None),
         ({"pypi_tls": "acme", "pypi_acme_directory": ""}, "pypi_acme_directory"),
         ({"pypi_auth": "http", "pypi_auth_url": ""}, "pypi_auth_url"),
-        ({"pypi_auth": "http", "pypi_users": [], "pypi_authenticate": ["list"]}, None),
+        ({"pypi_auth": "http", "pypi_users": [], "pypi_authenticate": ["list", "update"]}, None),
     ],
 )
 def test_variables_that_need_each_other(variables: dict[str, Any], variable: str | None) -> None:
@@ -404,13 +433,15 @@ def test_an_unknown_variable_is_not_judged() -> None:
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"pypi_authenticate": [], "pypi_users": []}, "everybody who reaches the index"),
-        ({"pypi_authenticate": ["update"], "pypi_users": [ALICE]}, "nobody may upload"),
-        ({"pypi_authenticate": ["update"], "pypi_users": [{**ALICE, "publish": "yes"}]}, None),
         (
-            {"pypi_authenticate": ["list"], "pypi_users": [ALICE]},
-            "lacks update: everybody who reaches the index may upload",
+            {"pypi_authenticate": ["update"], "pypi_anonymous_uploads": True, "pypi_users": []},
+            "pypi_anonymous_uploads is true: all who reach the index may upload files; removing needs a login",
         ),
+        ({"pypi_anonymous_uploads": "no"}, None),
+        ({"pypi_users": [{"name": "a", "hash": "$2y$05$" + "e" * 53}]}, "the hash of 'a' is bcrypt of cost 5"),
+        ({"pypi_users": [{"name": "a", "hash": BCRYPT}]}, None),
+        ({"pypi_authenticate": ["update"], "pypi_users": [ALICE]}, "no login may upload"),
+        ({"pypi_authenticate": ["update"], "pypi_users": [{**ALICE, "publish": "yes"}]}, None),
         ({"pypi_docker_group": "true", "pypi_user": "pypi"}, "use the account pypi is as good as root on its host"),
         ({"pypi_docker_group": False}, None),
         ({}, None),

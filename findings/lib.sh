@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# What the scripts of this folder begin with: a folder that is removed at the end, tools in it, and a server.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d)
+served=$work/served
+mkdir -p "$served/simple" "$served/files" "$work/home"
+server=
+
+finish() {
+    if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; fi
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# install NAME==VERSION [MORE…]: a virtual environment of its own; sets `bin` to its folder of programs.
+install() {
+    bin=$work/venv-${1%%==*}/bin
+    python3 -m venv "${bin%/bin}"
+    "$bin/python" -m pip install -qq --disable-pip-version-check "$@"
+}
+
+# release wheel|sdist NAME VERSION [HEADER…]: a file in files/; prints its SHA-256.
+release() {
+    local kind=$1
+    shift
+    python3 "$here/index.py" "$kind" "$served/files" "$@"
+}
+
+# page NAME FILE: a project's page from standard input, as index.json or index.html.
+page() {
+    mkdir -p "$served/simple/$1"
+    cat >"$served/simple/$1/$2"
+}
+
+# serve: start the server, with LOGIN and MOVED from the environment; sets `base` to its address.
+serve() {
+    python3 "$here/index.py" serve "$served" &
+    server=$!
+    for _ in $(seq 100); do
+        if [ -e "$served/port" ]; then break; fi
+        sleep 0.1
+    done
+    base=http://127.0.0.1:$(cat "$served/port")
+    # From here on the tools have a home of their own, and know no other index and no proxy.
+    export HOME=$work/home PIP_CONFIG_FILE=/dev/null UV_NO_CONFIG=1 UV_NO_CACHE=1 PIP_NO_CACHE_DIR=1 NO_PROXY=127.0.0.1
+    unset PIP_FIND_LINKS PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_FIND_LINKS
+}
+
+# expect WHAT VALUE EXPECTED: print what was seen; end with 1 where it is something else.
+expect() {
+    printf '%s: %s\n' "$1" "$2"
+    if [ "$2" != "$3" ]; then
+        printf 'the behaviour has changed: "%s" was expected\n' "$3" >&2
+        exit 1
+    fi
+}
+
+# poetry_project FOLDER NAME / pdm_project FOLDER NAME: a project that needs NAME from the served index.
+poetry_project() {
+    mkdir -p "$1"
+    local needs=
+    if [ -n "$2" ]; then needs="$2 = \"*\""; fi
+    cat >"$1/pyproject.toml" <<EOF
+[tool.poetry]
+name = "wants"
+version = "1.0"
+description = ""
+authors = []
+package-mode = false
+
+[tool.poetry.dependencies]
+python = "^3.11"
+$needs
+
+[[tool.poetry.source]]
+name = "local"
+url = "$base/simple/"
+priority = "primary"
+EOF
+    export POETRY_VIRTUALENVS_IN_PROJECT=true
+}
+
+pdm_project() {
+    mkdir -p "$1"
+    cat >"$1/pyproject.toml" <<EOF
+[project]
+name = "wants"
+version = "1.0"
+requires-python = ">=3.11"
+dependencies = ["$2"]
+
+[tool.pdm]
+distribution = false
+
+[[tool.pdm.source]]
+name = "pypi"
+url = "$base/simple/"
+verify_ssl = false
+EOF
+    export PDM_CHECK_UPDATE=0
+}
+
+# took FOLDER: the releases installed below a folder, as NAME-VERSION, or `nothing`.
+took() {
+    local found
+    found=$(find "$1" -name '*.dist-info' -path "*$2*" -printf '%f\n' | sed 's/\.dist-info$//' | sort -u | paste -sd ' ')
+    printf '%s' "${found:-nothing}"
+}

@@ -1,0 +1,66 @@
+"""Releases of pip, each run straight from its wheel: what people's machines have, from a distribution or a frozen image."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "pips"
+# 20.3 and 21.3 ask for HTML alone, from 22.2 on JSON comes first. 22.3.1 to 23.1.2 look for metadata by the name that
+# PEP 714 has taken back; Debian 12 has 23.0.1.
+OLD = ("20.3", "21.3", "22.2", "22.3.1", "23.0.1", "23.1.2", "23.2", "24.0", "25.0")
+# The one of .venv.
+NEWEST = "newest"
+VERSIONS = (*OLD, NEWEST)
+ASKS_FOR_JSON = VERSIONS[VERSIONS.index("22.2") :]
+READS_METADATA = VERSIONS[VERSIONS.index("23.2") :]
+
+
+def command(version: str) -> list[str]:
+    """Return the command that is this pip; its wheel is fetched once, into .cache/pips.
+
+    Raises:
+        subprocess.CalledProcessError: when the wheel cannot be fetched; pip has said why.
+    """
+    if version == NEWEST:
+        return [sys.executable, "-m", "pip"]
+    found = _wheel(version)
+    if not found:
+        fetch = ["download", "--quiet", "--no-deps", "--no-input", "--dest", str(CACHE), f"pip=={version}"]
+        subprocess.run([sys.executable, "-m", "pip", *fetch], check=True)
+        found = _wheel(version)
+    return [sys.executable, str(found[0] / "pip")]
+
+
+def run(version: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a pip with none of this machine's settings."""
+    return subprocess.run(
+        [*command(version), *map(str, arguments)],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+
+
+def download(version: str, address: str, dest: Path, projects: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Download projects and all that they need from one index."""
+    options = ["--isolated", "--disable-pip-version-check", "--no-cache-dir", "--no-input"]
+    host = re.sub(r"^\w+://([^/]*@)?([^/:]+).*", r"\2", address)
+    return run(version, "download", *options, "--trusted-host", host, "--index-url", address, "--dest", dest, *projects)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment without settings of pip, uv and proxies."""
+    kept = {name: value for name, value in os.environ.items() if not re.match("(PIP|UV)_|.*proxy", name, re.IGNORECASE)}
+    return {**kept, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "*", "no_proxy": "*"}
+
+
+def _wheel(version: str) -> list[Path]:
+    return sorted(CACHE.glob(f"pip-{version}-*.whl"))

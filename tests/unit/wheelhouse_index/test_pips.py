@@ -1,0 +1,76 @@
+"""Each pip that people have installs from every form of page, and takes the releases that it should."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import packages as made
+from tests.support import pips
+from tests.support.index import Index
+from tests.support.served import HTML_ONLY, serving
+
+pytestmark = pytest.mark.skipif(
+    not Path(sys.executable).with_name("uv").exists(), reason="the clients are in .venv alone"
+)
+
+# Every name in another spelling than the page's.
+WANTED = ("Capital.Dots", "picky", "buildable", "zipped")
+TAKEN = [
+    "buildable-1.0.tar.gz",
+    "capital_dots-1.0-py3-none-any.whl",
+    "leaf-1.5-py3-none-any.whl",
+    "picky-1.0-py3-none-any.whl",
+    "zipped-1.0.zip",
+]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
+    """An index with one project per kind of page: its address, and the requests that it has had."""
+    folder = tmp_path_factory.mktemp("index")
+    index = Index(folder)
+    files = [
+        # Metadata that spell the name as no page does.
+        made.wheel(folder, "Capital.Dots", more="Requires-Dist: leaf<2\n"),
+        made.wheel(folder, "leaf", "1.5"),
+        made.wheel(folder, "leaf", "2.0"),
+        # Newer releases are for a Python to come.
+        made.wheel(folder, "picky"),
+        made.wheel(folder, "picky", "2.0", more="Requires-Python: >=9\n"),
+        made.sdist(folder, "picky", "3.0", more="Requires-Python: >=9\n"),
+        made.sdist(folder, "picky", "4.0", more="Requires-Python: >=9\n", suffix=".zip"),
+        # Nothing but a file: no metadata on the page.
+        made.sdist(folder, "buildable"),
+        made.sdist(folder, "zipped", suffix=".zip"),
+    ]
+    for file in files:
+        answer = index.upload(file.name, file.read_bytes())
+        assert answer.status == 200, (file.name, answer)
+    with serving(index) as (address, asked):
+        yield address, asked
+
+
+FORMS = [
+    *((version, "HTML") for version in pips.VERSIONS),
+    *((version, "JSON") for version in pips.ASKS_FOR_JSON),
+]
+
+
+@pytest.mark.parametrize(("version", "form"), FORMS, ids=lambda value: str(value))
+def test_every_pip_takes_what_fits_from_every_form_of_page(
+    version: str, form: str, served: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    address, asked = served
+    asked.clear()
+    base = address + (HTML_ONLY if form == "HTML" else "")
+    done = pips.download(version, f"{base}/simple/", tmp_path, WANTED)
+    print(f"pip {version}, {form}:", *asked, done.stdout, done.stderr, sep="\n")
+    assert done.returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == TAKEN
+    read = {line.rpartition("/")[2] for line in asked if line.endswith(".metadata")}
+    metadata = {f"{wheel}.metadata" for wheel in TAKEN if wheel.endswith(".whl")}
+    assert read == (metadata if version in pips.READS_METADATA else set())
