@@ -33,6 +33,11 @@ LOADED = "exec -T nginx curl --silent http://127.0.0.1:8081/health"
 LOADED_BY_AUTH = "exec -T auth curl --silent http://127.0.0.1:8080/health"
 
 
+def uploads(index: Index, publisher: Login, folder: Path, name: str) -> list[int]:
+    """Upload a release twice, with another content each time, and return the statuses."""
+    return [index.upload(publisher, packages.wheel(folder, name, padding=os.urandom(64))).status for _ in range(2)]
+
+
 def test_new_settings_of_nginx_are_loaded_without_losing_a_request(
     host: Any, index: Index, publisher: Login, reader: Login, tmp_path: Path, stack: Stack
 ) -> None:
@@ -53,12 +58,12 @@ def test_new_settings_of_nginx_are_loaded_without_losing_a_request(
     assert host.file(f"{stack.home}/packages/{file.name}").size == file.stat().st_size
 
 
-def test_redirects_name_the_external_address(index: Index, reader: Login) -> None:
+def test_redirects_stay_where_the_client_is(index: Index, reader: Login) -> None:
     answer = index.request("/some-project/", reader)
     assert answer.status in (302, 303), answer
-    assert answer.headers["location"] == "https://pypi.example.com/simple/some-project/"
+    assert answer.headers["location"] == "/simple/some-project/"
     answer = index.request("/simple/Some_Project/", reader)
-    assert answer.headers["location"] == "https://pypi.example.com/simple/some-project/", answer
+    assert answer.headers["location"] == "/simple/some-project/", answer
 
 
 def test_a_trusted_proxy_names_the_client(index: Index, reader: Login, stack: Stack) -> None:
@@ -134,13 +139,13 @@ def test_a_client_that_is_no_trusted_proxy_cannot_take_another_address(
 def test_only_the_service_whose_definition_changed_is_recreated(
     index: Index, publisher: Login, tmp_path: Path, stack: Stack
 ) -> None:
-    file = packages.wheel(tmp_path, f"twice-{uuid4().hex}")
-    assert [index.upload(publisher, file).status for _ in range(2)] == [200, 409]
+    name = f"twice-{uuid4().hex}"
+    assert uploads(index, publisher, tmp_path, name) == [200, 409]
     before = stack.running()
     site("--tags", "stack", pypi_overwrite=True)
     after = stack.running()
     assert [service for service in before if after[service] != before[service]] == ["pypi-server"]
-    assert index.upload(publisher, file).status == 200
+    assert uploads(index, publisher, tmp_path, name) == [200, 200]
 
 
 def test_new_users_count_at_once_and_the_verdicts_of_others_hold(
@@ -175,8 +180,7 @@ def test_the_next_whole_run_brings_back_what_the_inventory_says(
     before = stack.running()
     site()
     assert index.request("/simple/", reader).status == 200
-    file = packages.wheel(tmp_path, f"twice-{uuid4().hex}")
-    assert [index.upload(publisher, file).status for _ in range(2)] == [200, 409]
+    assert uploads(index, publisher, tmp_path, f"twice-{uuid4().hex}") == [200, 409]
     after = stack.running()
     assert [service for service in before if after[service] != before[service]] == ["pypi-server"]
 
