@@ -88,7 +88,9 @@ def another_owner(survey: Survey, user: str, home: str) -> str:
     if not foreign:
         return ""
     old = foreign[0]
-    names = sorted({one.name for one in foreign if one.uid == old.uid})
+    theirs = {one.name for one in foreign if one.uid == old.uid}
+    # The folder says it for what is in it.
+    names = sorted(name for name in theirs if name.partition("/")[0] not in theirs - {name})
     whose = f"uid {old.uid}" if old.owner == old.uid else f"{old.owner} (uid {old.uid})"
     begins = f"pypi_user: in {home}, {named(names)} {'belongs' if len(names) == 1 else 'belong'} to {whose}"
     if not survey.account and old.owner == old.uid:

@@ -215,7 +215,7 @@ def test_nothing_of_the_users_is_lost_and_nothing_of_it_is_in_the_way(host: Any,
         if file.is_file():
             name = file.relative_to(BY_HAND)
             assert host.file(f"{home}/adopted/{kept}/{name}").content_string == file.read_text(), name
-    assert host.file(f"{home}/nginx/conf.d").listdir() == ["http.conf", "pypi.conf"]
+    assert set(host.file(f"{home}/nginx/conf.d").listdir()) == {"http.conf", "maps.conf", "pypi.conf", "refusals.conf"}
     assert not host.file(f"{home}/docker-compose.override.yml").exists
     networks = host.check_output("docker network ls --format '{{.Name}}'").split()
     assert sorted(set(networks) - {"bridge", "host", "none"}) == ["pypi-server_back", "pypi-server_front"]

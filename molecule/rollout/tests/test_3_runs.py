@@ -119,7 +119,7 @@ def test_a_tree_of_another_account_is_refused_until_it_is_handed_over(fleet: lis
             f"and the service account is {new} (uid {member.host.check_output(f'id -u {new}')})",
             f"If not, set pypi_user: {old}.",
         )
-        (command,) = re.findall(r"chown --recursive --no-dereference --from=\d+ \d+:\d+ \S+", message)
+        command = re.findall(r"chown --recursive --no-dereference --from=\d+ \d+:\d+ \S+", message)[0]
         assert shlex.split(command)[-1] == f"{home}/"
         member.host.check_output(command)
         site("--limit", member.name, **variables)

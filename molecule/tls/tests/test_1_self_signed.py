@@ -23,7 +23,7 @@ def test_clients_trust_it_by_the_file_that_the_run_has_left(address: str, author
 
 def test_the_authority_can_sign_nothing_else_as_its_key_is_nowhere(host: Any, home: str) -> None:
     there = host.check_output(f"find {home} -name '*.pem' -printf '%p %m %u\\n' | sort").splitlines()
-    assert there == [f"{home}/nginx/tls/{name}.pem 600 pypi" for name in ("authority", "certificate", "key")]
+    assert there == [f"{home}/nginx/tls/{name}.pem 640 root" for name in ("authority", "certificate", "key")]
 
 
 @pytest.mark.usefixtures("host")

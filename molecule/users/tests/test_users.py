@@ -49,10 +49,10 @@ def _as_converged(host: Any) -> Any:
     host.check_output(f"cd {FOLDER} && rm -rf .ht* * && echo '{saved}' | base64 --decode | tar -x")
 
 
-def test_files_belong_to_the_service_account_alone(host: Any) -> None:
+def test_files_are_roots_and_readable_for_the_service_accounts_group(host: Any) -> None:
     for name in FILES:
         file = host.file(f"{FOLDER}/{name}")
-        assert (file.user, file.group, file.mode) == ("pypi", "pypi", 0o600), name
+        assert (file.user, file.group, file.mode) == ("root", "pypi", 0o640), name
 
 
 def secret(host: Any) -> str:

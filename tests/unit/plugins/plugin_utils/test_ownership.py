@@ -125,7 +125,7 @@ def test_a_tree_of_another_account(before: str, after: str, said: tuple[str, ...
 
 
 def test_a_disk_of_a_host_that_was_installed_again() -> None:
-    found: Any = Survey.parse("@@account\n@@owners\n996:995 996 packages\n996:995 996 index\n")
+    found: Any = Survey.parse("@@account\n@@owners\n996:995 996 packages\n996:995 996 index\n996:995 996 index/.lock\n")
     text = ownership.another_owner(found, "pypi", HOME)
     assert "index and packages belong to uid 996, and there is no account pypi" in text
     assert "groupadd --system --gid 995 pypi && useradd --system --uid 996 --gid 995" in text
