@@ -42,7 +42,7 @@ def test_the_containerd_store_is_announced_and_filled(
     wheel = packages.wheel(tmp_path, "newest-store", "1.0")
     assert index.twine_upload(publisher, wheel).returncode == 0
     checked = site("--check", "--diff", pypi_docker_daemon=CONTAINERD).message()
-    says(checked, "The engine would be restarted for features.containerd-snapshotter")
+    says(checked, "The engine would be restarted for features, with these containers on it")
     says(checked, "The host lacks pypiserver/pypiserver:v2.4.2 and nginx:1.30")
     site(pypi_docker_daemon=CONTAINERD)
     assert "io.containerd.snapshotter" in host.check_output("docker info --format '{{json .DriverStatus}}'")

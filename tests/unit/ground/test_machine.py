@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ground import apt, capabilities, certificates, cgroups, engine, uvenv
+from tests.ground import apt, capabilities, certificates, cgroups, controller, engine, images, uvenv
 from tests.ground.engine import Process, Started
 
 DOCKERD = Process("dockerd", "S", 4711)
@@ -160,3 +160,18 @@ def test_pips_environment_wins_over_its_files() -> None:
 def test_an_authority_that_debian_does_not_ship_is_found_once() -> None:
     shipped, own = certificates.pem("AAAA" * 20), certificates.pem("BBBB" * 20)
     assert certificates.foreign([shipped + own, own], [shipped]) == ["BBBB" * 20]
+
+
+def test_a_command_on_the_controller_has_the_project_and_the_engine() -> None:
+    call = controller.command("debian:13", ["python3", "-V"], {"LANG": "C.UTF-8"}, 999)
+    assert call[-3:] == ["debian:13", "python3", "-V"]
+    assert f"{controller.ROOT}:{controller.ROOT}" in call
+    assert call[call.index("--group-add") + 1] == "999"
+    assert f"{os.getuid()}:{os.getgid()}" in call
+    assert "LANG=C.UTF-8" in call
+    assert "--group-add" not in controller.command("debian:13", ["true"], {}, None)
+
+
+def test_the_controller_knows_the_images_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUND_ENVIRONMENT", '{"GROUND_IMAGES": {"bare": "name:1"}}')
+    assert images.environment() == {"GROUND_IMAGES": {"bare": "name:1"}}
