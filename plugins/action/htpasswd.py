@@ -91,8 +91,8 @@ class ActionModule(ActionBase):
         survey.changed(known, result)
         if result.get("changed"):
             # For the report at the end of the run.
-            logins = {what: result.get(what, []) for what in ("added", "updated", "removed")}
-            result.setdefault("ansible_facts", {})["pypi_logins"] = logins
+            changes = {what: result.get(what, []) for what in ("added", "updated", "removed")}
+            result.setdefault("ansible_facts", {})["pypi_logins"] = changes
         return result
 
 
@@ -143,7 +143,12 @@ def nothing_to_do(
     after = htpasswd.contents(*htpasswd.merge_both(there[0], there[1], wanted, purge), named)
     wanted_files = {name: content for name, content in after.items() if content is not None}
     return survey.files_are(
-        known, str(arguments.get("path")), wanted_files, str(arguments.get("owner")), str(arguments.get("mode", "0600")), arguments.get("group")
+        known,
+        str(arguments.get("path")),
+        wanted_files,
+        str(arguments.get("owner")),
+        str(arguments.get("mode", "0600")),
+        arguments.get("group"),
     )
 
 

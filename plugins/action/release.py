@@ -21,9 +21,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Remove the file by which this run holds the index."""
         result = super().run(tmp, task_vars)
-        _spec, arguments = self.validate_argument_spec(
-            argument_spec={"instance": {"type": "str", "required": True}}
-        )
+        _spec, arguments = self.validate_argument_spec(argument_spec={"instance": {"type": "str", "required": True}})
         mine = run_lock.this_run((task_vars or {}).get("inventory_hostname", ""))
         self._low_level_execute_command(run_lock.release(arguments["instance"], mine))
         result["changed"] = False

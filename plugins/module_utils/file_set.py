@@ -254,10 +254,12 @@ class FileSet:
         """Names of the files, links included, that match a pattern; ``*`` matches no ``/`` and no leading dot."""
         names = set()
         with self._open_folder() as top:
+            # By its descriptor, a folder has a path that leads nowhere else.
+            folder = "/proc/self/fd/%d" % (-1 if top is None else top)
             for pattern in patterns:
                 _check_name(pattern)
-                for path in [] if top is None else glob.glob(os.path.join("/proc/self/fd/%d" % top, pattern)):
-                    name = os.path.relpath(path, "/proc/self/fd/%d" % top)
+                for path in glob.glob(os.path.join(folder, pattern)):
+                    name = os.path.relpath(path, folder)
                     if (os.path.islink(path) or os.path.isfile(path)) and not name.startswith(STAGING_PREFIX):
                         names.add(name)
         return sorted(names)
@@ -323,7 +325,7 @@ class FileSet:
         """Remove staging folders of runs that were killed; only while the folder is locked, or they may be in use."""
         with self._open_folder() as top:
             for name in [] if top is None else os.listdir(top):
-                if name.startswith(STAGING_PREFIX):
+                if name.startswith(STAGING_PREFIX) and top is not None:
                     nofollow.remove_tree(name, top)
 
     @contextlib.contextmanager

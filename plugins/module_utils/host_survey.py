@@ -491,7 +491,8 @@ def _folder(line: str) -> Folder:
 
 def _owned(line: str) -> Owned:
     ids, owner, name = line.split(" ", 2)
-    return Owned(*ids.split(":", 1), owner, name)
+    uid, _colon, gid = ids.partition(":")
+    return Owned(uid, gid, owner, name)
 
 
 def _pairs(lines: Iterable[str]) -> list[tuple[str, str, str]]:

@@ -81,7 +81,9 @@ open:
   elements: str
   returned: success
 owners:
-  description: By folder, how many files and folders of whom do not belong to O(owner) or root as they are to, or cannot be read and written.
+  description:
+    - By folder, how many files and folders of whom do not belong to O(owner) or root as they are to, or cannot be read
+      and written.
   type: dict
   returned: success
 logins:

@@ -170,7 +170,7 @@ def main() -> None:
     try:
         created, corrected = apply(module)
     except OSError as error:
-        module.fail_json(msg="%s %s" % (error.filename or module.params["path"], _in_words(error)))
+        module.fail_json(msg="%s%s" % (error.filename or module.params["path"], _in_words(error)))
     module.exit_json(
         changed=bool(created or corrected),
         created=list(created),
@@ -376,15 +376,15 @@ def _name(lookup: Any, number: int) -> str:
 
 def _in_words(error: OSError) -> str:
     if isinstance(error, nofollow.ForeignLink) or not error.errno:
-        return error.strerror
+        return " %s" % error.strerror
     if not isinstance(error, NotADirectoryError):
         return ": %s" % error.strerror
     if os.path.islink(error.filename):
         return (
-            "is a symbolic link, and only a folder that containers write to may be one (packages, index, nginx_cache, "
+            " is a symbolic link, and only a folder that containers write to may be one (packages, index, nginx_cache, "
             "logs). Put there what it leads to, then run again."
         )
-    return "is there and is no folder. Move it away, then run again."
+    return " is there and is no folder. Move it away, then run again."
 
 
 if __name__ == "__main__":

@@ -69,7 +69,10 @@ def folders_are(known: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
             str(one.get("mode") or arguments["mode"]),
         )
         for one in folders
-    ) and not any(_unsealed(known, posixpath.normpath(posixpath.join(top, name)), arguments) for name in arguments.get("sealed") or [])
+    ) and not any(
+        _unsealed(known, posixpath.normpath(posixpath.join(top, name)), arguments)
+        for name in arguments.get("sealed") or []
+    )
 
 
 def _unsealed(known: Mapping[str, Any], folder: str, arguments: Mapping[str, Any]) -> bool:
@@ -106,7 +109,9 @@ def belongs_to_root(known: Mapping[str, Any], path: str, mode: str) -> bool:
 
 def _is(known: Mapping[str, Any], path: str, kind: str, whose: str, mode: str) -> bool:
     found = known["files"].get(path, {})
-    return bool(whose) and (found.get("type"), found.get("owner")) == (kind, whose) and found["mode"] == mode.rjust(4, "0")
+    return (
+        bool(whose) and (found.get("type"), found.get("owner")) == (kind, whose) and found["mode"] == mode.rjust(4, "0")
+    )
 
 
 def _name(path: str) -> str:

@@ -62,7 +62,7 @@ def _writers(survey: Survey, folder: Folder) -> str:
 
 def replaceable(survey: Survey, user: str, home: str) -> list[str]:
     """Warn of what lets the account, or others, replace what root runs."""
-    uid, _colon, gid = survey.account.partition(":")
+    uid = survey.account.partition(":")[0]
     text = []
     for folder in survey.parents:
         if folder.path == posixpath.normpath(home):
@@ -88,9 +88,9 @@ def another_owner(survey: Survey, user: str, home: str) -> str:
     if not foreign:
         return ""
     old = foreign[0]
-    names = named(sorted({one.name for one in foreign if one.uid == old.uid}))
+    names = sorted({one.name for one in foreign if one.uid == old.uid})
     whose = f"uid {old.uid}" if old.owner == old.uid else f"{old.owner} (uid {old.uid})"
-    begins = f"pypi_user: in {home}, {names} belongs to {whose}"
+    begins = f"pypi_user: in {home}, {named(names)} {'belongs' if len(names) == 1 else 'belong'} to {whose}"
     if not survey.account and old.owner == old.uid:
         return (
             f"{begins}, and there is no account {user}. Nothing was changed. If that was its number, create it with that "
@@ -102,7 +102,11 @@ def another_owner(survey: Survey, user: str, home: str) -> str:
             f"{begins}, and there is no account {user}. Nothing was changed. Set pypi_user: {old.owner}, or create {user}, and "
             "run again to see how the tree is handed over."
         )
-    links = [name for name, one in survey.files.items() if one["type"] == "l" and name in ("packages", "index", "logs", "nginx_cache")]
+    links = [
+        name
+        for name, one in survey.files.items()
+        if one["type"] == "l" and name in ("packages", "index", "logs", "nginx_cache")
+    ]
     top = posixpath.normpath(home)
     paths = [f"{top}/index/"] if old.uid == "0" else [f"{top}/", *(f"{top}/{name}/" for name in sorted(links))]
     command = f"chown --recursive --no-dereference --from={old.uid} {uid}:{gid} {shlex.join(paths)}"

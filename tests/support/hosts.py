@@ -9,10 +9,11 @@ from typing import Any
 
 # Every file of the root file system, which leaves out /run, /tmp and what the engine keeps on volumes. A run may
 # leave Ansible's own folder, systemd writes what it likes, and rpm's database has an index that readers write to, as has the
-# catalogue of an index, which pypiserver locks and reads by itself.
+# catalogue of an index, which pypiserver locks and reads by itself. Who asks for a page is logged.
 _FILES = (
     r"find / -xdev \( -path /root/.ansible -o -path /var/log -o -path /var/lib/systemd -o -path /var/backups"
-    r" -o -name rpmdb.sqlite-shm -o -path '*/index/catalogue.sqlite*' -o -path '*/index/.lock' \) -prune"
+    r" -o -name rpmdb.sqlite-shm -o -path '*/logs/access.log'"
+    r" -o -path '*/index/catalogue.sqlite*' -o -path '*/index/.lock' \) -prune"
     r" -o -type d -printf '%p/ %m %U:%G\n' -o -printf '%p %y %m %U:%G %s %T@ %l\n'"
 )
 _ENGINE = (

@@ -17,6 +17,15 @@ EL10 = "6.12.0-55.9.1.el10_0.x86_64"
 # Ansible's names for distribution, release and family; the source that is taken by default, packages, Docker's folder.
 HOSTS: dict[str, tuple[dict[str, str], str, list[str], str]] = {
     "debian12": ({"distribution": "Debian", "version": "12.12", "family": "Debian"}, "docker_ce", CE, "debian"),
+    # Testing and unstable say the same, and no number.
+    "debianforky": (
+        {"distribution": "Debian", "version": "forky/sid", "code": "forky", "family": "Debian"},
+        "distro", ["docker.io", "docker-cli", "docker-compose"], "debian",
+    ),
+    "debianodd": (
+        {"distribution": "Debian", "version": "n/a", "code": "odd", "family": "Debian"},
+        "distro", ["docker.io", "docker-cli", "docker-compose"], "debian",
+    ),
     "debian13": (
         {"distribution": "Debian", "version": "13.2", "family": "Debian"},
         "distro", ["docker.io", "docker-cli", "docker-compose"], "debian",
@@ -52,6 +61,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 "distribution": facts["distribution"],
                 "distribution_version": facts["version"],
                 "distribution_major_version": facts["version"].split(".")[0],
+                "distribution_release": facts.get("code", "NA"),
                 "os_family": facts["family"],
                 "kernel": facts.get("kernel", "6.1.0"),
                 "pypi_host": {"source": "", "engine": "", "daemon": "", "compose": "", "unfinished": []},
@@ -61,6 +71,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     }
     facts = {name: f"{{{{ facts.{name} }}}}" for name in next(iter(inventory.values()))["facts"]}
     tasks = yaml.safe_load((ROLE / "tasks/distribution.yml").read_text())
+    check = yaml.safe_load((ROLE / "tasks/check.yml").read_text())[0]["ansible.builtin.assert"]
     play = {
         "hosts": "all",
         "gather_facts": False,
@@ -79,7 +90,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 "path": "{{ __docker_ce_path }}",
                 "manager": "{{ __docker_manager }}",
                 "conflicting": "{{ __docker_conflicting[__docker_source] }}",
-                "oldest": "{{ __docker_distributions[ansible_facts['distribution']] }}",
+                "supported": f"{{{{ ({') and ('.join(check['that'])}) }}}}",
+                "message": check["fail_msg"],
             },
         },
     }
@@ -108,8 +120,10 @@ def test_a_distribution_gets_its_packages_from_the_source_that_has_compose(name:
     answer = answers[name]
     assert (answer["source"], answer["packages"], answer["path"]) == (source, packages, path)
     assert answer["manager"] == ("apt" if HOSTS[name][0]["family"] == "Debian" else "dnf")
-    assert [int(part) for part in answer["oldest"].split(".")] <= [
-        int(part) for part in HOSTS[name][0]["version"].split(".")
-    ]
+    assert answer["supported"] is (name != "debianodd")
     # What a source brings is never in its own way.
     assert not set(answer["packages"]) & set(answer["conflicting"])
+
+
+def test_a_release_that_cannot_be_told_is_refused_in_a_sentence(answers: dict[str, Any]) -> None:
+    assert answers["debianodd"]["message"].startswith("Debian n/a is not supported: Debian 12, Ubuntu 22.04, ")

@@ -39,9 +39,9 @@ CLOSED = [
 CHANGES = [
     ("file_upload", "publish", 200),
     ("remove_pkg", "delete", 404),
-    ("doc_upload", None, 403),
-    ("submit", None, 403),
-    ("verify", None, 403),
+    ("doc_upload", "any", 400),
+    ("submit", "any", 400),
+    ("verify", "any", 400),
     ("unheard_of", "any", 400),
     ("", "any", 400),
 ]
@@ -84,12 +84,12 @@ def expected_read(who: str, needs: str, closed: list[str], otherwise: int) -> in
     return 401 if needs in closed and who in STRANGERS else otherwise
 
 
-def expected_change(who: str, right: str | None, otherwise: int) -> int:
-    """Return the status of one that changes; ``right`` None is what no login may, ``any`` what one of the rights is for."""
+def expected_change(who: str, right: str, otherwise: int) -> int:
+    """Return the status of one that changes; ``right`` any is what one of the rights is for."""
     if who in STRANGERS:
         return 401
     rights = MAY.get(who, set())
-    if not rights or right is None:
+    if not rights:
         return 403
     return otherwise if right == "any" or right in rights else 403
 
@@ -107,7 +107,7 @@ def table(index: Index, closed: list[str], wheel: Path) -> Iterator[tuple[tuple[
         for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "COPY", "MOVE", "TRACE"):
             yield (who, method, "/"), 405, index.request("/", login, method).status
         for action, right, status in CHANGES:
-            fields = {"name": "access_project", "version": "99"}
+            fields = {"name": "access_project", "version": "1.0" if action == "file_upload" else "99"}
             got = change(index, login, action, wheel if action == "file_upload" else None, **fields).status
             yield (who, "POST", action), expected_change(who, right, status), got
 

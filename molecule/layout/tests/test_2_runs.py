@@ -35,7 +35,7 @@ def test_a_mode_and_an_owner_that_have_drifted_are_corrected_and_shown(host: Any
 
 def test_check_mode_says_what_would_be_made_for_an_account_that_is_not_there_yet(host: Any) -> None:
     with hosts.untouched(host):
-        done = playbook.applied(ROLE, "--check", "--diff", pypi_user="newcomer")
+        done = playbook.applied(ROLE, "--check", "--diff", pypi_user="newcomer", pypi_home="/home/newcomer/pypi-server")
     assert done.changed > 0
     assert "+/home/newcomer/pypi-server/packages owner=newcomer mode=0700" in done.message(), done.output
 
@@ -120,13 +120,18 @@ def test_packages_of_another_account_are_refused_with_the_command_that_hands_the
     command = f"chown --recursive --no-dereference --from=65534 {ids} {home}/"
     playbook.says(message, f"pypi_user: in {home}, packages belongs to nobody (uid 65534)", command)
     host.check_output(command)
-    playbook.applied(ROLE, pypi_home=home)
-    assert host.check_output(f"stat --format %U:%a {home}/packages {home}/packages/x").split() == ["pypi:700", "pypi:644"]
+    playbook.applied(ROLE, pypi_home=home, pypi_user="pypi")
+    assert host.check_output(f"stat --format %U:%a {home}/packages {home}/packages/x").split() == [
+        "pypi:700",
+        "pypi:644",
+    ]
 
 
 def test_a_link_of_the_accounts_to_another_folder_is_not_followed(host: Any) -> None:
     home = "/srv/led/index"
-    host.check_output(f"mkdir -p {home} /srv/foreign && ln -s /srv/foreign {home}/packages && chown -h pypi {home}/packages")
+    host.check_output(
+        f"mkdir -p {home} /srv/foreign && ln -s /srv/foreign {home}/packages && chown -h pypi {home}/packages"
+    )
     with hosts.untouched(host):
         message = refused(pypi_home=home)
     playbook.says(message, f"{home}/packages is a link of pypi to /srv/foreign, and root follows none but its own")

@@ -88,9 +88,9 @@ def checks(host: Any, since: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_the_service_users_and_no_other_account_reads_it(host: Any, nginx: str, name: str) -> None:
+def test_a_file_is_roots_and_the_containers_group_alone_reads_it(host: Any, nginx: str, name: str) -> None:
     file = host.file(f"{nginx}/{name}")
-    assert (file.user, file.mode) == ("pypi", 0o600)
+    assert (file.user, file.group, file.mode) == ("root", "pypi", 0o640)
     assert "ansible" in file.content_string.splitlines()[0].lower(), "the first line says who writes the file"
 
 

@@ -12,6 +12,8 @@ from tests.support.playbook import SITE, refused, run, running, says, site
 from tests.support.stack import eventually
 
 testinfra_hosts = ["docker://pypi-rollout-1"]
+READER = Login("reader", "reader-password")
+LOCK = "/run/wheelhouse.pypi/pypi-server.lock"
 
 
 def names(member: Member) -> list[str]:
@@ -87,7 +89,9 @@ def test_a_tree_of_an_earlier_version_changes_hands_while_it_serves(
     )
     done = site("--limit", member.name, "--diff")
     says(done.message(), f"-{home}/nginx owner=pypi:pypi mode=0700", f"+{home}/nginx owner=root:pypi mode=0750")
-    listed = member.host.check_output(f"cd {home} && find . nginx authentication pypiserver -maxdepth 2 -printf '%u:%g %m %p\n'")
+    listed = member.host.check_output(
+        f"cd {home} && find . nginx authentication pypiserver -maxdepth 2 -printf '%u:%g %m %p\n'"
+    )
     data = re.compile(r"\./(packages|index|logs|nginx_cache)\b")
     roots = [line for line in listed.splitlines() if not data.search(line)]
     assert len(roots) > 20
@@ -111,7 +115,7 @@ def test_a_tree_of_another_account_is_refused_until_it_is_handed_over(fleet: lis
         uid = member.host.check_output(f"id -u {old}")
         says(
             message,
-            f"pypi_user: in {home}, index, logs, nginx_cache and packages belongs to {old} (uid {uid})",
+            f"pypi_user: in {home}, index, logs, nginx_cache and packages belong to {old} (uid {uid})",
             f"and the service account is {new} (uid {member.host.check_output(f'id -u {new}')})",
             f"If not, set pypi_user: {old}.",
         )

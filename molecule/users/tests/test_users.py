@@ -46,7 +46,7 @@ def _as_converged(host: Any) -> Any:
     """After each test the files are as Molecule's converge left them."""
     saved = host.check_output(f"cd {FOLDER} && tar -c . | base64 --wrap 0")
     yield
-    host.check_output(f"cd {FOLDER} && rm -f .ht* * && echo '{saved}' | base64 --decode | tar -x")
+    host.check_output(f"cd {FOLDER} && rm -rf .ht* * && echo '{saved}' | base64 --decode | tar -x")
 
 
 def test_files_belong_to_the_service_account_alone(host: Any) -> None:

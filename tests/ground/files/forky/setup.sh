@@ -1,6 +1,7 @@
 # Runs in a container of Debian 13: what the next Debian has of engine, Compose and its own name. The rest stays, as systemd
 # of the next Debian does not boot on control groups of version 1.
 rm -rf /srv/ground-public
+set -e
 cd /etc/apt
 sed '/^$/,$d; s/^Suites:.*/Suites: forky/' sources.list.d/0000trixie.sources >sources.list.d/forky.sources
 cat >preferences.d/forky <<'PINS'

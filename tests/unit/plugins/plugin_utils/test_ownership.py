@@ -15,7 +15,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import ownership
 HOME = "/home/pypi/index"
 SURVEY = (
     "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@group\npypi:x:997:\n@@sharing\npypi\n"
-    "@@parents\n0 root 0 root 755 /\n0 root 0 root 755 /home\n0 root 0 root 755 /home/pypi\n0 root 997 pypi 750 /home/pypi/index\n"
+    "@@parents\n0 root 0 root 755 /\n0 root 0 root 755 /home\n0 root 0 root 755 /home/pypi\n"
+    "0 root 997 pypi 750 /home/pypi/index\n"
     "@@owners\n998:997 pypi packages\n998:997 pypi index\n998:997 pypi index/catalogue.sqlite\n"
     "@@files\nd 0700 998:997 ./packages\nl 0777 0:0 ./logs\n"
 )
@@ -51,7 +52,9 @@ def test_a_group_that_others_are_in(before: str, after: str, said: str) -> None:
 
 def test_a_group_that_a_new_account_would_share() -> None:
     found = Survey.parse("@@account\n@@group\npypi:x:997:alice\n@@sharing\n")
-    assert "the account pypi would get the group pypi, and alice is in it already" in ownership.shared_group(found, "pypi")
+    assert "the account pypi would get the group pypi, and alice is in it already" in ownership.shared_group(
+        found, "pypi"
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +75,9 @@ def test_a_folder_above_that_others_can_write_to(folder: str, said: str) -> None
 
 
 def test_what_the_account_or_others_could_replace_is_warned_of() -> None:
-    (text,) = ownership.replaceable(survey("0 root 0 root 755 /home/pypi\n", "998 pypi 997 pypi 755 /home/pypi\n"), "pypi", HOME)
+    (text,) = ownership.replaceable(
+        survey("0 root 0 root 755 /home/pypi\n", "998 pypi 997 pypi 755 /home/pypi\n"), "pypi", HOME
+    )
     assert "/home/pypi belongs to pypi" in text and "chown root /home/pypi" in text
     (text,) = ownership.replaceable(survey("750 /home/pypi/index", "770 /home/pypi/index"), "pypi", HOME)
     assert "could be written to by others (mode 0770)" in text
@@ -107,7 +112,7 @@ HAND_OVER = "chown --recursive --no-dereference --from={} 998:997 {}"
         pytest.param(
             "pypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin",
             "",
-            ("belongs to pypi (uid 998), and there is no account other", "Set pypi_user: pypi, or create other"),
+            ("to pypi (uid 998), and there is no account other", "Set pypi_user: pypi, or create other"),
             id="the account is not there, and the owner is",
         ),
     ],
@@ -122,5 +127,5 @@ def test_a_tree_of_another_account(before: str, after: str, said: tuple[str, ...
 def test_a_disk_of_a_host_that_was_installed_again() -> None:
     found: Any = Survey.parse("@@account\n@@owners\n996:995 996 packages\n996:995 996 index\n")
     text = ownership.another_owner(found, "pypi", HOME)
-    assert "index and packages belongs to uid 996, and there is no account pypi" in text
+    assert "index and packages belong to uid 996, and there is no account pypi" in text
     assert "groupadd --system --gid 995 pypi && useradd --system --uid 996 --gid 995" in text

@@ -81,8 +81,14 @@ def test_a_line_is_read_as_it_was_written() -> None:
 
 def test_the_message_says_who_has_it_and_what_to_do() -> None:
     mine = holder()
-    other = holder(pid=4242, machine="elsewhere", who="alice@controller", since=int(time.mktime((2026, 11, 28, 0, 0, 0, 0, 0, 0))))
+    other = holder(
+        pid=4242, machine="elsewhere", who="alice@controller", since=int(time.mktime((2026, 11, 28, 0, 0, 0, 0, 0, 0)))
+    )
     text = run_lock.problem("index", other, mine)
     assert "process 4242 of alice@controller, on this host since 2026-11-2" in text
-    assert f"Nothing was changed. Wait until it has finished, then run again. If it does not run any more, remove {run_lock.path('index')}" in text
+    assert (
+        "Nothing was changed. Wait until it has finished, then run again. If it does not run any more, remove "
+        + run_lock.path("index")
+        in text
+    )
     assert "two hosts of the inventory are one machine" in run_lock.problem("index", holder(host="alias"), mine)
