@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # What the scripts of this folder begin with: a folder that is removed at the end, tools in it, and a server.
 set -euo pipefail
 

@@ -31,21 +31,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyError as error:
         parser.error(f"{error.args[0]} is not set: `. .demo/demo.env`, with `set -a` before it")
     index, publisher, reader = Index(url), Login(*logins[:2]), Login(*logins[2:])
-    rows, failed = {}, False
+    failed = False
     with tempfile.TemporaryDirectory() as folder:
         wanted = seed(index, publisher, reader, Path(folder) / "seeds")
         for name in asked.tools or TOOLS:
             work = Path(folder) / name
             work.mkdir()
             installs, publishes = attempt(name, wanted, publisher, work, newest=False)
-            rows[name] = table.row(name, installs, publishes)
-            print(rows[name], end="", flush=True)
+            row = table.row(name, installs, publishes)
+            print(row, end="", flush=True)
+            if asked.write:
+                table.write({name: row}, TOOLS)
             for tried in (*installs, *publishes):
                 for text in tried.wrong:
                     failed = True
                     print(f"{tried.tool.name} {tried.tool.version} {text}", file=sys.stderr)
-    if asked.write:
-        table.write(rows)
     return int(failed)
 
 

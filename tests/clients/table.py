@@ -49,8 +49,15 @@ def documented() -> dict[str, str]:
     return {line.split("|")[1].strip(): line for line in rows[1:]}
 
 
-def write(rows: Mapping[str, str]) -> None:
-    """Put rows into the page's table, in place of those of the same tools."""
+def write(rows: Mapping[str, str], order: Sequence[str]) -> None:
+    """Put rows into the page's table, in place of those of the same tools.
+
+    Args:
+        rows: by tool.
+        order: of the tools.
+    """
     every = {**documented(), **rows}
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_PLACE.sub(lambda _: HEAD + "".join(every.values()), text), encoding="utf-8")
+    PAGE.write_text(
+        _PLACE.sub(lambda _: HEAD + "".join(every[name] for name in order if name in every), text), encoding="utf-8"
+    )

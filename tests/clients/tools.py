@@ -62,7 +62,7 @@ class Tool:
         # pip-tools runs the pip of its environment, and needs one of its time.
         wanted += ["pip", "setuptools", "wheel"] if self.name in ("pip-tools", "build") else []
         subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, self.folder], env=environment, check=True)
-        install: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", python, *newest, *wanted]
+        install = [str(UV), "pip", "install", "--quiet", "--python", str(python), *newest, *wanted]
         subprocess.run(install, env=environment, check=True)
         done.touch()
 
