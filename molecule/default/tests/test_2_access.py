@@ -91,9 +91,13 @@ def test_reading_is_open_when_only_update_needs_a_login(
     assert upload(index, publisher, tmp_path, "2.0") == 200
 
 
-def test_everything_is_open_when_nothing_needs_a_login_and_the_run_says_so(index: Index, tmp_path: Path) -> None:
-    done = site(pypi_authenticate=[])
-    assert "Everybody may list, download, upload and remove (pypi_authenticate)." in done.message()
+def test_reading_and_uploading_are_open_where_that_is_said_twice_and_the_run_says_so(
+    index: Index, tmp_path: Path
+) -> None:
+    done = site(pypi_authenticate=["update"], pypi_anonymous_uploads=True)
+    assert "A login is needed to remove." in done.message()
+    assert "Without one, all may list and download (pypi_authenticate)." in done.message()
+    assert "Without one, all may upload (pypi_anonymous_uploads)." in done.message()
     for route, _action, status in READS:
         assert index.request(route).status == status, route
     assert upload(index, NOBODY, tmp_path, "3.0") == 200
