@@ -25,7 +25,7 @@ def logs(stack: Stack) -> str:
 def lines(host: Any, logs: str, uri: str) -> list[dict[str, Any]]:
     """Return what all files of the log say about an address, as docs/operations.md reads them."""
     # Agents may have sent bytes that are no text: other lines are left out on the host.
-    found = host.run("zcat --force %s/access*.log* | grep --text --fixed-strings -- %s" % (logs, shlex.quote(uri)))
+    found = host.run(f"zcat --force {logs}/access*.log* | grep --text --fixed-strings -- {shlex.quote(uri)}")
     return [line for line in map(json.loads, found.stdout.splitlines()) if line["uri"].startswith(uri)]
 
 
