@@ -105,7 +105,10 @@ def test_files_that_were_changed_and_loaded_by_hand_are_put_right_and_loaded(
     file = f"{stack.home}/nginx/conf.d/pypi.conf"
     host.check_output(f"sed -i 's/^    server_name .*/&\\n    add_header X-By-Hand yes always;/' {file}")
     stack.compose("exec -T nginx nginx -c /etc/pypi-nginx/nginx.conf -s reload")
-    by_hand = lambda: "x-by-hand" in index.request("/no-such/page", reader).headers  # noqa: E731
+
+    def by_hand() -> bool:
+        return "x-by-hand" in index.request("/no-such/page", reader).headers
+
     eventually(by_hand, "what was written by hand is loaded", 10)
     done = site("--tags", "nginx")
     eventually(lambda: not by_hand(), f"NGINX runs what the run wrote: {done.output}", 10)

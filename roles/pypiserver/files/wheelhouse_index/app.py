@@ -89,8 +89,7 @@ class Application:
         content = self._answer(environ, start_response)
         if environ.get("REQUEST_METHOD") != "HEAD":
             return content
-        for _ in content:
-            pass
+        list(content)
         return []
 
     def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -193,8 +192,7 @@ def _asked(application: WsgiApp, path: str) -> str:
         "wsgi.errors": sys.stderr,
         "wsgi.url_scheme": "http",
     }
-    for _ in application(environ, lambda status, headers, error=None: said.append(status)):
-        pass
+    list(application(environ, lambda status, headers, error=None: said.append(status)))
     return said[0]
 
 

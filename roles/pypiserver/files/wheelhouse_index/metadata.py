@@ -270,17 +270,17 @@ class _Member(tarfile.TarInfo):
     """A member of an archive; headers that speak of other members are small, or refused: tarfile holds all of them."""
 
     # What tarfile calls for each header; of its other hooks not all are called from Python 3.13.5 on.
-    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+    def _proc_member(self, tarfile: tarfile.TarFile) -> Any:
         if not self.isfile() and not self.isdir() and self.size > TAR_HEADER_BYTES:
             raise BeyondLimitsError
-        return super()._proc_member(archive)  # type: ignore[misc]
+        return super()._proc_member(tarfile)  # type: ignore[misc]
 
 
 def _of_tar(file: BinaryIO, unpacker: Callable[[], _Unpacker]) -> bytes:
     """Return the PKG-INFO at the top of an sdist."""
     unpacked = _Unpacked(file, unpacker)
     with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
-        for _ in range(ENTRIES):
+        for _number in range(ENTRIES):
             member = archive.next()
             if member is None:
                 break
