@@ -3,8 +3,10 @@
 # A page's digests are hexadecimal (PEP 503, 691); no standard says in which case, and A5 and a5 are one number.
 # Behaviour: with a digest in capitals pip and uv install the file. poetry and PDM compare text, and refuse it as altered.
 # Seen: pip: capital-1.0, uv: capital-1.0, poetry: nothing, pdm: nothing
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 digest=$(release wheel capital 1.0 | tr a-f A-F)
 page capital index.json <<EOF
 {"meta": {"api-version": "1.0"}, "name": "capital", "files": [{"filename": "capital-1.0-py3-none-any.whl",

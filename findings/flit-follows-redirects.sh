@@ -4,8 +4,10 @@
 # Behaviour: flit follows it with a GET, without the file, and reports success for whatever that address answers; the exit
 # code is 0, and nothing is published. twine stops, and names the new address.
 # Seen: flit: POST /old/ 301, GET /new/ 200, "Package is at …", exit code 0; twine: RedirectDetected
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 install flit==4.2.0
 flit=$bin/flit
 install twine==7.0.0

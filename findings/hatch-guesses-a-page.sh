@@ -4,8 +4,10 @@
 # Behaviour: before it uploads it asks for `<that address>%2Bsimple/<project>/`, which is devpi's layout, with the login; and
 # leaves a file out without a word to the index if that page, read as HTML, has it. The page in JSON is not asked for.
 # Seen: GET /%2Bsimple/guessed/ 404, POST / 200; with a page there: GET alone, and "already exists"
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 install hatch==1.18.2
 release wheel guessed 1.0 >/dev/null
 serve

@@ -4,8 +4,10 @@
 # Behaviour: it does not use them. It takes `simple` off the index's address, asks there for `<project>/json`, and where there is none
 # downloads every file of the pinned release, for all platforms, to hash them itself.
 # Seen: GET /hashed/json 404, and then each of the three wheels, two of them for other systems
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 install pip-tools==7.6.2 'pip==26.3'
 digest=$(release wheel hashed 1.0)
 files=

@@ -4,8 +4,10 @@
 # with the name. Here it ends with a number, as storage by ID has it.
 # Behaviour: pip takes the name from the end of the address, and so does not see the file. uv takes `filename`.
 # Seen: pip: No matching distribution found for numbered; uv: numbered-1.0
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 install pip==26.3 uv==0.13.9
 digest=$(release wheel numbered 1.0)
 mv "$served/files/numbered-1.0-py3-none-any.whl" "$served/files/4711"

@@ -4,8 +4,10 @@
 # Behaviour: `pipenv lock` finds the release by pip, and then fetches the digests itself, from `<url>/<project>/`: with two slashes.
 # A server that does not merge slashes answers 404; then pipenv downloads the files to hash them.
 # Seen: GET /simple/slashed/ and GET /simple//slashed/
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 digest=$(release wheel slashed 1.0)
 page slashed index.json <<EOF
 {"meta": {"api-version": "1.0"}, "name": "slashed", "files": [{"filename": "slashed-1.0-py3-none-any.whl",

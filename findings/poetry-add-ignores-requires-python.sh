@@ -4,8 +4,10 @@
 # Behaviour: `poetry add NAME` decides on the newest release first, writes `^2.0` down for the solver, and fails: the older release
 # is not looked at. `uv add` takes the older one, and so does poetry if the requirement is `*`.
 # Seen: poetry add: exit code 1, "newer is forbidden"; poetry with "*": newer-1.0; uv add: newer-1.0
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 first=$(release wheel newer 1.0)
 second=$(release wheel newer 2.0 'Requires-Python: >=3.99')
 page newer index.json <<EOF

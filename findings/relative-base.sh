@@ -3,8 +3,10 @@
 # HTML: the address in <base href> is itself resolved against the page's, so `/elsewhere/` is fine; browsers follow it.
 # Behaviour: all four look at <base>, and none resolves it: the page's files cannot be fetched from any of them.
 # Seen: each ends with an error about an address without a scheme; nothing is installed.
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 digest=$(release wheel based 1.0)
 mkdir "$served/elsewhere"
 mv "$served/files/based-1.0-py3-none-any.whl" "$served/elsewhere/"

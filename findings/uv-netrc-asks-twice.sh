@@ -5,8 +5,10 @@
 # files it starts over, although the page of the same host has wanted one. A HEAD for the size of a file comes without a login, too.
 # With `authenticate = "always"` at the index in its settings, uv sends the login at once.
 # Seen: pip: no 401; uv: a 401 for the page and for the file; uv with authenticate: no 401
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 install pip==26.3 uv==0.13.9
 digest=$(release wheel private 1.0)
 page private index.json <<EOF

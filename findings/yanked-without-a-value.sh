@@ -4,8 +4,10 @@
 # Behaviour: with the bare attribute (`<a href=… data-yanked>`) pip and PDM take the release as if it were not yanked; uv and
 # poetry leave it out. With `data-yanked=""` pip leaves it out as well.
 # Seen: pip: 2.0, pdm: 2.0, uv: 1.0, poetry: 1.0; pip with an empty value: 1.0
-# shellcheck source=findings/lib.sh
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
 first=$(release wheel yanked 1.0)
 second=$(release wheel yanked 2.0)
 page yanked index.html <<EOF

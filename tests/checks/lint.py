@@ -37,7 +37,7 @@ def linters(files: Sequence[Path]) -> dict[str, list[str]]:
     yaml = [
         str(file) for file in files if file.suffix in (".yml", ".yaml") or file.name in (".ansible-lint", ".yamllint")
     ]
-    shell = [str(file) for file in files if file.suffix == ".sh" or file.parts[0] == ".ci"]
+    shell = [str(file) for file in files if file.suffix in (".sh", ".bash") or file.parts[0] == ".ci"]
     return {
         "ansible-lint": ["ansible-lint", "--nocolor"],
         "mypy": ["mypy", "--no-color-output"],

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# What the scripts of this folder begin with: a folder that is removed at the end, tools in it, and a server.
-set -euo pipefail
+# What the findings share: their folder `work` is removed at the end, tools are installed in it, and a server serves it.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-work=$(mktemp -d)
+: "${work:?is a new folder}"
 served=$work/served
 mkdir -p "$served/simple" "$served/files" "$work/home"
 server=
