@@ -126,7 +126,9 @@ def file(name: str, content: bytes = b"", release: tuple[str, str] | None = None
     project, version = release or (parts[0], parts[1])
     info = metadata(project, version, more)
     if suffix == ".whl":
-        files = {f"{parts[0]}-{parts[1]}.dist-info/METADATA": info, f"{parts[0]}.bin": content}
+        folder = f"{escaped(project)}-{version.replace('-', '_')}.dist-info"
+        files = {f"{folder}/METADATA": info, f"{folder}/WHEEL": b"Wheel-Version: 1.0\n", f"{folder}/RECORD": b""}
+        files[f"{parts[0]}.bin"] = content
     else:
         files = {"EGG-INFO/PKG-INFO" if suffix == ".egg" else f"{stem}/PKG-INFO": info, f"{stem}/content.bin": content}
     target = io.BytesIO()

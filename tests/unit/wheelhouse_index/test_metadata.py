@@ -48,8 +48,12 @@ def in_streams(content: bytes) -> bytes:
     return b"".join(bz2.compress(content[at : at + 1000]) for at in range(0, len(content), 1000))
 
 
-def good(content: bytes | None = None) -> bytes:
-    return wheel(("foo/__init__.py", b""), ("foo-1.0.dist-info/METADATA", core() if content is None else content))
+def good(
+    content: bytes | None = None, folder: str = "foo-1.0.dist-info", compression: int = zipfile.ZIP_DEFLATED
+) -> bytes:
+    metadata_file = (f"{folder}/METADATA", core() if content is None else content)
+    others = (("foo/__init__.py", b""), (f"{folder}/WHEEL", b""), (f"{folder}/RECORD", b""))
+    return wheel(*others, metadata_file, compression=compression)
 
 
 def sdist(*members: tuple[str, bytes], mode: str = "w:gz") -> bytes:
@@ -81,16 +85,21 @@ def outcome(name: str, file: io.BytesIO) -> tuple[str, bytes] | str:
     ("name", "content", "expected"),
     [
         pytest.param(NAME, good(), (">=3.8", core()), id="a wheel"),
-        pytest.param(NAME, wheel(("foo-1.0.dist-info/METADATA", core()), compression=zipfile.ZIP_STORED),
+        pytest.param(NAME, good(compression=zipfile.ZIP_STORED),
                      (">=3.8", core()), id="a wheel that is not compressed"),
-        pytest.param("Foo_Bar-1.0-py3-none-any.whl", good(core("foo.BAR")), (">=3.8", core("foo.BAR")),
+        pytest.param("Foo_Bar-1.0-py3-none-any.whl", good(core("foo.BAR"), "Foo_Bar-1.0.0.dist-info"), (">=3.8", core("foo.BAR")),
                      id="the name in another spelling"),
         pytest.param(NAME, good(core(requires="")), ("", core(requires="")), id="any Python"),
         pytest.param(NAME, good(core(requires=">=3.8,\n <4")), (">=3.8, <4", core(requires=">=3.8,\n <4")),
                      id="a folded header"),
         pytest.param(NAME, good(core().replace(b"\n", b"\r\n")), (">=3.8", core().replace(b"\n", b"\r\n")),
                      id="Windows' ends of lines"),
-        pytest.param(NAME, good(core("other")), (">=3.8", core("other")), id="another project's"),
+        pytest.param(NAME, good(core("other")), BROKEN, id="another project's"),
+        pytest.param(NAME, good(folder="foo-2.0.dist-info"), BROKEN, id="another version's folder"),
+        pytest.param(NAME, wheel(("foo-1.0.dist-info/METADATA", core()), ("foo-1.0.dist-info/RECORD", b"")), BROKEN,
+                     id="no WHEEL"),
+        pytest.param(NAME, wheel(("foo-1.0.dist-info/METADATA", core()), ("foo-1.0.dist-info/WHEEL", b"")), BROKEN,
+                     id="no RECORD"),
         pytest.param(NAME, good(b"Version: 1.0\n\n"), BROKEN, id="nobody's"),
         pytest.param(NAME, good(b""), BROKEN, id="empty"),
         pytest.param(NAME, good(b"\xff\xfe\x00"), BROKEN, id="no text"),
@@ -205,7 +214,7 @@ def squeezed(size: int, head: bytes = b"") -> bytes:
 def bzip2_wheel() -> bytes:
     """Return a wheel of which little is said to come out, and much does."""
     bomb = bz2.compress(bytes(900_000)) * 3000
-    content = wheel(("foo-1.0.dist-info/METADATA", b"x" * 1000), compression=zipfile.ZIP_STORED)
+    content = good(b"x" * 1000, compression=zipfile.ZIP_STORED)
     changed = bytearray(content.replace(b"x" * 1000, bomb))
     for signature, method, sizes in ((b"PK\x03\x04", 8, 18), (b"PK\x01\x02", 10, 20)):
         at = changed.rindex(signature)

@@ -91,6 +91,8 @@ def test_a_file_may_be_of_a_release_that_its_name_spells(name: str, release: tup
         ("foo-1.0-py3-none-any.whl", "foo-1.0.0-py3-none-any.whl", True),
         ("foo-1.0-py2.py3-none-any.whl", "foo-1.0-py3.py2-none-any.whl", True),
         ("foo-1.0-py3-none-any.whl", "foo-1.0-1-py3-none-any.whl", False),
+        ("foo-1.0-1-py3-none-any.whl", "foo-1.0-01-py3-none-any.whl", True),
+        ("foo-1.0-py3-none-any.whl", "foo-1.0-py3.py3-none-any.whl", True),
         ("foo-1.0-py3-none-any.whl", "foo-1.0-py2.py3-none-any.whl", False),
         ("foo-1.0.tar.gz", "Foo-1.0.0.zip", True),
         ("foo-1.0.tar.gz", "foo-1.0.post1.tar.gz", False),

@@ -43,6 +43,7 @@ _STREAMS = 2000
 _ASKED_IN_VAIN = 100
 # What wheels use. Of the others zipfile unpacks all that it has read, without a limit.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DIST_INFO = ".dist-info"
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 
@@ -118,12 +119,11 @@ def specifier(value: object) -> str:
 
 
 def _parsed(name: str, kind: str, content: bytes) -> Metadata | None:
-    top = _BLANK_LINE.split(content, maxsplit=1)[0]
-    if len(top) > HEADER_BYTES:
-        raise BeyondLimitsError
     try:
-        headers = BytesHeaderParser().parsebytes(top)
-        release = Release(_text(headers.get("Name")), _text(headers.get("Version")))
+        headers = _headers(content)
+        release = _release(headers)
+    except BeyondLimitsError:
+        raise
     except Exception as error:  # as above
         raise BrokenArchiveError(f"{name} has metadata that cannot be read.") from error
     if not release.name or not release.version:
@@ -136,12 +136,36 @@ def _parsed(name: str, kind: str, content: bytes) -> Metadata | None:
     return Metadata(release, specifier(headers.get("Requires-Python")), content if served else b"")
 
 
+def _headers(content: bytes) -> Message:
+    top = _BLANK_LINE.split(content, maxsplit=1)[0]
+    if len(top) > HEADER_BYTES:
+        raise BeyondLimitsError
+    return BytesHeaderParser().parsebytes(top)
+
+
+def _release(headers: Message) -> Release:
+    return Release(_text(headers.get("Name")), _text(headers.get("Version")))
+
+
 def _of_wheel(file: BinaryIO) -> bytes:
-    content = _of_zip(
-        file, lambda parts: len(parts) == 2 and parts[0].endswith(".dist-info") and parts[1] == "METADATA"
-    )
-    if content is None:
-        raise BrokenArchiveError("A wheel has one file *.dist-info/METADATA, and this one has none, or several.")
+    """Return METADATA of the one folder *.dist-info, which installers want to hold WHEEL and RECORD as well."""
+    with zipfile.ZipFile(_Bounded(file)) as archive:
+        names_inside = archive.namelist()
+    folders = {path.split("/")[0] for path in names_inside if path.split("/")[0].endswith(_DIST_INFO)}
+    if len(folders) != 1:
+        raise BrokenArchiveError(f"A wheel has one folder *.dist-info, and this one has {len(folders)}.")
+    folder = folders.pop()
+    for wanted in ("METADATA", "WHEEL", "RECORD"):
+        if names_inside.count(f"{folder}/{wanted}") != 1:
+            raise BrokenArchiveError(f"A wheel has one file {wanted} in its folder *.dist-info, and this one has not.")
+    file.seek(0)
+    content = _of_zip(file, lambda parts: parts == [folder, "METADATA"]) or b""
+    release = _release(_headers(content))
+    # pip goes by the folder's name, uv by the metadata.
+    if release.name and not names.claimed(f"{folder.removesuffix(_DIST_INFO)}.zip", release):
+        raise BrokenArchiveError(
+            f"This wheel's folder is {folder[:100]}, and its metadata are of {str(release)[:100]}."
+        )
     return content
 
 

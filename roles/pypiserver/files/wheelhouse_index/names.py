@@ -124,11 +124,18 @@ def identity(name: str, release: Release) -> tuple[str, ...]:
     version = normal_version(release.version)
     kind = suffix(name)
     if kind == WHEEL:
-        tags = (".".join(sorted(tag.split("."))) for tag in name.removesuffix(kind).lower().split("-")[2:])
+        tags = (_normal_tag(tag) for tag in name.removesuffix(kind).lower().split("-")[2:])
         return (kind, release.project, version, *tags)
     if kind == EGG:
         return (kind, name.lower())
     return ("sdist", release.project, version)
+
+
+def _normal_tag(tag: str) -> str:
+    """Return a tag, or a set of them, or a build tag, so that equal ones read the same."""
+    if tag[:1].isdigit():
+        return tag.lstrip("0") or "0"
+    return ".".join(sorted(set(tag.split("."))))
 
 
 def same_version(one: str, other: str) -> bool:
