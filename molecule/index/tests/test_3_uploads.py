@@ -113,7 +113,7 @@ def test_pypiserver_may_be_killed_at_any_moment(
             host.run(f"docker kill --signal KILL {container} && docker start {container}")
             pause = 0.3 + (pause * 1.7) % 0.5
     stack.wait_until_healthy("pypi-server")
-    assert set(answers.values()) <= {200, 502, 504, 409}, answers
+    assert set(answers.values()) <= {200, 503, 409}, answers
 
     def settled() -> bool:
         there = {name for name in host.check_output(f"ls {stack.home}/packages").split() if name in answers}
@@ -159,7 +159,7 @@ def test_a_full_disk_leaves_nothing_behind_and_says_so(
     small = packages.wheel(tmp_path, project, "3.0")
     assert index.upload(publisher, large).status == 200
     answer: Answer = index.upload(publisher, larger)
-    assert (answer.status, b"There is no room for" in answer.body) == (507, True), answer
+    assert (answer.status, b"The disk of this index is full" in answer.body) == (507, True), answer
     assert left(host, stack) == ""
     assert files(project) == [large.name]
     assert index.upload(publisher, small).status == 200
