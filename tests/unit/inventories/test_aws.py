@@ -58,7 +58,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     ),
     "wrong-environment": (
         {"pypi:environment": "prodution"},
-        "pypi_users: names nobody, while list, download, update need a login",
+        "pypi_users: has no login, while list, download, update need one",
     ),
     "wrong-template": (
         {"pypi:environment": "production", "pypi:server_name": "{{ 6 * 7 }}"},
