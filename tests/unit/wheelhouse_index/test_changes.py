@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import logging
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -279,8 +282,10 @@ def test_a_folder_that_cannot_be_written_to_is_a_503_with_a_reason(
     [
         ("/simple/Foo.Bar/", 301, "/simple/foo-bar/"),
         ("/simple/foo-bar", 301, "/simple/foo-bar/"),
-        ("/Foo.Bar/json", 301, "/foo-bar/json"),
-        ("/pypi/Foo.Bar/json", 301, "/foo-bar/json"),
+        ("/Foo.Bar/json", 301, "/pypi/foo-bar/json"),
+        ("/pypi/Foo.Bar/json", 301, "/pypi/foo-bar/json"),
+        ("/Simple/json", 301, "/pypi/simple/json"),
+        ("/pypi/simple/json", 404, None),
         ("/simple/\u00c3\u00bcbung/", 404, None),
         ("/simple/per%20cent/", 404, None),
         ("/simple/-foo/", 404, None),
@@ -304,3 +309,143 @@ def test_pages_are_at_the_normalised_name_and_redirects_stay_on_the_host(
 def test_redirects_that_pypiserver_writes_stay_on_the_host(index: Index) -> None:
     assert index.get("/simple").headers["Location"] == "/simple/"
     assert index.get("/packages").headers["Location"] == "/packages/"
+
+
+def test_a_removal_of_one_version_leaves_those_that_look_like_it(index: Index) -> None:
+    for version in ("1.0.1", "1.0.post1"):
+        name = f"foo-{version}.tar.gz"
+        assert index.upload(name, made.file(name)).status == 200
+    # As a wheel's name spells 1.0-1.
+    assert index.remove("foo", "1.0_1").status == 200
+    assert set(index.listed("foo")) == {"foo-1.0.1.tar.gz"}
+    refused(index.remove("foo", "1_0_1"), 404)
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "status"),
+    [
+        ("bar-1_0-py3-none-any.whl", ("bar", "1.0"), 400),
+        ("baz-1.0_1-py3-none-any.whl", ("baz", "1.0.1"), 400),
+        ("post-1.0_1-py3-none-any.whl", ("post", "1.0.post1"), 200),
+        ("post-1.0.post1-py3-none-any.whl", ("post", "1.0-1"), 200),
+        ("tag-1.0-x-py3-none-any.whl", ("tag", "1.0"), 400),
+    ],
+)
+def test_versions_are_compared_and_not_their_letters(
+    index: Index, name: str, release: tuple[str, str], status: int
+) -> None:
+    assert index.upload(name, made.file(name, release=release)).status == status
+
+
+def test_what_could_not_replace_a_file_leaves_it(in_memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = Index(in_memory, overwrite=True)
+    first, second = "foo-1.0.tar.gz", "Foo-1.0.0.zip"
+    assert index.upload(first, made.file(first)).status == 200
+
+    def failing(_staged: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wheelhouse_index.output.Staged.publish", failing)
+        refused(index.upload(second, made.file(second, b"other")), 503, "cannot write")
+    assert (index.packages / first).read_bytes() == made.file(first)
+
+
+def test_what_was_removed_by_hand_a_moment_ago_is_published_again(index: Index) -> None:
+    assert index.upload(WHEEL, made.file(WHEEL)).status == 200
+    (index.packages / WHEEL).unlink()
+    assert index.upload(WHEEL, made.file(WHEEL)).text == f"{WHEEL} is published.\n"
+    assert (index.packages / WHEEL).exists()
+    assert index.listed("foo") == {WHEEL: sha256(made.file(WHEEL))}
+
+
+def test_a_version_that_no_number_can_be_made_of_holds_nothing_up(index: Index) -> None:
+    endless = "1" * 5000
+    (index.packages / "odd-1.0.tar.gz").write_bytes(made.file("odd-1.0.tar.gz", release=("odd", endless)))
+    (index.packages / WHEEL).write_bytes(made.file(WHEEL))
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+    assert index.projects() == {"odd", "foo"}
+    refused(index.upload("odd-2.0.tar.gz", made.file("odd-2.0.tar.gz", release=("odd", endless))), 400)
+    refused(index.remove("odd", endless), 404)
+
+
+def test_a_name_of_half_a_megabyte_costs_nothing(index: Index) -> None:
+    long = "a-" * 250_000 + "a"
+    began = time.process_time()
+    refused(index.upload("foo-1.0.tar.gz", made.file("foo-1.0.tar.gz", release=(long, "1.0"))), 400)
+    refused(index.upload(WHEEL, made.file(WHEEL), None, name=long), 400)
+    assert time.process_time() - began < 2
+
+
+def test_a_removal_by_filename_rewrites_the_pages_of_all_projects(index: Index) -> None:
+    name = "case-2.0-1.0.tar.gz"
+    for folder, release in (("a", ("case-2.0", "1.0")), ("b", ("case", "2.0-1.0"))):
+        (index.packages / folder).mkdir()
+        (index.packages / folder / name).write_bytes(made.file(name, release=release))
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+    assert index.projects() == {"case-2-0", "case"}
+    assert index.remove(filename=name).status == 200
+    assert index.projects() == set()
+
+
+def test_a_signature_goes_with_the_file_that_is_replaced(in_memory: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    for second in (WHEEL, "Foo-1.0-py3-none-any.whl"):
+        assert signed(index, made.file(WHEEL), b"signature").status == 200
+        assert index.upload(second, made.file(second, b"other")).status == 200
+        assert not (index.packages / f"{WHEEL}.asc").exists()
+        assert "gpg-sig" not in (index.pages / "simple/foo/index.json").read_text()
+        assert index.remove("foo", "1.0").status == 200
+
+
+def test_a_signature_is_not_kept_without_its_file(index: Index) -> None:
+    other = "Foo-1.0-py3-none-any.whl"
+    content = made.file(WHEEL)
+    assert index.upload(other, content).status == 200
+    assert "byte by byte" in signed(index, content, b"signature").text
+    assert not (index.packages / f"{WHEEL}.asc").exists()
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".tar.xz"])
+def test_an_sdist_that_is_cut_or_damaged_behind_its_metadata_is_refused(index: Index, suffix: str) -> None:
+    name = f"foo-1.0{suffix}"
+    whole = made.file(name, bytes(range(256)) * 3000)
+    refused(index.upload(name, whole[: len(whole) - 40]), 400, "cannot be opened")
+    damaged = bytearray(whole)
+    damaged[-20] ^= 0xFF
+    refused(index.upload(name, bytes(damaged)), 400, "cannot be opened")
+    assert index.upload(name, whole).status == 200
+
+
+def test_what_a_client_sends_makes_no_line_of_the_log(index: Index, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        index.upload(WHEEL, made.file(WHEEL), None, sha256_digest="x\n[INFO] forged")
+        index.remove("x\n[INFO] forged", "1.0")
+    assert len(caplog.records) == 2
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data; boundary*0=a; boundary*=b", "multipart/form-data; boundary*" + "9" * 5000 + "=a"]
+)
+def test_a_content_type_that_cannot_be_read_is_refused(index: Index, kind: str) -> None:
+    answer = call(index.application, "POST", "/", b"--a--", {**BY_NGINX, "Content-Type": kind})
+    refused(answer, 400)
+
+
+def test_a_fault_of_ours_is_a_line_too(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("wheelhouse_index.store.Store.add", failing)
+    refused(index.upload(WHEEL, made.file(WHEEL)), 500, "failed")
+
+
+def test_a_name_may_be_sent_in_extended_notation(index: Index) -> None:
+    body, kind = form({":action": "file_upload"}, {"content": (WHEEL, made.file(WHEEL))})
+    extended = body.replace(f'filename="{WHEEL}"'.encode(), f"filename*=UTF-8''{WHEEL}".encode())
+    assert extended != body
+    answer = call(index.application, "POST", "/", extended, {**BY_NGINX, "Content-Type": kind})
+    assert answer.status == 200, answer

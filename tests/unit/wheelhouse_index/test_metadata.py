@@ -234,6 +234,33 @@ def pax(records: bytes, after: bytes = b"") -> bytes:
     return gzip.compress(entry.tobuf(tarfile.USTAR_FORMAT) + records + padding + after)
 
 
+def pax_of(records: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    """Return a pax header, and a member behind it."""
+    entry = tarfile.TarInfo("pax")
+    entry.type = kind
+    entry.size = len(records)
+    return (
+        entry.tobuf(tarfile.USTAR_FORMAT) + records + bytes(-len(records) % 512) + tarfile.TarInfo("foo-1.0/x").tobuf()
+    )
+
+
+def global_header(number: int) -> bytes:
+    """Return a global pax header of half a megabyte, of keys that no other has."""
+    records = b"".join(b"20 k%03d%05d=123456\n" % (number, key) for key in range(25_000))
+    return pax_of(records, tarfile.XGLTYPE)
+
+
+def sparse(blocks: int) -> bytes:
+    """Return a sparse file as GNU tar wrote it, with so many blocks of its map."""
+    entry = tarfile.TarInfo("foo-1.0/sparse")
+    entry.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
+    header[482] = 1
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(header[156:]) + 8 * 32)
+    block = (b"%011o " % 1) * 42 + b"\x01" + bytes(7)
+    return bytes(header) + block * blocks
+
+
 def negative_size() -> bytes:
     entry = bytearray(tarfile.TarInfo("foo-1.0/other").tobuf(tarfile.GNU_FORMAT))
     entry[124:136] = b"\xff" * 10 + b"\xfe\x00"
@@ -288,6 +315,13 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a pax header with a size of its own": (SDIST, lambda: pax(b"23 size=99999999999999\n", _large_member())),
     "long names of long names": (SDIST, lambda: gzip.compress(_long_name() * 5000)),
     "a size below nothing": (SDIST, negative_size),
+    "maps of sparse files": (SDIST, lambda: gzip.compress(sparse(60_000))),
+    "a sparse map in a pax header": (
+        SDIST,
+        lambda: pax(b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n", _large_member()),
+    ),
+    "global headers of many keys": (SDIST, lambda: gzip.compress(b"".join(map(global_header, range(40))))),
+    "small pax headers without an end": (SDIST, lambda: gzip.compress(pax_of(b"6 a=1\n" * 150_000) * 30)),
     "much comes out of bzip2": ("foo-1.0.tar.bz2", lambda: bz2.compress(bytes(900_000)) * 1000),
     "xz that wants much memory": ("foo-1.0.tar.xz", large_dictionary),
     "many empty streams of bzip2": ("foo-1.0.tar.bz2", lambda: bz2.compress(b"") * 500_000),

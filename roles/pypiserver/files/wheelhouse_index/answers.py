@@ -25,14 +25,19 @@ class Refusal(Exception):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-        self.reason = reason
+        self.reason = one_line(reason)
+
+
+def one_line(text: str) -> str:
+    """Return a text, parts of which a client has sent, as one line of printable ASCII."""
+    return _UNPRINTABLE.sub("?", " ".join(text.split()))
 
 
 def answer(
     start_response: StartResponse, status: int, text: str, headers: Sequence[tuple[str, str]] = ()
 ) -> Iterable[bytes]:
     """Answer with a line of text, which is the reason phrase as well where the request is refused."""
-    line = _UNPRINTABLE.sub("?", " ".join(text.split()))
+    line = one_line(text)
     reason = line[:_REASON_LETTERS] if status >= HTTPStatus.BAD_REQUEST else HTTPStatus(status).phrase
     body = f"{line}\n".encode()
     kind = ("Content-Type", "text/plain; charset=utf-8")

@@ -108,8 +108,8 @@ class Application:
             project = names.normalised(name.encode("latin-1", "replace").decode("utf-8", "replace"))
             if not names.is_project(project):
                 return answer(start_response, 404, "There is no such project: this is no project's name.")
-            place = f"/simple/{project}/" if match["name"] else f"/{project}/json"
-            if path not in (place, f"/pypi{place}"):
+            place = f"/simple/{project}/" if match["name"] else f"/pypi/{project}/json"
+            if path not in (place, f"/{project}/json"):
                 return answer(start_response, 301, "", [("Location", quote(place))])
             if match["named"]:
                 return self._json(project, start_response)

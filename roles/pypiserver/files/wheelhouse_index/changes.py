@@ -23,8 +23,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 NO_ROOM = "The disk of this index is full; nothing was kept of this request. Ask its operator for room."
 UNWRITABLE = (
-    "This index cannot write to its folders; nothing was changed. Its operator finds the reason in pypi-server's log."
+    "This index cannot write to its folders now. Try again; its operator finds the reason in pypi-server's log."
 )
+BROKEN = "This index failed over that request. Its operator finds the reason in pypi-server's log."
 
 
 def is_full(error: BaseException | None) -> bool:
@@ -66,6 +67,10 @@ class Changes:
                     return answer(start_response, 507, NO_ROOM)
                 log.exception("A change failed")
                 return answer(start_response, 503, UNWRITABLE, [("Retry-After", "5")])
+            except Exception:
+                # A fault of ours: gunicorn would answer with a page, which no publisher shows.
+                log.exception("A change failed")
+                return answer(start_response, 500, BROKEN)
         return answer(start_response, 200, said)
 
     def _change(self, form: Form, environ: dict[str, Any]) -> str:
@@ -107,20 +112,17 @@ class Changes:
                 found = [entry for path in known.named(filename) if (entry := known.at(path))]
             else:
                 found = known.of_project(names.normalised(name))
-            going = [entry for entry in found if _is_meant(entry, name, version)]
+            going = {entry.path: entry for entry in found if _is_meant(entry, name, version)}
             # A signature goes with its file.
-            project = next((entry.project for entry in going), "")
-            signed = {entry.path for entry in going}
-            going += [
-                entry
-                for entry in known.of_project(project)
-                if entry.path not in signed and entry.path.removesuffix(names.SIGNATURE) in signed
-            ]
+            signatures = [known.at(path + names.SIGNATURE) for path in going]
+            going |= {entry.path: entry for entry in signatures if entry}
         if not going:
             asked = filename or f"{name} {version}"
             raise Refusal(404, f"{asked[:200]} is not on this index: nothing was removed.")
-        self._store.remove(project, [entry.path for entry in going])
-        return f"Removed {', '.join(sorted(entry.name for entry in going))}."
+        # Copied files of one name may be of several projects.
+        for project in {entry.project for entry in going.values()}:
+            self._store.remove(project, [path for path, entry in going.items() if entry.project == project])
+        return f"Removed {', '.join(sorted({entry.name for entry in going.values()}))}."
 
 
 def uploaded(file: File, form: Form) -> Upload:

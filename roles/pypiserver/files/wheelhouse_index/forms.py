@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesHeaderParser
+from email.utils import collapse_rfc2231_value
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
 
@@ -91,12 +92,9 @@ def read(environ: dict[str, Any], new_file: Callable[[], incoming.Arriving]) -> 
     """
     body = _in_large_pieces(environ["wsgi.input"])
     try:
-        header = Message()
-        header["Content-Type"] = environ.get("CONTENT_TYPE", "")
-        kind = header.get_content_type()
+        kind, boundary = _kind(environ.get("CONTENT_TYPE", ""))
         if kind == "application/x-www-form-urlencoded":
             return _urlencoded(body)
-        boundary = str(header.get_param("boundary", "")).encode("latin-1", "replace")
         if kind != "multipart/form-data" or not _BOUNDARY.fullmatch(boundary):
             raise MalformedFormError("Send a form: Content-Type: multipart/form-data with a boundary.")
         return read_parts(body, boundary, new_file)
@@ -104,6 +102,16 @@ def read(environ: dict[str, Any], new_file: Callable[[], incoming.Arriving]) -> 
         while body.read(CHUNK_BYTES):
             pass
         raise
+
+
+def _kind(text: str) -> tuple[str, bytes]:
+    """Return a content type, and the boundary that it names."""
+    try:
+        header = Message()
+        header["Content-Type"] = text
+        return header.get_content_type(), str(header.get_param("boundary", "")).encode("latin-1", "replace")
+    except Exception as error:  # of email's parser, which raises what comes
+        raise MalformedFormError("The request's Content-Type cannot be read.") from error
 
 
 def _urlencoded(body: BinaryIO) -> Form:
@@ -195,7 +203,7 @@ def _named(head: bytes) -> tuple[str, str | None]:
     try:
         headers = BytesHeaderParser().parsebytes(head)
         name, filename = (headers.get_param(one, None, "content-disposition") for one in ("name", "filename"))
-        return str(name or ""), None if filename is None else str(filename)
+        return collapse_rfc2231_value(name or ""), None if filename is None else collapse_rfc2231_value(filename)
     except Exception as error:  # of email's parser, which raises what comes
         raise MalformedFormError("A part of the form has headers that cannot be read.") from error
 

@@ -10,10 +10,12 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import PurePosixPath
+from tarfile import BLOCKSIZE, GNUTYPE_SPARSE
 from typing import Any, BinaryIO, Protocol
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -24,8 +26,8 @@ from .names import Release
 # PyPI's own files stay below all of these. Bytes, but for the entries of a tar.
 METADATA_BYTES = 4 * 1024 * 1024
 HEADER_BYTES = 2 * 1024 * 1024
-# A header of a tar that speaks of other members: tarfile holds all of them.
-TAR_HEADER_BYTES = 1024 * 1024
+# All headers of a tar together that speak of other members: tarfile holds them, and takes its time.
+TAR_HEADER_BYTES = 4 * 1024 * 1024
 # At once, of a zip: its directory, for one.
 READ_BYTES = 6 * 1024 * 1024
 # Of a compressed tar. hatchling, flit and poetry-core write PKG-INFO last, behind all that is large.
@@ -290,20 +292,48 @@ class _Unpacked:
         return data
 
 
-class _Member(tarfile.TarInfo):
-    """A member of an archive; headers that speak of other members are small, or refused: tarfile holds all of them."""
+def _limited_members() -> type[tarfile.TarInfo]:
+    """Return a class of members for one archive: headers that speak of other members are limited in all."""
+    left = TAR_HEADER_BYTES
 
-    # What tarfile calls for each header; of its other hooks not all are called from Python 3.13.5 on.
-    def _proc_member(self, tarfile: tarfile.TarFile) -> Any:
-        if not self.isfile() and not self.isdir() and self.size > TAR_HEADER_BYTES:
+    class Member(tarfile.TarInfo):
+        """A member of an archive."""
+
+        # What tarfile calls for each header; of its other hooks not all are called from Python 3.13.5 on.
+        def _proc_member(self, tarfile: tarfile.TarFile) -> Any:
+            nonlocal left
+            if self.type == GNUTYPE_SPARSE:
+                raise BeyondLimitsError
+            if not self.isfile() and not self.isdir():
+                left -= self.size + BLOCKSIZE
+                if left < 0:
+                    raise BeyondLimitsError
+            return super()._proc_member(tarfile)  # type: ignore[misc]
+
+        def _refuse(self, *_: object) -> None:
             raise BeyondLimitsError
-        return super()._proc_member(tarfile)  # type: ignore[misc]
+
+        # Maps of sparse files are as long as they like, and no sdist has one.
+        _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse
+
+    return Member
 
 
 def _of_tar(file: BinaryIO, unpacker: Callable[[], _Unpacker]) -> bytes:
-    """Return the PKG-INFO at the top of an sdist."""
+    """Return the PKG-INFO at the top of an sdist, whose end is there and right as far as the limits reach."""
     unpacked = _Unpacked(file, unpacker)
-    with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
+    content = _pkg_info(unpacked)
+    with suppress(BeyondLimitsError):
+        while unpacked.read(_CHUNK_BYTES):
+            pass
+        if not unpacked.is_whole:
+            raise EOFError("the archive ends too soon")
+    return content
+
+
+def _pkg_info(unpacked: _Unpacked) -> bytes:
+    """Return the PKG-INFO at the top of a tar; empty where it has none."""
+    with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_limited_members()) as archive:  # type: ignore[call-overload]
         for _number in range(ENTRIES):
             member = archive.next()
             if member is None:
@@ -318,8 +348,6 @@ def _of_tar(file: BinaryIO, unpacker: Callable[[], _Unpacker]) -> bytes:
             archive.members = []
         else:
             raise BeyondLimitsError
-    if not unpacked.is_whole:
-        raise EOFError("the archive ends too soon")
     return b""
 
 

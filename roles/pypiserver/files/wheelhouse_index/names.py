@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import canonicalize_version
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname
 
 # The one list of what is served; NGINX's configuration is made from the same file.
@@ -20,6 +21,7 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]*", re.ASCII)
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~ -]*", re.ASCII)
 # PEP 503's normal form of PEP 508's names.
 _PROJECT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_BUILD_OR_PYTHON = re.compile(r"\d|[A-Za-z]+\d", re.ASCII)
 _SEPARATORS = re.compile(r"[-_.]+")
 # Name, version, perhaps a build tag, three tags (PEP 427); a draft (PEP 825) puts a variant's label behind them.
 _WHEEL_PARTS = range(5, 8)
@@ -87,11 +89,16 @@ def of_file(name: str) -> Release | None:
         return None
     parts = stem.split("-")
     if kind in (WHEEL, EGG):
-        enough = len(parts) in _WHEEL_PARTS if kind == WHEEL else len(parts) > 1
+        enough = _is_wheel(parts) if kind == WHEEL else len(parts) > 1
         found = Release(parts[0], parts[1]) if enough and _is_version(parts[1]) else None
     else:
         found = _of_sdist(parts)
     return found if found and is_project(found.project) else None
+
+
+def _is_wheel(parts: list[str]) -> bool:
+    """Tell whether a wheel's name has its parts: behind the version a build tag, or the tag of a Python."""
+    return len(parts) in _WHEEL_PARTS and bool(_BUILD_OR_PYTHON.match(parts[2]))
 
 
 def _of_sdist(parts: list[str]) -> Release | None:
@@ -108,6 +115,8 @@ def _of_sdist(parts: list[str]) -> Release | None:
 def claimed(name: str, release: Release) -> bool:
     """Tell whether a file of this name may be one of a release: it begins with its project, and ends with its version."""
     kind = suffix(name)
+    if max(len(release.name), len(release.version)) > NAME_BYTES:
+        return False
     if kind in (WHEEL, EGG):
         own = of_file(name)
         return own is not None and own.is_same(release)
@@ -140,16 +149,16 @@ def _normal_tag(tag: str) -> str:
 
 def same_version(one: str, other: str) -> bool:
     """Tell whether two versions are the same (PEP 440), in whatever spelling; wheels write `-` as `_`."""
-    parsed = _parsed(one), _parsed(other)
-    if all(parsed):
-        return parsed[0] == parsed[1]
-    return _SEPARATORS.sub("-", one).lower() == _SEPARATORS.sub("-", other).lower()
+    first, second = _parsed(one), _parsed(other)
+    if first or second:
+        return first == second
+    return _before_pep_440(one) == _before_pep_440(other)
 
 
 def normal_version(version: str) -> str:
     """Return a version so that equal ones read the same; one from before PEP 440 in lower case."""
     parsed = _parsed(version)
-    return canonicalize_version(parsed) if parsed else _SEPARATORS.sub("-", version).lower()
+    return canonicalize_version(parsed) if parsed else _before_pep_440(version)
 
 
 def shown_version(version: str) -> str:
@@ -163,8 +172,16 @@ def _is_version(text: str) -> bool:
     return text[:1].isdigit() or _parsed(text) is not None
 
 
+def _before_pep_440(version: str) -> str:
+    return version.replace("_", "-").lower()
+
+
 def _parsed(version: str) -> Version | None:
-    try:
-        return Version(version)
-    except InvalidVersion:
+    if len(version) > NAME_BYTES:
         return None
+    # A wheel's name has `_` for `-`.
+    for spelt in dict.fromkeys((version, version.replace("_", "-"))):
+        # A number of thousands of digits is another ValueError.
+        with suppress(ValueError):
+            return Version(spelt)
+    return None

@@ -86,7 +86,7 @@ class Store:
         """
         self.mend()
         project = uploads[0].facts.release.project
-        self._notice(upload.name for upload in uploads)
+        self._notice(uploads)
         failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
             with self.catalogue.reading() as known:
@@ -106,8 +106,9 @@ class Store:
                         self.output.stage_metadata(staged, upload.name, upload.metadata)
                     self._stage(staged, known, [project], lists)
                     seen = {project: known.times_put_off(project)}
-            self._unlink(replaced)
             staged.publish()
+            # Not before the new ones are on all pages: until then nothing has replaced them.
+            self._unlink(replaced)
             self._done(seen, failed)
             return bool(new)
 
@@ -131,12 +132,16 @@ class Store:
             staged.publish()
             self._done(seen, failed)
 
-    def _notice(self, paths: Iterable[str]) -> None:
-        """Take in files that were copied to these places since the last look."""
+    def _notice(self, uploads: Iterable[Upload]) -> None:
+        """Take in what was copied to the places of uploads, or removed from there, since the last look."""
+        changed: list[str] = []
         with self.catalogue.reading() as known:
-            unseen = [path for path in paths if self._stamp(path) and not known.at(path)]
-        if unseen:
-            self.note(unseen, [])
+            for upload in uploads:
+                there = {entry.path: entry.stamp for entry in _same(known, upload)}
+                paths = {upload.name, *there}
+                changed += [path for path in paths if self._stamp(path) != there.get(path)]
+        if changed:
+            self.note(changed, [])
 
     @contextmanager
     def _published(self, upload: Upload, overwrite: bool) -> Iterator[None]:
@@ -460,8 +465,13 @@ def _staged() -> Iterator[Staged]:
         staged.discard()
 
 
-def _compared(known: Known, uploads: Iterable[Upload], overwrite: bool) -> tuple[list[Upload], list[str]]:
+def _compared(known: Known, uploads: Sequence[Upload], overwrite: bool) -> tuple[list[Upload], list[str]]:
     """Compare uploads with what is there.
+
+    Args:
+        known: what is there.
+        uploads: a distribution file, and its signature if it has one.
+        overwrite: whether they may replace files with other content.
 
     Returns:
         Uploads that are not there yet, byte by byte, and the paths of other files that they replace.
@@ -470,10 +480,14 @@ def _compared(known: Known, uploads: Iterable[Upload], overwrite: bool) -> tuple
         ConflictError: if one is there with other content, and may not replace it.
     """
     new: list[Upload] = []
-    replaced: list[str] = []
+    replaced: set[str] = set()
     for upload in uploads:
         same = _same(known, upload)
-        if any(entry.facts and entry.facts.sha256 == upload.facts.sha256 for entry in same):
+        identical = [entry.name for entry in same if entry.facts and entry.facts.sha256 == upload.facts.sha256]
+        if identical:
+            if upload.name not in identical:
+                # The file is there under another name, which a signature for this one would not be beside.
+                break
             continue
         if same and not overwrite:
             spelt = "" if same[0].name == upload.name else f" as {same[0].name}"
@@ -481,8 +495,9 @@ def _compared(known: Known, uploads: Iterable[Upload], overwrite: bool) -> tuple
                 f"{upload.name} already exists{spelt} with other content. A released file never changes: publish another version."
             )
         new.append(upload)
-        replaced += [entry.path for entry in same if entry.path != upload.name]
-    return new, replaced
+        # With a file goes the signature that was made for it.
+        replaced |= {path for entry in same for path in (entry.path, entry.path + names.SIGNATURE) if known.at(path)}
+    return new, sorted(replaced - {upload.name for upload in new})
 
 
 def _same(known: Known, upload: Upload) -> list[Entry]:
