@@ -83,6 +83,10 @@ def test_the_log_names_whom_the_service_knows(index: Index, stack: Stack) -> Non
         mark = f"/simple/?{uuid4().hex}"
         assert index.request(mark, login).status == status
         assert stack.requests(mark)[0]["user"] == named
+    # A refusal of a change as well.
+    mark = f"/?{uuid4().hex}"
+    assert index.request(mark, ANN, "POST").status == 403
+    assert stack.requests(mark)[0]["user"] == "ann"
 
 
 @pytest.mark.parametrize("header", ["X-Wheelhouse-Rights", "X-Rights", "X-Need", "X_Wheelhouse_Rights"])

@@ -286,3 +286,10 @@ def test_a_full_disk_under_nginx_is_a_507_and_reads_go_on(index: Index, project:
     )
     assert (answer.status, "no room" in answer.reason) == (507, True), answer
     assert index.request(f"/simple/{project}/", PUBLISHER).status == 200
+
+
+@pytest.mark.parametrize("name", ["a\x01b", "a\r\nX-Wheelhouse-Rights", "a\x7f"], ids=repr)
+def test_a_name_with_control_characters_goes_nowhere(index: Index, name: str) -> None:
+    answer = index.request("/simple/", Login(name, "x"))
+    assert (answer.status, answer.headers["content-type"]) == (400, "text/plain; charset=utf-8"), answer
+    assert answer.body.count(b"\n") == 1
