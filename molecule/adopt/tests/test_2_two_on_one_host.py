@@ -41,7 +41,8 @@ def site(names: str, **variables: Any) -> Run:
 def state(stack: Stack) -> tuple[Any, ...]:
     """Return an index's containers and since when they run, its logins, packages and configuration."""
     # The access log grows with what these tests ask for.
-    files = f"find {stack.home} \\( -path '*/nginx_cache' -o -path '*/logs' \\) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum"
+    found = f"find {stack.home} \\( -path '*/nginx_cache' -o -path '*/logs' \\) -prune -o -type f -print0"
+    files = f"{found} | sort -z | xargs -0 sha256sum"
     return stack.running(), stack.host.check_output(files)
 
 

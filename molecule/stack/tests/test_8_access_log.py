@@ -87,13 +87,26 @@ def test_a_small_log_is_rotated_once_a_day_and_what_is_too_old_is_removed(host: 
     host.check_output(f"touch --date '1 day ago' {logs}/.since && echo '{{\"uri\": \"/\"}}' >>{logs}/access.log")
     rotate(host)
     (new,) = set(host.check_output(f"ls {logs}").split()) - before
-    # 89 days later it is there, and 91 days later it is not.
-    host.check_output(f"touch --date '89 days ago' {logs}/{new}")
+    # 90 days later it is there, and 92 days later it is not.
+    host.check_output(f"touch --date '90 days ago' {logs}/{new}")
     rotate(host)
     assert host.file(f"{logs}/{new}.gz").exists
-    host.check_output(f"touch --date '91 days ago' {logs}/{new}.gz")
+    host.check_output(f"touch --date '92 days ago' {logs}/{new}.gz")
     rotate(host)
     assert not host.file(f"{logs}/{new}.gz").exists
+
+
+def test_the_first_line_after_a_long_silence_is_kept(host: Any, index: Index, reader: Login, logs: str) -> None:
+    rotate(host)
+    # Half a year without a request.
+    host.check_output(f"truncate --size 0 {logs}/access.log && touch --date '180 days ago' {logs}/.since")
+    rotate(host)
+    uri = f"/simple/?{uuid4().hex}"
+    assert index.request(uri, reader).status == 200
+    eventually(lambda: len(lines(host, logs, uri)) == 1, "the request is in the log", 10)
+    for _ in range(3):
+        rotate(host)
+    assert len(lines(host, logs, uri)) == 1
 
 
 def test_a_timer_does_it_and_a_second_run_changes_nothing(host: Any) -> None:
