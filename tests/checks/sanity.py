@@ -22,7 +22,7 @@ HOME = CACHE / "sanity"
 PROGRAMS = Path(sys.executable).parent
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 # The project's own tools are not part of the collection: ruff and mypy look after them.
-LEFT_OUT = ("bench", "molecule", "tests")
+LEFT_OUT = ("bench", "molecule", "tests", "findings")
 
 # What uv may need and ansible-test keeps back.
 _PASSED_ON = re.compile(r"UV_.+|SSL_CERT_(FILE|DIR)|((https?|all|no)_proxy)", re.IGNORECASE)

@@ -33,6 +33,7 @@ def test_ansible_test_judges_the_collection_and_not_its_tests() -> None:
         "tests/unit/a.py",
         "molecule/a/b.py",
         "tests/sanity/ignore-2.19.txt",
+        "findings/a.sh",
     ]
     assert [str(path) for path in sanity.wanted(map(Path, names))] == [names[0], names[1], names[4]]
 
