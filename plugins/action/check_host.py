@@ -75,6 +75,8 @@ class ActionModule(ActionBase):
         takes = args["lock"] and not self._task.check_mode
         survey = self._survey(args, pythons, run_lock.take(args["instance"], mine if takes else None))
         for attempt in range(2):
+            if takes and survey.lock is None:
+                raise AnsibleActionFail(run_lock.not_held(args["instance"], survey.lock_refused))
             age, line = survey.lock or (0, str(mine))
             holder = run_lock.Holder.parse(line)
             if (holder and holder.identity == mine.identity) or self._task.check_mode or bundling(args):

@@ -149,6 +149,7 @@ _NEIGHBOUR = "|".join(
     )
 )
 _PUBLISHED = re.compile(r"(?P<address>[0-9.]+|\[[0-9a-f:]+\]|::):(?P<port>\d+)->")
+_HELD = re.compile(r"(?P<age>-?\d+)(?: (?P<line>.*))?")
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
 
@@ -312,6 +313,8 @@ class Survey:
     owners: tuple[Owned, ...] = ()
     # Seconds since the run that holds the index has looked at the host, and the line that names it.
     lock: tuple[int, str] | None = None
+    # What the host said instead, where the index could not be taken.
+    lock_refused: str = ""
     daemon: str = ""
     engine: str = ""
     # When the engine was started, and a digest of its daemon.json.
@@ -364,7 +367,7 @@ class Survey:
 
         passwd = [*first("account").split(":"), *[""] * 6]
         group = [*first("group").split(":"), *[""] * 3]
-        age, _space, holder = first("lock").partition(" ")
+        held = next((found for found in map(_HELD.fullmatch, sections.get("lock", ())) if found), None)
         packages = {
             name: status[1:2] for status, _bar, name in (one.partition("|") for one in sections.get("packages", ()))
         }
@@ -381,7 +384,8 @@ class Survey:
             sharing=tuple(sorted({*group[3].split(","), *sections.get("sharing", ())} - {"", "root", passwd[0]})),
             parents=tuple(_folder(line) for line in sections.get("parents", ()) if line.count(" ") >= 5),
             owners=tuple(_owned(line) for line in sections.get("owners", ()) if line.count(" ") >= 2),
-            lock=(int(age), holder) if age.lstrip("-").isdigit() else None,
+            lock=(int(held["age"]), held["line"] or "") if held else None,
+            lock_refused="" if held else "; ".join(sections.get("lock", ())),
             daemon=first("daemon"),
             engine=first("engine"),
             engine_started=first("started"),
