@@ -83,7 +83,11 @@ echo '@@services'; (cd {home} && [ -f docker-compose.yml ] && exec 9<docker-comp
     [ "$(find -L /proc/self/fd/9 -maxdepth 0 -type f -user 0 ! -perm /022)" ] &&
     docker compose --project-name {instance} --project-directory {home} --env-file /dev/null --file - \
         config --hash '*' <&9) 2>/dev/null
-ours() {{ docker ps --no-trunc --filter label=com.docker.compose.project={instance} "$@" 2>/dev/null; }}
+# Without containers of `docker compose run`, which are of no service that the Compose file starts.
+ours() {{
+    docker ps --no-trunc --filter label=com.docker.compose.project={instance} \
+        --filter label=com.docker.compose.oneoff=False "$@" 2>/dev/null
+}}
 echo '@@containers'; ours --all --format '{container}'
 echo '@@revision'; for service in nginx:8081 auth:8080; do
     for id in $(ours --quiet --filter "label=com.docker.compose.service=${{service%:*}}"); do

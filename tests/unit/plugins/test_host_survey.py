@@ -142,6 +142,54 @@ def test_a_stack_is_settled_when_nothing_is_to_be_done(before: str, after: str, 
     assert Survey.parse(GOOD.replace(before, after, 1)).settled(1) is settled
 
 
+# An engine with a container of a service, and one that `docker compose run` has left.
+DOCKER = """#!/bin/sh
+case "$*" in
+'ps '*oneoff=False*) ;;
+'ps '*' --format {{.ID}}|'*) echo 'c2|exited Exited (0) 2 hours ago|nginx:1.30|nginx|111|sha256:1' ;;
+'ps '*) echo c2 ;;
+esac
+case "$*" in
+'ps '*' --format {{.ID}}|'*) echo 'c1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1' ;;
+'ps '*' --format '*) ;;
+'ps '*) echo c1 ;;
+'inspect '*c2) echo exited ;;
+'inspect '*) echo 'running (healthy)' ;;
+'image '*) echo 'sha256:1 nginx:1.30' ;;
+'exec c1 '*) echo r1 ;;
+esac
+"""
+
+
+def test_a_container_of_docker_compose_run_is_no_service_that_is_unwell(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["sh", "-c", script, "sh", *arguments]
+        return subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+
+    survey = Survey.parse(
+        run(survey_command(["python3"], "index", "nobody", "/nowhere", ["nginx:1.30"], "::", None)).stdout
+    )
+    assert [one.id for one in survey.containers] == ["c1"]
+    assert survey.revision == "r1"
+    files = Path(__file__).parents[3] / "roles/stack/files"
+    up = run((files / "up.sh").read_text(encoding="utf-8"), "index", "/nowhere", "1", "up")
+    assert (up.returncode, up.stderr) == (0, "")
+    reload = run((files / "reload.sh").read_text(encoding="utf-8"), "index", "r1", "same", "reload")
+    assert (reload.returncode, reload.stdout, reload.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("script", ["roles/stack/templates/rotate.sh.j2", "roles/nginx/templates/renew.sh.j2"])
+def test_timers_talk_to_no_container_of_docker_compose_run(script: str) -> None:
+    text = (Path(__file__).parents[3] / script).read_text(encoding="utf-8")
+    assert text.count("docker ps ") == text.count("--filter label=com.docker.compose.oneoff=False") == 1
+
+
 def test_a_stack_with_replicas_is_settled_when_all_are_there() -> None:
     line = "c{}|running Up 1 s (healthy)|pypiserver:1|pypi-server|111|sha256:1\n"
     both = (
