@@ -72,8 +72,12 @@ echo '@@sums'; (cd {home} && safely find docker-compose.yml nginx authentication
 # Public: the key is not looked at.
 echo '@@certificate'; (cd {home} && safely cat nginx/tls/certificate.pem) 2>/dev/null
 echo; echo '@@authority'; (cd {home} && safely cat nginx/tls/authority.pem) 2>/dev/null
-echo; echo '@@renewal'; cat {renewal} 2>/dev/null | sha256sum
-echo '@@rotation'; cat {rotation} 2>/dev/null | sha256sum
+timer() {{
+    systemctl show --property=ActiveState,UnitFileState,NeedDaemonReload "$1.timer"
+    systemctl show --property=NeedDaemonReload "$1.service"
+}} 2>/dev/null
+echo; echo '@@renewal'; cat {renewal} 2>/dev/null | sha256sum; timer wheelhouse-{instance}-certificate
+echo '@@rotation'; cat {rotation} 2>/dev/null | sha256sum; timer wheelhouse-{instance}-logs
 echo '@@certbot'; command -v certbot
 echo '@@images'; for image in {images}; do
     docker image inspect --format "{{{{.Id}}}} $image" "$image" 2>/dev/null
@@ -170,6 +174,8 @@ ROTATION = (
     "/etc/systemd/system/wheelhouse-{instance}-logs.service",
     "/etc/systemd/system/wheelhouse-{instance}-logs.timer",
 )
+# A timer that systemd runs, now and after a boot, as its files are.
+_RUNS = {"ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no"}
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
@@ -339,9 +345,9 @@ class Survey:
     # In PEM form: what the index shows to clients, and the authority that a run has made for it.
     certificate: str = ""
     authority: str = ""
-    # Digest of what renews it by itself; empty where nothing does.
+    # Digest of what renews it by itself, with " stopped" behind it where its timer does not run; empty where there is nothing.
     renewal: str = ""
-    # Digest of what rotates the access log; empty where nothing does.
+    # The same of what rotates the access log.
     rotation: str = ""
     certbot: bool = False
     # Reference -> id.
@@ -405,8 +411,8 @@ class Survey:
             files=_files(sections.get("files", ()), sections.get("sums", ())),
             certificate="\n".join(sections.get("certificate", ())),
             authority="\n".join(sections.get("authority", ())),
-            renewal=first("renewal").partition(" ")[0].replace(_NOTHING, ""),
-            rotation=first("rotation").partition(" ")[0].replace(_NOTHING, ""),
+            renewal=_timer(sections.get("renewal", [])),
+            rotation=_timer(sections.get("rotation", [])),
             certbot=first("certbot") != "",
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
             services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
@@ -490,6 +496,18 @@ def _agreed(lines: Iterable[str]) -> str:
     loaded = {service: revision for service, _space, revision in _pairs(lines)}
     agreed = set(loaded.values())
     return agreed.pop() if set(loaded) == {"nginx", "auth"} and len(agreed) == 1 else ""
+
+
+def _timer(lines: list[str]) -> str:
+    """Return the digest of a timer's files (the first line), and " stopped" where systemd (the others) does not run it so.
+
+    Empty where there are neither files nor a timer that has outlived them.
+    """
+    digest = "".join(lines[:1]).partition(" ")[0].replace(_NOTHING, "")
+    runs = {*lines[1:]}
+    if runs == _RUNS or not (digest or "ActiveState=active" in runs):
+        return digest
+    return f"{digest} stopped"
 
 
 def _folder(line: str) -> Folder:

@@ -75,7 +75,8 @@ def test_parse_takes_sections_apart() -> None:
         "@@settings\nthere\n@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
         "@@files\nd 0700 998:997 .\nf 0600 998:997 ./nginx/nginx.conf\nl 0777 0:0 ./packages\n"
         "@@certificate\n-----BEGIN CERTIFICATE-----\nMIIB\n\n@@authority\n\n"
-        "@@renewal\n0123  -\n@@rotation\n4567  -\n@@certbot\n/usr/bin/certbot\n"
+        "@@renewal\n0123  -\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n\nNeedDaemonReload=no\n"
+        "@@rotation\n4567  -\nActiveState=inactive\nUnitFileState=disabled\nNeedDaemonReload=no\n@@certbot\n/usr/bin/certbot\n"
         "@@sums\n0abc  nginx/nginx.conf\n@@services\nnginx 111\n"
         "@@containers\nc1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1\n"
         "@@revision\nnginx r1\nauth r1\n@@answer\n401\n"
@@ -101,7 +102,7 @@ def test_parse_takes_sections_apart() -> None:
         "certificate": "-----BEGIN CERTIFICATE-----\nMIIB",
         "authority": "",
         "renewal": "0123",
-        "rotation": "4567",
+        "rotation": "4567 stopped",
         "certbot": True,
         "images": ["nginx:1.30"],
         "files": {
@@ -188,6 +189,38 @@ def test_a_container_of_docker_compose_run_is_no_service_that_is_unwell(tmp_path
 def test_timers_talk_to_no_container_of_docker_compose_run(script: str) -> None:
     text = (Path(__file__).parents[3] / script).read_text(encoding="utf-8")
     assert text.count("docker ps ") == text.count("--filter label=com.docker.compose.oneoff=False") == 1
+
+
+GOES = "ActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\nNeedDaemonReload=no"
+EMPTY = hashlib.sha256(b"").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("digest", "systemd", "told"),
+    [
+        pytest.param("4567", GOES, "4567", id="it runs"),
+        pytest.param("4567", GOES.replace("active", "inactive", 1), "4567 stopped", id="never started, or stopped"),
+        pytest.param("4567", GOES.replace("enabled", "disabled"), "4567 stopped", id="not after a boot"),
+        pytest.param("4567", GOES.replace("no", "yes", 1), "4567 stopped", id="systemd has an older file"),
+        pytest.param("4567", "", "4567 stopped", id="no systemd"),
+        pytest.param(EMPTY, "ActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no", "", id="there is none"),
+        pytest.param(EMPTY, GOES.replace("enabled", ""), " stopped", id="it has outlived its files"),
+    ],
+)
+def test_a_timer_that_does_not_run_is_not_what_it_should_be(digest: str, systemd: str, told: str) -> None:
+    survey = Survey.parse(f"@@renewal\n{digest}  -\n{systemd}\n@@rotation\n{digest}  -\n{systemd}\n")
+    assert (survey.renewal, survey.rotation) == (told, told)
+
+
+def test_systemd_is_asked_about_both_timers(tmp_path: Path) -> None:
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\n[ "$3" != wheelhouse-dev-logs.timer ] || echo "{GOES}"\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = survey_command(["python3"], "dev", "nobody", "/nowhere", [], "0.0.0.0", None)
+    answer = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=True).stdout
+    before, _marker, rotation = answer.partition("@@rotation\n")
+    assert "ActiveState" not in before
+    assert rotation.splitlines()[1:5] == GOES.splitlines()
 
 
 def test_a_stack_with_replicas_is_settled_when_all_are_there() -> None:
