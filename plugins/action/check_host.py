@@ -136,7 +136,7 @@ class ActionModule(ActionBase):
                 result["warnings"] = ownership.replaceable(survey, args["user"], args["home"])
 
     def _server_by_hand(self, args: dict[str, t.Any], by_hand: list[str], task_vars: dict[str, t.Any]) -> str:
-        """Say why a server that somebody has set up by hand is not taken over; nothing where it is."""
+        """Say why a server that was set up by hand is not taken over; nothing where it is."""
         if args["removing"]:
             return (
                 f"{args['home']} holds a server that was set up by hand ({adoption.named(by_hand)}), and remove.yml "

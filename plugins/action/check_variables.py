@@ -44,8 +44,7 @@ class ActionModule(ActionBase):
                 problems.append(str(error))
         if problems:
             raise AnsibleActionFail(
-                "These variables cannot be as they are; nothing was changed:\n"
-                + "\n".join(f"- {text}" for text in problems)
+                "Invalid variables; nothing was changed:\n" + "\n".join(f"- {text}" for text in problems)
             )
         result.update(changed=False, warnings=rules.warnings(variables))
         return result

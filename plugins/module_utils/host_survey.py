@@ -111,7 +111,7 @@ _RECORD = "/etc/docker/wheelhouse.pypi.json"
 # The service that may have several containers.
 PYPISERVER = "pypi-server"
 _LISTEN = "0A"
-# dpkg's packages of an engine, whoever made them; each wants what it depends on finished before it.
+# dpkg's packages of an engine, of any vendor; each wants what it depends on finished before it.
 _PACKAGES = ("docker*", "containerd*", "runc")
 # Packages that hold an engine, and whose they are: those of one source replace those of the other. Debian's package
 # docker is something else, while Amazon Linux calls its engine that.
@@ -127,7 +127,7 @@ _ENGINES = {
 _UNFINISHED = "HUF"
 _PRESENT = _UNFINISHED + "i"
 _VERSION = 'import sys; print("%d.%d" % sys.version_info[:2])'
-# What the index says to somebody without a login, through its published port.
+# What the index says to a client without a login, through its published port.
 # Its certificate is no question here: it is for a name, and this is an address of the host itself.
 _ANSWER = (
     "import socket, ssl, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); "
@@ -336,7 +336,7 @@ class Survey:
     settings: bool = False
     tree: bool = False
     # The folder of the index without links on the way to it, the index that its Compose file is of, and files of
-    # somebody else in the place of ours.
+    # others in the place of ours.
     folder: str = ""
     index: str = ""
     foreign: tuple[str, ...] = ()
@@ -551,7 +551,7 @@ def distribution(identifier: str, version: str) -> str:
 
 
 def port_holder(survey: Survey, instance: str, address: str, port: int, going: Collection[str] = ()) -> str | Neighbour:
-    """Say who else holds ``address:port`` on the host; empty where nobody does, or we do.
+    """Say who else holds ``address:port`` on the host; empty where it is free, or ours.
 
     Args:
         survey: the host.
@@ -601,7 +601,7 @@ def _overlap(one: str, other: str) -> bool:
     """Tell whether two sockets on these addresses would be in each other's way.
 
     Args:
-        one: where somebody listens. ``::`` may take IPv4 as well, which cannot be seen from outside.
+        one: where a process listens. ``::`` may take IPv4 as well, which cannot be seen from outside.
         other: where we want to; Docker's ``::`` is IPv6 alone.
     """
     if one == "::":
