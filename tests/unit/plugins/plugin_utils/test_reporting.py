@@ -106,7 +106,7 @@ def test_the_extension_counts_as_one_file() -> None:
 
 
 def test_what_a_run_has_removed() -> None:
-    after = {**RUNNING, "compose": "", "files": {}}
+    after = {**RUNNING, "compose": "", "files": {"nginx/revision.conf": FILE}}
     assert said(RUNNING, after)[-1] == "Changed by this run: Compose missing; files removed: docker-compose.yml."
     logins = {"added": ["bob"], "updated": ["ci"], "removed": ["alice"]}
     told = report(RUNNING, RUNNING, "http://pypi-1", "127.0.0.1:80", [], False, logins=logins)
