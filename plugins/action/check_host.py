@@ -75,6 +75,8 @@ class ActionModule(ActionBase):
         takes = args["lock"] and not self._task.check_mode
         survey = self._survey(args, pythons, run_lock.take(args["instance"], mine if takes else None))
         for attempt in range(2):
+            if takes and survey.lock is None:
+                raise AnsibleActionFail(run_lock.not_held(args["instance"], survey.lock_refused))
             age, line = survey.lock or (0, str(mine))
             holder = run_lock.Holder.parse(line)
             if (holder and holder.identity == mine.identity) or self._task.check_mode or bundling(args):
@@ -134,7 +136,7 @@ class ActionModule(ActionBase):
                 result["warnings"] = ownership.replaceable(survey, args["user"], args["home"])
 
     def _server_by_hand(self, args: dict[str, t.Any], by_hand: list[str], task_vars: dict[str, t.Any]) -> str:
-        """Say why a server that somebody has set up by hand is not taken over; nothing where it is."""
+        """Say why a server that was set up by hand is not taken over; nothing where it is."""
         if args["removing"]:
             return (
                 f"{args['home']} holds a server that was set up by hand ({adoption.named(by_hand)}), and remove.yml "

@@ -24,7 +24,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd, n
 LABEL = "org.wheelhouse.instance"
 # Words that only files of these roles have: the Compose file, and NGINX's two.
 OURS = r"org\.wheelhouse\.|/etc/pypi-(nginx|auth)/"
-# Files that roles write over, where somebody may have had his own.
+# Files that roles write over, where an administrator may have had other ones.
 REPLACED = ("docker-compose.yml", "nginx/nginx.conf", "nginx/conf.d/pypi.conf")
 # What Compose reads instead of docker-compose.yml, or on top of it.
 INSTEAD = ("compose.yaml", "compose.yml", "docker-compose.yaml")
@@ -245,7 +245,7 @@ def linked(home: str) -> list[str]:
 
 
 def replaced(home: str) -> list[str]:
-    """Files of somebody else that roles write over: configuration, and passwords that no run has written yet."""
+    """Files of others that roles write over: configuration, and passwords that no run has written yet."""
     found = [name for name in REPLACED if _is_foreign(os.path.join(home, name))]
     if os.path.isfile(os.path.join(home, PASSWORDS)) and not os.path.exists(os.path.join(home, CREDENTIALS)):
         found.append(PASSWORDS)
@@ -454,7 +454,7 @@ def _entries(top: str) -> Iterator[tuple[int, str, os.stat_result]]:
                 try:
                     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 except FileNotFoundError:
-                    continue  # whoever still serves may remove a release
+                    continue  # the old server may still remove a release
                 if stat.S_ISREG(status.st_mode):
                     yield folder, name, status
     finally:

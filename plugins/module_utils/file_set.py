@@ -117,8 +117,8 @@ class Change:
 class FileSet:
     """The files of one folder that belong together. All names are relative to ``folder``, with ``/`` between parts.
 
-    Whoever may write there cannot lead root elsewhere: folders are opened as ``nofollow`` says, and files by their name in
-    an open folder.
+    An account that may write there cannot lead root elsewhere: folders are opened as ``nofollow`` says, and files by their
+    name in an open folder.
     """
 
     def __init__(self, folder: str, attributes: Attributes) -> None:
@@ -383,7 +383,7 @@ class FileSet:
     def commit(self, changes: Iterable[Change], staging: str) -> None:
         """Make the changes true: rename from ``staging``, and remove what is to go.
 
-        A file of which only owner or mode differs is replaced as well: whoever serves from it sees the old one or the new
+        A file of which only owner or mode differs is replaced as well: what serves from it sees the old one or the new
         one, and what else the old one is called is left alone. Either all changes happen, or FileSetError is raised and the
         folder is as it was.
         """

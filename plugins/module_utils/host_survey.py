@@ -72,8 +72,12 @@ echo '@@sums'; (cd {home} && safely find docker-compose.yml nginx authentication
 # Public: the key is not looked at.
 echo '@@certificate'; (cd {home} && safely cat nginx/tls/certificate.pem) 2>/dev/null
 echo; echo '@@authority'; (cd {home} && safely cat nginx/tls/authority.pem) 2>/dev/null
-echo; echo '@@renewal'; cat {renewal} 2>/dev/null | sha256sum
-echo '@@rotation'; cat {rotation} 2>/dev/null | sha256sum
+timer() {{
+    systemctl show --property=ActiveState,UnitFileState,NeedDaemonReload "$1.timer"
+    systemctl show --property=NeedDaemonReload "$1.service"
+}} 2>/dev/null
+echo; echo '@@renewal'; cat {renewal} 2>/dev/null | sha256sum; timer wheelhouse-{instance}-certificate
+echo '@@rotation'; cat {rotation} 2>/dev/null | sha256sum; timer wheelhouse-{instance}-logs
 echo '@@certbot'; command -v certbot
 echo '@@images'; for image in {images}; do
     docker image inspect --format "{{{{.Id}}}} $image" "$image" 2>/dev/null
@@ -83,7 +87,11 @@ echo '@@services'; (cd {home} && [ -f docker-compose.yml ] && exec 9<docker-comp
     [ "$(find -L /proc/self/fd/9 -maxdepth 0 -type f -user 0 ! -perm /022)" ] &&
     docker compose --project-name {instance} --project-directory {home} --env-file /dev/null --file - \
         config --hash '*' <&9) 2>/dev/null
-ours() {{ docker ps --no-trunc --filter label=com.docker.compose.project={instance} "$@" 2>/dev/null; }}
+# Without containers of `docker compose run`, which are of no service that the Compose file starts.
+ours() {{
+    docker ps --no-trunc --filter label=com.docker.compose.project={instance} \
+        --filter label=com.docker.compose.oneoff=False "$@" 2>/dev/null
+}}
 echo '@@containers'; ours --all --format '{container}'
 echo '@@revision'; for service in nginx:8081 auth:8080; do
     for id in $(ours --quiet --filter "label=com.docker.compose.service=${{service%:*}}"); do
@@ -103,7 +111,7 @@ _RECORD = "/etc/docker/wheelhouse.pypi.json"
 # The service that may have several containers.
 PYPISERVER = "pypi-server"
 _LISTEN = "0A"
-# dpkg's packages of an engine, whoever made them; each wants what it depends on finished before it.
+# dpkg's packages of an engine, of any vendor; each wants what it depends on finished before it.
 _PACKAGES = ("docker*", "containerd*", "runc")
 # Packages that hold an engine, and whose they are: those of one source replace those of the other. Debian's package
 # docker is something else, while Amazon Linux calls its engine that.
@@ -119,7 +127,7 @@ _ENGINES = {
 _UNFINISHED = "HUF"
 _PRESENT = _UNFINISHED + "i"
 _VERSION = 'import sys; print("%d.%d" % sys.version_info[:2])'
-# What the index says to somebody without a login, through its published port.
+# What the index says to a client without a login, through its published port.
 # Its certificate is no question here: it is for a name, and this is an address of the host itself.
 _ANSWER = (
     "import socket, ssl, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); "
@@ -149,6 +157,7 @@ _NEIGHBOUR = "|".join(
     )
 )
 _PUBLISHED = re.compile(r"(?P<address>[0-9.]+|\[[0-9a-f:]+\]|::):(?P<port>\d+)->")
+_HELD = re.compile(r"(?P<age>-?\d+)(?: (?P<line>.*))?")
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
 
@@ -165,6 +174,8 @@ ROTATION = (
     "/etc/systemd/system/wheelhouse-{instance}-logs.service",
     "/etc/systemd/system/wheelhouse-{instance}-logs.timer",
 )
+# A timer that systemd runs, now and after a boot, as its files are.
+_RUNS = {"ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no"}
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
@@ -312,6 +323,8 @@ class Survey:
     owners: tuple[Owned, ...] = ()
     # Seconds since the run that holds the index has looked at the host, and the line that names it.
     lock: tuple[int, str] | None = None
+    # What the host said instead, where the index could not be taken.
+    lock_refused: str = ""
     daemon: str = ""
     engine: str = ""
     # When the engine was started, and a digest of its daemon.json.
@@ -323,7 +336,7 @@ class Survey:
     settings: bool = False
     tree: bool = False
     # The folder of the index without links on the way to it, the index that its Compose file is of, and files of
-    # somebody else in the place of ours.
+    # others in the place of ours.
     folder: str = ""
     index: str = ""
     foreign: tuple[str, ...] = ()
@@ -332,9 +345,9 @@ class Survey:
     # In PEM form: what the index shows to clients, and the authority that a run has made for it.
     certificate: str = ""
     authority: str = ""
-    # Digest of what renews it by itself; empty where nothing does.
+    # Digest of what renews it by itself, with " stopped" behind it where its timer does not run; empty where there is nothing.
     renewal: str = ""
-    # Digest of what rotates the access log; empty where nothing does.
+    # The same of what rotates the access log.
     rotation: str = ""
     certbot: bool = False
     # Reference -> id.
@@ -364,7 +377,7 @@ class Survey:
 
         passwd = [*first("account").split(":"), *[""] * 6]
         group = [*first("group").split(":"), *[""] * 3]
-        age, _space, holder = first("lock").partition(" ")
+        held = next((found for found in map(_HELD.fullmatch, sections.get("lock", ())) if found), None)
         packages = {
             name: status[1:2] for status, _bar, name in (one.partition("|") for one in sections.get("packages", ()))
         }
@@ -381,7 +394,8 @@ class Survey:
             sharing=tuple(sorted({*group[3].split(","), *sections.get("sharing", ())} - {"", "root", passwd[0]})),
             parents=tuple(_folder(line) for line in sections.get("parents", ()) if line.count(" ") >= 5),
             owners=tuple(_owned(line) for line in sections.get("owners", ()) if line.count(" ") >= 2),
-            lock=(int(age), holder) if age.lstrip("-").isdigit() else None,
+            lock=(int(held["age"]), held["line"] or "") if held else None,
+            lock_refused="" if held else "; ".join(sections.get("lock", ())),
             daemon=first("daemon"),
             engine=first("engine"),
             engine_started=first("started"),
@@ -397,8 +411,8 @@ class Survey:
             files=_files(sections.get("files", ()), sections.get("sums", ())),
             certificate="\n".join(sections.get("certificate", ())),
             authority="\n".join(sections.get("authority", ())),
-            renewal=first("renewal").partition(" ")[0].replace(_NOTHING, ""),
-            rotation=first("rotation").partition(" ")[0].replace(_NOTHING, ""),
+            renewal=_timer(sections.get("renewal", [])),
+            rotation=_timer(sections.get("rotation", [])),
             certbot=first("certbot") != "",
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
             services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
@@ -484,6 +498,18 @@ def _agreed(lines: Iterable[str]) -> str:
     return agreed.pop() if set(loaded) == {"nginx", "auth"} and len(agreed) == 1 else ""
 
 
+def _timer(lines: list[str]) -> str:
+    """Return the digest of a timer's files (the first line), and " stopped" where systemd (the others) does not run it so.
+
+    Empty where there are neither files nor a timer that has outlived them.
+    """
+    digest = "".join(lines[:1]).partition(" ")[0].replace(_NOTHING, "")
+    runs = {*lines[1:]}
+    if runs == _RUNS or not (digest or "ActiveState=active" in runs):
+        return digest
+    return f"{digest} stopped"
+
+
 def _folder(line: str) -> Folder:
     uid, owner, gid, group, mode, path = line.split(" ", 5)
     return Folder(uid, owner, gid, group, int(mode, 8), path)
@@ -525,7 +551,7 @@ def distribution(identifier: str, version: str) -> str:
 
 
 def port_holder(survey: Survey, instance: str, address: str, port: int, going: Collection[str] = ()) -> str | Neighbour:
-    """Say who else holds ``address:port`` on the host; empty where nobody does, or we do.
+    """Say who else holds ``address:port`` on the host; empty where it is free, or ours.
 
     Args:
         survey: the host.
@@ -575,7 +601,7 @@ def _overlap(one: str, other: str) -> bool:
     """Tell whether two sockets on these addresses would be in each other's way.
 
     Args:
-        one: where somebody listens. ``::`` may take IPv4 as well, which cannot be seen from outside.
+        one: where a process listens. ``::`` may take IPv4 as well, which cannot be seen from outside.
         other: where we want to; Docker's ``::`` is IPv6 alone.
     """
     if one == "::":

@@ -67,7 +67,7 @@ def subfolder(name: str, parent: int) -> Iterator[int]:
 def make_folder(name: str, parent: int, mode: int = 0o700) -> int:
     """Make a folder in an open one, and return its descriptor; raise OSError where something is there.
 
-    The folder that is opened is root's: one that somebody has put in its place meanwhile is refused.
+    The folder that is opened is root's: one that another account has put in its place meanwhile is refused.
     """
     os.mkdir(name, 0o700, dir_fd=parent)
     descriptor = os.open(name, _FOLDER, dir_fd=parent)
@@ -85,7 +85,7 @@ def hand_over(descriptor: int, uid: int, gid: int, mode: int) -> bool:
     """Give what is open another owner, group and mode (-1 leaves an owner or a group); return whether that changed it.
 
     At no moment in between may its old or its new owner do less with it than before and after, as both may be serving
-    from it. Raise OSError for a file with several names: the others may be somebody else's.
+    from it. Raise OSError for a file with several names: the others may belong to another account.
     """
     status = os.fstat(descriptor)
     uid, gid = (status.st_uid if uid == -1 else uid), (status.st_gid if gid == -1 else gid)

@@ -39,11 +39,11 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Hosts are private Python package indexes
+- name: Set up private Python package indexes
   hosts: pypi
   serial: 1
   tasks:
-    - name: Batch begins
+    - name: Begin the batch
       wheelhouse.pypi.batch:
       run_once: true
       register: begun
@@ -54,13 +54,13 @@ EXAMPLES = r"""
           ansible.builtin.import_role:
             name: wheelhouse.pypi.stack
       always:
-        - name: Batch ends
+        - name: End the batch
           wheelhouse.pypi.batch:
             hosts: "{{ begun.hosts }}"
           run_once: true
           register: ended
 
-        - name: No further batch is begun after a failure
+        - name: Begin no further batch after a failure
           ansible.builtin.meta: end_play
           when: ended.stop
 """

@@ -162,10 +162,12 @@ ansible_facts:
           description: Authority that was made for it, as PEM; empty where there is none.
           type: str
         renewal:
-          description: Digest of what renews the certificate by itself; empty where nothing does.
+          description:
+            - Digest of what renews the certificate by itself, with C( stopped) behind it where systemd does not run its timer
+              now and after a boot; empty where there is nothing.
           type: str
         rotation:
-          description: Digest of what rotates the access log; empty where nothing does.
+          description: The same of what rotates the access log.
           type: str
         certbot:
           description: Whether Certbot is installed.

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Creates what is missing of a tree of folders, and corrects owner, group and mode of what is there.
   - What is in the folders is left alone, but for O(sealed).
-  - Every change is made to an open folder, which was reached without following a link of anybody but root. An account
+  - Every change is made to an open folder, which was reached without following a link of any account but root. An account
     that may write there cannot lead root elsewhere while this runs.
 author: The wheelhouse.pypi developers (@wheelhouse)
 options:
@@ -58,7 +58,7 @@ options:
   sealed:
     description:
       - Those of O(folders) in which files and folders that belong to O(account) or root become O(owner)'s and O(group)'s.
-        The group may read them, and nobody else gets to them.
+        The group may read them, and no other account gets to them.
       - Files of other accounts, and links, are left alone.
     type: list
     elements: str
@@ -258,7 +258,7 @@ def _open(folder: Folder) -> int:
 
 
 def _is_left_alone(folder: Folder) -> bool:
-    """Whether it is a link, as it may be, to where somebody else decides on owner and mode."""
+    """Whether it is a link, as it may be, to where others decide on owner and mode."""
     return folder.link and os.path.islink(folder.path)
 
 

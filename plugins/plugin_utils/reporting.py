@@ -70,8 +70,8 @@ def about_certificate(after: Facts, tls: str, authority_file: str, at: datetime.
 
 
 def _logins(logins: Mapping[str, list[str]]) -> str:
-    told = {"added": "new", "updated": "changed", "removed": "gone"}
-    found = [f"{word}: {', '.join(logins[what])}" for what, word in told.items() if logins.get(what)]
+    words = {"added": "new", "updated": "changed", "removed": "removed"}
+    found = [f"{word}: {', '.join(logins[what])}" for what, word in words.items() if logins.get(what)]
     return f"Logins {'; '.join(found)}." if found else ""
 
 
@@ -112,7 +112,7 @@ def _engine(before: Facts, after: Facts) -> list[str]:
     for program, key in (("Docker", "engine"), ("Compose", "compose")):
         was, now = before[key], after[key]
         if now != was:
-            found.append(f"{program} {now or 'gone'}" + (f" instead of {was}" if was and now else ""))
+            found.append(f"{program} {now or 'missing'}" + (f" instead of {was}" if was and now else ""))
     if after["engine_file"] != before["engine_file"]:
         found.append("the engine's daemon.json")
     if before["engine_started"] and after["engine_started"] != before["engine_started"]:
@@ -144,13 +144,13 @@ def _files(before: Facts, after: Facts) -> list[str]:
     ]
     # A change of the extension is one, whatever the number of its files.
     changed = list(dict.fromkeys(EXTENSION if name.startswith(f"{EXTENSION}/") else name for name in changed))
-    gone = [name for name, file in sorted(there.items()) if file["type"] == "f" and name not in now]
+    removed = [name for name, file in sorted(there.items()) if file["type"] == "f" and name not in now]
     folders = [name for name, file in sorted(now.items()) if file["type"] == "d" and file != there.get(name)]
     found = []
     if changed:
         found.append(f"files {', '.join(changed)}")
-    if gone:
-        found.append(f"files gone: {', '.join(gone)}")
+    if removed:
+        found.append(f"files removed: {', '.join(removed)}")
     if folders:
         found.append(f"{len(folders)} folder{'s' if len(folders) > 1 else ''}")
     return found

@@ -823,7 +823,7 @@ def misspelt(names: Iterable[str], public: Collection[str]) -> list[Problem]:
     """Names that begin with pypi_ and are almost those of public variables: what they say would silently not count."""
     strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES, *REMOVED})
     return [
-        Problem(name, "is no variable of the collection", f"did you mean {near[0]}?")
+        Problem(name, "unknown variable", f"did you mean {near[0]}?")
         for name in strange
         if (near := difflib.get_close_matches(name, [*public, *_OF_PLAYS], 1, _LIKENESS))
     ]

@@ -29,11 +29,11 @@ _TAKE = r"""
 (umask 077; mkdir -p {folder} && exec 9<{folder} && flock 9 && {{
     found=$(cat {file} 2>/dev/null)
     case $found in
-    '' | {dead}) found={mine}; printf '%s\n' "$found" >{file} ;;
-    {identity}' '*) touch {file} ;;
+    '' | {dead}) found={mine}; printf '%s\n' "$found" >{file} || exit ;;
+    {identity}' '*) touch {file} || exit ;;
     esac
     printf '%s %s\n' "$(($(date +%s) - $(stat --format %Y {file})))" "$found"
-}}) 2>/dev/null"""
+}}) 2>&1"""
 _LOOK = r"""
 [ ! -e {file} ] ||
     printf '%s %s\n' "$(($(date +%s) - $(stat --format %Y {file})))" "$(cat {file})" 2>/dev/null"""
@@ -116,6 +116,8 @@ def _started(pid: int) -> str:
 def take(instance: str, mine: Holder | None, dead: str = "") -> str:
     """Shell that takes an index for a run, or refreshes that, and prints who holds it then: seconds, and the line.
 
+    Where it cannot, it prints why instead, so a run without such a line holds nothing.
+
     Args:
         instance: the index.
         mine: the run; None only looks.
@@ -161,6 +163,19 @@ def _is_running(holder: Holder) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def not_held(instance: str, reason: str) -> str:
+    """Say why a run cannot take an index, and what to do.
+
+    Args:
+        instance: the index.
+        reason: what the host has said instead of who holds it.
+    """
+    return (
+        f"cannot hold the index {instance} on this host: {reason or 'it does not say why'}. Nothing was changed. A run keeps "
+        f"others off by a file in {FOLDER}, as root and with flock (of util-linux): mend that, then run again."
+    )
 
 
 def problem(instance: str, holder: Holder | None, mine: Holder) -> str:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+TIMER = ROOT / "roles" / "pypi" / "files" / "remove_timer.sh"
 SCRIPT = ROOT / "roles" / "stack" / "files" / "remove.sh"
 
 
@@ -48,3 +49,75 @@ def test_a_link_is_followed_if_it_is_roots_alone(tmp_path: Path, name: str, file
     assert done.returncode == 0, done.stderr
     assert not (elsewhere / file).exists()
     assert elsewhere.is_dir()
+
+
+# Fails as systemd does for a unit that it does not know; "active" is a file that stop removes.
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >>{log}
+case $1 in
+is-active) [ -e {active} ] ;;
+stop) [ -e {active} ] || {{ echo "Unit $2 not loaded." >&2; exit 5; }}; {stop} ;;
+esac
+"""
+
+
+def remove_timer(folder: Path, mode: str, stop: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the script on a folder instead of /etc, with a systemd that knows one timer."""
+    active, log = folder / "active", folder / "log"
+    program = folder / "bin/systemctl"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(SYSTEMCTL.format(log=log, active=active, stop=stop or f"rm {active}"))
+    program.chmod(0o755)
+    script = TIMER.read_text(encoding="utf-8").replace("/etc/", f"{folder}/")
+    names = [str(folder / "own/rotate.sh"), str(folder / "own/certbot")]
+    command = ["sh", "-c", script, "remove_timer.sh", mode, "unit", *names]
+    environment = {"PATH": f"{program.parent}:/usr/bin:/bin"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def make_timer(folder: Path) -> list[Path]:
+    """Put all that a timer has below a folder; return what the script removes, in its order."""
+    units = folder / "systemd/system"
+    certbot, wanted = folder / "own/certbot", units / "timers.target.wants/unit.timer"
+    for name in (folder / "own/rotate.sh", certbot / "live/x", units / "unit.timer", units / "unit.service"):
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.touch()
+    wanted.parent.mkdir(exist_ok=True)
+    wanted.symlink_to(units / "unit.timer")
+    (folder / "active").touch()
+    return [folder / "own/rotate.sh", certbot, wanted, units / "unit.timer", units / "unit.service"]
+
+
+def test_a_timer_is_removed_with_its_files_and_a_check_names_them(tmp_path: Path) -> None:
+    all_of_it = make_timer(tmp_path)
+    named = ["removed the running unit.timer", *(f"removed {path}" for path in all_of_it)]
+    check = remove_timer(tmp_path, "check")
+    assert (check.returncode, check.stdout.splitlines()) == (0, named)
+    assert all(path.exists() for path in all_of_it) and (tmp_path / "active").exists()
+    done = remove_timer(tmp_path, "remove")
+    assert (done.returncode, done.stdout.splitlines()) == (0, named), done.stderr
+    assert not any(path.exists() or path.is_symlink() for path in all_of_it)
+    calls = (tmp_path / "log").read_text().splitlines()
+    assert calls.index("stop unit.timer unit.service") < calls.index("daemon-reload")
+    again = remove_timer(tmp_path, "remove")
+    assert (again.returncode, again.stdout) == (0, ""), again.stderr
+
+
+@pytest.mark.parametrize("left", range(5))
+def test_a_removal_goes_on_from_wherever_a_run_was_killed(tmp_path: Path, left: int) -> None:
+    all_of_it = make_timer(tmp_path)
+    (tmp_path / "active").unlink()
+    for path in all_of_it[:left]:
+        subprocess.run(["rm", "-r", path], check=True)
+    done = remove_timer(tmp_path, "remove")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"removed {path}" for path in all_of_it[left:]]
+    assert "daemon-reload" in (tmp_path / "log").read_text()
+
+
+def test_a_timer_that_does_not_stop_keeps_its_files(tmp_path: Path) -> None:
+    all_of_it = make_timer(tmp_path)
+    done = remove_timer(tmp_path, "remove", stop="exit 1")
+    assert done.returncode == 1
+    assert "systemd does not stop unit.timer: `systemctl status unit.timer` says why." in done.stderr
+    assert all(path.exists() for path in all_of_it)

@@ -45,7 +45,7 @@ def test_a_login_comes_and_goes_without_a_lost_request(
         says(done.message(), f"Logins changed: {TEMP.name}.")
         assert index.request("/simple/", TEMP).status == 401
         done = applied(USERS, pypi_users=more)
-        says(done.message(), f"Logins gone: {TEMP.name}.")
+        says(done.message(), f"Logins removed: {TEMP.name}.")
     assert index.request("/simple/", TEMP).status == 401
     assert index.request("/simple/", CI).status == 200
     assert set(answers) == {"200"}, answers
@@ -76,7 +76,7 @@ def test_a_login_goes_with_the_first_run_after_its_last_day(index: Index, more: 
     assert index.request("/simple/", TEMP).status == 200
     over = {**temp, "expires": str(today - datetime.timedelta(days=1))}
     done = applied(USERS, pypi_users=[*more, over])
-    says(done.message(), f"the login of 'temp' was good until {over['expires']}, and goes", "Logins gone: temp.")
+    says(done.message(), f"the login of 'temp' was good until {over['expires']}, and goes", "Logins removed: temp.")
     assert index.request("/simple/", TEMP).status == 401
     assert applied(USERS, pypi_users=[*more, over]).changed == 0
 

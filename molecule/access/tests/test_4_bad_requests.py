@@ -211,6 +211,8 @@ def test_an_archive_that_would_explode_is_stored_unopened(host: Any, index: Inde
     content, name = BytesIO(), f"bomb_{uuid4().hex}"
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{name}-1.0.dist-info/METADATA", bytes(300 * 1024 * 1024))
+        archive.writestr(f"{name}-1.0.dist-info/WHEEL", "")
+        archive.writestr(f"{name}-1.0.dist-info/RECORD", "")
     file = tmp_path / f"{name}-1.0-py3-none-any.whl"
     file.write_bytes(content.getvalue())
     assert index.upload(PUBLISHER, file).status == 200

@@ -44,7 +44,7 @@ CASES = [
     ),
     pytest.param(
         {"pypi_bind_adress": "127.0.0.1"},
-        ["pypi_bind_adress: is no variable of the collection; did you mean pypi_bind_address?"],
+        ["pypi_bind_adress: unknown variable; did you mean pypi_bind_address?"],
         id="misspelt variable",
     ),
     pytest.param(

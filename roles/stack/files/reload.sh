@@ -5,7 +5,11 @@
 # the files and the reload is made good by the next one.
 set -eu
 
-of() { docker ps --quiet --filter "label=com.docker.compose.project=$1" --filter "label=com.docker.compose.service=$2"; }
+# Without containers of `docker compose run`.
+of() {
+    docker ps --quiet --filter "label=com.docker.compose.project=$1" --filter "label=com.docker.compose.service=$2" \
+        --filter label=com.docker.compose.oneoff=False
+}
 nginx=$(of "$1" nginx)
 auth=$(of "$1" auth)
 # A stack that was stopped by hand reads its files when it starts.

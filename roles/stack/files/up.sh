@@ -6,7 +6,11 @@ project=$1 folder=$2 limit=$3
 dry=
 [ "$4" = up ] || dry=--dry-run
 
-ours() { docker ps --all --quiet --no-trunc --filter "label=com.docker.compose.project=$project"; }
+# Without containers of `docker compose run`: one that has exited is no service that is unwell.
+ours() {
+    docker ps --all --quiet --no-trunc --filter "label=com.docker.compose.project=$project" \
+        --filter label=com.docker.compose.oneoff=False
+}
 state_of() { docker inspect --format '{{.State.Status}}{{with .State.Health}} ({{.Status}}){{end}}' "$1" 2>/dev/null; }
 
 # Says what is not well, a line for each container; empty where all are.

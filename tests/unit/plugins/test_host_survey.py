@@ -75,7 +75,8 @@ def test_parse_takes_sections_apart() -> None:
         "@@settings\nthere\n@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
         "@@files\nd 0700 998:997 .\nf 0600 998:997 ./nginx/nginx.conf\nl 0777 0:0 ./packages\n"
         "@@certificate\n-----BEGIN CERTIFICATE-----\nMIIB\n\n@@authority\n\n"
-        "@@renewal\n0123  -\n@@rotation\n4567  -\n@@certbot\n/usr/bin/certbot\n"
+        "@@renewal\n0123  -\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n\nNeedDaemonReload=no\n"
+        "@@rotation\n4567  -\nActiveState=inactive\nUnitFileState=disabled\nNeedDaemonReload=no\n@@certbot\n/usr/bin/certbot\n"
         "@@sums\n0abc  nginx/nginx.conf\n@@services\nnginx 111\n"
         "@@containers\nc1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1\n"
         "@@revision\nnginx r1\nauth r1\n@@answer\n401\n"
@@ -101,7 +102,7 @@ def test_parse_takes_sections_apart() -> None:
         "certificate": "-----BEGIN CERTIFICATE-----\nMIIB",
         "authority": "",
         "renewal": "0123",
-        "rotation": "4567",
+        "rotation": "4567 stopped",
         "certbot": True,
         "images": ["nginx:1.30"],
         "files": {
@@ -140,6 +141,86 @@ GOOD = (
 )
 def test_a_stack_is_settled_when_nothing_is_to_be_done(before: str, after: str, settled: bool) -> None:
     assert Survey.parse(GOOD.replace(before, after, 1)).settled(1) is settled
+
+
+# An engine with a container of a service, and one that `docker compose run` has left.
+DOCKER = """#!/bin/sh
+case "$*" in
+'ps '*oneoff=False*) ;;
+'ps '*' --format {{.ID}}|'*) echo 'c2|exited Exited (0) 2 hours ago|nginx:1.30|nginx|111|sha256:1' ;;
+'ps '*) echo c2 ;;
+esac
+case "$*" in
+'ps '*' --format {{.ID}}|'*) echo 'c1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1' ;;
+'ps '*' --format '*) ;;
+'ps '*) echo c1 ;;
+'inspect '*c2) echo exited ;;
+'inspect '*) echo 'running (healthy)' ;;
+'image '*) echo 'sha256:1 nginx:1.30' ;;
+'exec c1 '*) echo r1 ;;
+esac
+"""
+
+
+def test_a_container_of_docker_compose_run_is_no_service_that_is_unwell(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["sh", "-c", script, "sh", *arguments]
+        return subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+
+    survey = Survey.parse(
+        run(survey_command(["python3"], "index", "nobody", "/nowhere", ["nginx:1.30"], "::", None)).stdout
+    )
+    assert [one.id for one in survey.containers] == ["c1"]
+    assert survey.revision == "r1"
+    files = Path(__file__).parents[3] / "roles/stack/files"
+    up = run((files / "up.sh").read_text(encoding="utf-8"), "index", "/nowhere", "1", "up")
+    assert (up.returncode, up.stderr) == (0, "")
+    reload = run((files / "reload.sh").read_text(encoding="utf-8"), "index", "r1", "same", "reload")
+    assert (reload.returncode, reload.stdout, reload.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("script", ["roles/stack/templates/rotate.sh.j2", "roles/nginx/templates/renew.sh.j2"])
+def test_timers_talk_to_no_container_of_docker_compose_run(script: str) -> None:
+    text = (Path(__file__).parents[3] / script).read_text(encoding="utf-8")
+    assert text.count("docker ps ") == text.count("--filter label=com.docker.compose.oneoff=False") == 1
+
+
+GOES = "ActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\nNeedDaemonReload=no"
+EMPTY = hashlib.sha256(b"").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("digest", "systemd", "told"),
+    [
+        pytest.param("4567", GOES, "4567", id="it runs"),
+        pytest.param("4567", GOES.replace("active", "inactive", 1), "4567 stopped", id="never started, or stopped"),
+        pytest.param("4567", GOES.replace("enabled", "disabled"), "4567 stopped", id="not after a boot"),
+        pytest.param("4567", GOES.replace("no", "yes", 1), "4567 stopped", id="systemd has an older file"),
+        pytest.param("4567", "", "4567 stopped", id="no systemd"),
+        pytest.param(EMPTY, "ActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no", "", id="there is none"),
+        pytest.param(EMPTY, GOES.replace("enabled", ""), " stopped", id="it has outlived its files"),
+    ],
+)
+def test_a_timer_that_does_not_run_is_not_what_it_should_be(digest: str, systemd: str, told: str) -> None:
+    survey = Survey.parse(f"@@renewal\n{digest}  -\n{systemd}\n@@rotation\n{digest}  -\n{systemd}\n")
+    assert (survey.renewal, survey.rotation) == (told, told)
+
+
+def test_systemd_is_asked_about_both_timers(tmp_path: Path) -> None:
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\n[ "$3" != wheelhouse-dev-logs.timer ] || echo "{GOES}"\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = survey_command(["python3"], "dev", "nobody", "/nowhere", [], "0.0.0.0", None)
+    answer = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=True).stdout
+    before, _marker, rotation = answer.partition("@@rotation\n")
+    assert "ActiveState" not in before
+    assert rotation.splitlines()[1:5] == GOES.splitlines()
 
 
 def test_a_stack_with_replicas_is_settled_when_all_are_there() -> None:

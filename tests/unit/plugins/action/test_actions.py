@@ -356,3 +356,11 @@ def test_a_controller_that_cannot_hash_is_told_before_anything_else(monkeypatch:
 def test_variables_are_a_mapping() -> None:
     with pytest.raises(AnsibleActionFail, match="must be a mapping"):
         run(check_variables, {"variables": ["pypi_users"]})
+
+
+def test_a_variable_that_was_removed_is_refused_but_where_its_index_is_to_be_removed() -> None:
+    arguments = {"variables": {"pypi_instance": "index"}}
+    with pytest.raises(AnsibleActionFail, match="pypi_backend: was removed from the collection"):
+        run(check_variables, arguments, pypi_backend="simple-dir")
+    result = run(check_variables, arguments, pypi_backend="simple-dir", __pypi_removing=True)
+    assert result["changed"] is False

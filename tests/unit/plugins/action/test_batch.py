@@ -152,5 +152,5 @@ def test_a_size_in_the_inventory_is_refused_because_it_would_not_count(rollout: 
 
 def test_a_misspelt_size_is_found(rollout: Playbook) -> None:
     run = rollout("-e", "pypi_serail=1")
-    assert "pypi_serail: is no variable of the collection; did you mean pypi_serial?" in run.stdout
+    assert "pypi_serail: unknown variable; did you mean pypi_serial?" in run.stdout
     assert said(run, "done by") == []

@@ -108,3 +108,15 @@ def test_a_server_by_hand_is_in_the_way_of_an_index_and_not_of_a_bundle(
     )
     assert ("holds a server that was set up by hand" in done.stdout + done.stderr) == refused, done.stdout
     assert (done.returncode != 0) == refused
+
+
+def test_a_run_that_cannot_hold_the_index_is_refused(playbook: Any, tmp_path: Path) -> None:
+    play = (
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - wheelhouse.pypi.check_host:\n"
+        f"        {{instance: no/such-folder, user: nobody-of-that-name, home: {tmp_path}/home, lock: true}}\n"
+    )
+    done = playbook(play)
+    assert done.returncode != 0
+    assert "cannot hold the index no/such-folder on this host: " in done.stdout + done.stderr, done.stdout
+    # It changes nothing, so it does not have to be alone.
+    assert playbook(play, "--check").returncode == 0

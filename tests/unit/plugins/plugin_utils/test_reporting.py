@@ -103,3 +103,11 @@ def test_the_extension_counts_as_one_file() -> None:
         "files pypiserver/gunicorn.conf.py, pypiserver/wheelhouse_index."
         in said(RUNNING, {**RUNNING, "files": {**RUNNING["files"], **files, "pypiserver/gunicorn.conf.py": FILE}})[-1]
     )
+
+
+def test_what_a_run_has_removed() -> None:
+    after = {**RUNNING, "compose": "", "files": {"nginx/revision.conf": FILE}}
+    assert said(RUNNING, after)[-1] == "Changed by this run: Compose missing; files removed: docker-compose.yml."
+    logins = {"added": ["bob"], "updated": ["ci"], "removed": ["alice"]}
+    told = report(RUNNING, RUNNING, "http://pypi-1", "127.0.0.1:80", [], False, logins=logins)
+    assert "Logins new: bob; changed: ci; removed: alice." in told

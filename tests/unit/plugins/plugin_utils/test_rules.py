@@ -389,8 +389,8 @@ def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
     public = ["pypi_users", "pypi_http_port", "pypi_bind_address", "pypi_home"]
     names = [*public, "pypi_hosts", "pypi_host", "pypi_bind_adress", "pypi_http_prot", "pypi_team", "http_port"]
     assert [str(problem) for problem in rules.misspelt(names, public)] == [
-        "pypi_bind_adress: is no variable of the collection; did you mean pypi_bind_address?",
-        "pypi_http_prot: is no variable of the collection; did you mean pypi_http_port?",
+        "pypi_bind_adress: unknown variable; did you mean pypi_bind_address?",
+        "pypi_http_prot: unknown variable; did you mean pypi_http_port?",
     ]
     assert rules.misspelt(names, []) == []
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Survey
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import run_lock
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.run_lock import Holder
 
@@ -45,6 +46,26 @@ def test_the_first_run_has_it_until_it_is_over() -> None:
     shell(run_lock.release("index", mine))
     assert not Path(run_lock.path("index")).exists()
     assert shell(run_lock.take("index", None)) == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        pytest.param("touch {folder}", "mkdir: cannot create directory", id="no folder"),
+        pytest.param("mkdir -p {folder}/index.lock", "Is a directory", id="no file"),
+        pytest.param("flock() {{ echo 'no locks available' >&2; return 1; }}", "no locks available", id="no lock"),
+        pytest.param('PATH=/nowhere; mkdir() {{ /bin/mkdir "$@"; }}', "flock: not found", id="no flock"),
+        pytest.param("printf() {{ echo 'No space left on device' >&2; return 1; }}", "No space left", id="a full /run"),
+    ],
+)
+def test_where_an_index_cannot_be_taken_the_reason_stands_in_place_of_a_holder(fault: str, said: str) -> None:
+    command = fault.format(folder=run_lock.FOLDER) + "\n" + run_lock.take("index", holder())
+    done = subprocess.run(["/bin/sh", "-c", f"echo '@@lock'; {command}"], capture_output=True, text=True, check=False)
+    survey = Survey.parse(done.stdout)
+    assert survey.lock is None, done.stdout
+    assert said in survey.lock_refused
+    message = run_lock.not_held("index", survey.lock_refused)
+    assert message.startswith("cannot hold the index index on this host: ") and said in message
 
 
 def test_a_run_that_is_over_is_replaced_by_one_of_those_who_saw_that() -> None:
