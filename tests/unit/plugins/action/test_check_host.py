@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.action.check_host import (
+    earlier_version,
     problem_of,
     python_problem,
     target_pythons,
@@ -108,3 +109,24 @@ def test_a_server_by_hand_is_in_the_way_of_an_index_and_not_of_a_bundle(
     )
     assert ("holds a server that was set up by hand" in done.stdout + done.stderr) == refused, done.stdout
     assert (done.returncode != 0) == refused
+
+
+LOGINS, SECRET = "authentication/credentials.conf", "authentication/peer/secret.conf"
+
+
+@pytest.mark.parametrize(
+    ("files", "refused"),
+    [
+        pytest.param((), False, id="fresh host"),
+        pytest.param((LOGINS, SECRET), False, id="this version"),
+        pytest.param((LOGINS, "nginx_cache/pages", "nginx_cache/pypiserver"), True, id="earlier version"),
+        pytest.param((LOGINS,), True, id="earlier version without its caches"),
+        pytest.param((LOGINS, SECRET, "nginx_cache/pages"), True, id="a whole run was killed"),
+    ],
+)
+def test_the_tree_of_an_earlier_version_is_told(files: tuple[str, ...], refused: bool) -> None:
+    survey = Survey(**{**GOOD, "files": {name: {} for name in files}})
+    message = earlier_version(survey, "/i")
+    assert bool(message) == refused
+    if refused:
+        assert message.startswith("/i holds the tree of an earlier version: run wheelhouse.pypi.site as a whole first")

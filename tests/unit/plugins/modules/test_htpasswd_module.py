@@ -127,7 +127,9 @@ def test_without_purge_others_keep_their_place_and_rights(run: Run, tmp_path: Pa
     assert "nonsense" not in str(result)
 
 
-def test_the_file_of_rights_of_an_earlier_release_is_read_once_more_and_stays_for_its_server(run: Run, tmp_path: Path) -> None:
+def test_the_file_of_rights_of_an_earlier_release_is_read_once_more_and_stays_for_its_server(
+    run: Run, tmp_path: Path
+) -> None:
     run()
     credentials = (tmp_path / "credentials.conf").read_text()
     (tmp_path / "credentials.conf").write_text(credentials.partition("# What a login may change.")[0])
