@@ -14,6 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils import basic
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
     Neighbour,
     Survey,
@@ -33,7 +34,7 @@ class ActionModule(ActionBase):
     _requires_connection = True
     _VALID_ARGS = frozenset(
         {"instance", "bind_address", "port", "tls_port", "user", "home", "images", "replicas", "begin"}
-        | {"adopt", "removing", "users", "authenticate", "lock"}
+        | {"adopt", "removing", "users", "authenticate", "lock", "whole"}
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -51,6 +52,7 @@ class ActionModule(ActionBase):
                 "images": {"type": "list", "elements": "str", "default": []},
                 "replicas": {"type": "int", "default": 1},
                 "begin": {"type": "bool", "default": False},
+                "whole": {"type": "bool", "default": False},
                 "adopt": {"type": "bool", "default": False},
                 "removing": {"type": "bool", "default": False},
                 "lock": {"type": "bool", "default": False},
@@ -117,6 +119,8 @@ class ActionModule(ActionBase):
         """Put the facts into the result; fail where something stands against a run."""
         by_hand = [] if bundling(args) else adoption.by_hand(survey, args["instance"], args["home"])
         problem = python_problem(survey, pythons, *target_pythons()) or problem_of(survey, args, going=by_hand)
+        if not problem and args["begin"] and args["port"] is not None and not (args["whole"] and _is_whole(task_vars)):
+            problem = earlier_version(survey, args["home"])
         if not problem and by_hand:
             problem = self._server_by_hand(args, by_hand, task_vars)
         if problem:
@@ -142,7 +146,7 @@ class ActionModule(ActionBase):
                 f"{args['home']} holds a server that was set up by hand ({adoption.named(by_hand)}), and remove.yml "
                 "removes what site.yml has made. Take it over first, or remove it by hand."
             )
-        if list(task_vars.get("ansible_run_tags") or ["all"]) != ["all"] or task_vars.get("ansible_skip_tags"):
+        if not _is_whole(task_vars):
             return (
                 f"{args['home']} holds a server that was set up by hand ({adoption.named(by_hand)}). It can be taken "
                 "over (pypi_adopt: true) by a whole run only, without --tags and --skip-tags."
@@ -171,6 +175,27 @@ class ActionModule(ActionBase):
         if not wanted.startswith("auto"):
             return [wanted]
         return [str(name) for name in C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=task_vars)]
+
+
+def _is_whole(task_vars: dict[str, t.Any]) -> bool:
+    """Tell whether the run does all that its playbook can do."""
+    return list(task_vars.get("ansible_run_tags") or ["all"]) == ["all"] and not task_vars.get("ansible_skip_tags")
+
+
+def earlier_version(survey: Survey, home: str) -> str:
+    """Say why a part of a run would break the tree of an earlier version; nothing where the tree is of this one.
+
+    Its NGINX and pypi-server know no secret, and its auth names no revision. The last thing that a whole run does is to
+    remove the folders that only an earlier version had, so that one that was killed is finished first.
+    """
+    logins, secret = (f"authentication/{name}" for name in (htpasswd.CREDENTIALS, htpasswd.SECRET))
+    left = {"nginx_cache/pages", "nginx_cache/pypiserver"} & survey.files.keys()
+    if logins not in survey.files or (secret in survey.files and not left):
+        return ""
+    return (
+        f"{home} holds the tree of an earlier version: run wheelhouse.pypi.site as a whole first, without --tags and "
+        "--skip-tags. Nothing was changed."
+    )
 
 
 def target_pythons() -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -134,9 +134,6 @@ def nothing_to_do(
         return False
     if not present.get("secret") or not survey.belongs_to_root(known, "authentication/" + htpasswd.SECRET, "0640"):
         return False
-    # Which an earlier release left, and which may be what others are allowed.
-    if "authentication/" + htpasswd.RIGHTS in known.get("files", {}):
-        return False
     there = [htpasswd.parse(files.get(name, "").encode()) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)]
     before = htpasswd.rights_before(files.get(htpasswd.CREDENTIALS, "").encode(), htpasswd.hashes(there[1]))
     named = htpasswd.merge_rights(before, wanted)

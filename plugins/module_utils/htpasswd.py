@@ -293,12 +293,13 @@ def rights_before(
     """Rights that logins have on the host until now, as far as they differ from publishing alone.
 
     ``content``: of CREDENTIALS; where it is missing or cut short, it grants nothing. ``publishers``: logins of
-    PUBLISHERS. ``earlier``: content of RIGHTS, which earlier releases wrote.
+    PUBLISHERS. ``earlier``: content of RIGHTS, which earlier releases wrote; it counts until CREDENTIALS has rights.
     """
     if content is None or not content.endswith(b"}\n"):
         return dict.fromkeys(publishers, ())
-    named = parse_rights(earlier)
-    entries = content.decode("utf-8", "surrogateescape").partition(_RIGHTS_MAP)[2].split("\n")
+    _before, has_map, entries_text = content.decode("utf-8", "surrogateescape").partition(_RIGHTS_MAP)
+    named = {} if has_map else parse_rights(earlier)
+    entries = entries_text.split("\n")
     found = {match.group(1): match.group(2) for match in map(_RIGHTS_ENTRY.match, entries) if match}
     for name in publishers:
         words = found.get(_map_key(name, exact=True))
@@ -315,11 +316,6 @@ def parse_rights(content: bytes | None) -> dict[str, Rights]:
         if colon and not line.startswith("#"):
             found[name] = _rights(rights.replace(",", " ").split())
     return found
-
-
-def is_ours(rights_file: bytes | None) -> bool:
-    """Whether RIGHTS was written by an earlier release."""
-    return (rights_file or b"").startswith(b"# What those in %s may" % PUBLISHERS.encode())
 
 
 def _rights(words: Collection[str]) -> Rights:

@@ -16,6 +16,7 @@ description:
   - Fails where another index has the name or the folder of this one, and where another run is at work on it.
   - Fails where the tree belongs to another account than O(user), where other accounts are in the group of O(user), and where
     others than root and O(user) can write to a folder above O(home).
+  - Fails where the tree is of an earlier version, and this run does not do all that it needs (see O(whole)).
   - Fails where a server that was set up by hand is in the folder of the index, or has its name elsewhere, and lists
     what taking it over would change.
   - Otherwise returns what later roles want to know, gathered by one remote call.
@@ -56,6 +57,12 @@ options:
     default: 1
   begin:
     description: Keeps what is found as C(pypi_host_before), too, for M(wheelhouse.pypi.report).
+    type: bool
+    default: false
+  whole:
+    description:
+      - This playbook brings the tree of an earlier version to this one. A run of it with C(--tags) or C(--skip-tags) does not.
+      - Only looked at with O(begin).
     type: bool
     default: false
   adopt:

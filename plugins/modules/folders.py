@@ -59,7 +59,9 @@ options:
     description:
       - Those of O(folders) in which files and folders that belong to O(account) or root become O(owner)'s and O(group)'s.
         The group may read them, and no other account gets to them.
-      - Files of other accounts, and links, are left alone.
+      - Files of other accounts, and links, are left alone. A file with several names (hard links) is replaced by a copy, so
+        that the others stay as they are.
+      - What a killed run has left of a set of files there, or in O(path), is removed first.
     type: list
     elements: str
     default: []
@@ -111,6 +113,7 @@ corrected:
   elements: str
 """
 
+import errno
 import grp
 import os
 import pwd
@@ -119,7 +122,13 @@ from typing import Any, Iterator, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import STAGING_PREFIX
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
+    STAGING_PREFIX,
+    Attributes,
+    Change,
+    FileSet,
+    FileSetError,
+)
 
 
 class State(NamedTuple):
@@ -169,6 +178,8 @@ def main() -> None:
     )
     try:
         created, corrected = apply(module)
+    except FileSetError as error:
+        module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s%s" % (error.filename or module.params["path"], _in_words(error)))
     module.exit_json(
@@ -202,6 +213,7 @@ def apply(module: AnsibleModule) -> tuple[dict[str, str], dict[str, tuple[str, s
         for folder in folders:
             if folder.path in created or folder.path in corrected:
                 _make(folder)
+        _remove_leftovers(module, top)
         _seal(module, top)
     return created, corrected
 
@@ -312,9 +324,35 @@ def _to_seal(module: AnsibleModule, top: Folder) -> dict[str, tuple[str, str]]:
 def _seal(module: AnsibleModule, top: Folder) -> None:
     for path, descriptor, _before, after in _inside(module, top):
         try:
-            nofollow.hand_over(descriptor, *after)
+            if _has_names(os.fstat(descriptor)):
+                _replace(path, descriptor, after)
+            else:
+                nofollow.hand_over(descriptor, *after)
         except OSError as error:
             raise OSError(error.errno, error.strerror, path) from error
+
+
+def _remove_leftovers(module: AnsibleModule, top: Folder) -> None:
+    """Remove what killed runs have staged: its files are other names of those that are there."""
+    for name in [".", *module.params["sealed"]] if module.params["sealed"] else []:
+        file_set = FileSet(os.path.join(top.path, name), Attributes())
+        if file_set.exists:
+            with file_set.locked():
+                file_set.remove_leftovers()
+
+
+def _has_names(status: os.stat_result) -> bool:
+    return not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1
+
+
+def _replace(path: str, descriptor: int, after: State) -> None:
+    """Put a copy in the place of a file with several names: what the others show is not ours to give away."""
+    folder, name = os.path.split(path)
+    with os.fdopen(descriptor, "rb", closefd=False) as stream:
+        content = stream.read()
+    file_set = FileSet(folder, Attributes(str(after.uid), str(after.gid), after.mode))
+    with file_set.staged({name: content}) as staging:
+        file_set.commit([Change(name, content, content)], staging)
 
 
 def _inside(module: AnsibleModule, top: Folder) -> Iterator[tuple[str, int, State, State]]:
@@ -349,11 +387,23 @@ def _entries(path: str, folder: int, top: State, givers: set[int]) -> Iterator[t
             is_folder = stat.S_ISDIR(status.st_mode)
             after = State(top.uid, top.gid, top.mode if is_folder else (before.mode | 0o640) & 0o750)
             if before.uid in givers and before != after:
+                if _has_names(status) and before.uid == top.uid and not _is_readable(before, top.gid):
+                    raise OSError(
+                        errno.EMLINK,
+                        "has several names (hard links), and its copy would show the account what it may not read. "
+                        "Remove all names but one, then run again",
+                        os.path.join(path, name),
+                    )
                 yield os.path.join(path, name), descriptor, before, after
             if is_folder:
                 yield from _entries(os.path.join(path, name), descriptor, top, givers)
         finally:
             os.close(descriptor)
+
+
+def _is_readable(state: State, gid: int) -> bool:
+    """Whether the account can read a file of root's, so that it may have a copy."""
+    return bool(state.mode & 0o004) or (state.gid == gid and bool(state.mode & 0o040))
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

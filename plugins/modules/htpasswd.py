@@ -17,7 +17,8 @@ description:
     change, C(publish), C(delete) or both; a login that it does not name may change nothing.
   - C(peer/secret.conf) has the secret by which pypi-server knows NGINX, as a C(map) of NGINX too. It is made here, on the
     host, once, and again only where it is empty or malformed. No result shows it.
-  - The file C(rights) of earlier releases is removed.
+  - The file C(rights) of earlier releases is read once more, and left to the pypi-server of that release, which reads it with
+    every upload as long as it serves.
   - Passwords are hashed on the controller (see O(hashes)). Only hashes reach the host, and neither appears in results,
     differences, messages or logs.
   - The files are written together. When that fails, the old ones stay.
@@ -253,7 +254,8 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         file_set.remove_leftovers()
         secret = plan_secret(secret_set)
         result, changes = plan(module, file_set, users, secret)
-        for some, all_of_them in ((secret_set, secret), (file_set, changes)):
+        # The secret last: where it is, all that NGINX is to find is there.
+        for some, all_of_them in ((file_set, changes), (secret_set, secret)):
             if all_of_them:
                 files = {change.name: change.after for change in all_of_them if change.after is not None}
                 with some.staged(files) as staging:
@@ -288,9 +290,9 @@ def plan(
     adopted = htpasswd.adopted(file_set.read(htpasswd.ADOPTED))
     taking_over = module.params["adopt"] and file_set.read(htpasswd.CREDENTIALS) is None
     # In a server made by hand, all who are in its one file may publish.
-    credentials, rights_file = file_set.read(htpasswd.CREDENTIALS), file_set.read(htpasswd.RIGHTS)
+    credentials = file_set.read(htpasswd.CREDENTIALS)
     publishers = htpasswd.hashes(all_there if taking_over else publish_there)
-    named = {} if taking_over else htpasswd.rights_before(credentials, publishers, rights_file)
+    named = {} if taking_over else htpasswd.rights_before(credentials, publishers, file_set.read(htpasswd.RIGHTS))
     before = htpasswd.rights(htpasswd.hashes(all_there), publishers, named)
     if taking_over:
         all_there = publish_there = htpasswd.take_over(all_there, users)
@@ -315,8 +317,6 @@ def plan(
     after = htpasswd.rights(all_after, publish_after, named)
     added, updated, removed = htpasswd.what_changes(before, after)
     wanted = {**htpasswd.contents(all_lines, publish_lines, named), htpasswd.ADOPTED: htpasswd.as_adopted(adopted)}
-    if htpasswd.is_ours(rights_file):
-        wanted[htpasswd.RIGHTS] = None
     changes = file_set.plan(wanted)
     text = ["+ %s (%s)" % (name, htpasswd.called(after[name][1])) for name in added]
     text += ["~ %s: %s" % (name, what) for name, what in updated.items()]

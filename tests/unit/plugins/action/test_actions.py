@@ -141,7 +141,6 @@ def passwords(**users: str) -> dict[str, bytes]:
             id="bob has expired",
         ),
         pytest.param({"present": {"files": {}}}, True, id="files are not known"),
-        pytest.param({"known": {"files": {"authentication/rights": {}}}}, True, id="the file of an earlier release"),
         pytest.param(
             {"known": {"files": {"authentication/peer/secret.conf": {"type": "f", "mode": "0644", "owner": "0:997"}}}},
             True,

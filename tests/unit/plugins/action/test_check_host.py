@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.action.check_host import (
+    earlier_version,
     problem_of,
     python_problem,
     target_pythons,
@@ -120,3 +121,24 @@ def test_a_run_that_cannot_hold_the_index_is_refused(playbook: Any, tmp_path: Pa
     assert "cannot hold the index no/such-folder on this host: " in done.stdout + done.stderr, done.stdout
     # It changes nothing, so it does not have to be alone.
     assert playbook(play, "--check").returncode == 0
+
+
+LOGINS, SECRET = "authentication/credentials.conf", "authentication/peer/secret.conf"
+
+
+@pytest.mark.parametrize(
+    ("files", "refused"),
+    [
+        pytest.param((), False, id="fresh host"),
+        pytest.param((LOGINS, SECRET), False, id="this version"),
+        pytest.param((LOGINS, "nginx_cache/pages", "nginx_cache/pypiserver"), True, id="earlier version"),
+        pytest.param((LOGINS,), True, id="earlier version without its caches"),
+        pytest.param((LOGINS, SECRET, "nginx_cache/pages"), True, id="a whole run was killed"),
+    ],
+)
+def test_the_tree_of_an_earlier_version_is_told(files: tuple[str, ...], refused: bool) -> None:
+    survey = Survey(**{**GOOD, "files": {name: {} for name in files}})
+    message = earlier_version(survey, "/i")
+    assert bool(message) == refused
+    if refused:
+        assert message.startswith("/i holds the tree of an earlier version: run wheelhouse.pypi.site as a whole first")

@@ -231,9 +231,10 @@ def test_rights_of_an_earlier_release_are_taken_over() -> None:
     earlier = (
         b"# What those in .htpasswd-publish may who do not just publish: made by a run, never edited.\nann:delete\n"
     )
-    assert htpasswd.is_ours(earlier)
-    assert not htpasswd.is_ours(b"ann:delete\n")
     assert htpasswd.rights_before(before, {"ann": "h", "bob": "h"}, earlier) == {"ann": ("delete",)}
+    # From then on the file, which stays while its server serves, says nothing.
+    after = before + b'map $remote_user $pypi_login_rights {\n    default "";\n    "~^ann$" "publish";\n}\n'
+    assert htpasswd.rights_before(after, {"ann": "h"}, earlier + b"eve:delete\n") == {"ann": ("publish",)}
 
 
 def test_secrets_are_random_and_well_formed() -> None:

@@ -198,3 +198,52 @@ def test_a_file_with_a_second_name_is_not_handed_over(tmp_path: Path) -> None:
     with (tmp_path / "one").open() as stream, pytest.raises(OSError, match="several names"):
         nofollow.hand_over(stream.fileno(), UID, UID, 0o600)
     assert state(tmp_path / "two")[0] == 0
+
+
+def test_a_backup_made_of_hard_links_keeps_its_owner_and_the_tree_gets_copies(run_module: Run, home: Path) -> None:
+    own, backup = home / "nginx/own.conf", home.parent / "backup.conf"
+    own.write_text("# ours\n")
+    backup.hardlink_to(own)
+    predicted = run_module(folders, check=True, **tree(home))
+    assert (state(own), own.stat().st_nlink) == ((UID, UID, 0o600), 2)
+    result = run_module(folders, **tree(home))
+    assert result["corrected"] == predicted["corrected"]
+    assert str(own) in result["corrected"]
+    assert (state(own), own.stat().st_nlink, own.read_text()) == ((0, UID, 0o640), 1, "# ours\n")
+    assert (state(backup), backup.stat().st_nlink, backup.read_text()) == ((UID, UID, 0o600), 1, "# ours\n")
+    assert sorted(path.name for path in (home / "nginx").iterdir()) == ["own.conf"]
+    assert not run_module(folders, **tree(home))["changed"]
+
+
+def test_what_a_killed_run_has_staged_is_removed_and_files_change_hands(run_module: Run, home: Path) -> None:
+    staged = [home / ".staged-0000", home / "nginx/.staged-1111"]
+    for folder in staged:
+        (folder / "before").mkdir(parents=True)
+        (folder / "before/0").hardlink_to(home / "nginx/own.conf")
+    inode = (home / "nginx/own.conf").stat().st_ino
+    run_module(folders, check=True, **tree(home))
+    assert all(folder.is_dir() for folder in staged)
+    assert run_module(folders, **tree(home))["changed"]
+    assert not any(folder.exists() for folder in staged)
+    assert (state(home / "nginx/own.conf"), (home / "nginx/own.conf").stat().st_ino) == ((0, UID, 0o640), inode)
+
+
+@pytest.mark.parametrize(("mode", "copied"), [(0o644, True), (0o600, False)])
+def test_a_file_of_roots_with_several_names_is_copied_only_where_the_account_could_read_it(
+    run_module: Run, home: Path, tmp_path: Path, mode: int, copied: bool
+) -> None:
+    """The account may have put the second name there, of a file anywhere on that disk."""
+    secret, name = tmp_path / "secret", home / "nginx/secret.conf"
+    secret.write_text("S3cret\n")
+    secret.chmod(mode)
+    name.hardlink_to(secret)
+    for check in (True, False):
+        before = state(home)
+        result = run_module(folders, check=check, **tree(home))
+        assert bool(result.get("failed")) == (not copied)
+        if not copied:
+            assert f"{name} has several names (hard links), and its copy would show" in result["msg"].replace(": ", " ")
+            assert state(home) == before, "something was changed before"
+    assert state(secret) == (0, 0, mode)
+    if copied:
+        assert state(name) == (0, UID, 0o640)

@@ -127,17 +127,20 @@ def test_without_purge_others_keep_their_place_and_rights(run: Run, tmp_path: Pa
     assert "nonsense" not in str(result)
 
 
-def test_the_file_of_rights_of_an_earlier_release_is_read_once_more_and_removed(run: Run, tmp_path: Path) -> None:
+def test_the_file_of_rights_of_an_earlier_release_is_read_once_more_and_stays_for_its_server(
+    run: Run, tmp_path: Path
+) -> None:
     run()
     credentials = (tmp_path / "credentials.conf").read_text()
     (tmp_path / "credentials.conf").write_text(credentials.partition("# What a login may change.")[0])
     (tmp_path / "rights").write_text("# What those in .htpasswd-publish may who do not just publish: …\nalice:delete\n")
     result = run(users=[{"name": "bob"}], purge=False)
     assert '"~^alice$" "delete";' in (tmp_path / "credentials.conf").read_text()
-    assert not (tmp_path / "rights").exists()
-    assert "- file rights" in result["diff"]["prepared"]
-    (tmp_path / "rights").write_text("of another kind\n")
+    assert (tmp_path / "rights").read_text().endswith("\nalice:delete\n")
+    assert "file rights" not in result["diff"]["prepared"]
     assert not run(users=[{"name": "bob"}], purge=False)["changed"]
+    (tmp_path / "rights").write_text("alice:publish,delete\n")
+    assert not run(users=[{"name": "bob"}], purge=False)["changed"], "it counts once"
 
 
 def test_the_secret_is_made_once_and_again_only_where_it_is_unusable(run: Run, tmp_path: Path) -> None:
