@@ -306,6 +306,21 @@ def test_pages_are_at_the_normalised_name_and_redirects_stay_on_the_host(
     assert (answer.status, answer.headers.get("Location")) == (status, location), answer
 
 
+def test_a_page_that_is_not_on_disk_yet_has_the_form_that_was_asked_for(index: Index) -> None:
+    (index.packages / WHEEL).write_bytes(made.file(WHEEL, more="Requires-Python: >=3.8\n"))
+    index.store.note([WHEEL], [])
+    json_type = "application/vnd.pypi.simple.v1+json"
+    document = call(index.application, "GET", "/simple/foo/", b"", {**BY_NGINX, "Accept": json_type})
+    assert document.headers["Content-Type"] == json_type
+    assert '"requires-python":">=3.8"' in document.text
+    page = call(index.application, "GET", "/simple/foo/", b"", {**BY_NGINX, "Accept": "text/html; charset=utf-8"})
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'data-requires-python="&gt;=3.8"' in page.text
+    index.keeper.step()
+    assert page.text == (index.pages / "simple/foo/index.html").read_text()
+    assert document.text == (index.pages / "simple/foo/index.json").read_text()
+
+
 def test_redirects_that_pypiserver_writes_stay_on_the_host(index: Index) -> None:
     assert index.get("/simple").headers["Location"] == "/simple/"
     assert index.get("/packages").headers["Location"] == "/packages/"

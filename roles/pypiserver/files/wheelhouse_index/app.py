@@ -111,21 +111,31 @@ class Application:
             place = f"/simple/{project}/" if match["name"] else f"/pypi/{project}/json"
             if path not in (place, f"/{project}/json"):
                 return answer(start_response, 301, "", [("Location", quote(place))])
-            if match["named"]:
-                return self._json(project, start_response)
+            kind = "legacy" if match["named"] else "json" if "+json" in environ.get("HTTP_ACCEPT", "") else "html"
+            return self._page(project, kind, start_response)
         return self._pypiserver(environ, _staying(start_response))
 
-    def _json(self, project: str, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer with a project's document, as it will be on disk."""
+    def _page(self, project: str, kind: str, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer with a project's page of a kind, as it will be on disk within moments."""
         with self._store.catalogue.reading() as known:
             entries = known.of_project(project)
         read = [entry if entry.facts else self._store.read(entry) for entry in entries]
         listed = [entry for entry in read if entry]
         if not pages.listed(listed):
-            return answer(start_response, 404, f"There is no project {project}.")
-        content = legacy.project_json(project, listed).encode()
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
+            return answer(start_response, 404, f"There is no project {project} on this index.")
+        content_type, text = _PAGES[kind]
+        content = text(project, listed).encode()
+        headers = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
+        start_response("200 OK", [*headers, ("Cache-Control", "no-cache"), ("Vary", "Accept")])
         return [content]
+
+
+# What NGINX says that a client wants, by which it looks on disk first.
+_PAGES = {
+    "html": ("text/html; charset=utf-8", pages.project_html),
+    "json": ("application/vnd.pypi.simple.v1+json", pages.project_json),
+    "legacy": ("application/json", legacy.project_json),
+}
 
 
 def _staying(start_response: StartResponse) -> StartResponse:
