@@ -59,7 +59,7 @@ def test_a_replica_that_is_away_costs_nothing(
         for number in range(10):
             assert index.request(f"/packages/?{uuid4().hex}", reader).status == 200
             file = packages.wheel(tmp_path, project, f"{number}.0")
-            assert index.upload(publisher, file).status in (200, 502), "an upload"
+            assert index.upload(publisher, file).status in (200, 503), "an upload"
             assert index.upload(publisher, file).status in (200, 409), "the upload after it"
             assert file.name in files(project)
             time.sleep(0.3)
@@ -156,7 +156,8 @@ def test_a_page_that_is_truncated_is_whole_again_within_seconds(
     for damage in ("truncate --size 20", "truncate --size 0", "rm"):
         host.check_output(f"{damage} {stack.home}/index{address}index.html {stack.home}/index{address}index.html.gz")
         began = time.monotonic()
-        eventually(lambda: index.request(address, reader).body == before, f"the page is whole after {damage}", 20)
+        # Seconds on a quiet machine; the keeper takes a twentieth of what is left on a busy one.
+        eventually(lambda: index.request(address, reader).body == before, f"the page is whole after {damage}", 60)
         print(f"{damage}: the page is whole again after {time.monotonic() - began:.1f} s")
 
 
