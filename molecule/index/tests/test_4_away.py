@@ -156,8 +156,7 @@ def test_a_page_that_is_truncated_is_whole_again_within_seconds(
     for damage in ("truncate --size 20", "truncate --size 0", "rm"):
         host.check_output(f"{damage} {stack.home}/index{address}index.html {stack.home}/index{address}index.html.gz")
         began = time.monotonic()
-        # Seconds on a quiet machine; the keeper takes a twentieth of what is left on a busy one.
-        eventually(lambda: index.request(address, reader).body == before, f"the page is whole after {damage}", 60)
+        eventually(lambda: index.request(address, reader).body == before, f"the page is whole after {damage}", 20)
         print(f"{damage}: the page is whole again after {time.monotonic() - began:.1f} s")
 
 

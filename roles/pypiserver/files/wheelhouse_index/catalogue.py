@@ -211,7 +211,7 @@ class Catalogue:
         """
         with self._lock:
             if not self._held or self._held[0] != _inode(self.file):
-                # Not opened yet, or replaced; whoever uses it next opens the new one.
+                # Not opened yet, or replaced; the next use opens the new one.
                 return self.file.exists()
             return self._beside == self._inodes_beside()
 
@@ -294,7 +294,7 @@ class Known:
         return [name for (name,) in self._db.execute("SELECT DISTINCT project FROM files WHERE sha256 IS NULL")]
 
     def unread_count(self) -> int:
-        """Return how many files nobody has read."""
+        """Return how many files have not been read."""
         return int(self._db.execute("SELECT count(*) FROM files WHERE sha256 IS NULL").fetchone()[0])
 
     def at(self, path: str) -> Entry | None:
