@@ -18,7 +18,7 @@ from wheelhouse_index.keeper import Keeper
 from wheelhouse_index.scan import Scanner
 
 from tests.support import packages as made
-from tests.support.index import Index, sha256
+from tests.support.index import Index, in_a_child, sha256
 
 ONE, TWO = "foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl"
 
@@ -38,6 +38,15 @@ def look(index: Index) -> None:
 
 def wheel(index: Index, name: str = "foo", version: str = "1.0") -> bytes:
     return made.wheel(index.packages.parent, name, version).read_bytes()
+
+
+def test_a_signature_alone_makes_no_project_before_it_is_read_either(index: Index) -> None:
+    (index.packages / "alone-1.0-py3-none-any.whl.asc").write_bytes(b"signature")
+    for _ in ("read", "forgotten"):
+        look(index)
+        assert (set(index.backend.get_projects()), index.backend.package_count()) == (set(), 0)
+        index.store.forget()
+        assert (set(index.backend.get_projects()), index.backend.package_count()) == (set(), 0)
 
 
 def test_an_upload_shows_the_files_that_nobody_has_read_yet(index: Index) -> None:
@@ -357,16 +366,21 @@ def test_a_project_is_put_off_until_its_last_change_is_on_its_page(index: Index)
 
 
 def test_of_two_keepers_one_works(index: Index) -> None:
-    keepers = [Keeper(index.store, 0.02) for _ in range(2)]
-    for keeper in keepers:
-        keeper.start()
-    (index.packages / ONE).write_bytes(made.file(ONE, b"one"))
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        # The list of projects comes last.
-        with suppress(AssertionError, OSError):
-            if index.said() == index.truth():
-                break
-        time.sleep(0.05)
-    assert index.said() == index.truth()
-    assert sum(keeper._scanner is not None for keeper in keepers) <= 1
+    def work() -> int:
+        keepers = [Keeper(index.store, 0.02) for _ in range(2)]
+        for keeper in keepers:
+            keeper.start()
+        (index.packages / ONE).write_bytes(made.file(ONE, b"one"))
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            # The list of projects comes last.
+            with suppress(AssertionError, OSError):
+                if index.said() == index.truth():
+                    break
+            time.sleep(0.05)
+        assert index.said() == index.truth()
+        assert sum(keeper._scanner is not None for keeper in keepers) <= 1
+        return 0
+
+    # Their threads end with their process, and write no more when the folder is removed.
+    assert in_a_child(work) == 0

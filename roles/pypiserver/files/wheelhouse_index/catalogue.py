@@ -61,7 +61,9 @@ PRAGMA user_version = {SCHEMA_VERSION};
 """
 _COLUMNS = "path, size, mtime_ns, inode, sha256, unreadable, own_name, own_version, requires_python, metadata_sha256"
 _UNTRIED = "sha256 IS NULL AND unreadable = 0"
-_PROJECTS = f"SELECT project FROM projects UNION SELECT project FROM files WHERE {_UNTRIED}"
+# A signature makes no project, nor does it count as a file.
+_UNTRIED_FILES = f"files WHERE {_UNTRIED} AND name NOT LIKE '%.asc'"
+_PROJECTS = f"SELECT project FROM projects UNION SELECT project FROM {_UNTRIED_FILES}"
 _BUSY_SECONDS = 30.0
 # A file that is shorter than it was.
 _DAMAGE = {sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
@@ -327,8 +329,7 @@ class Known:
         """Return how many projects and files there are on pages, or will be."""
         projects = self._db.execute(f"SELECT count(*) FROM ({_PROJECTS})").fetchone()[0]
         files = self._db.execute(
-            "SELECT (SELECT coalesce(sum(files), 0) FROM projects)"
-            f" + (SELECT count(*) FROM files WHERE {_UNTRIED} AND name NOT LIKE '%.asc')"
+            f"SELECT (SELECT coalesce(sum(files), 0) FROM projects) + (SELECT count(*) FROM {_UNTRIED_FILES})"
         ).fetchone()[0]
         return projects, files
 
