@@ -141,11 +141,11 @@ def others(folder: Path) -> list[Other]:
 def static() -> Side:
     """Start the open reference, with what the index's NGINX has as main file."""
     where = f"{BENCH}/static"
-    uid = ask(SERVING, "stat", "-c", "%u", HOME).strip()
+    uid = ask(SERVING, "stat", "-c", "%u", f"{HOME}/packages").strip()
     with step("the open static reference"):
         send(SERVING, _HERE / "static", where, owner=f"{uid}:{uid}")
         script = f"""set -e; cd {where}
-            mkdir -p nginx/conf.d nginx/tls cache
+            mkdir -p nginx/conf.d nginx/tls cache logs
             cp static.conf nginx/conf.d/
             cp {HOME}/nginx/nginx.conf nginx/
             grep -rhE '^ *(ssl_|http2 )' {HOME}/nginx --include=*.conf | sort -u >nginx/tls.conf
