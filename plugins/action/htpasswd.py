@@ -10,11 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import known as survey
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -30,8 +27,6 @@ class ActionModule(ActionBase):
         arguments = plain(dict(self._task.args))
         cost = arguments.pop("bcrypt_cost", 10)
         given = arguments.pop("hashes", None) or {}
-        present_files = arguments.pop("present", None) or {}
-        known = arguments.pop("known", None) or {}
         if not isinstance(given, Mapping):
             raise AnsibleActionFail("hashes must be a mapping of logins to hashes")
         # The rules speak of public variables; here it is the options that are judged by them.
@@ -76,9 +71,6 @@ class ActionModule(ActionBase):
             }
             for user in arguments["users"]
         ]
-        if nothing_to_do(arguments, users, hashes, present_files, known):
-            result.update(changed=False, added=[], updated=[], removed=[])
-            return result
         result.update(
             _without_secrets(
                 self._execute_module(
@@ -88,65 +80,11 @@ class ActionModule(ActionBase):
                 )
             )
         )
-        survey.changed(known, result)
         if result.get("changed"):
             # For the report at the end of the run.
             changes = {what: result.get(what, []) for what in ("added", "updated", "removed")}
             result.setdefault("ansible_facts", {})["pypi_logins"] = changes
         return result
-
-
-def nothing_to_do(
-    arguments: Mapping[str, Any],
-    users: list[dict[str, Any]],
-    hashes: Mapping[str, str],
-    present: Mapping[str, Any],
-    known: Mapping[str, Any],
-) -> bool:
-    """Whether what the host is known to have is what the files are to be, and no line of them needs a warning.
-
-    Args:
-        arguments: of the module: path, owner, group, mode, purge.
-        users: logins that are asked for.
-        hashes: of those that are to be present.
-        present: what htpasswd_info found.
-        known: the fact pypi_host.
-    """
-    files = present.get("files") or {}
-    if not files or present.get("malformed"):
-        return False
-    # Adopted logins are named in a list that only the host has.
-    if "authentication/" + htpasswd.ADOPTED in known.get("files", {}) or known.get("adopting"):
-        return False
-    try:
-        purge = boolean(arguments.get("purge", True))
-        wanted = [
-            htpasswd.User(
-                user["name"],
-                hashes.get(user["name"], ""),
-                boolean(user["publish"]),
-                user["state"] == "present",
-                boolean(user["delete"]),
-            )
-            for user in users
-        ]
-    except TypeError:
-        return False
-    if not present.get("secret") or not survey.belongs_to_root(known, "authentication/" + htpasswd.SECRET, "0640"):
-        return False
-    there = [htpasswd.parse(files.get(name, "").encode()) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)]
-    before = htpasswd.rights_before(files.get(htpasswd.CREDENTIALS, "").encode(), htpasswd.hashes(there[1]))
-    named = htpasswd.merge_rights(before, wanted)
-    after = htpasswd.contents(*htpasswd.merge_both(there[0], there[1], wanted, purge), named)
-    wanted_files = {name: content for name, content in after.items() if content is not None}
-    return survey.files_are(
-        known,
-        str(arguments.get("path")),
-        wanted_files,
-        str(arguments.get("owner")),
-        str(arguments.get("mode", "0600")),
-        arguments.get("group"),
-    )
 
 
 def _without_secrets(result: dict[str, Any]) -> dict[str, Any]:

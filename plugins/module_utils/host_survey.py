@@ -462,8 +462,6 @@ class Survey:
                 "healthy": before["healthy"] and one.healthy,
             }
         return {
-            # Until a task changes something that is told here.
-            "current": True,
             "distribution": self.distribution,
             "architecture": self.architecture,
             "bundle_left": self.bundle_left,

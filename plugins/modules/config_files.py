@@ -75,11 +75,6 @@ options:
     description: Permissions of folders that are made. Folders that are there already are left alone.
     type: raw
     default: '0700'
-  known:
-    description:
-      - The fact C(pypi_host) that M(wheelhouse.pypi.check_host) has set. Where it shows that nothing is to change, the
-        action answers by itself, and no remote call is made.
-    type: dict
 seealso:
   - plugin: ansible.builtin.template
     plugin_type: lookup
@@ -181,8 +176,6 @@ ARGUMENTS = {
     "group": {"type": "str"},
     "mode": {"type": "raw", "default": "0600"},
     "directory_mode": {"type": "raw", "default": "0700"},
-    # For the action of the same name.
-    "known": {"type": "dict"},
 }
 
 

@@ -68,11 +68,6 @@ options:
   account:
     description: The account for O(sealed).
     type: str
-  known:
-    description:
-      - The fact C(pypi_host) that M(wheelhouse.pypi.check_host) has set. Where it shows that nothing is to change, the
-        action answers by itself, and no remote call is made.
-    type: dict
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -171,8 +166,6 @@ def main() -> None:
             "mode": {"type": "str", "required": True},
             "sealed": {"type": "list", "elements": "str", "default": []},
             "account": {"type": "str"},
-            # For the action of the same name.
-            "known": {"type": "dict"},
         },
         supports_check_mode=True,
     )

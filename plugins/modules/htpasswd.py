@@ -113,14 +113,6 @@ options:
     description: Permissions of folders that are made. Folders that are there already are left alone.
     type: raw
     default: '0700'
-  present:
-    description:
-      - What M(wheelhouse.pypi.htpasswd_info) returned for O(path) in this run.
-      - With O(known) it spares the way to the host where nothing is to change.
-    type: dict
-  known:
-    description: The fact C(pypi_host) that M(wheelhouse.pypi.check_host) has set.
-    type: dict
 seealso:
   - module: wheelhouse.pypi.htpasswd_hash
   - module: wheelhouse.pypi.htpasswd_info
@@ -211,9 +203,6 @@ ARGUMENTS = {
     "group": {"type": "str"},
     "mode": {"type": "raw", "default": "0600"},
     "directory_mode": {"type": "raw", "default": "0700"},
-    # For the action of the same name.
-    "present": {"type": "dict", "no_log": True},
-    "known": {"type": "dict"},
 }
 
 

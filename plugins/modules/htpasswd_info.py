@@ -60,19 +60,7 @@ malformed:
   elements: str
   returned: success
   sample: [.htpasswd line 3 has no colon]
-files:
-  description:
-    - Content of each password file by its name, for M(wheelhouse.pypi.htpasswd), which then need not look again.
-    - Empty where a file is missing or is no text.
-  type: dict
-  returned: success
-secret:
-  description: Whether C(peer/secret.conf) is there and well-formed. What it holds is not returned.
-  type: bool
-  returned: success
 """
-
-from typing import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
@@ -86,10 +74,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         file_set = FileSet(module.params["path"], Attributes())
-        names = (htpasswd.ALL_USERS, htpasswd.PUBLISHERS, htpasswd.CREDENTIALS)
-        contents = {name: file_set.read(name) for name in names}
-        secret = htpasswd.is_secret(file_set.read(htpasswd.SECRET))
-        files = {name: htpasswd.parse(contents[name]) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)}
+        files = {name: htpasswd.parse(file_set.read(name)) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)}
     except FileSetError as error:
         module.fail_json(msg=str(error))
     # JSON has no names that are not UTF-8. No inventory can ask for them either: logins are ASCII.
@@ -104,17 +89,7 @@ def main() -> None:
         users=users,
         publishers=publishers,
         malformed=htpasswd.problems(files),
-        files=_texts(contents),
-        secret=secret,
     )
-
-
-def _texts(contents: Mapping[str, bytes | None]) -> dict[str, str]:
-    """All files as text, or nothing."""
-    try:
-        return {name: content.decode("utf-8") for name, content in contents.items() if content is not None}
-    except UnicodeDecodeError:
-        return {}
 
 
 if __name__ == "__main__":

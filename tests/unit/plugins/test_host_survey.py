@@ -85,7 +85,6 @@ def test_parse_takes_sections_apart() -> None:
     assert survey.system == "Debian GNU/Linux 13 (trixie)"
     assert survey.account_home == "/home/pypi"
     assert survey.facts() == {
-        "current": True,
         "distribution": "debian-13",
         "architecture": "x86_64",
         "bundle_left": True,

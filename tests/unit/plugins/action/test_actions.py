@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -17,12 +16,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.wheelhouse.pypi.plugins.action import (
     check_variables,
-    config_files,
-    folders,
     htpasswd,
     htpasswd_hash,
 )
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd as password_files
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing
 
 Search = Callable[..., None]
@@ -59,113 +55,6 @@ def run(module: Any, arguments: dict[str, Any], remote: Any = None, **task_vars:
     action._execute_module = remote or (lambda **_options: pytest.fail("the host is not to be asked"))
     result: dict[str, Any] = action.run(task_vars=task_vars)
     return result
-
-
-# -- what the survey tells already -------------------------------------------------------------------------------------
-
-
-def surveyed(**contents: bytes) -> dict[str, Any]:
-    """The fact pypi_host of a host whose index, below /i, has one folder, authentication, with these files."""
-    folder = {"type": "d", "mode": "0700", "owner": "998:997"}
-    files = {
-        f"authentication/{name}": {
-            "type": "f", "mode": "0600", "owner": "998:997", "sha256": hashlib.sha256(content).hexdigest()
-        }
-        for name, content in contents.items()
-    }  # fmt: skip
-    files["authentication/peer/secret.conf"] = {"type": "f", "mode": "0640", "owner": "0:997", "sha256": "not known"}
-    return {
-        **{"current": True, "home": "/i", "user": "pypi", "account": "998:997"},
-        "files": {".": folder, "authentication": folder, **files},
-    }
-
-
-IN_FOLDER = {"path": "/i/authentication", "owner": "pypi", "mode": "0600"}
-
-
-def test_files_that_are_known_to_be_right_are_not_asked_for() -> None:
-    arguments = {**IN_FOLDER, "files": {"a.conf": "text\n"}}
-    known = surveyed(**{"a.conf": b"text\n"})
-    assert run(config_files, {**arguments, "known": known})["changed"] is False
-    remote = Recorder()
-    result = run(config_files, {**arguments, "files": {"a.conf": "other\n"}, "known": known}, remote)
-    assert remote.calls[0][1]["files"] == {"a.conf": "other\n"}
-    assert "known" not in remote.calls[0][1]
-    assert result["ansible_facts"]["pypi_host"]["current"] is False
-
-
-def test_folders_that_are_known_to_be_right_are_not_asked_for() -> None:
-    arguments = {"path": "/i", "folders": [{"name": "authentication"}], "owner": "pypi", "mode": "0700"}
-    assert run(folders, {**arguments, "known": surveyed()})["changed"] is False
-    remote = Recorder()
-    run(folders, {**arguments, "folders": [{"name": "packages"}], "known": surveyed()}, remote)
-    assert len(remote.calls) == 1
-
-
-def passwords(**users: str) -> dict[str, bytes]:
-    lines = [password_files.Line(f"{name}:{text}", name, text) for name, text in users.items()]
-    files = password_files.contents(lines, lines[:1], {})
-    return {name: content for name, content in files.items() if content is not None}
-
-
-@pytest.mark.parametrize(
-    ("change", "asked"),
-    [
-        pytest.param({}, False, id="as it is to be"),
-        pytest.param({"users": [{"name": "alice", "hash": HASH, "publish": True}]}, True, id="bob is to go"),
-        pytest.param(
-            {"users": [{"name": "alice", "hash": HASH, "publish": True}], "purge": False}, False, id="bob may stay"
-        ),
-        pytest.param(
-            {"users": [{"name": "alice", "hash": HASH}, {"name": "bob", "hash": OTHER}]}, True, id="another right"
-        ),
-        pytest.param({"users": [{"name": "alice", "hash": OTHER, "publish": True}]}, True, id="another hash"),
-        pytest.param(
-            {
-                "users": [
-                    {"name": "alice", "hash": HASH, "publish": True, "delete": True},
-                    {"name": "bob", "hash": OTHER},
-                ]
-            },
-            True,
-            id="may delete",
-        ),
-        pytest.param(
-            {
-                "users": [
-                    {"name": "alice", "hash": HASH, "publish": True},
-                    {"name": "bob", "hash": OTHER, "expires": "2020-01-31"},
-                ]
-            },
-            True,
-            id="bob has expired",
-        ),
-        pytest.param({"present": {"files": {}}}, True, id="files are not known"),
-        pytest.param(
-            {"known": {"files": {"authentication/peer/secret.conf": {"type": "f", "mode": "0644", "owner": "0:997"}}}},
-            True,
-            id="others could read the secret",
-        ),
-        pytest.param({"secret": False}, True, id="the secret is not usable"),
-        pytest.param({"malformed": [".htpasswd line 3 has no colon"]}, True, id="a line needs a word"),
-        pytest.param({"known": {"current": False}}, True, id="attributes are not known"),
-    ],
-)
-def test_logins_that_are_known_to_be_right_are_not_asked_for(change: dict[str, Any], asked: bool) -> None:
-    contents = passwords(alice=HASH, bob=OTHER)
-    arguments: dict[str, Any] = {
-        **IN_FOLDER,
-        "users": [{"name": "alice", "hash": HASH, "publish": True}, {"name": "bob", "hash": OTHER}],
-        "present": {"files": {name: text.decode() for name, text in contents.items()}},
-        **change,
-    }
-    arguments["present"].update(malformed=arguments.pop("malformed", []), secret=arguments.pop("secret", True))
-    known = surveyed(**contents)
-    more = arguments.pop("known", {})
-    arguments["known"] = {**known, **more, "files": {**known["files"], **more.get("files", {})}}
-    remote = Recorder()
-    result = run(htpasswd, arguments, remote)
-    assert bool(remote.calls) is result["changed"] is asked
 
 
 # -- htpasswd ----------------------------------------------------------------------------------------------------------
