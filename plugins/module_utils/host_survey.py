@@ -27,7 +27,6 @@ done 2>/dev/null
 echo '@@system'; (. /etc/os-release && echo "$PRETTY_NAME") 2>/dev/null
 echo '@@release'; (. /etc/os-release && echo "$ID ${{VERSION_ID:-$VERSION_CODENAME}}") 2>/dev/null
 echo '@@machine'; uname -m
-echo '@@bundle'; [ -e /var/cache/wheelhouse.pypi/install ] && echo left
 echo '@@account'; getent passwd {user} 2>/dev/null
 uid=$(getent passwd {user} 2>/dev/null | cut -d: -f3); gid=$(getent passwd {user} 2>/dev/null | cut -d: -f4)
 # Who else is in its group; or in the group of its name, which a run would take.
@@ -305,7 +304,6 @@ class Survey:
     system: str = ""
     distribution: str = ""
     architecture: str = ""
-    bundle_left: bool = False
     account: str = ""
     account_home: str = ""
     # The other accounts that are in its group, and the name of that.
@@ -376,7 +374,6 @@ class Survey:
             system=first("system"),
             distribution=distribution(*[*first("release").split(), "", ""][:2]),
             architecture=first("machine"),
-            bundle_left=first("bundle") != "",
             account=f"{passwd[2]}:{passwd[3]}" if passwd[2] else "",
             account_home=passwd[5],
             group=group[0],
@@ -452,7 +449,6 @@ class Survey:
             "current": True,
             "distribution": self.distribution,
             "architecture": self.architecture,
-            "bundle_left": self.bundle_left,
             "account": self.account,
             "daemon": self.daemon,
             "engine": self.engine,

@@ -125,9 +125,6 @@ ansible_facts:
         architecture:
           description: The processor, as C(uname -m) says it.
           type: str
-        bundle_left:
-          description: Whether a run that was killed has left packages of a bundle.
-          type: bool
         account:
           description: Numeric user and group of the service account, as uid:gid; empty where there is none.
           type: str

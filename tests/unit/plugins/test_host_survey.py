@@ -66,7 +66,7 @@ def test_a_holder_without_a_name_is_still_a_holder() -> None:
 def test_parse_takes_sections_apart() -> None:
     survey = Survey.parse(
         "@@python\n/usr/bin/python3\n3.13\n@@system\nDebian GNU/Linux 13 (trixie)\n"
-        "@@release\ndebian 13\n@@machine\nx86_64\n@@bundle\nleft\n"
+        "@@release\ndebian 13\n@@machine\nx86_64\n"
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
         "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@packages\nii |docker-cli\niU |docker.io\n"
         "un |docker-ce\npackage moby-engine is not installed\n"
@@ -86,7 +86,6 @@ def test_parse_takes_sections_apart() -> None:
         "current": True,
         "distribution": "debian-13",
         "architecture": "x86_64",
-        "bundle_left": True,
         "account": "998:997",
         "daemon": "/usr/sbin/dockerd",
         "engine": "26.1.5+dfsg1",

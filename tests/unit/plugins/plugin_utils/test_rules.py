@@ -72,14 +72,12 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_freshness_seconds", [0, 2, 3600]),
     ("pypi_replicas", [1, 16]),
     ("pypi_workers", [1, "2", 32]),
-    ("pypi_images_source", ["registry", "archive"]),
     ("pypi_images_archive", ["", "/srv/images.tar", "/srv/with space/images 1.tar"]),
     (
         "pypi_docker_repository_url",
         ["https://download.docker.com/linux", "http://mirror.example.com:8081/a/b/", "https://[2001:db8::1]/docker"],
     ),
     ("pypi_docker_repository_key_file", ["", __file__]),
-    ("pypi_bundle_distribution", ["", "debian-13", "ubuntu-24.04", "amazon-2023"]),
     (
         "pypi_image_nginx",
         [
@@ -125,7 +123,6 @@ BAD = [
     ("pypi_container_cpus", "half", "'half' is not a number"),
     ("pypi_logins_per_minute", 0, "0 is not a whole number from 1 to 100000"),
     ("pypi_bundle", "bundle.tar", "'bundle.tar' is not an absolute path"),
-    ("pypi_bundle_distribution", "trixie", "debian-13"),
     ("pypi_images_archive", "images.tar", "'images.tar' is not an absolute path"),
     ("pypi_images_archive", "~/images.tar", "begins with /"),
     ("pypi_instance", "Dev", "'Dev'"),
@@ -202,7 +199,6 @@ BAD = [
     ("pypi_freshness_seconds", 3601, "0 to 3600"),
     ("pypi_replicas", 0, "1 to 16"),
     ("pypi_workers", "many", "1 to 32"),
-    ("pypi_images_source", "docker", "'docker'"),
     ("pypi_image_nginx", "nginx", "names no tag"),
     ("pypi_image_nginx", "Nginx:1", "not an image reference"),
     ("pypi_image_nginx", "nginx:", "not an image reference"),
@@ -346,10 +342,6 @@ def test_authentication_without_users_is_refused_unless_uploads_are_open(users: 
 @pytest.mark.parametrize(
     ("variables", "variable"),
     [
-        ({"pypi_images_source": "archive", "pypi_images_archive": ""}, "pypi_images_archive"),
-        ({"pypi_images_source": "archive", "pypi_images_archive": "/x.tar"}, None),
-        ({"pypi_images_source": "registry", "pypi_images_archive": ""}, None),
-        ({"pypi_images_source": "archive"}, None),
         ({"pypi_images_username": "a", "pypi_images_password": ""}, "pypi_images_password"),
         ({"pypi_images_username": "", "pypi_images_password": "S3cret"}, "pypi_images_username"),
         ({"pypi_images_username": "", "pypi_images_password": ""}, None),
