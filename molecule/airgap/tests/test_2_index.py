@@ -87,3 +87,10 @@ def test_nothing_of_the_bundle_is_left_on_the_host(host: Any) -> None:
 def test_a_second_run_does_not_even_look_for_the_bundle(host: Any) -> None:
     name = host.backend.get_pytest_id().removeprefix("ansible://")
     assert playbook.site(pypi_hosts=name, pypi_bundle="/srv/no-such.tar").changed == 0
+
+
+def test_packages_that_a_killed_run_left_are_removed(host: Any) -> None:
+    host.check_output("mkdir -p /var/cache/wheelhouse.pypi/packages")
+    name = host.backend.get_pytest_id().removeprefix("ansible://")
+    assert playbook.site(pypi_hosts=name, pypi_bundle="/srv/no-such.tar").changed == 1
+    assert not host.file("/var/cache/wheelhouse.pypi").exists
