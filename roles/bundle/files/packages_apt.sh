@@ -17,6 +17,7 @@ export APT_CONFIG="$PWD/apt.conf" DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 apt-get --quiet --error-on=any update
 apt-get --quiet --yes --download-only install "$@"
 rm -r packages/partial packages/lock
+# shellcheck disable=SC2016
 for file in packages/*.deb; do
     dpkg-deb --show --showformat '${Package}=${Version}\n' "$file"
 done | xargs apt-cache show >packages/Packages
