@@ -25,10 +25,6 @@ VARIABLES_PAGE = "docs/variables.md"
 
 # Task files, other than main, by which playbooks enter a role.
 ENTRY_POINTS = {
-    "docker": {
-        "download": "The packages of engine and Compose as one file, for a bundle",
-        "forget": "Settings of the index taken out of the engine's",
-    },
     "nginx": {"acme_gone": "What renews a certificate taken off its host"},
     "stack": {"logins": "Logins that count, and nothing else", "remove": "The index taken off its host"},
 }

@@ -27,7 +27,6 @@ done 2>/dev/null
 echo '@@system'; (. /etc/os-release && echo "$PRETTY_NAME") 2>/dev/null
 echo '@@release'; (. /etc/os-release && echo "$ID ${{VERSION_ID:-$VERSION_CODENAME}}") 2>/dev/null
 echo '@@machine'; uname -m
-echo '@@bundle'; [ -e /var/cache/wheelhouse.pypi/install ] && echo left
 echo '@@account'; getent passwd {user} 2>/dev/null
 uid=$(getent passwd {user} 2>/dev/null | cut -d: -f3); gid=$(getent passwd {user} 2>/dev/null | cut -d: -f4)
 # Who else is in its group; or in the group of its name, which a run would take.
@@ -46,12 +45,9 @@ safely() {{
 echo '@@parents'; stat --dereference --format '%u %U %g %G %a %n' {parents} 2>/dev/null
 echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/null
 echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
-echo '@@started'; stat --format '%Y' /run/docker.pid 2>/dev/null
 echo '@@compose'; docker compose version --short 2>/dev/null
 echo '@@packages'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Package}}\n' {packages} 2>/dev/null
 rpm --query --queryformat 'ii |%{{NAME}}.rpm\n' {engines} 2>/dev/null
-echo '@@settings'; grep -qs {line} {record} && echo there
-echo '@@daemonfile'; sha256sum /etc/docker/daemon.json 2>/dev/null
 echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
 echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
 echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 -type d -printf '%U:%G %u %p\n'
@@ -106,8 +102,6 @@ echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 echo '@@listeners'; ss -Hltnp 2>/dev/null
 true"""
 
-# What module engine_settings keeps of earlier runs; each index has a line there.
-_RECORD = "/etc/docker/wheelhouse.pypi.json"
 # The service that may have several containers.
 PYPISERVER = "pypi-server"
 _LISTEN = "0A"
@@ -211,8 +205,6 @@ def survey_command(
         parents=shlex.join(_above(home)),
         pythons=shlex.join(pythons),
         version=_VERSION,
-        line=shlex.quote('^    "%s": {' % re.escape(instance)),
-        record=_RECORD,
         user=shlex.quote(user),
         home=shlex.quote(home),
         images=shlex.join(images),
@@ -312,7 +304,6 @@ class Survey:
     system: str = ""
     distribution: str = ""
     architecture: str = ""
-    bundle_left: bool = False
     account: str = ""
     account_home: str = ""
     # The other accounts that are in its group, and the name of that.
@@ -327,13 +318,9 @@ class Survey:
     lock_refused: str = ""
     daemon: str = ""
     engine: str = ""
-    # When the engine was started, and a digest of its daemon.json.
-    engine_started: str = ""
-    engine_file: str = ""
     compose: str = ""
     source: str = ""
     unfinished: tuple[str, ...] = ()
-    settings: bool = False
     tree: bool = False
     # The folder of the index without links on the way to it, the index that its Compose file is of, and files of
     # others in the place of ours.
@@ -387,7 +374,6 @@ class Survey:
             system=first("system"),
             distribution=distribution(*[*first("release").split(), "", ""][:2]),
             architecture=first("machine"),
-            bundle_left=first("bundle") != "",
             account=f"{passwd[2]}:{passwd[3]}" if passwd[2] else "",
             account_home=passwd[5],
             group=group[0],
@@ -398,12 +384,9 @@ class Survey:
             lock_refused="" if held else "; ".join(sections.get("lock", ())),
             daemon=first("daemon"),
             engine=first("engine"),
-            engine_started=first("started"),
-            engine_file=first("daemonfile").partition(" ")[0],
             compose=first("compose").removeprefix("v"),
             source=next((whose for name, whose in _ENGINES.items() if packages.get(name, "?") in _PRESENT), ""),
             unfinished=tuple(name for name, status in packages.items() if status in _UNFINISHED),
-            settings=first("settings") != "",
             tree=first("tree") != "",
             folder=first("folder"),
             index=first("index"),
@@ -464,16 +447,12 @@ class Survey:
         return {
             "distribution": self.distribution,
             "architecture": self.architecture,
-            "bundle_left": self.bundle_left,
             "account": self.account,
             "daemon": self.daemon,
             "engine": self.engine,
-            "engine_started": self.engine_started,
-            "engine_file": self.engine_file,
             "compose": self.compose,
             "source": self.source,
             "unfinished": list(self.unfinished),
-            "settings": self.settings,
             "tree": self.tree,
             "images": list(self.images),
             "certificate": self.certificate,

@@ -125,9 +125,6 @@ ansible_facts:
         architecture:
           description: The processor, as C(uname -m) says it.
           type: str
-        bundle_left:
-          description: Whether a run that was killed has left packages of a bundle.
-          type: bool
         account:
           description: Numeric user and group of the service account, as uid:gid; empty where there is none.
           type: str
@@ -140,12 +137,6 @@ ansible_facts:
         engine:
           description: Version of the running Docker Engine; empty where none answers.
           type: str
-        engine_started:
-          description: When the engine was started, in seconds since 1970; empty where none runs.
-          type: str
-        engine_file:
-          description: SHA-256 of the engine's C(daemon.json); empty where there is none.
-          type: str
         compose:
           description: Version of the Compose plugin; empty where there is none.
           type: str
@@ -156,9 +147,6 @@ ansible_facts:
           description: Packages of the engine whose installation by dpkg was interrupted.
           type: list
           elements: str
-        settings:
-          description: Whether O(instance) has put settings into the engine's C(daemon.json).
-          type: bool
         tree:
           description: Whether an earlier run has made folders and password files of the index.
           type: bool

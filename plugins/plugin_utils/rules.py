@@ -63,10 +63,6 @@ _SIZE = re.compile(r"[0-9]+[kKmMgG]?\Z")
 _ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*\Z")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?\Z")
 _PROCESSORS = re.compile(r"(?!0*\.?0*\Z)[0-9]+(?:\.[0-9]+)?\Z")
-_ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?\Z")
-_FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f] *){40}\Z")
-_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_DISTRIBUTION = re.compile(r"[a-z]+-(?:[0-9]+(?:\.[0-9]+)?|[a-z]+)\Z")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\Z")
 _IMAGE = re.compile(
     rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
@@ -292,13 +288,6 @@ def file_on_controller(value: Any) -> Complaints:
         yield f"{path!r} is not absolute", "give one that begins with /, such as {{ inventory_dir }}/../docker.asc"
     elif path and not os.path.isfile(path):
         yield f"there is no file {path} where Ansible runs", "give the path of the file that is meant"
-
-
-def mapping(value: Any) -> Complaints:
-    """Keys and values."""
-    if not isinstance(value, Mapping):
-        # Not shown: there may be logins of proxies in it.
-        yield "is not a mapping", "give keys and values, or {} for none"
 
 
 def server_name(value: Any) -> Complaints:
@@ -563,16 +552,6 @@ def auth_has_a_service(variables: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("pypi_auth_url", "is empty, while pypi_auth is http", "give the address of your service")
 
 
-def archive_needs_a_path(variables: Mapping[str, Any]) -> Iterator[Problem]:
-    """Images from an archive come from somewhere."""
-    if variables.get("pypi_images_source") == "archive" and not variables.get("pypi_images_archive", "?"):
-        yield Problem(
-            "pypi_images_archive",
-            "is empty, while pypi_images_source is archive",
-            "give the path of what docker save wrote",
-        )
-
-
 def registry_login_is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """A name without its password, or the other way round, is a slip."""
     name, password = "pypi_images_username", "pypi_images_password"
@@ -586,21 +565,6 @@ def ports_differ(variables: Mapping[str, Any]) -> Iterator[Problem]:
     http, https = as_integer(variables.get("pypi_http_port")), as_integer(variables.get("pypi_https_port"))
     if variables.get("pypi_tls", "none") != "none" and http is not None and http == https:
         yield Problem("pypi_https_port", f"{https} is pypi_http_port as well", "give two ports")
-
-
-def compose_has_a_checksum(variables: Mapping[str, Any]) -> Iterator[Problem]:
-    """A program from an address is what it is meant to be."""
-    url, checksum = "pypi_docker_compose_url", "pypi_docker_compose_sha256"
-    if variables.get(url) and not variables.get(checksum, "?"):
-        yield Problem(checksum, f"is empty, while {url} is not", "give the SHA-256 that the file has")
-    elif variables.get(checksum) and not variables.get(url, "?"):
-        yield Problem(url, f"is empty, while {checksum} is not", "give both, or neither")
-
-
-def checksum_has_a_bundle(variables: Mapping[str, Any]) -> Iterator[Problem]:
-    """A checksum of nothing is a slip."""
-    if variables.get("pypi_bundle_sha256") and not variables.get("pypi_bundle", "?"):
-        yield Problem("pypi_bundle", "is empty, while pypi_bundle_sha256 is not", "give the path of the bundle")
 
 
 def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -727,32 +691,17 @@ RULES: Mapping[str, Rule] = {
     "pypi_log_max_size": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 10m"),
     "pypi_log_max_files": between(range(1, 1001)),
     "pypi_log_days": between(range(1, 3651)),
-    "pypi_images_source": one_of("registry", "archive"),
     "pypi_images_archive": matching(
         _ABSOLUTE,
         "an absolute path",
         "give one that begins with /, such as {{ inventory_dir }}/../images.tar",
         empty=True,
     ),
-    "pypi_images_archive_on": one_of("controller", "host"),
     "pypi_image_pypiserver": image,
     "pypi_image_nginx": image,
     "pypi_docker_source": one_of("auto", "distro", "docker_ce"),
-    "pypi_docker_version": matching(
-        _ENGINE_VERSION, "a version of the engine", "give one such as 28.5.2, or 28.5 for any of these", empty=True
-    ),
     "pypi_docker_repository_url": address_of_files,
-    "pypi_docker_repository_key_url": address_of_files,
     "pypi_docker_repository_key_file": file_on_controller,
-    "pypi_docker_repository_key_fingerprint": matching(
-        _FINGERPRINT, "a fingerprint", "give 40 hexadecimal digits, as `gpg --show-keys` prints them", empty=True
-    ),
-    "pypi_docker_repository_proxy": origin_url,
-    "pypi_docker_repository_ca_file": file_on_controller,
-    "pypi_docker_compose_url": address_of_files,
-    "pypi_docker_compose_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
-    "pypi_docker_compose_by": one_of("host", "controller"),
-    "pypi_docker_daemon": mapping,
     "pypi_images_username": secret,
     "pypi_images_password": secret,
     "pypi_bundle": matching(
@@ -761,20 +710,13 @@ RULES: Mapping[str, Rule] = {
         "give one that begins with /, such as {{ inventory_dir }}/../bundle.tar",
         empty=True,
     ),
-    "pypi_bundle_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
-    "pypi_bundle_distribution": matching(
-        _DISTRIBUTION, "a distribution", "give one such as debian-13, ubuntu-24.04, rocky-9 or debian-forky", empty=True
-    ),
     "pypi_start_timeout": between(range(1, 3601)),
 }
 CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     authentication_needs_users,
     auth_has_a_service,
-    archive_needs_a_path,
     registry_login_is_whole,
     ports_differ,
-    compose_has_a_checksum,
-    checksum_has_a_bundle,
     tls_has_a_name,
     provided_is_whole,
     acme_has_a_directory,
@@ -792,8 +734,6 @@ _NO_ROLES = frozenset(
             "pypi_host",
             "pypi_host_before",
             "pypi_logins",
-            "pypi_bundle_parts",
-            "pypi_bundle_download",
             "pypi_unknown_tags",
         ),
     }
@@ -802,15 +742,34 @@ _NO_ROLES = frozenset(
 _LIKENESS = 0.85
 
 
+_COMPOSE = "install the plugin by ansible.builtin.get_url (docs/docker.md#compose-from-an-address)"
+_VERSION = "pin and hold the packages by the host's package manager (docs/docker.md#a-version)"
+_KEY = "give the key itself in pypi_docker_repository_key_file"
 # Variables of earlier releases, each with what to do instead.
 REMOVED: Mapping[str, str] = {
     "pypi_backend": "remove it: there is one way to serve now, pages as files",
+    "pypi_bundle_distribution": "remove it: a run refuses a bundle for another distribution than the host's",
+    "pypi_bundle_sha256": "remove it: compare `sha256sum` of the file with what wheelhouse.pypi.bundle printed",
     "pypi_cache_size": "remove it: pages are files in index/, and no cache keeps them",
     "pypi_debug_headers": "remove it: no cache keeps pages, so X-Cache had nothing left to say",
+    "pypi_docker_compose_by": _COMPOSE,
+    "pypi_docker_compose_sha256": _COMPOSE,
+    "pypi_docker_compose_url": _COMPOSE,
+    "pypi_docker_daemon": "write /etc/docker/daemon.json by a role of your own (docs/docker.md#settings)",
+    "pypi_docker_group": "add the account by ansible.builtin.user (docs/docker.md#the-group-docker)",
+    "pypi_docker_hold": _VERSION,
+    "pypi_docker_replace": "remove what is in the way before (docs/docker.md#replace-an-engine)",
+    "pypi_docker_repository_ca_file": "add the authority to those of the host (docs/docker.md#a-mirror)",
+    "pypi_docker_repository_key_fingerprint": _KEY,
+    "pypi_docker_repository_key_url": _KEY,
+    "pypi_docker_repository_proxy": "name the proxy in the settings of apt or dnf (docs/docker.md#a-mirror)",
+    "pypi_docker_version": _VERSION,
     "pypi_fallback": (
         "remove it: an unknown project is a 404. Clients that need the public index name it as a second one "
         "(docs/clients.md)"
     ),
+    "pypi_images_archive_on": "remove it: pypi_images_archive is looked for on the host, then on the controller",
+    "pypi_images_source": "remove it: with pypi_images_archive images come from that file, without it from a registry",
 }
 
 
@@ -927,10 +886,5 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         found.append(
             f"pypi_http_port is {variables.get('pypi_http_port')}: ACME servers ask port 80 of the name, which then has to "
             "lead there"
-        )
-    if is_true(variables.get("pypi_docker_group")):
-        found.append(
-            f"pypi_docker_group is true: whoever can use the account {variables.get('pypi_user')} is as good as root on "
-            "its host. The index does not need it"
         )
     return found

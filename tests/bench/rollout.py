@@ -19,9 +19,7 @@ _HERE = Path(__file__).resolve().parent
 USERS = [{"name": f"user{n}", "password": f"password-{n}", "publish": n == 1} for n in range(1, 11)]
 INDEX = {
     "pypi_users": USERS,
-    "pypi_images_source": "archive",
     "pypi_images_archive": "/srv/ground/stack.tar",
-    "pypi_images_archive_on": "host",
 }
 # $2y$ of nothing that anybody knows: 53 letters that change from user to user.
 MANY = [{"name": f"user{n}", "hash": f"$2y$10${n:053d}"} for n in range(200)]

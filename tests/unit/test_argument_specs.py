@@ -30,7 +30,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "mapping-of-users": ({"pypi_users": {"alice": SECRET}}, "argument 'pypi_users' is of type"),
     "unknown-action": ({"pypi_users": [ALICE], "pypi_authenticate": ["upload"]}, "list, download, update"),
     "port-in-words": ({"pypi_users": [ALICE], "pypi_http_port": "http"}, "argument 'pypi_http_port' is of type"),
-    "unknown-choice": ({"pypi_images_password": SECRET, "pypi_images_source": "tape"}, "registry, archive"),
+    "unknown-choice": ({"pypi_images_password": SECRET, "pypi_docker_source": "tape"}, "auto, distro, docker_ce"),
 }
 
 

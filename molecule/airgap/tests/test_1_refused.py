@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import os
 import shutil
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +38,7 @@ def refused(host: Any, **variables: Any) -> str:
         return playbook.refused(pypi_hosts=NAME, **variables)
 
 
-def test_a_bundle_of_which_one_byte_was_altered_is_refused(host: Any, spoilt: Path) -> None:
+def test_a_bundle_with_an_altered_byte_is_refused(host: Any, spoilt: Path) -> None:
     place = spoilt.stat().st_size // 2
     with spoilt.open("r+b") as file:
         file.seek(place)
@@ -44,50 +47,91 @@ def test_a_bundle_of_which_one_byte_was_altered_is_refused(host: Any, spoilt: Pa
         file.write(bytes([byte ^ 1]))
     playbook.says(
         refused(host, pypi_bundle=str(spoilt)),
-        f"pypi_bundle: {spoilt} is refused, and nothing was changed: images.tar in it is not what was packed",
-        "Make it anew with wheelhouse.pypi.bundle, or copy it again from where it was made",
+        f"pypi_bundle: {spoilt} is refused, and nothing was changed. It is truncated, altered, or not a bundle:",
+        "SHA256SUMS does not agree with images.tar. Copy it again from where it was made",
     )
 
 
-def test_a_bundle_that_is_cut_off_is_refused(host: Any, spoilt: Path) -> None:
-    os.truncate(spoilt, 1_000_000)
+@pytest.mark.parametrize("size", [1_000_000, 200_000_000, 0])
+def test_a_truncated_bundle_is_refused(host: Any, spoilt: Path, size: int) -> None:
+    os.truncate(spoilt, size)
     playbook.says(
         refused(host, pypi_bundle=str(spoilt)),
-        f"pypi_bundle: {spoilt} is refused, and nothing was changed: it is cut off in packages.tar, after 1000000 bytes",
+        f"pypi_bundle: {spoilt} is refused, and nothing was changed. It is truncated, altered, or not a bundle: tar: ",
     )
 
 
-def test_another_bundle_than_the_one_that_is_meant_is_refused(host: Any, bundle: Path) -> None:
+def test_a_bundle_that_is_missing_is_refused(host: Any, tmp_path: Path) -> None:
+    missing = tmp_path / "bundle.tar"
     playbook.says(
-        refused(host, pypi_bundle_sha256="0" * 64),
-        f"pypi_bundle: {bundle} is refused, and nothing was changed: its SHA-256 is ",
-        f"and pypi_bundle_sha256 says {'0' * 64}",
+        refused(host, pypi_bundle=str(missing)),
+        f"pypi_bundle: {missing} is refused, and nothing was changed.",
+        "No such file or directory",
     )
 
 
-def test_a_bundle_for_another_distribution_is_refused(host: Any, bundle: Path) -> None:
+def foreign(bundle: Path, target: Path, **content: Any) -> Path:
+    """Write a small bundle that is whole, and says of itself what the true one does, but for these."""
+    with tarfile.open(bundle) as archive:
+        stream = archive.extractfile("bundle.json")
+        assert stream
+        described = json.dumps({**json.load(stream), **content}).encode()
+    parts = {"bundle.json": described, "packages/none.deb": b"none", "images.tar": b"none"}
+    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in parts.items())
+    with tarfile.open(target, "w") as archive:
+        for name, data in {**parts, "SHA256SUMS": sums.encode()}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return target
+
+
+def test_a_bundle_for_other_hosts_is_refused(host: Any, bundle: Path, tmp_path: Path) -> None:
     with hosts.pretending(host, DEBIAN_12, "12.12"):
         message = refused(host)
     playbook.says(
         message,
-        f"pypi_bundle: {bundle} is for debian-13 on x86_64, and this host is debian-12 on x86_64. Make one for it",
-        "Nothing was changed",
+        f"pypi_bundle: {bundle} is for debian-13 on x86_64, and this host is debian-12 on x86_64. Nothing was changed",
+        "Make a bundle for it with wheelhouse.pypi.bundle on a machine like this host",
+    )
+    arm = foreign(bundle, tmp_path / "arm.tar", architecture="aarch64")
+    playbook.says(
+        refused(host, pypi_bundle=str(arm)),
+        f"pypi_bundle: {arm} is for debian-13 on aarch64, and this host is debian-13 on x86_64",
     )
 
 
-def test_check_mode_with_the_right_sha256_says_what_would_be_installed(host: Any, bundle: Path) -> None:
-    with bundle.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+def test_a_bundle_without_the_images_or_the_source_of_the_host_is_refused(host: Any, bundle: Path) -> None:
+    playbook.says(
+        refused(host, pypi_image_nginx="nginx:9.9"),
+        f"pypi_bundle: {bundle} has the images pypiserver/pypiserver:v2.4.2 and nginx:1.30, and this host lacks",
+        "nginx:9.9. Nothing was changed. Make a bundle with these",
+    )
+    playbook.says(
+        refused(host, pypi_docker_source="docker_ce"),
+        f"pypi_bundle: {bundle} has Docker's packages from distro, and pypi_docker_source is docker_ce",
+    )
+
+
+def test_check_mode_says_what_would_be_installed(host: Any) -> None:
     with hosts.untouched(host):
-        done = playbook.site("--check", "--diff", pypi_hosts=NAME, pypi_bundle_sha256=digest)
-    assert "This run would install docker.io, docker-cli, docker-compose (distro)" in done.message(), done.output
+        done = playbook.site("--check", "--diff", pypi_hosts=NAME)
+    assert "This run would install docker.io, docker-cli, docker-compose" in done.message(), done.output
 
 
-def test_a_bundle_is_not_made_on_a_machine_of_another_distribution(host: Any, bundle: Path) -> None:
+def test_variables_that_bundles_had_are_refused_with_what_to_do(host: Any) -> None:
+    message = refused(host, pypi_bundle_sha256="0" * 64, pypi_images_source="archive")
+    playbook.says(
+        message,
+        "pypi_bundle_sha256: was removed from the collection; remove it: compare `sha256sum` of the file",
+        "pypi_images_source: was removed from the collection",
+    )
+
+
+def test_no_bundle_is_made_of_an_archive_without_the_images(host: Any, bundle: Path) -> None:
     before = bundle.stat()
-    with hosts.untouched(host):
-        message = playbook.refused(
-            playbook="wheelhouse.pypi.bundle", pypi_bundle_hosts=NAME, pypi_bundle_distribution="debian-12"
-        )
-    playbook.says(message, "pypi_bundle_distribution: is debian-12, and this machine is debian-13")
+    making = {"playbook": "wheelhouse.pypi.bundle", "pypi_bundle_hosts": NAME, "pypi_image_nginx": "nginx:9.9"}
+    message = playbook.refused(**making)
+    playbook.says(message, "has the images", "and not nginx:9.9")
     assert bundle.stat() == before
+    assert not host.file("/var/cache/wheelhouse.pypi/bundle").exists

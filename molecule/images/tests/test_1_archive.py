@@ -49,7 +49,7 @@ def test_an_archive_of_the_host_is_loaded_and_only_read(host: Any) -> None:
     host.check_output("docker image rm pypiserver/pypiserver:v2.4.2")
     archive = "/var/lib/docker/here.tar"
     host.check_output("cp /srv/ground/stack.tar %s", archive)
-    settings = {"pypi_images_archive": archive, "pypi_images_archive_on": "host"}
+    settings = {"pypi_images_archive": archive}
     before = host.check_output("stat --format '%%i %%s %%y %%z' %s", archive)
     assert playbook.applied(ROLE, **settings).changed == 1
     assert images(host) == WANTED | {"nginx:1.26"}

@@ -17,7 +17,8 @@ ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
 REGISTRY = "127.0.0.1:5000"
 PASSWORD = "registry-password"
 LOGIN = {"pypi_images_username": "robot", "pypi_images_password": PASSWORD}
-MIRROR = {"pypi_images_source": "registry", "pypi_images_mirror": REGISTRY, **LOGIN}
+# Without the archive with which the scenario converged.
+MIRROR = {"pypi_images_archive": "", "pypi_images_mirror": REGISTRY, **LOGIN}
 IMAGES = {"nginx": f"{REGISTRY}/nginx:1.30", "pypiserver": f"{REGISTRY}/pypiserver/pypiserver:v2.4.2"}
 
 # Stands before Docker's client, and notes what everybody on the host could see while that runs.
@@ -83,7 +84,7 @@ def test_a_digest_pins_an_image_and_an_unchanged_run_asks_no_registry(host: Any,
 
 def test_a_login_is_for_the_registry_that_the_images_are_named_after(host: Any) -> None:
     names = {"pypi_image_nginx": IMAGES["nginx"], "pypi_image_pypiserver": IMAGES["pypiserver"]}
-    assert playbook.applied(ROLE, pypi_images_source="registry", **LOGIN, **names).changed == 1
+    assert playbook.applied(ROLE, pypi_images_archive="", **LOGIN, **names).changed == 1
     assert host.run("docker image inspect %s", IMAGES["nginx"]).rc == 0
 
 

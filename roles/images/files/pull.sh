@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 set -eu
 if [ -n "$1" ]; then
-    # The login is forgotten with this folder, instead of staying in root's ~/.docker.
+    # The login is removed with this folder, and does not stay in root's ~/.docker.
     DOCKER_CONFIG=$(mktemp -d)
     export DOCKER_CONFIG
     trap 'rm -rf "$DOCKER_CONFIG"' EXIT

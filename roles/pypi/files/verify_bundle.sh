@@ -1,0 +1,16 @@
+# Print bundle.json of a bundle whose files have the checksums that are in it, or fail with what is wrong.
+# verify_bundle.sh BUNDLE
+# shellcheck shell=bash
+set -euo pipefail
+export LC_ALL=C
+wanted=$(tar --extract --to-stdout --file "$1" SHA256SUMS | sort)
+# One pass over the file, in which nothing is unpacked.
+# shellcheck disable=SC2016
+found=$(tar --extract --file "$1" --exclude SHA256SUMS \
+    --to-command 'echo "$(sha256sum | cut -d " " -f 1)  $TAR_FILENAME"' | sort)
+if [ "$found" != "$wanted" ]; then
+    differing=$(printf '%s\n%s\n' "$found" "$wanted" | sort | uniq -u | sed 's/^[^ ]*  //' | sort -u)
+    echo "SHA256SUMS does not agree with ${differing//$'\n'/, }" >&2
+    exit 1
+fi
+tar --extract --to-stdout --file "$1" bundle.json
