@@ -34,6 +34,14 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import name_of
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
+    Complaints,
+    as_integer,
+    complaints,
+    instead,
+    is_boolean,
+    is_true,
+)
 
 # bcrypt takes no cost below 4. A core that checks a password of cost 10 in 50 ms needs 6 s at cost 17, and every step
 # doubles it: beyond that the first request of each login runs into timeouts.
@@ -86,21 +94,10 @@ class Problem(NamedTuple):
         return f"{self.variable}: {self.problem}; {self.mend}"
 
 
-# The problems of one value: (what is wrong, what to write instead).
-Complaints = Iterator[tuple[str, str]]
 Rule = Callable[[Any], Complaints]
 
 
 # -- values of one variable --------------------------------------------------------------------------------------------
-
-
-def as_integer(value: Any) -> int | None:
-    """A whole number, also from text as Jinja returns it; None for anything else, booleans included."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return int(value)
-    return int(value) if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]+\s*", value) else None
 
 
 def between(allowed: range, mend: str = "") -> Rule:
@@ -122,7 +119,7 @@ def one_of(*choices: str) -> Rule:
 
     def rule(value: Any) -> Complaints:
         if value not in choices:
-            yield f"{value!r} is unknown", _instead(value, choices)
+            yield f"{value!r} is unknown", instead(value, choices)
 
     return rule
 
@@ -138,13 +135,6 @@ def matching(pattern: re.Pattern[str], what: str, mend: str, empty: bool = False
     return rule
 
 
-def _instead(value: Any, choices: Iterable[str]) -> str:
-    choices = list(choices)
-    near = difflib.get_close_matches(str(value), choices, 1)
-    give = f"ive one of {', '.join(choices)}" if len(choices) > 2 else f"ive {' or '.join(choices)}"
-    return f"did you mean {near[0]}? G{give}" if near else f"g{give}"
-
-
 def actions(value: Any) -> Complaints:
     """pypi_authenticate: without a login, reading alone can be open."""
     if not isinstance(value, (list, tuple)):
@@ -155,7 +145,7 @@ def actions(value: Any) -> Complaints:
         return
     for action in dict.fromkeys(str(action) for action in value):
         if action not in ACTIONS:
-            yield f"{action!r} is unknown", _instead(action, ACTIONS)
+            yield f"{action!r} is unknown", instead(action, ACTIONS)
         if sum(action == str(other) for other in value) > 1:
             yield f"{action!r} is there more than once", "name it once"
     if "update" not in value and all(action in ACTIONS for action in value):
@@ -378,9 +368,9 @@ def _user(user: Mapping[Any, Any]) -> Complaints:
     yield from _user_name(user.get("name"))
     state = user.get("state") or "present"
     if state not in USER_STATES:
-        yield f"has the unknown state {state!r}", _instead(state, USER_STATES)
+        yield f"has the unknown state {state!r}", instead(state, USER_STATES)
     for right in ("publish", "delete"):
-        if not _is_boolean(user.get(right)):
+        if user.get(right) is not None and not is_boolean(user[right]):
             yield f"has a {right} that is neither true nor false", "give true or false"
     yield from _user_end(user.get("expires"))
     if state != "absent":
@@ -495,18 +485,6 @@ def _password(password: Any) -> Complaints:
         )
     elif len(password) > PASSWORD_BYTES:
         yield f"has a password of more than {PASSWORD_BYTES} bytes, and bcrypt looks at no more", "give a shorter one"
-
-
-def _is_boolean(value: Any) -> bool:
-    """Whether Ansible would take a value as a truth value; not being there is false."""
-    return value is None or isinstance(value, bool) or str(value).lower() in (
-        "true", "false", "yes", "no", "on", "off", "1", "0", "y", "n", "t", "f", "1.0", "0.0",
-    )  # fmt: skip
-
-
-def is_true(value: Any) -> bool:
-    """Whether Ansible would take a value as true."""
-    return str(value).lower() in ("true", "yes", "on", "1", "y", "t", "1.0")
 
 
 def listed_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -819,6 +797,13 @@ def removed(names: Iterable[str]) -> list[Problem]:
     return [Problem(name, "was removed from the collection", REMOVED[name]) for name in sorted({*names} & {*REMOVED})]
 
 
+def undefined(name: str, message: str) -> Problem:
+    """A variable whose value refers to another one that is missing; ``message`` is Ansible's own."""
+    missing = message.strip().rstrip(".")
+    mend = "define it. Passwords are usually in vault.yml, in the folder of group_vars/ of the inventory that runs"
+    return Problem(name, missing, mend)
+
+
 def misspelt(names: Iterable[str], public: Collection[str]) -> list[Problem]:
     """Names that begin with pypi_ and are almost those of public variables: what they say would silently not count."""
     strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES, *REMOVED})
@@ -867,15 +852,23 @@ def unknown_tags(tags: Any) -> list[Problem]:
     ]
 
 
-def problems(variables: Mapping[str, Any]) -> list[Problem]:
-    """Every problem of the variables that are given, in the order in which they are given; those that are not are not judged."""
+def problems(variables: Mapping[str, Any], specs: Mapping[str, Mapping[str, Any]] | None = None) -> list[Problem]:
+    """Every problem of some variables, in their order; rules about others are not applied.
+
+    Args:
+        variables: values by name.
+        specs: argument specs by name; types and choices of variables without one are not checked.
+    """
     found = [
-        Problem(name, what, mend)
-        for name, value in variables.items()
-        if name in RULES
-        for what, mend in RULES[name](value)
+        Problem(name, *problem) for name, value in variables.items() for problem in _of_one(name, value, specs or {})
     ]
     return found + [problem for rule in CROSS_RULES for problem in rule(variables)]
+
+
+def _of_one(name: str, value: Any, specs: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The problems of one variable: by its own rule, whose words are better, else by its spec."""
+    found = list(RULES[name](value)) if name in RULES else []
+    return found or list(complaints(value, specs[name]) if name in specs else [])
 
 
 def in_clear(variables: Mapping[str, Any]) -> bool:
