@@ -25,7 +25,7 @@ ALLOWED = tuple(
         r"README\.md|LICENSE|CHANGELOG\.rst|requirements\.txt",
         r"meta/runtime\.yml",
         r"playbooks/[\w-]+\.yml",
-        r"inventories/(aws|demo|example|gcp)/.+\.(yml|yml\.example|md)",
+        r"inventories/(aws|demo|example|fleet|gcp)/.+\.(yml|yml\.example|md)",
         r"changelogs/(changelog|config)\.yaml",
         r"docs/.+\.(md|svg|png)",
         r"plugins/(action|doc_fragments|filter|lookup|module_utils|modules|plugin_utils|test)/\w+\.py",
