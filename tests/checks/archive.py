@@ -22,7 +22,7 @@ ALLOWED = tuple(
     re.compile(pattern)
     for pattern in (
         r"(MANIFEST|FILES)\.json",
-        r"README\.md|LICENSE|CHANGELOG\.rst|requirements\.txt",
+        r"(README|SECURITY)\.md|LICENSE|CHANGELOG\.rst|requirements\.txt",
         r"meta/runtime\.yml",
         r"playbooks/[\w-]+\.yml",
         r"inventories/(aws|demo|example|fleet|gcp)/.+\.(yml|yml\.example|md)",
