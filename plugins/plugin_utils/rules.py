@@ -147,7 +147,7 @@ def actions(value: Any) -> Complaints:
         if action not in ACTIONS:
             yield f"{action!r} is unknown", instead(action, ACTIONS)
         if sum(action == str(other) for other in value) > 1:
-            yield f"{action!r} is there more than once", "name it once"
+            yield f"{action!r} is listed more than once", "name it once"
     if "update" not in value and all(action in ACTIONS for action in value):
         yield f"[{', '.join(map(str, value))}] lacks update, which would open uploads and removal", _OPEN
 
@@ -165,23 +165,23 @@ def home(value: Any) -> Complaints:
     if not path.startswith("/"):
         yield f"{path!r} is not absolute", "give a path that begins with /, such as /home/pypi/pypi-server"
     elif ".." in path.split("/"):
-        yield f"{path!r} has .. in it", "give the path that is meant"
+        yield f"{path!r} contains ..", "give the path without it"
     elif re.search(r"""[\s:$'"`\\,\x00-\x1f\x7f]""", path):
         yield (
-            f"{path!r} has a space, colon, comma, dollar sign, quote or backslash in it, which mounts of containers do not take",
+            f"{path!r} contains a space, colon, comma, dollar sign, quote or backslash, which container mounts do not support",
             "give a path without",
         )
     elif normal in SYSTEM_FOLDERS:
-        yield f"{path!r} is a folder of the system", "give a folder below it that is for the index alone"
+        yield f"{path!r} is a system folder", "give a folder below it that is for the index alone"
     elif path != normal:
         # Paths on the host are compared with it, letter by letter.
-        yield f"{path!r} has a slash or dot too many", f"give {normal}"
+        yield f"{path!r} is not normalised", f"give {normal}"
 
 
 def account(value: Any) -> Complaints:
     """pypi_user."""
     if value == "root":
-        yield "'root' must not run the containers", "give an account of its own; it is made where it is missing"
+        yield "'root' must not run the containers", "give an account of its own; the run creates it if it is missing"
     else:
         yield from matching(
             _ACCOUNT, "a name of an account", "give letters, digits, _ . and -, at most 32, no digit first"
@@ -226,7 +226,7 @@ def origin_url(value: Any) -> Complaints:
         return
     mend = "give scheme and host, such as https://pypi.example.com"
     if "@" in text:
-        yield "has credentials in it", mend  # not shown: they are credentials
+        yield "contains credentials", mend  # not shown: they are credentials
         return
     try:
         parts = urlsplit(text)
@@ -253,7 +253,7 @@ def address_of_files(value: Any) -> Complaints:
     text = "" if value is None else str(value)
     mend = "give one such as https://mirror.example.com/docker"
     if "@" in text:
-        yield "has credentials in it", "give it without: apt's auth.conf.d and dnf's configuration keep logins"
+        yield "contains credentials", "give it without: apt's auth.conf.d and dnf's configuration keep logins"
     elif text and not re.match(r"""https?://[^\s"'\\/]+(?:/[^\s"'\\]*)?\Z""", text):
         yield f"{text!r} is not an http or https URL", mend
 
@@ -263,16 +263,16 @@ def service(value: Any) -> Complaints:
     text = "" if value is None else str(value)
     mend = "give one such as https://auth.example.com/pypi"
     if "@" in text:
-        yield "has credentials in it", mend  # not shown: they are credentials
+        yield "contains credentials", mend  # not shown: they are credentials
     elif text and not re.match(r"""https?://[^\s"'\\/$;{}?#]+/[^\s"'\\$;{}#]*\Z""", text):
-        yield f"{text!r} is no http or https address with a path", mend
+        yield f"{text!r} is not an http or https URL with a path", mend
 
 
 def acme_directory(value: Any) -> Complaints:
     """Where an ACME server is asked; may be empty."""
     text = "" if value is None else str(value)
     if text and not re.match(r"""https://[^\s"'\\/@$]+/[^\s"'\\$]*\Z""", text):
-        yield f"{text!r} is no https address of a directory", "give one such as https://acme.example.com/directory"
+        yield f"{text!r} is not an https URL of a directory", "give one such as https://acme.example.com/directory"
 
 
 def file_on_controller(value: Any) -> Complaints:
@@ -317,7 +317,7 @@ def image(value: Any) -> Complaints:
             "give [registry/]name:tag or [registry/]name@sha256:digest, in lower case",
         )
     elif not match["tag"] and not match["digest"]:
-        yield f"{value!r} names no tag", "give one, or a digest: what 'latest' is changes without notice"
+        yield f"{value!r} has no tag", "give one, or a digest: what 'latest' is changes without notice"
 
 
 # -- users -------------------------------------------------------------------------------------------------------------
@@ -340,7 +340,7 @@ def users(value: Any) -> Complaints:
     for name, count in names.items():
         if count > 1:
             yield (
-                f"user {_shown(name)} is there {count} times",
+                f"user {_shown(name)} is listed {count} times",
                 "name each login once; a second credential is a login of its own, such as alice+ci",
             )
 
@@ -383,13 +383,13 @@ def _edges(text: str) -> Complaints:
         windows = " as Windows writes it" if text.endswith(("\r\n", "\r")) else ""
         yield (
             f"ends with a newline{windows}",
-            "take it off. To encrypt a value without one: "
+            "remove it. To encrypt a value without one: "
             'printf %s "$value" | ansible-vault encrypt_string --stdin-name NAME',
         )
     elif re.search(r"[\r\n]", text):
         yield "has a line break in it", "give it on one line"
     elif text != text.strip():
-        yield "begins or ends with a blank, which clients and their configuration files strip", "take it off"
+        yield "begins or ends with a space, which clients and their configuration files strip", "remove it"
 
 
 def secret(value: Any) -> Complaints:
@@ -428,7 +428,7 @@ def _user_end(expires: Any) -> Complaints:
         datetime.date.fromisoformat(str(expires))
     except ValueError:
         yield (
-            f"has an expires that is no day: {str(expires)[:40]!r}",
+            f"has an invalid expires: {str(expires)[:40]!r}",
             "give the last day of the login, such as 2027-03-31",
         )
 
@@ -449,11 +449,11 @@ def _user_secret(password: Any, password_hash: Any) -> Complaints:
 
 
 def _hash(password_hash: str) -> Complaints:
-    again = "make it again with htpasswd -nB -C 10 NAME, and give what stands behind the colon"
+    again = "make it again with htpasswd -nB -C 10 NAME, and give only what follows the colon"
     if found := list(_edges(password_hash)):
         yield from ((f"has a hash that {what}", mend) for what, mend in found)
     elif scheme_of(password_hash.partition(":")[2]):
-        yield "has a hash with a login in front", "give what stands behind the colon"
+        yield "has a hash that begins with a login", "give only what follows the colon"
     elif scheme_of(password_hash) is None and ", but not well-formed" in describe(password_hash):
         yield f"has a hash that no server verifies: {describe(password_hash)}", again
     elif scheme_of(password_hash) is None:
@@ -471,7 +471,7 @@ def _hash(password_hash: str) -> Complaints:
 
 def _password(password: Any) -> Complaints:
     if isinstance(password, (int, float)):
-        yield "has a password that YAML takes for a number or truth value", "put it in quotes"
+        yield "has a password that YAML reads as a number or boolean", "put it in quotes"
     elif not isinstance(password, str):
         yield "has a password that is not text", "put it in quotes"
     elif not password:
@@ -525,7 +525,7 @@ def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem
     if needed and "pypi_users" in variables and not listed_users(variables):
         yield Problem(
             "pypi_users",
-            f"has no login, while {', '.join(needed)} need{'s' * (len(needed) == 1)} one (pypi_authenticate)",
+            f"is empty, but {', '.join(needed)} need{'s' * (len(needed) == 1)} a login (pypi_authenticate)",
             "give at least one user",
         )
 
@@ -563,7 +563,7 @@ def ports_differ(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """One port cannot speak HTTP and HTTPS."""
     http, https = as_integer(variables.get("pypi_http_port")), as_integer(variables.get("pypi_https_port"))
     if variables.get("pypi_tls", "none") != "none" and http is not None and http == https:
-        yield Problem("pypi_https_port", f"{https} is pypi_http_port as well", "give two ports")
+        yield Problem("pypi_https_port", f"{https} is also pypi_http_port", "give two ports")
 
 
 def compose_has_a_checksum(variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -589,13 +589,13 @@ def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
     if not name:
         yield Problem(
             "pypi_server_name",
-            f"says no name, while pypi_tls: {tls} needs the one that the certificate is for",
+            f"is not set, and pypi_tls: {tls} needs the name that the certificate is for",
             "give the name that clients use, such as pypi.example.com",
         )
     elif tls == "acme" and (name.startswith("*.") or _is_address(name)):
         yield Problem(
             "pypi_server_name",
-            f"{name!r} cannot be proved to an ACME server by a request to it",
+            f"{name!r} cannot be verified by an ACME server",
             "give one host name, such as pypi.example.com",
         )
 
@@ -828,7 +828,7 @@ def serial(value: Any, batch: int, hosts: int) -> list[Problem]:
         return [
             Problem(
                 "pypi_serial",
-                f"{error.args[0]!r} is no size of a batch",
+                f"{error.args[0]!r} is not a batch size",
                 "give a number of hosts from 1 on, a share such as 25%, or a list of these",
             )
         ]
@@ -847,7 +847,7 @@ def serial(value: Any, batch: int, hosts: int) -> list[Problem]:
 def unknown_tags(tags: Any) -> list[Problem]:
     """Tags or labels of a cloud's instance that look like settings and are none; inventories/aws and gcp collect them."""
     return [
-        Problem(f"tag {tag}", "is none that the inventory knows", "correct or remove it; docs/clouds.md lists them all")
+        Problem(f"tag {tag}", "is unknown to the inventory", "correct or remove it; docs/clouds.md lists them all")
         for tag in sorted(map(str, tags or ()))
     ]
 
@@ -884,13 +884,15 @@ def in_clear(variables: Mapping[str, Any]) -> bool:
 def warnings(variables: Mapping[str, Any]) -> list[str]:
     """What is allowed, yet may not be meant."""
     found = [
-        f"pypi_users: the login of {_shown(str(user.get('name')))} was good until {user['expires']}, and goes with this run"
+        f"pypi_users: the login of {_shown(str(user.get('name')))} expired after {user['expires']}; this run removes it"
         for user in listed_users(variables)
         if has_expired(user)
     ]
     closed = variables.get("pypi_authenticate")
     if anonymous_uploads(variables):
-        found.append("pypi_anonymous_uploads is true: all who reach the index may upload files; removing needs a login")
+        found.append(
+            "pypi_anonymous_uploads is true: everyone who reaches the index may upload files; removing needs a login"
+        )
     elif (
         closed
         and variables.get("pypi_auth") != "http"
@@ -918,8 +920,8 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         )
     if variables.get("pypi_tls") == "acme" and as_integer(variables.get("pypi_http_port")) != 80:
         found.append(
-            f"pypi_http_port is {variables.get('pypi_http_port')}: ACME servers ask port 80 of the name, which then has to "
-            "lead there"
+            f"pypi_http_port is {variables.get('pypi_http_port')}: ACME servers connect to port 80 of the name, so that port "
+            "has to be forwarded to it"
         )
     if is_true(variables.get("pypi_docker_group")):
         found.append(
