@@ -29,10 +29,10 @@ bench: ## Speed, as ratios measured side by side (QUICK=1, PARTS="serving growth
 	@$(run) --live venv engine images collection
 	@.venv/bin/python -m tests.bench $(if $(QUICK),--quick) $(PARTS)
 
-lint: ## All linters over all files, ansible-test sanity, and the archive by Galaxy's importer
-	@$(run) --live lint sanity importer archive
+lint: ## All linters over all files, ansible-test sanity, and the archive by Galaxy's importer; logs in .cache/test
+	@$(run) lint sanity importer archive
 
-format: venv ## Format the Python, and mend what ruff can mend
+format: venv ## Format the Python, and fix what ruff can fix
 	@.venv/bin/ruff check --quiet --fix --exit-zero
 	@.venv/bin/ruff format
 
@@ -42,7 +42,7 @@ unit: ## Unit tests, on the current and the oldest ansible-core, and on the newe
 molecule: ## Molecule scenarios: all, or SCENARIO="users nginx"; DO=converge keeps the host
 	@$(run) --live $(if $(filter forky,$(SCENARIO)),--long) --do '$(DO)' $(addprefix scenario-,$(SCENARIO))
 
-docs: venv ## Make the reference pages and the roles' argument specs
+docs: venv ## Make the reference pages: docs/variables.md, and the tables in the roles' READMEs
 	@.venv/bin/python -m tests.reference
 
 tools: venv ## Try publishers and installers on the demo's index, and write the table of docs/clients.md (TOOLS="uv pdm")

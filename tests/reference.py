@@ -1,8 +1,8 @@
 """The reference pages, made from what is written once: ``python -m tests.reference`` writes them, ``--check`` compares.
 
 A variable has its default in ``roles/pypi/defaults/main.yml`` and its description in ``roles/pypi/meta/argument_specs.yml``.
-From there come the argument specs of the other roles, the tables in the roles' READMEs and ``docs/variables.md``.
-What a role reads is found in its files and in those of the collection's plugins that it names.
+From there come the tables in the roles' READMEs and ``docs/variables.md``. What a role reads is found in its files and in
+those of the collection's plugins that it names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import itertools
 import re
 import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SPECS = "roles/pypi/meta/argument_specs.yml"
 DEFAULTS = "roles/pypi/defaults/main.yml"
 VARIABLES_PAGE = "docs/variables.md"
-
-# Task files, other than main, by which playbooks enter a role.
-ENTRY_POINTS = {
-    "nginx": {"acme_gone": "What renews a certificate taken off its host"},
-    "stack": {"logins": "Logins that count, and nothing else", "remove": "The index taken off its host"},
-}
 
 _GROUP = re.compile(r"^# -{3} (?P<title>.+?) -{3,}$")
 _DEFAULT = re.compile(r"^(?P<name>pypi_\w+):")
@@ -78,27 +71,13 @@ def words(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in _WORD.findall(_COMMENT.sub("", text))}
 
 
-def reads(root: Path, role: str, entry: str, names: Sequence[str]) -> list[str]:
-    """Return the public variables that an entry point of a role reads, in the order of ``names``.
-
-    Args:
-        root: the collection.
-        role: name of the role.
-        entry: name of a task file; ``main`` stands for everything in the role but the other entry points.
-        names: all public variables.
-    """
+def reads(root: Path, role: str, names: Sequence[str]) -> list[str]:
+    """Return the public variables that a role reads, in the order of ``names``, which are all of them."""
     if role == "pypi":
         return list(names)
-    folder = root / "roles" / role
-    others = {folder / "tasks" / f"{other}.yml" for other in ENTRY_POINTS.get(role, {})}
-    if entry == "main":
-        files = {
-            path for part in ("tasks", "handlers", "templates", "files", "vars") for path in folder.glob(f"{part}/**/*")
-        }
-        files -= others
-    else:
-        files = {folder / "tasks" / f"{entry}.yml"}
-    texts = [path.read_text(encoding="utf-8") for path in sorted(files) if path.is_file()]
+    parts = ("tasks", "handlers", "templates", "files", "vars")
+    files = [path for part in parts for path in sorted((root / "roles" / role).glob(f"{part}/**/*")) if path.is_file()]
+    texts = [path.read_text(encoding="utf-8") for path in files]
     plugins = {name for text in texts for name in _PLUGIN.findall(text)}
     for kind, name in itertools.product(("action", "modules", "lookup", "filter"), sorted(plugins)):
         plugin = root / "plugins" / kind / f"{name}.py"
@@ -106,56 +85,6 @@ def reads(root: Path, role: str, entry: str, names: Sequence[str]) -> list[str]:
             texts.append(plugin.read_text(encoding="utf-8"))
     found = words(texts)
     return [name for name in names if name in found]
-
-
-def blocks(specs: str) -> dict[str, str]:
-    """Map each option of the main entry point to its text in the specs file, indentation included."""
-    lines = specs.splitlines()
-    start = lines.index("    options:") + 1
-    found: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in lines[start:]:
-        if line.strip() and len(line) - len(line.lstrip()) <= 4:
-            break
-        if match := re.match(r"^ {6}(\w+):", line):
-            current = found.setdefault(match[1], [])
-        current.append(line)
-    return {name: "\n".join(text).rstrip() + "\n" for name, text in found.items()}
-
-
-def introduction(readme: str) -> list[str]:
-    """Return the paragraphs between the title of a README and its first section, each as one line."""
-    text = re.split(r"^## ", readme, maxsplit=1, flags=re.MULTILINE)[0]
-    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
-    return [part.replace("`", "") for part in paragraphs if part and not part.startswith("#")]
-
-
-def quoted(text: str) -> str:
-    """Return text as a YAML scalar in double quotes."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def role_specs(role: str, titles: Mapping[str, str], about: Sequence[str], parts: Mapping[str, Sequence[str]]) -> str:
-    """Return the argument specs of a role.
-
-    Args:
-        role: its name.
-        titles: entry points, each with its short description.
-        about: paragraphs on what the role does.
-        parts: entry points, each with the texts of its options.
-    """
-    lines = [
-        "---",
-        f"# The variables that role {role} reads. Made by `make docs` from roles/pypi/meta/argument_specs.yml: edit there.",
-        "argument_specs:",
-    ]
-    for entry, title in titles.items():
-        lines += [f"  {entry}:", f"    short_description: {quoted(title)}", "    description:"]
-        for paragraph in about if entry == "main" else [title + "."]:
-            lines += ["      - >-", textwrap.fill(paragraph, 110, initial_indent=" " * 8, subsequent_indent=" " * 8)]
-        lines += ["    author: [The wheelhouse.pypi developers]"]
-        lines += ["    options:", "\n".join(parts[entry]).rstrip()] if parts[entry] else ["    options: {}"]
-    return "\n".join(lines) + "\n"
 
 
 def markdown(text: str) -> str:
@@ -267,43 +196,39 @@ def variables_page(grouped: Mapping[str, Sequence[str]], options: Options, reade
     return "\n".join(page) + "\n"
 
 
+def options_of(specs: str) -> dict[str, Any]:
+    """Return the options of the only entry point in a file of argument specs."""
+    (entry,) = yaml.safe_load(specs)["argument_specs"].values()
+    options: dict[str, Any] = entry["options"]
+    return options
+
+
 def pages(root: Path) -> dict[str, str]:
-    """Return what the generated files are to hold, by their paths in the collection.
+    """Return what the generated files must contain, by their paths in the collection.
 
     Raises:
         SourceError: when defaults and specs disagree, or a README has no place for its table.
     """
     defaults_text = (root / DEFAULTS).read_text(encoding="utf-8")
-    specs_text = (root / SPECS).read_text(encoding="utf-8")
-    defaults: dict[str, Any] = yaml.safe_load(defaults_text)
-    options: dict[str, Any] = yaml.safe_load(specs_text)["argument_specs"]["main"]["options"]
-    if wrong := disagreements(defaults, options):
+    options = options_of((root / SPECS).read_text(encoding="utf-8"))
+    if wrong := disagreements(yaml.safe_load(defaults_text), options):
         raise SourceError("\n".join(wrong))
 
-    texts = blocks(specs_text)
-    names = list(options)
-    readers: dict[str, list[str]] = {name: [] for name in names}
+    readers: dict[str, list[str]] = {name: [] for name in options}
     made: dict[str, str] = {}
     for folder in sorted(path for path in (root / "roles").iterdir() if (path / "tasks").is_dir()):
-        role = folder.name
-        readme_path = folder / "README.md"
-        if not readme_path.is_file():
-            raise SourceError(f"roles/{role} has no README.md")
-        readme = readme_path.read_text(encoding="utf-8")
-        title = yaml.safe_load((folder / "meta/main.yml").read_text(encoding="utf-8"))["galaxy_info"]["description"]
-        titles = {"main": title, **ENTRY_POINTS.get(role, {})}
-        read = {entry: reads(root, role, entry, names) for entry in titles}
-        every = [name for name in names if any(name in part for part in read.values())]
+        readme = f"roles/{folder.name}/README.md"
+        if not (root / readme).is_file():
+            raise SourceError(f"{readme} is missing")
+        read = reads(root, folder.name, list(options))
+        text = (root / readme).read_text(encoding="utf-8")
         try:
-            made[f"roles/{role}/README.md"] = with_table(readme, table(every, options, f"../../{VARIABLES_PAGE}"))
+            made[readme] = with_table(text, table(read, options, f"../../{VARIABLES_PAGE}"))
         except SourceError as error:
-            raise SourceError(f"roles/{role}/README.md: {error}") from error
-        if role == "pypi":
-            continue
-        parts = {entry: [texts[name] for name in part] for entry, part in read.items()}
-        made[f"roles/{role}/meta/argument_specs.yml"] = role_specs(role, titles, introduction(readme), parts)
-        for name in every:
-            readers[name].append(role)
+            raise SourceError(f"{readme}: {error}") from error
+        if folder.name != "pypi":
+            for name in read:
+                readers[name].append(folder.name)
     made[VARIABLES_PAGE] = variables_page(groups(defaults_text), options, readers)
     return made
 

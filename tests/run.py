@@ -291,13 +291,14 @@ def _indented(lines: Iterable[str]) -> str:
     return "\n".join(f"    {line}".rstrip() for line in lines)
 
 
-def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
-    """Return the closing table: a line per part, and the count on a line of its own."""
+def summary(outcomes: Sequence[Outcome], seconds: float, live: bool = False) -> str:
+    """Return the closing table: a line per part, and the count on a line of its own; with ``live`` there are no logs."""
     width = max((len(outcome.part.name) for outcome in outcomes), default=0)
     rows = [f"{one.part.name:{width}}  {clock(one.seconds):>6}  {one.result}" for one in outcomes]
     passed = sum(outcome.passed for outcome in outcomes)
     counts = f"{passed} passed, {len(outcomes) - passed} failed"
-    return "\n".join(["", *rows, "", f"{clock(seconds)} in all; the logs are in {LOGS.relative_to(ROOT)}/", counts])
+    logs = "" if live else f"; the logs are in {LOGS.relative_to(ROOT)}/"
+    return "\n".join(["", *rows, "", f"{clock(seconds)} in all{logs}", counts])
 
 
 class Runner:
@@ -387,7 +388,7 @@ class Runner:
                 result = self._commands(part, sink, began)
             text = "" if self.live or result == "passed" else log.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            # As `sudo make test` leaves behind for somebody who is not root.
+            # As `sudo make test` leaves behind for other users.
             result, text = "FAILED", f"{error}\n'sudo make clean' removes what root has made here."
         seconds = time.monotonic() - began
         if result == "FAILED" and seconds > PART_SECONDS:
@@ -505,8 +506,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, runner.stop)
     outcomes = runner.run(wanted)
-    if not options.live:
-        print(summary(outcomes, runner.seconds()), flush=True)
+    print(summary(outcomes, runner.seconds(), options.live), flush=True)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 

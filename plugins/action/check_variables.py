@@ -2,15 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks public variables against ``plugin_utils/rules.py`` and reports every problem in one message."""
+"""Checks public variables against their specs and ``plugin_utils/rules.py``; reports every problem in one message."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, in_clear, rules
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -21,14 +22,13 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Judge the variables; fail with one message that lists all problems."""
+        """Check the variables; fail with one message that lists all problems."""
         result = super().run(tmp, task_vars)
-        variables = plain(self._task.args.get("variables"))
-        if not isinstance(variables, dict):
-            raise AnsibleActionFail("variables must be a mapping of names to values")
         task_vars = task_vars or {}
-        found = rules.misspelt(task_vars, plain(self._task.args.get("public") or []))
-        # An index that is to be removed may be one of an earlier release: only what names it is judged.
+        specs = self._specs()
+        variables, found = self._variables(specs, task_vars)
+        found += rules.misspelt(task_vars, specs)
+        # An index that is to be removed may be one of an earlier release: only what names it is checked.
         if not plain(task_vars.get("__pypi_removing", False)):
             found += rules.removed(task_vars)
         found += rules.unknown_tags(plain(task_vars.get("pypi_unknown_tags")))
@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
             size = plain(self._templar.template(task_vars["pypi_serial"]))
             batch, every = task_vars["ansible_play_batch"], task_vars["ansible_play_hosts_all"]
             found += rules.serial(size, len(batch), len(every))
-        problems = [str(problem) for problem in found + rules.problems(variables)]
+        problems = [str(problem) for problem in found + rules.problems(variables, specs)]
         if any(user.get("password") for user in rules.present_users(variables)):
             try:
                 hashing.load_bcrypt()
@@ -47,4 +47,35 @@ class ActionModule(ActionBase):
                 "Invalid variables; nothing was changed:\n" + "\n".join(f"- {text}" for text in problems)
             )
         result.update(changed=False, warnings=rules.warnings(variables))
+        # The files of the inventory are the same for all hosts: one reads them.
+        if task_vars.get("inventory_hostname") in list(task_vars.get("ansible_play_hosts_all") or [])[:1]:
+            result["warnings"] += in_clear.warnings(task_vars)
         return result
+
+    def _specs(self) -> dict[str, Any]:
+        """The options of the only entry point in the file of argument specs; none where no file is named."""
+        path = self._task.args.get("specs")
+        if not path:
+            return {}
+        (entry,) = plain(self._loader.load_from_file(str(path)))["argument_specs"].values()
+        options: dict[str, Any] = entry["options"]
+        return options
+
+    def _variables(
+        self, specs: Mapping[str, Any], task_vars: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[rules.Problem]]:
+        """Return the variables to check, and a problem for each that refers to something undefined."""
+        given = plain(self._task.args.get("variables"))
+        if given is not None:
+            if not isinstance(given, dict):
+                raise AnsibleActionFail("variables must be a mapping of names to values")
+            return given, []
+        variables, found = {}, []
+        without = plain(self._task.args.get("without") or [])
+        for name in specs:
+            if name in task_vars and name not in without:
+                try:
+                    variables[name] = plain(self._templar.template(task_vars[name]))
+                except AnsibleUndefinedVariable as error:
+                    found.append(rules.undefined(name, error.message))
+        return variables, found

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: check_variables
-short_description: Public variables fit together
+short_description: Check public variables
 version_added: 0.1.0
 description:
-  - Judges public variables of the collection by rules that argument specs cannot express, alone and together.
-  - Reports every problem in one message that names the variable, the value and the mend, never a password or a hash.
+  - Checks public variables of the collection by their argument specs, and by rules that these cannot express.
+  - Reports every problem in one message that names the variable, the value and the remedy, never a password or a hash.
+  - Warns of passwords that are in the inventory in clear.
   - If a user has a password, it also makes sure that the controller can hash it, and says what to install if it cannot.
   - Runs on the controller. No connection to the host is made.
 author:
@@ -32,24 +33,28 @@ attributes:
     description: Runs on the controller, as an action plugin.
     support: full
 options:
+  specs:
+    description:
+      - File of argument specs with one entry point, whose options are the public variables of the collection.
+      - Types and choices are checked by it. A variable of the host that begins with C(pypi_), is not in it and is spelt almost
+        like one that is, is a problem.
+      - Without a file, neither is checked.
+    type: path
   variables:
     description:
-      - The variables to judge, by name.
-      - Names without a rule are ignored, and a rule whose variables are not given is not applied.
+      - The variables to check, by name. By default all that O(specs) describes, as the host has them.
+      - Names without a rule are ignored, and a rule whose variables are missing is not applied.
     type: dict
-    required: true
-  public:
+  without:
     description:
-      - Names of all public variables of the collection.
-      - A variable of the host that begins with C(pypi_), is none of them and is almost like one is a problem.
-      - Without names no spelling is judged.
+      - Names of variables in O(specs) that are not checked.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: Public variables fit together
+- name: Check some variables
   wheelhouse.pypi.check_variables:
     variables:
       pypi_authenticate: "{{ pypi_authenticate }}"

@@ -22,7 +22,7 @@ attributes:
     description: Says what would change. The set is staged and checked as in a normal run.
     support: full
   diff_mode:
-    description: Shows each file before and after.
+    description: Shows changed files line by line; new ones, and those of O(shown_by_name), by name and number of lines.
     support: full
   idempotent:
     description: A second run with the same arguments changes nothing.
@@ -58,6 +58,13 @@ options:
       - Command that judges the set, as a list of program and arguments; no shell is involved.
       - C({staged}) in any argument stands for the staging folder, which has O(owner), O(group) and O(directory_mode).
       - The set is accepted if the command ends with 0.
+    type: list
+    elements: str
+    default: []
+  shown_by_name:
+    description:
+      - Patterns of files of which a difference shows the name alone, such as those of a program.
+      - C(*) matches C(/) as well.
     type: list
     elements: str
     default: []
@@ -149,6 +156,7 @@ stderr:
 """
 
 import contextlib
+import fnmatch
 import hashlib
 import os
 import shutil
@@ -172,6 +180,7 @@ ARGUMENTS = {
     "prune": {"type": "list", "elements": "str", "default": []},
     "stage_also": {"type": "list", "elements": "str", "default": []},
     "validate": {"type": "list", "elements": "str", "default": []},
+    "shown_by_name": {"type": "list", "elements": "str", "default": []},
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "raw", "default": "0600"},
@@ -210,6 +219,26 @@ def as_diff(folder: str, change: Change) -> dict[str, str]:
             for side in (0, 1)
         )
     return dict(diff, before=before, after=after)
+
+
+def as_diffs(folder: str, changes: Sequence[Change], by_name: Sequence[str]) -> list[dict[str, str]]:
+    """Ansible's diff: a list of names for new files and for those that are shown by name, then one entry for each other."""
+    named = [
+        change
+        for change in changes
+        if change.content_differs
+        and (change.before is None or any(fnmatch.fnmatch(change.name, pattern) for pattern in by_name))
+    ]
+    lines = [_named(change) for change in named]
+    entries = [{"prepared": "# %s\n%s" % (folder, "".join(lines))}] if lines else []
+    return entries + [as_diff(folder, change) for change in changes if change not in named]
+
+
+def _named(change: Change) -> str:
+    if change.after is None:
+        return "- %s\n" % change.name
+    sign, lines = "+" if change.before is None else "~", len(change.after.splitlines())
+    return "%s %s (%d line%s)\n" % (sign, change.name, lines, "" if lines == 1 else "s")
 
 
 def can_check(command: Sequence[str], file_set: FileSet) -> bool:
@@ -270,7 +299,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             if not module.check_mode:
                 file_set.remove_leftovers()
         changes = file_set.plan(files, arguments["prune"])
-        result.update(summary(file_set.folder, changes))
+        result.update(summary(file_set.folder, changes, arguments["shown_by_name"]))
         checking = bool(command) and result["content_changed"]
         if checking and module.check_mode and not can_check(command, file_set):
             checking, result["skipped_validation"] = False, True
@@ -300,15 +329,15 @@ def _temporary_folder() -> Iterator[str]:
         yield folder
 
 
-def summary(folder: str, changes: Sequence[Change]) -> dict[str, Any]:
-    """The part of the result that says what changes."""
+def summary(folder: str, changes: Sequence[Change], by_name: Sequence[str] = ()) -> dict[str, Any]:
+    """The part of the result that says what changes; ``by_name`` has patterns of files shown by name."""
     result: dict[str, Any] = {"created": [], "updated": [], "removed": []}
     for change in changes:
         kind = "removed" if change.after is None else "created" if change.before is None else "updated"
         result[kind].append(change.name)
     result["changed"] = bool(changes)
     result["content_changed"] = any(change.content_differs or change.after is None for change in changes)
-    result["diff"] = [as_diff(folder, change) for change in changes]
+    result["diff"] = as_diffs(folder, changes, by_name)
     return result
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run has made of a host, in words: out of the surveys before and after it."""
+"""The report at the end of a run, from the surveys of the host before and after it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import certificate
 
 Facts = Mapping[str, Any]
 EXTENSION = "pypiserver/wheelhouse_index"
+# With more files than this, a folder and its number of files stand for them.
+_NAMED = 6
 
 
 def report(
@@ -38,7 +40,11 @@ def report(
         certificate: a sentence about it; empty where there is none.
         logins: those that the run has ``added``, ``updated`` and ``removed``.
     """
-    changes = "This was a check: what a run would change is above." if check else _changes(before, after)
+    changes = (
+        "Check mode: nothing was changed. The tasks above show what a run would change."
+        if check
+        else _changes(before, after)
+    )
     where = " ".join([_where(after, address, asked), *access])
     sentences = [where, certificate, _logins(logins or {}), _versions(after), changes]
     return [sentence for sentence in sentences if sentence]
@@ -103,7 +109,7 @@ def _changes(before: Facts, after: Facts) -> str:
     if not before["account"] and after["account"]:
         changes.append(f"account {after['user']}")
     if not changes:
-        return "Engine, images, containers and files are as they were before this run."
+        return "This run changed nothing."
     return f"Changed by this run: {'; '.join(changes)}."
 
 
@@ -124,7 +130,7 @@ def _containers(before: Facts, after: Facts) -> list[str]:
     ]
     found = []
     if started:
-        found.append(f"containers made: {', '.join(started)}")
+        found.append(f"containers created: {', '.join(started)}")
     elif after["revision"] != before["revision"]:
         found.append("NGINX reloaded")
     return found
@@ -144,9 +150,18 @@ def _files(before: Facts, after: Facts) -> list[str]:
     folders = [name for name, file in sorted(now.items()) if file["type"] == "d" and file != there.get(name)]
     found = []
     if changed:
-        found.append(f"files {', '.join(changed)}")
+        found.append(f"files {', '.join(_shortened(changed))}")
     if removed:
         found.append(f"files removed: {', '.join(removed)}")
     if folders:
         found.append(f"{len(folders)} folder{'s' if len(folders) > 1 else ''}")
     return found
+
+
+def _shortened(names: list[str]) -> list[str]:
+    """Names of files, or where they are many, their top folders, each with its number of files."""
+    if len(names) <= _NAMED:
+        return names
+    folders = [f"{name.partition('/')[0]}/" if "/" in name else name for name in names]
+    counts = {folder: folders.count(folder) for folder in folders}
+    return [f"{folder} ({count})" if folder.endswith("/") else folder for folder, count in counts.items()]

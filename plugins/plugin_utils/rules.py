@@ -34,6 +34,14 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import name_of
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
+    Complaints,
+    as_integer,
+    complaints,
+    instead,
+    is_boolean,
+    is_true,
+)
 
 # bcrypt takes no cost below 4. A core that checks a password of cost 10 in 50 ms needs 6 s at cost 17, and every step
 # doubles it: beyond that the first request of each login runs into timeouts.
@@ -82,21 +90,10 @@ class Problem(NamedTuple):
         return f"{self.variable}: {self.problem}; {self.mend}"
 
 
-# The problems of one value: (what is wrong, what to write instead).
-Complaints = Iterator[tuple[str, str]]
 Rule = Callable[[Any], Complaints]
 
 
 # -- values of one variable --------------------------------------------------------------------------------------------
-
-
-def as_integer(value: Any) -> int | None:
-    """A whole number, also from text as Jinja returns it; None for anything else, booleans included."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return int(value)
-    return int(value) if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]+\s*", value) else None
 
 
 def between(allowed: range, mend: str = "") -> Rule:
@@ -118,7 +115,7 @@ def one_of(*choices: str) -> Rule:
 
     def rule(value: Any) -> Complaints:
         if value not in choices:
-            yield f"{value!r} is unknown", _instead(value, choices)
+            yield f"{value!r} is unknown", instead(value, choices)
 
     return rule
 
@@ -134,13 +131,6 @@ def matching(pattern: re.Pattern[str], what: str, mend: str, empty: bool = False
     return rule
 
 
-def _instead(value: Any, choices: Iterable[str]) -> str:
-    choices = list(choices)
-    near = difflib.get_close_matches(str(value), choices, 1)
-    give = f"ive one of {', '.join(choices)}" if len(choices) > 2 else f"ive {' or '.join(choices)}"
-    return f"did you mean {near[0]}? G{give}" if near else f"g{give}"
-
-
 def actions(value: Any) -> Complaints:
     """pypi_authenticate: without a login, reading alone can be open."""
     if not isinstance(value, (list, tuple)):
@@ -151,9 +141,9 @@ def actions(value: Any) -> Complaints:
         return
     for action in dict.fromkeys(str(action) for action in value):
         if action not in ACTIONS:
-            yield f"{action!r} is unknown", _instead(action, ACTIONS)
+            yield f"{action!r} is unknown", instead(action, ACTIONS)
         if sum(action == str(other) for other in value) > 1:
-            yield f"{action!r} is there more than once", "name it once"
+            yield f"{action!r} is listed more than once", "name it once"
     if "update" not in value and all(action in ACTIONS for action in value):
         yield f"[{', '.join(map(str, value))}] lacks update, which would open uploads and removal", _OPEN
 
@@ -171,23 +161,23 @@ def home(value: Any) -> Complaints:
     if not path.startswith("/"):
         yield f"{path!r} is not absolute", "give a path that begins with /, such as /home/pypi/pypi-server"
     elif ".." in path.split("/"):
-        yield f"{path!r} has .. in it", "give the path that is meant"
+        yield f"{path!r} contains ..", "give the path without it"
     elif re.search(r"""[\s:$'"`\\,\x00-\x1f\x7f]""", path):
         yield (
-            f"{path!r} has a space, colon, comma, dollar sign, quote or backslash in it, which mounts of containers do not take",
+            f"{path!r} contains a space, colon, comma, dollar sign, quote or backslash, which container mounts do not support",
             "give a path without",
         )
     elif normal in SYSTEM_FOLDERS:
-        yield f"{path!r} is a folder of the system", "give a folder below it that is for the index alone"
+        yield f"{path!r} is a system folder", "give a folder below it that is for the index alone"
     elif path != normal:
         # Paths on the host are compared with it, letter by letter.
-        yield f"{path!r} has a slash or dot too many", f"give {normal}"
+        yield f"{path!r} is not normalised", f"give {normal}"
 
 
 def account(value: Any) -> Complaints:
     """pypi_user."""
     if value == "root":
-        yield "'root' must not run the containers", "give an account of its own; it is made where it is missing"
+        yield "'root' must not run the containers", "give an account of its own; the run creates it if it is missing"
     else:
         yield from matching(
             _ACCOUNT, "a name of an account", "give letters, digits, _ . and -, at most 32, no digit first"
@@ -232,7 +222,7 @@ def origin_url(value: Any) -> Complaints:
         return
     mend = "give scheme and host, such as https://pypi.example.com"
     if "@" in text:
-        yield "has credentials in it", mend  # not shown: they are credentials
+        yield "contains credentials", mend  # not shown: they are credentials
         return
     try:
         parts = urlsplit(text)
@@ -259,7 +249,7 @@ def address_of_files(value: Any) -> Complaints:
     text = "" if value is None else str(value)
     mend = "give one such as https://mirror.example.com/docker"
     if "@" in text:
-        yield "has credentials in it", "give it without: apt's auth.conf.d and dnf's configuration keep logins"
+        yield "contains credentials", "give it without: apt's auth.conf.d and dnf's configuration keep logins"
     elif text and not re.match(r"""https?://[^\s"'\\/]+(?:/[^\s"'\\]*)?\Z""", text):
         yield f"{text!r} is not an http or https URL", mend
 
@@ -269,16 +259,16 @@ def service(value: Any) -> Complaints:
     text = "" if value is None else str(value)
     mend = "give one such as https://auth.example.com/pypi"
     if "@" in text:
-        yield "has credentials in it", mend  # not shown: they are credentials
+        yield "contains credentials", mend  # not shown: they are credentials
     elif text and not re.match(r"""https?://[^\s"'\\/$;{}?#]+/[^\s"'\\$;{}#]*\Z""", text):
-        yield f"{text!r} is no http or https address with a path", mend
+        yield f"{text!r} is not an http or https URL with a path", mend
 
 
 def acme_directory(value: Any) -> Complaints:
     """Where an ACME server is asked; may be empty."""
     text = "" if value is None else str(value)
     if text and not re.match(r"""https://[^\s"'\\/@$]+/[^\s"'\\$]*\Z""", text):
-        yield f"{text!r} is no https address of a directory", "give one such as https://acme.example.com/directory"
+        yield f"{text!r} is not an https URL of a directory", "give one such as https://acme.example.com/directory"
 
 
 def file_on_controller(value: Any) -> Complaints:
@@ -316,7 +306,7 @@ def image(value: Any) -> Complaints:
             "give [registry/]name:tag or [registry/]name@sha256:digest, in lower case",
         )
     elif not match["tag"] and not match["digest"]:
-        yield f"{value!r} names no tag", "give one, or a digest: what 'latest' is changes without notice"
+        yield f"{value!r} has no tag", "give one, or a digest: what 'latest' is changes without notice"
 
 
 # -- users -------------------------------------------------------------------------------------------------------------
@@ -339,7 +329,7 @@ def users(value: Any) -> Complaints:
     for name, count in names.items():
         if count > 1:
             yield (
-                f"user {_shown(name)} is there {count} times",
+                f"user {_shown(name)} is listed {count} times",
                 "name each login once; a second credential is a login of its own, such as alice+ci",
             )
 
@@ -367,9 +357,9 @@ def _user(user: Mapping[Any, Any]) -> Complaints:
     yield from _user_name(user.get("name"))
     state = user.get("state") or "present"
     if state not in USER_STATES:
-        yield f"has the unknown state {state!r}", _instead(state, USER_STATES)
+        yield f"has the unknown state {state!r}", instead(state, USER_STATES)
     for right in ("publish", "delete"):
-        if not _is_boolean(user.get(right)):
+        if user.get(right) is not None and not is_boolean(user[right]):
             yield f"has a {right} that is neither true nor false", "give true or false"
     yield from _user_end(user.get("expires"))
     if state != "absent":
@@ -382,13 +372,13 @@ def _edges(text: str) -> Complaints:
         windows = " as Windows writes it" if text.endswith(("\r\n", "\r")) else ""
         yield (
             f"ends with a newline{windows}",
-            "take it off. To encrypt a value without one: "
+            "remove it. To encrypt a value without one: "
             'printf %s "$value" | ansible-vault encrypt_string --stdin-name NAME',
         )
     elif re.search(r"[\r\n]", text):
         yield "has a line break in it", "give it on one line"
     elif text != text.strip():
-        yield "begins or ends with a blank, which clients and their configuration files strip", "take it off"
+        yield "begins or ends with a space, which clients and their configuration files strip", "remove it"
 
 
 def secret(value: Any) -> Complaints:
@@ -427,7 +417,7 @@ def _user_end(expires: Any) -> Complaints:
         datetime.date.fromisoformat(str(expires))
     except ValueError:
         yield (
-            f"has an expires that is no day: {str(expires)[:40]!r}",
+            f"has an invalid expires: {str(expires)[:40]!r}",
             "give the last day of the login, such as 2027-03-31",
         )
 
@@ -448,11 +438,11 @@ def _user_secret(password: Any, password_hash: Any) -> Complaints:
 
 
 def _hash(password_hash: str) -> Complaints:
-    again = "make it again with htpasswd -nB -C 10 NAME, and give what stands behind the colon"
+    again = "make it again with htpasswd -nB -C 10 NAME, and give only what follows the colon"
     if found := list(_edges(password_hash)):
         yield from ((f"has a hash that {what}", mend) for what, mend in found)
     elif scheme_of(password_hash.partition(":")[2]):
-        yield "has a hash with a login in front", "give what stands behind the colon"
+        yield "has a hash that begins with a login", "give only what follows the colon"
     elif scheme_of(password_hash) is None and ", but not well-formed" in describe(password_hash):
         yield f"has a hash that no server verifies: {describe(password_hash)}", again
     elif scheme_of(password_hash) is None:
@@ -470,7 +460,7 @@ def _hash(password_hash: str) -> Complaints:
 
 def _password(password: Any) -> Complaints:
     if isinstance(password, (int, float)):
-        yield "has a password that YAML takes for a number or truth value", "put it in quotes"
+        yield "has a password that YAML reads as a number or boolean", "put it in quotes"
     elif not isinstance(password, str):
         yield "has a password that is not text", "put it in quotes"
     elif not password:
@@ -484,18 +474,6 @@ def _password(password: Any) -> Complaints:
         )
     elif len(password) > PASSWORD_BYTES:
         yield f"has a password of more than {PASSWORD_BYTES} bytes, and bcrypt looks at no more", "give a shorter one"
-
-
-def _is_boolean(value: Any) -> bool:
-    """Whether Ansible would take a value as a truth value; not being there is false."""
-    return value is None or isinstance(value, bool) or str(value).lower() in (
-        "true", "false", "yes", "no", "on", "off", "1", "0", "y", "n", "t", "f", "1.0", "0.0",
-    )  # fmt: skip
-
-
-def is_true(value: Any) -> bool:
-    """Whether Ansible would take a value as true."""
-    return str(value).lower() in ("true", "yes", "on", "1", "y", "t", "1.0")
 
 
 def listed_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -536,7 +514,7 @@ def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem
     if needed and "pypi_users" in variables and not listed_users(variables):
         yield Problem(
             "pypi_users",
-            f"has no login, while {', '.join(needed)} need{'s' * (len(needed) == 1)} one (pypi_authenticate)",
+            f"is empty, but {', '.join(needed)} need{'s' * (len(needed) == 1)} a login (pypi_authenticate)",
             "give at least one user",
         )
 
@@ -564,7 +542,7 @@ def ports_differ(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """One port cannot speak HTTP and HTTPS."""
     http, https = as_integer(variables.get("pypi_http_port")), as_integer(variables.get("pypi_https_port"))
     if variables.get("pypi_tls", "none") != "none" and http is not None and http == https:
-        yield Problem("pypi_https_port", f"{https} is pypi_http_port as well", "give two ports")
+        yield Problem("pypi_https_port", f"{https} is also pypi_http_port", "give two ports")
 
 
 def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -575,13 +553,13 @@ def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
     if not name:
         yield Problem(
             "pypi_server_name",
-            f"says no name, while pypi_tls: {tls} needs the one that the certificate is for",
+            f"is not set, and pypi_tls: {tls} needs the name that the certificate is for",
             "give the name that clients use, such as pypi.example.com",
         )
     elif tls == "acme" and (name.startswith("*.") or _is_address(name)):
         yield Problem(
             "pypi_server_name",
-            f"{name!r} cannot be proved to an ACME server by a request to it",
+            f"{name!r} cannot be verified by an ACME server",
             "give one host name, such as pypi.example.com",
         )
 
@@ -778,6 +756,13 @@ def removed(names: Iterable[str]) -> list[Problem]:
     return [Problem(name, "was removed from the collection", REMOVED[name]) for name in sorted({*names} & {*REMOVED})]
 
 
+def undefined(name: str, message: str) -> Problem:
+    """A variable whose value refers to another one that is missing; ``message`` is Ansible's own."""
+    missing = message.strip().rstrip(".")
+    mend = "define it. Passwords are usually in vault.yml, in the folder of group_vars/ of the inventory that runs"
+    return Problem(name, missing, mend)
+
+
 def misspelt(names: Iterable[str], public: Collection[str]) -> list[Problem]:
     """Names that begin with pypi_ and are almost those of public variables: what they say would silently not count."""
     strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES, *REMOVED})
@@ -802,7 +787,7 @@ def serial(value: Any, batch: int, hosts: int) -> list[Problem]:
         return [
             Problem(
                 "pypi_serial",
-                f"{error.args[0]!r} is no size of a batch",
+                f"{error.args[0]!r} is not a batch size",
                 "give a number of hosts from 1 on, a share such as 25%, or a list of these",
             )
         ]
@@ -821,20 +806,28 @@ def serial(value: Any, batch: int, hosts: int) -> list[Problem]:
 def unknown_tags(tags: Any) -> list[Problem]:
     """Tags or labels of a cloud's instance that look like settings and are none; inventories/aws and gcp collect them."""
     return [
-        Problem(f"tag {tag}", "is none that the inventory knows", "correct or remove it; docs/clouds.md lists them all")
+        Problem(f"tag {tag}", "is unknown to the inventory", "correct or remove it; docs/clouds.md lists them all")
         for tag in sorted(map(str, tags or ()))
     ]
 
 
-def problems(variables: Mapping[str, Any]) -> list[Problem]:
-    """Every problem of the variables that are given, in the order in which they are given; those that are not are not judged."""
+def problems(variables: Mapping[str, Any], specs: Mapping[str, Mapping[str, Any]] | None = None) -> list[Problem]:
+    """Every problem of some variables, in their order; rules about others are not applied.
+
+    Args:
+        variables: values by name.
+        specs: argument specs by name; types and choices of variables without one are not checked.
+    """
     found = [
-        Problem(name, what, mend)
-        for name, value in variables.items()
-        if name in RULES
-        for what, mend in RULES[name](value)
+        Problem(name, *problem) for name, value in variables.items() for problem in _of_one(name, value, specs or {})
     ]
     return found + [problem for rule in CROSS_RULES for problem in rule(variables)]
+
+
+def _of_one(name: str, value: Any, specs: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The problems of one variable: by its own rule, whose words are better, else by its spec."""
+    found = list(RULES[name](value)) if name in RULES else []
+    return found or list(complaints(value, specs[name]) if name in specs else [])
 
 
 def in_clear(variables: Mapping[str, Any]) -> bool:
@@ -850,13 +843,15 @@ def in_clear(variables: Mapping[str, Any]) -> bool:
 def warnings(variables: Mapping[str, Any]) -> list[str]:
     """What is allowed, yet may not be meant."""
     found = [
-        f"pypi_users: the login of {_shown(str(user.get('name')))} was good until {user['expires']}, and goes with this run"
+        f"pypi_users: the login of {_shown(str(user.get('name')))} expired after {user['expires']}; this run removes it"
         for user in listed_users(variables)
         if has_expired(user)
     ]
     closed = variables.get("pypi_authenticate")
     if anonymous_uploads(variables):
-        found.append("pypi_anonymous_uploads is true: all who reach the index may upload files; removing needs a login")
+        found.append(
+            "pypi_anonymous_uploads is true: everyone who reaches the index may upload files; removing needs a login"
+        )
     elif (
         closed
         and variables.get("pypi_auth") != "http"
@@ -884,7 +879,7 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         )
     if variables.get("pypi_tls") == "acme" and as_integer(variables.get("pypi_http_port")) != 80:
         found.append(
-            f"pypi_http_port is {variables.get('pypi_http_port')}: ACME servers ask port 80 of the name, which then has to "
-            "lead there"
+            f"pypi_http_port is {variables.get('pypi_http_port')}: ACME servers connect to port 80 of the name, so that port "
+            "has to be forwarded to it"
         )
     return found

@@ -22,10 +22,10 @@ ALLOWED = tuple(
     re.compile(pattern)
     for pattern in (
         r"(MANIFEST|FILES)\.json",
-        r"README\.md|LICENSE|CHANGELOG\.rst|requirements\.txt",
+        r"(README|SECURITY)\.md|LICENSE|CHANGELOG\.rst|requirements\.txt",
         r"meta/runtime\.yml",
         r"playbooks/[\w-]+\.yml",
-        r"inventories/(aws|demo|example|gcp)/.+\.(yml|yml\.example|md)",
+        r"inventories/(aws|demo|example|fleet|gcp)/.+\.(yml|yml\.example|md)",
         r"changelogs/(changelog|config)\.yaml",
         r"docs/.+\.(md|svg|png)",
         r"plugins/(action|doc_fragments|filter|lookup|module_utils|modules|plugin_utils|test)/\w+\.py",
@@ -45,6 +45,7 @@ NEEDED = (
     "docs/variables.md",
     "playbooks/site.yml",
     "playbooks/remove.yml",
+    "roles/pypi/meta/argument_specs.yml",
 )
 # Wherever they lie: made by running something.
 REFUSED = re.compile(r"(^|/)(__pycache__|\.[^/]+|.*\.(pyc|retry|orig|rej|swp|tar|whl|gz))(/|$)")
@@ -58,7 +59,7 @@ def unwanted(names: Iterable[str]) -> list[str]:
 def missing(names: Iterable[str], roles: Iterable[str]) -> list[str]:
     """Return the files that an archive lacks."""
     present = set(names)
-    wanted = [*NEEDED, *(f"roles/{role}/{file}" for role in roles for file in ("README.md", "meta/argument_specs.yml"))]
+    wanted = [*NEEDED, *(f"roles/{role}/{file}" for role in roles for file in ("README.md", "meta/main.yml"))]
     return [name for name in wanted if name not in present]
 
 

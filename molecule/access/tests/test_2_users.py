@@ -76,7 +76,7 @@ def test_a_login_goes_with_the_first_run_after_its_last_day(index: Index, more: 
     assert index.request("/simple/", TEMP).status == 200
     over = {**temp, "expires": str(today - datetime.timedelta(days=1))}
     done = applied(USERS, pypi_users=[*more, over])
-    says(done.message(), f"the login of 'temp' was good until {over['expires']}, and goes", "Logins removed: temp.")
+    says(done.message(), f"the login of 'temp' expired after {over['expires']}; this run removes it", "Logins removed: temp.")
     assert index.request("/simple/", TEMP).status == 401
     assert applied(USERS, pypi_users=[*more, over]).changed == 0
 
@@ -84,9 +84,9 @@ def test_a_login_goes_with_the_first_run_after_its_last_day(index: Index, more: 
 @pytest.mark.parametrize(
     ("user", "said"),
     [
-        ({"name": "a", "password": "secret-1", "expires": "tomorrow"}, "has an expires that is no day: 'tomorrow'"),
+        ({"name": "a", "password": "secret-1", "expires": "tomorrow"}, "has an invalid expires: 'tomorrow'"),
         ({"name": "a", "password": "secret-1", "uplaod": True}, "a"),
-        ({"name": "reader", "password": "secret-1"}, "user 'reader' is there 2 times"),
+        ({"name": "reader", "password": "secret-1"}, "user 'reader' is listed 2 times"),
     ],
 )
 def test_bad_users_change_nothing(

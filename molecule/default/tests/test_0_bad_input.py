@@ -14,7 +14,7 @@ SECRET = "a-password-that-must-not-be-seen"
 CASES = [
     pytest.param(
         {"pypi_users": []},
-        ["pypi_users: has no login, while list, download, update need one", "give at least one user"],
+        ["pypi_users: is empty, but list, download, update need a login", "give at least one user"],
         id="no users and authentication on",
     ),
     pytest.param(

@@ -86,7 +86,7 @@ def test_files_that_users_need(name: str) -> None:
 
 def test_what_an_archive_lacks() -> None:
     names = [*archive.NEEDED, "roles/users/README.md"]
-    assert archive.missing(names, ["users"]) == ["roles/users/meta/argument_specs.yml"]
+    assert archive.missing(names, ["users"]) == ["roles/users/meta/main.yml"]
 
 
 def test_linters_get_the_files_that_are_theirs() -> None:

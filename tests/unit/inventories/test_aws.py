@@ -54,11 +54,11 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     ),
     "wrong-name": (
         {"pypi:environment": "production", "pypi:servername": "pypi.example.com"},
-        "tag pypi:servername: is none that the inventory knows; correct or remove it",
+        "tag pypi:servername: is unknown to the inventory; correct or remove it",
     ),
     "wrong-environment": (
         {"pypi:environment": "prodution"},
-        "pypi_users: has no login, while list, download, update need one",
+        "pypi_users: is empty, but list, download, update need a login",
     ),
     "wrong-template": (
         {"pypi:environment": "production", "pypi:server_name": "{{ 6 * 7 }}"},

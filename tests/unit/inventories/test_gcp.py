@@ -125,8 +125,8 @@ def test_what_is_wrong_is_refused_before_the_host_is_asked(inventory: Inventory)
     done = inventory.run("ansible-playbook", "wheelhouse.pypi.site", "--limit", "wrong")
     assert done.returncode == 2, done.stdout + done.stderr
     for words in (
-        "tag pypi_port: is none that the inventory knows",
-        "tag pypi_server_name: is none that the inventory knows",
+        "tag pypi_port: is unknown to the inventory",
+        "tag pypi_server_name: is unknown to the inventory",
         "pypi_server_name: '{{ 6 * 7 }}' is not a DNS name",
     ):
         assert words in done.stdout + done.stderr

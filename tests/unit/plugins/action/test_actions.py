@@ -227,7 +227,7 @@ def test_good_variables_pass_with_their_warnings() -> None:
         {"variables": {"pypi_authenticate": ["update"], "pypi_anonymous_uploads": True, "pypi_users": []}},
     )
     assert result["changed"] is False
-    assert "all who reach the index may upload" in result["warnings"][0]
+    assert "everyone who reaches the index may upload" in result["warnings"][0]
 
 
 def test_a_controller_that_cannot_hash_is_told_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,7 +137,7 @@ def test_a_size_that_cannot_be_is_refused(rollout: Playbook) -> None:
     for size in ("0", "x"):
         run = rollout("-e", f"pypi_serial={size}")
         assert run.returncode == 2, run.stdout + run.stderr
-        assert f"pypi_serial: '{size}' is no size of a batch; give a number of hosts from 1 on" in run.stdout
+        assert f"pypi_serial: '{size}' is not a batch size; give a number of hosts from 1 on" in run.stdout
         assert said(run, "done by") == []
 
 

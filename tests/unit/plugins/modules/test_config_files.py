@@ -201,4 +201,19 @@ def test_whole_files_stay_out_of_the_journal(run_module: Run, tmp_path: Path) ->
     result = run_module(config_files, path=str(tmp_path), files={"a": "line of a file\n"})
     assert result["logged"]
     assert "line of a file" not in str(result["logged"])
-    assert result["diff"][0]["after"] == "line of a file\n"
+    again = run_module(config_files, path=str(tmp_path), files={"a": "another line\n"})
+    assert "another line" not in str(again["logged"])
+    assert (again["diff"][0]["before"], again["diff"][0]["after"]) == ("line of a file\n", "another line\n")
+
+
+def test_new_files_and_those_of_a_program_are_shown_by_name(run_module: Run, tmp_path: Path) -> None:
+    arguments = {"path": str(tmp_path), "shown_by_name": ["program/*"], "prune": ["program/*.py"]}
+    files = {"program/sub/a.py": "a\n" * 3, "program/b.py": "b\n", "settings": "old\n"}
+    first = run_module(config_files, files=files, **arguments)
+    assert first["diff"] == [
+        {"prepared": f"# {tmp_path}\n+ program/b.py (1 line)\n+ program/sub/a.py (3 lines)\n+ settings (1 line)\n"}
+    ]
+    changed = run_module(config_files, files={"program/sub/a.py": "c\n", "settings": "new\n"}, **arguments)
+    names, settings = changed["diff"]
+    assert names == {"prepared": f"# {tmp_path}\n- program/b.py\n~ program/sub/a.py (1 line)\n"}
+    assert (settings["before"], settings["after"]) == ("old\n", "new\n")

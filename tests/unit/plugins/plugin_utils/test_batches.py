@@ -38,7 +38,7 @@ def test_sizes(value: Any, sizes: list[Any], largest_of_ten: int) -> None:
 def test_a_size_that_cannot_be_lets_the_play_begin_and_is_a_problem(value: Any) -> None:
     assert batch_sizes(value) == ["100%"]
     (problem,) = rules.serial(value, 3, 3)
-    assert "is no size of a batch; give a number of hosts from 1 on, a share such as 25%" in str(problem)
+    assert "is not a batch size; give a number of hosts from 1 on, a share such as 25%" in str(problem)
 
 
 def test_a_size_that_the_play_has_not_read_is_a_problem() -> None:

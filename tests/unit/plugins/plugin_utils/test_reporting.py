@@ -38,14 +38,14 @@ def test_a_quiet_run() -> None:
     assert said(RUNNING, RUNNING) == [
         "The index answers on http://pypi-1 (asked on the host itself, at 127.0.0.1:80). A login is needed to list.",
         "Docker 26.1.5, Compose 2.26.1, pypiserver/pypiserver:v2.4.2, nginx:1.30; all containers are healthy.",
-        "Engine, images, containers and files are as they were before this run.",
+        "This run changed nothing.",
     ]
 
 
 def test_a_first_run() -> None:
     assert said(BARE, RUNNING)[-1] == (
         "Changed by this run: Docker 26.1.5; Compose 2.26.1; images pypiserver/pypiserver:v2.4.2, nginx:1.30; "
-        "containers made: auth, nginx, pypi-server; files docker-compose.yml; 1 folder; account pypi."
+        "containers created: auth, nginx, pypi-server; files docker-compose.yml; 1 folder; account pypi."
     )
 
 
@@ -73,7 +73,10 @@ def test_versions_are_those_that_run_and_not_those_that_are_wanted() -> None:
 
 
 def test_a_check_does_not_say_that_it_changed_something() -> None:
-    assert said(BARE, BARE, check=True)[-1] == "This was a check: what a run would change is above."
+    assert (
+        said(BARE, BARE, check=True)[-1]
+        == "Check mode: nothing was changed. The tasks above show what a run would change."
+    )
 
 
 def test_what_is_not_well_is_named() -> None:
@@ -87,7 +90,7 @@ def test_what_is_not_well_is_named() -> None:
     assert versions.endswith("; not healthy: auth.")
     assert said(BARE, BARE)[1:] == [
         "No engine runs.",
-        "Engine, images, containers and files are as they were before this run.",
+        "This run changed nothing.",
     ]
 
 
@@ -97,6 +100,12 @@ def test_the_extension_counts_as_one_file() -> None:
         "files pypiserver/gunicorn.conf.py, pypiserver/wheelhouse_index."
         in said(RUNNING, {**RUNNING, "files": {**RUNNING["files"], **files, "pypiserver/gunicorn.conf.py": FILE}})[-1]
     )
+
+
+def test_many_files_are_counted_by_folder() -> None:
+    files = {f"nginx/{number}.conf": FILE for number in range(7)}
+    after = {**RUNNING, "files": {**RUNNING["files"], **files, "authentication/.htpasswd": FILE}}
+    assert said(RUNNING, after)[-1] == "Changed by this run: files authentication/ (1), nginx/ (7)."
 
 
 def test_what_a_run_has_removed() -> None:

@@ -103,7 +103,7 @@ def test_good_values(variable: str, value: Any) -> None:
 # variable, value, what the message has to have in it
 BAD = [
     ("pypi_docker_repository_url", "mirror.example.com/docker", "is not an http or https URL"),
-    ("pypi_docker_repository_url", "https://a:S3cret@mirror.example.com", "has credentials in it"),
+    ("pypi_docker_repository_url", "https://a:S3cret@mirror.example.com", "contains credentials"),
     ("pypi_docker_repository_key_file", "docker.asc", "'docker.asc' is not absolute"),
     (
         "pypi_docker_repository_key_file",
@@ -112,15 +112,15 @@ BAD = [
     ),
     ("pypi_auth", "ldap", "give file or http"),
     ("pypi_auth_url", "https://auth.example.com", "with a path"),
-    ("pypi_auth_url", "https://a:S3cret@auth.example.com/", "has credentials in it"),
-    ("pypi_auth_url", "ldap://auth.example.com/", "is no http or https address"),
+    ("pypi_auth_url", "https://a:S3cret@auth.example.com/", "contains credentials"),
+    ("pypi_auth_url", "ldap://auth.example.com/", "is not an http or https URL"),
     ("pypi_tls", "letsencrypt", "'letsencrypt' is unknown; give one of none, provided, self_signed, acme"),
     ("pypi_tls", "self-signed", "did you mean self_signed?"),
     ("pypi_https_port", 0, "0 is not a whole number from 1 to 65535"),
     ("pypi_tls_certificate", "pypi.pem", "'pypi.pem' is not an absolute path"),
     ("pypi_tls_key", "~/pypi.key", "begins with /"),
     ("pypi_tls_files_on", "vault", "give controller or host"),
-    ("pypi_acme_directory", "http://acme.example.com/directory", "no https address"),
+    ("pypi_acme_directory", "http://acme.example.com/directory", "not an https URL"),
     ("pypi_acme_directory", "https://acme.example.com", "https://acme.example.com/directory"),
     ("pypi_acme_email", "admin", "'admin' is not an e-mail address"),
     ("pypi_acme_ca_file", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem where Ansible runs"),
@@ -145,13 +145,13 @@ BAD = [
     ("pypi_home", "~/pypi", "not absolute"),
     ("pypi_home", "", "not absolute"),
     ("pypi_home", "/home/pypi/../x", ".."),
-    ("pypi_home", "/", "folder of the system"),
-    ("pypi_home", "/home", "folder of the system"),
-    ("pypi_home", "/home/", "folder of the system"),
-    ("pypi_home", "//home//", "folder of the system"),
-    ("pypi_home", "/etc", "folder of the system"),
-    ("pypi_home", "/srv/pypi/", "a slash or dot too many; give /srv/pypi"),
-    ("pypi_home", "//srv/./pypi", "a slash or dot too many; give /srv/pypi"),
+    ("pypi_home", "/", "system folder"),
+    ("pypi_home", "/home", "system folder"),
+    ("pypi_home", "/home/", "system folder"),
+    ("pypi_home", "//home//", "system folder"),
+    ("pypi_home", "/etc", "system folder"),
+    ("pypi_home", "/srv/pypi/", "is not normalised; give /srv/pypi"),
+    ("pypi_home", "//srv/./pypi", "is not normalised; give /srv/pypi"),
     *(("pypi_home", f"/srv/a{letter}b", "/srv/a") for letter in ":$'\"` \t\n\\,"),
     ("pypi_http_port", 0, "0 is not a whole number from 1 to 65535"),
     ("pypi_http_port", 65536, "65536"),
@@ -173,8 +173,8 @@ BAD = [
     ("pypi_external_url", "https://pypi.example.com/?x", "more than scheme"),
     ("pypi_external_url", "https://", "not an http or https URL"),
     ("pypi_external_url", "https://a:99999", "not a URL"),
-    ("pypi_external_url", "https://alice:S3cret@pypi.example.com", "has credentials"),
-    ("pypi_external_url", "alice:S3cret@pypi.example.com", "has credentials"),
+    ("pypi_external_url", "https://alice:S3cret@pypi.example.com", "contains credentials"),
+    ("pypi_external_url", "alice:S3cret@pypi.example.com", "contains credentials"),
     ("pypi_external_url", 'https://a"b', "not an http or https URL"),
     ("pypi_trusted_proxies", "192.0.2.0/24", "not a list"),
     ("pypi_trusted_proxies", ["proxy"], "'proxy'"),
@@ -189,9 +189,9 @@ BAD = [
     ("pypi_authenticate", ["list"], "[list] lacks update, which would open uploads and removal; write [update]"),
     ("pypi_authenticate", ["list", "download"], "pypi_anonymous_uploads: true opens uploads beside that, on purpose"),
     ("pypi_authenticate", [""], "'' is unknown"),
-    ("pypi_images_password", "S3cret\n", "ends with a newline; take it off"),
+    ("pypi_images_password", "S3cret\n", "ends with a newline; remove it"),
     ("pypi_images_password", "S3cret\r\n", "ends with a newline as Windows writes it"),
-    ("pypi_images_password", " S3cret", "begins or ends with a blank"),
+    ("pypi_images_password", " S3cret", "begins or ends with a space"),
     ("pypi_images_password", 1234, "is not text; put it in quotes"),
     ("pypi_images_username", "robot\n", "ends with a newline"),
     ("pypi_authenticate", ["update", "update"], "more than once"),
@@ -205,7 +205,7 @@ BAD = [
     ("pypi_freshness_seconds", 3601, "0 to 3600"),
     ("pypi_replicas", 0, "1 to 16"),
     ("pypi_workers", "many", "1 to 32"),
-    ("pypi_image_nginx", "nginx", "names no tag"),
+    ("pypi_image_nginx", "nginx", "has no tag"),
     ("pypi_image_nginx", "Nginx:1", "not an image reference"),
     ("pypi_image_nginx", "nginx:", "not an image reference"),
     ("pypi_image_nginx", "nginx@sha256:abc", "not an image reference"),
@@ -233,7 +233,7 @@ BAD_USERS = [
     ({"name": "a:S3cret", "password": "S3cret"}, "user 'a...' has a colon in the name"),
     ({"name": "a S3cret", "password": "S3cret"}, "user 'a...' has a space or control"),
     ({"name": "a\nb:S3cret", "password": "S3cret"}, "user 'a...' has a colon"),
-    ({"name": "a\n", "password": "S3cret"}, "user 'a...' has a name that ends with a newline; take it off"),
+    ({"name": "a\n", "password": "S3cret"}, "user 'a...' has a name that ends with a newline; remove it"),
     ({"name": "a\x7f", "password": "S3cret"}, "control character"),
     ({"name": "jürgen", "password": "S3cret"}, "user 'jürgen' has a letter in the name that is not ASCII"),
     ({"name": "#a", "password": "S3cret"}, "begins with #"),
@@ -244,15 +244,15 @@ BAD_USERS = [
     ({"name": "a", "password": ""}, "user 'a' has an empty password"),
     ({"name": "a", "password": "S3cret" + "x" * 67}, "more than 72 bytes"),
     ({"name": "a", "password": "S3cretß"}, "not printable ASCII"),
-    ({"name": "a", "password": "S3cret\n"}, "user 'a' has a password that ends with a newline; take it off"),
+    ({"name": "a", "password": "S3cret\n"}, "user 'a' has a password that ends with a newline; remove it"),
     ({"name": "a", "password": "S3cret\n"}, 'printf %s "$value" | ansible-vault encrypt_string --stdin-name NAME'),
     ({"name": "a", "password": "S3cret\r\n"}, "ends with a newline as Windows writes it"),
     ({"name": "a", "password": "S3cret\r"}, "ends with a newline as Windows writes it"),
     ({"name": "a", "password": "S3\nS3cret"}, "has a password that has a line break in it"),
-    ({"name": "a", "password": "S3cret "}, "has a password that begins or ends with a blank"),
+    ({"name": "a", "password": "S3cret "}, "has a password that begins or ends with a space"),
     ({"name": "a", "hash": BCRYPT + "\n"}, "user 'a' has a hash that ends with a newline"),
-    ({"name": "a", "hash": " " + BCRYPT}, "has a hash that begins or ends with a blank"),
-    ({"name": "a", "hash": "a:" + BCRYPT}, "has a hash with a login in front; give what stands behind the colon"),
+    ({"name": "a", "hash": " " + BCRYPT}, "has a hash that begins or ends with a space"),
+    ({"name": "a", "hash": "a:" + BCRYPT}, "has a hash that begins with a login; give only what follows the colon"),
     ({"name": "a", "hash": "$2y$10$" + "a" * 53}, "has a hash that no server verifies: $2y$, but not well-formed: the"),
     ({"name": "a", "hash": "$2y$10$" + "a" * 53}, "make it again with htpasswd -nB -C 10 NAME"),
     (
@@ -260,8 +260,8 @@ BAD_USERS = [
         "takes too long to check: bcrypt of cost 31; give bcrypt of cost 4 to 17",
     ),
     ({"name": "a", "hash": "$6$rounds=9000000$s$" + "." * 86}, "too long to check: 9000000 rounds"),
-    ({"name": "a", "password": 1234}, "takes for a number"),
-    ({"name": "a", "password": True}, "takes for a number"),
+    ({"name": "a", "password": 1234}, "reads as a number"),
+    ({"name": "a", "password": True}, "reads as a number"),
     ({"name": "a", "password": ["S3cret"]}, "password that is not text"),
     ({"name": "a", "hash": "{SHA}S3cret"}, "user 'a' has a hash in a scheme that is not accepted: {SHA}"),
     ({"name": "a", "hash": "$y$S3cret"}, "$y$"),
@@ -270,7 +270,7 @@ BAD_USERS = [
     ({"name": "a", "hash": 7}, "hash that is not text"),
     ({"name": "a", "password": "S3cret", "publish": "maybe"}, "publish that is neither"),
     ({"name": "a", "password": "S3cret", "delete": "maybe"}, "delete that is neither"),
-    ({"name": "a", "password": "S3cret", "expires": "31.03.2027"}, "has an expires that is no day: '31.03.2027'"),
+    ({"name": "a", "password": "S3cret", "expires": "31.03.2027"}, "has an invalid expires: '31.03.2027'"),
     ({"name": "a", "password": "S3cret", "expires": "2027-02-30"}, "such as 2027-03-31"),
     ({"name": "a", "password": "S3cret", "upload": True}, "has an unknown key; give name, password"),
     ({"name": "a", "password": "S3cret", "deletes": True}, "did you mean delete?"),
@@ -311,7 +311,7 @@ def test_who_has_expired_is_told_and_no_reason_to_refuse_a_run() -> None:
     assert rules.present_users({"pypi_users": users}) == []
     assert rules.problems({"pypi_users": users, "pypi_authenticate": ["list", "update"]}) == []
     assert rules.warnings({"pypi_users": users}) == [
-        "pypi_users: the login of 'alice' was good until 2020-01-31, and goes with this run"
+        "pypi_users: the login of 'alice' expired after 2020-01-31; this run removes it"
     ]
 
 
@@ -324,7 +324,7 @@ def test_every_problem_of_every_user_is_told() -> None:
 
 def test_a_login_is_there_once_absent_ones_included() -> None:
     (problem,) = rules.problems({"pypi_users": [ALICE, {"name": "alice", "state": "absent"}]})
-    assert "user 'alice' is there 2 times" in str(problem)
+    assert "user 'alice' is listed 2 times" in str(problem)
 
 
 @pytest.mark.parametrize("value", ["alice", {"alice": "S3cret"}, None])
@@ -342,7 +342,7 @@ def test_authentication_without_users_is_refused_unless_uploads_are_open(users: 
     opened = {"pypi_users": users, "pypi_authenticate": ["update"], "pypi_anonymous_uploads": True}
     assert rules.problems(opened) == []
     (problem,) = rules.problems({**opened, "pypi_authenticate": ["list", "update"]})
-    assert problem.problem == "has no login, while list needs one (pypi_authenticate)"
+    assert problem.problem == "is empty, but list needs a login (pypi_authenticate)"
 
 
 @pytest.mark.parametrize(
@@ -417,8 +417,8 @@ def test_variables_that_were_removed_are_named_with_what_to_do_instead() -> None
         (
             ["pypi:servername", "pypi:http_prot"],
             [
-                "tag pypi:http_prot: is none that the inventory knows; correct or remove it; docs/clouds.md lists them all",
-                "tag pypi:servername: is none that the inventory knows; correct or remove it; docs/clouds.md lists them all",
+                "tag pypi:http_prot: is unknown to the inventory; correct or remove it; docs/clouds.md lists them all",
+                "tag pypi:servername: is unknown to the inventory; correct or remove it; docs/clouds.md lists them all",
             ],
         ),
     ],
@@ -437,7 +437,7 @@ def test_an_unknown_variable_is_not_judged() -> None:
     [
         (
             {"pypi_authenticate": ["update"], "pypi_anonymous_uploads": True, "pypi_users": []},
-            "pypi_anonymous_uploads is true: all who reach the index may upload files; removing needs a login",
+            "pypi_anonymous_uploads is true: everyone who reaches the index may upload files; removing needs a login",
         ),
         ({"pypi_anonymous_uploads": "no"}, None),
         ({"pypi_users": [{"name": "a", "hash": "$2y$05$" + "e" * 53}]}, "the hash of 'a' is bcrypt of cost 5"),
@@ -452,7 +452,7 @@ def test_an_unknown_variable_is_not_judged() -> None:
         ({**IN_CLEAR, "pypi_tls": "provided"}, None),
         ({**IN_CLEAR, "pypi_external_url": "https://pypi.example.com"}, None),
         ({**IN_CLEAR, "pypi_external_url": "http://pypi.example.com"}, "passwords travel in clear"),
-        ({"pypi_tls": "acme", "pypi_http_port": 8080}, "ACME servers ask port 80 of the name"),
+        ({"pypi_tls": "acme", "pypi_http_port": 8080}, "ACME servers connect to port 80 of the name"),
         ({"pypi_tls": "acme", "pypi_http_port": "80"}, None),
     ],
 )
