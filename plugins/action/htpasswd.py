@@ -115,9 +115,6 @@ def nothing_to_do(
     files = present.get("files") or {}
     if not files or present.get("malformed"):
         return False
-    # Adopted logins are named in a list that only the host has.
-    if "authentication/" + htpasswd.ADOPTED in known.get("files", {}) or known.get("adopting"):
-        return False
     try:
         purge = boolean(arguments.get("purge", True))
         wanted = [

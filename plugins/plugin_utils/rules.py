@@ -782,8 +782,8 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
 )
 
 
-# What playbooks read before any role: hosts and size of a batch.
-_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts")
+# What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from.
+_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from")
 # And the facts that roles set, and what the inventories of clouds could not make sense of.
 _NO_ROLES = frozenset(
     {
@@ -804,6 +804,10 @@ _LIKENESS = 0.85
 
 # Variables of earlier releases, each with what to do instead.
 REMOVED: Mapping[str, str] = {
+    "pypi_adopt": (
+        "remove it: set up the index beside the other server, then import its packages with wheelhouse.pypi.import "
+        "(docs/import.md)"
+    ),
     "pypi_backend": "remove it: there is one way to serve now, pages as files",
     "pypi_cache_size": "remove it: pages are files in index/, and no cache keeps them",
     "pypi_debug_headers": "remove it: no cache keeps pages, so X-Cache had nothing left to say",

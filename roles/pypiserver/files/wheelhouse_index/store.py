@@ -112,6 +112,11 @@ class Store:
             self._done(seen, failed)
             return bool(new)
 
+    def would_add(self, uploads: Sequence[Upload]) -> bool:
+        """Tell whether ``add`` would change anything; raises ConflictError as that does, without overwriting."""
+        with self.catalogue.reading() as known:
+            return bool(_compared(known, uploads, overwrite=False)[0])
+
     def remove(self, project: str, paths: Sequence[str]) -> None:
         """Remove files of a project: when this returns, they are on no page any more.
 
