@@ -2,21 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a host has a server that was set up by hand, and what a person is told about it."""
+"""Other servers and indexes on a host: what a run says about those in the way of an index."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Neighbour, Survey
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import adoption
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import other_servers
 
 HOME = "/home/pypi/pypi-server"
-FOUND: dict[str, Any] = {
-    "containers": [], "replaced": [], "aside": [], "owners": {}, "logins": {}, "needs_login": None, "problems": [],
-    "unfinished": False, "networks": [], "open": [],
-}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -34,10 +28,20 @@ FOUND: dict[str, Any] = {
         pytest.param("", ("nginx/nginx.conf",), ["nginx/nginx.conf"], id="a file"),
     ],
 )
-def test_what_shows_a_server_by_hand(container: str, foreign: tuple[str, ...], found: list[str]) -> None:
+def test_a_folder_that_another_server_has_is_refused_with_the_remedy(
+    container: str, foreign: tuple[str, ...], found: list[str]
+) -> None:
     survey = Survey(published=(container,) if container else (), foreign=foreign, folder="/data/pypi-server")
-    assert adoption.by_hand(survey, "pypi-server", HOME) == found
-    assert adoption.elsewhere(survey, "pypi-server", HOME) == ""
+    assert other_servers.elsewhere(survey, "pypi-server", HOME) == ""
+    said = other_servers.here(survey, "pypi-server", HOME, removing=False)
+    removal = other_servers.here(survey, "pypi-server", HOME, removing=True)
+    if not found:
+        assert said == removal == ""
+        return
+    assert said.startswith(f"{HOME} holds another server ({', '.join(found)}). Nothing was changed.")
+    assert "with another pypi_instance than pypi-server" in said
+    assert f"wheelhouse.pypi.import with pypi_import_from={HOME}/packages" in said
+    assert "Nothing was changed: this playbook removes only what wheelhouse.pypi.site has set up." in removal
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,8 @@ def test_what_shows_a_server_by_hand(container: str, foreign: tuple[str, ...], f
     [
         (
             "pypi-server|a|||/home/deploy/pypi-server",
-            "To take that server over, set pypi_user: deploy, pypi_home: /home/deploy/pypi-server and pypi_adopt: true.",
+            "Give the index another pypi_instance and pypi_http_port. If that is a package index, bring its packages in "
+            "afterwards: wheelhouse.pypi.import with pypi_import_from=/home/deploy/pypi-server/packages (docs/import.md).",
         ),
         (
             "pypi-server|a||pypi-server|/home/deploy/pypi-server",
@@ -54,7 +59,7 @@ def test_what_shows_a_server_by_hand(container: str, foreign: tuple[str, ...], f
     ],
 )
 def test_a_name_that_is_taken_elsewhere_is_refused(container: str, said: str) -> None:
-    assert said in adoption.elsewhere(Survey(published=(container,)), "pypi-server", HOME)
+    assert said in other_servers.elsewhere(Survey(published=(container,)), "pypi-server", HOME)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +74,7 @@ def test_a_name_that_is_taken_elsewhere_is_refused(container: str, said: str) ->
     ],
 )
 def test_a_folder_that_another_index_has_is_refused(published: tuple[str, ...], index: str, said: str) -> None:
-    found = adoption.elsewhere(Survey(published=published, index=index), "pypi-server", HOME)
+    found = other_servers.elsewhere(Survey(published=published, index=index), "pypi-server", HOME)
     assert found.startswith(
         f"pypi_home: {HOME} is the folder of the index {said}. Give pypi-server one" if said else ""
     )
@@ -81,73 +86,18 @@ def test_a_folder_that_another_index_has_is_refused(published: tuple[str, ...], 
     [
         (
             Neighbour("mine", "a", "", "", "/opt/mine"),
-            "set pypi_user: (an account, which is to own it), pypi_home: /opt/mine, pypi_instance: mine and pypi_adopt",
+            " If that is the package index in /opt/mine which this one replaces: let it run, set up this one on another "
+            "port, import the packages, then switch (docs/import.md).",
         ),
         (Neighbour("dev", "a", "", "dev", "/home/pypi/dev"), " It is of the index in /home/pypi/dev."),
         (Neighbour("", "a", "", "", ""), ""),
     ],
 )
 def test_a_port_that_is_taken_tells_whose_it_may_be(holder: Neighbour, said: str) -> None:
-    hint = adoption.hint(holder)
+    hint = other_servers.hint(holder)
     assert said in hint
     assert bool(said) == bool(hint)
 
 
-USERS = [{"name": "alice", "publish": "yes"}, {"name": "bob"}, {"name": "carol", "state": "absent"}]
-
-
-@pytest.mark.parametrize(
-    ("found", "sentences"),
-    [
-        ({}, []),
-        (
-            {"containers": [{"name": "a", "image": "nginx", "ports": ["80"], "running": False}]},
-            ["stop and remove the container a (nginx, port 80, stopped), and start new ones; their volumes stay"],
-        ),
-        (
-            {"replaced": ["docker-compose.yml"]},
-            [f"replace the file docker-compose.yml; copies of all these stay in {HOME}/adopted"],
-        ),
-        (
-            {"owners": {"packages": {"root": 2, "uid 9898": 5}}},
-            ["give what is in packages/ to pypi and its group: 2 of root and 5 of uid 9898"],
-        ),
-        (
-            {"open": [".", "packages", "nginx"]},
-            [f"close {HOME}, packages/ and nginx/ to everybody but root and pypi"],
-        ),
-        (
-            {"networks": ["pypi-server_default"]},
-            ["remove the network pypi-server_default, unless another container is in it"],
-        ),
-        (
-            {"needs_login": ["update"]},
-            ["ask for a login to list and download, which everybody may do so far (pypi_authenticate)"],
-        ),
-        ({"unfinished": True}, ["finish what an earlier run has begun"]),
-        ({"logins": {"alice": "{SHA}"}}, []),
-        ({"logins": {"bob": ""}}, ["make readers of bob, who may upload so far (pypi_users)"]),
-        ({"logins": {"carol": ""}}, ["remove the login carol (state: absent)"]),
-        (
-            {"logins": {"dave": "plain text"}},
-            [
-                "keep the login dave, which pypi_users does not name; they may upload as before",
-                "keep weak hashes, of dave (plain text); a password in pypi_users replaces one",
-            ],
-        ),
-    ],
-)
-def test_what_would_change(found: dict[str, Any], sentences: list[str]) -> None:
-    wanted = ["list", "download", "update"]
-    assert adoption.changes({**FOUND, **found}, HOME, "pypi", 80, USERS, wanted) == sentences
-
-
-@pytest.mark.parametrize(
-    ("begin", "said"), [(True, "Nothing was changed:\n- x"), (False, "Its containers were left alone:\n- x")]
-)
-def test_a_run_says_nothing_was_changed_only_while_that_is_so(begin: bool, said: str) -> None:
-    assert said in adoption.cannot(HOME, ["x"], begin)
-
-
 def test_many_names_are_counted() -> None:
-    assert adoption.named(map(str, range(23))).endswith("18, 19 and 3 more")
+    assert other_servers.named(map(str, range(23))).endswith("18, 19 and 3 more")
