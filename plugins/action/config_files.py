@@ -28,7 +28,6 @@ class ActionModule(ActionBase):
         if (
             isinstance(files, dict)
             and files
-            and not arguments.get("prune")
             and survey.files_are(
                 known,
                 str(arguments.get("path")),
@@ -42,7 +41,6 @@ class ActionModule(ActionBase):
                 dict.fromkeys(("changed", "content_changed", "validated", "skipped_validation"), False),
                 created=[],
                 updated=[],
-                removed=[],
                 diff=[],
             )
             return result

@@ -84,6 +84,7 @@ refused:
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -257,19 +258,20 @@ def shown(path: str) -> str:
 def open_source(path: str, home: str) -> int:
     """Return a descriptor of the folder; raise Stopped where it cannot be what is meant."""
     if not path:
-        raise Stopped("missing; name the folder with the packages: -e pypi_import_from=/home/deploy/pypi-server/packages")
+        raise Stopped(
+            "missing; name the folder with the packages: -e pypi_import_from=/home/deploy/pypi-server/packages"
+        )
     if not path.startswith("/") or "\0" in path:
         raise Stopped("%r is not an absolute path; give one that begins with /" % path)
     try:
         folder = nofollow.open_folder(path)
-    except nofollow.ForeignLink as error:
-        raise Stopped("%s %s" % (error.filename, error.strerror))
-    except FileNotFoundError:
-        raise Stopped("%s does not exist on this host" % path)
-    except NotADirectoryError:
-        raise Stopped("%s is not a folder; name the folder that has the files" % path)
     except OSError as error:
-        raise Stopped("%s cannot be read: %s" % (path, error.strerror))
+        known = {
+            errno.ELOOP: "%s %s" % (error.filename, error.strerror),
+            errno.ENOENT: "%s does not exist on this host" % path,
+            errno.ENOTDIR: "%s is not a folder; name the folder that has the files" % path,
+        }
+        raise Stopped(known.get(error.errno or 0, "%s cannot be read: %s" % (path, error.strerror))) from error
     source = os.path.realpath("/proc/self/fd/%d" % folder)
     packages = os.path.realpath(os.path.join(home, "packages"))
     if os.path.commonpath([source, packages]) in (source, packages):
@@ -282,7 +284,9 @@ def container_of(module: AnsibleModule, instance: str) -> str:
     """Return the id of the container that takes uploads; raise Stopped where none runs."""
     labels = {"com.docker.compose.project": instance, "com.docker.compose.service": "pypi-server"}
     filters = ["--filter=label=%s=%s" % label for label in (*labels.items(), ("com.docker.compose.oneoff", "False"))]
-    status, text, _stderr = module.run_command(["docker", "ps", "--quiet", "--no-trunc", "--filter=status=running", *filters])
+    status, text, _stderr = module.run_command(
+        ["docker", "ps", "--quiet", "--no-trunc", "--filter=status=running", *filters]
+    )
     if status != 0 or not text.split():
         raise Stopped("the index %s does not run on this host; run wheelhouse.pypi.site first" % instance)
     return text.split()[0]

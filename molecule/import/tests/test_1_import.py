@@ -68,7 +68,7 @@ def source(host: Any, old: Index, tmp_path_factory: pytest.TempPathFactory) -> l
     broken.write_bytes(packages.sdist(folder, "other").read_bytes()[:200])
     for file, where in ((copied, ""), (broken, ""), (nested, "team/")):
         subprocess.run(["docker", "cp", str(file), f"{NAME}:{SOURCE}/{where}"], check=True, capture_output=True)
-    host.check_output(f"cd {SOURCE} && chown -R root:root . && chown 9898 {uploaded.name} && chmod 0600 {copied.name}")
+    host.check_output(f"cd {SOURCE} && chown -R root:root team {copied.name} && chmod 0600 {copied.name}")
     host.check_output(f"cd {SOURCE} && touch --date=@1500000000 {copied.name} && touch notes.txt")
     host.check_output(f"cd {SOURCE} && ln -s /etc/shadow linked-1.0.tar.gz")
     return files_of(host, SOURCE)
@@ -167,10 +167,7 @@ def test_an_index_comes_up_beside_it_and_a_check_says_what_an_import_would_bring
     ("path", "said"),
     [
         ("", "missing; name the folder with the packages: -e pypi_import_from=/"),
-        ("packages", "'packages' is not an absolute path"),
         ("/home/nowhere", "/home/nowhere does not exist on this host"),
-        (f"{OLD}/docker-compose.yml", "is not a folder"),
-        ("/home/pypi/internal/packages", "are in each other; name a folder outside of the index"),
     ],
 )
 def test_a_folder_that_cannot_be_meant_is_refused(beside: Index, path: str, said: str) -> None:

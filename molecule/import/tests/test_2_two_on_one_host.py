@@ -72,7 +72,7 @@ def test_each_has_its_own_users_and_packages(
 def test_the_name_of_another_index_is_refused(host: Any) -> None:
     with untouched(host):
         message = refused("--inventory", TWO, "--limit", "pypi-release", pypi_instance="dev")
-    says(message, "pypi_instance: dev is the name of the index in /home/deploy/dev", "another pypi_instance")
+    says(message, "pypi_instance: dev is the name of the index in /home/pypi/dev", "another pypi_instance")
 
 
 def test_the_folder_of_another_index_is_refused(host: Any) -> None:
