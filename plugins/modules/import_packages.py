@@ -93,7 +93,7 @@ import stat
 import subprocess
 import tempfile
 from contextlib import suppress
-from typing import IO, Any, Iterator, NamedTuple
+from typing import IO, Any, Iterable, Iterator, NamedTuple, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
@@ -110,6 +110,10 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 class Stopped(Exception):
     """The import cannot go on; says why."""
+
+
+# A file's path below the folder, what became of it, and why.
+Done = Tuple[str, str, str]
 
 
 class Found(NamedTuple):
@@ -129,6 +133,11 @@ class Outcome:
     ignored: int = 0
     conflicts: list[str] = dataclasses.field(default_factory=list)
     refused: list[str] = dataclasses.field(default_factory=list)
+
+    def note_all(self, done: Iterable[Done]) -> None:
+        """Count files by what the index says became of them."""
+        for path, became, why in done:
+            self.note(path, became, why)
 
     def note(self, path: str, became: str, why: str) -> None:
         """Count a file by what the index says became of it."""
@@ -154,8 +163,7 @@ def walk(folder: int, suffixes: tuple[str, ...], outcome: Outcome, above: str = 
                 continue
             try:
                 with nofollow.subfolder(entry.name, folder) as inner:
-                    for found in walk(inner, suffixes, outcome, path + "/", depth + 1):
-                        yield found
+                    yield from walk(inner, suffixes, outcome, path + "/", depth + 1)
             except OSError as error:
                 yield Found(path, folder, "cannot be read: %s" % error.strerror)
         elif entry.is_symlink():
@@ -182,8 +190,8 @@ class Index:
             stderr=self._errors,
         )
 
-    def take(self, path: str, file: IO[bytes]) -> tuple[str, str]:
-        """Offer an open file; return what became of it, and why."""
+    def take(self, path: str, file: IO[bytes]) -> list[Done]:
+        """Offer an open file; return what became of files, this one or those before it."""
         digest = hashlib.sha256()
         size = 0
         for data in iter(lambda: file.read(_CHUNK), b""):
@@ -195,13 +203,15 @@ class Index:
         if answer.get("send"):
             file.seek(0)
             answer = self._ask(_exactly(file, size))
-        return answer["became"], answer["why"]
+        return answer["done"]
 
-    def finish(self) -> None:
-        """Tell it that this was the last file, and wait until it has ended."""
+    def finish(self) -> list[Done]:
+        """Tell it that this was the last file; return what became of the rest."""
         self._close()
+        answer = self._ask([])
         if self._process.wait() != 0:
             raise Stopped(self._trouble())
+        return answer["done"]
 
     def kill(self) -> None:
         """End it, finished or not."""
@@ -221,7 +231,8 @@ class Index:
         with suppress(BrokenPipeError):
             for chunk in chunks:
                 self._process.stdin.write(chunk)
-            self._process.stdin.flush()
+            if chunks:
+                self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
             self._process.wait()
@@ -305,11 +316,12 @@ def send_all(folder: int, suffixes: tuple[str, ...], index: Index, outcome: Outc
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise OSError(0, "it is no file")
-                became, why = index.take(found.path, file)
+                done = index.take(found.path, file)
         except OSError as error:
             outcome.note(found.path, "refused", "cannot be read: %s" % error.strerror)
         else:
-            outcome.note(found.path, became, why)
+            outcome.note_all(done)
+    outcome.note_all(index.finish())
 
 
 def some(lines: list[str]) -> str:
@@ -337,7 +349,6 @@ def main() -> None:
         index = Index(container_of(module, module.params["instance"]), module.check_mode)
         try:
             send_all(folder, tuple(module.params["suffixes"]), index, outcome)
-            index.finish()
         finally:
             index.kill()
             os.close(folder)
@@ -345,6 +356,8 @@ def main() -> None:
         problem = str(error)
     except OSError as error:
         problem = "%s cannot be read: %s" % (module.params["path"], error.strerror)
+    for names in (outcome.imported, outcome.conflicts, outcome.refused):
+        names.sort()
     result = dataclasses.asdict(outcome)
     result["changed"] = bool(outcome.imported)
     result["diff"] = {"prepared": "".join("+ %s\n" % path for path in outcome.imported)}

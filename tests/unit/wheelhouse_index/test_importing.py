@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,16 @@ MTIME = 1_500_000_000_123_456_789
 
 
 class Sender:
-    """Whoever reads the folder that is imported."""
+    """Whoever reads the folder that is imported.
+
+    Attributes:
+        done: what became of each file, and why, by path.
+        stopped: why no more is taken.
+    """
 
     def __init__(self, index: Index, *options: str) -> None:
+        self.done: dict[str, tuple[str, str]] = {}
+        self.stopped = ""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "wheelhouse_index", "import", *options],
             env={
@@ -38,28 +45,36 @@ class Sender:
             stdout=subprocess.PIPE,
         )
 
-    def offer(self, path: str, content: bytes, digest: str = "") -> tuple[str, str]:
-        """Offer a file; return what became of it, and why."""
+    def offer(self, path: str, content: bytes, digest: str = "") -> None:
+        """Offer a file."""
         offer = {"path": path, "size": len(content), "mtime_ns": MTIME, "sha256": digest or sha256(content)}
-        answer = self._ask(json.dumps(offer).encode() + b"\n")
-        if answer.get("send"):
-            answer = self._ask(content)
-        return answer.get("became", "stopped"), answer.get("why", answer.get("stop"))
-
-    def _ask(self, data: bytes) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
-        # Where it has stopped reading, it has said why.
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(data)
-            self._process.stdin.flush()
-        return dict(json.loads(self._process.stdout.readline()))
+        self._write(json.dumps(offer).encode() + b"\n")
+        if self._read().get("send"):
+            self._write(content)
+            self._read()
 
     def finish(self) -> int:
         """Have it end; return its exit code."""
         assert self._process.stdin
         with suppress(BrokenPipeError):
             self._process.stdin.close()
+        if not self.stopped:
+            self._read()
         return self._process.wait()
+
+    def _write(self, data: bytes) -> None:
+        assert self._process.stdin
+        # Where it has stopped reading, it has said why.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout
+        answer = dict(json.loads(self._process.stdout.readline()))
+        self.done |= {path: (became, why) for path, became, why in answer.get("done", [])}
+        self.stopped = answer.get("stop", "")
+        return answer
 
 
 @pytest.fixture
@@ -69,11 +84,13 @@ def index(in_memory: Path) -> Index:
     return found
 
 
-@pytest.fixture
-def sender(index: Index) -> Iterator[Sender]:
-    sender = Sender(index)
-    yield sender
+def imported(index: Index, *offers: tuple[str, bytes], options: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Import files; return what became of each, and why."""
+    sender = Sender(index, *options)
+    for path, content in offers:
+        sender.offer(path, content)
     assert sender.finish() == 0
+    return [sender.done[path] for path, _content in offers]
 
 
 def state(index: Index) -> dict[str, bytes]:
@@ -82,25 +99,21 @@ def state(index: Index) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", [WHEEL, "foo-1.0.tar.gz", "foo-1.0.zip", "foo-1.0-py3.13.egg"])
-def test_a_file_is_on_its_page_at_once_and_keeps_its_time(index: Index, sender: Sender, name: str) -> None:
+def test_a_file_is_on_its_page_and_keeps_its_time(index: Index, name: str) -> None:
     content = made.file(name)
-    assert sender.offer(f"team/{name}", content) == ("imported", "")
+    assert imported(index, (f"team/{name}", content)) == [("imported", "")]
     assert index.listed("foo") == {name: sha256(content)}
     status = (index.packages / name).stat()
     assert (status.st_mtime_ns, status.st_mode & 0o777) == (MTIME, 0o600)
-    assert sender.offer(name, content) == ("present", "")
+    assert imported(index, (name, content)) == [("present", "")]
 
 
-def test_a_file_with_other_content_is_a_conflict_and_nothing_of_it_is_kept(index: Index, sender: Sender) -> None:
-    content = made.file(WHEEL)
-    assert index.upload(WHEEL, content).status == 200
-    before = state(index)
-    became, why = sender.offer(WHEEL, made.file(WHEEL, b"other"))
-    assert (became, why) == ("conflict", "the index has a file of this name with other content")
-    became, why = sender.offer("Foo-1.0.0-py3-none-any.whl", made.file("Foo-1.0.0-py3-none-any.whl", b"other"))
-    assert became == "conflict" and f"already exists as {WHEEL}" in why
-    assert sender.offer("foo-2.0-py3-none-any.whl", made.file("foo-2.0-py3-none-any.whl")) == ("imported", "")
-    (index.packages / "foo-2.0-py3-none-any.whl").unlink()
+def test_a_file_with_other_content_is_a_conflict_and_nothing_of_it_is_kept(index: Index) -> None:
+    assert index.upload(WHEEL, made.file(WHEEL)).status == 200
+    before, respelt = state(index), "Foo-1.0.0-py3-none-any.whl"
+    done = imported(index, (WHEEL, made.file(WHEEL, b"other")), (respelt, made.file(respelt, b"other")))
+    assert done[0] == ("conflict", "the index has a file of this name with other content")
+    assert done[1][0] == "conflict" and f"already exists as {WHEEL}" in done[1][1]
     assert state(index) == before
 
 
@@ -116,49 +129,86 @@ def test_a_file_with_other_content_is_a_conflict_and_nothing_of_it_is_kept(index
         (f"{WHEEL}.asc", b"signature", "the file that it signs was not imported"),
     ],
 )
-def test_what_is_no_good_file_is_refused(index: Index, sender: Sender, path: str, content: bytes, said: str) -> None:
-    before = state(index)
-    became, why = sender.offer(path, content)
+def test_what_is_no_good_file_is_refused_and_the_next_one_is_taken(
+    index: Index, path: str, content: bytes, said: str
+) -> None:
+    good = "foo-0.9-py3-none-any.whl", made.file("foo-0.9-py3-none-any.whl")
+    (became, why), *rest = imported(index, (path, content), good)
     assert became == "refused" and said in why, why
-    assert state(index) == before
+    assert rest == [("imported", "")]
+    assert [Path(name).name for name in state(index)] == [good[0]]
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused(index: Index, sender: Sender) -> None:
-    became, why = sender.offer(WHEEL, made.file(WHEEL), digest=hashlib.sha256(b"before").hexdigest())
+def test_a_file_that_changes_while_it_is_read_is_refused(index: Index) -> None:
+    sender = Sender(index)
+    sender.offer(WHEEL, made.file(WHEEL), digest=hashlib.sha256(b"before").hexdigest())
+    assert sender.finish() == 0
+    became, why = sender.done[WHEEL]
     assert became == "refused" and "changed while it was read" in why
-    assert sender.offer(WHEEL, made.file(WHEEL)) == ("imported", "")
+    assert state(index) == {}
 
 
-def test_a_signature_follows_its_file_and_no_other(index: Index, sender: Sender) -> None:
-    content = made.file(WHEEL)
-    assert sender.offer(WHEEL, content) == ("imported", "")
-    assert sender.offer(f"{WHEEL}.asc", b"signature") == ("imported", "")
-    assert sender.offer(f"{WHEEL}.asc", b"signature") == ("present", "")
+def test_a_signature_follows_its_file_and_no_other(index: Index) -> None:
+    offers = [(WHEEL, made.file(WHEEL)), (f"{WHEEL}.asc", b"signature")]
+    offers += [(f"team/{WHEEL}", made.file(WHEEL, b"other")), (f"team/{WHEEL}.asc", b"another")]
+    assert [became for became, _why in imported(index, *offers)] == ["imported", "imported", "conflict", "refused"]
     assert (index.packages / f"{WHEEL}.asc").read_bytes() == b"signature"
-    assert sender.offer(f"team/{WHEEL}", made.file(WHEEL, b"other"))[0] == "conflict"
-    assert sender.offer(f"team/{WHEEL}.asc", b"another")[0] == "refused"
+    assert [became for became, _why in imported(index, *offers)] == ["present", "present", "conflict", "refused"]
+
+
+def test_files_of_a_project_are_published_together_and_each_is_accounted_for(index: Index) -> None:
+    versions = [f"foo-{number}.0-py3-none-any.whl" for number in range(120)]
+    contents = {name: made.file(name) for name in versions}
+    # The same release in another spelling and with other content, another project between them, and the same file twice.
+    respelt = "Foo-7.0.0-py3-none-any.whl"
+    offers = [*contents.items(), (respelt, made.file(respelt, b"other")), ("bar-1.0.zip", made.file("bar-1.0.zip"))]
+    offers += [("team/foo-7.0-py3-none-any.whl", contents["foo-7.0-py3-none-any.whl"])]
+    done = imported(index, *offers)
+    assert [became for became, _why in done] == ["imported"] * 120 + ["conflict", "imported", "present"]
+    assert index.listed("foo") == {name: sha256(content) for name, content in contents.items()}
+    assert index.said() == index.truth()
+
+
+def test_what_comes_to_the_index_meanwhile_is_kept_and_the_rest_is_published(index: Index) -> None:
+    names = [WHEEL, "foo-2.0-py3-none-any.whl", "foo-3.0-py3-none-any.whl"]
+    sender = Sender(index)
+    for name in names:
+        sender.offer(name, made.file(name))
+        sender.offer(f"{name}.asc", b"signature")
+    theirs = made.file(names[1], b"uploaded meanwhile")
+    assert index.upload(names[1], theirs).status == 200
+    other = "Foo-3.0.0-py3-none-any.whl"
+    (index.packages / other).write_bytes(made.file(names[2]))
+    index.keeper.step()
+    assert sender.finish() == 0
+    became = {path: became for path, (became, _why) in sender.done.items()}
+    assert became[names[0]] == became[f"{names[0]}.asc"] == "imported"
+    assert (became[names[1]], became[f"{names[1]}.asc"]) == ("conflict", "refused")
+    assert index.listed("foo")[names[1]] == sha256(theirs)
+    assert sorted(index.listed("foo")) == sorted([other, *names[:2]])
 
 
 def test_a_check_says_the_same_and_publishes_nothing(index: Index) -> None:
     assert index.upload(WHEEL, made.file(WHEEL)).status == 200
     before = state(index)
-    sender = Sender(index, "--check")
     sdist, respelt = made.file("foo-1.0.tar.gz"), made.file("Foo-1.0.0.tar.gz", b"other")
-    offers = [(WHEEL, made.file(WHEEL)), (WHEEL, b"other"), ("foo-1.0.tar.gz", sdist), ("foo-1.0.tar.gz.asc", b"s")]
-    offers += [("team/foo-1.0.tar.gz", sdist), ("Foo-1.0.0.tar.gz", respelt), ("bar-1.0.zip", b"no zip")]
-    assert [sender.offer(*one)[0] for one in offers] == [
-        "present", "conflict", "imported", "imported", "imported", "conflict", "refused"
-    ]  # fmt: skip
-    assert sender.finish() == 0
+    offers = [
+        (WHEEL, made.file(WHEEL)),
+        (f"a/{WHEEL}", b"other"),
+        ("foo-1.0.tar.gz", sdist),
+        ("foo-1.0.tar.gz.asc", b"s"),
+    ]
+    offers += [("Foo-1.0.0.tar.gz", respelt), ("bar-1.0.zip", b"no zip"), ("bar-2.0.zip", made.file("bar-2.0.zip"))]
+    wanted = ["present", "conflict", "imported", "imported", "conflict", "refused", "imported"]
+    assert [became for became, _why in imported(index, *offers, options=("--check",))] == wanted
     assert state(index) == before
+    assert [became for became, _why in imported(index, *offers)] == wanted
 
 
 def test_an_import_stops_where_the_disk_is_full_and_goes_on_later(tmp_path: Path) -> None:
-    import resource
-
     index = Index(tmp_path)
     index.keeper.step()
-    small, large = made.file(WHEEL), made.file("large-1.0.tar.gz", os.urandom(3_000_000))
+    small, large = made.file("bar-1.0.zip"), made.file("large-1.0.tar.gz", os.urandom(3_000_000))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     # A file that grows beyond it is answered as a full disk is (EFBIG).
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
@@ -166,11 +216,12 @@ def test_an_import_stops_where_the_disk_is_full_and_goes_on_later(tmp_path: Path
         sender = Sender(index)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert sender.offer(WHEEL, small) == ("imported", "")
-    became, why = sender.offer("large-1.0.tar.gz", large)
-    assert (became, "Make room, then import again" in why) == ("stopped", True)
+    sender.offer("bar-1.0.zip", small)
+    sender.offer("foo-1.0.zip", made.file("foo-1.0.zip"))
+    sender.offer("large-1.0.tar.gz", large)
+    assert "Make room, then import again" in sender.stopped
     assert sender.finish() == 1
-    assert sorted(path.name for path in index.packages.rglob("*") if path.is_file()) == [WHEEL]
-    again = Sender(index)
-    assert [again.offer(WHEEL, small)[0], again.offer("large-1.0.tar.gz", large)[0]] == ["present", "imported"]
-    assert again.finish() == 0
+    assert sender.done == {"bar-1.0.zip": ("imported", "")}
+    assert [Path(name).name for name in state(index)] == ["bar-1.0.zip"]
+    again = imported(index, ("bar-1.0.zip", small), ("large-1.0.tar.gz", large))
+    assert again == [("present", ""), ("imported", "")]
