@@ -17,8 +17,7 @@ description:
   - Fails where the tree belongs to another account than O(user), where other accounts are in the group of O(user), and where
     others than root and O(user) can write to a folder above O(home).
   - Fails where the tree is of an earlier version, and this run does not do all that it needs (see O(whole)).
-  - Fails where a server that was set up by hand is in the folder of the index, or has its name elsewhere, and lists
-    what taking it over would change.
+  - Fails where another server is in the folder of the index, or has its name elsewhere.
   - Otherwise returns what later roles want to know, gathered by one remote call.
 author: The wheelhouse.pypi developers (@wheelhouse)
 options:

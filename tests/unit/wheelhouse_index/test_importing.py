@@ -38,6 +38,7 @@ class Sender:
             env={
                 **os.environ,
                 "PYTHONPATH": str(EXTENSION),
+                "PYTHONDONTWRITEBYTECODE": "1",
                 "WHEELHOUSE_PACKAGES": str(index.packages),
                 "WHEELHOUSE_INDEX": str(index.pages),
             },

@@ -25,7 +25,7 @@ PYTHON = PROJECT / ".venv/bin/python"
 DOCKER = """#!/bin/sh
 if [ "$1" = ps ]; then cat {home}/containers; exit; fi
 shift 4
-PYTHONPATH={extension} WHEELHOUSE_PACKAGES={home}/packages WHEELHOUSE_INDEX={home}/index exec {python} "$@"
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={extension} WHEELHOUSE_PACKAGES={home}/packages WHEELHOUSE_INDEX={home}/index exec {python} "$@"
 """
 PREPARE = "import sys; from pathlib import Path; from wheelhouse_index.store import Store; "
 PREPARE += "Store(*map(Path, sys.argv[1:])).prepare()"
@@ -45,9 +45,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (bin_folder / "docker").write_text(DOCKER.format(home=home, extension=extension, python=PYTHON))
     (bin_folder / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{bin_folder}:{os.environ['PATH']}")
-    subprocess.run(
-        [PYTHON, "-c", PREPARE, home / "packages", home / "index"], env={"PYTHONPATH": str(extension)}, check=True
-    )
+    environment = {"PYTHONPATH": str(extension), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([PYTHON, "-c", PREPARE, home / "packages", home / "index"], env=environment, check=True)
     return home
 
 
