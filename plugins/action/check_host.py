@@ -21,8 +21,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import
     port_holder,
     survey_command,
 )
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import adoption, ownership, run_lock
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import other_servers, ownership, run_lock
 
 # What the collection's own modules are written for; newer releases of ansible-core want more.
 _PYTHON = (3, 8)
@@ -34,7 +33,7 @@ class ActionModule(ActionBase):
     _requires_connection = True
     _VALID_ARGS = frozenset(
         {"instance", "bind_address", "port", "tls_port", "user", "home", "images", "replicas", "begin"}
-        | {"adopt", "removing", "users", "authenticate", "lock", "whole"}
+        | {"removing", "lock", "whole"}
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -53,11 +52,8 @@ class ActionModule(ActionBase):
                 "replicas": {"type": "int", "default": 1},
                 "begin": {"type": "bool", "default": False},
                 "whole": {"type": "bool", "default": False},
-                "adopt": {"type": "bool", "default": False},
                 "removing": {"type": "bool", "default": False},
                 "lock": {"type": "bool", "default": False},
-                "users": {"type": "raw"},
-                "authenticate": {"type": "raw"},
             }
         )
         pythons = self._pythons(task_vars)
@@ -117,12 +113,9 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any],
     ) -> None:
         """Put the facts into the result; fail where something stands against a run."""
-        by_hand = [] if bundling(args) else adoption.by_hand(survey, args["instance"], args["home"])
-        problem = python_problem(survey, pythons, *target_pythons()) or problem_of(survey, args, going=by_hand)
+        problem = python_problem(survey, pythons, *target_pythons()) or problem_of(survey, args)
         if not problem and args["begin"] and args["port"] is not None and not (args["whole"] and _is_whole(task_vars)):
             problem = earlier_version(survey, args["home"])
-        if not problem and by_hand:
-            problem = self._server_by_hand(args, by_hand, task_vars)
         if problem:
             raise AnsibleActionFail(problem)
         result["changed"] = False
@@ -131,41 +124,12 @@ class ActionModule(ActionBase):
             "user": args["user"],
             "group": survey.account.partition(":")[2] or args["user"],
             "home": posixpath.normpath(args["home"]),
-            "adopting": bool(by_hand),
         }
         result["ansible_facts"] = {"pypi_host": facts}
         if args["begin"]:
             result["ansible_facts"]["pypi_host_before"] = facts
             if args["port"] is not None:
                 result["warnings"] = ownership.replaceable(survey, args["user"], args["home"])
-
-    def _server_by_hand(self, args: dict[str, t.Any], by_hand: list[str], task_vars: dict[str, t.Any]) -> str:
-        """Say why a server that was set up by hand is not taken over; nothing where it is."""
-        if args["removing"]:
-            return (
-                f"{args['home']} holds a server that was set up by hand ({adoption.named(by_hand)}), and remove.yml "
-                "removes what site.yml has made. Take it over first, or remove it by hand."
-            )
-        if not _is_whole(task_vars):
-            return (
-                f"{args['home']} holds a server that was set up by hand ({adoption.named(by_hand)}). It can be taken "
-                "over (pypi_adopt: true) by a whole run only, without --tags and --skip-tags."
-            )
-        found = self._execute_module(
-            module_name="wheelhouse.pypi.adopt_info",
-            module_args={"path": args["home"], "instance": args["instance"], "owner": args["user"]},
-            task_vars=task_vars,
-        )
-        if found.get("failed"):
-            raise AnsibleActionFail(found.get("msg") or "the server in pypi_home cannot be looked at")
-        found = plain(found)
-        if found["problems"]:
-            return adoption.cannot(args["home"], found["problems"], args["begin"])
-        if args["adopt"]:
-            return ""
-        users, authenticate = plain(args["users"]), plain(args["authenticate"])
-        sentences = adoption.changes(found, args["home"], args["user"], args["port"], users, authenticate)
-        return adoption.refusal(args["home"], args["instance"], sentences)
 
     def _pythons(self, task_vars: dict[str, t.Any]) -> list[str]:
         """Return what Ansible would run its modules with: the interpreter that it was told, or those it looks for."""
@@ -251,13 +215,12 @@ def bundling(args: dict[str, t.Any]) -> bool:
     return args["port"] is None and not args.get("removing")
 
 
-def problem_of(survey: Survey, args: dict[str, t.Any], going: t.Collection[str] = ()) -> str:
+def problem_of(survey: Survey, args: dict[str, t.Any]) -> str:
     """Say what a run cannot do without, and how to mend it; nothing where all is well.
 
     Args:
         survey: the host.
         args: of the task.
-        going: names of containers that are to be replaced, and so not in the way.
     """
     if survey.account.startswith("0:"):
         return (
@@ -269,23 +232,23 @@ def problem_of(survey: Survey, args: dict[str, t.Any], going: t.Collection[str] 
             f"pypi_home: {home} is the home of the account {args['user']} itself, and the index needs a folder of its "
             f"own. Give one below it, such as {home}/{args['instance']}."
         )
-    problem = "" if bundling(args) else adoption.elsewhere(survey, args["instance"], args["home"])
+    problem = ""
+    if not bundling(args):
+        problem = other_servers.elsewhere(survey, args["instance"], home)
+        problem = problem or other_servers.here(survey, args["instance"], home, bool(args.get("removing")))
     if problem or not args["port"]:
         return problem
     problem = ownership.shared_group(survey, args["user"]) or ownership.foreign_parents(survey, home)
-    # What a server that was set up by hand has is given to the account by taking it over.
-    problem = problem or ("" if going else ownership.another_owner(survey, args["user"], home))
-    if problem:
-        return problem
-    problem = "" if going else adoption.obeyed_by_hand(survey, home)
+    problem = problem or ownership.another_owner(survey, args["user"], home)
+    problem = problem or other_servers.obeyed_by_hand(survey, home)
     if problem:
         return problem
     for variable, port in (("pypi_http_port", args["port"]), ("pypi_https_port", args.get("tls_port"))):
-        holder = port_holder(survey, args["instance"], args["bind_address"], port, going) if port else ""
+        holder = port_holder(survey, args["instance"], args["bind_address"], port) if port else ""
         if holder:
             return (
                 f"{variable}: port {port} on {args['bind_address']} is taken by {holder}. "
                 f"Stop that, or set {variable} (or pypi_bind_address) to one that is free."
-                + (adoption.hint(holder) if isinstance(holder, Neighbour) else "")
+                + (other_servers.hint(holder) if isinstance(holder, Neighbour) else "")
             )
     return ""

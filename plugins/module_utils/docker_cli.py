@@ -6,12 +6,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
 
 # Variables by which the environment of a host leads Docker and Compose to another engine, project or file.
 _LEADING_ELSEWHERE = ("COMPOSE_", "DOCKER_")
@@ -26,15 +21,3 @@ def talk_to_own_engine() -> None:
     """Drop what the host's environment says to Docker and Compose: modules talk to the host's own engine."""
     for name in [name for name in os.environ if name.startswith(_LEADING_ELSEWHERE)]:
         del os.environ[name]
-
-
-def inspect_all(module: AnsibleModule) -> list[dict[str, Any]]:
-    """What ``docker inspect`` says of every container, running or not; nothing where no engine answers."""
-    if shutil.which("docker") is None:
-        return []
-    status, names, _stderr = module.run_command(["docker", "ps", "--all", "--quiet", "--no-trunc"])
-    if status != 0 or not names.strip():
-        return []
-    # One that goes meanwhile makes an error, and the others are told all the same.
-    _status, text, _stderr = module.run_command(["docker", "inspect", "--type", "container", *names.split()])
-    return json.loads(text or "[]")

@@ -206,17 +206,14 @@ class FileSet:
         finally:
             os.close(descriptor)
 
-    def plan(self, files: Mapping[str, bytes | None], prune: Iterable[str] = ()) -> list[Change]:
+    def plan(self, files: Mapping[str, bytes | None]) -> list[Change]:
         """What it takes to make ``files`` (name -> content, None = absent) true, sorted by name; nothing is touched.
 
-        ``prune``: patterns of files that go unless they are in ``files``. An owner that does not exist yet counts as a
-        difference, so that a dry run on a bare host can say what would happen.
+        An owner that does not exist yet counts as a difference, so that a dry run on a bare host can say what would happen.
         """
         wanted = dict(files)
         for name in wanted:
             _check_name(name)
-        for name in self.matching(prune):
-            wanted.setdefault(name, None)
         for name in wanted:
             parents = {name[:i] for i, letter in enumerate(name) if letter == "/"}
             if parents & wanted.keys():

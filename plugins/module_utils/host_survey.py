@@ -11,9 +11,9 @@ import ipaddress
 import posixpath
 import re
 import shlex
-from typing import Any, Collection, Iterable, NamedTuple
+from typing import Any, Iterable, NamedTuple
 
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import adoption
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import OWN_DOCKER
 
 # Plain POSIX shell and nothing that a minimal host lacks. Each answer stands behind a marker line.
@@ -54,12 +54,10 @@ echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 
     cd {home} && find index/ -mindepth 1 -maxdepth 1 -printf '%U:%G %u %p\n' | head -n 100) 2>/dev/null
 echo '@@index'; (cd {home} && safely sed -n 's/^ *{label}: "\(.*\)"$/\1/p' docker-compose.yml) 2>/dev/null
 echo '@@foreign'; (cd {home} && {{
-    # In a tree that is ours, a file without our words is one that is broken, and written anew.
-    [ -e {credentials} ] && [ ! -f {unfinished} ] ||
-        for file in {replaced}; do [ ! -f "$file" ] || safely grep -qE {marks} "$file" || echo "$file"; done
-    for file in {instead}; do [ ! -f "$file" ] || echo "$file"; done
-    [ ! -f {passwords} ] || [ -e {credentials} ] || echo {passwords}
-    [ ! -f {unfinished} ] || echo {unfinished}
+    # In a tree that is ours, a file without our words is one that is broken, and the run writes it again.
+    [ ! -e {credentials} ] || exit 0
+    for file in {written}; do [ ! -f "$file" ] || safely grep -qE {marks} "$file" || echo "$file"; done
+    for file in {instead} {passwords}; do [ ! -f "$file" ] || echo "$file"; done
 }}) 2>/dev/null
 echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
@@ -102,6 +100,13 @@ echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 echo '@@listeners'; ss -Hltnp 2>/dev/null
 true"""
 
+# Every container of an index has this label; its value is the index's name.
+_LABEL = "org.wheelhouse.instance"
+# Files that roles write, and words that only ours have.
+_WRITTEN = ("docker-compose.yml", "nginx/nginx.conf", "nginx/conf.d/pypi.conf")
+_OURS = r"org\.wheelhouse\.|/etc/pypi-(nginx|auth)/"
+# What Compose reads instead of docker-compose.yml.
+INSTEAD = ("compose.yaml", "compose.yml", "docker-compose.yaml")
 # The service that may have several containers.
 PYPISERVER = "pypi-server"
 _LISTEN = "0A"
@@ -145,7 +150,7 @@ _NEIGHBOUR = "|".join(
         '{{.Label "com.docker.compose.project"}}',
         "{{.Names}}",
         "{{.Ports}}",
-        '{{.Label "%s"}}' % adoption.LABEL,
+        '{{.Label "%s"}}' % _LABEL,
         '{{.Label "com.docker.compose.project.working_dir"}}',
         '{{.Label "org.wheelhouse.settings"}}',
     )
@@ -219,13 +224,12 @@ def survey_command(
         renewal=shlex.join(path.format(instance=instance) for path in RENEWAL),
         rotation=shlex.join(path.format(instance=instance) for path in ROTATION),
         published=_NEIGHBOUR,
-        marks=shlex.quote(adoption.OURS),
-        replaced=shlex.join(adoption.REPLACED),
-        instead=shlex.join(adoption.INSTEAD),
-        passwords=adoption.PASSWORDS,
-        credentials=adoption.CREDENTIALS,
-        unfinished=adoption.UNFINISHED,
-        label=re.escape(adoption.LABEL),
+        marks=shlex.quote(_OURS),
+        written=shlex.join(_WRITTEN),
+        instead=shlex.join(INSTEAD),
+        passwords="authentication/" + htpasswd.ALL_USERS,
+        credentials="authentication/" + htpasswd.CREDENTIALS,
+        label=re.escape(_LABEL),
     )
 
 
@@ -323,7 +327,7 @@ class Survey:
     unfinished: tuple[str, ...] = ()
     tree: bool = False
     # The folder of the index without links on the way to it, the index that its Compose file is of, and files of
-    # others in the place of ours.
+    # another server in the place of ours.
     folder: str = ""
     index: str = ""
     foreign: tuple[str, ...] = ()
@@ -527,7 +531,7 @@ def distribution(identifier: str, version: str) -> str:
     return "-".join(part for part in (identifier, release) if part) if identifier else ""
 
 
-def port_holder(survey: Survey, instance: str, address: str, port: int, going: Collection[str] = ()) -> str | Neighbour:
+def port_holder(survey: Survey, instance: str, address: str, port: int) -> str | Neighbour:
     """Say who else holds ``address:port`` on the host; empty where it is free, or ours.
 
     Args:
@@ -535,7 +539,6 @@ def port_holder(survey: Survey, instance: str, address: str, port: int, going: C
         instance: the Compose project whose containers are ours.
         address: where we want to listen.
         port: the port there.
-        going: names of containers that are going to be replaced.
 
     Returns:
         The container, or the process in words.
@@ -544,7 +547,7 @@ def port_holder(survey: Survey, instance: str, address: str, port: int, going: C
     for container in survey.neighbours:
         for match in _PUBLISHED.finditer(container.ports):
             if int(match["port"]) == port and _overlap(match["address"].strip("[]"), address):
-                if container.project != instance and container.name not in going:
+                if container.project != instance:
                     return container
                 ours = True
     if ours:

@@ -10,7 +10,6 @@ No function here puts a hash into a message.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import secrets
@@ -25,8 +24,6 @@ CREDENTIALS = "credentials.conf"
 RIGHTS = "rights"
 # By what pypi-server knows NGINX; made on the host, and never read by the controller.
 SECRET = "peer/secret.conf"
-# Names of logins that were there before the index was, one a line.
-ADOPTED = "adopted"
 
 NAME_LENGTH = 255
 # What can be a login: printable ASCII without the separator; a line that starts with # would be a comment.
@@ -61,11 +58,6 @@ _KNOWN_BEGINNINGS = re.compile(
     r"|\$(?:1|2|2a|2b|2x|2y|3|5|6|7|y|gy|md5|sha1|apr1|argon2(?:i|d|id)|scrypt|pbkdf2(?:-sha(?:1|256|512))?|bcrypt-sha256|P|H)\$)",
     re.IGNORECASE,
 )
-
-_SHA1 = re.compile(r"\{SHA\}[A-Za-z0-9+/]{27}=\Z")
-_DES_CRYPT = re.compile(r"[./A-Za-z0-9]{13}\Z")
-# What is weak, and works all the same.
-_TAKEN_WEAK = ("{SHA}", "crypt", "plain text")
 
 
 def scheme_of(password_hash: str) -> str | None:
@@ -117,30 +109,6 @@ def slowness(password_hash: str) -> str:
     match = SCHEMES["sha256-crypt"].match(password_hash) or SCHEMES["sha512-crypt"].match(password_hash)
     rounds = int(match.group("rounds") or 0) if match else 0
     return "%d rounds" % rounds if rounds > ROUNDS_LIMIT else ""
-
-
-def weakness(password_hash: str) -> str:
-    """What is weak about a hash that was put into the files by hand, in words; empty where nothing is.
-
-    NGINX also takes {SHA}, crypt of 13 letters, and {PLAIN}; pypiserver, in servers made by hand, anything else for
-    plain text.
-    """
-    if not password_hash or scheme_of(password_hash):
-        return ""
-    if _SHA1.match(password_hash):
-        return "{SHA}"
-    if _DES_CRYPT.match(password_hash):
-        return "crypt"
-    known = _KNOWN_BEGINNINGS.match(password_hash)
-    return "%s, which does not work everywhere" % known.group(1) if known else "plain text"
-
-
-def without_plain_text(password_hash: str) -> str:
-    """The same credential in a scheme that both NGINX and pypiserver take: plain text becomes {SHA}."""
-    if weakness(password_hash) != "plain text":
-        return password_hash
-    digest = hashlib.sha1(password_hash.encode("utf-8", "surrogateescape")).digest()
-    return "{SHA}" + base64.b64encode(digest).decode()
 
 
 def bcrypt_cost(password_hash: str) -> int | None:
@@ -229,14 +197,12 @@ def merge(
     everyone: Sequence[User],
     purge: bool,
     strict: bool,
-    kept: Collection[str] = (),
 ) -> list[Line]:
     """Lines that a password file is to have.
 
     ``wanted``: the logins to be in it, in the order in which new ones are added. ``everyone``: all logins the caller
-    speaks of; those of them that are not wanted go. Of the rest nothing is lost unless ``purge``, and with that the
-    logins of ``kept`` stay. ``strict``: lines that are no credential go as well, because the reader of this file
-    (passlib) fails on them.
+    speaks of; those of them that are not wanted go. Of the rest nothing is lost unless ``purge``. ``strict``: lines that
+    are no credential go as well, because the reader of this file (passlib) fails on them.
     """
     missing = {user.name: user for user in wanted}
     spoken_of = {user.name for user in everyone}
@@ -250,7 +216,7 @@ def merge(
             if user is not None:
                 lines.append(_line(user))
         else:
-            keep = not purge or (line.name in kept and not line.problem)
+            keep = not purge
         if keep:
             lines.append(line)
     return lines + [_line(user) for user in wanted if user.name in missing]
@@ -261,14 +227,13 @@ def merge_both(
     publish_there: Iterable[Line],
     users: Sequence[User],
     purge: bool,
-    kept: Collection[str] = (),
 ) -> tuple[list[Line], list[Line]]:
     """Lines that the file of all users and that of those who may change something are to have; see merge."""
     readers = [user for user in users if user.present]
     publishers = [user for user in readers if user.rights]
     return (
-        merge(all_there, readers, users, purge, strict=False, kept=kept),
-        merge(publish_there, publishers, users, purge, strict=True, kept=kept),
+        merge(all_there, readers, users, purge, strict=False),
+        merge(publish_there, publishers, users, purge, strict=True),
     )
 
 
@@ -335,53 +300,6 @@ def is_secret(content: bytes | None) -> bool:
 def merge_rights(there: Mapping[str, Rights], users: Iterable[User]) -> dict[str, Rights]:
     """Rights of those who do not just publish: as wanted where the caller names a login, else as they were."""
     return {**there, **{user.name: user.rights for user in users}}
-
-
-def adopted(content: bytes | None) -> list[str]:
-    """Logins that a list of those that were there before names, whether they still are or not."""
-    text = (content or b"").decode("utf-8", "surrogateescape")
-    return [line.strip() for line in text.split("\n") if line.strip() and not line.startswith("#")]
-
-
-def as_adopted(names: Sequence[str]) -> bytes | None:
-    """Content of that list; None is no file, where it would be empty."""
-    if not names:
-        return None
-    lines = [
-        "# Logins from before this server was taken over, which pypi_users does not name. They stay as they were until",
-        "# it does (with state: absent they go), or until their line is taken out of this list.",
-        *names,
-    ]
-    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
-
-
-def take_over(lines: Iterable[Line], everyone: Sequence[User]) -> list[Line]:
-    """Lines of the logins of a file that was made by hand and that the caller does not speak of.
-
-    Plain text becomes a hash that NGINX takes as well; whoever got in with it still does.
-    """
-    spoken_of = {user.name for user in everyone}
-    return [
-        _line(User(line.name, without_plain_text(line.hash)))
-        for line in lines
-        if line.name is not None and line.hash is not None and line.name not in spoken_of and not line.problem
-    ]
-
-
-def about_adopted(folder: str, names: Sequence[str], lines: Iterable[Line], publish_lines: Iterable[Line]) -> str:
-    """What a person should know about logins that are kept without being named; shows no hash."""
-    users, publishers = hashes(lines), hashes(publish_lines)
-    uploading = [shown(name) for name in names if name in publishers]
-    weak = ["%s (%s)" % (shown(name), weakness(users[name])) for name in names if weakness(users[name])]
-    text = "%s: %s stay as they were before this server was taken over, as pypi_users does not name them." % (
-        folder,
-        ", ".join(map(shown, names)),
-    )
-    if uploading:
-        text += " %s may upload." % ("All" if len(uploading) == len(names) else ", ".join(uploading))
-    if weak:
-        text += " Weak hashes: %s." % ", ".join(weak)
-    return text + " Name them in pypi_users, with a password of today's, or with state: absent."
 
 
 def _line(user: User) -> Line:
@@ -460,12 +378,7 @@ def _new_hash(before: str | None, after: str | None) -> str:
     kinds = []
     for password_hash in (before or "", after or ""):
         cost = bcrypt_cost(password_hash)
-        weak = weakness(password_hash)
-        kinds.append(
-            "bcrypt of cost %d" % cost
-            if cost
-            else scheme_of(password_hash) or (weak if weak in _TAKEN_WEAK else "another scheme")
-        )
+        kinds.append("bcrypt of cost %d" % cost if cost else scheme_of(password_hash) or "another scheme")
     if kinds[0] == kinds[1]:
         return "password changed"
     return "hash changed from %s to %s" % tuple(kinds)

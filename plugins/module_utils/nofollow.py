@@ -39,11 +39,6 @@ def open_folder(path: str) -> int:
     return _walk(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def open_file(path: str) -> int:
-    """Return a descriptor for reading a file; as ``open_folder``. It never waits, for the writer of a pipe say."""
-    return _walk(path, os.O_RDONLY | os.O_NONBLOCK)
-
-
 @contextlib.contextmanager
 def folder(path: str) -> Iterator[int]:
     """Have a folder open for a while."""

@@ -17,8 +17,7 @@ description:
   - Fails where the tree belongs to another account than O(user), where other accounts are in the group of O(user), and where
     others than root and O(user) can write to a folder above O(home).
   - Fails where the tree is of an earlier version, and this run does not do all that it needs (see O(whole)).
-  - Fails where a server that was set up by hand is in the folder of the index, or has its name elsewhere, and lists
-    what taking it over would change.
+  - Fails where another server is in the folder of the index, or has its name elsewhere.
   - Otherwise returns what later roles want to know, gathered by one remote call.
 author: The wheelhouse.pypi developers (@wheelhouse)
 options:
@@ -65,12 +64,8 @@ options:
       - Only looked at with O(begin).
     type: bool
     default: false
-  adopt:
-    description: A server that was set up by hand in O(home) is to be taken over, and is no obstacle.
-    type: bool
-    default: false
   removing:
-    description: The index is to be removed, which a server that was set up by hand is not.
+    description: The index is to be removed; another server in O(home) is not.
     type: bool
     default: false
   lock:
@@ -80,12 +75,6 @@ options:
       - A run whose process has ended is replaced; one of another controller after an hour without a sign of it.
     type: bool
     default: false
-  users:
-    description: The users of the index, to tell what taking a server over would change about its logins.
-    type: raw
-  authenticate:
-    description: What will need a login, for the same reason.
-    type: raw
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -190,9 +179,6 @@ ansible_facts:
         answer:
           description: HTTP status of the index's front page without a login; empty where nothing answers.
           type: str
-        adopting:
-          description: Whether a server that was set up by hand is in O(home), and O(adopt) says to take it over.
-          type: bool
         current:
           description: Whether all this is still so. A task that changes something sets it to V(false).
           type: bool

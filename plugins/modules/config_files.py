@@ -38,18 +38,11 @@ options:
       - The lookup P(ansible.builtin.template#lookup) makes such a text from a template.
     type: dict
     required: true
-  prune:
-    description:
-      - Patterns, relative to O(path), of files that are removed unless they belong to the set.
-      - C(*) matches neither C(/) nor a leading dot.
-    type: list
-    elements: str
-    default: []
   stage_also:
     description:
       - Patterns, relative to O(path), of files that do not belong to the set, yet that the checker has to see
         beside it, such as certificates or settings put there by hand.
-      - What O(prune) is going to remove is not shown to the checker.
+      - C(*) matches neither C(/) nor a leading dot.
     type: list
     elements: str
     default: []
@@ -94,7 +87,6 @@ EXAMPLES = r"""
     files:
       nginx.conf: "{{ lookup('ansible.builtin.template', 'nginx.conf.j2') }}"
       conf.d/pypi.conf: "{{ lookup('ansible.builtin.template', 'pypi.conf.j2') }}"
-    prune: [conf.d/*.conf]
     stage_also: [tls/*]
     owner: pypi
     group: pypi
@@ -115,11 +107,6 @@ updated:
   elements: str
   returned: success
   sample: [nginx.conf]
-removed:
-  description: Files that were removed as O(prune) says, sorted.
-  type: list
-  elements: str
-  returned: success
   sample: [conf.d/old.conf]
 content_changed:
   description: Whether more than owners and modes changed, so that whoever reads the files has to read them again.
@@ -177,7 +164,6 @@ ARGUMENTS = {
     "path": {"type": "path", "required": True},
     # no_log keeps whole configuration files out of the host's journal; see main()
     "files": {"type": "dict", "required": True, "no_log": True},
-    "prune": {"type": "list", "elements": "str", "default": []},
     "stage_also": {"type": "list", "elements": "str", "default": []},
     "validate": {"type": "list", "elements": "str", "default": []},
     "shown_by_name": {"type": "list", "elements": "str", "default": []},
@@ -259,10 +245,10 @@ def check(
     # Whoever reads the message knows the folder, not the staging folder that is gone by then.
     stdout, stderr = (text.replace(staging, folder) for text in (stdout, stderr))
     if status != 0:
-        refused = [change.name for change in changes if change.content_differs and change.after is not None]
+        refused = [change.name for change in changes if change.content_differs]
         raise Refused(
             "%s refuses the new files (%s); the live ones in %s stay as they are:\n%s"
-            % (command[0], ", ".join(refused) or "some are to be removed", folder, (stderr.strip() or stdout.strip())),
+            % (command[0], ", ".join(refused), folder, (stderr.strip() or stdout.strip())),
             refused=refused,
             rc=status,
             stdout=stdout,
@@ -298,7 +284,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             stack.enter_context(file_set.locked())
             if not module.check_mode:
                 file_set.remove_leftovers()
-        changes = file_set.plan(files, arguments["prune"])
+        changes = file_set.plan(files)
         result.update(summary(file_set.folder, changes, arguments["shown_by_name"]))
         checking = bool(command) and result["content_changed"]
         if checking and module.check_mode and not can_check(command, file_set):
@@ -306,8 +292,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         if checking and shutil.which(command[0]) is None:
             raise FileSetError("the checker %s is not on this host (PATH is %s)" % (command[0], os.environ.get("PATH")))
         if changes and (checking or not module.check_mode):
-            pruned = {change.name for change in changes if change.after is None}
-            also = [name for name in file_set.matching(arguments["stage_also"]) if name not in pruned]
+            also = file_set.matching(arguments["stage_also"])
             where = None if file_set.exists else stack.enter_context(_temporary_folder())
             staging = stack.enter_context(file_set.staged(files, also, where))
             if checking:
@@ -331,12 +316,11 @@ def _temporary_folder() -> Iterator[str]:
 
 def summary(folder: str, changes: Sequence[Change], by_name: Sequence[str] = ()) -> dict[str, Any]:
     """The part of the result that says what changes; ``by_name`` has patterns of files shown by name."""
-    result: dict[str, Any] = {"created": [], "updated": [], "removed": []}
+    result: dict[str, Any] = {"created": [], "updated": []}
     for change in changes:
-        kind = "removed" if change.after is None else "created" if change.before is None else "updated"
-        result[kind].append(change.name)
+        result["created" if change.before is None else "updated"].append(change.name)
     result["changed"] = bool(changes)
-    result["content_changed"] = any(change.content_differs or change.after is None for change in changes)
+    result["content_changed"] = any(change.content_differs for change in changes)
     result["diff"] = as_diffs(folder, changes, by_name)
     return result
 

@@ -40,10 +40,6 @@ options:
         description: Whether it may be a symbolic link of root's, such as one to a larger disk, which is then left alone.
         type: bool
         default: false
-      keep:
-        description: Whether the folder is left alone, owner included, if it is there already.
-        type: bool
-        default: false
   owner:
     description: Name of the user that owns O(path), and O(folders) that name no other.
     type: str
@@ -141,7 +137,6 @@ class Folder(NamedTuple):
     wanted: State
     owner: str
     link: bool = False
-    keep: bool = False
 
 
 def main() -> None:
@@ -158,7 +153,6 @@ def main() -> None:
                     "owner": {"type": "str"},
                     "mode": {"type": "str"},
                     "link": {"type": "bool", "default": False},
-                    "keep": {"type": "bool", "default": False},
                 },
             },
             "owner": {"type": "str", "required": True},
@@ -197,7 +191,7 @@ def apply(module: AnsibleModule) -> tuple[dict[str, str], dict[str, tuple[str, s
         before = _found(folder)
         if before is None:
             created[folder.path] = _line(folder.path, folder.wanted, folder.owner)
-        elif before != folder.wanted and not folder.keep and not _is_left_alone(folder):
+        elif before != folder.wanted and not _is_left_alone(folder):
             after = _line(folder.path, folder.wanted, folder.owner)
             corrected[folder.path] = (_line(folder.path, before), after)
     corrected.update(_to_seal(module, top))
@@ -231,7 +225,7 @@ def _folders(module: AnsibleModule) -> Iterator[Folder]:
     for one in arguments["folders"]:
         owner = one["owner"] or arguments["owner"]
         path = os.path.join(arguments["path"], one["name"])
-        yield Folder(path, state(owner, one["mode"] or mode), owner, one["link"], one["keep"])
+        yield Folder(path, state(owner, one["mode"] or mode), owner, one["link"])
 
 
 def _found(folder: Folder) -> State | None:

@@ -90,15 +90,6 @@ options:
         line stays in C(.htpasswd), but not in C(.htpasswd-publish), where it would make every upload fail.
     type: bool
     default: true
-  adopt:
-    description:
-      - Whether C(.htpasswd) may be somebody else's, made before there was an index. It is where C(credentials.conf) is
-        missing.
-      - Its logins that O(users) does not name are then kept, whatever O(purge) says, and may publish as they could
-        before. Those with a password in plain text get C({SHA}) of it, which NGINX takes as well.
-      - They are named in the file C(adopted), and stay until O(users) names them or their line there is gone.
-    type: bool
-    default: false
   owner:
     description: User who owns the files, by name or number. Left as it is if not given.
     type: str
@@ -159,12 +150,6 @@ removed:
   elements: str
   returned: success
   sample: [carol]
-adopted:
-  description: Logins from before a server was taken over that are kept without being named, sorted.
-  type: list
-  elements: str
-  returned: success
-  sample: [dave]
 secret_changed:
   description: Whether C(peer/secret.conf) was made. Containers that have read the old one then have to read it again.
   type: bool
@@ -198,7 +183,6 @@ ARGUMENTS = {
     "hashes": {"type": "dict", "default": {}, "no_log": True},
     "bcrypt_cost": {"type": "int", "default": 10},
     "purge": {"type": "bool", "default": True},
-    "adopt": {"type": "bool", "default": False},
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "raw", "default": "0600"},
@@ -276,37 +260,26 @@ def plan(
     purge = module.params["purge"]
     all_there = htpasswd.parse(file_set.read(htpasswd.ALL_USERS))
     publish_there = htpasswd.parse(file_set.read(htpasswd.PUBLISHERS))
-    adopted = htpasswd.adopted(file_set.read(htpasswd.ADOPTED))
-    taking_over = module.params["adopt"] and file_set.read(htpasswd.CREDENTIALS) is None
-    # In a server made by hand, all who are in its one file may publish.
     credentials = file_set.read(htpasswd.CREDENTIALS)
-    publishers = htpasswd.hashes(all_there if taking_over else publish_there)
-    named = {} if taking_over else htpasswd.rights_before(credentials, publishers, file_set.read(htpasswd.RIGHTS))
+    publishers = htpasswd.hashes(publish_there)
+    named = htpasswd.rights_before(credentials, publishers, file_set.read(htpasswd.RIGHTS))
     before = htpasswd.rights(htpasswd.hashes(all_there), publishers, named)
-    if taking_over:
-        all_there = publish_there = htpasswd.take_over(all_there, users)
-        adopted = [line.name for line in all_there if line.name is not None]
-    spoken_of = {user.name for user in users}
-    adopted = sorted(set(adopted) & htpasswd.hashes(all_there).keys() - spoken_of)
-    all_lines, publish_lines = htpasswd.merge_both(all_there, publish_there, users, purge, kept=adopted)
+    all_lines, publish_lines = htpasswd.merge_both(all_there, publish_there, users, purge)
     for problem in htpasswd.problems({htpasswd.ALL_USERS: all_lines, htpasswd.PUBLISHERS: publish_lines}):
         module.warn("%s: %s" % (file_set.folder, problem))
 
-    unknown = sorted(publishers.keys() - spoken_of) if credentials is None and not taking_over else []
+    unknown = sorted(publishers.keys() - {user.name for user in users}) if credentials is None else []
     if unknown and not purge:
         module.warn(
             "%s: %s is missing, so %s may read only. Name them in pypi_users, with their rights"
             % (file_set.folder, htpasswd.CREDENTIALS, ", ".join(map(htpasswd.shown, unknown)))
         )
-    if adopted:
-        module.warn(htpasswd.about_adopted(file_set.folder, adopted, all_lines, publish_lines))
 
     all_after, publish_after = htpasswd.hashes(all_lines), htpasswd.hashes(publish_lines)
     named = htpasswd.merge_rights(named, users)
     after = htpasswd.rights(all_after, publish_after, named)
     added, updated, removed = htpasswd.what_changes(before, after)
-    wanted = {**htpasswd.contents(all_lines, publish_lines, named), htpasswd.ADOPTED: htpasswd.as_adopted(adopted)}
-    changes = file_set.plan(wanted)
+    changes = file_set.plan(htpasswd.contents(all_lines, publish_lines, named))
     text = ["+ %s (%s)" % (name, htpasswd.called(after[name][1])) for name in added]
     text += ["~ %s: %s" % (name, what) for name, what in updated.items()]
     text += ["- %s" % name for name in removed]
@@ -332,7 +305,6 @@ def plan(
         "added": added,
         "updated": list(updated),
         "removed": removed,
-        "adopted": [htpasswd.shown(name) for name in adopted],
         "secret_changed": any(change.content_differs for change in secret),
     }
     if changes or secret:

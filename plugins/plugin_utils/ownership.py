@@ -10,7 +10,7 @@ import posixpath
 import shlex
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Folder, Survey
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.adoption import named
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.other_servers import named
 
 _WRITE_GROUP, _WRITE_OTHERS, _STICKY = 0o020, 0o002, 0o1000
 

@@ -702,8 +702,8 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
 )
 
 
-# What playbooks read before any role: hosts and size of a batch.
-_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts")
+# What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from.
+_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from")
 # And the facts that roles set, and what the inventories of clouds could not make sense of.
 _NO_ROLES = frozenset(
     {
@@ -725,6 +725,10 @@ _VERSION = "pin and hold the packages by the host's package manager (docs/docker
 _KEY = "give the key itself in pypi_docker_repository_key_file"
 # Variables of earlier releases, each with what to do instead.
 REMOVED: Mapping[str, str] = {
+    "pypi_adopt": (
+        "remove it: set up the index beside the other server, then import its packages with wheelhouse.pypi.import "
+        "(docs/import.md)"
+    ),
     "pypi_backend": "remove it: there is one way to serve now, pages as files",
     "pypi_bundle_distribution": "remove it: a run refuses a bundle for another distribution than the host's",
     "pypi_bundle_sha256": "remove it: compare `sha256sum` of the file with what wheelhouse.pypi.bundle printed",

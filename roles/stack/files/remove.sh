@@ -9,7 +9,7 @@ rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.con
     nginx/conf.d/http.conf nginx/conf.d/maps.conf nginx/conf.d/pypi.conf nginx/conf.d/refusals.conf
     nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
 kept=
-[ "$2" = no-data ] || kept='packages authentication adopted logs'
+[ "$2" = no-data ] || kept='packages authentication logs'
 folders='nginx nginx/conf.d nginx/tls authentication pypiserver'
 
 refuse_links() {

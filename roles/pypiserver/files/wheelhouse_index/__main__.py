@@ -1,4 +1,7 @@
-"""``python3 -m wheelhouse_index serve`` runs the index; ``check`` says whether it would run in this image."""
+"""``python3 -m wheelhouse_index serve`` runs the index; ``check`` says whether it would run in this image.
+
+``import`` brings files in from standard input, and ``import --check`` says what would become of them.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,12 @@ from . import __version__
 
 def main(words: list[str]) -> int:
     """Do what the command line says; return the exit code."""
+    if words in (["import"], ["import", "--check"]):
+        from . import importing
+
+        return importing.main(check=len(words) > 1)
     if words not in (["serve"], ["check"]):
-        print("Say serve or check.", file=sys.stderr)
+        print("Say serve, check or import.", file=sys.stderr)
         return 2
     try:
         from . import app

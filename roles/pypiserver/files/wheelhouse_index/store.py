@@ -71,10 +71,10 @@ class Store:
             self.prepare()
 
     def add(self, uploads: Sequence[Upload], overwrite: bool) -> bool:
-        """Publish a distribution file, and its signature if it has one: when this returns, they are on all pages.
+        """Publish distribution files, and their signatures: when this returns, they are on all pages.
 
         Args:
-            uploads: all of one release.
+            uploads: all of one project, no two of the same identity, a file before its signature.
             overwrite: whether they may replace files with other content.
 
         Returns:
@@ -111,6 +111,11 @@ class Store:
             self._unlink(replaced)
             self._done(seen, failed)
             return bool(new)
+
+    def would_add(self, uploads: Sequence[Upload]) -> bool:
+        """Tell whether ``add`` would change anything; raises ConflictError as that does, without overwriting."""
+        with self.catalogue.reading() as known:
+            return bool(_compared(known, uploads, overwrite=False)[0])
 
     def remove(self, project: str, paths: Sequence[str]) -> None:
         """Remove files of a project: when this returns, they are on no page any more.
@@ -470,7 +475,7 @@ def _compared(known: Known, uploads: Sequence[Upload], overwrite: bool) -> tuple
 
     Args:
         known: what is there.
-        uploads: a distribution file, and its signature if it has one.
+        uploads: distribution files, each before its signature if it has one.
         overwrite: whether they may replace files with other content.
 
     Returns:
@@ -481,13 +486,16 @@ def _compared(known: Known, uploads: Sequence[Upload], overwrite: bool) -> tuple
     """
     new: list[Upload] = []
     replaced: set[str] = set()
+    elsewhere: set[str] = set()
     for upload in uploads:
         same = _same(known, upload)
         identical = [entry.name for entry in same if entry.facts and entry.facts.sha256 == upload.facts.sha256]
         if identical:
             if upload.name not in identical:
                 # The file is there under another name, which a signature for this one would not be beside.
-                break
+                elsewhere.add(upload.name + names.SIGNATURE)
+            continue
+        if upload.name in elsewhere:
             continue
         if same and not overwrite:
             spelt = "" if same[0].name == upload.name else f" as {same[0].name}"

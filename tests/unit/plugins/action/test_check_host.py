@@ -97,7 +97,7 @@ def test_ansible_core_says_itself_which_pythons_its_modules_run_on() -> None:
         pytest.param("", False, id="a bundle"),
     ],
 )
-def test_a_server_by_hand_is_in_the_way_of_an_index_and_not_of_a_bundle(
+def test_another_server_is_in_the_way_of_an_index_and_not_of_a_bundle(
     playbook: Any, tmp_path: Path, variables: str, refused: bool
 ) -> None:
     home = tmp_path / "home"
@@ -107,7 +107,7 @@ def test_a_server_by_hand_is_in_the_way_of_an_index_and_not_of_a_bundle(
         "- hosts: all\n  gather_facts: false\n  tasks:\n"
         f"    - wheelhouse.pypi.check_host: {{instance: x, user: nobody-of-that-name, home: {home}, {variables}}}\n"
     )
-    assert ("holds a server that was set up by hand" in done.stdout + done.stderr) == refused, done.stdout
+    assert ("holds another server (docker-compose.yml)" in done.stdout + done.stderr) == refused, done.stdout
     assert (done.returncode != 0) == refused
 
 

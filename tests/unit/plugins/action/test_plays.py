@@ -191,7 +191,6 @@ CONFIG = """
           main.conf: "{{ lookup('ansible.builtin.template', 'main.conf.j2') }}"
           conf.d/site.conf: "{{ word }}\\n"
           verbatim: "{{ '{{' }} not a template }}"
-        prune: [conf.d/*]
         validate: [grep, -rq, good, "{staged}/conf.d"]
 """
 

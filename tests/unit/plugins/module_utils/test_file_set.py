@@ -12,6 +12,7 @@ import pwd
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,13 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def apply(folder: Path, files: dict[str, bytes], prune: tuple[str, ...] = ()) -> list[module.Change]:
+def apply(folder: Path, files: Mapping[str, bytes | None]) -> list[module.Change]:
     files_of = FileSet(str(folder), Attributes())
     files_of.make_folder()
     with files_of.locked():
         files_of.remove_leftovers()
-        changes = files_of.plan(files, prune)
-        with files_of.staged(files) as staging:
+        changes = files_of.plan(files)
+        with files_of.staged({name: content for name, content in files.items() if content is not None}) as staging:
             files_of.commit(changes, staging)
     return changes
 
@@ -61,17 +62,6 @@ def test_a_missing_folder_is_made_and_filled(tmp_path: Path) -> None:
 def test_second_run_finds_nothing_to_do(tmp_path: Path) -> None:
     apply(tmp_path, NEW)
     assert apply(tmp_path, NEW) == []
-
-
-def test_prune_removes_what_matches_and_is_not_in_the_set(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        {**OLD, "conf.d/stale.conf": b"", "conf.d/.hidden.conf": b"", "conf.d/note.txt": b"", "other.conf": b""},
-    )
-    (tmp_path / "conf.d" / "link.conf").symlink_to("/etc/passwd")
-    changes = apply(tmp_path, NEW, ("conf.d/*.conf",))
-    assert [change.name for change in changes if change.after is None] == ["conf.d/link.conf", "conf.d/stale.conf"]
-    assert sorted(tree(tmp_path)) == sorted([*NEW, "conf.d/.hidden.conf", "conf.d/note.txt", "other.conf"])
 
 
 def test_owner_and_mode_are_repaired_and_another_name_of_the_file_is_left_alone(tmp_path: Path) -> None:
@@ -119,7 +109,7 @@ def test_a_failure_anywhere_leaves_the_old_files(
     assert not (tmp_path / "conf.d" / "deep").exists()
 
 
-def test_a_failure_while_pruning_brings_removed_files_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_while_removing_brings_removed_files_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {**OLD, "stale.conf": b"stale", "z.conf": b"z"})
     real = os.unlink
 
@@ -130,7 +120,7 @@ def test_a_failure_while_pruning_brings_removed_files_back(tmp_path: Path, monke
 
     monkeypatch.setattr(os, "unlink", failing)
     with pytest.raises(FileSetError):
-        apply(tmp_path, {"a.conf": b"new"}, ("*.conf",))
+        apply(tmp_path, {"a.conf": b"new", "stale.conf": None, "z.conf": None})
     monkeypatch.undo()
     assert tree(tmp_path) == {**OLD, "stale.conf": b"stale", "z.conf": b"z"}
 

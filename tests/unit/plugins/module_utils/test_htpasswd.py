@@ -171,7 +171,7 @@ def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
         ((BCRYPT, PUBLISHER), (BCRYPT, ()), "may not publish any more"),
         ((BCRYPT, PUBLISHER), (BCRYPT, ("publish", "delete")), "may delete now"),
         ((BCRYPT, ("delete",)), (BCRYPT, PUBLISHER), "may publish now, may not delete any more"),
-        (("plain", PUBLISHER), (BCRYPT, PUBLISHER), "hash changed from plain text to bcrypt of cost 10"),
+        (("plain", PUBLISHER), (BCRYPT, PUBLISHER), "hash changed from another scheme to bcrypt of cost 10"),
         ((None, PUBLISHER), (BCRYPT, PUBLISHER), "hash changed from another scheme to bcrypt of cost 10"),
     ],
 )

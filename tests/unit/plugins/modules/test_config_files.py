@@ -41,7 +41,7 @@ def test_first_run_creates_and_second_run_is_quiet(run_module: Run, tmp_path: Pa
     assert first["changed"]
     assert first["content_changed"]
     assert first["validated"]
-    assert (first["created"], first["updated"], first["removed"]) == (sorted(FILES), [], [])
+    assert (first["created"], first["updated"]) == (sorted(FILES), [])
     assert tree(tmp_path / "x") == FILES
     second = run_module(config_files, path=f"{tmp_path}/x", files=FILES, validate=["/bin/false"])
     assert not second["changed"]
@@ -80,32 +80,21 @@ def test_a_refused_first_set_leaves_no_folder(run_module: Run, tmp_path: Path) -
 
 
 def test_the_checker_sees_the_future_folder(run_module: Run, tmp_path: Path) -> None:
-    """The new set, what is shown beside it on purpose, nothing that is about to go."""
+    """The new set, and what is shown beside it on purpose."""
     run_module(
         config_files,
         path=str(tmp_path),
-        files={"conf.d/stale.conf": "", "conf.d/hand.inc": "", "tls/key.pem": "key", "x": ""},
+        files={"conf.d/hand.inc": "", "tls/key.pem": "key", "x": ""},
     )
     result = run_module(
         config_files,
         path=str(tmp_path),
         files=FILES,
-        prune=["conf.d/*.conf"],
         stage_also=["tls/*", "conf.d/*"],
         validate=CHECKER,
     )
     assert result["stdout"].split()[1:] == ["conf.d/hand.inc", "conf.d/site.conf", "main.conf", "tls/key.pem"]
-    assert result["removed"] == ["conf.d/stale.conf"]
     assert (tmp_path / "tls" / "key.pem").read_text() == "key"
-
-
-def test_removal_alone_is_checked_too(run_module: Run, tmp_path: Path) -> None:
-    run_module(config_files, path=str(tmp_path), files={**FILES, "conf.d/stale.conf": ""})
-    refusing = [sys.executable, "-c", "raise SystemExit('no')"]
-    result = run_module(config_files, path=str(tmp_path), files=FILES, prune=["conf.d/*"], validate=refusing)
-    assert result["failed"]
-    assert (tmp_path / "conf.d/stale.conf").exists()
-    assert run_module(config_files, path=str(tmp_path), files=FILES, prune=["conf.d/*"], validate=CHECKER)["validated"]
 
 
 def test_drift_of_modes_is_repaired_without_the_checker(run_module: Run, tmp_path: Path) -> None:
@@ -170,7 +159,7 @@ def test_a_full_file_system_is_told(run_module: Run, tmp_path: Path) -> None:
         ({"files": {}}, "no file in the set"),
         ({"files": {"../x": ""}}, "relative to the folder"),
         ({"files": FILES, "mode": "rw"}, "mode must be octal"),
-        ({"files": FILES, "prune": ["/etc/*"]}, "relative to the folder"),
+        ({"files": FILES, "stage_also": ["/etc/*"]}, "relative to the folder"),
         ({"files": FILES, "path": "relative"}, "must be absolute"),
     ],
 )

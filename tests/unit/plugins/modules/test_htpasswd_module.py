@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import base64
 import errno
-import hashlib
 import json
 import os
 import re
@@ -297,67 +295,3 @@ def test_info_names_what_it_cannot_read(run_module: Run, tmp_path: Path) -> None
     result = run_module(htpasswd_info, path=str(tmp_path))
     assert result["failed"]
     assert "is a folder" in result["msg"]
-
-
-WEAK = "pypi-user:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nplain:S3cret-plain\nplain:again\nalice:{SHA}x\nno colon\n"
-
-
-def test_logins_of_a_server_made_by_hand_are_kept_and_may_publish(run: Run, tmp_path: Path) -> None:
-    (tmp_path / ".htpasswd").write_text(WEAK)
-    result = run(adopt=True)
-    assert (result["added"], result["removed"], result["adopted"]) == (["bob"], [], ["plain", "pypi-user"])
-    digest = "{SHA}" + base64.b64encode(hashlib.sha1(b"S3cret-plain").digest()).decode()
-    kept = f"pypi-user:{{SHA}}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nplain:{digest}\n"
-    assert (tmp_path / ".htpasswd").read_text() == f"{kept}alice:{ALICE}\nbob:{BOB}\n"
-    assert (tmp_path / ".htpasswd-publish").read_text() == f"{kept}alice:{ALICE}\n"
-    assert "~ plain: hash changed from plain text to {SHA}" in result["diff"]["prepared"]
-    assert "plain, pypi-user stay as they were" in str(result["warnings"])
-    assert "All may upload. Weak hashes: plain ({SHA}), pypi-user ({SHA})." in str(result["warnings"])
-
-
-def test_without_being_asked_the_logins_of_a_server_made_by_hand_go(run: Run, tmp_path: Path) -> None:
-    (tmp_path / ".htpasswd").write_text(WEAK)
-    assert run()["removed"] == ["plain", "pypi-user"]
-    assert not (tmp_path / "adopted").exists()
-
-
-@pytest.mark.parametrize("adopt", [True, False])
-def test_kept_logins_stay_in_later_runs_and_others_that_come_meanwhile_do_not(
-    run: Run, tmp_path: Path, adopt: bool
-) -> None:
-    (tmp_path / ".htpasswd").write_text(WEAK)
-    run(adopt=True)
-    assert not run(adopt=adopt)["changed"]
-    with (tmp_path / ".htpasswd").open("a") as stream:
-        stream.write(f"mallory:{CAROL}\n")
-    result = run(adopt=adopt)
-    assert (result["removed"], result["adopted"]) == (["mallory"], ["plain", "pypi-user"])
-
-
-def test_a_kept_login_is_the_lists_as_soon_as_it_is_named(run: Run, tmp_path: Path) -> None:
-    (tmp_path / ".htpasswd").write_text(WEAK)
-    run(adopt=True)
-    named = [*USERS, {"name": "pypi-user"}, {"name": "plain", "state": "absent"}]
-    result = run(users=named, hashes={**HASHES, "pypi-user": CAROL})
-    assert (result["updated"], result["removed"], result["adopted"]) == (["pypi-user"], ["plain"], [])
-    assert "pypi-user: hash changed from {SHA} to bcrypt of cost 10, may not publish any more" in str(result["diff"])
-    assert not (tmp_path / "adopted").exists()
-    assert run()["removed"] == ["pypi-user"]
-
-
-def test_a_kept_login_goes_with_its_line_in_the_list(run: Run, tmp_path: Path) -> None:
-    (tmp_path / ".htpasswd").write_text(WEAK)
-    run(adopt=True)
-    names = tmp_path / "adopted"
-    names.write_text(names.read_text().replace("plain\n", ""))
-    assert run()["removed"] == ["plain"]
-
-
-def test_a_take_over_that_was_killed_between_two_files_goes_on(run: Run, tmp_path: Path) -> None:
-    (tmp_path / ".htpasswd").write_text(WEAK)
-    run(adopt=True)
-    good = contents(tmp_path)
-    (tmp_path / "credentials.conf").unlink()
-    (tmp_path / "adopted").unlink()
-    run(adopt=True)
-    assert contents(tmp_path) == good

@@ -13,15 +13,15 @@ from tests.support.hosts import untouched
 from tests.support.playbook import Run, applied, refused, run, says
 from tests.support.stack import Stack
 
-testinfra_hosts = ["ansible://pypi-adopt"]
-HOMES = {"dev": "/home/deploy/dev", "release": "/home/releaser/release"}
+testinfra_hosts = ["ansible://pypi-import"]
+HOMES = {"dev": "/home/pypi/dev", "release": "/home/releaser/release"}
 TWO = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/inventory/two.yml"
 DEVELOPER, RELEASER = Login("developer", "developer-password"), Login("publisher", "release-password")
 
 
 @pytest.fixture(scope="module")
 def home() -> str:
-    return "/home/deploy/pypi-server"
+    return "/home/pypi/internal"
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +72,13 @@ def test_each_has_its_own_users_and_packages(
 def test_the_name_of_another_index_is_refused(host: Any) -> None:
     with untouched(host):
         message = refused("--inventory", TWO, "--limit", "pypi-release", pypi_instance="dev")
-    says(message, "pypi_instance: dev is the name of the index in /home/deploy/dev", "another pypi_instance")
+    says(message, "pypi_instance: dev is the name of the index in /home/pypi/dev", "another pypi_instance")
 
 
 def test_the_folder_of_another_index_is_refused(host: Any) -> None:
     home = HOMES["release"]
     with untouched(host):
-        message = refused("--inventory", TWO, "--limit", "pypi-dev", pypi_home=home, pypi_adopt=True)
+        message = refused("--inventory", TWO, "--limit", "pypi-dev", pypi_home=home)
     says(message, f"pypi_home: {home} is the folder of the index release. Give dev one of its own")
 
 
@@ -98,8 +98,6 @@ def test_removing_one_leaves_the_others_alone(
     host: Any, indexes: dict[str, Index], stacks: dict[str, Stack], publisher: Login
 ) -> None:
     before = {name: state(stacks[name]) for name in ("first", "release")}
-    # As if it had been taken over: old password hashes are in there.
-    host.check_output(f"mkdir {HOMES['dev']}/adopted && touch {HOMES['dev']}/adopted/.htpasswd")
     done = run(
         "wheelhouse.pypi.remove", "--inventory", TWO, "--limit", "pypi-dev", variables={"pypi_remove_data": True}
     )

@@ -1,0 +1,375 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: import_packages
+short_description: Import distribution files from a folder of the host into an index
+version_added: 0.1.0
+description:
+  - Reads the distribution files below a folder, whoever owns them, and hands them to the index, which takes each as it takes
+    an upload, verified and on its page at once. The index serves meanwhile. Files keep their times.
+  - A file that the index has already is not sent. One that it has with other content is a conflict, and is left out, as are
+    files that are not what their name says.
+  - The folder is only read. Symbolic links in it are not followed.
+author: The wheelhouse.pypi developers (@wheelhouse)
+options:
+  path:
+    description: The folder. Hidden files and folders in it are left out.
+    type: str
+    required: true
+  instance:
+    description: The index, which has to run on the host.
+    type: str
+    required: true
+  home:
+    description: The folder of the index.
+    type: path
+    required: true
+  suffixes:
+    description: What names of distribution files end with. Other files are left out.
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+    details: Each file that the index does not have is verified, so it takes as long as the import.
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: full
+    details: Names the files that are new.
+  idempotent:
+    description: When run twice in a row outside check mode, the second run indicates no change.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Import the packages of an older server
+  wheelhouse.pypi.import_packages:
+    path: /home/deploy/pypi-server/packages
+    instance: internal
+    home: /home/pypi/internal
+    suffixes: [.whl, .tar.gz]
+"""
+
+RETURN = r"""
+imported:
+  description: Files that are new, by path below O(path).
+  type: list
+  elements: str
+  returned: always
+present:
+  description: How many files the index had already.
+  type: int
+  returned: always
+ignored:
+  description: How many files are no distribution files.
+  type: int
+  returned: always
+conflicts:
+  description: Files that the index has with other content, each with the reason.
+  type: list
+  elements: str
+  returned: always
+refused:
+  description: Files that were left out, each with the reason.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import re
+import stat
+import subprocess
+import tempfile
+from contextlib import suppress
+from typing import IO, Any, Iterable, Iterator, NamedTuple, Tuple
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
+
+_SIGNATURE = ".asc"
+_CHUNK = 1024 * 1024
+# Folders in folders: each is open while it is read.
+_DEPTH = 32
+# A warning names no more files than this, and counts the rest.
+_NAMED = 20
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Stopped(Exception):
+    """The import cannot go on; says why."""
+
+
+# A file's path below the folder, what became of it, and why.
+Done = Tuple[str, str, str]
+
+
+class Found(NamedTuple):
+    """Something in the folder: its path below it, the open folder that it is in, and why it is left out."""
+
+    path: str
+    folder: int
+    problem: str = ""
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What became of the files."""
+
+    imported: list[str] = dataclasses.field(default_factory=list)
+    present: int = 0
+    ignored: int = 0
+    conflicts: list[str] = dataclasses.field(default_factory=list)
+    refused: list[str] = dataclasses.field(default_factory=list)
+
+    def note_all(self, done: Iterable[Done]) -> None:
+        """Count files by what the index says became of them."""
+        for path, became, why in done:
+            self.note(path, became, why)
+
+    def note(self, path: str, became: str, why: str) -> None:
+        """Count a file by what the index says became of it."""
+        if became == "imported":
+            self.imported.append(shown(path))
+        elif became == "present":
+            self.present += 1
+        else:
+            (self.conflicts if became == "conflict" else self.refused).append("%s: %s" % (shown(path), why))
+
+
+def walk(folder: int, suffixes: tuple[str, ...], outcome: Outcome, above: str = "", depth: int = 0) -> Iterator[Found]:
+    """Yield what may be a distribution file below an open folder, a file before its signature; no link is followed."""
+    with os.scandir(folder) as scan:
+        entries = sorted(scan, key=lambda entry: entry.name)
+    for entry in entries:
+        path = above + entry.name
+        if entry.name.startswith("."):
+            outcome.ignored += 1
+        elif entry.is_dir(follow_symlinks=False):
+            if depth == _DEPTH:
+                yield Found(path, folder, "more than %d folders above each other" % _DEPTH)
+                continue
+            try:
+                with nofollow.subfolder(entry.name, folder) as inner:
+                    yield from walk(inner, suffixes, outcome, path + "/", depth + 1)
+            except OSError as error:
+                yield Found(path, folder, "cannot be read: %s" % error.strerror)
+        elif entry.is_symlink():
+            yield Found(path, folder, "a symbolic link, which is not followed: put what it leads to in its place")
+        elif not entry.is_file(follow_symlinks=False):
+            yield Found(path, folder, "neither a file nor a folder")
+        elif entry.name.endswith(suffixes) or entry.name.endswith(tuple(one + _SIGNATURE for one in suffixes)):
+            yield Found(path, folder)
+        else:
+            outcome.ignored += 1
+
+
+class Index:
+    """The import of the running index, which takes files one after the other."""
+
+    def __init__(self, container: str, check: bool) -> None:
+        command = ["docker", "exec", "--interactive", container, "python3", "-m", "wheelhouse_index", "import"]
+        # Not a pipe: nobody reads it before the end.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            command + (["--check"] if check else []),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+
+    def take(self, path: str, file: IO[bytes]) -> list[Done]:
+        """Offer an open file; return what became of files, this one or those before it."""
+        digest = hashlib.sha256()
+        size = 0
+        for data in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(data)
+            size += len(data)
+        mtime = os.fstat(file.fileno()).st_mtime_ns
+        offer = {"path": path, "size": size, "mtime_ns": mtime, "sha256": digest.hexdigest()}
+        answer = self._ask([json.dumps(offer).encode() + b"\n"])
+        if answer.get("send"):
+            file.seek(0)
+            answer = self._ask(_exactly(file, size))
+        return answer["done"]
+
+    def finish(self) -> list[Done]:
+        """Tell it that this was the last file; return what became of the rest."""
+        self._close()
+        answer = self._ask([])
+        if self._process.wait() != 0:
+            raise Stopped(self._trouble())
+        return answer["done"]
+
+    def kill(self) -> None:
+        """End it, finished or not."""
+        self._close()
+        self._process.kill()
+        self._process.wait()
+
+    def _close(self) -> None:
+        # What is still to be written goes nowhere where it has ended.
+        with suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+
+    def _ask(self, chunks: Iterator[bytes] | list[bytes]) -> dict[str, Any]:
+        assert self._process.stdin and self._process.stdout
+        # Where it has stopped reading, it has said why.
+        with suppress(BrokenPipeError):
+            for chunk in chunks:
+                self._process.stdin.write(chunk)
+            if chunks:
+                self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            raise Stopped(self._trouble())
+        answer: dict[str, Any] = json.loads(line)
+        if "stop" in answer:
+            raise Stopped(answer["stop"])
+        return answer
+
+    def _trouble(self) -> str:
+        self._errors.seek(0)
+        text = self._errors.read().decode("utf-8", "replace").strip()
+        if "Say serve or check" in text:
+            return "the index is of an earlier version; run wheelhouse.pypi.site first"
+        return "pypi-server ended it: %s" % (text.splitlines() or ["without a word"])[-1]
+
+
+def _exactly(file: IO[bytes], size: int) -> Iterator[bytes]:
+    """Yield so many bytes of a file; zeros where they cannot be read any more, which its digest then tells."""
+    while size:
+        data = b""
+        with suppress(OSError):
+            data = file.read(min(_CHUNK, size))
+        data = data or bytes(min(_CHUNK, size))
+        size -= len(data)
+        yield data
+
+
+def shown(path: str) -> str:
+    """Return a path for a message: others may have put anything into a name."""
+    return _UNPRINTABLE.sub("?", path)
+
+
+def open_source(path: str, home: str) -> int:
+    """Return a descriptor of the folder; raise Stopped where it cannot be what is meant."""
+    if not path:
+        raise Stopped(
+            "missing; name the folder with the packages: -e pypi_import_from=/home/deploy/pypi-server/packages"
+        )
+    if not path.startswith("/") or "\0" in path:
+        raise Stopped("%r is not an absolute path; give one that begins with /" % path)
+    try:
+        folder = nofollow.open_folder(path)
+    except OSError as error:
+        known = {
+            errno.ELOOP: "%s %s" % (error.filename, error.strerror),
+            errno.ENOENT: "%s does not exist on this host" % path,
+            errno.ENOTDIR: "%s is not a folder; name the folder that has the files" % path,
+        }
+        raise Stopped(known.get(error.errno or 0, "%s cannot be read: %s" % (path, error.strerror))) from error
+    source = os.path.realpath("/proc/self/fd/%d" % folder)
+    packages = os.path.realpath(os.path.join(home, "packages"))
+    if os.path.commonpath([source, packages]) in (source, packages):
+        os.close(folder)
+        raise Stopped("%s and %s are in each other; name a folder outside of the index" % (path, packages))
+    return folder
+
+
+def container_of(module: AnsibleModule, instance: str) -> str:
+    """Return the id of the container that takes uploads; raise Stopped where none runs."""
+    labels = {"com.docker.compose.project": instance, "com.docker.compose.service": "pypi-server"}
+    filters = ["--filter=label=%s=%s" % label for label in (*labels.items(), ("com.docker.compose.oneoff", "False"))]
+    status, text, _stderr = module.run_command(
+        ["docker", "ps", "--quiet", "--no-trunc", "--filter=status=running", *filters]
+    )
+    if status != 0 or not text.split():
+        raise Stopped("the index %s does not run on this host; run wheelhouse.pypi.site first" % instance)
+    return text.split()[0]
+
+
+def send_all(folder: int, suffixes: tuple[str, ...], index: Index, outcome: Outcome) -> None:
+    """Hand all files of a folder to the index."""
+    for found in walk(folder, suffixes, outcome):
+        if found.problem:
+            outcome.note(found.path, "refused", found.problem)
+            continue
+        try:
+            # What has taken its place since: a pipe would have nobody who writes to it.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(os.path.basename(found.path), flags, dir_fd=found.folder)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise OSError(0, "it is no file")
+                done = index.take(found.path, file)
+        except OSError as error:
+            outcome.note(found.path, "refused", "cannot be read: %s" % error.strerror)
+        else:
+            outcome.note_all(done)
+    outcome.note_all(index.finish())
+
+
+def some(lines: list[str]) -> str:
+    """Return lines for a warning: not all, where there are thousands."""
+    more = ["and %d more" % (len(lines) - _NAMED)] if len(lines) > _NAMED else []
+    return "".join("\n- %s" % line for line in [*lines[:_NAMED], *more])
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "str", "required": True},
+            "instance": {"type": "str", "required": True},
+            "home": {"type": "path", "required": True},
+            "suffixes": {"type": "list", "elements": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    talk_to_own_engine()
+    outcome = Outcome()
+    problem = ""
+    try:
+        folder = open_source(module.params["path"], module.params["home"])
+        index = Index(container_of(module, module.params["instance"]), module.check_mode)
+        try:
+            send_all(folder, tuple(module.params["suffixes"]), index, outcome)
+        finally:
+            index.kill()
+            os.close(folder)
+    except Stopped as error:
+        problem = str(error)
+    except OSError as error:
+        problem = "%s cannot be read: %s" % (module.params["path"], error.strerror)
+    for names in (outcome.imported, outcome.conflicts, outcome.refused):
+        names.sort()
+    result = dataclasses.asdict(outcome)
+    result["changed"] = bool(outcome.imported)
+    result["diff"] = {"prepared": "".join("+ %s\n" % path for path in outcome.imported)}
+    if outcome.conflicts:
+        module.warn("Conflicts, not imported: the index keeps what it has.%s" % some(outcome.conflicts))
+    if outcome.refused:
+        module.warn("Refused, not imported:%s" % some(outcome.refused))
+    if problem:
+        so_far = " (%d files were imported before)" % len(outcome.imported) if outcome.imported else ""
+        module.fail_json(msg="pypi_import_from: %s%s" % (problem, so_far), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
