@@ -29,7 +29,7 @@ ENTRY_POINTS = {
         "download": "The packages of engine and Compose as one file, for a bundle",
         "forget": "Settings of the index taken out of the engine's",
     },
-    "nginx": {"acme_gone": "What renews a certificate taken off its host"},
+    "nginx": {"acme_remove": "What renews a certificate taken off its host"},
     "stack": {"logins": "Logins that count, and nothing else", "remove": "The index taken off its host"},
 }
 

@@ -33,7 +33,6 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
     slowness,
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import name_of
 
 # bcrypt takes no cost below 4. A core that checks a password of cost 10 in 50 ms needs 6 s at cost 17, and every step
 # doubles it: beyond that the first request of each login runs into timeouts.
@@ -67,7 +66,6 @@ _ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?\Z")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f] *){40}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _DISTRIBUTION = re.compile(r"[a-z]+-(?:[0-9]+(?:\.[0-9]+)?|[a-z]+)\Z")
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\Z")
 _IMAGE = re.compile(
     rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
     r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
@@ -606,7 +604,7 @@ def checksum_has_a_bundle(variables: Mapping[str, Any]) -> Iterator[Problem]:
 def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """A certificate is for a name, and an ACME server has to find it."""
     tls, name = variables.get("pypi_tls"), name_of_index(variables)
-    if tls not in ("provided", "acme") or name is None:
+    if tls not in ("provided", "on_host", "acme") or name is None:
         return
     if not name:
         yield Problem(
@@ -626,8 +624,11 @@ def name_of_index(variables: Mapping[str, Any]) -> str | None:
     """The name that clients are to use, empty where nobody says it; None where that is not known here."""
     if "pypi_server_name" not in variables:
         return None
+    name = str(variables["pypi_server_name"])
+    if name not in ("", "_"):
+        return name
     try:
-        return name_of(str(variables["pypi_server_name"]), str(variables.get("pypi_external_url") or ""))
+        return urlsplit(str(variables.get("pypi_external_url") or "")).hostname or ""
     except ValueError:
         return None  # not a URL, which its own rule says
 
@@ -642,11 +643,14 @@ def _is_address(text: str) -> bool:
 
 def provided_is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """A certificate has a key, and both are files."""
-    if variables.get("pypi_tls") != "provided":
+    tls = variables.get("pypi_tls")
+    if tls not in ("provided", "on_host"):
         return
     for name, what in (("pypi_tls_certificate", "certificate"), ("pypi_tls_key", "key")):
         if not variables.get(name, "?"):
-            yield Problem(name, "is empty, while pypi_tls is provided", f"give the path of the {what}'s PEM file")
+            yield Problem(name, f"is empty, while pypi_tls is {tls}", f"give the path of the {what}'s PEM file")
+        elif tls == "provided" and str(variables.get(name)).startswith("/"):
+            yield from (Problem(name, *complaint) for complaint in file_on_controller(variables[name]))
 
 
 def acme_has_a_directory(variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -694,7 +698,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_server_name": server_name,
     "pypi_external_url": origin_url,
     "pypi_trusted_proxies": networks,
-    "pypi_tls": one_of("none", "provided", "self_signed", "acme"),
+    "pypi_tls": one_of("none", "provided", "on_host", "self_signed", "acme"),
     "pypi_tls_certificate": matching(
         _ABSOLUTE,
         "an absolute path",
@@ -707,9 +711,7 @@ RULES: Mapping[str, Rule] = {
         "give one that begins with /, such as {{ inventory_dir }}/../pypi.key",
         empty=True,
     ),
-    "pypi_tls_files_on": one_of("controller", "host"),
     "pypi_acme_directory": acme_directory,
-    "pypi_acme_email": matching(_EMAIL, "an e-mail address", "give one such as admin@example.com", empty=True),
     "pypi_acme_ca_file": file_on_controller,
     "pypi_authenticate": actions,
     "pypi_auth": one_of("file", "http"),
@@ -804,6 +806,7 @@ _LIKENESS = 0.85
 
 # Variables of earlier releases, each with what to do instead.
 REMOVED: Mapping[str, str] = {
+    "pypi_acme_email": "remove it: each run says when the certificate ends, and warns if it was not renewed",
     "pypi_backend": "remove it: there is one way to serve now, pages as files",
     "pypi_cache_size": "remove it: pages are files in index/, and no cache keeps them",
     "pypi_debug_headers": "remove it: no cache keeps pages, so X-Cache had nothing left to say",
@@ -811,6 +814,7 @@ REMOVED: Mapping[str, str] = {
         "remove it: an unknown project is a 404. Clients that need the public index name it as a second one "
         "(docs/clients.md)"
     ),
+    "pypi_tls_files_on": "remove it, and set pypi_tls: on_host for files of the host",
 }
 
 
