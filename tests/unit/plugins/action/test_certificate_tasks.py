@@ -107,7 +107,7 @@ BAD_PAIRS = {
     "truncated": (PEM.format("MIIB").encode(), GOOD.key_pem(), "pypi.pem cannot be read: "),
     "certificate_for_key": (GOOD.pem(), GOOD.pem(), "pypi.key cannot be read: "),
     "empty_key": (GOOD.pem(), b"", "pypi.key cannot be read: "),
-    "locked_key": (GOOD.pem(), GOOD.key_pem(b"S3cret"), "private key is encrypted"),
+    "locked_key": (GOOD.pem(), GOOD.key_pem(b"S3cret"), "passphrase provided for private key"),
     "another_key": (GOOD.pem(), OTHER.key_pem(), "cannot go live: the key does not belong to the certificate"),
     "no_certificate": (None, GOOD.key_pem(), "pypi.pem cannot be read: "),
     "no_key": (GOOD.pem(), None, "pypi.key cannot be read: "),
