@@ -100,7 +100,7 @@ def install() -> Path:
             home.mkdir(parents=True)
             run = [str(galaxy), "collection"]
             subprocess.run([*run, "build", "--output-path", str(home)], cwd=ROOT, check=True)
-            # No dependencies: community.docker comes with the `ansible` package, and Galaxy may be out of reach.
+            # No dependencies: community.crypto comes with the package `ansible`, and Galaxy may be out of reach.
             install = [*run, "install", "--no-deps", "--force", "-p", str(home), str(next(home.glob("*.tar.gz")))]
             subprocess.run(install, env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(home)}, check=True)
             (home / "complete").touch()

@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
                 "asked": {"type": "str", "required": True},
                 "logins": {"type": "dict", "default": {}},
                 "tls": {"type": "str", "default": "none"},
+                "certificate": {"type": "dict", "default": {}},
                 "authority_file": {"type": "path", "default": ""},
                 "access": {"type": "list", "elements": "str", "default": []},
             }
@@ -38,9 +39,9 @@ class ActionModule(ActionBase):
         arguments = plain(dict(arguments))
         result["changed"] = False
         tls, authority_file = arguments.pop("tls"), arguments.pop("authority_file")
-        certificate, about_its_end = about_certificate(arguments["after"], tls, authority_file, now())
+        certificate, warnings = about_certificate(arguments.pop("certificate"), tls, authority_file, now())
         result["msg"] = report(**arguments, certificate=certificate, check=self._task.check_mode)
-        result["warnings"] = about_its_end
+        result["warnings"] = warnings
         # As debug does it: what a person is told is told without -v.
         result["_ansible_verbose_always"] = True
         return result

@@ -63,16 +63,11 @@ echo '@@files'; (cd {home} && find . -maxdepth 3 -printf '%y %04m %U:%G %p\n' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
 echo '@@sums'; (cd {home} && safely find docker-compose.yml nginx authentication pypiserver -type f -size -1024k \
     -exec sha256sum {{}} +) 2>/dev/null
-# Public: the key is not looked at.
-echo '@@certificate'; (cd {home} && safely cat nginx/tls/certificate.pem) 2>/dev/null
-echo; echo '@@authority'; (cd {home} && safely cat nginx/tls/authority.pem) 2>/dev/null
 timer() {{
     systemctl show --property=ActiveState,UnitFileState,NeedDaemonReload "$1.timer"
     systemctl show --property=NeedDaemonReload "$1.service"
 }} 2>/dev/null
-echo; echo '@@renewal'; cat {renewal} 2>/dev/null | sha256sum; timer wheelhouse-{instance}-certificate
 echo '@@rotation'; cat {rotation} 2>/dev/null | sha256sum; timer wheelhouse-{instance}-logs
-echo '@@certbot'; command -v certbot
 echo '@@images'; for image in {images}; do
     docker image inspect --format "{{{{.Id}}}} $image" "$image" 2>/dev/null
 done
@@ -160,13 +155,6 @@ _HELD = re.compile(r"(?P<age>-?\d+)(?: (?P<line>.*))?")
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)",pid=(?P<pid>\d+)')
 
 
-# What renews a certificate by itself, for each index: written by role nginx.
-RENEWAL = (
-    "/etc/wheelhouse.pypi/{instance}/renew.sh",
-    "/etc/wheelhouse.pypi/{instance}/authorities.pem",
-    "/etc/systemd/system/wheelhouse-{instance}-certificate.service",
-    "/etc/systemd/system/wheelhouse-{instance}-certificate.timer",
-)
 # What rotates the access log of each index: written by role stack.
 ROTATION = (
     "/etc/wheelhouse.pypi/{instance}/rotate.sh",
@@ -221,7 +209,6 @@ def survey_command(
         address=shlex.quote(_EVERYWHERE.get(address, address)),
         port=port or "",
         tls="tls" if tls else "",
-        renewal=shlex.join(path.format(instance=instance) for path in RENEWAL),
         rotation=shlex.join(path.format(instance=instance) for path in ROTATION),
         published=_NEIGHBOUR,
         marks=shlex.quote(_OURS),
@@ -333,14 +320,9 @@ class Survey:
     foreign: tuple[str, ...] = ()
     # Files and folders of the tree: relative path -> {type, mode, owner (uid:gid), sha256 of configuration files}.
     files: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
-    # In PEM form: what the index shows to clients, and the authority that a run has made for it.
-    certificate: str = ""
-    authority: str = ""
-    # Digest of what renews it by itself, with " stopped" behind it where its timer does not run; empty where there is nothing.
-    renewal: str = ""
-    # The same of what rotates the access log.
+    # Digest of what rotates the access log, with " stopped" behind it where its timer does not run; empty where there is
+    # nothing.
     rotation: str = ""
-    certbot: bool = False
     # Reference -> id.
     images: dict[str, str] = dataclasses.field(default_factory=dict)
     # Service of the Compose file -> digest of what it says.
@@ -396,11 +378,7 @@ class Survey:
             index=first("index"),
             foreign=tuple(sections.get("foreign", ())),
             files=_files(sections.get("files", ()), sections.get("sums", ())),
-            certificate="\n".join(sections.get("certificate", ())),
-            authority="\n".join(sections.get("authority", ())),
-            renewal=_timer(sections.get("renewal", [])),
             rotation=_timer(sections.get("rotation", [])),
-            certbot=first("certbot") != "",
             images={name: identity for identity, _space, name in _pairs(sections.get("images", ()))},
             services={name: digest for name, _space, digest in _pairs(sections.get("services", ()))},
             containers=tuple(
@@ -459,11 +437,7 @@ class Survey:
             "unfinished": list(self.unfinished),
             "tree": self.tree,
             "images": list(self.images),
-            "certificate": self.certificate,
-            "authority": self.authority,
-            "renewal": self.renewal,
             "rotation": self.rotation,
-            "certbot": self.certbot,
             "files": self.files,
             "containers": containers,
             "settled": self.settled(replicas),

@@ -139,23 +139,11 @@ ansible_facts:
         tree:
           description: Whether an earlier run has made folders and password files of the index.
           type: bool
-        certificate:
-          description: What the index shows to clients with TLS, as PEM; empty where there is none.
-          type: str
-        authority:
-          description: Authority that was made for it, as PEM; empty where there is none.
-          type: str
-        renewal:
-          description:
-            - Digest of what renews the certificate by itself, with C( stopped) behind it where systemd does not run its timer
-              now and after a boot; empty where there is nothing.
-          type: str
         rotation:
-          description: The same of what rotates the access log.
+          description:
+            - Digest of what rotates the access log, with C( stopped) behind it where systemd does not run its timer now and
+              after a boot; empty where there is nothing.
           type: str
-        certbot:
-          description: Whether Certbot is installed.
-          type: bool
         images:
           description: Those of O(images) that the engine has.
           type: list

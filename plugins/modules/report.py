@@ -53,6 +53,11 @@ options:
     description: Where the certificate of the index comes from, as C(pypi_tls) says it.
     type: str
     default: none
+  certificate:
+    description:
+      - The certificate in force, as P(community.crypto.x509_certificate_info#filter) describes it; empty if there is none.
+    type: dict
+    default: {}
   authority_file:
     description: File on the controller with the authority of a certificate that was made for trials.
     type: path

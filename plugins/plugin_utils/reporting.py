@@ -50,26 +50,30 @@ def report(
     return [sentence for sentence in sentences if sentence]
 
 
-def about_certificate(after: Facts, tls: str, authority_file: str, at: datetime.datetime) -> tuple[str, list[str]]:
+def about_certificate(info: Facts, tls: str, authority_file: str, at: datetime.datetime) -> tuple[str, list[str]]:
     """Say for whom the certificate is and for how long, and what there is to warn of.
 
     Args:
-        after: the fact ``pypi_host`` at the end of the run.
+        info: what the filter ``community.crypto.x509_certificate_info`` says of it; empty if there is none.
         tls: pypi_tls.
         authority_file: where the controller has what clients are to trust.
         at: the time.
     """
-    told = certificates.about(after["certificate"], at) if tls != "none" else None
-    if told is None:
+    if not info:
         return "", []
-    ends = f"{told.days} days, until {told.until:%Y-%m-%d}"
-    text = f"The certificate is for {', '.join(told.names)}, by {told.issuer}, and good for {ends}."
+    certificate = certificates.about(info, at)
+    names, end = ", ".join(certificate.names), f"{certificate.not_after:%Y-%m-%d}"
+    text = (
+        f"The certificate is for {names}, by {certificate.issuer}, and good for {certificate.days} days, until {end}."
+    )
     if tls == "self_signed":
         text += f" Clients have to trust {authority_file} on the controller."
     warnings = []
-    if told.due and tls == "acme":
+    if certificate.due and tls in ("provided", "on_host"):
+        warnings.append(f"pypi_tls_certificate: the certificate ends in {certificate.days} days ({end})")
+    if certificate.due and tls == "acme":
         warnings.append(
-            f"the certificate ends in {told.days} days and was not renewed: `systemctl status` and `journalctl --unit` of "
+            f"the certificate ends in {certificate.days} days and was not renewed: `systemctl status` and `journalctl --unit` of "
             "wheelhouse-*-certificate.service on the host say why"
         )
     return text, warnings

@@ -33,7 +33,6 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
     slowness,
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import name_of
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
     Complaints,
     as_integer,
@@ -71,7 +70,6 @@ _SIZE = re.compile(r"[0-9]+[kKmMgG]?\Z")
 _ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*\Z")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?\Z")
 _PROCESSORS = re.compile(r"(?!0*\.?0*\Z)[0-9]+(?:\.[0-9]+)?\Z")
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\Z")
 _IMAGE = re.compile(
     rf"(?:(?:{_DNS_LABEL}(?:\.{_DNS_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?/)?"
     r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
@@ -548,7 +546,7 @@ def ports_differ(variables: Mapping[str, Any]) -> Iterator[Problem]:
 def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """A certificate is for a name, and an ACME server has to find it."""
     tls, name = variables.get("pypi_tls"), name_of_index(variables)
-    if tls not in ("provided", "acme") or name is None:
+    if tls not in ("provided", "on_host", "acme") or name is None:
         return
     if not name:
         yield Problem(
@@ -568,8 +566,11 @@ def name_of_index(variables: Mapping[str, Any]) -> str | None:
     """The name that clients are to use, empty where nobody says it; None where that is not known here."""
     if "pypi_server_name" not in variables:
         return None
+    name = str(variables["pypi_server_name"])
+    if name not in ("", "_"):
+        return name
     try:
-        return name_of(str(variables["pypi_server_name"]), str(variables.get("pypi_external_url") or ""))
+        return urlsplit(str(variables.get("pypi_external_url") or "")).hostname or ""
     except ValueError:
         return None  # not a URL, which its own rule says
 
@@ -584,11 +585,14 @@ def _is_address(text: str) -> bool:
 
 def provided_is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """A certificate has a key, and both are files."""
-    if variables.get("pypi_tls") != "provided":
+    tls = variables.get("pypi_tls")
+    if tls not in ("provided", "on_host"):
         return
     for name, what in (("pypi_tls_certificate", "certificate"), ("pypi_tls_key", "key")):
         if not variables.get(name, "?"):
-            yield Problem(name, "is empty, while pypi_tls is provided", f"give the path of the {what}'s PEM file")
+            yield Problem(name, f"is empty, while pypi_tls is {tls}", f"give the path of the {what}'s PEM file")
+        elif tls == "provided" and str(variables.get(name)).startswith("/"):
+            yield from (Problem(name, *complaint) for complaint in file_on_controller(variables[name]))
 
 
 def acme_has_a_directory(variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -636,7 +640,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_server_name": server_name,
     "pypi_external_url": origin_url,
     "pypi_trusted_proxies": networks,
-    "pypi_tls": one_of("none", "provided", "self_signed", "acme"),
+    "pypi_tls": one_of("none", "provided", "on_host", "self_signed", "acme"),
     "pypi_tls_certificate": matching(
         _ABSOLUTE,
         "an absolute path",
@@ -649,9 +653,7 @@ RULES: Mapping[str, Rule] = {
         "give one that begins with /, such as {{ inventory_dir }}/../pypi.key",
         empty=True,
     ),
-    "pypi_tls_files_on": one_of("controller", "host"),
     "pypi_acme_directory": acme_directory,
-    "pypi_acme_email": matching(_EMAIL, "an e-mail address", "give one such as admin@example.com", empty=True),
     "pypi_acme_ca_file": file_on_controller,
     "pypi_authenticate": actions,
     "pypi_auth": one_of("file", "http"),
@@ -725,6 +727,7 @@ _VERSION = "pin and hold the packages by the host's package manager (docs/docker
 _KEY = "give the key itself in pypi_docker_repository_key_file"
 # Variables of earlier releases, each with what to do instead.
 REMOVED: Mapping[str, str] = {
+    "pypi_acme_email": "remove it: each run says when the certificate ends, and warns if it was not renewed",
     "pypi_adopt": (
         "remove it: set up the index beside the other server, then import its packages with wheelhouse.pypi.import "
         "(docs/import.md)"
@@ -752,6 +755,7 @@ REMOVED: Mapping[str, str] = {
     ),
     "pypi_images_archive_on": "remove it: pypi_images_archive is looked for on the host, then on the controller",
     "pypi_images_source": "remove it: with pypi_images_archive images come from that file, without it from a registry",
+    "pypi_tls_files_on": "remove it, and set pypi_tls: on_host for files of the host",
 }
 
 

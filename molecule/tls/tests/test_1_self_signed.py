@@ -23,7 +23,10 @@ def test_clients_trust_it_by_the_file_that_the_run_has_left(address: str, author
 
 def test_the_authority_can_sign_nothing_else_as_its_key_is_nowhere(host: Any, home: str) -> None:
     there = host.check_output(f"find {home} -name '*.pem' -printf '%p %m %u\\n' | sort").splitlines()
-    assert there == [f"{home}/nginx/tls/{name}.pem 640 root" for name in ("authority", "certificate", "key")]
+    assert there == [f"{home}/nginx/tls/{name}.pem 640 root" for name in ("certificate", "key")]
+    # The one key that exists belongs to the certificate of the index.
+    public = host.check_output(f"openssl pkey -pubout -in {home}/nginx/tls/key.pem")
+    assert public == host.check_output(f"openssl x509 -noout -pubkey -in {home}/nginx/tls/certificate.pem")
 
 
 @pytest.mark.usefixtures("host")
@@ -83,7 +86,7 @@ def test_a_run_renews_it_when_its_name_changes_and_says_so(
 ) -> None:
     before, containers = shown(address), stack.running()
     checked = run("wheelhouse.pypi.site", "--check", "--diff", variables={"pypi_server_name": "new.example.com"})
-    assert "+new.example.com, by Authority of new.example.com alone, until 20" in checked.output, checked.output
+    assert "Make a certificate for new.example.com" in checked.output, checked.output
     assert shown(address).serial_number == before.serial_number
     done = site(pypi_server_name="new.example.com")
     assert "PRIVATE KEY" not in done.output + checked.output

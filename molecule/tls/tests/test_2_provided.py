@@ -130,8 +130,8 @@ def _stays_in_force(address: str, by_address: Index, reader: Login, stack: Stack
     [
         ("other name", f"the certificate is for other.example.com, and clients ask for {NAME}"),
         ("other key", "the key does not belong to the certificate"),
-        ("expired", "the certificate has expired on 20"),
-        ("no file", "pypi_tls_key: /nowhere/pypi.key cannot be read where Ansible runs"),
+        ("expired", "the certificate expired on 20"),
+        ("no file", "pypi_tls_key: there is no file /nowhere/pypi.key where Ansible runs"),
     ],
 )
 def test_one_that_does_not_fit_does_not_go_live(company: Company, fault: str, said: str) -> None:
@@ -143,7 +143,7 @@ def test_one_that_does_not_fit_does_not_go_live(company: Company, fault: str, sa
     }[fault]
     message = refused(**variables)
     assert said in message
-    assert "Nothing was changed" in message
+    assert "othing was changed" in message
     assert "PRIVATE KEY" not in message
 
 
@@ -161,13 +161,12 @@ def test_one_from_the_host_goes_live_without_a_lost_request(
     for kind in ("pem", "key"):
         text = (company.folder / f"host.{kind}").read_text()
         host.check_output(f"umask 077; printf %%s %s >/root/pypi.{kind}", text)
-    variables = {"pypi_tls": "provided", "pypi_tls_files_on": "host"}
-    variables |= {"pypi_tls_certificate": "/root/pypi.pem", "pypi_tls_key": "/root/pypi.key"}
+    variables = {"pypi_tls": "on_host", "pypi_tls_certificate": "/root/pypi.pem", "pypi_tls_key": "/root/pypi.key"}
     before, containers = shown(address), stack.running()
     with traffic(by_address, reader, "/simple/") as answers:
         done = site(**variables)
     assert set(answers) == {"200"}, answers
-    assert "[WARNING]: pypi_tls_certificate: /root/pypi.pem ends in 20 days" in done.message()
+    assert "[WARNING]: pypi_tls_certificate: the certificate ends in 20 days" in done.message()
     assert shown(address).serial_number != before.serial_number
     assert stack.running() == containers
     assert site(**variables).changed == 0
@@ -176,4 +175,4 @@ def test_one_from_the_host_goes_live_without_a_lost_request(
 def test_a_stranger_to_the_company_is_no_reason_to_refuse(company: Company) -> None:
     # A file whose chain is not whole: the certificate that has signed the server's is missing, or is another.
     variables = company.files("stranger", server(NAME, signer=company.root))
-    assert "is not who has signed the one before it" in refused(**variables)
+    assert "has not signed the one before it" in refused(**variables)

@@ -69,7 +69,7 @@ def test_a_server_that_is_down_is_found_out_before_anything_changes(acme: dict[s
 @pytest.mark.usefixtures("_stays_in_force")
 def test_what_answers_and_is_no_acme_server_is_found_out_too(acme: dict[str, Any]) -> None:
     message = refused(**{**acme, "pypi_acme_directory": "https://acme.example.com:14000/nothing"})
-    says(message, "pypi_acme_directory: ", "does not answer: Not Found")
+    says(message, "pypi_acme_directory: ", "does not answer as an ACME server", "404")
 
 
 @pytest.mark.usefixtures("_stays_in_force")

@@ -67,9 +67,7 @@ def test_parse_takes_sections_apart() -> None:
         "un |docker-ce\npackage moby-engine is not installed\n"
         "@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
         "@@files\nd 0700 998:997 .\nf 0600 998:997 ./nginx/nginx.conf\nl 0777 0:0 ./packages\n"
-        "@@certificate\n-----BEGIN CERTIFICATE-----\nMIIB\n\n@@authority\n\n"
-        "@@renewal\n0123  -\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n\nNeedDaemonReload=no\n"
-        "@@rotation\n4567  -\nActiveState=inactive\nUnitFileState=disabled\nNeedDaemonReload=no\n@@certbot\n/usr/bin/certbot\n"
+        "@@rotation\n4567  -\nActiveState=inactive\nUnitFileState=disabled\nNeedDaemonReload=no\n"
         "@@sums\n0abc  nginx/nginx.conf\n@@services\nnginx 111\n"
         "@@containers\nc1|running Up 2 hours (healthy)|nginx:1.30|nginx|111|sha256:1\n"
         "@@revision\nnginx r1\nauth r1\n@@answer\n401\n"
@@ -87,11 +85,7 @@ def test_parse_takes_sections_apart() -> None:
         "source": "distro",
         "unfinished": ["docker.io"],
         "tree": True,
-        "certificate": "-----BEGIN CERTIFICATE-----\nMIIB",
-        "authority": "",
-        "renewal": "0123",
         "rotation": "4567 stopped",
-        "certbot": True,
         "images": ["nginx:1.30"],
         "files": {
             ".": {"type": "d", "mode": "0700", "owner": "998:997"},
@@ -196,8 +190,7 @@ EMPTY = hashlib.sha256(b"").hexdigest()
     ],
 )
 def test_a_timer_that_does_not_run_is_not_what_it_should_be(digest: str, systemd: str, told: str) -> None:
-    survey = Survey.parse(f"@@renewal\n{digest}  -\n{systemd}\n@@rotation\n{digest}  -\n{systemd}\n")
-    assert (survey.renewal, survey.rotation) == (told, told)
+    assert Survey.parse(f"@@rotation\n{digest}  -\n{systemd}\n").rotation == told
 
 
 def test_systemd_is_asked_about_both_timers(tmp_path: Path) -> None:
@@ -311,7 +304,6 @@ def test_a_host_without_python_has_none() -> None:
     ).stdout  # fmt: skip
     assert Survey.parse(answer).python == ""
     assert Survey.parse(answer).account == ""
-    assert Survey.parse(answer).renewal == ""
 
 
 @pytest.mark.parametrize(

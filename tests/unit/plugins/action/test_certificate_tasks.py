@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tasks that judge and make certificates, run by Ansible: what a person sees, and that no key is in it."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
+
+from tests.collection import ROOT
+from tests.support.certificates import authority, server
+
+Playbook = Callable[..., subprocess.CompletedProcess[str]]
+
+NAME = "pypi.example.com"
+ISSUER = authority()
+GOOD = server(NAME, signer=ISSUER)
+OTHER = server(NAME, signer=ISSUER)
+PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+REFUSAL = re.compile(r'^fatal: \[(\w+)\]: FAILED! => \{[^}]*"msg": "(pypi_tls_.*)"', re.MULTILINE)
+VAULT_PASSWORD = "for tests"
+
+MAKE = f"""
+- hosts: all
+  gather_facts: false
+  vars_files: {ROOT}/roles/pypi/vars/main.yml
+  vars: {{pypi_server_name: "{{{{ inventory_hostname }}}}"}}
+  tasks:
+    - ansible.builtin.include_tasks: {ROOT}/roles/nginx/tasks/self_signed_new.yml
+    - ansible.builtin.copy:
+        content: "{{{{ made[item] }}}}"
+        dest: "{{{{ playbook_dir }}}}/{{{{ inventory_hostname }}}}.{{{{ item }}}}"
+        mode: "0600"
+      loop: [authority, certificate, key]
+      vars:
+        made:
+          authority: "{{{{ __nginx_authority.certificate }}}}"
+          certificate: "{{{{ __nginx_new.certificate }}}}"
+          key: "{{{{ __nginx_new_key.privatekey }}}}"
+      no_log: true
+      check_mode: false
+"""
+JUDGE = f"""
+- hosts: all
+  gather_facts: false
+  vars_files: {ROOT}/roles/pypi/vars/main.yml
+  vars:
+    pypi_server_name: {NAME}
+    pypi_tls_certificate: "{{{{ playbook_dir }}}}/{{{{ inventory_hostname }}}}/pypi.pem"
+    pypi_tls_key: "{{{{ playbook_dir }}}}/{{{{ inventory_hostname }}}}/pypi.key"
+  tasks:
+    - ansible.builtin.include_tasks: {ROOT}/roles/pypi/tasks/certificate_provided.yml
+"""
+
+
+def test_a_certificate_for_trials_is_trusted_by_those_who_trust_its_authority(
+    playbook: Playbook, tmp_path: Path
+) -> None:
+    names = [NAME, "192.0.2.7", "2001:db8::1", "x" * 60 + ".example.com"]
+    done = playbook(MAKE, "-vvv", "--check", "--diff", hosts=",".join([*names, ""]))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PRIVATE KEY" not in done.stdout + done.stderr
+    for name in names:
+        trusting = ssl.create_default_context(cafile=tmp_path / f"{name}.authority")
+        trusting.verify_flags |= ssl.VERIFY_X509_STRICT
+        serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        serving.load_cert_chain(tmp_path / f"{name}.certificate", tmp_path / f"{name}.key")
+        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = trusting.wrap_bio(to_client, to_server, server_hostname=name)
+        other = serving.wrap_bio(to_server, to_client, server_side=True)
+        for side in (client, other, client, other):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+        assert client.getpeercert(), name
+
+
+@pytest.mark.parametrize("where", ["provided", "on_host"])
+def test_a_good_pair_passes_with_its_key_in_a_vault_as_well(playbook: Playbook, tmp_path: Path, where: str) -> None:
+    plain, vaulted = tmp_path / "plain", tmp_path / "vaulted"
+    for folder in (plain, vaulted):
+        folder.mkdir()
+        (folder / "pypi.pem").write_bytes(GOOD.pem(ISSUER))
+        (folder / "pypi.key").write_bytes(GOOD.key_pem())
+    secret = VaultSecret(VAULT_PASSWORD.encode())
+    (vaulted / "pypi.key").write_bytes(VaultLib([("default", secret)]).encrypt(GOOD.key_pem(), secret))
+    (tmp_path / "password").write_text(VAULT_PASSWORD)
+    options = ("-vvv", "--diff", "-e", f"pypi_tls={where}", "--vault-password-file", str(tmp_path / "password"))
+    # On a host nothing opens a vault.
+    done = playbook(JUDGE, *options, hosts="plain,vaulted," if where == "provided" else "plain,")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PRIVATE KEY" not in done.stdout + done.stderr
+
+
+BAD_PAIRS = {
+    "key_for_certificate": (GOOD.key_pem(), GOOD.key_pem(), "cannot go live: the file has no certificate in PEM form"),
+    "binary": (b"\xff\x00", GOOD.key_pem(), "pypi.pem"),
+    "truncated": (PEM.format("MIIB").encode(), GOOD.key_pem(), "pypi.pem cannot be read: "),
+    "certificate_for_key": (GOOD.pem(), GOOD.pem(), "pypi.key cannot be read: "),
+    "empty_key": (GOOD.pem(), b"", "pypi.key cannot be read: "),
+    "locked_key": (GOOD.pem(), GOOD.key_pem(b"S3cret"), "passphrase provided for private key"),
+    "another_key": (GOOD.pem(), OTHER.key_pem(), "cannot go live: the key does not belong to the certificate"),
+    "no_certificate": (None, GOOD.key_pem(), "pypi.pem cannot be read: "),
+    "no_key": (GOOD.pem(), None, "pypi.key cannot be read: "),
+}
+
+
+@pytest.mark.parametrize("where", ["provided", "on_host"])
+def test_a_bad_pair_is_refused_in_words(playbook: Playbook, tmp_path: Path, where: str) -> None:
+    for name, (pem, key, _said) in BAD_PAIRS.items():
+        (tmp_path / name).mkdir()
+        for file, content in (("pypi.pem", pem), ("pypi.key", key)):
+            if content is not None:
+                (tmp_path / name / file).write_bytes(content)
+    done = playbook(JUDGE, "-vvv", "--diff", "-e", f"pypi_tls={where}", hosts=",".join([*BAD_PAIRS, ""]))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "PRIVATE KEY" not in done.stdout + done.stderr
+    refusals = {match[1]: match[2] for match in REFUSAL.finditer(done.stdout)}
+    assert set(refusals) == set(BAD_PAIRS)
+    for name, (_pem, _key, said) in BAD_PAIRS.items():
+        print(refusals[name])
+        assert said in refusals[name]
+        assert "Nothing was changed" in refusals[name]
