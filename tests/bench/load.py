@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from tests.ground import apt
@@ -100,6 +101,21 @@ def right(side: Side, path: str, seconds: float, *, connections: int = CONNECTIO
     if done.errors or not done.requests:
         failed = f"{done.refused} of {done.requests} were refused, {done.broken} got no answer"
         raise BenchError(f"{side.name}: requests for {path}: {failed}")
+    return done
+
+
+def missed(side: Side, path: str, seconds: float, *, connections: int = CONNECTIONS) -> Load:
+    """Ask a side for a path that is a 404.
+
+    Raises:
+        BenchError: if it is not, or a request gets no answer.
+    """
+    status = side.index.request(path, side.login).status
+    done = load(side, path, seconds, connections=connections)
+    if status != HTTPStatus.NOT_FOUND or done.broken or not done.requests or done.refused != done.requests:
+        raise BenchError(
+            f"{side.name}: {path} is answered with {status}; of {done.requests} requests {done.refused} were refused"
+        )
     return done
 
 

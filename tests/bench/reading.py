@@ -8,11 +8,11 @@ from functools import partial
 from tests.support.stack import eventually
 
 from .figures import Figure
-from .load import CONNECTIONS, load, right
+from .load import CONNECTIONS, load, missed, right
 from .pace import Pace, in_turn
 from .sides import Side, check, files
 from .start import Other
-from .store import KILO_PROJECTS, LARGE, Release, kilos
+from .store import KILO_PROJECTS, LARGE, MISSING, Release, kilos
 
 _WARM_SECONDS = 1
 # The slow sides answer some requests a second: as many as do not wait longer than the load lasts.
@@ -26,6 +26,17 @@ def pages(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
     yield Figure.quotient("page_vs_static", here, there)
     yield Figure.of("page_per_second", "requests/s", here)
     yield Figure.of("page_static_per_second", "requests/s", there)
+
+
+def misses(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
+    """Requests a second for a project that does not exist, with credentials, and for a page of the open reference."""
+
+    def missing() -> float:
+        return missed(ours, ours.page(MISSING), pace.seconds).per_second
+
+    here, there = in_turn(pace.rounds, missing, partial(_per_second, static, static.page(), pace.seconds))
+    yield Figure.quotient("miss_vs_static", here, there)
+    yield Figure.of("miss_per_second", "requests/s", here)
 
 
 def loopback(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:

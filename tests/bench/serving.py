@@ -27,6 +27,7 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     yield reading.pages(pace, ours, static)
     yield reading.loopback(pace, near, start.near(static, f"{start.BENCH}/static", 8080))
     yield reading.wheels(pace, ours, static)
+    yield reading.misses(pace, ours, static)
     for other in start.others(folder):
         yield reading.beside(pace, ours, near, other, digests)
     yield pressure.memory(pace, ours)

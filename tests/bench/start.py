@@ -141,17 +141,17 @@ def others(folder: Path) -> list[Other]:
 def static() -> Side:
     """Start the open reference, with what the index's NGINX has as main file."""
     where = f"{BENCH}/static"
-    uid = ask(SERVING, "stat", "-c", "%u", HOME).strip()
+    account = ask(SERVING, "stat", "-c", "%u:%g", f"{HOME}/packages").strip()
     with step("the open static reference"):
-        send(SERVING, _HERE / "static", where, owner=f"{uid}:{uid}")
+        send(SERVING, _HERE / "static", where, owner=account)
         script = f"""set -e; cd {where}
-            mkdir -p nginx/conf.d nginx/tls cache
+            mkdir -p nginx/conf.d nginx/tls cache logs
             cp static.conf nginx/conf.d/
             cp {HOME}/nginx/nginx.conf nginx/
             grep -rhE '^ *(ssl_|http2 )' {HOME}/nginx --include=*.conf | sort -u >nginx/tls.conf
             if [ -s nginx/tls.conf ]; then echo 'listen 8443 ssl;' >>nginx/tls.conf; else rm nginx/tls.conf; fi
-            chown -R {uid}:{uid} .
-            printf 'ACCOUNT=%s\\nACCOUNT_UID=%s\\nINDEX_HOME=%s\\n' {uid}:{uid} {uid} {HOME} >.env
+            chown -R {account} .
+            printf 'ACCOUNT=%s\\nACCOUNT_UID=%s\\nINDEX_HOME=%s\\n' {account} {account.partition(':')[0]} {HOME} >.env
             docker compose --progress quiet up --detach --pull never --force-recreate"""
         ask(SERVING, "sh", "-c", script)
     return Side("static", f"http://{address(SERVING)}:8001")

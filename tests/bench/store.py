@@ -16,6 +16,8 @@ from .hosts import WORK
 PROJECTS, FILES = 2000, 6502
 # The project whose page is measured has some files, as one that lives has.
 MEASURED, MEASURED_FILES = "project-00000", 10
+# A project that is not there.
+MISSING = "project-none"
 LARGE, LARGE_BYTES = "large", 50_000_000
 # A wheel of usual size: the newest of each of the first projects.
 KILO_PROJECTS, KILO_BYTES = 300, 20_000

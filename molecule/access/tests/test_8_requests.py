@@ -195,11 +195,12 @@ def test_a_token_in_the_place_of_a_name_is_in_no_log(index: Index, stack: Stack)
 def test_a_link_among_the_pages_leads_nowhere(host: Any, index: Index, home: str, target: str) -> None:
     name = f"link-{uuid4().hex[:8]}"
     folder = f"{home}/index/simple/{name}"
-    files = ("index.html", "index.html.gz", "index.json", "index.json.gz", "legacy.json", "legacy.json.gz")
+    files = ("index.html", "index.html.gz", "index.json", "index.json.gz")
     links = " && ".join(f"ln -s {target} {folder}/{file}" for file in files)
     host.check_output(
         f"mkdir {folder} && {links} && ln -s {target} {home}/index/packages/{name}-1.0.tar.gz.metadata"
         f" && ln -s /etc/pypi-auth {home}/index/simple/{name}x && ln -s {target} {home}/packages/{name}-1.0.tar.gz"
+        f" && ln -s {target} {home}/index/json/{name}.json"
     )
     try:
         paths = [f"/simple/{name}/", f"/+simple/{name}/", f"/{name}/json", f"/pypi/{name}/json"]
@@ -208,7 +209,7 @@ def test_a_link_among_the_pages_leads_nowhere(host: Any, index: Index, home: str
             for headers in ({}, {"Accept-Encoding": "gzip"}, {"Accept": JSON}):
                 assert index.request(path, PUBLISHER, headers=headers).status == 404, (path, headers)
     finally:
-        host.check_output(f"rm -rf {folder} {folder}x {home}/packages/{name}* {home}/index/packages/{name}*")
+        host.check_output(f"rm -rf {folder} {folder}x {home}/packages/{name}* {home}/index/*/{name}*")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,9 @@ def test_reads_go_on_without_pypi_server_and_the_rest_says_so(
     try:
         for path in ("/", "/simple/", f"/simple/{project}/", f"/packages/{packages.escaped(project)}-1.0.tar.gz"):
             assert index.request(path, PUBLISHER).status == 200, path
-        for path in ("/simple/not-there/", "/packages/"):
+        # All projects are on disk: another one does not exist, and that is known as well.
+        assert index.request("/simple/not-there/", PUBLISHER).status == 404
+        for path in ("/simple/Not_There/", "/packages/"):
             answer = index.request(path, PUBLISHER)
             assert (answer.status, b"pypi-server does not answer" in answer.body) == (503, True), answer
         answer = index.upload(PUBLISHER, packages.wheel(tmp_path, "away"))

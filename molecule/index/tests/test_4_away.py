@@ -120,6 +120,7 @@ def test_the_number_of_replicas_can_be_changed_while_the_others_go_on(
 REMOVED = [
     "index/catalogue.sqlite-wal index/catalogue.sqlite-shm",
     *("index/catalogue.sqlite", "index/.staging", "packages/.incoming", "index/packages", "index/simple"),
+    *("index/json", "index/simple/.complete"),
 ]
 
 
@@ -144,7 +145,7 @@ def test_what_is_removed_by_hand_stops_no_upload_and_comes_back(
         assert file.name in files(project)
     metadata = f"/packages/{uploaded.name}.metadata"
     eventually(lambda: index.request(metadata, reader).status == 200, "metadata are there again", 20)
-    assert host.file(f"{stack.home}/index/simple/{project}/legacy.json").size
+    assert host.file(f"{stack.home}/index/json/{project}.json").size
 
 
 def test_a_page_that_is_truncated_is_whole_again_within_seconds(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,13 @@ FILES = (
     "headers.conf",
     "listen.conf",
     "addresses.conf",
+    "files.conf",
+    "pages.conf",
     "patient.conf",
     "refused.conf",
+    "uploads.conf",
+    "verdict.conf",
+    "verdicts.conf",
     "conf.d/http.conf",
     "conf.d/maps.conf",
     "conf.d/pypi.conf",
@@ -123,15 +129,15 @@ def test_an_index_that_is_open_to_readers_asks_publishers_alone_for_a_password(h
     start = host.check_output("date +%s.%N")
     applied(pypi_authenticate=["update"])
     assert checks(host, start) == ["nginx:1.30"]
-    text = host.file(f"{nginx}/conf.d/pypi.conf").content_string
-    assert (text.count("auth_request /_verdict/publisher;"), text.count("auth_request /_verdict/reader;")) == (1, 0)
+    text = "".join(host.file(f"{nginx}/{name}.conf").content_string for name in ("pages", "files", "uploads"))
+    assert re.findall("auth_request ([^;]*);", text) == ["/_verdict/publisher"]
 
 
 def test_what_is_served_is_on_the_list_that_the_extension_reads(host: Any, nginx: str) -> None:
     suffixes = (Path(__file__).parents[3] / "roles/pypiserver/files/wheelhouse_index/suffixes.txt").read_text().split()
     assert (
         "(?:" + "|".join(suffix.replace(".", r"\.") for suffix in suffixes) + ")"
-        in host.file(f"{nginx}/conf.d/maps.conf").content_string
+        in host.file(f"{nginx}/files.conf").content_string
     )
 
 
@@ -149,7 +155,7 @@ def test_files_beside_ours_are_kept_and_judged_with_them(host: Any, nginx: str, 
     applied(pypi_verdict_seconds=7)
     assert checks(host, start) == ["nginx:1.30"]
     assert host.file(f"{nginx}/conf.d/also.conf").content_string.strip() == text
-    assert "proxy_cache_valid 200 204 403 7s;" in host.file(f"{nginx}/conf.d/pypi.conf").content_string
+    assert "proxy_cache_valid 200 204 403 7s;" in host.file(f"{nginx}/verdict.conf").content_string
 
 
 @pytest.mark.parametrize(
@@ -185,7 +191,7 @@ def test_check_and_diff_show_what_would_change_and_change_nothing(live: Callable
     before = live()
     done = applied("--check", "--diff", pypi_verdict_seconds=9)
     assert done.changed == 1, done.output
-    assert "+        proxy_cache_valid 200 204 403 9s;" in done.output, done.output
+    assert "+proxy_cache_valid 200 204 403 9s;" in done.output, done.output
     assert live() == before
 
 

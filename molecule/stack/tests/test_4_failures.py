@@ -48,11 +48,12 @@ def test_pages_and_files_are_served_to_readers_while_pypiserver_is_away(
             assert index.request(path, reader).status == 200, (path, stack.log("nginx")[-5:])
             assert index.request(path, NOBODY).status == 401, path
             assert index.request(path, Login("reader", "wrong")).status == 401, path
-        # What is not known is not said to be missing.
-        assert index.request(f"/simple/unknown-{name}/", reader).status == 503
+        # All projects are on disk. What is not known is not said to be missing.
+        assert index.request(f"/simple/unknown-{name}/", reader).status == 404
+        assert index.request(f"/simple/Unknown-{name}/", reader).status == 503
     finally:
         stack.compose("start pypi-server")
-    eventually(lambda: index.request(f"/simple/unknown-{name}/", reader).status == 404, "pypiserver answers")
+    eventually(lambda: index.request(f"/simple/Unknown-{name}/", reader).status == 301, "pypiserver answers")
 
 
 def test_a_stack_that_was_stopped_by_hand_is_started_by_hand_and_the_next_run_finds_it_as_it_is(

@@ -22,10 +22,12 @@ from wheelhouse_index.store import Store
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, listed, sha256, truth
 from tests.support.index_server import EXTENSION, Server
+from tests.support.stack import eventually
 
 OPENING = {"open", "os.scandir", "os.listdir"}
 # For an index of this size. A large one takes longer to look through: docs/operations.md.
 SECONDS = 6.0
+MARKER = "index/simple/.complete"
 
 
 def named(project: str, version: str = "1.0") -> str:
@@ -39,6 +41,7 @@ def servers(tmp_path: Path) -> Iterator[list[Server]]:
         for number in range(6):
             file = made.wheel(tmp_path, f"project{number}")
             assert (one, other)[number % 2].upload(file.name, file.read_bytes()).status == 200
+        eventually((tmp_path / MARKER).exists, "all pages are written", SECONDS)
         yield [one, other]
 
 
@@ -51,7 +54,7 @@ def folder(servers: list[Server]) -> Path:
 def contents(folder: Path) -> dict[str, bytes]:
     """Return all that readers get, by path below index/."""
     pages = folder / "index"
-    found = [*pages.glob("index.html*"), *pages.glob("simple/**/*.*"), *pages.glob("packages/**/*.*")]
+    found = [path for glob in ("index.html*", "simple/**/*.*", "json/*", "packages/**/*.*") for path in pages.glob(glob)]
     return {str(path.relative_to(pages)): path.read_bytes() for path in found}
 
 
@@ -87,7 +90,7 @@ ACCIDENTS: dict[str, Callable[[Path], None]] = {
 FILES = [
     *("index.html", "simple/index.html", "simple/index.json.gz"),
     *("simple/project1/index.html", "simple/project2/index.json", "simple/project3/index.html.gz"),
-    *("simple/project4/legacy.json", f"packages/{named('project5')}.metadata"),
+    *("json/project4.json", f"packages/{named('project5')}.metadata"),
 ]
 
 
@@ -103,7 +106,8 @@ def test_a_page_or_metadata_that_other_hands_change_is_as_before_within_seconds(
 
 
 REMOVED = [
-    *("index/simple", "index/packages", "index/.staging", "packages/.incoming", "index/simple/project1"),
+    *("index/simple", "index/json", "index/packages", "index/.staging", "packages/.incoming", "index/simple/project1"),
+    *("index/simple/*", "index/simple/.complete"),
     *("index/.lock", "index/.keeper", "index/catalogue.sqlite"),
     *("index/catalogue.sqlite-wal", "index/catalogue.sqlite-shm", "index/catalogue.sqlite*"),
 ]
@@ -200,6 +204,7 @@ def test_asking_for_health_reads_no_page_and_no_folder(index: Index) -> None:
     [
         ("packages", "packages/ is not a folder"),
         ("index/simple", "index/simple/ is not a folder"),
+        ("index/json", "index/json/ is not a folder"),
         ("index/packages", "index/packages/ is not a folder"),
         ("index/.staging", "index/.staging/ is not a folder"),
         ("packages/.incoming", "packages/.incoming/ is not a folder"),

@@ -72,7 +72,7 @@ class Keeper:
             self._thorough_at = now + max((now - began) * _SHARE, self._pause / 2)
         if found or gone:
             self._store.note(found, gone)
-        if first or not self._store.output.has_lists():
+        if first and self._store.output.has_lists():
             self._store.check_pages()
         if now >= self._retry_at:
             self._retry_at = now + _RETRY_SECONDS

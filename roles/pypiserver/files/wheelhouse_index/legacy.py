@@ -1,4 +1,4 @@
-"""A project in the shape of the public index's ``/pypi/NAME/json``: legacy.json, beside the simple pages.
+"""A project in the shape of the public index's ``/pypi/NAME/json``: a file in index/json/.
 
 pip-tools takes digests from it, Renovate dates, bandersnatch and pulp what there is to copy. Pure functions.
 """

@@ -18,10 +18,11 @@ from .entry import Entry
 
 # Of what is large, and changes with every new project, a quick compression is worth more than a small one.
 _LEVEL, _QUICK_LEVEL, _LARGE_BYTES = 6, 1, 256 * 1024
-# A project's pages, which are there in compressed form as well. NGINX completes the addresses in the last file, and
-# compresses it on its way.
-PROJECT_PAGES, _PACKED, _LEGACY = ("index.html", "index.json"), ".gz", "legacy.json"
-_EACH = [*(page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)), _LEGACY]
+# A project's pages, which are there in compressed form as well.
+PROJECT_PAGES, _PACKED = ("index.html", "index.json"), ".gz"
+_EACH = [page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)]
+# In simple/: with it, a project that is not on disk does not exist. NGINX looks there, in conf.d/pypi.conf.
+COMPLETE = ".complete"
 
 
 Status = tuple[int, int]
@@ -34,6 +35,7 @@ class Staged:
     Attributes:
         ready: files that are written aside, and those that they are to replace.
         going: files that are to be removed.
+        left: folders that may be empty then, and are removed where they are.
         made: folders that were made.
         written: what is to be known of all of them, and of those that need no change, by path below index/: size in
             bytes and time in ns, None for those that are to be removed.
@@ -41,6 +43,7 @@ class Staged:
 
     ready: list[tuple[Path, Path]] = field(default_factory=list)
     going: list[Path] = field(default_factory=list)
+    left: list[Path] = field(default_factory=list)
     made: list[Path] = field(default_factory=list)
     written: dict[str, Status | None] = field(default_factory=dict)
 
@@ -50,10 +53,10 @@ class Staged:
             os.replace(aside, target)
         for target in self.going:
             target.unlink(missing_ok=True)
+        for folder in self.left:
             with suppress(OSError):
-                # The folder of a project that is gone, unless somebody has put something there.
-                target.parent.rmdir()
-        self.ready, self.going, self.made = [], [], []
+                folder.rmdir()
+        self._forget()
 
     def discard(self) -> None:
         """Take back what was not published."""
@@ -62,7 +65,10 @@ class Staged:
         for folder in reversed(self.made):
             with suppress(OSError):
                 folder.rmdir()
-        self.ready, self.going, self.made = [], [], []
+        self._forget()
+
+    def _forget(self) -> None:
+        self.ready, self.going, self.left, self.made = [], [], [], []
 
 
 class Output:
@@ -72,19 +78,40 @@ class Output:
         self.folder = folder
         self._root = f"{folder}/"
         self.simple = folder / "simple"
+        self.legacy = folder / "json"
         self.metadata = folder / "packages"
+        self._complete = self.simple / COMPLETE
         self._staging = folder / ".staging"
         self._removed = folder / ".removed"
 
-    def prepare(self) -> None:
-        """Make the folders, and remove what killed processes, or times in which this package did not load, have left."""
-        self.simple.mkdir(exist_ok=True)
-        self.metadata.mkdir(exist_ok=True)
+    def prepare(self) -> bool:
+        """Make the folders, and remove what killed processes have left; return whether a folder of pages was missing."""
+        missing = not (self.simple.is_dir() and self.legacy.is_dir())
+        for folder in (self.simple, self.legacy, self.metadata):
+            folder.mkdir(exist_ok=True)
         self._removed.touch()
         self._staging.mkdir(exist_ok=True)
         for left in self._staging.iterdir():
             with suppress(OSError):
                 left.unlink()
+        return missing
+
+    def is_complete(self) -> bool:
+        """Tell whether a project that is not on disk does not exist."""
+        return self._complete.exists()
+
+    def mark_complete(self) -> None:
+        """Note that all projects are on disk. Without room for that, NGINX goes on asking."""
+        with suppress(OSError):
+            self._complete.touch()
+
+    def mark_incomplete(self) -> None:
+        """Note that projects may be missing on disk.
+
+        Raises:
+            OSError: if that is impossible; then nothing is to become known that is not on disk.
+        """
+        self._complete.unlink(missing_ok=True)
 
     def stage_project(self, staged: Staged, project: str, entries: Sequence[Entry]) -> None:
         """Stage a project's pages, or their removal where it has no file left."""
@@ -93,11 +120,14 @@ class Output:
             self._remember(folder)
             for page in _EACH:
                 self._remove(staged, folder / page)
+            self._remove(staged, self._legacy_of(project))
+            staged.left.append(folder)
             return
         self._make(staged, folder)
         self._stage(staged, folder / "index.html", pages.project_html(project, entries))
         self._stage(staged, folder / "index.json", pages.project_json(project, entries))
-        self._stage(staged, folder / _LEGACY, legacy.project_json(project, entries), pack=False)
+        # Not compressed: NGINX completes the addresses in it.
+        self._stage(staged, self._legacy_of(project), legacy.project_json(project, entries), pack=False)
 
     def stage_lists(self, staged: Staged, known: Known) -> None:
         """Stage the list of projects, where that changes."""
@@ -112,12 +142,13 @@ class Output:
     def has_page(self, project: str) -> bool:
         """Tell whether a project's pages are there, and not empty, as a loss of power may leave them."""
         folder = self.simple / project
-        return all(_size(folder / page) for page in _EACH)
+        return all(_size(folder / page) for page in _EACH) and bool(_size(self._legacy_of(project)))
 
     def with_pages(self) -> set[str]:
-        """Return the projects that have a folder."""
+        """Return the projects that have any page, or a folder for them."""
         with os.scandir(self.simple) as found:
-            return {one.name for one in found if one.is_dir(follow_symlinks=False)}
+            simple = {one.name for one in found if one.is_dir(follow_symlinks=False)}
+        return simple | {file.stem for file in self.legacy.glob("*.json")}
 
     def stage_metadata(self, staged: Staged, path: str, content: bytes) -> None:
         """Stage the core metadata that are served beside a file, or their removal where there are none."""
@@ -128,6 +159,8 @@ class Output:
             self._write(staged, target, content, max(int(time.time()), _seconds(target) + 1))
         elif os.path.exists(target):
             self._remove(staged, target)
+            if target.parent != self.metadata:
+                staged.left.append(target.parent)
         else:
             staged.written[self._below(target)] = None
 
@@ -146,7 +179,7 @@ class Output:
 
     def folders(self) -> list[Path]:
         """Return the folders that have to be there."""
-        return [self.simple, self.metadata, self._staging]
+        return [self.simple, self.legacy, self.metadata, self._staging]
 
     def altered(self, written: Iterable[tuple[str, int, int]]) -> list[str]:
         """Return the paths of files that are not as they were written, by size and time, or not there at all."""
@@ -196,6 +229,9 @@ class Output:
         staged.going.append(target)
         staged.written[self._below(target)] = None
 
+    def _legacy_of(self, project: str) -> Path:
+        return self.legacy / f"{project}.json"
+
     def _below(self, file: Path) -> str:
         return str(file).removeprefix(self._root)
 
@@ -205,7 +241,7 @@ class Output:
         except FileExistsError:
             return
         except FileNotFoundError:
-            if folder in (self.simple, self.metadata):
+            if folder in (self.simple, self.legacy, self.metadata):
                 raise
             self._make(staged, folder.parent)
             folder.mkdir()
@@ -213,7 +249,8 @@ class Output:
 
     def _remember(self, folder: Path) -> None:
         """Keep the last second that a project's pages had, so that new ones at the same place come after it."""
-        seconds = max(_seconds(folder / page) for page in (*PROJECT_PAGES, _LEGACY))
+        files = [*(folder / page for page in PROJECT_PAGES), self._legacy_of(folder.name)]
+        seconds = max(map(_seconds, files))
         if seconds > _seconds(self._removed):
             os.utime(self._removed, (seconds, seconds))
 

@@ -16,7 +16,7 @@ API_VERSION = "1.1"
 # 31 December 9999.
 _LAST_NS = 253_402_300_799_999_999_999
 # Another number has all pages rewritten.
-FORMAT = 2
+FORMAT = 3
 # Plain in the path of an address (RFC 3986): versions have them, and some proxies escape `%2B` a second time.
 _PLAIN = "/+!"
 

@@ -56,9 +56,14 @@ class Store:
     def prepare(self) -> None:
         """Make what is missing; several processes may do so at once."""
         with self._alone():
-            self.output.prepare()
+            missing = self.output.prepare()
             self.catalogue.prepare(self._survey)
             incoming.prepare(self.packages)
+            with self.catalogue.writing() as known:
+                if missing:
+                    self._put_off(known, known.all_projects())
+                if known.pages_format != pages.FORMAT or known.pending():
+                    self.output.mark_incomplete()
 
     def in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
@@ -175,7 +180,7 @@ class Store:
                     if (was.stamp if was else None) == stamp:
                         continue
                     before = [was.project] if was else []
-                    known.put_off({*before, guessed(path.rpartition("/")[2]).project})
+                    self._put_off(known, {*before, guessed(path.rpartition("/")[2]).project})
                     if stamp:
                         known.put(Entry(path, stamp))
                     else:
@@ -200,6 +205,9 @@ class Store:
         Returns:
             How many projects were done.
         """
+        if not self.output.has_lists():
+            # Then more may be missing.
+            self.check_pages()
         done: set[str] = set()
         while True:
             with self.catalogue.reading() as known:
@@ -208,6 +216,7 @@ class Store:
                 lists = not formatted or not self.output.has_lists()
             # What was read may be of another project than its name alone spoke of: then that one is pending now.
             if (done and seen.keys() <= done) or not (seen or lists):
+                self._note_complete()
                 return len(done)
             self._write(seen, formatted)
             done |= seen.keys() or {""}
@@ -238,23 +247,36 @@ class Store:
                 with self.catalogue.writing() as known:
                     known.pages_format = pages.FORMAT
 
+    def _put_off(self, known: Known, projects: Iterable[str]) -> None:
+        """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""
+        if waiting := set(projects):
+            self.output.mark_incomplete()
+            known.put_off(waiting)
+
+    def _note_complete(self) -> None:
+        """Have NGINX answer by itself for projects that do not exist, once all pages are written."""
+        if self.output.is_complete():
+            return
+        with self._alone(), self.catalogue.reading() as known:
+            if known.pages_format == pages.FORMAT and not known.pending():
+                self.output.mark_complete()
+
     def check_pages(self) -> None:
         """Have written what is missing or of an older format, and remove what belongs to files that are gone."""
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 projects = set(known.projects())
                 there = self.output.with_pages()
-                if known.pages_format != pages.FORMAT:
-                    known.put_off(projects)
-                known.put_off(project for project in projects if not self.output.has_page(project))
-                known.put_off(there - projects)
+                old = projects if known.pages_format != pages.FORMAT else set()
+                lacking = {project for project in projects if not self.output.has_page(project)}
+                self._put_off(known, old | lacking | (there - projects))
                 served = self.output.with_metadata()
                 again = [
                     entry
                     for entry in known.all()
                     if entry.facts and entry.facts.metadata_sha256 and entry.path not in served
                 ]
-                known.put_off({entry.project for entry in again})
+                self._put_off(known, {entry.project for entry in again})
                 for path in served:
                     if not known.at(path):
                         self.output.stage_metadata(staged, path, b"")
@@ -298,11 +320,13 @@ class Store:
                     projects.add(entry.project)
                 else:
                     self.output.stage_metadata(staged, file, b"")
+            elif folder == self.output.legacy.name:
+                projects.add(rest[0].removesuffix(".json"))
             elif len(rest) > 1:
                 projects.add(rest[0])
             else:
                 lists = True
-        known.put_off(projects)
+        self._put_off(known, projects)
         if lists:
             self.output.stage_lists(staged, known)
             self.output.stage_front(staged, known)
@@ -314,7 +338,7 @@ class Store:
             projects = known.with_unread()
         if projects:
             with self._alone(), self.catalogue.writing() as known:
-                known.put_off(projects)
+                self._put_off(known, projects)
 
     def forget(self) -> None:
         """Have all files read and all pages written once more; those that are there are served meanwhile.
@@ -331,7 +355,7 @@ class Store:
         found, _gone = Scanner(self.packages, {}).changes(thorough=True)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
-        known.put_off({*known.all_projects(), *self.output.with_pages()})
+        self._put_off(known, {*known.all_projects(), *self.output.with_pages()})
 
     def _read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
         """Read what has not been read of these projects. Not within the lock: this is what takes time.
@@ -386,7 +410,7 @@ class Store:
                     known.put(entry)
                     if entry.project != before.project:
                         # Its name alone spoke of another one.
-                        known.put_off([before.project, entry.project])
+                        self._put_off(known, [before.project, entry.project])
                     self.output.stage_metadata(staged, entry.path, content)
                 known.note_written(staged.written)
             staged.publish()
