@@ -1,12 +1,15 @@
-"""Releases of pip, each run straight from its wheel: what people's machines have, from a distribution or a frozen image."""
+"""Releases of pip, each run from its unpacked wheel: what people's machines have, from a distribution or a frozen image."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "pips"
@@ -21,19 +24,26 @@ READS_METADATA = VERSIONS[VERSIONS.index("23.2") :]
 
 
 def command(version: str) -> list[str]:
-    """Return the command that is this pip; its wheel is fetched once, into .cache/pips.
+    """Return the command that is this pip, from .cache/pips, where it is fetched to once.
 
     Raises:
-        subprocess.CalledProcessError: when the wheel cannot be fetched; pip has said why.
+        subprocess.CalledProcessError: when it cannot be fetched; pip has said why.
     """
     if version == NEWEST:
         return [sys.executable, "-m", "pip"]
-    found = _wheel(version)
-    if not found:
-        fetch = ["download", "--quiet", "--no-deps", "--no-input", "--dest", str(CACHE), f"pip=={version}"]
-        subprocess.run([sys.executable, "-m", "pip", *fetch], check=True)
-        found = _wheel(version)
-    return [sys.executable, str(found[0] / "pip")]
+    # Unpacked: Python compiles what is in a zip at each start.
+    folder = CACHE / f"pip-{version}"
+    if not folder.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as aside:
+            fetch = ["download", "--quiet", "--no-deps", "--no-input", "--dest", aside, f"pip=={version}"]
+            subprocess.run([sys.executable, "-m", "pip", *fetch], check=True)
+            (wheel,) = Path(aside).iterdir()
+            shutil.unpack_archive(wheel, Path(aside) / "pip", "zip")
+            # Another run may have been faster.
+            with suppress(OSError):
+                os.replace(Path(aside) / "pip", folder)
+    return [sys.executable, str(folder / "pip")]
 
 
 def run(version: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -60,7 +70,3 @@ def environment() -> dict[str, str]:
     """Return the environment without settings of pip, uv and proxies."""
     kept = {name: value for name, value in os.environ.items() if not re.match("(PIP|UV)_|.*proxy", name, re.IGNORECASE)}
     return {**kept, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "*", "no_proxy": "*"}
-
-
-def _wheel(version: str) -> list[Path]:
-    return sorted(CACHE.glob(f"pip-{version}-*.whl"))

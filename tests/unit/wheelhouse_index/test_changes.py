@@ -123,6 +123,41 @@ def test_a_name_that_would_not_be_served_is_refused(index: Index, name: str) -> 
     assert [path.name for path in index.packages.iterdir()] == [".incoming"]
 
 
+@pytest.mark.parametrize(
+    "name", ["foo-bar-1.0-py3-none-any.whl", "foo-banana-py3-none-any.whl", "foo-1.0-py3-none.whl"]
+)
+def test_how_a_wheel_is_called_is_said(index: Index, name: str) -> None:
+    refused(index.upload(name, made.file(WHEEL)), 400, name, "NAME-VERSION-PYTHON-ABI-PLATFORM.whl, with _ for -")
+
+
+@pytest.mark.parametrize(
+    ("name", "project", "version"),
+    [
+        ("foo-1.0+ubuntu.1-py3-none-any.whl", "foo", "1.0+ubuntu.1"),
+        ("foo-1.0_1-py3-none-any.whl", "foo", "1.0.post1"),
+        ("foo-2024.01.02-py3-none-any.whl", "foo", "2024.1.2"),
+        ("foo-1.0-20240101_g12-cp39.cp310-abi3.none-macosx_10_9_x86_64.macosx_11_0_arm64.whl", "foo", "1.0"),
+        ("2to3-1.0-py3-none-any.whl", "2to3", "1.0"),
+        ("0-0-py3-none-any.whl", "0", "0"),
+        ("foo-1.0-PY3-NONE-ANY.whl", "foo", "1.0"),
+        ("foo-1.0.dev20240101+g12.d20240102.tar.gz", "foo", "1.0.dev20240101+g12.d20240102"),
+        ("foo-py3-1.0.tar.gz", "foo-py3", "1.0"),
+        ("foo-trunk.tar.gz", "foo", "trunk"),
+        ("index.json-1.0.tar.gz", "index-json", "1.0"),
+        ("simple-1.0.tar.gz", "simple", "1.0"),
+    ],
+)
+def test_odd_names_of_files_are_published_listed_and_removed(
+    index: Index, name: str, project: str, version: str
+) -> None:
+    content = made.file(name)
+    assert index.upload(name, content).status == 200
+    assert index.listed(project) == {name: sha256(content)}
+    assert f'"versions":["{version}"]' in (index.pages / "simple" / project / "index.json").read_text()
+    assert index.remove(f" {project.upper()}\n", f" {version} ").status == 200
+    assert index.projects() == set()
+
+
 def test_what_was_copied_in_and_cannot_be_served_is_not_listed(index: Index, tmp_path: Path) -> None:
     for name in ("foo-1.0.exe", "foo-1.0.ZIP", "übung-1.0.tar.gz", "-1.0.zip", ".foo-1.0.zip"):
         (index.packages / name).write_bytes(b"x")

@@ -209,6 +209,34 @@ def test_two_values_of_one_field_are_refused() -> None:
     assert (form.one("same"), form.one("none")) == ("x", "")
 
 
+def test_space_around_a_value_does_not_count() -> None:
+    assert forms.Form([("name", " foo\n"), ("name", "foo")]).one("name") == "foo"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'content-disposition: form-data; name="content"; filename="a-1.whl"',
+        'Content-Disposition:form-data;name="content";filename="a-1.whl"',
+        "Content-Disposition: form-data; name=content; filename=a-1.whl",
+        'Content-Disposition: form-data; filename="a-1.whl"; name="content"',
+        'Content-Type: application/zip\r\nContent-Disposition: form-data; name="content"; filename="a-1.whl"',
+        'Content-Disposition: form-data; name="content"; filename="a-1.whl"\r\nContent-Length: 4',
+        "Content-Disposition: form-data; name=\"content\"; filename*=UTF-8''a%2D1.whl",
+        "Content-Disposition: form-data; name*=utf-8''content; filename=\"a-1.whl\"",
+        'Content-Disposition: form-data; name="content";\r\n filename="a-1.whl"',
+    ],
+)
+def test_a_file_may_be_announced_in_all_ways_that_clients_know(store: Path, head: str) -> None:
+    found = read(store, body(head.encode() + b"\r\n\r\ndata"))
+    assert [(name, filename, data) for name, (filename, data, _digest) in found] == [("content", "a-1.whl", b"data")]
+
+
+def test_lines_that_end_without_cr_are_named(store: Path) -> None:
+    with pytest.raises(forms.MalformedFormError, match="CR LF"):
+        read(store, body(field("a", b"b")).replace(b"\r\n", b"\n"))
+
+
 @pytest.mark.parametrize("more", ["".join(f"; a{n}*{n}=x" for n in range(300)), "(" * 600, "; filename*0*=", "\0"])
 def test_odd_headers_are_refused_or_read_at_once(store: Path, more: str) -> None:
     part = f'Content-Disposition: form-data; name="a"{more}\r\n\r\n'.encode()

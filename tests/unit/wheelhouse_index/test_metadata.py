@@ -56,14 +56,46 @@ def good(
     return wheel(*others, metadata_file, compression=compression)
 
 
-def sdist(*members: tuple[str, bytes], mode: str = "w:gz") -> bytes:
+def sdist(*members: tuple[str, bytes], mode: str = "w:gz", form: int = tarfile.PAX_FORMAT) -> bytes:
     target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode=mode) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=target, mode=mode, format=form) as archive:  # type: ignore[call-overload]
         for path, content in members:
             entry = tarfile.TarInfo(path)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     return target.getvalue()
+
+
+class Stream(io.BytesIO):
+    """A file that cannot be sought in."""
+
+    def seek(self, *_: int) -> int:
+        raise OSError
+
+
+def streamed(zip64: bool = False) -> bytes:
+    """Return a wheel whose sizes stand behind each file, as they were not known before."""
+    target = Stream()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (("METADATA", core()), ("WHEEL", b""), ("RECORD", b"")):
+            with archive.open(f"foo-1.0.dist-info/{name}", "w", force_zip64=zip64) as file:
+                file.write(content)
+    return target.getvalue()
+
+
+def linked() -> bytes:
+    """Return an sdist whose PKG-INFO is a hard link."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz") as archive:
+        link = tarfile.TarInfo("foo-1.0/PKG-INFO")
+        link.type, link.linkname = tarfile.LNKTYPE, "foo-1.0/setup.py"
+        archive.addfile(tarfile.TarInfo("foo-1.0/setup.py"))
+        archive.addfile(link)
+    return target.getvalue()
+
+
+def halves(content: bytes) -> tuple[bytes, bytes]:
+    return content[: len(content) // 2], content[len(content) // 2 :]
 
 
 def read(name: str, content: bytes) -> tuple[str, bytes] | str:
@@ -100,6 +132,19 @@ def outcome(name: str, file: io.BytesIO) -> tuple[str, bytes] | str:
                      id="no WHEEL"),
         pytest.param(NAME, wheel(("foo-1.0.dist-info/METADATA", core()), ("foo-1.0.dist-info/WHEEL", b"")), BROKEN,
                      id="no RECORD"),
+        pytest.param(NAME, good(core(more="Name: bar\n")), BROKEN, id="two names"),
+        pytest.param(NAME, good(core(more="Version: 2.0\n")), BROKEN, id="two versions"),
+        pytest.param(NAME, good(core(more="Name:  foo\n")), (">=3.8", core(more="Name:  foo\n")), id="a name twice"),
+        pytest.param(NAME, good(core(version="9.9", more="Import-Name: foo\nUnheard-Of: yes\n")),
+                     (">=3.8", core(version="9.9", more="Import-Name: foo\nUnheard-Of: yes\n")), id="metadata to come"),
+        pytest.param(NAME, good(b"name: foo\nVERSION:\n 1.0"), ("", b"name: foo\nVERSION:\n 1.0"),
+                     id="no last end of line, and other spellings of headers"),
+        pytest.param(NAME, good(core(more="Author: Jürgen\n")), (">=3.8", core(more="Author: Jürgen\n")), id="umlauts"),
+        pytest.param(NAME, good("\ufeff".encode() + core()), BROKEN, id="a mark of byte order"),
+        pytest.param(NAME, b"#!/bin/sh\n" + good() + b"more", (">=3.8", core()), id="something before and behind a zip"),
+        pytest.param(NAME, streamed(), (">=3.8", core()), id="a zip that was streamed"),
+        pytest.param(NAME, streamed(zip64=True), (">=3.8", core()), id="a zip64 that was streamed"),
+        pytest.param(NAME, good(compression=zipfile.ZIP_LZMA), BEYOND, id="another compression"),
         pytest.param(NAME, good(b"Version: 1.0\n\n"), BROKEN, id="nobody's"),
         pytest.param(NAME, good(b""), BROKEN, id="empty"),
         pytest.param(NAME, good(b"\xff\xfe\x00"), BROKEN, id="no text"),
@@ -121,6 +166,14 @@ def outcome(name: str, file: io.BytesIO) -> tuple[str, bytes] | str:
                      id="an sdist of which the wheel may differ"),
         pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", core(version="2.2", more="Dynamic: Requires-Dist\n"))),
                      (">=3.8", b""), id="an sdist that says so"),
+        *(pytest.param(SDIST, sdist((f"foo-1.0/{'d' * 90}/{'f' * 90}", b""), ("./foo-1.0/PKG-INFO", core()), form=form),
+                       (">=3.8", b""), id=f"a long name in tar's format {form}")
+          for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)),
+        pytest.param(SDIST, linked(), NOTHING, id="a link to the metadata"),
+        pytest.param(SDIST, b"".join(gzip.compress(part) for part in halves(sdist(("foo-1.0/PKG-INFO", core()), mode="w:"))),
+                     (">=3.8", b""), id="two gzips of one tar"),
+        pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", core())) + bytes(512), (">=3.8", b""), id="zeros behind a gzip"),
+        pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", core())) + b"more", BROKEN, id="something behind a gzip"),
         pytest.param(SDIST, sdist(("foo-1.0/foo.egg-info/PKG-INFO", core(version="2.2"))), NOTHING, id="elsewhere"),
         pytest.param(SDIST, sdist(("../PKG-INFO/x", core(version="2.2"))), NOTHING, id="an sdist's path"),
         pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", core(version="2.2")), mode="w"), BROKEN, id="not compressed"),
@@ -169,6 +222,14 @@ def test_what_gets_into_a_page_as_requires_python_is_a_specifier(value: str) -> 
 def test_specifiers_that_are_in_use_get_into_pages(value: str) -> None:
     assert metadata.specifier(value) == value
     assert read(NAME, good(core(requires=value))) == (value, core(requires=value))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(">=3.6.*", ">=3.6"), (">= 2.7.*, !=3.0.*, <4.*", ">= 2.7, !=3.0.*, <4"), ("~=3.6.2.*", "~=3.6.2")],
+)
+def test_what_was_allowed_before_pep_440_gets_into_pages_as_it_is_meant(value: str, shown: str) -> None:
+    assert read(NAME, good(core(requires=value))) == (shown, core(requires=value))
 
 
 @pytest.mark.parametrize("value", ["banana", "3.8", ">=3.x", '>=3"><script>', ">=3.8 and <4", ">=" + "3." * 3000 + "1"])

@@ -160,7 +160,9 @@ def _names_wanted(name: str) -> str:
         return f"A name has at most {names.NAME_BYTES} letters."
     if not names.suffix(name):
         return f"It ends with one of {', '.join(names.SUFFIXES)}."
-    return "It is NAME-VERSION, of letters, digits and . _ + ! ~ -, and for a wheel the tags."
+    if name.endswith(names.WHEEL):
+        return "A wheel is called NAME-VERSION-PYTHON-ABI-PLATFORM.whl, with _ for - in its name."
+    return "It is NAME-VERSION, of letters, digits and . _ + ! ~ -."
 
 
 def _release(name: str, found: metadata.Metadata | None, form: Form) -> Release:

@@ -56,12 +56,12 @@ class Form:
     files: list[tuple[str, File]] = field(default_factory=list)
 
     def one(self, name: str) -> str:
-        """Return the value of a field; empty where it is missing.
+        """Return the value of a field without space around it; empty where it is missing.
 
         Raises:
             MalformedFormError: if the form has it twice, with other values.
         """
-        values = {value for own, value in self.fields if own == name}
+        values = {value.strip() for own, value in self.fields if own == name}
         if len(values) > 1:
             raise MalformedFormError(f"The form has more than one field {name}. Send one.")
         return next(iter(values), "")
@@ -169,7 +169,7 @@ def _parts(
         if end == b"--":
             return
         if end != b"\r\n":
-            raise MalformedFormError("The form has something behind a boundary.")
+            raise MalformedFormError("A boundary of the form does not end its line. Lines end with CR LF.")
         # With the break before it, the blank line is found where there is no header as well.
         body.back(2)
         head = _Limited(HEADER_BYTES)

@@ -47,6 +47,8 @@ _ASKED_IN_VAIN = 100
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DIST_INFO = ".dist-info"
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+# `>=3.6.*` was allowed before PEP 440, and thousands of releases say it. uv reads it as `>=3.6`, pip ignores all of it today.
+_OLD_WILDCARD = re.compile(r"((?:[<>]=?|~=)\s*\d+(?:\.\d+)*)\.\*")
 
 
 class BrokenArchiveError(ValueError):
@@ -114,17 +116,19 @@ def _broken(name: str, kind: str) -> BrokenArchiveError:
 def specifier(value: object) -> str:
     """Return a specifier of Python versions on one line; empty where it is none, which must not get into a page."""
     text = _text(value)
-    try:
-        return text if len(text) <= SPECIFIER_LETTERS and SpecifierSet(text) else ""
-    except InvalidSpecifier:
+    if len(text) > SPECIFIER_LETTERS:
         return ""
+    for spelling in (text, _OLD_WILDCARD.sub(r"\1", text)):
+        with suppress(InvalidSpecifier):
+            return spelling if SpecifierSet(spelling) else ""
+    return ""
 
 
 def _parsed(name: str, kind: str, content: bytes) -> Metadata | None:
     try:
         headers = _headers(content)
         release = _release(headers)
-    except BeyondLimitsError:
+    except (BrokenArchiveError, BeyondLimitsError):
         raise
     except Exception as error:  # as above
         raise BrokenArchiveError(f"{name} has metadata that cannot be read.") from error
@@ -146,7 +150,12 @@ def _headers(content: bytes) -> Message:
 
 
 def _release(headers: Message) -> Release:
-    return Release(_text(headers.get("Name")), _text(headers.get("Version")))
+    """Return whose a file is; of two names, clients would take the one or the other."""
+    values = {field: {_text(value) for value in headers.get_all(field, [])} for field in ("Name", "Version")}
+    for field, found in values.items():
+        if len(found) > 1:
+            raise BrokenArchiveError(f"Core metadata have one {field}, and these have {len(found)}.")
+    return Release(*(next(iter(found), "") for found in values.values()))
 
 
 def _of_wheel(file: BinaryIO) -> bytes:
