@@ -43,14 +43,14 @@ HOSTS: dict[str, tuple[dict[str, str], str, list[str], str]] = {
         "docker_ce", [*CE, f"kernel-modules-extra-{EL10}"], "centos",
     ),
     "fedora": ({"distribution": "Fedora", "version": "43", "family": "RedHat"}, "docker_ce", CE, "fedora"),
-}
+}  # fmt: skip
 # No source of theirs has both an engine and Compose 2, or the release cannot be told.
 UNSUPPORTED = {
     "amazon": {"distribution": "Amazon", "version": "2023", "family": "RedHat"},
     "debian11": {"distribution": "Debian", "version": "11.11", "family": "Debian"},
     "debianodd": {"distribution": "Debian", "version": "n/a", "code": "odd", "family": "Debian"},
     "mint": {"distribution": "Linux Mint", "version": "22", "family": "Debian"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         for name, facts in known.items()
     }
     checks = yaml.safe_load((ROLE / "tasks/check.yml").read_text())
-    check = next(task for task in checks if task["name"].endswith("distribution is supported"))["ansible.builtin.assert"]
+    task = next(task for task in checks if task["name"].endswith("distribution is supported"))
+    check = task["ansible.builtin.assert"]
     supported = f"({') and ('.join(check['that'])})"
     answer = {
         "source": "{{ __docker_source }}",
