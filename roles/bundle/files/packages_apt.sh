@@ -4,7 +4,8 @@
 set -eu
 cd "$1"
 shift
-mkdir -p packages/partial
+# The folders that apt wants, here and on a host.
+mkdir -p packages/partial packages/lists/partial
 # An empty status: what the machine has installed is not what a host has.
 : >status
 cat >apt.conf <<EOF
@@ -16,7 +17,7 @@ EOF
 export APT_CONFIG="$PWD/apt.conf" DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 apt-get --quiet --error-on=any update
 apt-get --quiet --yes --download-only install "$@"
-rm -r packages/partial packages/lock
+rm packages/lock
 # shellcheck disable=SC2016
 for file in packages/*.deb; do
     dpkg-deb --show --showformat '${Package}=${Version}\n' "$file"
