@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,9 @@ PYTHON = PROJECT / ".venv/bin/python"
 DOCKER = """#!/bin/sh
 if [ "$1" = ps ]; then cat {home}/containers; exit; fi
 shift 4
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={extension} WHEELHOUSE_PACKAGES={home}/packages WHEELHOUSE_INDEX={home}/index exec {python} "$@"
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={extension}
+export WHEELHOUSE_PACKAGES={home}/packages WHEELHOUSE_INDEX={home}/index
+exec {python} "$@"
 """
 PREPARE = "import sys; from pathlib import Path; from wheelhouse_index.store import Store; "
 PREPARE += "Store(*map(Path, sys.argv[1:])).prepare()"
@@ -35,8 +38,6 @@ Import = Callable[..., dict[str, Any]]
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of an index that runs."""
-    import subprocess
-
     home, bin_folder = tmp_path / "home", tmp_path / "bin"
     for folder in (home / "packages", home / "index", bin_folder):
         folder.mkdir(parents=True)
