@@ -67,7 +67,7 @@ def other_format(index: Index) -> None:
 
 def unfinished(index: Index) -> None:
     with index.store.catalogue.writing() as known:
-        known.put_off(["foo"])
+        known.mark_dirty(["foo"])
 
 
 DOUBTS: dict[str, Callable[[Index], object]] = {

@@ -11,7 +11,7 @@ from . import __version__
 def main(words: list[str]) -> int:
     """Do what the command line says; return the exit code."""
     if words not in (["serve"], ["check"]):
-        print("Say serve or check.", file=sys.stderr)
+        print("usage: python3 -m wheelhouse_index serve | check", file=sys.stderr)
         return 2
     try:
         from . import app
