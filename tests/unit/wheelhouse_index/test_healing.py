@@ -27,7 +27,7 @@ from tests.support.stack import eventually
 OPENING = {"open", "os.scandir", "os.listdir"}
 # For an index of this size. A large one takes longer to look through: docs/operations.md.
 SECONDS = 6.0
-MARKER = "index/simple/.complete"
+MARK = "index/json/.complete"
 
 
 def named(project: str, version: str = "1.0") -> str:
@@ -41,7 +41,7 @@ def servers(tmp_path: Path) -> Iterator[list[Server]]:
         for number in range(6):
             file = made.wheel(tmp_path, f"project{number}")
             assert (one, other)[number % 2].upload(file.name, file.read_bytes()).status == 200
-        eventually((tmp_path / MARKER).exists, "all pages are written", SECONDS)
+        eventually((tmp_path / MARK).exists, "all pages are written", SECONDS)
         yield [one, other]
 
 
@@ -107,7 +107,7 @@ def test_a_page_or_metadata_that_other_hands_change_is_as_before_within_seconds(
 
 REMOVED = [
     *("index/simple", "index/json", "index/packages", "index/.staging", "packages/.incoming", "index/simple/project1"),
-    *("index/simple/*", "index/simple/.complete"),
+    *("index/simple/*", "index/simple/.complete", "index/json/.complete"),
     *("index/.lock", "index/.keeper", "index/catalogue.sqlite"),
     *("index/catalogue.sqlite-wal", "index/catalogue.sqlite-shm", "index/catalogue.sqlite*"),
 ]
