@@ -29,6 +29,7 @@ FILES = (
     "verdict.conf",
     "verdicts.conf",
     "conf.d/http.conf",
+    "conf.d/logins.conf",
     "conf.d/maps.conf",
     "conf.d/pypi.conf",
     "conf.d/refusals.conf",

@@ -7,7 +7,7 @@ set -eu
 rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.conf nginx/headers.conf nginx/listen.conf
     nginx/addresses.conf nginx/files.conf nginx/pages.conf nginx/patient.conf nginx/refused.conf nginx/revision.conf
     nginx/uploads.conf nginx/verdict.conf nginx/verdicts.conf
-    nginx/conf.d/http.conf nginx/conf.d/maps.conf nginx/conf.d/pypi.conf nginx/conf.d/refusals.conf
+    nginx/conf.d/http.conf nginx/conf.d/logins.conf nginx/conf.d/maps.conf nginx/conf.d/pypi.conf nginx/conf.d/refusals.conf
     nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
 kept=
 [ "$2" = no-data ] || kept='packages authentication adopted logs'

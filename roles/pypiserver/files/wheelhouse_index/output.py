@@ -21,7 +21,8 @@ _LEVEL, _QUICK_LEVEL, _LARGE_BYTES = 6, 1, 256 * 1024
 # A project's pages, which are there in compressed form as well.
 PROJECT_PAGES, _PACKED = ("index.html", "index.json"), ".gz"
 _EACH = [page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)]
-# In simple/: with it, a project that is not on disk does not exist. NGINX looks there, in conf.d/pypi.conf.
+# In simple/ and json/: with both, a project of which neither has anything does not exist. NGINX looks there, in
+# pages.conf. In each, so that whichever is removed first takes its mark along while the other still tells.
 COMPLETE = ".complete"
 
 
@@ -80,7 +81,7 @@ class Output:
         self.simple = folder / "simple"
         self.legacy = folder / "json"
         self.metadata = folder / "packages"
-        self._complete = self.simple / COMPLETE
+        self._marks = [folder / COMPLETE for folder in (self.simple, self.legacy)]
         self._staging = folder / ".staging"
         self._removed = folder / ".removed"
 
@@ -98,12 +99,13 @@ class Output:
 
     def is_complete(self) -> bool:
         """Tell whether a project that is not on disk does not exist."""
-        return self._complete.exists()
+        return all(mark.exists() for mark in self._marks)
 
     def mark_complete(self) -> None:
         """Note that all projects are on disk. Without room for that, NGINX goes on asking."""
         with suppress(OSError):
-            self._complete.touch()
+            for mark in self._marks:
+                mark.touch()
 
     def mark_incomplete(self) -> None:
         """Note that projects may be missing on disk.
@@ -111,7 +113,8 @@ class Output:
         Raises:
             OSError: if that is impossible; then nothing is to become known that is not on disk.
         """
-        self._complete.unlink(missing_ok=True)
+        for mark in self._marks:
+            mark.unlink(missing_ok=True)
 
     def stage_project(self, staged: Staged, project: str, entries: Sequence[Entry]) -> None:
         """Stage a project's pages, or their removal where it has no file left."""
