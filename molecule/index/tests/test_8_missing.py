@@ -14,14 +14,24 @@ from tests.support.clients import NOBODY, Answer, Index, Login
 from tests.support.stack import Stack, eventually, traffic
 
 JSON = "application/vnd.pypi.simple.v1+json"
-MARKER = "index/simple/.complete"
+MARKS = ["index/simple/.complete", "index/json/.complete"]
 ADDRESSES = ["/simple/{}/", "/+simple/{}/", "/{}/json", "/pypi/{}/json"]
 
 
+@pytest.fixture
+def wait_until_complete(host: Any, stack: Stack) -> Callable[[], None]:
+    """Wait until all projects are on disk."""
+
+    def complete() -> bool:
+        return all(host.file(f"{stack.home}/{mark}").exists for mark in MARKS)
+
+    return lambda: eventually(complete, "all pages are written", 30)
+
+
 @pytest.fixture(autouse=True)
-def complete(host: Any, stack: Stack) -> None:
+def complete(wait_until_complete: Callable[[], None]) -> None:
     """All projects are on disk."""
-    eventually(lambda: bool(host.file(f"{stack.home}/{MARKER}").exists), "all pages are written", 30)
+    wait_until_complete()
 
 
 @pytest.fixture
@@ -81,18 +91,25 @@ def test_a_new_project_is_there_with_the_answer_to_its_upload_and_missing_with_t
         assert remove(unknown, "1.0").status == 200
 
 
-def test_without_the_marker_nothing_is_said_to_be_missing_while_pypiserver_is_away(
-    host: Any, index: Index, reader: Login, stack: Stack, unknown: str
+@pytest.mark.parametrize("mark", MARKS)
+def test_without_a_mark_nothing_is_said_to_be_missing_while_pypiserver_is_away(
+    host: Any,
+    index: Index,
+    reader: Login,
+    stack: Stack,
+    unknown: str,
+    wait_until_complete: Callable[[], None],
+    mark: str,
 ) -> None:
     path = f"/simple/{unknown}/"
     stack.compose("stop pypi-server")
     try:
         assert index.request(path, reader).status == 404
-        host.check_output(f"rm {stack.home}/{MARKER}")
+        host.check_output(f"rm {stack.home}/{mark}")
         assert index.request(path, reader).status == 503
     finally:
         stack.compose("up --detach --wait pypi-server")
-    eventually(lambda: bool(host.file(f"{stack.home}/{MARKER}").exists), "it is complete again", 30)
+    wait_until_complete()
     assert index.request(path, reader).status == 404
 
 
@@ -101,7 +118,14 @@ def test_without_the_marker_nothing_is_said_to_be_missing_while_pypiserver_is_aw
     ["simple/{0}", "simple/{0}/index.*", "json/{0}.json", "simple", "json", "simple/*", "simple/.complete", "*"],
 )
 def test_what_is_removed_by_accident_is_never_said_to_be_missing(
-    host: Any, index: Index, reader: Login, stack: Stack, uploaded: Path, project: str, removed: str
+    host: Any,
+    index: Index,
+    reader: Login,
+    stack: Stack,
+    uploaded: Path,
+    project: str,
+    wait_until_complete: Callable[[], None],
+    removed: str,
 ) -> None:
     paths = [f"/simple/{project}/", f"/+simple/{project}/", f"/{project}/json"]
     pages = [f"{stack.home}/index/{page}" for page in (f"simple/{project}/index.json", f"json/{project}.json")]
@@ -111,7 +135,7 @@ def test_what_is_removed_by_accident_is_never_said_to_be_missing(
             host.check_output(f"cd {stack.home}/index && rm -r {removed.format(project)}")
             eventually(lambda: all(host.file(page).exists for page in pages), "the pages are there again", 30)
         found |= set(answers)
-        eventually(lambda: bool(host.file(f"{stack.home}/{MARKER}").exists), "it is complete again", 30)
+        wait_until_complete()
     # While the catalogue is made again, pypiserver may say that it cannot answer.
     assert found <= {"200", "500", "502", "503"}, found
     assert "200" in found

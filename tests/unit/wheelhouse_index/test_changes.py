@@ -204,7 +204,7 @@ def test_identical_bytes_again_change_nothing(index: Index) -> None:
     assert index.upload(WHEEL, content).status == 200
     before = {path: path.stat() for path in index.pages.rglob("index.*")}
     for agent in ("twine/7.0.0", "uv/0.13.9"):
-        assert "byte by byte" in index.upload(WHEEL, content, {"User-Agent": agent}).text
+        assert "already exists with this content" in index.upload(WHEEL, content, {"User-Agent": agent}).text
     assert {path: path.stat().st_mtime_ns for path in before} == {path: one.st_mtime_ns for path, one in before.items()}
     # So the same command finishes a release of which half was published.
     assert index.upload("foo-1.0.tar.gz", other).status == 200
@@ -404,7 +404,7 @@ def test_what_could_not_replace_a_file_leaves_it(in_memory: Path, monkeypatch: p
 def test_what_was_removed_by_hand_a_moment_ago_is_published_again(index: Index) -> None:
     assert index.upload(WHEEL, made.file(WHEEL)).status == 200
     (index.packages / WHEEL).unlink()
-    assert index.upload(WHEEL, made.file(WHEEL)).text == f"{WHEEL} is published.\n"
+    assert index.upload(WHEEL, made.file(WHEEL)).text == f"Published {WHEEL}.\n"
     assert (index.packages / WHEEL).exists()
     assert index.listed("foo") == {WHEEL: sha256(made.file(WHEEL))}
 
@@ -454,7 +454,7 @@ def test_a_signature_is_not_kept_without_its_file(index: Index) -> None:
     other = "Foo-1.0-py3-none-any.whl"
     content = made.file(WHEEL)
     assert index.upload(other, content).status == 200
-    assert "byte by byte" in signed(index, content, b"signature").text
+    assert "already exists with this content" in signed(index, content, b"signature").text
     assert not (index.packages / f"{WHEEL}.asc").exists()
 
 

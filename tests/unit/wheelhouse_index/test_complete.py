@@ -1,4 +1,4 @@
-"""The marker by which NGINX knows that a project which is not on disk does not exist."""
+"""The marks by which NGINX knows that a project which is not on disk does not exist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def index(in_memory: Path) -> Index:
 
 def complete(index: Index) -> bool:
     """Tell whether NGINX says by itself that a project does not exist."""
-    return (index.pages / "simple" / COMPLETE).exists()
+    return all((index.pages / folder / COMPLETE).exists() for folder in ("simple", "json"))
 
 
 def copied(index: Index, name: str) -> Path:
@@ -67,7 +67,7 @@ def other_format(index: Index) -> None:
 
 def unfinished(index: Index) -> None:
     with index.store.catalogue.writing() as known:
-        known.put_off(["foo"])
+        known.mark_dirty(["foo"])
 
 
 DOUBTS: dict[str, Callable[[Index], object]] = {

@@ -205,12 +205,12 @@ def test_thousands_of_fields_are_read_at_once(store: Path) -> None:
 def test_two_values_of_one_field_are_refused() -> None:
     form = forms.Form([("name", "one"), ("name", "two"), ("same", "x"), ("same", "x")])
     with pytest.raises(forms.MalformedFormError, match="more than one field name"):
-        form.one("name")
-    assert (form.one("same"), form.one("none")) == ("x", "")
+        form.value("name")
+    assert (form.value("same"), form.value("none")) == ("x", "")
 
 
 def test_space_around_a_value_does_not_count() -> None:
-    assert forms.Form([("name", " foo\n"), ("name", "foo")]).one("name") == "foo"
+    assert forms.Form([("name", " foo\n"), ("name", "foo")]).value("name") == "foo"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests.support.stack import eventually
 OPENING = {"open", "os.scandir", "os.listdir"}
 # For an index of this size. A large one takes longer to look through: docs/operations.md.
 SECONDS = 6.0
-MARKER = "index/simple/.complete"
+MARK = "index/json/.complete"
 PROJECTS = [f"project{number}" for number in range(6)]
 
 
@@ -62,7 +62,7 @@ def servers(running: list[Server]) -> list[Server]:
 def is_settled(folder: Path) -> bool:
     """Tell whether the index has these projects, all pages are written, and nothing is wrong."""
     return (
-        (folder / MARKER).exists()
+        (folder / MARK).exists()
         and projects(folder / "index") == set(PROJECTS)
         and not problems(Store(folder / "packages", folder / "index"))
     )
@@ -131,7 +131,7 @@ def test_a_page_or_metadata_that_other_hands_change_is_as_before_within_seconds(
 
 REMOVED = [
     *("index/simple", "index/json", "index/packages", "index/.staging", "packages/.incoming", "index/simple/project1"),
-    *("index/simple/*", "index/simple/.complete"),
+    *("index/simple/*", "index/simple/.complete", "index/json/.complete"),
     *("index/.lock", "index/.keeper", "index/catalogue.sqlite"),
     *("index/catalogue.sqlite-wal", "index/catalogue.sqlite-shm", "index/catalogue.sqlite*"),
 ]

@@ -356,12 +356,12 @@ def test_a_file_that_is_there_already_is_not_replaced(index: Index, agent: str, 
 def test_a_project_is_put_off_until_its_last_change_is_on_its_page(index: Index) -> None:
     with index.store.catalogue.writing() as known:
         known.put(Entry(ONE, Stamp(1, 2, 3)))
-        known.put_off(["foo"])
+        known.mark_dirty(["foo"])
         seen = known.pending()
-        known.put_off(["foo"])
-        known.done(seen)
-        assert known.times_put_off("foo") == 2
-        known.done(known.pending())
+        known.mark_dirty(["foo"])
+        known.mark_written(seen)
+        assert known.times_marked("foo") == 2
+        known.mark_written(known.pending())
         assert known.pending() == {}
 
 

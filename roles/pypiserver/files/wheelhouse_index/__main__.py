@@ -18,7 +18,7 @@ def main(words: list[str]) -> int:
 
         return importing.main(check=len(words) > 1)
     if words not in (["serve"], ["check"]):
-        print("Say serve, check or import.", file=sys.stderr)
+        print("usage: python3 -m wheelhouse_index serve | check | import [--check]", file=sys.stderr)
         return 2
     try:
         from . import app

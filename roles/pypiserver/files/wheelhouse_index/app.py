@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from wsgiref.util import setup_testing_defaults
 
 import pypiserver
 from pypiserver.backend import BackendProxy
@@ -97,17 +97,17 @@ class Application:
         if path == "/health":
             return answer(start_response, *self._health.answer())
         if not self._peer.is_nginx(environ):
-            return answer(start_response, 403, "Only NGINX of this index may ask here. Use the index's own address.")
+            return answer(start_response, 403, "Only the index's own NGINX may ask here. Use the address of the index.")
         if method == "POST" and path == "/":
             return self._changes(environ, start_response)
         if method not in ("GET", "HEAD"):
-            return answer(start_response, 405, f"{method[:20]} is not done here.", [("Allow", "GET, HEAD")])
+            return answer(start_response, 405, f"{method[:20]} is not supported here.", [("Allow", "GET, HEAD")])
         if match := _PROJECT_PAGE.fullmatch(path):
             # PEP 503: whatever the spelling, the page is at the normalised name. What is no name has none.
             name = match["name"] or match["named"]
             project = names.normalised(name.encode("latin-1", "replace").decode("utf-8", "replace"))
             if not names.is_project(project):
-                return answer(start_response, 404, "There is no such project: this is no project's name.")
+                return answer(start_response, 404, "Not found: this is not a project's name.")
             place = f"/simple/{project}/" if match["name"] else f"/pypi/{project}/json"
             if path not in (place, f"/{project}/json"):
                 return answer(start_response, 301, "", [("Location", quote(place))])
@@ -176,34 +176,24 @@ def check() -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         packages, index = Path(folder, "packages"), Path(folder, "index")
-        for made in (packages, index):
-            made.mkdir()
+        for created in (packages, index):
+            created.mkdir()
         store = Store(packages, index)
         store.prepare()
         application = reading(store)
         for path, status in (("/simple/", "200"), ("/simple/probe/", "404"), ("/", "200")):
-            said = _asked(application, path)
-            if not said.startswith(status):
-                raise RuntimeError(f"it answers {said} to GET {path}")
+            answered = _asked(application, path)
+            if not answered.startswith(status):
+                raise RuntimeError(f"GET {path} is answered with {answered}")
 
 
 def _asked(application: WsgiApp, path: str) -> str:
     """Return the status line of an answer."""
-    said: list[str] = []
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": path,
-        "QUERY_STRING": "",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "8080",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": sys.stderr,
-        "wsgi.url_scheme": "http",
-    }
-    list(application(environ, lambda status, headers, error=None: said.append(status)))
-    return said[0]
+    status_lines: list[str] = []
+    environ: dict[str, Any] = {"PATH_INFO": path}
+    setup_testing_defaults(environ)
+    list(application(environ, lambda status, headers, error=None: status_lines.append(status)))
+    return status_lines[0]
 
 
 def serve() -> None:

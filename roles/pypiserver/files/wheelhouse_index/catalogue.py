@@ -154,9 +154,9 @@ class Catalogue:
             if whole and self._usable():
                 return
             if not whole and self._rescue():
-                log.warning("Files beside %s were removed; what is known was kept", self.file)
+                log.warning("Restored the files beside %s, which were removed", self.file)
                 return
-            log.warning("%s cannot be used: another one is made from the files in packages/", self.file)
+            log.warning("%s is damaged or of another version: making it from packages/", self.file)
         self.replace(fill)
 
     def replace(self, fill: Callable[[Known], None]) -> None:
@@ -354,19 +354,19 @@ class Known:
         """Return the projects whose pages have to be written, and how often they have been put off."""
         return dict(self._db.execute("SELECT project, times FROM pending ORDER BY project"))
 
-    def put_off(self, projects: Iterable[str]) -> None:
+    def mark_dirty(self, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written."""
         self._db.executemany(
             "INSERT INTO pending VALUES (?, 1) ON CONFLICT (project) DO UPDATE SET times = times + 1",
             ((name,) for name in projects),
         )
 
-    def times_put_off(self, project: str) -> int:
+    def times_marked(self, project: str) -> int:
         """Return how often a project has been put off; 0 where its pages are written."""
         row = self._db.execute("SELECT times FROM pending WHERE project = ?", (project,)).fetchone()
         return int(row[0]) if row else 0
 
-    def done(self, projects: Mapping[str, int]) -> None:
+    def mark_written(self, projects: Mapping[str, int]) -> None:
         """Note projects whose pages are written, unless they have been put off more often than that."""
         self._db.executemany("DELETE FROM pending WHERE project = ? AND times = ?", projects.items())
 

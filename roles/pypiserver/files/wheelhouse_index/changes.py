@@ -21,11 +21,9 @@ log = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # The second: one of the files beside a database cannot be made.
 _FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
-NO_ROOM = "The disk of this index is full; nothing was kept of this request. Ask its operator for room."
-UNWRITABLE = (
-    "This index cannot write to its folders now. Try again; its operator finds the reason in pypi-server's log."
-)
-BROKEN = "This index failed over that request. Its operator finds the reason in pypi-server's log."
+NO_ROOM = "The disk of this index is full; nothing was stored. Ask its operator to make room."
+UNWRITABLE = "This index cannot write to its folders. Try again later; the log of pypi-server names the reason."
+BROKEN = "This index failed on that request; the log of pypi-server names the reason. Ask its operator."
 
 
 def is_full(error: BaseException | None) -> bool:
@@ -50,8 +48,8 @@ class Changes:
         self._anonymous_uploads = anonymous_uploads
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Do what the form asks for, or say in a line why not."""
-        # What has not been published when this ends is removed.
+        """Do what the form asks for, or answer in one line why not."""
+        # What is not published by the end is removed.
         with ExitStack() as stack:
             try:
                 form = forms.read(environ, lambda: stack.enter_context(incoming.arriving(self._store.packages)))
@@ -59,25 +57,25 @@ class Changes:
             except forms.MalformedFormError as error:
                 return answer(start_response, 400, str(error))
             except Refusal as error:
-                log.warning("Refused, %s: %s", error.status, error.reason)
+                log.warning("Refused with %s: %s", error.status, error.reason)
                 return answer(start_response, error.status, error.reason)
             except (OSError, sqlite3.Error) as error:
                 if is_full(error):
                     log.error("The disk is full: %s", error)
                     return answer(start_response, 507, NO_ROOM)
-                log.exception("A change failed")
+                log.exception("An upload or removal failed")
                 return answer(start_response, 503, UNWRITABLE, [("Retry-After", "5")])
             except Exception:
-                # A fault of ours: gunicorn would answer with a page, which no publisher shows.
-                log.exception("A change failed")
+                # A bug of ours: gunicorn would answer with a page, which no publisher shows.
+                log.exception("An upload or removal failed")
                 return answer(start_response, 500, BROKEN)
         return answer(start_response, 200, said)
 
     def _change(self, form: Form, environ: dict[str, Any]) -> str:
-        action = form.one(":action")
+        action = form.value(":action")
         if action not in rights.NEEDS:
             known = " and ".join(rights.NEEDS)
-            raise Refusal(400, f"The form's :action is {action[:40]!r}: this index takes {known}.")
+            raise Refusal(400, f"Unknown :action {action[:40]!r}: this index takes {known}.")
         if reason := rights.refusal(action, environ, self._anonymous_uploads):
             raise Refusal(403, reason)
         if action == "remove_pkg":
@@ -89,22 +87,26 @@ class Changes:
     def _publish(self, form: Form, conflict: int) -> str:
         file = form.file("content")
         if file is None:
-            raise Refusal(400, "The form has no file: send the distribution file as 'content'.")
+            raise Refusal(400, "The form has no distribution file: send it as 'content'.")
         upload = uploaded(file, form)
         uploads = [upload]
         if signature := form.file("gpg_signature"):
             if signature.name != upload.name + names.SIGNATURE:
-                raise Refusal(400, f"The signature is called {signature.name[:80]!r}: call it {upload.name}.asc.")
+                raise Refusal(400, f"The signature {signature.name[:80]!r} must be called {upload.name}.asc.")
             facts = Facts(signature.content.sha256, upload.facts.release)
             uploads.append(Upload(signature.name, signature.content, facts))
         try:
             changed = self._store.add(uploads, self._overwrite)
         except ConflictError as error:
             raise Refusal(conflict, str(error)) from error
-        return f"{upload.name} is published." if changed else f"{upload.name} is there already, byte by byte."
+        return (
+            f"Published {upload.name}."
+            if changed
+            else f"Nothing to do: {upload.name} already exists with this content."
+        )
 
     def _remove(self, form: Form) -> str:
-        name, version, filename = (form.one(field) for field in ("name", "version", "filename"))
+        name, version, filename = (form.value(field) for field in ("name", "version", "filename"))
         if not filename and not (name and version):
             raise Refusal(400, "Name what to remove: 'name' and 'version', or 'filename'.")
         with self._store.catalogue.reading() as known:
@@ -112,17 +114,17 @@ class Changes:
                 found = [entry for path in known.named(filename) if (entry := known.at(path))]
             else:
                 found = known.of_project(names.normalised(name))
-            going = {entry.path: entry for entry in found if _is_meant(entry, name, version)}
+            to_remove = {entry.path: entry for entry in found if _is_meant(entry, name, version)}
             # A signature goes with its file.
-            signatures = [known.at(path + names.SIGNATURE) for path in going]
-            going |= {entry.path: entry for entry in signatures if entry}
-        if not going:
+            signatures = [known.at(path + names.SIGNATURE) for path in to_remove]
+            to_remove |= {entry.path: entry for entry in signatures if entry}
+        if not to_remove:
             asked = filename or f"{name} {version}"
             raise Refusal(404, f"{asked[:200]} is not on this index: nothing was removed.")
         # Copied files of one name may be of several projects.
-        for project in {entry.project for entry in going.values()}:
-            self._store.remove(project, [path for path, entry in going.items() if entry.project == project])
-        return f"Removed {', '.join(sorted({entry.name for entry in going.values()}))}."
+        for project in {entry.project for entry in to_remove.values()}:
+            self._store.remove(project, [path for path, entry in to_remove.items() if entry.project == project])
+        return f"Removed {', '.join(sorted({entry.name for entry in to_remove.values()}))}."
 
 
 def uploaded(file: File, form: Form) -> Upload:
@@ -133,11 +135,11 @@ def uploaded(file: File, form: Form) -> Upload:
     """
     name = file.name
     if not names.is_served(name) or name.endswith(names.SIGNATURE):
-        raise Refusal(400, f"{name[:80]!r} is no name of a distribution file. {_names_wanted(name)}")
-    said = form.one("sha256_digest")
-    if said and said.lower() != file.content.sha256:
+        raise Refusal(400, f"{name[:80]!r} is not a distribution file's name. {_names_wanted(name)}")
+    digest = form.value("sha256_digest")
+    if digest and digest.lower() != file.content.sha256:
         raise Refusal(
-            400, f"{name} has the SHA-256 {file.content.sha256}, and the form says {said[:64]}. Send it again."
+            400, f"{name} arrived with the SHA-256 {file.content.sha256}; the form says {digest[:64]}. Send it again."
         )
     try:
         found = metadata.inside(name, file.content.file)
@@ -151,7 +153,7 @@ def uploaded(file: File, form: Form) -> Upload:
         facts = Facts(file.content.sha256, release, found.requires_python, found.sha256)
         return Upload(name, file.content, facts, found.content)
     return Upload(
-        name, file.content, Facts(file.content.sha256, release, metadata.specifier(form.one("requires_python")))
+        name, file.content, Facts(file.content.sha256, release, metadata.specifier(form.value("requires_python")))
     )
 
 
@@ -171,23 +173,25 @@ def _release(name: str, found: metadata.Metadata | None, form: Form) -> Release:
     Raises:
         Refusal: if its name, its metadata and the form speak of different releases, or none says enough.
     """
-    said = Release(form.one("name"), form.one("version"))
+    said = Release(form.value("name"), form.value("version"))
     inner = found.release if found else None
     if inner and not names.claimed(name, inner):
         raise Refusal(
-            400, f"{name} holds {str(inner)[:200]}: name and content differ. Build it again, and do not rename it."
+            400, f"{name} holds {str(inner)[:200]}: file name and metadata differ. Build it again and do not rename it."
         )
     own = inner or (said if said.name and said.version else names.of_file(name))
     if own is None or not names.is_project(own.project) or not names.claimed(name, own):
         raise Refusal(
-            400, f"{name} is not a file of {str(own)[:200]}, which the form names. Send it under its own name."
+            400, f"{name} is not a file of {str(own)[:200]}, which the form names. Correct the form or the file name."
         )
-    for kind, one, other, same in (
+    for field, sent, own_value, same in (
         ("name", said.name, own.name, names.normalised(said.name) == own.project),
         ("version", said.version, own.version, names.same_version(said.version, own.version)),
     ):
-        if one and not same:
-            raise Refusal(400, f"The form's {kind} is {one[:100]!r}, and {name} has {other!r}. Send the file's own.")
+        if sent and not same:
+            raise Refusal(
+                400, f"The form's {field} {sent[:100]!r} is not that of {name}, {own_value!r}. Correct the form."
+            )
     return own
 
 

@@ -55,7 +55,7 @@ class Form:
     fields: list[tuple[str, str]] = field(default_factory=list)
     files: list[tuple[str, File]] = field(default_factory=list)
 
-    def one(self, name: str) -> str:
+    def value(self, name: str) -> str:
         """Return the value of a field without space around it; empty where it is missing.
 
         Raises:
@@ -111,7 +111,7 @@ def _kind(text: str) -> tuple[str, bytes]:
         header["Content-Type"] = text
         return header.get_content_type(), str(header.get_param("boundary", "")).encode("latin-1", "replace")
     except Exception as error:  # of email's parser, which raises what comes
-        raise MalformedFormError("The request's Content-Type cannot be read.") from error
+        raise MalformedFormError("Unreadable Content-Type.") from error
 
 
 def _urlencoded(body: BinaryIO) -> Form:
@@ -119,11 +119,11 @@ def _urlencoded(body: BinaryIO) -> Form:
     while piece := body.read(CHUNK_BYTES):
         data += piece
         if len(data) > URLENCODED_BYTES:
-            raise MalformedFormError("This form is too large to come without multipart/form-data.")
+            raise MalformedFormError("This form is too large: send it as multipart/form-data.")
     try:
         return Form(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True))
     except ValueError as error:
-        raise MalformedFormError("The form cannot be read.") from error
+        raise MalformedFormError("Unreadable form.") from error
 
 
 def _in_large_pieces(body: Any) -> Any:
@@ -169,7 +169,7 @@ def _parts(
         if end == b"--":
             return
         if end != b"\r\n":
-            raise MalformedFormError("A boundary of the form does not end its line. Lines end with CR LF.")
+            raise MalformedFormError("Malformed form: CR LF has to follow each boundary.")
         # With the break before it, the blank line is found where there is no header as well.
         body.back(2)
         head = _Limited(HEADER_BYTES)
@@ -202,10 +202,10 @@ def _named(head: bytes) -> tuple[str, str | None]:
         raise MalformedFormError("A part of the form has a control character in its header.")
     try:
         headers = BytesHeaderParser().parsebytes(head)
-        name, filename = (headers.get_param(one, None, "content-disposition") for one in ("name", "filename"))
+        name, filename = (headers.get_param(field, None, "content-disposition") for field in ("name", "filename"))
         return collapse_rfc2231_value(name or ""), None if filename is None else collapse_rfc2231_value(filename)
     except Exception as error:  # of email's parser, which raises what comes
-        raise MalformedFormError("A part of the form has headers that cannot be read.") from error
+        raise MalformedFormError("A part of the form has unreadable headers.") from error
 
 
 class _Limited:
@@ -254,5 +254,5 @@ class _Body:
     def _more(self) -> None:
         data = self._stream.read(CHUNK_BYTES)
         if not data:
-            raise MalformedFormError("The request's body ends too soon. Send it again.")
+            raise MalformedFormError("Truncated request body. Send it again.")
         self._ahead, self._at = self._ahead[self._at :] + data, 0

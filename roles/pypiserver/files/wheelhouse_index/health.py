@@ -33,7 +33,7 @@ def problems(store: Store) -> list[str]:
     if found:
         return found
     below = [store.packages / FOLDER, *store.output.folders()]
-    found = [f"{one.parent.name}/{one.name}/ {reason}" for one in below if (reason := _folder_problem(one))]
+    found = [f"{folder.parent.name}/{folder.name}/ {reason}" for folder in below if (reason := _folder_problem(folder))]
     try:
         with store.catalogue.reading() as known:
             known.pages_format  # noqa: B018 - a question that costs nothing

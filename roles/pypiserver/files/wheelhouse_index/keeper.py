@@ -90,7 +90,7 @@ class Keeper:
                     fcntl.flock(lock, fcntl.LOCK_EX)
                     self._keep()
             except OSError:
-                log.exception("The lock of the pages cannot be taken")
+                log.exception("Cannot lock the pages")
             time.sleep(_LONGEST_PAUSE)
 
     def _keep(self) -> None:

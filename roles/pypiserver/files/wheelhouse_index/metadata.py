@@ -131,10 +131,10 @@ def _parsed(name: str, kind: str, content: bytes) -> Metadata | None:
     except (BrokenArchiveError, BeyondLimitsError):
         raise
     except Exception as error:  # as above
-        raise BrokenArchiveError(f"{name} has metadata that cannot be read.") from error
+        raise BrokenArchiveError(f"{name} has unreadable metadata.") from error
     if not release.name or not release.version:
         if kind == names.WHEEL:
-            raise BrokenArchiveError(f"{name} has metadata without a name or a version.")
+            raise BrokenArchiveError(f"The metadata of {name} lack a name or a version.")
         return None
     served = len(name.encode()) <= names.NAME_BYTES and (
         kind == names.WHEEL or (kind != names.EGG and _is_static(headers))
@@ -154,7 +154,7 @@ def _release(headers: Message) -> Release:
     values = {field: {_text(value) for value in headers.get_all(field, [])} for field in ("Name", "Version")}
     for field, found in values.items():
         if len(found) > 1:
-            raise BrokenArchiveError(f"Core metadata have one {field}, and these have {len(found)}.")
+            raise BrokenArchiveError(f"The metadata have more than one {field}.")
     return Release(*(next(iter(found), "") for found in values.values()))
 
 
@@ -164,18 +164,18 @@ def _of_wheel(file: BinaryIO) -> bytes:
         names_inside = archive.namelist()
     folders = {path.split("/")[0] for path in names_inside if path.split("/")[0].endswith(_DIST_INFO)}
     if len(folders) != 1:
-        raise BrokenArchiveError(f"A wheel has one folder *.dist-info, and this one has {len(folders)}.")
+        raise BrokenArchiveError(f"A wheel has exactly one folder *.dist-info; this one has {len(folders)}.")
     folder = folders.pop()
     for wanted in ("METADATA", "WHEEL", "RECORD"):
         if names_inside.count(f"{folder}/{wanted}") != 1:
-            raise BrokenArchiveError(f"A wheel has one file {wanted} in its folder *.dist-info, and this one has not.")
+            raise BrokenArchiveError(f"A wheel has exactly one file {wanted} in *.dist-info; this one does not.")
     file.seek(0)
     content = _of_zip(file, lambda parts: parts == [folder, "METADATA"]) or b""
     release = _release(_headers(content))
     # pip goes by the folder's name, uv by the metadata.
     if release.name and not names.claimed(f"{folder.removesuffix(_DIST_INFO)}.zip", release):
         raise BrokenArchiveError(
-            f"This wheel's folder is {folder[:100]}, and its metadata are of {str(release)[:100]}."
+            f"The wheel's folder {folder[:100]} contradicts its metadata, which say {str(release)[:100]}."
         )
     return content
 
@@ -191,7 +191,7 @@ def _of_egg(file: BinaryIO) -> bytes:
 def _of_zip(file: BinaryIO, is_wanted: Callable[[list[str]], bool]) -> bytes | None:
     """Return the one member that is wanted; None where there is none, or more than one."""
     with zipfile.ZipFile(_Bounded(file)) as archive:
-        members = [one for one in archive.infolist() if is_wanted(one.filename.split("/"))]
+        members = [member for member in archive.infolist() if is_wanted(member.filename.split("/"))]
         if len(members) != 1:
             return None
         if members[0].file_size > METADATA_BYTES or members[0].compress_type not in _COMPRESSIONS:

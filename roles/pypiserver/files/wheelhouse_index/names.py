@@ -54,7 +54,7 @@ class Release:
 
 def suffix(name: str) -> str:
     """Return the suffix of a distribution file's name; empty where it has none that is served."""
-    return next((one for one in SUFFIXES if name.endswith(one)), "")
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
 
 def is_served(name: str) -> bool:

@@ -21,7 +21,8 @@ _LEVEL, _QUICK_LEVEL, _LARGE_BYTES = 6, 1, 256 * 1024
 # A project's pages, which are there in compressed form as well.
 PROJECT_PAGES, _PACKED = ("index.html", "index.json"), ".gz"
 _EACH = [page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)]
-# In simple/: with it, a project that is not on disk does not exist. NGINX looks there, in conf.d/pypi.conf.
+# In simple/ and json/: with both, a project of which neither has anything does not exist. NGINX looks there, in
+# pages.conf. In each, so that whichever is removed first takes its mark along while the other still tells.
 COMPLETE = ".complete"
 
 
@@ -34,26 +35,26 @@ class Staged:
 
     Attributes:
         ready: files that are written aside, and those that they are to replace.
-        going: files that are to be removed.
-        left: folders that may be empty then, and are removed where they are.
-        made: folders that were made.
+        to_remove: files that are to be removed.
+        maybe_empty: folders that are removed if nothing is left in them.
+        created: folders that were created.
         written: what is to be known of all of them, and of those that need no change, by path below index/: size in
             bytes and time in ns, None for those that are to be removed.
     """
 
     ready: list[tuple[Path, Path]] = field(default_factory=list)
-    going: list[Path] = field(default_factory=list)
-    left: list[Path] = field(default_factory=list)
-    made: list[Path] = field(default_factory=list)
+    to_remove: list[Path] = field(default_factory=list)
+    maybe_empty: list[Path] = field(default_factory=list)
+    created: list[Path] = field(default_factory=list)
     written: dict[str, Status | None] = field(default_factory=dict)
 
     def publish(self) -> None:
         """Replace what is served. Nothing here needs room on the disk."""
         for aside, target in self.ready:
             os.replace(aside, target)
-        for target in self.going:
+        for target in self.to_remove:
             target.unlink(missing_ok=True)
-        for folder in self.left:
+        for folder in self.maybe_empty:
             with suppress(OSError):
                 folder.rmdir()
         self._forget()
@@ -62,13 +63,13 @@ class Staged:
         """Take back what was not published."""
         for aside, _target in self.ready:
             aside.unlink(missing_ok=True)
-        for folder in reversed(self.made):
+        for folder in reversed(self.created):
             with suppress(OSError):
                 folder.rmdir()
         self._forget()
 
     def _forget(self) -> None:
-        self.ready, self.going, self.left, self.made = [], [], [], []
+        self.ready, self.to_remove, self.maybe_empty, self.created = [], [], [], []
 
 
 class Output:
@@ -80,7 +81,7 @@ class Output:
         self.simple = folder / "simple"
         self.legacy = folder / "json"
         self.metadata = folder / "packages"
-        self._complete = self.simple / COMPLETE
+        self._marks = [folder / COMPLETE for folder in (self.simple, self.legacy)]
         self._staging = folder / ".staging"
         self._removed = folder / ".removed"
 
@@ -98,12 +99,13 @@ class Output:
 
     def is_complete(self) -> bool:
         """Tell whether a project that is not on disk does not exist."""
-        return self._complete.exists()
+        return all(mark.exists() for mark in self._marks)
 
     def mark_complete(self) -> None:
         """Note that all projects are on disk. Without room for that, NGINX goes on asking."""
         with suppress(OSError):
-            self._complete.touch()
+            for mark in self._marks:
+                mark.touch()
 
     def mark_incomplete(self) -> None:
         """Note that projects may be missing on disk.
@@ -111,7 +113,8 @@ class Output:
         Raises:
             OSError: if that is impossible; then nothing is to become known that is not on disk.
         """
-        self._complete.unlink(missing_ok=True)
+        for mark in self._marks:
+            mark.unlink(missing_ok=True)
 
     def stage_project(self, staged: Staged, project: str, entries: Sequence[Entry]) -> None:
         """Stage a project's pages, or their removal where it has no file left."""
@@ -121,7 +124,7 @@ class Output:
             for page in _EACH:
                 self._remove(staged, folder / page)
             self._remove(staged, self._legacy_of(project))
-            staged.left.append(folder)
+            staged.maybe_empty.append(folder)
             return
         self._make(staged, folder)
         self._stage(staged, folder / "index.html", pages.project_html(project, entries))
@@ -147,7 +150,7 @@ class Output:
     def with_pages(self) -> set[str]:
         """Return the projects that have any page, or a folder for them."""
         with os.scandir(self.simple) as found:
-            simple = {one.name for one in found if one.is_dir(follow_symlinks=False)}
+            simple = {entry.name for entry in found if entry.is_dir(follow_symlinks=False)}
         return simple | {file.stem for file in self.legacy.glob("*.json")}
 
     def stage_metadata(self, staged: Staged, path: str, content: bytes) -> None:
@@ -160,7 +163,7 @@ class Output:
         elif os.path.exists(target):
             self._remove(staged, target)
             if target.parent != self.metadata:
-                staged.left.append(target.parent)
+                staged.maybe_empty.append(target.parent)
         else:
             staged.written[self._below(target)] = None
 
@@ -226,7 +229,7 @@ class Output:
         staged.written[self._below(target)] = _status(aside)
 
     def _remove(self, staged: Staged, target: Path) -> None:
-        staged.going.append(target)
+        staged.to_remove.append(target)
         staged.written[self._below(target)] = None
 
     def _legacy_of(self, project: str) -> Path:
@@ -245,7 +248,7 @@ class Output:
                 raise
             self._make(staged, folder.parent)
             folder.mkdir()
-        staged.made.append(folder)
+        staged.created.append(folder)
 
     def _remember(self, folder: Path) -> None:
         """Keep the last second that a project's pages had, so that new ones at the same place come after it."""
@@ -288,14 +291,11 @@ def _unpacked(page: Path) -> bytes:
 
 
 def _seconds(page: Path) -> int:
-    try:
-        return int(page.stat().st_mtime)
-    except FileNotFoundError:
-        return 0
+    """Return the time of a page in whole seconds; 0 where there is none."""
+    status = _status(page)
+    return status[1] // 1_000_000_000 if status else 0
 
 
 def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
+    status = _status(file)
+    return status[0] if status else 0

@@ -91,17 +91,17 @@ class Scanner:
         clock_ns = time.time_ns()
         now = _Folder(changed_ns if clock_ns - changed_ns > _TICK_NS else _LOOK_AGAIN)
         with os.scandir(place) as entries:
-            for one in entries:
-                known = was.files.get(one.name)
-                if one.is_dir(follow_symlinks=False):
-                    if is_folder(one.name):
-                        now.folders.append(one.name)
-                elif stamp := _stamp(one, known, thorough):
+            for entry in entries:
+                known = was.files.get(entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    if is_folder(entry.name):
+                        now.folders.append(entry.name)
+                elif stamp := _stamp(entry, known, thorough):
                     if stamp != known and 0 <= clock_ns - stamp.mtime_ns < self._settle_ns:
                         now.changed_ns = _LOOK_AGAIN
                         stamp = known
                     if stamp:
-                        now.files[one.name] = stamp
+                        now.files[entry.name] = stamp
         return now
 
 

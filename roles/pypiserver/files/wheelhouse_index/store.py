@@ -61,7 +61,7 @@ class Store:
             incoming.prepare(self.packages)
             with self.catalogue.writing() as known:
                 if missing:
-                    self._put_off(known, known.all_projects())
+                    self._mark_dirty(known, known.all_projects())
                 if known.pages_format != pages.FORMAT or known.pending():
                     self.output.mark_incomplete()
 
@@ -96,21 +96,21 @@ class Store:
         with self._alone(), _staged() as staged:
             with self.catalogue.reading() as known:
                 new, replaced = _compared(known, uploads, overwrite)
-                if not new and not known.times_put_off(project):
+                if not new and not known.times_marked(project):
                     return False
             with ExitStack() as stack:
                 for upload in new:
                     stack.enter_context(self._published(upload, overwrite))
                 with self.catalogue.writing() as known:
                     # Until the pages are in place another process has to see to them, if this one is killed.
-                    lists = known.times_put_off(project) > 0 or not known.has_page(project)
-                    known.put_off([project])
+                    lists = known.times_marked(project) > 0 or not known.has_page(project)
+                    known.mark_dirty([project])
                     self._forget(staged, known, replaced)
                     for upload in new:
                         known.put(Entry(upload.name, upload.stamp(), upload.facts))
                         self.output.stage_metadata(staged, upload.name, upload.metadata)
                     self._stage(staged, known, [project], lists)
-                    seen = {project: known.times_put_off(project)}
+                    seen = {project: known.times_marked(project)}
             staged.publish()
             # Not before the new ones are on all pages: until then nothing has replaced them.
             self._unlink(replaced)
@@ -132,11 +132,11 @@ class Store:
         failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
-                lists = known.times_put_off(project) > 0
-                known.put_off([project])
+                lists = known.times_marked(project) > 0
+                known.mark_dirty([project])
                 self._forget(staged, known, paths)
                 self._stage(staged, known, [project], lists or not known.has_page(project))
-                seen = {project: known.times_put_off(project)}
+                seen = {project: known.times_marked(project)}
             # Not before: for want of room, the catalogue may have been left as it was.
             self._unlink(paths)
             staged.publish()
@@ -147,9 +147,9 @@ class Store:
         changed: list[str] = []
         with self.catalogue.reading() as known:
             for upload in uploads:
-                there = {entry.path: entry.stamp for entry in _same(known, upload)}
-                paths = {upload.name, *there}
-                changed += [path for path in paths if self._stamp(path) != there.get(path)]
+                stamps = {entry.path: entry.stamp for entry in _same(known, upload)}
+                paths = {upload.name, *stamps}
+                changed += [path for path in paths if self._stamp(path) != stamps.get(path)]
         if changed:
             self.note(changed, [])
 
@@ -159,7 +159,7 @@ class Store:
             with upload.published(self.packages / upload.name, overwrite):
                 yield
         except FileExistsError as error:
-            raise ConflictError(f"Something that is no file is at {upload.name} in packages/.") from error
+            raise ConflictError(f"{upload.name} already exists in packages/ and is not a regular file.") from error
 
     def _forget(self, staged: Staged, known: Known, paths: Sequence[str]) -> None:
         known.remove(paths)
@@ -185,7 +185,7 @@ class Store:
                     if (was.stamp if was else None) == stamp:
                         continue
                     before = [was.project] if was else []
-                    self._put_off(known, {*before, guessed(path.rpartition("/")[2]).project})
+                    self._mark_dirty(known, {*before, guessed(path.rpartition("/")[2]).project})
                     if stamp:
                         known.put(Entry(path, stamp))
                     else:
@@ -252,11 +252,11 @@ class Store:
                 with self.catalogue.writing() as known:
                     known.pages_format = pages.FORMAT
 
-    def _put_off(self, known: Known, projects: Iterable[str]) -> None:
+    def _mark_dirty(self, known: Known, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""
         if waiting := set(projects):
             self.output.mark_incomplete()
-            known.put_off(waiting)
+            known.mark_dirty(waiting)
 
     def _note_complete(self) -> None:
         """Have NGINX answer by itself for projects that do not exist, once all pages are written."""
@@ -271,17 +271,17 @@ class Store:
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 projects = set(known.projects())
-                there = self.output.with_pages()
+                with_pages = self.output.with_pages()
                 old = projects if known.pages_format != pages.FORMAT else set()
                 lacking = {project for project in projects if not self.output.has_page(project)}
-                self._put_off(known, old | lacking | (there - projects))
+                self._mark_dirty(known, old | lacking | (with_pages - projects))
                 served = self.output.with_metadata()
                 again = [
                     entry
                     for entry in known.all()
                     if entry.facts and entry.facts.metadata_sha256 and entry.path not in served
                 ]
-                self._put_off(known, {entry.project for entry in again})
+                self._mark_dirty(known, {entry.project for entry in again})
                 for path in served:
                     if not known.at(path):
                         self.output.stage_metadata(staged, path, b"")
@@ -304,7 +304,7 @@ class Store:
                 known.note_written(staged.written)
             staged.publish()
         if altered:
-            log.warning("Changed by other hands, and written again: %s", _some(altered))
+            log.warning("Rewrote what was changed from outside: %s", _some(altered))
             self._read_all(again)
 
     def _write_again(self, staged: Staged, known: Known, paths: Iterable[str]) -> list[Entry]:
@@ -331,7 +331,7 @@ class Store:
                 projects.add(rest[0])
             else:
                 lists = True
-        self._put_off(known, projects)
+        self._mark_dirty(known, projects)
         if lists:
             self.output.stage_lists(staged, known)
             self.output.stage_front(staged, known)
@@ -343,7 +343,7 @@ class Store:
             projects = known.with_unread()
         if projects:
             with self._alone(), self.catalogue.writing() as known:
-                self._put_off(known, projects)
+                self._mark_dirty(known, projects)
 
     def forget(self) -> None:
         """Have all files read and all pages written once more; those that are there are served meanwhile.
@@ -360,7 +360,7 @@ class Store:
         found, _gone = Scanner(self.packages, {}).changes(thorough=True)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
-        self._put_off(known, {*known.all_projects(), *self.output.with_pages()})
+        self._mark_dirty(known, {*known.all_projects(), *self.output.with_pages()})
 
     def _read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
         """Read what has not been read of these projects. Not within the lock: this is what takes time.
@@ -378,7 +378,7 @@ class Store:
         read: list[tuple[Entry, bytes]] = []
         size = 0
         # A signature is of the release that the file beside it is of.
-        for entry in sorted(entries, key=lambda one: one.is_signature):
+        for entry in sorted(entries, key=lambda entry: entry.is_signature):
             now, content = self._read(entry)
             read.append((now, content))
             size += len(content)
@@ -415,7 +415,7 @@ class Store:
                     known.put(entry)
                     if entry.project != before.project:
                         # Its name alone spoke of another one.
-                        self._put_off(known, [before.project, entry.project])
+                        self._mark_dirty(known, [before.project, entry.project])
                     self.output.stage_metadata(staged, entry.path, content)
                 known.note_written(staged.written)
             staged.publish()
@@ -424,7 +424,9 @@ class Store:
         """Stage pages of projects; only of files that are, by `stat`, what is known of them."""
         for project in projects:
             entries = known.of_project(project)
-            self.output.stage_project(staged, project, [one for one in entries if self._stamp(one.path) == one.stamp])
+            self.output.stage_project(
+                staged, project, [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
+            )
         if lists:
             self.output.stage_lists(staged, known)
         self.output.stage_front(staged, known)
@@ -438,15 +440,15 @@ class Store:
             failed: files that are on no page because they cannot be read, and what they were then.
         """
 
-        def settled(one: Entry) -> bool:
-            return bool(one.facts or failed.get(one.path) == one.stamp) and self._stamp(one.path) == one.stamp
+        def settled(entry: Entry) -> bool:
+            return self._stamp(entry.path) == entry.stamp and bool(entry.facts or failed.get(entry.path) == entry.stamp)
 
         try:
             with self.catalogue.writing() as known:
-                known.done({name: seen[name] for name in seen if all(map(settled, known.of_project(name)))})
+                known.mark_written({name: seen[name] for name in seen if all(map(settled, known.of_project(name)))})
         except (OSError, sqlite3.Error) as error:
             # For want of room, for one. The pages are there all the same; the keeper writes them again.
-            log.warning("It could not be noted that pages are written: %s", error)
+            log.warning("Cannot record that pages are written: %s", error)
 
     def _stamp(self, path: str) -> Stamp | None:
         try:
