@@ -46,12 +46,9 @@ safely() {{
 echo '@@parents'; stat --dereference --format '%u %U %g %G %a %n' {parents} 2>/dev/null
 echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/null
 echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
-echo '@@started'; stat --format '%Y' /run/docker.pid 2>/dev/null
 echo '@@compose'; docker compose version --short 2>/dev/null
 echo '@@packages'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Package}}\n' {packages} 2>/dev/null
 rpm --query --queryformat 'ii |%{{NAME}}.rpm\n' {engines} 2>/dev/null
-echo '@@settings'; grep -qs {line} {record} && echo there
-echo '@@daemonfile'; sha256sum /etc/docker/daemon.json 2>/dev/null
 echo '@@tree'; [ -e {home}/authentication/credentials.conf ] && [ -d {home}/nginx_cache ] && echo there
 echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
 echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 -type d -printf '%U:%G %u %p\n'
@@ -106,8 +103,6 @@ echo '@@sockets'; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 echo '@@listeners'; ss -Hltnp 2>/dev/null
 true"""
 
-# What module engine_settings keeps of earlier runs; each index has a line there.
-_RECORD = "/etc/docker/wheelhouse.pypi.json"
 # The service that may have several containers.
 PYPISERVER = "pypi-server"
 _LISTEN = "0A"
@@ -211,8 +206,6 @@ def survey_command(
         parents=shlex.join(_above(home)),
         pythons=shlex.join(pythons),
         version=_VERSION,
-        line=shlex.quote('^    "%s": {' % re.escape(instance)),
-        record=_RECORD,
         user=shlex.quote(user),
         home=shlex.quote(home),
         images=shlex.join(images),
@@ -327,13 +320,9 @@ class Survey:
     lock_refused: str = ""
     daemon: str = ""
     engine: str = ""
-    # When the engine was started, and a digest of its daemon.json.
-    engine_started: str = ""
-    engine_file: str = ""
     compose: str = ""
     source: str = ""
     unfinished: tuple[str, ...] = ()
-    settings: bool = False
     tree: bool = False
     # The folder of the index without links on the way to it, the index that its Compose file is of, and files of
     # others in the place of ours.
@@ -398,12 +387,9 @@ class Survey:
             lock_refused="" if held else "; ".join(sections.get("lock", ())),
             daemon=first("daemon"),
             engine=first("engine"),
-            engine_started=first("started"),
-            engine_file=first("daemonfile").partition(" ")[0],
             compose=first("compose").removeprefix("v"),
             source=next((whose for name, whose in _ENGINES.items() if packages.get(name, "?") in _PRESENT), ""),
             unfinished=tuple(name for name, status in packages.items() if status in _UNFINISHED),
-            settings=first("settings") != "",
             tree=first("tree") != "",
             folder=first("folder"),
             index=first("index"),
@@ -470,12 +456,9 @@ class Survey:
             "account": self.account,
             "daemon": self.daemon,
             "engine": self.engine,
-            "engine_started": self.engine_started,
-            "engine_file": self.engine_file,
             "compose": self.compose,
             "source": self.source,
             "unfinished": list(self.unfinished),
-            "settings": self.settings,
             "tree": self.tree,
             "images": list(self.images),
             "certificate": self.certificate,

@@ -140,12 +140,6 @@ ansible_facts:
         engine:
           description: Version of the running Docker Engine; empty where none answers.
           type: str
-        engine_started:
-          description: When the engine was started, in seconds since 1970; empty where none runs.
-          type: str
-        engine_file:
-          description: SHA-256 of the engine's C(daemon.json); empty where there is none.
-          type: str
         compose:
           description: Version of the Compose plugin; empty where there is none.
           type: str
@@ -156,9 +150,6 @@ ansible_facts:
           description: Packages of the engine whose installation by dpkg was interrupted.
           type: list
           elements: str
-        settings:
-          description: Whether O(instance) has put settings into the engine's C(daemon.json).
-          type: bool
         tree:
           description: Whether an earlier run has made folders and password files of the index.
           type: bool

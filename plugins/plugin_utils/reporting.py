@@ -119,10 +119,6 @@ def _engine(before: Facts, after: Facts) -> list[str]:
         was, now = before[key], after[key]
         if now != was:
             found.append(f"{program} {now or 'missing'}" + (f" instead of {was}" if was and now else ""))
-    if after["engine_file"] != before["engine_file"]:
-        found.append("the engine's daemon.json")
-    if before["engine_started"] and after["engine_started"] != before["engine_started"]:
-        found.append("engine restarted")
     return found
 
 

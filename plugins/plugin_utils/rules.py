@@ -71,8 +71,6 @@ _SIZE = re.compile(r"[0-9]+[kKmMgG]?\Z")
 _ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*\Z")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?\Z")
 _PROCESSORS = re.compile(r"(?!0*\.?0*\Z)[0-9]+(?:\.[0-9]+)?\Z")
-_ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?\Z")
-_FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f] *){40}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _DISTRIBUTION = re.compile(r"[a-z]+-(?:[0-9]+(?:\.[0-9]+)?|[a-z]+)\Z")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\Z")
@@ -282,13 +280,6 @@ def file_on_controller(value: Any) -> Complaints:
         yield f"{path!r} is not absolute", "give one that begins with /, such as {{ inventory_dir }}/../docker.asc"
     elif path and not os.path.isfile(path):
         yield f"there is no file {path} where Ansible runs", "give the path of the file that is meant"
-
-
-def mapping(value: Any) -> Complaints:
-    """Keys and values."""
-    if not isinstance(value, Mapping):
-        # Not shown: there may be logins of proxies in it.
-        yield "is not a mapping", "give keys and values, or {} for none"
 
 
 def server_name(value: Any) -> Complaints:
@@ -566,15 +557,6 @@ def ports_differ(variables: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("pypi_https_port", f"{https} is also pypi_http_port", "give two ports")
 
 
-def compose_has_a_checksum(variables: Mapping[str, Any]) -> Iterator[Problem]:
-    """A program from an address is what it is meant to be."""
-    url, checksum = "pypi_docker_compose_url", "pypi_docker_compose_sha256"
-    if variables.get(url) and not variables.get(checksum, "?"):
-        yield Problem(checksum, f"is empty, while {url} is not", "give the SHA-256 that the file has")
-    elif variables.get(checksum) and not variables.get(url, "?"):
-        yield Problem(url, f"is empty, while {checksum} is not", "give both, or neither")
-
-
 def checksum_has_a_bundle(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """A checksum of nothing is a slip."""
     if variables.get("pypi_bundle_sha256") and not variables.get("pypi_bundle", "?"):
@@ -716,21 +698,8 @@ RULES: Mapping[str, Rule] = {
     "pypi_image_pypiserver": image,
     "pypi_image_nginx": image,
     "pypi_docker_source": one_of("auto", "distro", "docker_ce"),
-    "pypi_docker_version": matching(
-        _ENGINE_VERSION, "a version of the engine", "give one such as 28.5.2, or 28.5 for any of these", empty=True
-    ),
     "pypi_docker_repository_url": address_of_files,
-    "pypi_docker_repository_key_url": address_of_files,
     "pypi_docker_repository_key_file": file_on_controller,
-    "pypi_docker_repository_key_fingerprint": matching(
-        _FINGERPRINT, "a fingerprint", "give 40 hexadecimal digits, as `gpg --show-keys` prints them", empty=True
-    ),
-    "pypi_docker_repository_proxy": origin_url,
-    "pypi_docker_repository_ca_file": file_on_controller,
-    "pypi_docker_compose_url": address_of_files,
-    "pypi_docker_compose_sha256": matching(_SHA256, "a SHA-256", "give 64 hexadecimal digits", empty=True),
-    "pypi_docker_compose_by": one_of("host", "controller"),
-    "pypi_docker_daemon": mapping,
     "pypi_images_username": secret,
     "pypi_images_password": secret,
     "pypi_bundle": matching(
@@ -751,7 +720,6 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     archive_needs_a_path,
     registry_login_is_whole,
     ports_differ,
-    compose_has_a_checksum,
     checksum_has_a_bundle,
     tls_has_a_name,
     provided_is_whole,
@@ -780,11 +748,26 @@ _NO_ROLES = frozenset(
 _LIKENESS = 0.85
 
 
+_COMPOSE = "install the plugin by ansible.builtin.get_url (docs/docker.md#compose-from-an-address)"
+_VERSION = "pin and hold the packages by the host's package manager (docs/docker.md#a-version)"
+_KEY = "give the key itself in pypi_docker_repository_key_file"
 # Variables of earlier releases, each with what to do instead.
 REMOVED: Mapping[str, str] = {
     "pypi_backend": "remove it: there is one way to serve now, pages as files",
     "pypi_cache_size": "remove it: pages are files in index/, and no cache keeps them",
     "pypi_debug_headers": "remove it: no cache keeps pages, so X-Cache had nothing left to say",
+    "pypi_docker_compose_by": _COMPOSE,
+    "pypi_docker_compose_sha256": _COMPOSE,
+    "pypi_docker_compose_url": _COMPOSE,
+    "pypi_docker_daemon": "write /etc/docker/daemon.json by a role of your own (docs/docker.md#settings)",
+    "pypi_docker_group": "add the account by ansible.builtin.user (docs/docker.md#the-group-docker)",
+    "pypi_docker_hold": _VERSION,
+    "pypi_docker_replace": "remove what is in the way before (docs/docker.md#replace-an-engine)",
+    "pypi_docker_repository_ca_file": "add the authority to those of the host (docs/docker.md#a-mirror)",
+    "pypi_docker_repository_key_fingerprint": _KEY,
+    "pypi_docker_repository_key_url": _KEY,
+    "pypi_docker_repository_proxy": "name the proxy in the settings of apt or dnf (docs/docker.md#a-mirror)",
+    "pypi_docker_version": _VERSION,
     "pypi_fallback": (
         "remove it: an unknown project is a 404. Clients that need the public index name it as a second one "
         "(docs/clients.md)"
@@ -922,10 +905,5 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         found.append(
             f"pypi_http_port is {variables.get('pypi_http_port')}: ACME servers connect to port 80 of the name, so that port "
             "has to be forwarded to it"
-        )
-    if is_true(variables.get("pypi_docker_group")):
-        found.append(
-            f"pypi_docker_group is true: whoever can use the account {variables.get('pypi_user')} is as good as root on "
-            "its host. The index does not need it"
         )
     return found

@@ -41,7 +41,6 @@ def docker(wanted: Sequence[Package], other: str) -> dict[str, bytes]:
         for target, source in package.files.items()
     )
     files[f"{FOLDER}/engine-built"] = f"{packages.ENGINE_BUILT}\n".encode()
-    files[f"{FOLDER}/compose-version"] = f"{packages.COMPOSE_VERSION}\n".encode()
     for package in wanted:
         name = f"{package.name}-{package.version}"
         files[f"{FOLDER}/specs/{name}.spec"] = rpm.spec(package, f"/{FOLDER}/stage/{name}").encode()

@@ -22,10 +22,6 @@ HOSTS: dict[str, tuple[dict[str, str], str, list[str], str]] = {
         {"distribution": "Debian", "version": "forky/sid", "code": "forky", "family": "Debian"},
         "distro", ["docker.io", "docker-cli", "docker-compose"], "debian",
     ),
-    "debianodd": (
-        {"distribution": "Debian", "version": "n/a", "code": "odd", "family": "Debian"},
-        "distro", ["docker.io", "docker-cli", "docker-compose"], "debian",
-    ),
     "debian13": (
         {"distribution": "Debian", "version": "13.2", "family": "Debian"},
         "distro", ["docker.io", "docker-cli", "docker-compose"], "debian",
@@ -47,7 +43,13 @@ HOSTS: dict[str, tuple[dict[str, str], str, list[str], str]] = {
         "docker_ce", [*CE, f"kernel-modules-extra-{EL10}"], "centos",
     ),
     "fedora": ({"distribution": "Fedora", "version": "43", "family": "RedHat"}, "docker_ce", CE, "fedora"),
-    "amazon": ({"distribution": "Amazon", "version": "2023", "family": "RedHat"}, "distro", ["docker"], ""),
+}
+# No source of theirs has both an engine and Compose 2, or the release cannot be told.
+UNSUPPORTED = {
+    "amazon": {"distribution": "Amazon", "version": "2023", "family": "RedHat"},
+    "debian11": {"distribution": "Debian", "version": "11.11", "family": "Debian"},
+    "debianodd": {"distribution": "Debian", "version": "n/a", "code": "odd", "family": "Debian"},
+    "mint": {"distribution": "Linux Mint", "version": "22", "family": "Debian"},
 }  # fmt: skip
 
 
@@ -55,6 +57,7 @@ HOSTS: dict[str, tuple[dict[str, str], str, list[str], str]] = {
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what the role makes of every host, by the host's name."""
     folder = tmp_path_factory.mktemp("distributions")
+    known = {name: facts for name, (facts, *_rest) in HOSTS.items()} | UNSUPPORTED
     inventory = {
         name: {
             "facts": {
@@ -62,68 +65,66 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 "distribution_version": facts["version"],
                 "distribution_major_version": facts["version"].split(".")[0],
                 "distribution_release": facts.get("code", "NA"),
-                "os_family": facts["family"],
                 "kernel": facts.get("kernel", "6.1.0"),
                 "pypi_host": {"source": "", "engine": "", "daemon": "", "compose": "", "unfinished": []},
             }
         }
-        for name, (facts, *_rest) in HOSTS.items()
+        for name, facts in known.items()
     }
-    facts = {name: f"{{{{ facts.{name} }}}}" for name in next(iter(inventory.values()))["facts"]}
-    tasks = yaml.safe_load((ROLE / "tasks/distribution.yml").read_text())
-    check = yaml.safe_load((ROLE / "tasks/check.yml").read_text())[0]["ansible.builtin.assert"]
+    checks = yaml.safe_load((ROLE / "tasks/check.yml").read_text())
+    check = next(task for task in checks if task["name"].endswith("distribution is supported"))["ansible.builtin.assert"]
+    supported = f"({') and ('.join(check['that'])})"
+    answer = {
+        "source": "{{ __docker_source }}",
+        "packages": "{{ __docker_wanted }}",
+        "repository": "{{ __docker_repository_url }}",
+        "manager": "{{ __docker_manager }}",
+    }
     play = {
         "hosts": "all",
         "gather_facts": False,
         "vars_files": [str(ROLE.parent / "pypi/defaults/main.yml"), str(ROLE / "vars/main.yml")],
         "tasks": [
-            {"name": "Facts are those of the host", "set_fact": {"cacheable": True, **facts}},
-            *(task for task in tasks if "with_first_found" in task),
-            {"name": "Answer is written", "copy": {"content": "{{ answer | to_json }}", "dest": "{{ file }}"}},
+            {"name": "Set the facts of the host", "set_fact": {"cacheable": True, **_each("facts", inventory)}},
+            {"name": "Write the answer", "copy": {"content": "{{ answer | to_json }}", "dest": "{{ file }}"}},
         ],
         "vars": {
-            "role_path": str(ROLE),
             "file": f"{folder}/{{{{ inventory_hostname }}}}.json",
-            "answer": {
-                "source": "{{ __docker_source }}",
-                "packages": "{{ __docker_packages + __docker_extra_packages }}",
-                "path": "{{ __docker_ce_path }}",
-                "manager": "{{ __docker_manager }}",
-                "conflicting": "{{ __docker_conflicting[__docker_source] }}",
-                "supported": f"{{{{ ({') and ('.join(check['that'])}) }}}}",
-                "message": check["fail_msg"],
-            },
+            "answer": f"{{{{ good if {supported} else dict(message=message) }}}}",
+            "good": answer,
+            "message": check["fail_msg"],
         },
     }
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
-    (folder / "hosts.yml").write_text(
-        yaml.safe_dump(
-            {
-                "all": {
-                    "hosts": inventory,
-                    "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
-                }
-            }
-        )
-    )
+    every = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": inventory, "vars": every}}))
     done = subprocess.run(
         [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")],
         capture_output=True, text=True, check=False, cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return {name: json.loads((folder / f"{name}.json").read_text()) for name in HOSTS}
+    return {name: json.loads((folder / f"{name}.json").read_text()) for name in known}
+
+
+def _each(name: str, inventory: dict[str, Any]) -> dict[str, str]:
+    """Return a template for each key of the hosts' variable of that name."""
+    return {key: f"{{{{ {name}.{key} }}}}" for key in next(iter(inventory.values()))[name]}
 
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_a_distribution_gets_its_packages_from_the_source_that_has_compose(name: str, answers: dict[str, Any]) -> None:
-    _facts, source, packages, path = HOSTS[name]
-    answer = answers[name]
-    assert (answer["source"], answer["packages"], answer["path"]) == (source, packages, path)
-    assert answer["manager"] == ("apt" if HOSTS[name][0]["family"] == "Debian" else "dnf")
-    assert answer["supported"] is (name != "debianodd")
-    # What a source brings is never in its own way.
-    assert not set(answer["packages"]) & set(answer["conflicting"])
+    facts, source, packages, path = HOSTS[name]
+    assert answers[name] == {
+        "source": source,
+        "packages": packages,
+        "repository": f"https://download.docker.com/linux/{path}",
+        "manager": "apt" if facts["family"] == "Debian" else "dnf",
+    }
 
 
-def test_a_release_that_cannot_be_told_is_refused_in_a_sentence(answers: dict[str, Any]) -> None:
-    assert answers["debianodd"]["message"].startswith("Debian n/a is not supported: Debian 12, Ubuntu 22.04, ")
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_another_distribution_is_refused_in_a_sentence(name: str, answers: dict[str, Any]) -> None:
+    facts = UNSUPPORTED[name]
+    sentence = f"{facts['distribution']} {facts['version']} is not supported: Debian 12, Ubuntu 22.04, RedHat 9, "
+    assert answers[name]["message"].startswith(sentence)
+    assert "Fedora 41 and later are. Install Docker Engine and Compose 2.18.0 or newer" in answers[name]["message"]

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import docker_cli, host_survey
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.daemon_settings import Record
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
     Survey,
     port_holder,
@@ -69,10 +68,9 @@ def test_parse_takes_sections_apart() -> None:
         "@@python\n/usr/bin/python3\n3.13\n@@system\nDebian GNU/Linux 13 (trixie)\n"
         "@@release\ndebian 13\n@@machine\nx86_64\n@@bundle\nleft\n"
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
-        "@@started\n1795380140\n@@daemonfile\nabc  /etc/docker/daemon.json\n"
         "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@packages\nii |docker-cli\niU |docker.io\n"
         "un |docker-ce\npackage moby-engine is not installed\n"
-        "@@settings\nthere\n@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
+        "@@tree\nthere\n@@images\nsha256:1 nginx:1.30\n@@published\n@@sockets\n@@listeners\n"
         "@@files\nd 0700 998:997 .\nf 0600 998:997 ./nginx/nginx.conf\nl 0777 0:0 ./packages\n"
         "@@certificate\n-----BEGIN CERTIFICATE-----\nMIIB\n\n@@authority\n\n"
         "@@renewal\n0123  -\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n\nNeedDaemonReload=no\n"
@@ -92,12 +90,9 @@ def test_parse_takes_sections_apart() -> None:
         "account": "998:997",
         "daemon": "/usr/sbin/dockerd",
         "engine": "26.1.5+dfsg1",
-        "engine_started": "1795380140",
-        "engine_file": "abc",
         "compose": "2.26.1",
         "source": "distro",
         "unfinished": ["docker.io"],
-        "settings": True,
         "tree": True,
         "certificate": "-----BEGIN CERTIFICATE-----\nMIIB",
         "authority": "",
@@ -330,22 +325,6 @@ def test_a_host_without_python_has_none() -> None:
     assert Survey.parse(answer).python == ""
     assert Survey.parse(answer).account == ""
     assert Survey.parse(answer).renewal == ""
-
-
-@pytest.mark.parametrize(
-    ("instance", "found"), [("dev", True), ("release", True), ("rel", False), ("log-opts", False), ("note", False)]
-)
-def test_settings_of_an_index_are_found_in_the_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: str, found: bool
-) -> None:
-    record = tmp_path / "record"
-    record.write_text(Record({"dev": {"log-opts": {"release": {}}}, "release": {}}, pending=["debug"]).text())
-    monkeypatch.setattr(host_survey, "_RECORD", str(record))
-    answer = subprocess.run(
-        ["sh", "-c", survey_command(["python3"], instance, "nobody", "/nowhere", [], "0.0.0.0", None)],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert Survey.parse(answer).settings is found
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ RUNNING: dict[str, Any] = {
     "compose": "2.26.1",
     "images": ["pypiserver/pypiserver:v2.4.2", "nginx:1.30"],
     "files": {".": {"type": "d"}, "docker-compose.yml": FILE, "nginx/revision.conf": FILE},
-    "engine_started": "1795380140",
     "containers": {
         "auth": {"id": "1", "image": "nginx:1.30", "healthy": True},
         "nginx": {"id": "2", "image": "nginx:1.30", "healthy": True},
@@ -66,11 +65,6 @@ def test_a_change_of_configuration() -> None:
 def test_an_upgrade() -> None:
     after = {**RUNNING, "engine": "26.1.6"}
     assert said(RUNNING, after)[-1] == "Changed by this run: Docker 26.1.6 instead of 26.1.5."
-
-
-def test_what_happens_to_the_engine() -> None:
-    after = {**RUNNING, "engine_file": "2", "engine_started": "1795380999"}
-    assert said(RUNNING, after)[-1] == "Changed by this run: the engine's daemon.json; engine restarted."
 
 
 def test_versions_are_those_that_run_and_not_those_that_are_wanted() -> None:

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import datetime
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,14 +76,11 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_workers", [1, "2", 32]),
     ("pypi_images_source", ["registry", "archive"]),
     ("pypi_images_archive", ["", "/srv/images.tar", "/srv/with space/images 1.tar"]),
-    ("pypi_docker_version", ["", "28.5", "28.5.2"]),
     (
         "pypi_docker_repository_url",
         ["https://download.docker.com/linux", "http://mirror.example.com:8081/a/b/", "https://[2001:db8::1]/docker"],
     ),
-    ("pypi_docker_repository_key_fingerprint", ["", "9DC858229FC7DD38854AE2D88D81803C0EBFCD88", "0ebf cd88" * 5]),
     ("pypi_docker_repository_key_file", ["", __file__]),
-    ("pypi_docker_daemon", [{}, {"live-restore": True}]),
     ("pypi_bundle_distribution", ["", "debian-13", "ubuntu-24.04", "amazon-2023"]),
     (
         "pypi_image_nginx",
@@ -105,16 +104,10 @@ def test_good_values(variable: str, value: Any) -> None:
 
 # variable, value, what the message has to have in it
 BAD = [
-    ("pypi_docker_version", "5:28.5.2-1~debian.13~trixie", "28.5.2, or 28.5"),
-    ("pypi_docker_version", "latest", "'latest' is not a version"),
     ("pypi_docker_repository_url", "mirror.example.com/docker", "is not an http or https URL"),
     ("pypi_docker_repository_url", "https://a:S3cret@mirror.example.com", "contains credentials"),
-    ("pypi_docker_repository_key_fingerprint", "0EBFCD88", "40 hexadecimal digits"),
     ("pypi_docker_repository_key_file", "docker.asc", "'docker.asc' is not absolute"),
-    ("pypi_docker_repository_ca_file", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem where Ansible runs"),
-    ("pypi_docker_compose_url", "compose", "is not an http or https URL"),
-    ("pypi_docker_compose_sha256", "abc", "64 hexadecimal digits"),
-    ("pypi_docker_daemon", ["live-restore"], "is not a mapping"),
+    ("pypi_docker_repository_key_file", "/nowhere/docker.asc", "there is no file /nowhere/docker.asc where Ansible runs"),
     ("pypi_auth", "ldap", "give file or http"),
     ("pypi_auth_url", "https://auth.example.com", "with a path"),
     ("pypi_auth_url", "https://a:S3cret@auth.example.com/", "contains credentials"),
@@ -395,6 +388,17 @@ def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
     assert rules.misspelt(names, []) == []
 
 
+def test_removed_variables_of_docker_lead_to_the_page_that_says_how_it_is_done_now() -> None:
+    page = (Path(__file__).parents[4] / "docs/docker.md").read_text(encoding="utf-8")
+    anchors = {re.sub(r"[^a-z ]", "", line.lower()).strip().replace(" ", "-") for line in re.findall("^#+ .*", page, re.M)}
+    names = [name for name in rules.REMOVED if name.startswith("pypi_docker_")]
+    assert len(names) == 12
+    for name in names:
+        (problem,) = rules.removed([name])
+        anchor = re.search(r"docs/docker\.md#([a-z-]+)", problem.mend)
+        assert anchor[1] in anchors if anchor else "pypi_docker_repository_key_file" in problem.mend, problem
+
+
 def test_variables_that_were_removed_are_named_with_what_to_do_instead() -> None:
     problems = [str(problem) for problem in rules.removed(["pypi_fallback", "pypi_users", "pypi_backend"])]
     assert problems == [
@@ -442,8 +446,6 @@ def test_an_unknown_variable_is_not_judged() -> None:
         ({"pypi_users": [{"name": "a", "hash": BCRYPT}]}, None),
         ({"pypi_authenticate": ["update"], "pypi_users": [ALICE]}, "no login may upload"),
         ({"pypi_authenticate": ["update"], "pypi_users": [{**ALICE, "publish": "yes"}]}, None),
-        ({"pypi_docker_group": "true", "pypi_user": "pypi"}, "use the account pypi is as good as root on its host"),
-        ({"pypi_docker_group": False}, None),
         ({}, None),
         (IN_CLEAR, "pypi_tls is none, and the index listens on 0.0.0.0: passwords travel in clear"),
         ({**IN_CLEAR, "pypi_bind_address": "192.0.2.7"}, "listens on 192.0.2.7"),

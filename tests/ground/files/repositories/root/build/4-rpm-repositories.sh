@@ -55,14 +55,10 @@ for package in "/srv/www/altered/$below"/Packages/docker-ce-cli-*.rpm; do
     cp --remove-destination /build/altered "$package"
 done
 
-like_good wrong-key-file
-cp /srv/public/stranger.asc /srv/www/wrong-key-file/linux/centos/gpg
-
 index docker "$good"
 index nobody "/srv/www/unsigned/$below"
 index stranger "/srv/www/wrong-key/$below"
 index docker "/srv/www/altered/$below"
-index docker "/srv/www/wrong-key-file/$below"
 
 base=/srv/www/rocky/9/BaseOS/$machine/os
 mkdir -p "$base/Packages"

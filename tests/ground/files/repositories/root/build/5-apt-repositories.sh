@@ -34,7 +34,7 @@ for suite in /build/pool/*; do
     release "$PWD/dists/$suite" docker
 done
 
-for bad in unsigned wrong-key altered expired wrong-key-file; do
+for bad in unsigned wrong-key altered expired; do
     mkdir -p "/srv/www/$bad/linux"
     cp -al "$good" "/srv/www/$bad/linux/"
 done
@@ -49,4 +49,6 @@ for suite in /build/pool/*; do
         cp --remove-destination /build/altered "$package"
     done
 done
-cp --remove-destination /srv/public/stranger.asc /srv/www/wrong-key-file/linux/debian/gpg
+chmod -R a+rX /srv/www /srv/public
+# Nothing of the build may run on in this root.
+gpgconf --kill all
