@@ -93,7 +93,9 @@ def test_a_host_without_python_is_an_error_that_says_how_to_install_it(host: Any
     [
         pytest.param("unsigned", "trixie Release' is not signed", "is not signed", id="unsigned"),
         pytest.param("wrong-key", "is not signed", "key", id="signed by another key"),
-        pytest.param("altered", "Hash Sum mismatch", "Failed to validate GPG signature", id="altered after it was signed"),
+        pytest.param(
+            "altered", "Hash Sum mismatch", "Failed to validate GPG signature", id="altered after it was signed"
+        ),
         # dnf's index has no date: there is no such folder.
         pytest.param("expired", "is not valid anymore", "404", id="expired"),
     ],
@@ -105,7 +107,9 @@ def test_a_bad_repository_is_refused_by_apt_and_dnf_in_their_own_words(
         message = playbook.refused(**BOTH, pypi_docker_repository_url=f"https://download.docker.com/{bad}/linux/")
     print(message)
     for folder, manager, words in (("debian", "apt", apt), ("centos", "dnf", dnf)):
-        sentence = f"Docker could not be installed from https://download.docker.com/{bad}/linux/{folder}. {manager} said: "
+        sentence = (
+            f"Docker could not be installed from https://download.docker.com/{bad}/linux/{folder}. {manager} said: "
+        )
         said = message.partition(sentence)[2]
         assert words in said[:2000], said
 

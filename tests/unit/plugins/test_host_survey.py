@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import docker_cli, host_survey
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import docker_cli
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import (
     Survey,
     port_holder,

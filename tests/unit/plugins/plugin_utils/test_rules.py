@@ -107,7 +107,11 @@ BAD = [
     ("pypi_docker_repository_url", "mirror.example.com/docker", "is not an http or https URL"),
     ("pypi_docker_repository_url", "https://a:S3cret@mirror.example.com", "contains credentials"),
     ("pypi_docker_repository_key_file", "docker.asc", "'docker.asc' is not absolute"),
-    ("pypi_docker_repository_key_file", "/nowhere/docker.asc", "there is no file /nowhere/docker.asc where Ansible runs"),
+    (
+        "pypi_docker_repository_key_file",
+        "/nowhere/docker.asc",
+        "there is no file /nowhere/docker.asc where Ansible runs",
+    ),
     ("pypi_auth", "ldap", "give file or http"),
     ("pypi_auth_url", "https://auth.example.com", "with a path"),
     ("pypi_auth_url", "https://a:S3cret@auth.example.com/", "contains credentials"),
@@ -390,7 +394,9 @@ def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
 
 def test_removed_variables_of_docker_lead_to_the_page_that_says_how_it_is_done_now() -> None:
     page = (Path(__file__).parents[4] / "docs/docker.md").read_text(encoding="utf-8")
-    anchors = {re.sub(r"[^a-z ]", "", line.lower()).strip().replace(" ", "-") for line in re.findall("^#+ .*", page, re.M)}
+    anchors = {
+        re.sub(r"[^a-z ]", "", line.lower()).strip().replace(" ", "-") for line in re.findall("^#+ .*", page, re.M)
+    }
     names = [name for name in rules.REMOVED if name.startswith("pypi_docker_")]
     assert len(names) == 12
     for name in names:
