@@ -897,9 +897,9 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         )
     if _is_ipv6_for_others(variables):
         found.append(
-            f"pypi_bind_address is {variables['pypi_bind_address']}: Docker forwards IPv6 from an address of its own, so all "
-            "IPv6 clients share that address in the log, and pypi_logins_per_minute limits them together. Clients that come by IPv4 "
-            "or through a proxy have their own addresses"
+            f"pypi_bind_address is {variables['pypi_bind_address']}: Docker forwards IPv6 from an address of its own. All IPv6 "
+            "clients share it in the log, and pypi_logins_per_minute limits them together. Clients that come by IPv4 or "
+            "through a proxy have their own addresses"
         )
     if variables.get("pypi_tls") == "acme" and as_integer(variables.get("pypi_http_port")) != 80:
         found.append(
