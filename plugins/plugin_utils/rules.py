@@ -563,7 +563,7 @@ def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def name_of_index(variables: Mapping[str, Any]) -> str | None:
-    """The name that clients are to use, empty where nobody says it; None where that is not known here."""
+    """The name that clients use, empty where none is set; None where that is not known here."""
     if "pypi_server_name" not in variables:
         return None
     name = str(variables["pypi_server_name"])
@@ -612,7 +612,7 @@ def _is_ipv6_for_others(variables: Mapping[str, Any]) -> bool:
     return address.version == 6 and not address.is_loopback
 
 
-def proxies_can_be_told_from_clients(variables: Mapping[str, Any]) -> Iterator[Problem]:
+def proxies_differ_from_clients(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Docker forwards IPv6 from an IPv4 address of its own: to believe that one is to believe every client."""
     if not _is_ipv6_for_others(variables):
         return
@@ -700,7 +700,7 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     tls_has_a_name,
     provided_is_whole,
     acme_has_a_directory,
-    proxies_can_be_told_from_clients,
+    proxies_differ_from_clients,
 )
 
 
@@ -876,14 +876,14 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
     if closed and in_clear(variables):
         found.append(
             f"pypi_tls is none, and the index listens on {variables['pypi_bind_address']}: passwords travel in clear. Set "
-            "pypi_tls, or pypi_bind_address: 127.0.0.1 behind a proxy on the host; where one elsewhere speaks TLS, name "
-            "its address in pypi_external_url"
+            "pypi_tls. Behind a proxy that speaks TLS, set pypi_bind_address: 127.0.0.1 if it is on the host, else set "
+            "pypi_external_url to its address"
         )
     if _is_ipv6_for_others(variables):
         found.append(
-            f"pypi_bind_address is {variables['pypi_bind_address']}: Docker forwards IPv6 from one address of its own, so the "
-            "log has that one for every client, and pypi_logins_per_minute is for all of them together. Clients have "
-            "addresses of their own where they come by IPv4, or through a proxy"
+            f"pypi_bind_address is {variables['pypi_bind_address']}: Docker forwards IPv6 from an address of its own. All IPv6 "
+            "clients share it in the log, and pypi_logins_per_minute limits them together. Clients that come by IPv4 or "
+            "through a proxy have their own addresses"
         )
     if variables.get("pypi_tls") == "acme" and as_integer(variables.get("pypi_http_port")) != 80:
         found.append(

@@ -76,7 +76,11 @@ def test_a_login_goes_with_the_first_run_after_its_last_day(index: Index, more: 
     assert index.request("/simple/", TEMP).status == 200
     over = {**temp, "expires": str(today - datetime.timedelta(days=1))}
     done = applied(USERS, pypi_users=[*more, over])
-    says(done.message(), f"the login of 'temp' expired after {over['expires']}; this run removes it", "Logins removed: temp.")
+    says(
+        done.message(),
+        f"the login of 'temp' expired after {over['expires']}; this run removes it",
+        "Logins removed: temp.",
+    )
     assert index.request("/simple/", TEMP).status == 401
     assert applied(USERS, pypi_users=[*more, over]).changed == 0
 

@@ -68,7 +68,7 @@ def test_all_values_that_cannot_be_are_named_in_one_message(host: Any) -> None:
         "pypi_user: 'root' must not run the containers; give an account of its own",
         "pypi_http_port: 65536 is not a whole number from 1 to 65535; give one in that range",
         "pypi_authenticate: [list] lacks update, which would open uploads and removal; write [update] to open reading",
-        "pypi_users: is empty, but, while list needs one (pypi_authenticate); give at least one user",
+        "pypi_users: is empty, but list needs a login (pypi_authenticate); give at least one user",
     ):
         playbook.says(message, problem)
 

@@ -26,7 +26,7 @@ fi
 # A file may have been put beside ours since ours were checked.
 for one in "$nginx nginx" "$auth auth"; do
     if ! refusal=$(docker exec "${one% *}" nginx -t -q -c "/etc/pypi-nginx/${one#* }.conf" 2>&1); then
-        echo "NGINX refuses the files in nginx/ of the index, and goes on with what it has loaded. Mend or remove what it names:" >&2
+        echo "NGINX refuses the files in nginx/ of the index, and keeps the configuration that it has loaded. Fix or remove what it names:" >&2
         printf '%s\n' "$refusal" >&2
         exit 1
     fi
