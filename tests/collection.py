@@ -100,8 +100,8 @@ def install() -> Path:
             home.mkdir(parents=True)
             run = [str(galaxy), "collection"]
             subprocess.run([*run, "build", "--output-path", str(home)], cwd=ROOT, check=True)
-            # No dependencies: community.crypto comes with the package `ansible`, and Galaxy may be out of reach.
-            install = [*run, "install", "--no-deps", "--force", "-p", str(home), str(next(home.glob("*.tar.gz")))]
+            # What galaxy.yml depends on is in the package `ansible`, so that Galaxy is not asked.
+            install = [*run, "install", "--force", "-p", str(home), str(next(home.glob("*.tar.gz")))]
             subprocess.run(install, env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(home)}, check=True)
             (home / "complete").touch()
         target = home.relative_to(CACHE)

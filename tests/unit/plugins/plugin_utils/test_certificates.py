@@ -7,16 +7,22 @@
 from __future__ import annotations
 
 import datetime
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.community.crypto.plugins.filter import x509_certificate_info
 from ansible_collections.community.crypto.plugins.filter.openssl_privatekey_info import openssl_privatekey_info_filter
 from ansible_collections.community.crypto.plugins.filter.split_pem import split_pem_filter
 from ansible_collections.community.crypto.plugins.filter.x509_certificate_info import x509_certificate_info_filter
 from ansible_collections.wheelhouse.pypi.plugins.filter.certificate_problems import certificate_problems
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import certificates
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import about_certificate
+from packaging.specifiers import SpecifierSet
 
+from tests import collection
 from tests.support.certificates import NOW, Pair, authority, server
 
 NAME = "pypi.example.com"
@@ -25,6 +31,13 @@ MIDDLE = authority("Example Intermediate", ROOT)
 OLD_MIDDLE = authority("Example Intermediate", ROOT, days=-1)
 GOOD = server(NAME, signer=MIDDLE)
 OTHER = server(NAME, signer=MIDDLE)
+
+
+def test_this_ansible_brings_a_community_crypto_that_the_collection_takes() -> None:
+    crypto = Path(x509_certificate_info.__file__).parents[2]
+    version = json.loads((crypto / "MANIFEST.json").read_text())["collection_info"]["version"]
+    wanted = yaml.safe_load((collection.ROOT / "galaxy.yml").read_text())["dependencies"]["community.crypto"]
+    assert version in SpecifierSet(wanted)
 
 
 def chain(pem: bytes) -> list[dict[str, Any]]:
