@@ -151,7 +151,7 @@ def static() -> Side:
             grep -rhE '^ *(ssl_|http2 )' {HOME}/nginx --include=*.conf | sort -u >nginx/tls.conf
             if [ -s nginx/tls.conf ]; then echo 'listen 8443 ssl;' >>nginx/tls.conf; else rm nginx/tls.conf; fi
             chown -R {account} .
-            printf 'ACCOUNT=%s\\nACCOUNT_UID=%s\\nINDEX_HOME=%s\\n' {account} {account.partition(':')[0]} {HOME} >.env
+            printf 'ACCOUNT=%s\\nACCOUNT_UID=%s\\nINDEX_HOME=%s\\n' {account} {account.partition(":")[0]} {HOME} >.env
             docker compose --progress quiet up --detach --pull never --force-recreate"""
         ask(SERVING, "sh", "-c", script)
     return Side("static", f"http://{address(SERVING)}:8001")

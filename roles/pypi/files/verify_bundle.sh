@@ -1,6 +1,6 @@
+#!/usr/bin/env bash
 # Print bundle.json of a bundle whose files have the checksums that are in it, or fail with what is wrong.
 # verify_bundle.sh BUNDLE
-# shellcheck shell=bash
 set -euo pipefail
 export LC_ALL=C
 wanted=$(tar --extract --to-stdout --file "$1" SHA256SUMS | sort)
