@@ -20,27 +20,40 @@ HOSTS: dict[str, tuple[dict[str, str], str, list[str], str]] = {
     # Testing and unstable say the same, and no number.
     "debianforky": (
         {"distribution": "Debian", "version": "forky/sid", "code": "forky", "family": "Debian"},
-        "distro", ["docker.io", "docker-cli", "docker-compose"], "debian",
+        "distro",
+        ["docker.io", "docker-cli", "docker-compose"],
+        "debian",
     ),
     "debian13": (
         {"distribution": "Debian", "version": "13.2", "family": "Debian"},
-        "distro", ["docker.io", "docker-cli", "docker-compose"], "debian",
+        "distro",
+        ["docker.io", "docker-cli", "docker-compose"],
+        "debian",
     ),
     **{
         f"ubuntu{version}": (
             {"distribution": "Ubuntu", "version": version, "family": "Debian"},
-            "distro", ["docker.io", "docker-compose-v2"], "ubuntu",
+            "distro",
+            ["docker.io", "docker-compose-v2"],
+            "ubuntu",
         )
         for version in ("22.04", "24.04", "26.04")
     },
     **{
-        f"{name}{version}": ({"distribution": name, "version": f"{version}.1", "family": "RedHat"}, "docker_ce", CE, folder)
+        f"{name}{version}": (
+            {"distribution": name, "version": f"{version}.1", "family": "RedHat"},
+            "docker_ce",
+            CE,
+            folder,
+        )
         for name, folder in (("RedHat", "rhel"), ("Rocky", "centos"), ("AlmaLinux", "centos"))
         for version in ("9", "10")
     },
     "el10kernel": (
         {"distribution": "Rocky", "version": "10.1", "family": "RedHat", "kernel": EL10},
-        "docker_ce", [*CE, f"kernel-modules-extra-{EL10}"], "centos",
+        "docker_ce",
+        [*CE, f"kernel-modules-extra-{EL10}"],
+        "centos",
     ),
     "fedora": ({"distribution": "Fedora", "version": "43", "family": "RedHat"}, "docker_ce", CE, "fedora"),
 }
@@ -72,7 +85,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         for name, facts in known.items()
     }
     checks = yaml.safe_load((ROLE / "tasks/check.yml").read_text())
-    check = next(task for task in checks if task["name"].endswith("distribution is supported"))["ansible.builtin.assert"]
+    check = next(task for task in checks if task["name"].endswith("distribution is supported"))[
+        "ansible.builtin.assert"
+    ]
     supported = f"({') and ('.join(check['that'])})"
     answer = {
         "source": "{{ __docker_source }}",
