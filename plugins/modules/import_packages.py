@@ -100,6 +100,8 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
 
 _SIGNATURE = ".asc"
+# What the extension of an earlier version ends with.
+_UNKNOWN_VERB = 2
 _CHUNK = 1024 * 1024
 # Folders in folders: each is open while it is read.
 _DEPTH = 32
@@ -243,10 +245,10 @@ class Index:
         return answer
 
     def _trouble(self) -> str:
+        if self._process.returncode == _UNKNOWN_VERB:
+            return "the index is of an earlier version; run wheelhouse.pypi.site first"
         self._errors.seek(0)
         text = self._errors.read().decode("utf-8", "replace").strip()
-        if "Say serve or check" in text:
-            return "the index is of an earlier version; run wheelhouse.pypi.site first"
         return "pypi-server ended it: %s" % (text.splitlines() or ["without a word"])[-1]
 
 

@@ -99,6 +99,9 @@ class Import:
                 self._tell()
         except (OSError, sqlite3.Error) as error:
             log.error("The import stops: %s", error)
+            if self._done:
+                # What was published before; the other side's next offer is answered by the rest.
+                self._tell()
             self._say(stop=FULL if is_full(error) else f"{UNWRITABLE} ({error})")
             return 1
         return 0
