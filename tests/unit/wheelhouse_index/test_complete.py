@@ -142,7 +142,9 @@ def test_what_cannot_be_marked_as_incomplete_does_not_become_known(
         assert known.all_projects() == ["foo"]
 
 
-@pytest.mark.parametrize("removed", [["simple/foo", "json/foo.json"], ["simple/index.html", "simple/foo", "json/foo.json"]])
+@pytest.mark.parametrize(
+    "removed", [["simple/foo", "json/foo.json"], ["simple/index.html", "simple/foo", "json/foo.json"]]
+)
 def test_pages_that_other_hands_remove_are_written_again_and_asked_for_meanwhile(
     index: Index, removed: list[str]
 ) -> None:

@@ -54,7 +54,9 @@ def folder(servers: list[Server]) -> Path:
 def contents(folder: Path) -> dict[str, bytes]:
     """Return all that readers get, by path below index/."""
     pages = folder / "index"
-    found = [path for glob in ("index.html*", "simple/**/*.*", "json/*", "packages/**/*.*") for path in pages.glob(glob)]
+    found = [
+        path for glob in ("index.html*", "simple/**/*.*", "json/*", "packages/**/*.*") for path in pages.glob(glob)
+    ]
     return {str(path.relative_to(pages)): path.read_bytes() for path in found}
 
 
