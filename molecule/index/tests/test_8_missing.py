@@ -132,7 +132,8 @@ def test_what_is_removed_by_accident_is_never_said_to_be_missing(
     found: set[str] = set()
     for path in paths:
         with traffic(index, reader, path) as answers:
-            host.check_output(f"cd {stack.home}/index && rm -r {removed.format(project)}")
+            # While pypiserver writes there.
+            host.run(f"cd {stack.home}/index && rm -rf {removed.format(project)}")
             eventually(lambda: all(host.file(page).exists for page in pages), "the pages are there again", 30)
         found |= set(answers)
         wait_until_complete()
