@@ -45,7 +45,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "misspelt-choice": (
         {"pypi_users": [ALICE], "pypi_tls": "acm"},
-        "- pypi_tls: 'acm' is unknown; did you mean acme? Give one of none, provided, self_signed, acme",
+        "- pypi_tls: 'acm' is unknown; did you mean acme? Give one of none, provided, on_host, self_signed, acme",
     ),
     "not-a-truth-value": (
         {"pypi_users": [ALICE], "pypi_overwrite": "sometimes"},

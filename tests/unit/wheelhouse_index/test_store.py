@@ -353,7 +353,7 @@ def test_a_file_that_is_there_already_is_not_replaced(index: Index, agent: str, 
     assert index.listed("foo") == {ONE: sha256(made.file(ONE, b"one"))}
 
 
-def test_a_project_is_put_off_until_its_last_change_is_on_its_page(index: Index) -> None:
+def test_a_project_stays_marked_until_its_last_change_is_on_its_page(index: Index) -> None:
     with index.store.catalogue.writing() as known:
         known.put(Entry(ONE, Stamp(1, 2, 3)))
         known.mark_dirty(["foo"])

@@ -31,7 +31,7 @@ _HOST = re.compile(r"https?://[^/]+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Settings:
-    """What is set from outside, by variables of the environment.
+    """Settings from the environment.
 
     Attributes:
         packages: the folder of the distribution files (WHEELHOUSE_PACKAGES).
@@ -70,7 +70,7 @@ class Settings:
 
 
 class Application:
-    """What gunicorn asks. Of anybody but NGINX it takes nothing.
+    """The application that gunicorn runs. It answers NGINX alone.
 
     Args:
         store: the index.

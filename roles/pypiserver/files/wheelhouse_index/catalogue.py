@@ -18,7 +18,7 @@ from .entry import Entry, Facts, Stamp
 from .names import Release
 
 log = logging.getLogger(__name__)
-# Another number has all files read anew.
+# Another number has all files read again.
 SCHEMA_VERSION = 2
 _ON_PAGE = "{row}.sha256 IS NOT NULL AND {row}.name NOT LIKE '%.asc'"
 _SCHEMA = f"""
@@ -51,7 +51,7 @@ CREATE TRIGGER file_removed AFTER DELETE ON files WHEN {_ON_PAGE.format(row="old
 END;
 
 -- Projects whose pages have to be written: files to read, or pages that are older than what is known. Who has written
--- them knows by the number whether somebody has put them off again meanwhile.
+-- them knows by the number whether they were marked again meanwhile.
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
 
@@ -143,8 +143,8 @@ class Catalogue:
         """Make the database where it is missing, damaged, or another version's.
 
         Args:
-            fill: notes what files there are, before anybody sees the new database: nobody is to be told that there
-                is no such project because nobody has looked yet.
+            fill: notes what files there are before the new database is in use: without it, projects that were not looked for yet
+                would be answered with 404.
 
         Raises:
             sqlite3.OperationalError: if it cannot be looked at now, for want of room for example; that is no damage.
@@ -196,7 +196,7 @@ class Catalogue:
     def _put_in_place(self, new: Path) -> None:
         connection = sqlite3.connect(new, isolation_level=None)
         try:
-            # Readers and the one who writes do not wait for each other. Only now: all is in the one file that gets the name.
+            # Readers and the writer do not wait for each other. Only now: all is in the one file that gets the name.
             connection.execute("PRAGMA journal_mode = WAL")
         finally:
             connection.close()
@@ -223,7 +223,7 @@ class Catalogue:
     def _connect(self) -> sqlite3.Connection:
         if not self.is_whole():
             raise TornError(f"{self.file} or a file beside it was removed")
-        # An empty database, as SQLite would make it in place of one that is gone, knows of no projects.
+        # An empty database, as SQLite would make it in place of a removed one, knows of no projects.
         connection = sqlite3.connect(
             f"{self.file.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
         )
@@ -287,7 +287,7 @@ class Known:
         return [_entry(row) for row in rows]
 
     def unread(self, project: str) -> list[Entry]:
-        """Return the files of a project that nobody has read."""
+        """Return the files of a project that have not been read."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ? AND sha256 IS NULL", (project,))
         return [_entry(row) for row in rows]
 
@@ -351,7 +351,7 @@ class Known:
         self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
 
     def pending(self) -> dict[str, int]:
-        """Return the projects whose pages have to be written, and how often they have been put off."""
+        """Return the projects whose pages have to be written, and how often they were marked."""
         return dict(self._db.execute("SELECT project, times FROM pending ORDER BY project"))
 
     def mark_dirty(self, projects: Iterable[str]) -> None:
@@ -362,12 +362,12 @@ class Known:
         )
 
     def times_marked(self, project: str) -> int:
-        """Return how often a project has been put off; 0 where its pages are written."""
+        """Return how often a project was marked; 0 where its pages are written."""
         row = self._db.execute("SELECT times FROM pending WHERE project = ?", (project,)).fetchone()
         return int(row[0]) if row else 0
 
     def mark_written(self, projects: Mapping[str, int]) -> None:
-        """Note projects whose pages are written, unless they have been put off more often than that."""
+        """Note projects whose pages are written, unless they were marked again since."""
         self._db.executemany("DELETE FROM pending WHERE project = ? AND times = ?", projects.items())
 
     def written(self) -> list[tuple[str, int, int]]:

@@ -1,7 +1,7 @@
 """Uploads, written aside and verified before they are published under their name.
 
 They lie in a hidden folder of packages/, because only within a mount a file can be given its name in one step. Who
-writes one holds a lock on it: what nobody holds was left by a process that was killed, and goes.
+writes one holds a lock on it: what is not locked was left by a killed process, and is removed.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def prepare(packages: Path) -> None:
     folder = packages / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     for left in folder.iterdir():
-        # What somebody else has put there is no reason not to serve.
+        # A foreign file there is no reason not to serve.
         with suppress(OSError), open(left, "rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

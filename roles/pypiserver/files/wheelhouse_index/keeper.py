@@ -61,17 +61,17 @@ class Keeper:
         began = time.monotonic()
         thorough = first or began >= self._thorough_at
         if scanner is None or thorough:
-            # From what is known, and not from what was seen: an upload may have come and gone between two looks.
+            # From what is known, and not from what was seen: a file may have been uploaded and removed between two looks.
             with self._store.catalogue.reading() as known:
                 scanner = Scanner(self._store.packages, known.stamps(), settle=self._pause / 2)
-        found, gone = scanner.changes(thorough)
+        found, removed = scanner.changes(thorough)
         if thorough:
             self._store.check_written()
         now = time.monotonic()
         if thorough:
             self._thorough_at = now + max((now - began) * _SHARE, self._pause / 2)
-        if found or gone:
-            self._store.note(found, gone)
+        if found or removed:
+            self._store.note(found, removed)
         if first and self._store.output.has_lists():
             self._store.check_pages()
         if now >= self._retry_at:
@@ -111,7 +111,7 @@ class Keeper:
             self._wait(pause)
 
     def _wait(self, pause: float) -> None:
-        """Wait until the next look; what somebody else could not finish is seen to meanwhile."""
+        """Wait until the next look; write meanwhile what other processes could not."""
         until = time.monotonic() + pause
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, _PENDING_SECONDS))

@@ -47,7 +47,7 @@ class Scanner:
             self._folders.setdefault(folder, _Folder()).files[name] = stamp
 
     def changes(self, thorough: bool) -> tuple[dict[str, Stamp], list[str]]:
-        """Return files that are new or changed, with their stamps, and files that are gone.
+        """Return files that are new or changed, with their stamps, and files that were removed.
 
         Args:
             thorough: look at every file, instead of at folders whose time has changed and new names in them. Finds
@@ -57,7 +57,7 @@ class Scanner:
             OSError: if packages/ itself cannot be looked at; a new scanner has to begin then.
         """
         found: dict[str, Stamp] = {}
-        gone: list[str] = []
+        removed: list[str] = []
         before, self._folders = self._folders, {}
         waiting = [""]
         while waiting:
@@ -69,17 +69,17 @@ class Scanner:
                 if not folder:
                     # Not a store without files, but a store that is not there.
                     raise
-                # Gone meanwhile, or not readable: nobody gets these files.
+                # Removed meanwhile, or not readable: these files are not served.
                 now = _Folder()
             if now is not was:
                 new = {name: stamp for name, stamp in now.files.items() if was.files.get(name) != stamp}
                 found.update(zip(_paths(folder, new), new.values()))
-                gone += _paths(folder, was.files.keys() - now.files.keys())
+                removed += _paths(folder, was.files.keys() - now.files.keys())
             self._folders[folder] = now
             waiting += _paths(folder, now.folders)
         for folder, was in before.items():
-            gone += _paths(folder, was.files)
-        return found, gone
+            removed += _paths(folder, was.files)
+        return found, removed
 
     def _look(self, folder: str, was: _Folder, thorough: bool) -> _Folder:
         """Return what a folder is now: the same object where nothing tells that it has changed."""

@@ -1,4 +1,4 @@
-"""Packages and pages together: what changes one changes the other, before anybody is told that it is done.
+"""Packages and pages together: what changes one changes the other, before the answer says that it is done.
 
 One process at a time changes anything, whichever replica it is of: all hold a lock on a file in index/.
 """
@@ -24,7 +24,7 @@ from .output import Output, Staged
 from .scan import Scanner
 
 log = logging.getLogger(__name__)
-# How many projects' pages are written at once while nobody waits for them.
+# How many projects' pages are written at once while no client waits for them.
 _BATCH = 50
 # How much is kept in memory of what was read: bytes of core metadata, and files.
 _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
@@ -171,14 +171,14 @@ class Store:
             with suppress(FileNotFoundError):
                 os.unlink(self.packages / path)
 
-    def note(self, found: Iterable[str], gone: Iterable[str]) -> None:
-        """Take in what a scan has found: files that are new or changed, and files that are gone.
+    def note(self, found: Iterable[str], removed: Iterable[str]) -> None:
+        """Take in what a scan has found: files that are new or changed, and files that were removed.
 
         Pages follow with write_pending.
         """
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
-                for path in (*found, *gone):
+                for path in (*found, *removed):
                     # What it is now: since the scan it may have been uploaded, or removed.
                     stamp = self._stamp(path)
                     was = known.at(path)
@@ -230,7 +230,7 @@ class Store:
         """Write the pages of projects, and the lists.
 
         Args:
-            seen: how often each has been put off.
+            seen: how often each was marked.
             formatted: whether all other pages are of this version's format.
         """
         failed: dict[str, Stamp] = {}
@@ -267,7 +267,7 @@ class Store:
                 self.output.mark_complete()
 
     def check_pages(self) -> None:
-        """Have written what is missing or of an older format, and remove what belongs to files that are gone."""
+        """Have written what is missing or of an older format, and remove what belongs to removed files."""
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 projects = set(known.projects())
@@ -357,7 +357,7 @@ class Store:
 
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none."""
-        found, _gone = Scanner(self.packages, {}).changes(thorough=True)
+        found, _removed = Scanner(self.packages, {}).changes(thorough=True)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
         self._mark_dirty(known, {*known.all_projects(), *self.output.with_pages()})
@@ -436,7 +436,7 @@ class Store:
         """Note that pages of projects are written.
 
         Args:
-            seen: how often each had been put off when they were.
+            seen: how often each had been marked by then.
             failed: files that are on no page because they cannot be read, and what they were then.
         """
 
