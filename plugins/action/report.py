@@ -41,6 +41,6 @@ class ActionModule(ActionBase):
         certificate, about_its_end = about_certificate(arguments["after"], tls, authority_file, now())
         result["msg"] = report(**arguments, certificate=certificate, check=self._task.check_mode)
         result["warnings"] = about_its_end
-        # As debug does it: what a person is told is told without -v.
+        # As debug does it: shown without -v.
         result["_ansible_verbose_always"] = True
         return result
