@@ -50,7 +50,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     ),
     "wrong-word": (
         {"pypi:environment": "production", "pypi:http_port": "http"},
-        "argument 'pypi_http_port' is of type str and we were unable to convert to int",
+        "pypi_http_port: 'http' is not a whole number from 1 to 65535",
     ),
     "wrong-name": (
         {"pypi:environment": "production", "pypi:servername": "pypi.example.com"},
