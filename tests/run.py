@@ -323,7 +323,7 @@ class Runner:
     def run(self, wanted: Sequence[Part]) -> list[Outcome]:
         """Run parts and return what came out, in the order of ``wanted``."""
         waiting = list(wanted)
-        told = time.monotonic()
+        reported = time.monotonic()
         with self._changed:
             while (waiting or self._running) and not self._stopped:
                 self._give_up(waiting)
@@ -335,8 +335,8 @@ class Runner:
                 self._changed.wait(1.0)
                 if self._terminal():
                     self._rewrite(self._alive(len(wanted)))
-                elif not self.live and time.monotonic() - told > ALIVE_SECONDS:
-                    told = time.monotonic()
+                elif not self.live and time.monotonic() - reported > ALIVE_SECONDS:
+                    reported = time.monotonic()
                     self._say(self._alive(len(wanted)))
             while self._running:
                 self._changed.wait(1.0)

@@ -40,10 +40,10 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(message)
         elif not began_with:
             message = batches.beginning(hosts, later)
-        # Where nobody of the batch is well, Ansible stops by itself, and later plays with it.
+        # If no host of the batch is well, Ansible stops by itself, later plays included.
         stop = bool(failed and later) and any(host in well for host in hosts)
         result.update(changed=False, hosts=hosts, stop=stop)
         if message:
-            # As debug does it: what a person is told is told without -v.
+            # As debug does it: shown without -v.
             result.update(msg=message, _ansible_verbose_always=True)
         return result

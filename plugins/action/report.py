@@ -42,6 +42,6 @@ class ActionModule(ActionBase):
         certificate, warnings = about_certificate(arguments.pop("certificate"), tls, authority_file, now())
         result["msg"] = report(**arguments, certificate=certificate, check=self._task.check_mode)
         result["warnings"] = warnings
-        # As debug does it: what a person is told is told without -v.
+        # As debug does it: shown without -v.
         result["_ansible_verbose_always"] = True
         return result

@@ -109,7 +109,7 @@ updated:
   sample: [nginx.conf]
   sample: [conf.d/old.conf]
 content_changed:
-  description: Whether more than owners and modes changed, so that whoever reads the files has to read them again.
+  description: Whether more than owners and modes changed, so that programs have to read the files again.
   type: bool
   returned: success
 validated:
@@ -221,8 +221,6 @@ def as_diffs(folder: str, changes: Sequence[Change], by_name: Sequence[str]) -> 
 
 
 def _named(change: Change) -> str:
-    if change.after is None:
-        return "- %s\n" % change.name
     sign, lines = "+" if change.before is None else "~", len(change.after.splitlines())
     return "%s %s (%d line%s)\n" % (sign, change.name, lines, "" if lines == 1 else "s")
 
@@ -242,7 +240,7 @@ def check(
     """Run the checker on a staged set; return what it wrote, raise Refused if it does not accept."""
     arguments = [part.replace("{staged}", staging) for part in command]
     status, stdout, stderr = module.run_command(arguments, expand_user_and_vars=False, handle_exceptions=False)
-    # Whoever reads the message knows the folder, not the staging folder that is gone by then.
+    # Readers of the message know the folder, not the staging folder, which is removed by then.
     stdout, stderr = (text.replace(staging, folder) for text in (stdout, stderr))
     if status != 0:
         refused = [change.name for change in changes if change.content_differs]

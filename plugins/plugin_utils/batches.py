@@ -65,7 +65,7 @@ def waiting(every: Sequence[str], batch: Collection[str]) -> list[str]:
 
 
 def beginning(batch: Sequence[str], later: Sequence[str]) -> str:
-    """Say whose turn it is; also what to do if nobody is left to say it, as when the whole batch is unreachable."""
+    """Name the hosts of the batch, and what to do if none of them can report, as when the whole batch is unreachable."""
     if not later:
         return f"This batch, the last: {names(batch)}."
     return (

@@ -52,7 +52,7 @@ REFUSED = re.compile(r"(^|/)(__pycache__|\.[^/]+|.*\.(pyc|retry|orig|rej|swp|tar
 
 
 def unwanted(names: Iterable[str]) -> list[str]:
-    """Return the files of an archive that nobody needs who uses the collection."""
+    """Return the files of an archive that users of the collection do not need."""
     return [name for name in names if REFUSED.search(name) or not any(pattern.fullmatch(name) for pattern in ALLOWED)]
 
 

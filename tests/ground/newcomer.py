@@ -129,7 +129,7 @@ def ports(machine: Machine) -> list[Answer]:
 
 def interrupted(machine: Machine) -> list[Answer]:
     """Ctrl-C while the engine is installed, a kill while images are loaded: the next run repairs what is left."""
-    machine.stop("make demo", "Engine and Compose are installed", "INT")
+    machine.stop("make demo", "Install Docker Engine and Compose with apt", "INT")
     machine.stop("make demo", "Images are loaded", "KILL")
     again = machine.ok("make demo")
     holds("the run repaired something", "tasks changed something" in again.text)
