@@ -137,7 +137,7 @@ def test_what_is_removed_by_hand_stops_no_upload_and_comes_back(
     tmp_path: Path,
     removed: str,
 ) -> None:
-    host.check_output(f"cd {stack.home} && rm -r {removed}")
+    host.check_output(f"cd {stack.home} && rm -rf {removed}")
     for number in range(2, 6):
         file = packages.wheel(tmp_path, project, f"{number}.0")
         answer = index.upload(publisher, file)
