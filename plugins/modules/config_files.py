@@ -107,7 +107,6 @@ updated:
   elements: str
   returned: success
   sample: [nginx.conf]
-  sample: [conf.d/old.conf]
 content_changed:
   description: Whether more than owners and modes changed, so that programs have to read the files again.
   type: bool
@@ -221,7 +220,7 @@ def as_diffs(folder: str, changes: Sequence[Change], by_name: Sequence[str]) -> 
 
 
 def _named(change: Change) -> str:
-    sign, lines = "+" if change.before is None else "~", len(change.after.splitlines())
+    sign, lines = "+" if change.before is None else "~", len((change.after or b"").splitlines())
     return "%s %s (%d line%s)\n" % (sign, change.name, lines, "" if lines == 1 else "s")
 
 

@@ -85,37 +85,22 @@ refused:
 
 import dataclasses
 import errno
-import hashlib
-import json
 import os
 import re
 import stat
-import subprocess
-import tempfile
-from contextlib import suppress
-from typing import IO, Any, Iterable, Iterator, NamedTuple, Tuple
+from typing import Iterable, Iterator, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.index_import import Done, Index, Stopped
 
 _SIGNATURE = ".asc"
-# What the extension of an earlier version ends with.
-_UNKNOWN_VERB = 2
-_CHUNK = 1024 * 1024
 # Folders in folders: each is open while it is read.
 _DEPTH = 32
 # A warning names no more files than this, and counts the rest.
 _NAMED = 20
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-class Stopped(Exception):
-    """The import cannot go on; says why."""
-
-
-# A file's path below the folder, what became of it, and why.
-Done = Tuple[str, str, str]
 
 
 class Found(NamedTuple):
@@ -176,91 +161,6 @@ def walk(folder: int, suffixes: tuple[str, ...], outcome: Outcome, above: str = 
             yield Found(path, folder)
         else:
             outcome.ignored += 1
-
-
-class Index:
-    """The import of the running index, which takes files one after the other."""
-
-    def __init__(self, container: str, check: bool) -> None:
-        command = ["docker", "exec", "--interactive", container, "python3", "-m", "wheelhouse_index", "import"]
-        # Not a pipe: nobody reads it before the end.
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self._process = subprocess.Popen(
-            command + (["--check"] if check else []),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-        )
-
-    def take(self, path: str, file: IO[bytes]) -> list[Done]:
-        """Offer an open file; return what became of files, this one or those before it."""
-        digest = hashlib.sha256()
-        size = 0
-        for data in iter(lambda: file.read(_CHUNK), b""):
-            digest.update(data)
-            size += len(data)
-        mtime = os.fstat(file.fileno()).st_mtime_ns
-        offer = {"path": path, "size": size, "mtime_ns": mtime, "sha256": digest.hexdigest()}
-        answer = self._ask([json.dumps(offer).encode() + b"\n"])
-        if answer.get("send"):
-            file.seek(0)
-            answer = self._ask(_exactly(file, size))
-        return answer["done"]
-
-    def finish(self) -> list[Done]:
-        """Tell it that this was the last file; return what became of the rest."""
-        self._close()
-        answer = self._ask([])
-        if self._process.wait() != 0:
-            raise Stopped(self._trouble())
-        return answer["done"]
-
-    def kill(self) -> None:
-        """End it, finished or not."""
-        self._close()
-        self._process.kill()
-        self._process.wait()
-
-    def _close(self) -> None:
-        # What is still to be written goes nowhere where it has ended.
-        with suppress(OSError):
-            if self._process.stdin:
-                self._process.stdin.close()
-
-    def _ask(self, chunks: Iterator[bytes] | list[bytes]) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
-        # Where it has stopped reading, it has said why.
-        with suppress(BrokenPipeError):
-            for chunk in chunks:
-                self._process.stdin.write(chunk)
-            if chunks:
-                self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-            raise Stopped(self._trouble())
-        answer: dict[str, Any] = json.loads(line)
-        if "stop" in answer:
-            raise Stopped(answer["stop"])
-        return answer
-
-    def _trouble(self) -> str:
-        if self._process.returncode == _UNKNOWN_VERB:
-            return "the index is of an earlier version; run wheelhouse.pypi.site first"
-        self._errors.seek(0)
-        text = self._errors.read().decode("utf-8", "replace").strip()
-        return "pypi-server ended it: %s" % (text.splitlines() or ["without a word"])[-1]
-
-
-def _exactly(file: IO[bytes], size: int) -> Iterator[bytes]:
-    """Yield so many bytes of a file; zeros where they cannot be read any more, which its digest then tells."""
-    while size:
-        data = b""
-        with suppress(OSError):
-            data = file.read(min(_CHUNK, size))
-        data = data or bytes(min(_CHUNK, size))
-        size -= len(data)
-        yield data
 
 
 def shown(path: str) -> str:

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hands files to the import of a running index, by a pipe into its container."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from contextlib import suppress
+from typing import IO, Any, Iterator, Tuple, cast
+
+# What the extension of an earlier version ends with.
+_UNKNOWN_VERB = 2
+_CHUNK = 1024 * 1024
+# A file's path below the folder, what became of it, and why.
+Done = Tuple[str, str, str]
+
+
+class Stopped(Exception):
+    """The import cannot go on; says why."""
+
+
+class Index:
+    """The import of the running index, which takes files one after the other."""
+
+    def __init__(self, container: str, check: bool) -> None:
+        command = ["docker", "exec", "--interactive", container, "python3", "-m", "wheelhouse_index", "import"]
+        # Not a pipe: nobody reads it before the end.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            command + (["--check"] if check else []),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+        self._input = cast("IO[bytes]", self._process.stdin)
+        self._output = cast("IO[bytes]", self._process.stdout)
+
+    def take(self, path: str, file: IO[bytes]) -> list[Done]:
+        """Offer an open file; return what became of files, this one or those before it."""
+        digest = hashlib.sha256()
+        size = 0
+        for data in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(data)
+            size += len(data)
+        mtime = os.fstat(file.fileno()).st_mtime_ns
+        offer = {"path": path, "size": size, "mtime_ns": mtime, "sha256": digest.hexdigest()}
+        answer = self._ask([json.dumps(offer).encode() + b"\n"])
+        if answer.get("send"):
+            file.seek(0)
+            answer = self._ask(_exactly(file, size))
+        return answer["done"]
+
+    def finish(self) -> list[Done]:
+        """Tell it that this was the last file; return what became of the rest."""
+        self._close()
+        answer = self._ask([])
+        if self._process.wait() != 0:
+            raise Stopped(self._trouble())
+        return answer["done"]
+
+    def kill(self) -> None:
+        """End it, finished or not."""
+        self._close()
+        self._process.kill()
+        self._process.wait()
+
+    def _close(self) -> None:
+        # What is still to be written goes nowhere where it has ended.
+        with suppress(OSError):
+            self._input.close()
+
+    def _ask(self, chunks: Iterator[bytes] | list[bytes]) -> dict[str, Any]:
+        # Where it has stopped reading, it has said why.
+        with suppress(BrokenPipeError):
+            for chunk in chunks:
+                self._input.write(chunk)
+            if chunks:
+                self._input.flush()
+        line = self._output.readline()
+        if not line:
+            self._process.wait()
+            raise Stopped(self._trouble())
+        answer: dict[str, Any] = json.loads(line)
+        if "stop" in answer:
+            raise Stopped(answer["stop"])
+        return answer
+
+    def _trouble(self) -> str:
+        if self._process.returncode == _UNKNOWN_VERB:
+            return "the index is of an earlier version; run wheelhouse.pypi.site first"
+        self._errors.seek(0)
+        text = self._errors.read().decode("utf-8", "replace").strip()
+        return "pypi-server ended it: %s" % (text.splitlines() or ["without a word"])[-1]
+
+
+def _exactly(file: IO[bytes], size: int) -> Iterator[bytes]:
+    """Yield so many bytes of a file; zeros where they cannot be read any more, which its digest then tells."""
+    while size:
+        data = b""
+        with suppress(OSError):
+            data = file.read(min(_CHUNK, size))
+        data = data or bytes(min(_CHUNK, size))
+        size -= len(data)
+        yield data
