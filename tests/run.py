@@ -31,6 +31,7 @@ OLDEST_VENV = f".venv-core-{OLDEST}"
 # What Ansible runs; the project's own tools have one Python and one Ansible.
 OLDEST_UNITS = ("tests/unit/plugins", "tests/unit/test_argument_specs.py")
 OLDEST_SCENARIOS = ("pypiserver",)
+LONGEST = ("access", "default", "docker", "rollout", "stack")
 # The newest ansible-core, on Debian 13 with its Python (tests/ground/controller.py), which is the stand-in's as well:
 # our extension of pypiserver is tried on it too.
 LATEST = "2.21"
@@ -42,6 +43,7 @@ LATEST_SCENARIOS = ("users", "default")
 TESTING = "forky"
 # What our extension of pypiserver is tested with, beside the pypiserver of the image.
 NEWEST = "pypiserver-newest"
+NEWEST_UNITS = tuple(f"tests/unit/wheelhouse_index/test_{name}.py" for name in ("start", "oracle", "servers"))
 # How hard the tests try that make up their own cases (tests/unit/wheelhouse_index/conftest.py).
 HYPOTHESIS = "HYPOTHESIS_PROFILE"
 LONG_SCENARIOS = ("users", "stack", "default")
@@ -98,9 +100,9 @@ def clock(seconds: float) -> str:
 
 
 def scenarios(root: Path) -> list[str]:
-    """Return the names of the Molecule scenarios; ``default``, the longest, comes first."""
+    """Return the names of the Molecule scenarios; those that take longest come first, so that none runs alone at the end."""
     found = [path.parent.name for path in root.glob("molecule/*/molecule.yml")]
-    return sorted(found, key=lambda name: (name != "default", name))
+    return sorted(found, key=lambda name: (name not in LONGEST, name))
 
 
 def scenario(
@@ -193,7 +195,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
             for name in names
         ),
         unit(f"unit-{OLDEST}", OLDEST_VENV, [f"venv-{OLDEST}"], *OLDEST_UNITS),
-        unit(f"unit-{NEWEST}", f".venv-{NEWEST}", [f"venv-{NEWEST}"], "tests/unit/wheelhouse_index"),
+        unit(f"unit-{NEWEST}", f".venv-{NEWEST}", [f"venv-{NEWEST}"], *NEWEST_UNITS),
         syntax(OLDEST, OLDEST_VENV),
         Part(
             f"venv-{LATEST}",

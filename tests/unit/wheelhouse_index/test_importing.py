@@ -123,7 +123,7 @@ def test_a_file_with_other_content_is_a_conflict_and_nothing_of_it_is_kept(index
     [
         (WHEEL, b"no zip", f"{WHEEL} cannot be opened as a zip"),
         ("foo-1.0.tar.gz", made.file("foo-1.0.tar.gz")[:-20], "cannot be opened as a compressed tar"),
-        (WHEEL, made.file("bar-1.0-py3-none-any.whl"), "holds bar 1.0: name and content differ"),
+        (WHEEL, made.file("bar-1.0-py3-none-any.whl"), "holds bar 1.0: file name and metadata differ"),
         ("foo.whl", b"", "its name is not that of a distribution file"),
         ("a b-1.0.tar.gz", b"", "its name is not that of a distribution file"),
         ("\udcff-1.0.tar.gz", b"", "its name is not that of a distribution file"),
