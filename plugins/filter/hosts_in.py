@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleFilterError
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
@@ -23,7 +24,7 @@ def hosts_in(pattern: Any, groups: Mapping[str, Sequence[str]]) -> Any:
     name, known = plain(pattern), plain(groups)
     if not isinstance(name, str) or _OF_PATTERNS & set(name) or any(context.CLIARGS.get(one) for one in _LISTINGS):
         return pattern
-    if known.get(name) or name in known.get("all", ()):
+    if known.get(name) or name in known.get("all", ()) or name in C.LOCALHOST:
         return pattern
     others = sorted(set(known) - {"all", "ungrouped", name})
     there = f"Its groups are {', '.join(others)}." if others else "It has no groups. Was --inventory given?"

@@ -167,9 +167,6 @@ ansible_facts:
         answer:
           description: HTTP status of the index's front page without a login; empty where nothing answers.
           type: str
-        current:
-          description: Whether all this is still so. A task that changes something sets it to V(false).
-          type: bool
     pypi_host_before:
       description: The same, at the beginning of the run.
       type: dict

@@ -753,7 +753,7 @@ REMOVED: Mapping[str, str] = {
         "remove it: an unknown project is a 404. Clients that need the public index name it as a second one "
         "(docs/clients.md)"
     ),
-    "pypi_images_archive_on": "remove it: pypi_images_archive is looked for on the host, then on the controller",
+    "pypi_images_archive_on": "remove it: pypi_images_archive is looked for on the controller, then on the host",
     "pypi_images_source": "remove it: with pypi_images_archive images come from that file, without it from a registry",
     "pypi_tls_files_on": "remove it, and set pypi_tls: on_host for files of the host",
 }

@@ -63,6 +63,8 @@ def complaints(value: Any, option: Mapping[str, Any]) -> Complaints:
         yield "is not a list", "give one, or [] for none"
     elif kind == "dict" and not isinstance(value, Mapping):
         yield "is not a mapping", "give keys and values, or {} for none"
+    elif kind in ("str", "path") and value is None:
+        yield "has no value", 'give one, or "" for none'
     elif kind in ("str", "path") and isinstance(value, (bool, list, tuple, Mapping)):
         yield "is not text", "put it in quotes"
     elif choices := [str(choice) for choice in option.get("choices") or ()]:

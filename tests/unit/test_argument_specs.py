@@ -51,6 +51,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"pypi_users": [ALICE], "pypi_overwrite": "sometimes"},
         "- pypi_overwrite: 'sometimes' is neither true nor false; give true or false",
     ),
+    "no-value": (
+        {"pypi_users": [ALICE], "pypi_bundle": None},
+        '- pypi_bundle: has no value; give one, or "" for none',
+    ),
     "list-as-text": ({"pypi_users": [ALICE], "pypi_instance": ["a"]}, "- pypi_instance: "),
     "missing-variable": (
         {"pypi_users": [{"name": "alice", "password": "{{ vault_pypi_passwords.alice }}"}]},

@@ -50,7 +50,7 @@ def _proxy(host: Any) -> Iterator[None]:
     )
     # As Docker hands on a connection from the host itself.
     done = site(pypi_external_url=URL, pypi_trusted_proxies=["172.16.0.0/12"])
-    assert "in clear" not in done.message()
+    assert "travel in clear" not in done.message()
     yield
     host.check_output("docker rm --force proxy")
     site()

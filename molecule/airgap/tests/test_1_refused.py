@@ -135,4 +135,4 @@ def test_no_bundle_is_made_of_an_archive_without_the_images(host: Any, bundle: P
     message = playbook.refused(**making)
     playbook.says(message, "has the images", "and not nginx:9.9")
     assert bundle.stat() == before
-    assert not host.file("/var/cache/wheelhouse.pypi/bundle").exists
+    assert not host.file("/var/cache/wheelhouse.pypi-bundle").exists

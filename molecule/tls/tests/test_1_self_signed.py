@@ -36,7 +36,7 @@ def test_the_report_says_for_whom_and_how_long() -> None:
     said = done.message()
     assert f"The index answers on https://{NAME} (asked on the host itself, at 127.0.0.1:443)" in said
     assert f"The certificate is for {NAME}, by Authority of {NAME} alone, and good for 364 days, until 20" in said
-    assert "in clear" not in said
+    assert "travel in clear" not in said
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,14 @@ mode=$1 unit=$2
 shift 2
 units=/etc/systemd/system
 
+is_left() {
+    systemctl is-active --quiet "$unit.timer" 2>/dev/null && return
+    for name in "$@" "$units/timers.target.wants/$unit.timer" "$units/$unit.timer" "$units/$unit.service"; do
+        if [ -e "$name" ] || [ -L "$name" ]; then return; fi
+    done
+    false
+}
+is_left "$@" || exit 0
 if systemctl is-active --quiet "$unit.timer" 2>/dev/null; then
     echo "removed the running $unit.timer"
 fi

@@ -8,7 +8,7 @@ rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.con
     nginx/addresses.conf nginx/files.conf nginx/pages.conf nginx/patient.conf nginx/refused.conf nginx/revision.conf
     nginx/uploads.conf nginx/verdict.conf nginx/verdicts.conf
     nginx/conf.d/http.conf nginx/conf.d/logins.conf nginx/conf.d/maps.conf nginx/conf.d/pypi.conf nginx/conf.d/refusals.conf
-    nginx/tls/certificate.pem nginx/tls/key.pem nginx_cache pypiserver index .images'
+    nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
 folders='nginx nginx/conf.d nginx/tls authentication pypiserver'

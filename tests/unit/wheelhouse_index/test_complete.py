@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -156,3 +157,22 @@ def test_pages_that_other_hands_remove_are_written_again_and_asked_for_meanwhile
     index.keeper.step()
     assert complete(index)
     assert (index.pages / "simple/foo/index.json").exists()
+
+
+def test_a_project_whose_remaining_file_has_changed_is_no_404_from_disk(index: Index) -> None:
+    other = "foo-2.0-py3-none-any.whl"
+    assert index.upload(other, made.file(other)).status == 200
+    os.utime(index.packages / WHEEL, (1, 1))
+    assert index.remove("foo", "2.0").status == 200
+    assert not complete(index)
+
+
+def test_marks_that_were_removed_with_pages_do_not_come_back_before_these(index: Index) -> None:
+    index.store.output.mark_incomplete()
+    shutil.rmtree(index.pages / "simple/foo")
+    (index.pages / "json/foo.json").unlink()
+    index.store.write_pending()
+    assert not complete(index)
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+    assert complete(index) and index.listed("foo")

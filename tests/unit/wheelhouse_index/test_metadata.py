@@ -15,6 +15,8 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -22,6 +24,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from wheelhouse_index import metadata
 
+from tests.support import packages as made
 from tests.support.index import in_a_child
 
 NAME, SDIST = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"
@@ -441,3 +444,14 @@ def test_metadata_carry_the_digest_of_what_is_served() -> None:
     found = metadata.inside(NAME, io.BytesIO(good()))
     assert found and found.sha256 == hashlib.sha256(found.content).hexdigest()
     assert metadata.Metadata(found.release).sha256 == ""
+
+
+def test_a_wheel_that_lost_its_beginning_is_broken_and_not_a_fault_of_the_disk(tmp_path: Path) -> None:
+    name = "foo-1.0-py3-none-any.whl"
+    whole = made.file(name)
+    for lost in range(1, len(whole) - 22, 7):
+        (tmp_path / name).write_bytes(whole[lost:])
+        with (tmp_path / name).open("rb") as file, suppress(metadata.BrokenArchiveError):
+            # Python's zipfile finds its way without what stands before the first file.
+            found = metadata.inside(name, file)
+            assert found and found.release.name == "foo"

@@ -140,7 +140,7 @@ def test_a_folder_that_cannot_be_read_holds_nobody_up(index: Index, monkeypatch:
     listing = os.scandir
 
     def refusing(path: str) -> object:
-        if path.endswith("locked"):
+        if str(path).endswith("locked"):
             raise PermissionError(errno.EACCES, "Permission denied")
         return listing(path)
 

@@ -169,7 +169,9 @@ class Import:
                 self._publish()
             if not self._is_new(upload):
                 self._done.append((offer.path, PRESENT, ""))
-            elif self._check:
+                # Under another spelling: a signature by this name would be beside no file.
+                return
+            if self._check:
                 self._done.append((offer.path, IMPORTED, ""))
             else:
                 self._held[offer.path] = upload

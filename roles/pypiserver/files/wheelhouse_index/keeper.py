@@ -56,8 +56,9 @@ class Keeper:
         scanner, self._scanner = self._scanner, None
         first = scanner is None or not self._store.in_place()
         if first:
-            # What index/ or a part of it held may have been removed.
+            # What index/ or a part of it held may have been removed, and files may have come while no server ran.
             self._store.prepare()
+            self._store.output.mark_incomplete()
         began = time.monotonic()
         thorough = first or began >= self._thorough_at
         if scanner is None or thorough:
@@ -113,13 +114,15 @@ class Keeper:
     def _wait(self, pause: float) -> None:
         """Wait until the next look; write meanwhile what other processes could not."""
         until = time.monotonic() + pause
+        working = True
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, _PENDING_SECONDS))
-            if left > _PENDING_SECONDS:
+            if working and left > _PENDING_SECONDS:
                 try:
                     self._store.write_pending()
                 except Exception:
                     log.exception("Pages could not be brought up to date")
+                    working = False
 
     @property
     def _lock_file(self) -> Path:

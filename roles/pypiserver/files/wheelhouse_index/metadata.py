@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import hashlib
 import lzma
 import re
@@ -99,8 +100,9 @@ def inside(name: str, file: BinaryIO) -> Metadata | None:
     except (BrokenArchiveError, BeyondLimitsError):
         raise
     except OSError as error:
-        # bz2 raises this too, without a number.
-        if error.errno:
+        # bz2 raises this too, without a number; and zipfile of Python 3.14 and older seeks below 0 in a zip that lacks its
+        # beginning.
+        if error.errno not in (None, errno.EINVAL):
             raise
         raise _broken(name, kind) from error
     except Exception as error:

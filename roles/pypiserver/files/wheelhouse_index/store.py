@@ -263,7 +263,9 @@ class Store:
         if self.output.is_complete():
             return
         with self._alone(), self.catalogue.reading() as known:
-            if known.pages_format == pages.FORMAT and not known.pending():
+            written = known.pages_format == pages.FORMAT and not known.pending()
+            # The marks may have been removed together with pages.
+            if written and self.output.with_pages().issuperset(known.projects()):
                 self.output.mark_complete()
 
     def check_pages(self) -> None:
@@ -424,9 +426,11 @@ class Store:
         """Stage pages of projects; only of files that are, by `stat`, what is known of them."""
         for project in projects:
             entries = known.of_project(project)
-            self.output.stage_project(
-                staged, project, [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
-            )
+            unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
+            if len(unchanged) < len(entries):
+                # The project may be without a page for a while, and exists.
+                self.output.mark_incomplete()
+            self.output.stage_project(staged, project, unchanged)
         if lists:
             self.output.stage_lists(staged, known)
         self.output.stage_front(staged, known)
@@ -557,7 +561,7 @@ def _read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes]:
         found = None if name.endswith(names.SIGNATURE) else metadata.inside(name, file)
     except (metadata.BrokenArchiveError, metadata.BeyondLimitsError):
         found = None
-    if found and names.claimed(name, found.release):
+    if found and names.claimed(name, found.release) and names.is_project(found.release.project):
         return Facts(sha256, found.release, found.requires_python, found.sha256), found.content
     return Facts(sha256, guessed(name)), b""
 
