@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.support import packages as made
 PROJECT = Path(__file__).parents[4]
 SUFFIXES = (PROJECT / "roles/pypiserver/files/wheelhouse_index/suffixes.txt").read_text().split()
 # The environment with pypiserver in it.
-PYTHON = PROJECT / ".venv/bin/python"
+PYTHON = sys.executable
 DOCKER = """#!/bin/sh
 if [ "$1" = ps ]; then cat {home}/containers; exit; fi
 shift 4
