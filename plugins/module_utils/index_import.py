@@ -30,7 +30,7 @@ class Index:
 
     def __init__(self, container: str, check: bool) -> None:
         command = ["docker", "exec", "--interactive", container, "python3", "-m", "wheelhouse_index", "import"]
-        # Not a pipe: nobody reads it before the end.
+        # Not a pipe: it is read at the end only.
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             command + (["--check"] if check else []),

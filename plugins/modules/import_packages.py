@@ -212,7 +212,7 @@ def send_all(folder: int, suffixes: tuple[str, ...], index: Index, outcome: Outc
             outcome.note(found.path, "refused", found.problem)
             continue
         try:
-            # What has taken its place since: a pipe would have nobody who writes to it.
+            # What has taken its place since: a pipe may have no writer.
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             descriptor = os.open(os.path.basename(found.path), flags, dir_fd=found.folder)
             with os.fdopen(descriptor, "rb") as file:

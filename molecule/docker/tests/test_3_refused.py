@@ -19,7 +19,7 @@ BOTH: dict[str, Any] = {"playbook": ROLE, "pypi_hosts": f"{DEBIAN}:{EL9}", "pypi
 testinfra_hosts = [f"ansible://{DEBIAN}"]
 
 DEBIAN_12 = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n'
-# What apt and dnf are told, which keys rpm trusts, and what is installed of Docker.
+# The repositories of apt and dnf, which keys rpm trusts, and what is installed of Docker.
 STATE = (
     "find /etc/apt/sources.list* /etc/apt/apt.conf.d /etc/yum.repos.d -type f -exec sha256sum {} + | sort",
     # dnf may trust its distribution's key meanwhile.

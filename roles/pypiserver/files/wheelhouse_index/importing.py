@@ -85,7 +85,7 @@ class Import:
         self._identities: dict[tuple[str, ...], str] = {}
         # The releases of files that are on the index as they are in the folder, by path: their signatures may follow.
         self._signable: dict[str, Release] = {}
-        # What became of files, and has not been told.
+        # What became of files, and has not been reported.
         self._done: list[Done] = []
 
     def run(self) -> int:
