@@ -223,9 +223,7 @@ def problem_of(survey: Survey, args: dict[str, t.Any]) -> str:
         args: of the task.
     """
     if survey.account.startswith("0:"):
-        return (
-            f"pypi_user: {args['user']} is root by another name (uid 0), which containers never run as. Name another."
-        )
+        return f"pypi_system_user: {args['user']} is root by another name (uid 0), which containers never run as. Name another."
     home = posixpath.normpath(args["home"])
     if survey.account_home and home == posixpath.normpath(survey.account_home):
         return (

@@ -88,7 +88,7 @@ def elsewhere(survey: Survey, instance: str, home: str) -> str:
     if other:
         return (
             f"pypi_home: {home} is the folder of the index {other}. Give {instance} one of its own, or run with "
-            f"pypi_instance: {other}. To give that index another name, remove it first (wheelhouse.pypi.remove; its "
+            f"pypi_instance: {other}. To give that index another name, remove it first (wheelhouse.pypi.uninstall; its "
             "packages and logins stay)."
         )
     others = [one for one in survey.neighbours if one.project == instance and one.folder and one.folder not in folders]

@@ -22,12 +22,12 @@ def shared_group(survey: Survey, user: str) -> str:
     group = survey.group or user
     if not survey.account:
         return (
-            f"pypi_user: the account {user} would get the group {group}, and {named(survey.sharing)} is in it already: keys "
+            f"pypi_system_user: the account {user} would get the group {group}, and {named(survey.sharing)} is in it already: keys "
             f"and password hashes of the index are readable for that group. Nothing was changed. Take others out of it "
-            f"(gpasswd --delete NAME {group}), or set another pypi_user."
+            f"(gpasswd --delete NAME {group}), or set another pypi_system_user."
         )
     return (
-        f"pypi_user: the group {group} of {user} has other accounts, {named(survey.sharing)}, and keys and password hashes of "
+        f"pypi_system_user: the group {group} of {user} has other accounts, {named(survey.sharing)}, and keys and password hashes of "
         f"the index are readable for that group. Nothing was changed. Give {user} a group of its own (groupadd {user}-index "
         f"&& usermod --gid {user}-index {user}), or take others out of it (gpasswd --delete NAME {group})."
     )
@@ -92,7 +92,7 @@ def another_owner(survey: Survey, user: str, home: str) -> str:
     # The folder says it for what is in it.
     names = sorted(name for name in theirs if name.partition("/")[0] not in theirs - {name})
     whose = f"uid {old.uid}" if old.owner == old.uid else f"{old.owner} (uid {old.uid})"
-    begins = f"pypi_user: in {home}, {named(names)} {'belongs' if len(names) == 1 else 'belong'} to {whose}"
+    begins = f"pypi_system_user: in {home}, {named(names)} {'belongs' if len(names) == 1 else 'belong'} to {whose}"
     if not survey.account and old.owner == old.uid:
         return (
             f"{begins}, and there is no account {user}. Nothing was changed. If that was its number, create it with that "
@@ -101,7 +101,7 @@ def another_owner(survey: Survey, user: str, home: str) -> str:
         )
     if not survey.account:
         return (
-            f"{begins}, and there is no account {user}. Nothing was changed. Set pypi_user: {old.owner}, or create {user}, and "
+            f"{begins}, and there is no account {user}. Nothing was changed. Set pypi_system_user: {old.owner}, or create {user}, and "
             "run again to see how the tree is handed over."
         )
     links = [
@@ -112,7 +112,7 @@ def another_owner(survey: Survey, user: str, home: str) -> str:
     top = posixpath.normpath(home)
     paths = [f"{top}/index/"] if old.uid == "0" else [f"{top}/", *(f"{top}/{name}/" for name in sorted(links))]
     command = f"chown --recursive --no-dereference --from={old.uid} {uid}:{gid} {shlex.join(paths)}"
-    instead = "" if old.uid == "0" or old.owner == old.uid else f" If not, set pypi_user: {old.owner}."
+    instead = "" if old.uid == "0" or old.owner == old.uid else f" If not, set pypi_system_user: {old.owner}."
     return (
         f"{begins}, and the service account is {user} (uid {uid}), whose containers could not write there. Nothing was "
         f"changed. If {user} is right, hand the tree over on this host, and run again at once: {command}{instead}"

@@ -32,7 +32,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
     scheme_of,
     slowness,
 )
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches, durations
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
     Complaints,
     as_integer,
@@ -63,7 +63,7 @@ SYSTEM_FOLDERS = frozenset(
 )
 
 _DNS_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:\*\.)?{_DNS_LABEL}(?:\.{_DNS_LABEL})*\Z")
+_DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z){_DNS_LABEL}(?:\.{_DNS_LABEL})*\Z")
 _INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 _ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 _SIZE = re.compile(r"[0-9]+[kKmMgG]?\Z")
@@ -104,6 +104,22 @@ def between(allowed: range, mend: str = "") -> Rule:
                 f"{value!r} is not a whole number from {allowed[0]} to {allowed[-1]}",
                 mend or "give one in that range",
             )
+
+    return rule
+
+
+def lasting(least: str, most: str) -> Rule:
+    """A duration, such as 10m, between two others."""
+
+    def rule(value: Any) -> Complaints:
+        text = str(value)
+        try:
+            allowed = durations.seconds(least) <= durations.seconds(text) <= durations.seconds(most)
+        except ValueError:
+            yield f"{value!r} is not a duration", "give a number with s, m, h or d behind it, such as 10m or 7d"
+        else:
+            if not allowed:
+                yield f"{text} is not between {least} and {most}", "give a duration in that range"
 
     return rule
 
@@ -173,7 +189,7 @@ def home(value: Any) -> Complaints:
 
 
 def account(value: Any) -> Complaints:
-    """pypi_user."""
+    """pypi_system_user."""
     if value == "root":
         yield "'root' must not run the containers", "give an account of its own; the run creates it if it is missing"
     else:
@@ -232,7 +248,7 @@ def origin_url(value: Any) -> Complaints:
         parts.scheme not in ("http", "https")
         or not parts.hostname
         or not port_is_right
-        or re.search(r"[\s\"'$;{}\\]", text)
+        or not (_DNS_NAME.match(parts.hostname) or _is_address(parts.hostname))
     ):
         yield f"{text!r} is not an http or https URL", mend
     elif parts.path not in ("", "/") or parts.query or parts.fragment:
@@ -276,16 +292,6 @@ def file_on_controller(value: Any) -> Complaints:
         yield f"{path!r} is not absolute", "give one that begins with /, such as {{ inventory_dir }}/../docker.asc"
     elif path and not os.path.isfile(path):
         yield f"there is no file {path} where Ansible runs", "give the path of the file that is meant"
-
-
-def server_name(value: Any) -> Complaints:
-    """Name by which NGINX knows the index."""
-    text = str(value)
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        if text != "_" and not _DNS_NAME.match(text):
-            yield f"{value!r} is not a DNS name", "give one such as pypi.example.com, or _ for any"
 
 
 def size(value: Any) -> Complaints:
@@ -503,7 +509,7 @@ def has_expired(user: Mapping[str, Any], today: datetime.date | None = None) -> 
 
 def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Without a login, all requests would be refused, and no message would say why."""
-    if variables.get("pypi_auth") == "http":
+    if variables.get("pypi_login_source") == "http":
         return
     closed = variables.get("pypi_authenticate")
     if not isinstance(closed, (list, tuple)):
@@ -524,8 +530,10 @@ def anonymous_uploads(variables: Mapping[str, Any]) -> bool:
 
 def auth_has_a_service(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Somebody has to verify logins."""
-    if variables.get("pypi_auth") == "http" and not variables.get("pypi_auth_url", "?"):
-        yield Problem("pypi_auth_url", "is empty, while pypi_auth is http", "give the address of your service")
+    if variables.get("pypi_login_source") == "http" and not variables.get("pypi_login_source_url", "?"):
+        yield Problem(
+            "pypi_login_source_url", "is empty, while pypi_login_source is http", "give the address of your service"
+        )
 
 
 def registry_login_is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -543,6 +551,13 @@ def ports_differ(variables: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("pypi_https_port", f"{https} is also pypi_http_port", "give two ports")
 
 
+def url_is_of_tls(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Where the index speaks TLS, plain HTTP leads to pypi_url, which must not lead back."""
+    tls, url = variables.get("pypi_tls", "none"), str(variables.get("pypi_url") or "")
+    if tls != "none" and url.startswith("http://"):
+        yield Problem("pypi_url", f"{url!r} is plain HTTP, while pypi_tls is {tls}", "give it with https://")
+
+
 def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """A certificate is for a name, and an ACME server has to find it."""
     tls, name = variables.get("pypi_tls"), name_of_index(variables)
@@ -550,27 +565,24 @@ def tls_has_a_name(variables: Mapping[str, Any]) -> Iterator[Problem]:
         return
     if not name:
         yield Problem(
-            "pypi_server_name",
+            "pypi_url",
             f"is not set, and pypi_tls: {tls} needs the name that the certificate is for",
-            "give the name that clients use, such as pypi.example.com",
+            "give the address that clients use, such as https://pypi.example.com",
         )
-    elif tls == "acme" and (name.startswith("*.") or _is_address(name)):
+    elif tls == "acme" and _is_address(name):
         yield Problem(
-            "pypi_server_name",
-            f"{name!r} cannot be verified by an ACME server",
-            "give one host name, such as pypi.example.com",
+            "pypi_url",
+            f"{name} is an address, and an ACME server verifies names",
+            "give a URL with a host name, such as https://pypi.example.com",
         )
 
 
 def name_of_index(variables: Mapping[str, Any]) -> str | None:
     """The name that clients use, empty where none is set; None where that is not known here."""
-    if "pypi_server_name" not in variables:
+    if "pypi_url" not in variables:
         return None
-    name = str(variables["pypi_server_name"])
-    if name not in ("", "_"):
-        return name
     try:
-        return urlsplit(str(variables.get("pypi_external_url") or "")).hostname or ""
+        return urlsplit(str(variables["pypi_url"] or "")).hostname or ""
     except ValueError:
         return None  # not a URL, which its own rule says
 
@@ -632,13 +644,12 @@ RULES: Mapping[str, Rule] = {
     "pypi_instance": matching(
         _INSTANCE, "a name of a Compose project", "give lower case letters, digits, _ and -, a letter or digit first"
     ),
-    "pypi_user": account,
+    "pypi_system_user": account,
     "pypi_home": home,
     "pypi_http_port": between(PORT),
     "pypi_https_port": between(PORT),
     "pypi_bind_address": address,
-    "pypi_server_name": server_name,
-    "pypi_external_url": origin_url,
+    "pypi_url": origin_url,
     "pypi_trusted_proxies": networks,
     "pypi_tls": one_of("none", "provided", "on_host", "self_signed", "acme"),
     "pypi_tls_certificate": matching(
@@ -656,21 +667,20 @@ RULES: Mapping[str, Rule] = {
     "pypi_acme_directory": acme_directory,
     "pypi_acme_ca_file": file_on_controller,
     "pypi_authenticate": actions,
-    "pypi_auth": one_of("file", "http"),
-    "pypi_auth_url": service,
+    "pypi_login_source": one_of("file", "http"),
+    "pypi_login_source_url": service,
     "pypi_users": users,
     "pypi_bcrypt_cost": between(BCRYPT_COSTS, "each step doubles the time of a check: 10 is about 50 ms, 17 about 6 s"),
     "pypi_logins_per_minute": between(range(1, 100001)),
-    "pypi_verdict_seconds": between(range(1, 86401)),
+    "pypi_verdict_lifetime": lasting("1s", "1d"),
     "pypi_max_upload": size,
-    "pypi_freshness_seconds": between(range(0, 3601)),
+    "pypi_freshness": lasting("0s", "1h"),
     "pypi_replicas": between(range(1, 17)),
     "pypi_workers": between(range(1, 33)),
     "pypi_container_memory": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 512m"),
     "pypi_container_cpus": matching(_PROCESSORS, "a number of processors", "give one such as 2 or 1.5", empty=True),
     "pypi_log_max_size": matching(_LOG_SIZE, "a size", "give a number with k, m or g behind it, such as 10m"),
-    "pypi_log_max_files": between(range(1, 1001)),
-    "pypi_log_days": between(range(1, 3651)),
+    "pypi_log_retention": lasting("1d", "3650d"),
     "pypi_images_archive": matching(
         _ABSOLUTE,
         "an absolute path",
@@ -690,13 +700,14 @@ RULES: Mapping[str, Rule] = {
         "give one that begins with /, such as {{ inventory_dir }}/../bundle.tar",
         empty=True,
     ),
-    "pypi_start_timeout": between(range(1, 3601)),
+    "pypi_start_timeout": lasting("1s", "1h"),
 }
 CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     authentication_needs_users,
     auth_has_a_service,
     registry_login_is_whole,
     ports_differ,
+    url_is_of_tls,
     tls_has_a_name,
     provided_is_whole,
     acme_has_a_directory,
@@ -732,6 +743,8 @@ REMOVED: Mapping[str, str] = {
         "remove it: set up the index beside the other server, then import its packages with wheelhouse.pypi.import "
         "(docs/import.md)"
     ),
+    "pypi_auth": "use pypi_login_source",
+    "pypi_auth_url": "use pypi_login_source_url",
     "pypi_backend": "remove it: there is one way to serve now, pages as files",
     "pypi_bundle_distribution": "remove it: a run refuses a bundle for another distribution than the host's",
     "pypi_bundle_sha256": "remove it: compare `sha256sum` of the file with what wheelhouse.pypi.bundle printed",
@@ -749,13 +762,20 @@ REMOVED: Mapping[str, str] = {
     "pypi_docker_repository_key_url": _KEY,
     "pypi_docker_repository_proxy": "name the proxy in the settings of apt or dnf (docs/docker.md#a-mirror)",
     "pypi_docker_version": _VERSION,
+    "pypi_external_url": "use pypi_url",
     "pypi_fallback": (
         "remove it: an unknown project is a 404. Clients that need the public index name it as a second one "
         "(docs/clients.md)"
     ),
+    "pypi_freshness_seconds": "use pypi_freshness, a duration such as 2s",
     "pypi_images_archive_on": "remove it: pypi_images_archive is looked for on the controller, then on the host",
     "pypi_images_source": "remove it: with pypi_images_archive images come from that file, without it from a registry",
+    "pypi_log_days": "use pypi_log_retention, a duration such as 90d",
+    "pypi_log_max_files": "remove it: five files of pypi_log_max_size are kept for each container",
+    "pypi_server_name": "use pypi_url, such as https://pypi.example.com",
     "pypi_tls_files_on": "remove it, and set pypi_tls: on_host for files of the host",
+    "pypi_user": "use pypi_system_user",
+    "pypi_verdict_seconds": "use pypi_verdict_lifetime, a duration such as 10m",
 }
 
 
@@ -844,7 +864,7 @@ def in_clear(variables: Mapping[str, Any]) -> bool:
         loopback = ipaddress.ip_address(str(variables["pypi_bind_address"])).is_loopback
     except (KeyError, ValueError):
         return False
-    outside = str(variables.get("pypi_external_url") or "")
+    outside = str(variables.get("pypi_url") or "")
     return variables.get("pypi_tls") == "none" and not loopback and not outside.startswith("https://")
 
 
@@ -862,7 +882,7 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         )
     elif (
         closed
-        and variables.get("pypi_auth") != "http"
+        and variables.get("pypi_login_source") != "http"
         and present_users(variables)
         and not any(is_true(user.get("publish")) for user in present_users(variables))
     ):
@@ -877,7 +897,7 @@ def warnings(variables: Mapping[str, Any]) -> list[str]:
         found.append(
             f"pypi_tls is none, and the index listens on {variables['pypi_bind_address']}: passwords travel in clear. Set "
             "pypi_tls. Behind a proxy that speaks TLS, set pypi_bind_address: 127.0.0.1 if it is on the host, else set "
-            "pypi_external_url to its address"
+            "pypi_url to its address"
         )
     if _is_ipv6_for_others(variables):
         found.append(

@@ -44,7 +44,7 @@ NEEDED = (
     "changelogs/changelog.yaml",
     "docs/variables.md",
     "playbooks/site.yml",
-    "playbooks/remove.yml",
+    "playbooks/uninstall.yml",
     "roles/pypi/meta/argument_specs.yml",
 )
 # Wherever they lie: made by running something.

@@ -20,7 +20,7 @@ pypi_port: 80
 # --- Who gets in --------
 
 pypi_users: []
-pypi_home: /home/{{ pypi_user }}
+pypi_home: /home/{{ pypi_system_user }}
 """
 SPECS = """\
 ---
@@ -53,7 +53,7 @@ argument_specs:
       pypi_home:
         description: [The folder.]
         type: path
-        default: /home/{{ pypi_user }}
+        default: /home/{{ pypi_system_user }}
 """
 README = """\
 # wheelhouse.pypi.edge
@@ -118,7 +118,7 @@ def test_page_of_variables_groups_them_as_the_defaults_do(collection: Path) -> N
     made = reference.pages(collection)["docs/variables.md"]
     headings = [line for line in made.splitlines() if line.startswith("##")]
     assert headings == ["## Address", "### `pypi_port`", "## Who gets in", "### `pypi_users`", "### `pypi_home`"]
-    assert "*path, default `/home/{{ pypi_user }}`*" in made
+    assert "*path, default `/home/{{ pypi_system_user }}`*" in made
     assert "| `name` | str, required | Its name. |" in made
     assert "| `password` | str, secret | Its password. |" in made
     assert "Read by [edge](../roles/edge/README.md)." in made
@@ -138,10 +138,10 @@ def test_writing_twice_changes_nothing(collection: Path) -> None:
         ("pypi_port: 80", 'pypi_port: "80"', "pypi_port: default is '80', its spec says 80"),
         ("pypi_port: 80\n", "pypi_port: 80\npypi_new: 1\n", "pypi_new has a default and no description"),
         ("pypi_users: []\n", "", "pypi_users is described and has no default"),
-        ("/home/{{ pypi_user }}", "/srv/{{ pypi_user }}", "pypi_home: default is '/srv"),
+        ("/home/{{ pypi_system_user }}", "/srv/{{ pypi_system_user }}", "pypi_home: default is '/srv"),
         (
-            "pypi_users: []\npypi_home: /home/{{ pypi_user }}\n",
-            "pypi_home: /home/{{ pypi_user }}\npypi_users: []\n",
+            "pypi_users: []\npypi_home: /home/{{ pypi_system_user }}\n",
+            "pypi_home: /home/{{ pypi_system_user }}\npypi_users: []\n",
             "in another order",
         ),
     ],

@@ -1,4 +1,4 @@
-"""What the script of remove.yml takes, and what it does not follow."""
+"""What the script of uninstall.yml takes, and what it does not follow."""
 
 from __future__ import annotations
 

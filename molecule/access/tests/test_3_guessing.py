@@ -105,7 +105,7 @@ def test_many_who_share_a_login_are_one_verification_when_its_verdict_is_forgott
     index: Index, reader: Login, stack: Stack, host: Any
 ) -> None:
     # A verification that takes its time, so that the others come meanwhile.
-    site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT, pypi_verdict_seconds=1, pypi_bcrypt_cost=11)
+    site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT, pypi_verdict_lifetime="1s", pypi_bcrypt_cost=11)
 
     def at_once() -> set[int]:
         with ThreadPoolExecutor(5 * LIMIT) as pool:
@@ -131,7 +131,7 @@ def test_many_who_share_a_login_are_one_verification_when_its_verdict_is_forgott
 
 def test_who_is_verified_anew_while_his_address_guesses_is_told_to_wait_each_time(index: Index, reader: Login) -> None:
     # Hashed again: the verdict that is there would hold for longer.
-    site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT, pypi_verdict_seconds=1, pypi_bcrypt_cost=5)
+    site("--tags", "users,nginx", pypi_logins_per_minute=LIMIT, pypi_verdict_lifetime="1s", pypi_bcrypt_cost=5)
     try:
         eventually(lambda: index.request("/simple/", reader).status == 200, "the reader is known")
         with guessing(index):

@@ -68,7 +68,7 @@ WAIVED = {
 }
 # What gixy calls a fault and is none here, each with the reason.
 GIXY_WAIVED = {
-    "host_spoofing": "the front page says the name that was asked for; redirects say none, and pypi_external_url says another",
+    "host_spoofing": "the front page says the name that was asked for; redirects say none, and pypi_url says another",
     "worker_rlimit_nofile_vs_connections": "the engine's limit of a container is far above",
     "proxy_pass_normalized": "the path of a verdict is one of two words",
     "http_splitting": "a control character in the address is a 400 before; test_a_path_writes_no_header",

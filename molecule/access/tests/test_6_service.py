@@ -56,7 +56,11 @@ def start(host: Any) -> None:
 def _service(host: Any, stack: Stack) -> Iterator[None]:
     start(host)
     network = "docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' pypi-server_front"
-    site(pypi_auth="http", pypi_auth_url=f"http://{host.check_output(network)}:9099/verify", pypi_users=[])
+    site(
+        pypi_login_source="http",
+        pypi_login_source_url=f"http://{host.check_output(network)}:9099/verify",
+        pypi_users=[],
+    )
     yield
     host.run("systemctl stop verify")
     site()
@@ -106,5 +110,7 @@ def test_its_answer_is_remembered_and_a_refusal_to_answer_is_passed_on(host: Any
 
 
 def test_an_address_is_needed_and_the_old_one_stays_in_force(index: Index) -> None:
-    assert "pypi_auth_url: is empty, while pypi_auth is http" in refused(pypi_auth="http", pypi_auth_url="")
+    assert "pypi_login_source_url: is empty, while pypi_login_source is http" in refused(
+        pypi_login_source="http", pypi_login_source_url=""
+    )
     assert index.request("/simple/", ANN).status == 200

@@ -49,7 +49,7 @@ def _proxy(host: Any) -> Iterator[None]:
         " nginx -c /proxy/nginx.conf -g 'daemon off;'"
     )
     # As Docker hands on a connection from the host itself.
-    done = site(pypi_external_url=URL, pypi_trusted_proxies=["172.16.0.0/12"])
+    done = site(pypi_url=URL, pypi_trusted_proxies=["172.16.0.0/12"])
     assert "travel in clear" not in done.message()
     yield
     host.check_output("docker rm --force proxy")

@@ -41,7 +41,7 @@ def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, h
     by_hand = f"{home}/nginx/tls/by-hand.pem"
     host.check_output(f"touch {by_hand}")
     # As people write it on a command line: text, not a boolean.
-    done = run("wheelhouse.pypi.remove", "--extra-vars", "pypi_remove_data=false")
+    done = run("wheelhouse.pypi.uninstall", "--extra-vars", "pypi_remove_data=false")
     assert done.code == 0, done.output
     assert host.check_output(f"ls -A {home}").split() == ["authentication", "logs", "nginx", "packages"]
     assert host.check_output(f"find {home}/nginx -type f") == by_hand
@@ -52,7 +52,7 @@ def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, h
     assert host.service("docker").is_running
     with pytest.raises(OSError):
         index.request("/")
-    again = run("wheelhouse.pypi.remove")
+    again = run("wheelhouse.pypi.uninstall")
     assert (again.code, again.changed) == (0, 0), again.output
 
 
@@ -70,7 +70,7 @@ def test_removing_with_the_data_leaves_nothing_of_ours(host: Any, home: str) -> 
     host.check_output("systemd-run --unit squatter python3 -m http.server 80 2>&1")
     host.check_output("timeout 20 sh -c 'until curl --silent http://127.0.0.1/ >/dev/null; do sleep 0.2; done'")
     for changed in (True, False):
-        done = run("wheelhouse.pypi.remove", variables={"pypi_remove_data": True, "pypi_users": []})
+        done = run("wheelhouse.pypi.uninstall", variables={"pypi_remove_data": True, "pypi_users": []})
         assert (done.code, done.changed > 0) == (0, changed), done.output
         assert not host.file(home).exists
     host.check_output("systemctl stop squatter")
@@ -81,5 +81,5 @@ def test_an_index_may_have_a_number_for_a_name(index: Index, reader: Login, host
     site(pypi_instance="2024")
     assert index.request("/simple/", reader).status == 200
     assert host.check_output("docker compose ls --quiet") == "2024"
-    done = run("wheelhouse.pypi.remove", variables={"pypi_instance": "2024", "pypi_remove_data": True})
+    done = run("wheelhouse.pypi.uninstall", variables={"pypi_instance": "2024", "pypi_remove_data": True})
     assert done.code == 0, done.output

@@ -124,14 +124,17 @@ def test_the_folder_the_name_and_the_port_of_the_other_server_are_refused_with_t
     host: Any, source: list[str]
 ) -> None:
     with untouched(host):
-        here = {"pypi_user": "deploy", "pypi_instance": "pypi-server"}
+        here = {"pypi_system_user": "deploy", "pypi_instance": "pypi-server"}
         says(
             refused(**here),
             f"{OLD} holds another server (docker-compose.yml, nginx/nginx.conf, nginx/conf.d/pypi.conf, ",
             "with another pypi_instance than pypi-server (and another pypi_home and pypi_http_port",
             f"wheelhouse.pypi.import with pypi_import_from={SOURCE} (docs/import.md)",
         )
-        says(refused(playbook="wheelhouse.pypi.remove", **here), "this playbook removes only what wheelhouse.pypi.site")
+        says(
+            refused(playbook="wheelhouse.pypi.uninstall", **here),
+            "this playbook removes only what wheelhouse.pypi.site",
+        )
         says(
             refused(pypi_instance="pypi-server"),
             f"pypi_instance: pypi-server is the name of the Compose project in {OLD}",

@@ -99,7 +99,7 @@ def test_removing_one_leaves_the_others_alone(
 ) -> None:
     before = {name: state(stacks[name]) for name in ("first", "release")}
     done = run(
-        "wheelhouse.pypi.remove", "--inventory", TWO, "--limit", "pypi-dev", variables={"pypi_remove_data": True}
+        "wheelhouse.pypi.uninstall", "--inventory", TWO, "--limit", "pypi-dev", variables={"pypi_remove_data": True}
     )
     assert done.code == 0, done.output
     assert not host.file(HOMES["dev"]).exists

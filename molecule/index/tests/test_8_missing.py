@@ -149,6 +149,6 @@ def test_files_that_are_copied_in_are_there_in_time_and_their_projects_too(
     assert index.request(f"/simple/{unknown}/", reader).status == 404
     copy, content = f"{stack.home}/packages/{file.name}", file.read_bytes().hex()
     host.check_output(f"python3 -c \"open('{copy}', 'wb').write(bytes.fromhex('{content}'))\" && chown pypi {copy}")
-    # pypi_freshness_seconds is 2 here, and the machine may be busy.
+    # pypi_freshness is 2 here, and the machine may be busy.
     eventually(lambda: index.request(f"/simple/{unknown}/", reader).status == 200, "the project is there", 10)
     assert {index.request(address.format(unknown), reader).status for address in ADDRESSES} == {200}

@@ -35,7 +35,9 @@ def test_a_mode_and_an_owner_that_have_drifted_are_corrected_and_shown(host: Any
 
 def test_check_mode_says_what_would_be_made_for_an_account_that_is_not_there_yet(host: Any) -> None:
     with hosts.untouched(host):
-        done = playbook.applied(ROLE, "--check", "--diff", pypi_user="newcomer", pypi_home="/home/newcomer/pypi-server")
+        done = playbook.applied(
+            ROLE, "--check", "--diff", pypi_system_user="newcomer", pypi_home="/home/newcomer/pypi-server"
+        )
     assert done.changed > 0
     assert "+/home/newcomer/pypi-server/packages owner=newcomer mode=0700" in done.message(), done.output
 
@@ -61,11 +63,15 @@ def test_packages_on_a_disk_that_is_not_mounted_are_an_error(host: Any) -> None:
 def test_all_values_that_cannot_be_are_named_in_one_message(host: Any) -> None:
     with hosts.untouched(host):
         message = refused(
-            pypi_home="pypi-server", pypi_user="root", pypi_http_port=65536, pypi_authenticate=["list"], pypi_users=[]
+            pypi_home="pypi-server",
+            pypi_system_user="root",
+            pypi_http_port=65536,
+            pypi_authenticate=["list"],
+            pypi_users=[],
         )
     for problem in (
         "pypi_home: 'pypi-server' is not absolute; give a path that begins with /, such as /home/pypi/pypi-server",
-        "pypi_user: 'root' must not run the containers; give an account of its own",
+        "pypi_system_user: 'root' must not run the containers; give an account of its own",
         "pypi_http_port: 65536 is not a whole number from 1 to 65535; give one in that range",
         "pypi_authenticate: [list] lacks update, which would open uploads and removal; write [update] to open reading",
         "pypi_users: is empty, but list needs a login (pypi_authenticate); give at least one user",
@@ -86,13 +92,13 @@ def test_an_unknown_action_is_an_error_that_lists_the_known_ones(host: Any) -> N
 
 def test_a_group_with_other_accounts_is_refused(host: Any) -> None:
     host.check_output("useradd alice && gpasswd --add alice builders")
-    variables = {"pypi_user": "packager", "pypi_home": "/srv/packager/index"}
+    variables = {"pypi_system_user": "packager", "pypi_home": "/srv/packager/index"}
     try:
         with hosts.untouched(host):
             message = refused(**variables)
         playbook.says(
             message,
-            "pypi_user: the group builders of packager has other accounts, alice, and keys and password hashes of the index "
+            "pypi_system_user: the group builders of packager has other accounts, alice, and keys and password hashes of the index "
             "are readable for that group. Nothing was changed. Give packager a group of its own (groupadd packager-index && "
             "usermod --gid packager-index packager)",
         )
@@ -118,9 +124,9 @@ def test_packages_of_another_account_are_refused_with_the_command_that_hands_the
         message = refused(pypi_home=home)
     ids = f"{host.user('pypi').uid}:{host.group('pypi').gid}"
     command = f"chown --recursive --no-dereference --from=65534 {ids} {home}/"
-    playbook.says(message, f"pypi_user: in {home}, packages belongs to nobody (uid 65534)", command)
+    playbook.says(message, f"pypi_system_user: in {home}, packages belongs to nobody (uid 65534)", command)
     host.check_output(command)
-    playbook.applied(ROLE, pypi_home=home, pypi_user="pypi")
+    playbook.applied(ROLE, pypi_home=home, pypi_system_user="pypi")
     assert host.check_output(f"stat --format %U:%a {home}/packages {home}/packages/x").split() == [
         "pypi:700",
         "pypi:644",

@@ -36,14 +36,13 @@ FILES = (
 )
 # Every variable that shows in the files, away from its default.
 SETTINGS: dict[str, Any] = {
-    "pypi_server_name": "pypi.example.com",
-    "pypi_external_url": "https://pypi.example.com:8443",
+    "pypi_url": "https://pypi.example.com:8443",
     "pypi_trusted_proxies": ["192.0.2.10", "198.51.100.0/24", "2001:db8::/32"],
-    "pypi_verdict_seconds": 30,
+    "pypi_verdict_lifetime": "30s",
     "pypi_max_upload": "0",
     "pypi_overwrite": True,
-    "pypi_auth": "http",
-    "pypi_auth_url": "https://auth.example.com/pypi",
+    "pypi_login_source": "http",
+    "pypi_login_source_url": "https://auth.example.com/pypi",
 }
 
 
@@ -153,7 +152,7 @@ def test_files_beside_ours_are_kept_and_judged_with_them(host: Any, nginx: str, 
     text = by_hand("conf.d/also.conf", "include /etc/pypi-nginx/tls/*.include; # also")
     by_hand("tls/some.include", "map $uri $also { default 1; }")
     start = host.check_output("date +%s.%N")
-    applied(pypi_verdict_seconds=7)
+    applied(pypi_verdict_lifetime="7s")
     assert checks(host, start) == ["nginx:1.30"]
     assert host.file(f"{nginx}/conf.d/also.conf").content_string.strip() == text
     assert "proxy_cache_valid 200 204 403 7s;" in host.file(f"{nginx}/verdict.conf").content_string
@@ -174,7 +173,7 @@ def test_a_set_that_nginx_refuses_leaves_the_live_files_alone(
 ) -> None:
     by_hand(name, text, owner)
     before = live()
-    message = refused(pypi_verdict_seconds=8)
+    message = refused(pypi_verdict_lifetime="8s")
     assert said in message, message
     assert "the live ones in /home/pypi/pypi-server/nginx stay as they are" in message, message
     assert live() == before
@@ -190,7 +189,7 @@ def test_a_size_that_is_too_large_for_nginx_is_refused_in_its_own_words(live: Ca
 
 def test_check_and_diff_show_what_would_change_and_change_nothing(live: Callable[[], str]) -> None:
     before = live()
-    done = applied("--check", "--diff", pypi_verdict_seconds=9)
+    done = applied("--check", "--diff", pypi_verdict_lifetime="9s")
     assert done.changed == 1, done.output
     assert "+proxy_cache_valid 200 204 403 9s;" in done.output, done.output
     assert live() == before

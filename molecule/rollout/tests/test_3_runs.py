@@ -29,7 +29,7 @@ def test_a_second_run_is_refused_before_anything_changes_and_the_first_succeeds(
     # All its containers are replaced, which takes the first run a while.
     with running(SITE, *only, pypi_log_max_size="6m") as first:
         eventually(lambda: member.host.file(LOCK).exists, "the first run holds the index", 60)
-        for playbook in (SITE, "wheelhouse.pypi.users", "wheelhouse.pypi.remove"):
+        for playbook in (SITE, "wheelhouse.pypi.users", "wheelhouse.pypi.uninstall"):
             second = run(playbook, *only)
             assert first.poll() is None, "the first run was over already"
             assert (second.code, second.changed) == (2, 0), second.output
@@ -145,15 +145,15 @@ def test_a_tree_of_another_account_is_refused_until_it_is_handed_over(fleet: lis
     home = member.stack.home
     member.host.check_output("id packager >/dev/null 2>&1 || useradd --system --user-group --no-create-home packager")
     for old, new in (("pypi", "packager"), ("packager", "pypi")):
-        variables = {"pypi_user": new, "pypi_home": home}
+        variables = {"pypi_system_user": new, "pypi_home": home}
         with untouched(member.host):
             message = refused("--limit", member.name, **variables)
         uid = member.host.check_output(f"id -u {old}")
         says(
             message,
-            f"pypi_user: in {home}, index, logs, nginx_cache and packages belong to {old} (uid {uid})",
+            f"pypi_system_user: in {home}, index, logs, nginx_cache and packages belong to {old} (uid {uid})",
             f"and the service account is {new} (uid {member.host.check_output(f'id -u {new}')})",
-            f"If not, set pypi_user: {old}.",
+            f"If not, set pypi_system_user: {old}.",
         )
         command = re.findall(r"chown --recursive --no-dereference --from=\d+ \d+:\d+ \S+", message)[0]
         assert shlex.split(command)[-1] == f"{home}/"

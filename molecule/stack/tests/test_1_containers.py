@@ -62,7 +62,7 @@ def test_the_root_of_a_container_is_read_only(stack: Stack, service: str) -> Non
 def test_a_container_is_restarted_and_its_log_rotated(stack: Stack, service: str) -> None:
     settings = stack.inspect(service)["HostConfig"]
     assert settings["RestartPolicy"]["Name"] == "unless-stopped"
-    assert settings["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "3m", "max-file": "7"}}
+    assert settings["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "3m", "max-file": "5"}}
 
 
 def test_nothing_listens_but_the_published_port(host: Any, stack: Stack) -> None:

@@ -48,7 +48,7 @@ def test_new_settings_of_nginx_are_loaded_without_losing_a_request(
     file = packages.wheel(tmp_path, f"during-{uuid4().hex}", padding=os.urandom(2 * 1024 * 1024))
     upload = SlowUpload(index, publisher, file)
     with traffic(index, reader, "/simple/") as answers:
-        done = site("--tags", "nginx", pypi_external_url="https://pypi.example.com", pypi_trusted_proxies=[client])
+        done = site("--tags", "nginx", pypi_url="https://pypi.example.com", pypi_trusted_proxies=[client])
         time.sleep(1)
     assert done.changed == 3, done.output  # the files, their revision, the reload
     assert stack.running() == before
@@ -122,8 +122,8 @@ def test_settings_that_nginx_refuses_leave_the_running_stack_alone(
     host.check_output(f"echo 'lissten 80;' >{wrong} && chown pypi {wrong}")
     try:
         # Refused before ours go live, and where ours are as they were, before NGINX reloads.
-        for seconds in (5, variables["pypi_freshness_seconds"]):
-            message = refused("--tags", "nginx", pypi_freshness_seconds=seconds)
+        for freshness in ("5s", variables["pypi_freshness"]):
+            message = refused("--tags", "nginx", pypi_freshness=freshness)
             assert 'unknown directive "lissten" in /etc/pypi-nginx/conf.d/wrong.conf:1' in message, message
             assert (stack.running(), stack.compose(LOADED)) == (before, loaded)
             assert index.request("/simple/", reader).status == 200

@@ -78,7 +78,7 @@ def repaired(index: Index, publisher: Login) -> Iterator[None]:
 def test_a_container_that_does_not_become_healthy_says_why(host: Any, stack: Stack) -> None:
     before = stack.running()
     host.check_output(f"echo 'raise SystemExit(\"no such luck\")' >>{stack.home}/pypiserver/gunicorn.conf.py")
-    message = refused("--tags", "stack", pypi_start_timeout=20)
+    message = refused("--tags", "stack", pypi_start_timeout="20s")
     waited = re.search(r"The containers are not healthy after (\d+) s; pypi_start_timeout is 20 s", message)
     assert waited and 20 <= int(waited[1]) <= 25, message
     assert "Waited for: pypi-server-pypi-server-1 is " in message, message

@@ -52,7 +52,7 @@ def test_a_run_does_not_listen_to_variables_of_docker_and_compose(
     assert site(**led_elsewhere).changed == 0
     assert stack.running() == before
     # Files, containers and the reload are checked, made and asked for in the right place.
-    done = site(**led_elsewhere, pypi_log_max_files=6, pypi_max_upload="3g")
+    done = site(**led_elsewhere, pypi_container_memory="900m", pypi_max_upload="3g")
     after = stack.running()
     assert all(after[service] != before[service] for service in SERVICES), done.output
     assert projects(host) == {"pypi-server"}, done.output
@@ -68,7 +68,7 @@ def test_a_file_that_compose_would_obey_is_refused_by_name_before_anything_chang
     before = stack.running()
     host.check_output("echo %s >%s/%s && chown pypi %s/%s", PRIVILEGED, stack.home, name, stack.home, name)
     try:
-        says(refused(pypi_log_max_files=6), f"{stack.home} has {name}", "no role writes", "Then remove it")
+        says(refused(pypi_container_memory="900m"), f"{stack.home} has {name}", "no role writes", "Then remove it")
         assert stack.running() == before
     finally:
         host.check_output(f"rm {stack.home}/{name}")

@@ -48,7 +48,7 @@ def test_lines_outlive_the_container_and_only_the_account_reads_them(
     assert index.request(uri, reader).status == 200
     eventually(lambda: len(lines(host, logs, uri)) == 1, "the request is in the log", 10)
     before = stack.running()
-    site("--tags", "stack", pypi_log_max_files=6)
+    site("--tags", "stack", pypi_container_memory="900m")
     assert stack.running()["nginx"] != before["nginx"]
     assert index.request(uri, NOBODY).status == 401
     eventually(lambda: len(lines(host, logs, uri)) == 2, "both requests are in the log", 10)
@@ -112,11 +112,11 @@ def test_the_first_line_after_a_long_silence_is_kept(host: Any, index: Index, re
 def test_a_timer_does_it_and_a_second_run_changes_nothing(host: Any) -> None:
     timer = host.service("wheelhouse-pypi-server-logs.timer")
     assert (timer.is_running, timer.is_enabled) == (True, True)
-    done = site("--tags", "stack", "--check", "--diff", pypi_log_days=30)
+    done = site("--tags", "stack", "--check", "--diff", pypi_log_retention="30d")
     assert "rotate.sh" in done.output, done.output
-    assert '-\' rotate "$logs" 90' in done.output, done.output
-    assert site("--tags", "stack", pypi_log_days=30).changed == 1
-    assert site("--tags", "stack", pypi_log_days=30).changed == 0
+    assert '-\' rotate "$logs" 129600' in done.output, done.output
+    assert site("--tags", "stack", pypi_log_retention="30d").changed == 1
+    assert site("--tags", "stack", pypi_log_retention="30d").changed == 0
     site("--tags", "stack")
 
 

@@ -85,10 +85,10 @@ def test_a_run_renews_it_when_its_name_changes_and_says_so(
     host: Any, address: str, authority_file: str, stack: Stack
 ) -> None:
     before, containers = shown(address), stack.running()
-    checked = run("wheelhouse.pypi.site", "--check", "--diff", variables={"pypi_server_name": "new.example.com"})
+    checked = run("wheelhouse.pypi.site", "--check", "--diff", variables={"pypi_url": "https://new.example.com"})
     assert "Make a certificate for new.example.com" in checked.output, checked.output
     assert shown(address).serial_number == before.serial_number
-    done = site(pypi_server_name="new.example.com")
+    done = site(pypi_url="https://new.example.com")
     assert "PRIVATE KEY" not in done.output + checked.output
     assert shown(address, authority_file, "new.example.com").serial_number != before.serial_number
     assert stack.running() == containers, "a reload is enough"

@@ -75,7 +75,7 @@ def test_what_answers_and_is_no_acme_server_is_found_out_too(acme: dict[str, Any
 @pytest.mark.usefixtures("_stays_in_force")
 def test_a_server_that_refuses_leaves_the_old_certificate_in_force(acme: dict[str, Any]) -> None:
     # A name that leads nowhere: nobody could prove that it is his.
-    message = refused(**acme, pypi_server_name="nowhere.example.com")
+    message = refused(**{**acme, "pypi_url": "https://nowhere.example.com"})
     says(message, f"{DIRECTORY} gave no certificate for nowhere.example.com.", "The index is as it was before")
 
 
@@ -127,7 +127,7 @@ def test_a_renewal_that_fails_says_so_and_keeps_what_there_is(host: Any, address
 
 
 def test_it_is_ordered_before_the_index_is_there(host: Any, acme: dict[str, Any], address: str, home: str) -> None:
-    done = run("wheelhouse.pypi.remove")
+    done = run("wheelhouse.pypi.uninstall")
     assert done.code == 0, done.output
     assert not host.file(OWN).exists
     assert host.run(f"systemctl cat {SERVICE}.timer").rc != 0

@@ -26,7 +26,7 @@ GOOD: dict[str, dict[str, str]] = {
     "pypi-1": {
         "pypi": "index",
         "pypi:environment": "production",
-        "pypi:external_url": "https://pypi.example.com",
+        "pypi:url": "https://pypi.example.com",
         "pypi:trusted_proxies": "10.0.1.0/24 10.0.2.0/24",
         "pypi:ansible_user": "ubuntu",
     },
@@ -35,14 +35,14 @@ GOOD: dict[str, dict[str, str]] = {
         "pypi:environment": "staging",
         "pypi:http_port": "8080",
         "pypi:instance": "pypi-dev",
-        "pypi:server_name": "dev.example.com",
+        "pypi:url": "http://dev.example.com:8080",
     },
 }
 # What a run says of a tag that is wrong, before it asks the host anything.
 WRONG: dict[str, tuple[dict[str, str], str]] = {
     "wrong-url": (
-        {"pypi:environment": "production", "pypi:external_url": "pypi.example.com"},
-        "pypi_external_url: 'pypi.example.com' is not an http or https URL; give scheme and host",
+        {"pypi:environment": "production", "pypi:url": "pypi.example.com"},
+        "pypi_url: 'pypi.example.com' is not an http or https URL; give scheme and host",
     ),
     "wrong-port": (
         {"pypi:environment": "production", "pypi:http_port": "80800"},
@@ -61,8 +61,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
         "pypi_users: is empty, but list, download, update need a login",
     ),
     "wrong-template": (
-        {"pypi:environment": "production", "pypi:server_name": "{{ 6 * 7 }}"},
-        "pypi_server_name: '{{ 6 * 7 }}' is not a DNS name",
+        {"pypi:environment": "production", "pypi:url": "{{ 6 * 7 }}"},
+        "pypi_url: '{{ 6 * 7 }}' is not an http or https URL",
     ),
 }
 
@@ -181,7 +181,7 @@ def test_tags_become_settings(cloud: Cloud, listed: dict[str, Any]) -> None:
 
     assert settings("pypi-1") == {
         "ansible_user": "ubuntu",
-        "pypi_external_url": "https://pypi.example.com",
+        "pypi_url": "https://pypi.example.com",
         "pypi_trusted_proxies": ["10.0.1.0/24", "10.0.2.0/24"],
         "pypi_unknown_tags": [],
     }
@@ -190,7 +190,7 @@ def test_tags_become_settings(cloud: Cloud, listed: dict[str, Any]) -> None:
         "pypi_http_port": "8080",
         "pypi_instance": "pypi-dev",
         "pypi_overwrite": True,
-        "pypi_server_name": "dev.example.com",
+        "pypi_url": "http://dev.example.com:8080",
         "pypi_unknown_tags": [],
     }
 

@@ -25,11 +25,11 @@ def test_groups_and_one_host_differ(inventory: Inventory) -> None:
     assert (listed["pypi_production"]["hosts"], listed["pypi_staging"]["hosts"]) == (PRODUCTION, STAGING)
 
     found = listed["_meta"]["hostvars"]
-    names = ("ansible_host", "pypi_http_port", "pypi_overwrite", "pypi_log_max_files", "pypi_max_upload")
+    names = ("ansible_host", "pypi_http_port", "pypi_overwrite", "pypi_log_retention", "pypi_max_upload")
     assert {host: [values.get(name) for name in names] for host, values in found.items()} == {
         # None is the collection's own default.
-        "pypi-1.example.com": ["192.0.2.11", None, None, 20, None],
-        "pypi-2.example.com": ["192.0.2.12", None, None, 2, "500m"],
+        "pypi-1.example.com": ["192.0.2.11", None, None, "365d", None],
+        "pypi-2.example.com": ["192.0.2.12", None, None, "30d", "500m"],
         "pypi-staging.example.com": ["192.0.2.21", 8080, True, None, None],
     }
     assert {values["ansible_user"] for values in found.values()} == {"admin"}

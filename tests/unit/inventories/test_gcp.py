@@ -26,7 +26,7 @@ INSTANCES = [
         "10.1.0.4",
         labels={"pypi": "index", "pypi_environment": "production", "pypi_ansible_user": "ubuntu"},
         metadata={
-            "pypi-external-url": "https://pypi.example.com",
+            "pypi-url": "https://pypi.example.com",
             "pypi-trusted-proxies": "10.1.0.0/24 10.2.0.0/24",
             "ssh-keys": "admin:ssh-ed25519 AAAA",
         },
@@ -36,13 +36,13 @@ INSTANCES = [
         "10.1.0.5",
         zone="europe-west3-b",
         labels={"pypi": "index", "pypi_environment": "staging", "pypi_http_port": "8080", "pypi_instance": "pypi-dev"},
-        metadata={"pypi-server-name": "dev.example.com"},
+        metadata={"pypi-url": "http://dev.example.com:8080"},
     ),
     instance(
         "wrong",
         "10.1.0.6",
         labels={"pypi": "index", "pypi_environment": "staging", "pypi_port": "8080"},
-        metadata={"pypi-server-name": "{{ 6 * 7 }}", "pypi_server_name": "dev.example.com"},
+        metadata={"pypi-url": "{{ 6 * 7 }}", "pypi_url": "http://dev.example.com"},
     ),
     instance("without-label", "10.1.0.7"),
     instance("other-role", "10.1.0.8", labels={"pypi": "builder"}),
@@ -94,7 +94,7 @@ def test_labels_and_metadata_become_settings(listed: dict[str, Any]) -> None:
     assert settings("pypi-1") == {
         "ansible_host": "10.1.0.4",
         "ansible_user": "ubuntu",
-        "pypi_external_url": "https://pypi.example.com",
+        "pypi_url": "https://pypi.example.com",
         "pypi_trusted_proxies": ["10.1.0.0/24", "10.2.0.0/24"],
         "pypi_unknown_tags": [],
     }
@@ -104,7 +104,7 @@ def test_labels_and_metadata_become_settings(listed: dict[str, Any]) -> None:
         "pypi_http_port": "8080",
         "pypi_instance": "pypi-dev",
         "pypi_overwrite": True,
-        "pypi_server_name": "dev.example.com",
+        "pypi_url": "http://dev.example.com:8080",
         "pypi_unknown_tags": [],
     }
 
@@ -126,8 +126,8 @@ def test_what_is_wrong_is_refused_before_the_host_is_asked(inventory: Inventory)
     assert done.returncode == 2, done.stdout + done.stderr
     for words in (
         "tag pypi_port: is unknown to the inventory",
-        "tag pypi_server_name: is unknown to the inventory",
-        "pypi_server_name: '{{ 6 * 7 }}' is not a DNS name",
+        "tag pypi_url: is unknown to the inventory",
+        "pypi_url: '{{ 6 * 7 }}' is not an http or https URL",
     ):
         assert words in done.stdout + done.stderr
     assert "UNREACHABLE" not in done.stdout

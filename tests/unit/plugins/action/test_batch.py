@@ -74,7 +74,7 @@ def recap(run: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def test_both_playbooks_have_the_same_frame() -> None:
-    frames = [frame(name) for name in ("site", "remove")]
+    frames = [frame(name) for name in ("site", "uninstall")]
     for _play, batch in frames:
         batch["block"] = []
     (site, _), (remove, _) = frames

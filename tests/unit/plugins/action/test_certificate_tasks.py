@@ -32,7 +32,8 @@ MAKE = f"""
 - hosts: all
   gather_facts: false
   vars_files: {ROOT}/roles/pypi/vars/main.yml
-  vars: {{pypi_server_name: "{{{{ inventory_hostname }}}}"}}
+  vars:
+    pypi_url: "https://{{{{ '[' ~ inventory_hostname ~ ']' if ':' in inventory_hostname else inventory_hostname }}}}"
   tasks:
     - ansible.builtin.include_tasks: {ROOT}/roles/nginx/tasks/self_signed_new.yml
     - ansible.builtin.copy:
@@ -53,7 +54,7 @@ JUDGE = f"""
   gather_facts: false
   vars_files: {ROOT}/roles/pypi/vars/main.yml
   vars:
-    pypi_server_name: {NAME}
+    pypi_url: https://{NAME}
     pypi_tls_certificate: "{{{{ playbook_dir }}}}/{{{{ inventory_hostname }}}}/pypi.pem"
     pypi_tls_key: "{{{{ playbook_dir }}}}/{{{{ inventory_hostname }}}}/pypi.key"
   tasks:

@@ -30,7 +30,7 @@ TAKEN = ("other|web-1|0.0.0.0:80->80/tcp",)
     [
         ({}, {}, ""),
         ({"account": "", "account_home": ""}, {}, ""),
-        ({"account": "0:0"}, {}, "pypi_user: pypi is root by another name (uid 0)"),
+        ({"account": "0:0"}, {}, "pypi_system_user: pypi is root by another name (uid 0)"),
         ({}, {"home": "/home/pypi"}, "pypi_home: /home/pypi is the home of the account pypi itself"),
         ({"published": TAKEN}, {}, "pypi_http_port: port 80 on 0.0.0.0 is taken by the container web-1"),
         ({"published": TAKEN}, {"port": None}, ""),

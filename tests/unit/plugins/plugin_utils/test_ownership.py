@@ -95,7 +95,7 @@ HAND_OVER = "chown --recursive --no-dereference --from={} 998:997 {}"
             (
                 "packages belongs to packager (uid 4321), and the service account is pypi (uid 998)",
                 HAND_OVER.format(4321, f"{HOME}/ {HOME}/logs/"),
-                "If not, set pypi_user: packager.",
+                "If not, set pypi_system_user: packager.",
             ),
             id="another account's",
         ),
@@ -112,7 +112,7 @@ HAND_OVER = "chown --recursive --no-dereference --from={} 998:997 {}"
         pytest.param(
             "pypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin",
             "",
-            ("to pypi (uid 998), and there is no account other", "Set pypi_user: pypi, or create other"),
+            ("to pypi (uid 998), and there is no account other", "Set pypi_system_user: pypi, or create other"),
             id="the account is not there, and the owner is",
         ),
     ],
