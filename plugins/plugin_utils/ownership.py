@@ -22,13 +22,13 @@ def shared_group(survey: Survey, user: str) -> str:
     group = survey.group or user
     if not survey.account:
         return (
-            f"pypi_system_user: the account {user} would get the group {group}, and {named(survey.sharing)} is in it already: keys "
-            f"and password hashes of the index are readable for that group. Nothing was changed. Take others out of it "
+            f"pypi_system_user: the account {user} would get the group {group}, and {named(survey.sharing)} is in it already: "
+            f"keys and password hashes of the index are readable for that group. Nothing was changed. Take others out of it "
             f"(gpasswd --delete NAME {group}), or set another pypi_system_user."
         )
     return (
-        f"pypi_system_user: the group {group} of {user} has other accounts, {named(survey.sharing)}, and keys and password hashes of "
-        f"the index are readable for that group. Nothing was changed. Give {user} a group of its own (groupadd {user}-index "
+        f"pypi_system_user: the group {group} of {user} has other accounts, {named(survey.sharing)}, and keys and password "
+        f"hashes of the index are readable for that group. Nothing was changed. Give {user} a group of its own (groupadd {user}-index "
         f"&& usermod --gid {user}-index {user}), or take others out of it (gpasswd --delete NAME {group})."
     )
 
@@ -101,8 +101,8 @@ def another_owner(survey: Survey, user: str, home: str) -> str:
         )
     if not survey.account:
         return (
-            f"{begins}, and there is no account {user}. Nothing was changed. Set pypi_system_user: {old.owner}, or create {user}, and "
-            "run again to see how the tree is handed over."
+            f"{begins}, and there is no account {user}. Nothing was changed. Set pypi_system_user: {old.owner}, or create "
+            f"{user}, and run again to see how the tree is handed over."
         )
     links = [
         name
