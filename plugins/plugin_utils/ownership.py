@@ -28,8 +28,8 @@ def shared_group(survey: Survey, user: str) -> str:
         )
     return (
         f"pypi_system_user: the group {group} of {user} has other accounts, {named(survey.sharing)}, and keys and password "
-        f"hashes of the index are readable for that group. Nothing was changed. Give {user} a group of its own (groupadd {user}-index "
-        f"&& usermod --gid {user}-index {user}), or take others out of it (gpasswd --delete NAME {group})."
+        f"hashes of the index are readable for that group. Nothing was changed. Give {user} a group of its own (groupadd "
+        f"{user}-index && usermod --gid {user}-index {user}), or take others out of it (gpasswd --delete NAME {group})."
     )
 
 

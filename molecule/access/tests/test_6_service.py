@@ -112,6 +112,4 @@ def test_its_answer_is_remembered_and_a_refusal_to_answer_is_passed_on(host: Any
 def test_an_address_is_needed_and_the_old_one_stays_in_force(index: Index) -> None:
     message = refused(pypi_login_source="http", pypi_login_source_url="")
     assert "pypi_login_source_url: is empty, while pypi_login_source is http" in message
-        pypi_login_source="http", pypi_login_source_url=""
-    )
     assert index.request("/simple/", ANN).status == 200

@@ -99,8 +99,8 @@ def test_a_group_with_other_accounts_is_refused(host: Any) -> None:
         playbook.says(
             message,
             "pypi_system_user: the group builders of packager has other accounts, alice, and keys and password hashes of the "
-            "index are readable for that group. Nothing was changed. Give packager a group of its own (groupadd packager-index && "
-            "usermod --gid packager-index packager)",
+            "index are readable for that group. Nothing was changed. Give packager a group of its own (groupadd packager-index "
+            "&& usermod --gid packager-index packager)",
         )
     finally:
         host.check_output("gpasswd --delete alice builders && userdel --remove alice")
