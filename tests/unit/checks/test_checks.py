@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.checks import importer, lint
+from tests.checks import archive, importer, lint
 
 
 def test_findings_of_the_importer() -> None:
