@@ -320,7 +320,6 @@ class Runner:
         self._outcomes: dict[str, Outcome] = {}
         self._stopped = False
         self._deadline = 0.0
-        self._line = ""
 
     def run(self, wanted: Sequence[Part]) -> list[Outcome]:
         """Run parts and return what came out, in the order of ``wanted``."""
@@ -335,9 +334,7 @@ class Runner:
                 if not waiting and not self._running:
                     break
                 self._changed.wait(1.0)
-                if self._terminal():
-                    self._rewrite(self._alive(len(wanted)))
-                elif not self.live and time.monotonic() - reported > ALIVE_SECONDS:
+                if not self.live and time.monotonic() - reported > ALIVE_SECONDS:
                     reported = time.monotonic()
                     self._say(self._alive(len(wanted)))
             while self._running:
@@ -346,7 +343,6 @@ class Runner:
                     self.stop()
             for part in waiting:
                 self._outcomes[part.name] = Outcome(part, "stopped", False, 0.0)
-        self._rewrite("")
         return [self._outcomes[part.name] for part in wanted]
 
     def stop(self, *_: object) -> None:
@@ -443,20 +439,8 @@ class Runner:
         active = ", ".join(f"{name} {clock(now - since)}" for name, (_, since) in self._running.items())
         return f"{len(self._outcomes)} of {total} done; running: {active}"
 
-    def _terminal(self) -> bool:
-        return not self.live and sys.stdout.isatty()
-
     def _say(self, text: str) -> None:
-        self._rewrite("")
         print(f"[{clock(self.seconds()):>5}] {text}", flush=True)
-
-    def _rewrite(self, text: str) -> None:
-        """Replace the line at the bottom of a terminal."""
-        if not self._terminal() or (not text and not self._line):
-            return
-        width = os.get_terminal_size().columns - 1
-        self._line = f"[{clock(self.seconds()):>5}] {text}"[:width] if text else ""
-        print(f"\r\033[K{self._line}", end="", flush=True)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
