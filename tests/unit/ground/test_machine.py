@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import pytest
@@ -40,23 +38,15 @@ def test_a_note_that_is_broken_or_stale_is_removed(text: str, tmp_path: Path, mo
     assert not note.exists()
 
 
-@pytest.mark.parametrize(
-    ("purpose", "others", "stopped"), [("demo", "", True), ("demo", "pypi-users", False), ("", "", False)]
-)
-def test_the_demo_stops_its_own_engine_when_nobody_else_uses_it(
-    purpose: str, others: str, stopped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("others", "stopped"), [("", True), ("pypi-users", False)])
+def test_an_engine_of_ours_is_stopped_when_nothing_runs_on_it(
+    others: str, stopped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note, calls = tmp_path / "engine.json", []
-    process = engine._process(os.getpid())
-    assert process
-    note.write_text(
-        json.dumps({"boot": engine._boot(), "pid": os.getpid(), "ticks": process.ticks, "purpose": purpose})
-    )
-    monkeypatch.setattr(engine, "_STATE", note)
-    monkeypatch.setattr(engine, "_process", lambda pid: Process("dockerd", "S", process.ticks))
+    calls: list[str] = []
+    monkeypatch.setattr(engine, "started", lambda: NOTE)
     monkeypatch.setattr(engine, "output", lambda command: others)
     monkeypatch.setattr(engine, "down", lambda: calls.append("down"))
-    engine.release("demo")
+    engine.retire()
     assert bool(calls) is stopped
 
 
