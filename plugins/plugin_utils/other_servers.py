@@ -61,9 +61,7 @@ def _another_server(host: Host, instance: str, home: str) -> list[str]:
         *(
             one.name
             for one in host.neighbours
-            if not one.index
-            and one.project
-            and (one.folder in folders or (one.project == instance and not one.folder))
+            if not one.index and one.project and (one.folder in folders or (one.project == instance and not one.folder))
         ),
     ]
 

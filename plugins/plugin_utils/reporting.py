@@ -173,7 +173,9 @@ def _containers(running: Running, changes: Facts) -> list[str]:
     found = []
     created = {name for name, what in said if what != "Started"}
     for word, names in (("created", created), ("started", {name for name, _what in said} - created)):
-        services = {one for one, _image, _state in running.containers if any(name.endswith(f"-{one}") for name in names)}
+        services = {
+            one for one, _image, _state in running.containers if any(name.endswith(f"-{one}") for name in names)
+        }
         if services:
             found.append(f"containers {word}: {', '.join(sorted(services))}")
     return found or (["NGINX reloaded"] if changes.get("reloaded") else [])
