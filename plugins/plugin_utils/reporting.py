@@ -91,7 +91,8 @@ def report(
     )
     who = "The index answers" if answers else "Nothing answers"
     where = " ".join([f"{who} on {address} (asked on the host itself, at {asked}).", *access])
-    sentences = [where, certificate, _logins(changes.get("logins") or {}), _versions(running), done]
+    logins = "" if check else _logins(changes.get("logins") or {})
+    sentences = [where, certificate, logins, _versions(running), done]
     return [sentence for sentence in sentences if sentence]
 
 
