@@ -80,10 +80,6 @@ class ActionModule(ActionBase):
                 )
             )
         )
-        if result.get("changed"):
-            # For the report at the end of the run.
-            changes = {what: result.get(what, []) for what in ("added", "updated", "removed")}
-            result.setdefault("ansible_facts", {})["pypi_logins"] = changes
         return result
 
 

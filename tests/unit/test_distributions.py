@@ -79,8 +79,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 "distribution_major_version": facts["version"].split(".")[0],
                 "distribution_release": facts.get("code", "NA"),
                 "kernel": facts.get("kernel", "6.1.0"),
-                "pypi_host": {"source": "", "engine": "", "daemon": "", "compose": "", "unfinished": []},
-            }
+            },
+            "__pypi_preflight": {"source": "", "engine": "", "daemon": "", "compose": "", "unfinished": []},
         }
         for name, facts in known.items()
     }

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.action.check_host import (
-    earlier_version,
+from ansible_collections.wheelhouse.pypi.plugins.action.preflight import (
     problem_of,
     python_problem,
     target_pythons,
 )
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Survey
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.host import Host, Neighbour
 
 GOOD: dict[str, Any] = {
     "python": "/usr/bin/python3", "python_version": (3, 13), "system": "Debian GNU/Linux 13 (trixie)",
@@ -21,32 +20,34 @@ GOOD: dict[str, Any] = {
 ARGUMENTS = {
     "instance": "pypi-server", "bind_address": "0.0.0.0", "port": 80, "user": "pypi", "home": "/home/pypi/pypi-server"
 }  # fmt: skip
-INDEX = ("pypi-server|a||pypi-server|/home/deploy/pypi-server",)
-TAKEN = ("other|web-1|0.0.0.0:80->80/tcp",)
+INDEX = (Neighbour("pypi-server", "a", "", "pypi-server", "/home/deploy/pypi-server"),)
+TAKEN = (Neighbour("other", "web-1", "0.0.0.0:80->80/tcp", "", ""),)
 
 
 @pytest.mark.parametrize(
-    ("survey", "arguments", "said"),
+    ("found", "arguments", "said"),
     [
         ({}, {}, ""),
         ({"account": "", "account_home": ""}, {}, ""),
         ({"account": "0:0"}, {}, "pypi_system_user: pypi is root by another name (uid 0)"),
         ({}, {"home": "/home/pypi"}, "pypi_home: /home/pypi is the home of the account pypi itself"),
-        ({"published": TAKEN}, {}, "pypi_http_port: port 80 on 0.0.0.0 is taken by the container web-1"),
-        ({"published": TAKEN}, {"port": None}, ""),
-        ({"published": INDEX}, {}, "pypi-server is the name of the index in /home/deploy/pypi-server"),
-        pytest.param({"published": INDEX}, {"port": None}, "", id="a bundle is made beside an index"),
+        ({"neighbours": TAKEN}, {}, "pypi_http_port: port 80 on 0.0.0.0 is taken by the container web-1"),
+        ({"neighbours": TAKEN}, {"port": None}, ""),
+        ({"free": 100}, {}, "pypi_home: no space left on the file system of /home/pypi/pypi-server (100 kB are free"),
+        ({"free": 4096}, {}, ""),
+        ({"neighbours": INDEX}, {}, "pypi-server is the name of the index in /home/deploy/pypi-server"),
+        pytest.param({"neighbours": INDEX}, {"port": None}, "", id="a bundle is made beside an index"),
         (
-            {"published": INDEX},
+            {"neighbours": INDEX},
             {"port": None, "removing": True},
             "pypi-server is the name of the index in /home/deploy",
         ),
     ],
 )
-def test_problem(survey: dict[str, Any], arguments: dict[str, Any], said: str) -> None:
-    found = problem_of(Survey(**{**GOOD, **survey}), {**ARGUMENTS, **arguments})
-    assert said in found
-    assert bool(said) == bool(found)
+def test_problem(found: dict[str, Any], arguments: dict[str, Any], said: str) -> None:
+    problem = problem_of(Host(**{**GOOD, **found}), {**ARGUMENTS, **arguments})
+    assert said in problem
+    assert bool(said) == bool(problem)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +75,8 @@ def test_problem(survey: dict[str, Any], arguments: dict[str, Any], said: str) -
 def test_pythons_of_hosts(
     python: tuple[int, ...], oldest: tuple[int, ...], newest: tuple[int, ...], said: tuple[str, ...]
 ) -> None:
-    survey = Survey(**{**GOOD, "python_version": python, "python": "/usr/bin/python3" if python else ""})
-    found = python_problem(survey, ["python3.13", "python3"], oldest, newest)
+    host = Host(**{**GOOD, "python_version": python, "python": "/usr/bin/python3" if python else ""})
+    found = python_problem(host, ["python3.13", "python3"], oldest, newest)
     assert bool(found) == bool(said)
     assert all(words in found for words in said), found
 
@@ -105,7 +106,7 @@ def test_another_server_is_in_the_way_of_an_index_and_not_of_a_bundle(
     (home / "docker-compose.yml").write_text("services: {}")
     done = playbook(
         "- hosts: all\n  gather_facts: false\n  tasks:\n"
-        f"    - wheelhouse.pypi.check_host: {{instance: x, user: nobody-of-that-name, home: {home}, {variables}}}\n"
+        f"    - wheelhouse.pypi.preflight: {{instance: x, user: nobody-of-that-name, home: {home}, {variables}}}\n"
     )
     assert ("holds another server (docker-compose.yml)" in done.stdout + done.stderr) == refused, done.stdout
     assert (done.returncode != 0) == refused
@@ -113,7 +114,7 @@ def test_another_server_is_in_the_way_of_an_index_and_not_of_a_bundle(
 
 def test_a_run_that_cannot_hold_the_index_is_refused(playbook: Any, tmp_path: Path) -> None:
     play = (
-        "- hosts: all\n  gather_facts: false\n  tasks:\n    - wheelhouse.pypi.check_host:\n"
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - wheelhouse.pypi.preflight:\n"
         f"        {{instance: no/such-folder, user: nobody-of-that-name, home: {tmp_path}/home, lock: true}}\n"
     )
     done = playbook(play)
@@ -121,24 +122,3 @@ def test_a_run_that_cannot_hold_the_index_is_refused(playbook: Any, tmp_path: Pa
     assert "cannot hold the index no/such-folder on this host: " in done.stdout + done.stderr, done.stdout
     # It changes nothing, so it does not have to be alone.
     assert playbook(play, "--check").returncode == 0
-
-
-LOGINS, SECRET = "authentication/credentials.conf", "authentication/peer/secret.conf"
-
-
-@pytest.mark.parametrize(
-    ("files", "refused"),
-    [
-        pytest.param((), False, id="fresh host"),
-        pytest.param((LOGINS, SECRET), False, id="this version"),
-        pytest.param((LOGINS, "nginx_cache/pages", "nginx_cache/pypiserver"), True, id="earlier version"),
-        pytest.param((LOGINS,), True, id="earlier version without its caches"),
-        pytest.param((LOGINS, SECRET, "nginx_cache/pages"), True, id="a whole run was killed"),
-    ],
-)
-def test_the_tree_of_an_earlier_version_is_told(files: tuple[str, ...], refused: bool) -> None:
-    survey = Survey(**{**GOOD, "files": {name: {} for name in files}})
-    message = earlier_version(survey, "/i")
-    assert bool(message) == refused
-    if refused:
-        assert message.startswith("/i holds the tree of an earlier version: run wheelhouse.pypi.site as a whole first")
