@@ -21,10 +21,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.hash_schemes import (
     BCRYPT_COST_LIMIT,
-    NAME,
-    NAME_LENGTH,
     ROUNDS_LIMIT,
     SCHEMES,
     bcrypt_cost,
@@ -32,6 +30,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import (
     scheme_of,
     slowness,
 )
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import NAME, NAME_LENGTH
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches, durations
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
     Complaints,
@@ -40,6 +39,9 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
     instead,
     is_boolean,
     is_true,
+    of_login,
+    public,
+    rights,
 )
 
 # bcrypt takes no cost below 4. A core that checks a password of cost 10 in 50 ms needs 6 s at cost 17, and every step
@@ -50,9 +52,9 @@ _BCRYPT_LOW = 8
 # bcrypt looks at no more; what comes after would be no part of the password.
 PASSWORD_BYTES = 72
 
-ACTIONS = ("list", "download", "update")
-USER_KEYS = ("name", "password", "hash", "publish", "delete", "expires", "state")
-USER_STATES = ("present", "absent")
+ACTIONS = tuple(public()["pypi_authenticate"]["choices"])
+USER_KEYS = tuple(of_login())
+USER_STATES = tuple(of_login()["state"]["choices"])
 
 # Folders that belong to the system: the index is to have one of its own below, or elsewhere.
 SYSTEM_FOLDERS = frozenset(
@@ -362,7 +364,7 @@ def _user(user: Mapping[Any, Any]) -> Complaints:
     state = user.get("state") or "present"
     if state not in USER_STATES:
         yield f"has the unknown state {state!r}", instead(state, USER_STATES)
-    for right in ("publish", "delete"):
+    for right in rights():
         if user.get(right) is not None and not is_boolean(user[right]):
             yield f"has a {right} that is neither true nor false", "give true or false"
     yield from _user_end(user.get("expires"))

@@ -130,7 +130,7 @@ def test_an_index_that_is_open_to_readers_asks_publishers_alone_for_a_password(h
     applied(pypi_authenticate=["update"])
     assert checks(host, start) == ["nginx:1.30"]
     text = "".join(host.file(f"{nginx}/{name}.conf").content_string for name in ("pages", "files", "uploads"))
-    assert re.findall("auth_request ([^;]*);", text) == ["/_verdict/publisher"]
+    assert re.findall("auth_request ([^;]*);", text) == ["/_verdict/login"]
 
 
 def test_what_is_served_is_on_the_list_that_the_extension_reads(host: Any, nginx: str) -> None:
