@@ -14,26 +14,8 @@ from tests.support import playbook
 from tests.support.playbook import Run
 
 PLAYBOOK = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml"))
-FILES = (
-    "nginx.conf",
-    "auth.conf",
-    "challenge.conf",
-    "headers.conf",
-    "listen.conf",
-    "addresses.conf",
-    "files.conf",
-    "pages.conf",
-    "patient.conf",
-    "refused.conf",
-    "uploads.conf",
-    "verdict.conf",
-    "verdicts.conf",
-    "conf.d/http.conf",
-    "conf.d/logins.conf",
-    "conf.d/maps.conf",
-    "conf.d/pypi.conf",
-    "conf.d/refusals.conf",
-)
+TEMPLATES = Path(__file__).parents[3] / "roles/nginx/templates"
+FILES = sorted(str(path.relative_to(TEMPLATES).with_suffix("")) for path in TEMPLATES.rglob("*.conf.j2"))
 # Every variable that shows in the files, away from its default.
 SETTINGS: dict[str, Any] = {
     "pypi_url": "https://pypi.example.com:8443",
