@@ -206,11 +206,11 @@ def _install(settings: Mapping[str, str]) -> None:
 
 
 def _refuse(settings: Mapping[str, str]) -> None:
-    """Show that somebody without a login gets nothing."""
+    """Show that a request without a login gets nothing."""
     status, _ = _page(settings)
     if status != 401:
         raise GroundError(f"a stranger got the package's page with status {status}; 401 was expected")
-    say("a stranger asks for the same: refused (401)")
+    say("the same request without a login: refused (401)")
 
 
 def _page(settings: Mapping[str, str], user: str = "", password: str = "") -> tuple[int, str]:

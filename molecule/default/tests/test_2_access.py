@@ -1,4 +1,4 @@
-"""Who may do what: the rights by route, for nobody, wrong credentials, a reader and a publisher."""
+"""Rights by route, without a login, with wrong credentials, as a reader and as a publisher."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _published(index: Index, publisher: Login, tmp_path_factory: pytest.TempPath
 def test_reading_needs_a_login(
     index: Index, reader: Login, publisher: Login, route: str, _action: str, status: int, method: str
 ) -> None:
-    # The publisher first: what he fetched must not be had by those who come after him.
+    # The publisher first: the others must not get cached answers to the publisher's requests.
     assert index.request(route, publisher, method).status == status
     for login in (NOBODY, *WRONG):
         answer = index.request(route, login, method)

@@ -57,7 +57,7 @@ def uploaded(index: Index, publisher: Login, tmp_path: Path, project: str) -> Pa
 
 @pytest.fixture
 def remove_as(index: Index) -> Callable[[Login, str, str], Answer]:
-    """Have somebody remove a release, as pypiserver takes it."""
+    """Remove a release by pypiserver's form, as a login."""
 
     def ask(login: Login, name: str, version: str) -> Answer:
         fields = {":action": "remove_pkg", "name": name, "version": version}

@@ -131,7 +131,7 @@ def test_installers_resolve_without_downloading_what_they_do_not_install(
     needed = f"{project}-needed"
     for version in ("1.0", "2.0", "3.0"):
         assert index.upload(publisher, packages.wheel(tmp_path, needed, version)).status == 200
-    # The newest release wants a Python that nobody has, the one before it the oldest `needed`.
+    # The newest release needs a Python that does not exist, the one before it the oldest `needed`.
     for version, more in (
         ("1.0", ""),
         ("2.0", f"Requires-Dist: {needed}<2\n"),

@@ -55,7 +55,7 @@ def test_a_replica_that_is_away_costs_nothing(
     # Frozen would be worse than dead; dead is what happens.
     host.check_output(f"docker stop --time 0 {gone}")
     try:
-        # Pages that pypiserver makes, as long as NGINX may remember the address that is gone.
+        # Pages that pypiserver makes, while NGINX may still cache the stopped container's address.
         for number in range(10):
             assert index.request(f"/packages/?{uuid4().hex}", reader).status == 200
             file = packages.wheel(tmp_path, project, f"{number}.0")
@@ -70,7 +70,7 @@ def test_a_replica_that_is_away_costs_nothing(
 
 def test_a_restart_reads_no_file_again(host: Any, index: Index, stack: Stack, uploaded: Path, project: str) -> None:
     path = f"{stack.home}/packages/{uploaded.name}"
-    # With another time of access, reading would leave a trace; relatime is told to leave one.
+    # With another time of access, reading would leave a trace; relatime leaves one.
     host.check_output(f"touch -a -d '2 days ago' {path}")
     before = host.check_output(f"stat --format %X {path}")
     stack.compose("restart pypi-server")

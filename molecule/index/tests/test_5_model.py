@@ -1,4 +1,4 @@
-"""No order of requests lets anybody see what is not his to see: random walks against a model of what each must get."""
+"""No order of requests shows a login what it may not see: random walks against a model of the right answers."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ class Model:
         self._folder = folder
 
     def logins(self) -> list[Login]:
-        """Return who asks: all that there are or ever were, with right and wrong passwords, and nobody."""
+        """Return all current and former logins, with right and wrong passwords, and no login."""
         known = [Login(name, password) for name, password in self.passwords.items()]
         former = [Login(name, password) for name, password in NEWEST.items()] + [Login("leaver", "second-password")]
         return [NOBODY, Login("reader", "wrong"), Login("stranger", "reader-password"), *former, *known, *known]
 
     def may_read(self, login: Login) -> bool:
-        """Tell whether somebody may list and download."""
+        """Return whether a login may list and download."""
         return self.passwords.get(login.name) == login.password and login != NOBODY
 
     def may_publish(self, login: Login) -> bool:
-        """Tell whether somebody may upload and remove."""
+        """Return whether a login may upload and remove."""
         return self.may_read(login) and login.name == "publisher"
 
     def refused(self, login: Login) -> int:
-        """Return the status for somebody who has no right to publish."""
+        """Return the status for a login without the right to publish."""
         return 403 if self.may_read(login) else 401
 
     def new_file(self, project: str, version: str) -> Path:
@@ -64,7 +64,7 @@ class Model:
 
 @pytest.fixture
 def model(tmp_path: Path, project: str) -> Model:
-    """An index on which nobody has done anything yet; the next module brings its logins back."""
+    """An index that has served no request; the next module restores its logins."""
     return Model(project, tmp_path)
 
 

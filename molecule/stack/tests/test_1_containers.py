@@ -40,7 +40,7 @@ def test_all_processes_are_the_service_users_and_have_no_rights(host: Any, stack
     processes = host.check_output(f"docker top {stack.inspect(service)['Id']} -o pid").split()[1:]
     assert processes
     for process in processes:
-        # A health check may be among them, and be gone by now.
+        # A health check may be among them, and have ended by now.
         lines = [line.split() for line in host.run(f"cat /proc/{process}/status").stdout.splitlines()]
         status = {line[0]: line[1:] for line in lines if line}
         if not status:

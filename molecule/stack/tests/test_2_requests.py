@@ -51,7 +51,7 @@ def sorted_sums(files: Iterable[Path]) -> list[str]:
 
 
 def fresh(index: Index, publisher: Login, folder: Path) -> str:
-    """Publish a project that nobody has asked for yet, and return the address of its page."""
+    """Publish a new project, and return the address of its page."""
     name = f"project-{uuid4().hex}"
     assert index.upload(publisher, packages.wheel(folder, name)).status == 200
     return f"/simple/{name}/"

@@ -73,7 +73,7 @@ def test_a_trusted_proxy_names_the_client(index: Index, reader: Login, stack: St
 
 
 def test_a_reload_that_a_dead_run_left_out_is_made_good(host: Any, index: Index, reader: Login, stack: Stack) -> None:
-    # The old files are on disk again, and NGINX has not been told.
+    # The old files are on disk again, and NGINX has not reloaded.
     host.check_output(BRING_BACK.format(home=stack.home))
     revision = host.file(f"{stack.home}/nginx/revision.conf").content_string
     assert stack.compose(LOADED) not in revision
@@ -167,7 +167,7 @@ def test_new_users_count_at_once_and_the_verdicts_of_others_hold(
     assert index.request("/simple/", joiner).status == 200, done.output
     assert stack.running() == before
 
-    # Nobody can be verified now: who gets in does so by a verdict of before.
+    # No login can be verified now: only cached verdicts let requests in.
     stack.compose("stop auth")
     try:
         assert index.request("/simple/", publisher).status == 200

@@ -53,7 +53,7 @@ def test_every_accepted_scheme_reads_and_publishes(index: Index, tmp_path: Path,
 
 def test_a_login_that_somebody_takes_out_by_hand_is_out_at_once(host: Any, index: Index, stack: Stack) -> None:
     file = f"{stack.home}/authentication/.htpasswd"
-    # No run has told NGINX of it, so nothing is remembered for it.
+    # No run has reloaded NGINX for it, so no verdict is cached for it.
     host.check_output(f"cp {file} /root/htpasswd && echo 'by-hand:{SCHEMES['apr1']}' >>{file}")
     assert statuses(index, ["by-hand"]) == {"by-hand": 200}
     host.check_output(f"cat /root/htpasswd >{file}")

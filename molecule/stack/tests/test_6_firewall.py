@@ -1,4 +1,4 @@
-"""Who reaches the index when the host's own firewall says something: what docs/clouds.md promises of DOCKER-USER."""
+"""The host's own firewall and the index: DOCKER-USER works as docs/clouds.md says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers and publishers of the inventory are in the password files, and nobody else; secrets are nowhere else."""
+"""The password files have the logins of the inventory and no others; secrets are nowhere else."""
 
 from __future__ import annotations
 
