@@ -37,7 +37,7 @@ LONGEST = ("stack", "rollout", "access", "docker", "default", "tls", "index", "u
 # our extension of pypiserver is tried on it too.
 LATEST = "2.21"
 LATEST_VENV = f".venv-core-{LATEST}"
-# Of its tests those to which Python's version may matter: archives, forms, servers. Old releases of pip do not run on it.
+# Of the tests of that those to which Python's version may matter: archives, forms, servers. Old pips do not run on it.
 LATEST_UNITS = (
     *OLDEST_UNITS,
     *(f"tests/unit/wheelhouse_index/test_{name}.py" for name in ("forms", "importing", "metadata", "servers", "start")),
