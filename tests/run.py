@@ -1,4 +1,4 @@
-"""Runs the parts of the tests, two at a time, and says what came out: ``python3 -m tests.run --help``.
+"""Runs the parts of the tests, a few at a time, and says what came out: ``python3 -m tests.run --help``.
 
 A part is a few commands with a log of its own, ``.cache/test/<part>.log``; what it needs runs before it. The standard
 library is enough, because this runs before anything is installed.
@@ -31,19 +31,24 @@ OLDEST_VENV = f".venv-core-{OLDEST}"
 # What Ansible runs; the project's own tools have one Python and one Ansible.
 OLDEST_UNITS = ("tests/unit/plugins", "tests/unit/test_argument_specs.py")
 OLDEST_SCENARIOS = ("pypiserver",)
-LONGEST = ("access", "default", "docker", "rollout", "stack")
+# From the longest on: what takes long must not run alone at the end.
+LONGEST = ("stack", "rollout", "access", "docker", "default", "tls", "index", "users")
 # The newest ansible-core, on Debian 13 with its Python (tests/ground/controller.py), which is the stand-in's as well:
 # our extension of pypiserver is tried on it too.
 LATEST = "2.21"
 LATEST_VENV = f".venv-core-{LATEST}"
-# Old releases of pip do not run on it: what they make of pages is tried on another Python.
-LATEST_UNITS = (*OLDEST_UNITS, "tests/unit/wheelhouse_index", "--ignore=tests/unit/wheelhouse_index/test_pips.py")
+# Of the tests of that those to which Python's version may matter: archives, forms, servers. Old pips do not run on it.
+LATEST_UNITS = (
+    *OLDEST_UNITS,
+    *(f"tests/unit/wheelhouse_index/test_{name}.py" for name in ("forms", "importing", "metadata", "servers", "start")),
+)
+LONG_LATEST_UNITS = (*OLDEST_UNITS, "tests/unit/wheelhouse_index", "--ignore=tests/unit/wheelhouse_index/test_pips.py")
 LATEST_SCENARIOS = ("users", "default")
 # On Debian testing, whose image is built for it alone.
 TESTING = "forky"
 # What our extension of pypiserver is tested with, beside the pypiserver of the image.
 NEWEST = "pypiserver-newest"
-NEWEST_UNITS = tuple(f"tests/unit/wheelhouse_index/test_{name}.py" for name in ("start", "oracle", "servers"))
+NEWEST_UNITS = tuple(f"tests/unit/wheelhouse_index/test_{name}.py" for name in ("start", "servers"))
 # How hard the tests try that make up their own cases (tests/unit/wheelhouse_index/conftest.py).
 HYPOTHESIS = "HYPOTHESIS_PROFILE"
 LONG_SCENARIOS = ("users", "stack", "default")
@@ -100,9 +105,9 @@ def clock(seconds: float) -> str:
 
 
 def scenarios(root: Path) -> list[str]:
-    """Return the names of the Molecule scenarios; those that take longest come first, so that none runs alone at the end."""
-    found = [path.parent.name for path in root.glob("molecule/*/molecule.yml")]
-    return sorted(found, key=lambda name: (name not in LONGEST, name))
+    """Return the names of the Molecule scenarios; those that take longest come first."""
+    found = {path.parent.name for path in root.glob("molecule/*/molecule.yml")}
+    return [*(name for name in LONGEST if name in found), *sorted(found.difference(LONGEST))]
 
 
 def scenario(
@@ -155,6 +160,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
 
     names = [name for name in scenarios(root) if long or name != TESTING]
     oldest = (*OLDEST_SCENARIOS, *LONG_SCENARIOS) if long else OLDEST_SCENARIOS
+    latest = LONG_LATEST_UNITS if long else LATEST_UNITS
 
     def syntax(name: str, venv: str, within: tuple[str, ...] = ()) -> Part:
         check = ("env", "ANSIBLE_COLLECTIONS_PATH=.cache/collections", f"{venv}/bin/ansible-playbook", "--syntax-check")
@@ -205,7 +211,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         ),
         Part(
             f"unit-{LATEST}",
-            ((*controller, f"{LATEST_VENV}/bin/python", "-m", "pytest", "--color", "no", *LATEST_UNITS),),
+            ((*controller, f"{LATEST_VENV}/bin/python", "-m", "pytest", "--color", "no", *latest),),
             needs=(f"venv-{LATEST}",),
         ),
         syntax(LATEST, LATEST_VENV, controller),
@@ -320,7 +326,6 @@ class Runner:
         self._outcomes: dict[str, Outcome] = {}
         self._stopped = False
         self._deadline = 0.0
-        self._line = ""
 
     def run(self, wanted: Sequence[Part]) -> list[Outcome]:
         """Run parts and return what came out, in the order of ``wanted``."""
@@ -335,9 +340,7 @@ class Runner:
                 if not waiting and not self._running:
                     break
                 self._changed.wait(1.0)
-                if self._terminal():
-                    self._rewrite(self._alive(len(wanted)))
-                elif not self.live and time.monotonic() - reported > ALIVE_SECONDS:
+                if not self.live and time.monotonic() - reported > ALIVE_SECONDS:
                     reported = time.monotonic()
                     self._say(self._alive(len(wanted)))
             while self._running:
@@ -346,7 +349,6 @@ class Runner:
                     self.stop()
             for part in waiting:
                 self._outcomes[part.name] = Outcome(part, "stopped", False, 0.0)
-        self._rewrite("")
         return [self._outcomes[part.name] for part in wanted]
 
     def stop(self, *_: object) -> None:
@@ -443,20 +445,8 @@ class Runner:
         active = ", ".join(f"{name} {clock(now - since)}" for name, (_, since) in self._running.items())
         return f"{len(self._outcomes)} of {total} done; running: {active}"
 
-    def _terminal(self) -> bool:
-        return not self.live and sys.stdout.isatty()
-
     def _say(self, text: str) -> None:
-        self._rewrite("")
         print(f"[{clock(self.seconds()):>5}] {text}", flush=True)
-
-    def _rewrite(self, text: str) -> None:
-        """Replace the line at the bottom of a terminal."""
-        if not self._terminal() or (not text and not self._line):
-            return
-        width = os.get_terminal_size().columns - 1
-        self._line = f"[{clock(self.seconds()):>5}] {text}"[:width] if text else ""
-        print(f"\r\033[K{self._line}", end="", flush=True)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -491,7 +481,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="print the names of the parts")
     parser.add_argument("--long", action="store_true", help="with the exhaustive parts")
     parser.add_argument("--live", action="store_true", help="one part at a time, its output on the terminal")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="heavy parts at a time (default: 2)")
+    # One more than there are processors: scenarios wait a good part of their time.
+    jobs = (os.cpu_count() or 2) + 1
+    parser.add_argument("--jobs", type=int, default=jobs, metavar="N", help=f"heavy parts at a time (default: {jobs})")
     parser.add_argument("--do", default="test", metavar="COMMAND", help="what Molecule is to do (default: test)")
     options = parser.parse_args(arguments)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import now
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import about_certificate, report
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import Running, about_certificate, report
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -21,15 +21,16 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Compare the two surveys."""
+        """Put sentences together."""
         result = super().run(tmp, task_vars)
         _spec, arguments = self.validate_argument_spec(
             argument_spec={
                 "before": {"type": "dict", "required": True},
-                "after": {"type": "dict", "required": True},
+                "running": {"type": "list", "elements": "str", "required": True},
+                "changes": {"type": "dict", "required": True},
                 "address": {"type": "str", "required": True},
                 "asked": {"type": "str", "required": True},
-                "logins": {"type": "dict", "default": {}},
+                "answers": {"type": "bool", "required": True},
                 "tls": {"type": "str", "default": "none"},
                 "certificate": {"type": "dict", "default": {}},
                 "authority_file": {"type": "path", "default": ""},
@@ -37,10 +38,12 @@ class ActionModule(ActionBase):
             }
         )
         arguments = plain(dict(arguments))
-        result["changed"] = False
         tls, authority_file = arguments.pop("tls"), arguments.pop("authority_file")
         certificate, warnings = about_certificate(arguments.pop("certificate"), tls, authority_file, now())
-        result["msg"] = report(**arguments, certificate=certificate, check=self._task.check_mode)
+        running = Running.parse(arguments.pop("running"))
+        check = self._task.check_mode
+        result["msg"] = report(running=running, certificate=certificate, check=check, **arguments)
+        result["changed"] = False
         result["warnings"] = warnings
         # As debug does it: shown without -v.
         result["_ansible_verbose_always"] = True

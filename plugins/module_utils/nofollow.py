@@ -77,18 +77,16 @@ def make_folder(name: str, parent: int, mode: int = 0o700) -> int:
 
 
 def hand_over(descriptor: int, uid: int, gid: int, mode: int) -> bool:
-    """Give what is open another owner, group and mode (-1 leaves an owner or a group); return whether that changed it.
+    """Give an open folder another owner, group and mode (-1 leaves an owner or a group); return whether that changed it.
 
     At no moment in between may its old or its new owner do less with it than before and after, as both may be serving
-    from it. Raise OSError for a file with several names: the others may belong to another account.
+    from it.
     """
     status = os.fstat(descriptor)
     uid, gid = (status.st_uid if uid == -1 else uid), (status.st_gid if gid == -1 else gid)
     before = stat.S_IMODE(status.st_mode)
     if (status.st_uid, status.st_gid, before) == (uid, gid, mode):
         return False
-    if not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1:
-        raise OSError(errno.EMLINK, "has several names (hard links); remove all but one")
     if (status.st_uid, status.st_gid) != (uid, gid):
         # The group first: what it may do from now on is not for the old one.
         os.fchown(descriptor, -1, gid)

@@ -22,7 +22,7 @@ attributes:
     description: Says what would change. The set is staged and checked as in a normal run.
     support: full
   diff_mode:
-    description: Shows changed files line by line; new ones, and those of O(shown_by_name), by name and number of lines.
+    description: Shows changed files line by line; new ones, and those of O(shown_by_name), by name.
     support: full
   idempotent:
     description: A second run with the same arguments changes nothing.
@@ -147,6 +147,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import textwrap
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
@@ -214,14 +215,21 @@ def as_diffs(folder: str, changes: Sequence[Change], by_name: Sequence[str]) -> 
         if change.content_differs
         and (change.before is None or any(fnmatch.fnmatch(change.name, pattern) for pattern in by_name))
     ]
-    lines = [_named(change) for change in named]
-    entries = [{"prepared": "# %s\n%s" % (folder, "".join(lines))}] if lines else []
+    entries = [{"prepared": "# %s\n%s" % (folder, _names(named))}] if named else []
     return entries + [as_diff(folder, change) for change in changes if change not in named]
 
 
-def _named(change: Change) -> str:
-    sign, lines = "+" if change.before is None else "~", len((change.after or b"").splitlines())
-    return "%s %s (%d line%s)\n" % (sign, change.name, lines, "" if lines == 1 else "s")
+def _names(changes: Sequence[Change]) -> str:
+    """A paragraph for new files (+) and one for others (~) of each folder, with their names."""
+    folders: dict[tuple[str, str], list[str]] = {}
+    for change in changes:
+        parent, name = os.path.split(change.name)
+        folders.setdefault(("+" if change.before is None else "~", parent), []).append(name)
+    text = ""
+    for (sign, parent), names in folders.items():
+        line = "%s %s%s" % (sign, parent + "/: " if parent else "", ", ".join(names))
+        text += textwrap.fill(line, 110, subsequent_indent="    ", break_long_words=False) + "\n"
+    return text
 
 
 def can_check(command: Sequence[str], file_set: FileSet) -> bool:

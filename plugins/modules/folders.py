@@ -11,7 +11,7 @@ short_description: Make a tree of folders in one call
 version_added: 0.1.0
 description:
   - Creates what is missing of a tree of folders, and corrects owner, group and mode of what is there.
-  - What is in the folders is left alone, but for O(sealed).
+  - What is in the folders is left alone.
   - Every change is made to an open folder, which was reached without following a link of any account but root. An account
     that may write there cannot lead root elsewhere while this runs.
 author: The wheelhouse.pypi developers (@wheelhouse)
@@ -51,19 +51,6 @@ options:
     description: Mode of O(path), and of O(folders) that name no other, as an octal string.
     type: str
     required: true
-  sealed:
-    description:
-      - Those of O(folders) in which files and folders that belong to O(account) or root become O(owner)'s and O(group)'s.
-        The group may read them, and no other account gets to them.
-      - Files of other accounts, and links, are left alone. A file with several names (hard links) is replaced by a copy, so
-        that the others stay as they are.
-      - What a killed run has left of a set of files there, or in O(path), is removed first.
-    type: list
-    elements: str
-    default: []
-  account:
-    description: The account for O(sealed).
-    type: str
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -87,8 +74,6 @@ EXAMPLES = r"""
     owner: root
     group: pypi
     mode: "0750"
-    sealed: [nginx]
-    account: pypi
 """
 
 RETURN = r"""
@@ -98,13 +83,12 @@ created:
   type: list
   elements: str
 corrected:
-  description: Folders, and what is in those of O(sealed), whose owner, group or mode was changed, or would be.
+  description: Folders whose owner, group or mode was changed, or would be.
   returned: always
   type: list
   elements: str
 """
 
-import errno
 import grp
 import os
 import pwd
@@ -113,13 +97,6 @@ from typing import Any, Iterator, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
-    STAGING_PREFIX,
-    Attributes,
-    Change,
-    FileSet,
-    FileSetError,
-)
 
 
 class State(NamedTuple):
@@ -158,15 +135,11 @@ def main() -> None:
             "owner": {"type": "str", "required": True},
             "group": {"type": "str"},
             "mode": {"type": "str", "required": True},
-            "sealed": {"type": "list", "elements": "str", "default": []},
-            "account": {"type": "str"},
         },
         supports_check_mode=True,
     )
     try:
         created, corrected = apply(module)
-    except FileSetError as error:
-        module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s%s" % (error.filename or module.params["path"], _in_words(error)))
     module.exit_json(
@@ -183,7 +156,6 @@ def main() -> None:
 def apply(module: AnsibleModule) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
     """Bring the tree to what the arguments say; return, by path, what was made, and what was corrected from what to what."""
     folders = list(_folders(module))
-    top = folders[0]
     # All are looked at before the first is touched.
     created = {}
     corrected = {}
@@ -194,14 +166,11 @@ def apply(module: AnsibleModule) -> tuple[dict[str, str], dict[str, tuple[str, s
         elif before != folder.wanted and not _is_left_alone(folder):
             after = _line(folder.path, folder.wanted, folder.owner)
             corrected[folder.path] = (_line(folder.path, before), after)
-    corrected.update(_to_seal(module, top))
     if not module.check_mode:
         # From the top on: what the account cannot replace any more is where the next one is looked for.
         for folder in folders:
             if folder.path in created or folder.path in corrected:
                 _make(folder)
-        _remove_leftovers(module, top)
-        _seal(module, top)
     return created, corrected
 
 
@@ -293,104 +262,6 @@ def _make_parents(path: str) -> int:
             return nofollow.make_folder(os.path.basename(path), parent, 0o755)
         finally:
             os.close(parent)
-
-
-# -- what is in sealed folders -----------------------------------------------------------------------------------------
-
-
-def _to_seal(module: AnsibleModule, top: Folder) -> dict[str, tuple[str, str]]:
-    """By path, what is in sealed folders and is to change hands: from what to what."""
-    made = {os.path.join(top.path, one["name"]) for one in module.params["folders"]}
-    return {
-        path: (_line(path, before), _line(path, after))
-        for path, _descriptor, before, after in _inside(module, top)
-        if path not in made
-    }
-
-
-def _seal(module: AnsibleModule, top: Folder) -> None:
-    for path, descriptor, _before, after in _inside(module, top):
-        try:
-            if _has_names(os.fstat(descriptor)):
-                _replace(path, descriptor, after)
-            else:
-                nofollow.hand_over(descriptor, *after)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, path) from error
-
-
-def _remove_leftovers(module: AnsibleModule, top: Folder) -> None:
-    """Remove what killed runs have staged: its files are other names of those that are there."""
-    for name in [".", *module.params["sealed"]] if module.params["sealed"] else []:
-        file_set = FileSet(os.path.join(top.path, name), Attributes())
-        if file_set.exists:
-            with file_set.locked():
-                file_set.remove_leftovers()
-
-
-def _has_names(status: os.stat_result) -> bool:
-    return not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1
-
-
-def _replace(path: str, descriptor: int, after: State) -> None:
-    """Put a copy in the place of a file with several names: what the others show is not ours to give away."""
-    folder, name = os.path.split(path)
-    with os.fdopen(descriptor, "rb", closefd=False) as stream:
-        content = stream.read()
-    file_set = FileSet(folder, Attributes(str(after.uid), str(after.gid), after.mode))
-    with file_set.staged({name: content}) as staging:
-        file_set.commit([Change(name, content, content)], staging)
-
-
-def _inside(module: AnsibleModule, top: Folder) -> Iterator[tuple[str, int, State, State]]:
-    """Yield path and descriptor of what is in sealed folders and is not as it is to be, with its state now and then."""
-    try:
-        givers = {top.wanted.uid, pwd.getpwnam(module.params["account"] or module.params["owner"]).pw_uid}
-    except KeyError:
-        return
-    for name in module.params["sealed"]:
-        path = os.path.join(top.path, name)
-        try:
-            descriptor = _open(Folder(path, top.wanted, top.owner))
-        except FileNotFoundError:
-            continue
-        try:
-            yield from _entries(path, descriptor, top.wanted, givers)
-        finally:
-            os.close(descriptor)
-
-
-def _entries(path: str, folder: int, top: State, givers: set[int]) -> Iterator[tuple[str, int, State, State]]:
-    for name in sorted(os.listdir(folder)):
-        if name.startswith(STAGING_PREFIX):
-            continue
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-            continue
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-        try:
-            status = os.fstat(descriptor)
-            before = _state(status)
-            is_folder = stat.S_ISDIR(status.st_mode)
-            after = State(top.uid, top.gid, top.mode if is_folder else (before.mode | 0o640) & 0o750)
-            if before.uid in givers and before != after:
-                if _has_names(status) and before.uid == top.uid and not _is_readable(before, top.gid):
-                    raise OSError(
-                        errno.EMLINK,
-                        "has several names (hard links), and its copy would show the account what it may not read. "
-                        "Remove all names but one, then run again",
-                        os.path.join(path, name),
-                    )
-                yield os.path.join(path, name), descriptor, before, after
-            if is_folder:
-                yield from _entries(os.path.join(path, name), descriptor, top, givers)
-        finally:
-            os.close(descriptor)
-
-
-def _is_readable(state: State, gid: int) -> bool:
-    """Whether the account can read a file of root's, so that it may have a copy."""
-    return bool(state.mode & 0o004) or (state.gid == gid and bool(state.mode & 0o040))
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ module: release
 short_description: Let the next run work on an index
 version_added: 0.1.0
 description:
-  - Ends what M(wheelhouse.pypi.check_host) has begun with O(ignore:lock), at the end of a run, whatever came of it.
+  - Ends what M(wheelhouse.pypi.preflight) has begun with O(ignore:lock), at the end of a run, whatever came of it.
   - The hold of another run is left alone.
 author: The wheelhouse.pypi developers (@wheelhouse)
 options:

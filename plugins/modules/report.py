@@ -10,8 +10,7 @@ module: report
 short_description: Say what a run has made of a host
 version_added: 0.1.0
 description:
-  - Compares what M(wheelhouse.pypi.check_host) found at the beginning of a run and at its end, and says where the
-    index is and who gets in, what runs there, and what the run has changed.
+  - Says where the index is and who gets in, what runs there, and what the run has changed.
 author: The wheelhouse.pypi developers (@wheelhouse)
 attributes:
   check_mode:
@@ -30,11 +29,20 @@ attributes:
     support: full
 options:
   before:
-    description: The fact C(pypi_host_before).
+    description: What M(wheelhouse.pypi.preflight) returned, of which C(engine) and C(compose) are read.
     type: dict
     required: true
-  after:
-    description: The fact C(pypi_host).
+  running:
+    description: Lines that say what runs now, as C(roles/stack/files/look.sh) prints them.
+    type: list
+    elements: str
+    required: true
+  changes:
+    description:
+      - What the modules of the run have changed. C(account) and C(images) are names, C(folders) is a number,
+        C(written) has files C(created) and C(updated) by folder,
+        C(logins) has lists of those C(added), C(updated) and C(removed), C(up) is what Compose has said, C(reloaded) and
+        C(rotation) are booleans.
     type: dict
     required: true
   address:
@@ -45,10 +53,10 @@ options:
     description: Where on the host the index was asked for an answer.
     type: str
     required: true
-  logins:
-    description: Logins that the run has C(added), C(updated) and C(removed), each a list of names.
-    type: dict
-    default: {}
+  answers:
+    description: Whether it gave one.
+    type: bool
+    required: true
   tls:
     description: Where the certificate of the index comes from, as C(pypi_tls) says it.
     type: str
@@ -72,10 +80,12 @@ options:
 EXAMPLES = r"""
 - name: Report
   wheelhouse.pypi.report:
-    before: "{{ ansible_facts['pypi_host_before'] }}"
-    after: "{{ ansible_facts['pypi_host'] }}"
+    before: "{{ preflight }}"
+    running: "{{ look.stdout_lines }}"
+    changes: {written: {nginx/: {updated: [conf.d/pypi.conf]}}, reloaded: true}
     address: https://pypi.example.com
     asked: 127.0.0.1:8080
+    answers: true
 """
 
 RETURN = r"""

@@ -9,36 +9,36 @@ from __future__ import annotations
 import posixpath
 import shlex
 
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Folder, Survey
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.host import Folder, Host
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.other_servers import named
 
 _WRITE_GROUP, _WRITE_OTHERS, _STICKY = 0o020, 0o002, 0o1000
 
 
-def shared_group(survey: Survey, user: str) -> str:
+def shared_group(host: Host, user: str) -> str:
     """Refuse an account whose group has other accounts: keys and password hashes are readable for the group."""
-    if not survey.sharing:
+    if not host.sharing:
         return ""
-    group = survey.group or user
-    if not survey.account:
+    group = host.group or user
+    if not host.account:
         return (
-            f"pypi_system_user: the account {user} would get the group {group}, and {named(survey.sharing)} is in it already: "
+            f"pypi_system_user: the account {user} would get the group {group}, and {named(host.sharing)} is in it already: "
             f"keys and password hashes of the index are readable for that group. Nothing was changed. Take others out of it "
             f"(gpasswd --delete NAME {group}), or set another pypi_system_user."
         )
     return (
-        f"pypi_system_user: the group {group} of {user} has other accounts, {named(survey.sharing)}, and keys and password "
+        f"pypi_system_user: the group {group} of {user} has other accounts, {named(host.sharing)}, and keys and password "
         f"hashes of the index are readable for that group. Nothing was changed. Give {user} a group of its own (groupadd "
         f"{user}-index && usermod --gid {user}-index {user}), or take others out of it (gpasswd --delete NAME {group})."
     )
 
 
-def foreign_parents(survey: Survey, home: str) -> str:
+def foreign_parents(host: Host, home: str) -> str:
     """Refuse a folder of the index that others than root and the account could replace, as they can write above it."""
-    for folder in survey.parents:
+    for folder in host.parents:
         if folder.path == posixpath.normpath(home):
             continue
-        who = _writers(survey, folder)
+        who = _writers(host, folder)
         if who:
             return (
                 f"pypi_home: {who} can write to {folder.path} (mode {folder.mode:04o}, {folder.owner}:{folder.group}), and so "
@@ -48,9 +48,9 @@ def foreign_parents(survey: Survey, home: str) -> str:
     return ""
 
 
-def _writers(survey: Survey, folder: Folder) -> str:
+def _writers(host: Host, folder: Folder) -> str:
     """Name who could replace what is in a folder, but for root and the account; a sticky bit keeps all but its owner off."""
-    uid, _colon, gid = survey.account.partition(":")
+    uid, _colon, gid = host.account.partition(":")
     if folder.uid not in ("0", uid):
         return folder.owner
     if folder.mode & _STICKY:
@@ -60,11 +60,11 @@ def _writers(survey: Survey, folder: Folder) -> str:
     return f"the group {folder.group}" if folder.mode & _WRITE_GROUP and folder.gid not in ("0", gid) else ""
 
 
-def replaceable(survey: Survey, user: str, home: str) -> list[str]:
+def replaceable(host: Host, user: str, home: str) -> list[str]:
     """Warn of what lets the account, or others, replace what root runs."""
-    uid = survey.account.partition(":")[0]
+    uid = host.account.partition(":")[0]
     text = []
-    for folder in survey.parents:
+    for folder in host.parents:
         if folder.path == posixpath.normpath(home):
             if folder.mode & (_WRITE_GROUP | _WRITE_OTHERS):
                 text.append(
@@ -80,11 +80,11 @@ def replaceable(survey: Survey, user: str, home: str) -> list[str]:
     return text
 
 
-def another_owner(survey: Survey, user: str, home: str) -> str:
+def another_owner(host: Host, user: str, home: str) -> str:
     """Refuse a tree that containers of the account could not write to, because it belongs to another; say how to mend it."""
-    uid, _colon, gid = survey.account.partition(":")
+    uid, _colon, gid = host.account.partition(":")
     # The folders themselves; a run corrects those that are root's. In index/ nothing but containers writes.
-    foreign = [one for one in survey.owners if one.uid not in (uid, *(() if "/" in one.name else ("0",)))]
+    foreign = [one for one in host.owners if one.uid not in (uid, *(() if "/" in one.name else ("0",)))]
     if not foreign:
         return ""
     old = foreign[0]
@@ -93,22 +93,18 @@ def another_owner(survey: Survey, user: str, home: str) -> str:
     names = sorted(name for name in theirs if name.partition("/")[0] not in theirs - {name})
     whose = f"uid {old.uid}" if old.owner == old.uid else f"{old.owner} (uid {old.uid})"
     begins = f"pypi_system_user: in {home}, {named(names)} {'belongs' if len(names) == 1 else 'belong'} to {whose}"
-    if not survey.account and old.owner == old.uid:
+    if not host.account and old.owner == old.uid:
         return (
             f"{begins}, and there is no account {user}. Nothing was changed. If that was its number, create it with that "
             f"(groupadd --system --gid {old.gid} {user} && useradd --system --uid {old.uid} --gid {old.gid} --no-create-home "
             f"--shell /usr/sbin/nologin {user}), and run again."
         )
-    if not survey.account:
+    if not host.account:
         return (
             f"{begins}, and there is no account {user}. Nothing was changed. Set pypi_system_user: {old.owner}, or create "
             f"{user}, and run again to see how the tree is handed over."
         )
-    links = [
-        name
-        for name, one in survey.files.items()
-        if one["type"] == "l" and name in ("packages", "index", "logs", "nginx_cache")
-    ]
+    links = [name for name in ("packages", "index", "logs", "nginx_cache") if host.tree.get(name) == "l"]
     top = posixpath.normpath(home)
     paths = [f"{top}/index/"] if old.uid == "0" else [f"{top}/", *(f"{top}/{name}/" for name in sorted(links))]
     command = f"chown --recursive --no-dereference --from={old.uid} {uid}:{gid} {shlex.join(paths)}"

@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report at the end of a run, from the surveys of the host before and after it."""
+"""The report at the end of a run, from what its modules have returned and one look at the containers."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import certificates
@@ -16,37 +18,81 @@ Facts = Mapping[str, Any]
 EXTENSION = "pypiserver/wheelhouse_index"
 # With more files than this, a folder and its number of files stand for them.
 _NAMED = 6
+_HEALTHY = re.compile(r"running .*\(healthy\)")
+# What Compose says of a container: its project, service and number, and what was done to it.
+_DONE = re.compile(r" Container (?P<name>\S+)-\d+ +(?P<what>Created|Recreated|Started)\s*$", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    """What runs on a host.
+
+    Attributes:
+        engine: version of Docker Engine; empty where none answers.
+        compose: version of Compose; empty where there is none.
+        containers: image and state of each container of the index, by service.
+    """
+
+    engine: str = ""
+    compose: str = ""
+    containers: Sequence[tuple[str, str, str]] = ()
+
+    @classmethod
+    def parse(cls, lines: Iterable[str]) -> Running:
+        """Read what roles/stack/files/look.sh prints."""
+        found: dict[str, list[str]] = {"engine": [], "compose": [], "container": []}
+        for word, _space, rest in (line.partition(" ") for line in lines):
+            found.setdefault(word, []).append(rest.strip())
+        containers = [line.split("|", 2) for line in found["container"] if line.count("|") >= 2]
+        return cls(
+            "".join(found["engine"][:1]),
+            "".join(found["compose"][:1]).removeprefix("v"),
+            sorted((service, image, state) for service, image, state in containers),
+        )
+
+    @property
+    def unwell(self) -> list[str]:
+        """Services of which a container is not healthy."""
+        return sorted({service for service, _image, state in self.containers if not _HEALTHY.match(state)})
 
 
 def report(
     before: Facts,
-    after: Facts,
+    running: Running,
+    changes: Facts,
+    *,
     address: str,
     asked: str,
+    answers: bool,
     access: list[str],
     check: bool,
     certificate: str = "",
-    logins: Mapping[str, list[str]] | None = None,
 ) -> list[str]:
     """Say, a sentence or two each, where the index is and who gets in, what runs, and what the run has changed.
 
     Args:
-        before: the fact ``pypi_host`` at the beginning of the run.
-        after: the same at its end.
+        before: ``engine`` and ``compose`` as they were before the run.
+        running: what runs now.
+        changes: what the run has changed: ``account`` and ``images`` are names, ``written`` has files ``created`` and
+            ``updated`` by folder, ``folders`` is a number, ``logins`` has those ``added``, ``updated`` and ``removed``,
+            ``up`` is what Compose has said, ``reloaded`` whether NGINX was, ``rotation`` whether that of the access log
+            has changed.
         address: of the index, for those who use it.
         asked: where on the host it was asked for an answer.
+        answers: it gave one.
         access: sentences about who may do what.
         check: the run was one in check mode.
         certificate: a sentence about it; empty where there is none.
-        logins: those that the run has ``added``, ``updated`` and ``removed``.
     """
-    changes = (
+    done = (
         "Check mode: nothing was changed. The tasks above show what a run would change."
         if check
-        else _changes(before, after)
+        else _changes(before, running, changes)
     )
-    where = " ".join([_where(after, address, asked), *access])
-    sentences = [where, certificate, _logins(logins or {}), _versions(after), changes]
+    who = "The index answers" if answers else "Nothing answers"
+    where = " ".join([f"{who} on {address} (asked on the host itself, at {asked}).", *access])
+    logins = "" if check else _logins(changes.get("logins") or {})
+    sentences = [where, certificate, logins, _versions(running), done]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -85,81 +131,67 @@ def _logins(logins: Mapping[str, list[str]]) -> str:
     return f"Logins {'; '.join(found)}." if found else ""
 
 
-def _where(after: Facts, address: str, asked: str) -> str:
-    who = "The index answers" if after["answer"] else "Nothing answers"
-    return f"{who} on {address} (asked on the host itself, at {asked})."
-
-
-def _versions(after: Facts) -> str:
-    if not after["engine"]:
+def _versions(running: Running) -> str:
+    if not running.engine:
         return "No engine runs."
-    unwell = sorted(name for name, container in after["containers"].items() if not container["healthy"])
     health = "all containers are healthy"
-    if unwell:
-        health = f"not healthy: {', '.join(unwell)}"
-    elif not after["containers"]:
+    if running.unwell:
+        health = f"not healthy: {', '.join(running.unwell)}"
+    elif not running.containers:
         health = "there are no containers"
-    running = sorted({container["image"] for container in after["containers"].values()}, reverse=True)
-    programs = [f"Docker {after['engine']}", f"Compose {after['compose'] or 'is missing'}", *running]
+    images = sorted({image for _service, image, _state in running.containers}, reverse=True)
+    programs = [f"Docker {running.engine}", f"Compose {running.compose or 'is missing'}", *images]
     return f"{', '.join(programs)}; {health}."
 
 
-def _changes(before: Facts, after: Facts) -> str:
-    changes = _engine(before, after)
-    images = [name for name in after["images"] if name not in before["images"]]
-    if images:
-        changes.append(f"images {', '.join(images)}")
-    changes += [*_containers(before, after), *_files(before, after)]
-    if not before["account"] and after["account"]:
-        changes.append(f"account {after['user']}")
-    if not changes:
-        return "This run changed nothing."
-    return f"Changed by this run: {'; '.join(changes)}."
-
-
-def _engine(before: Facts, after: Facts) -> list[str]:
+def _changes(before: Facts, running: Running, changes: Facts) -> str:
     found = []
-    for program, key in (("Docker", "engine"), ("Compose", "compose")):
-        was, now = before[key], after[key]
+    for program, was, now in (
+        ("Docker", before.get("engine", ""), running.engine),
+        ("Compose", before.get("compose", ""), running.compose),
+    ):
         if now != was:
             found.append(f"{program} {now or 'missing'}" + (f" instead of {was}" if was and now else ""))
-    return found
-
-
-def _containers(before: Facts, after: Facts) -> list[str]:
-    started = [
-        name
-        for name, container in sorted(after["containers"].items())
-        if container["id"] != before["containers"].get(name, {}).get("id")
-    ]
-    found = []
-    if started:
-        found.append(f"containers created: {', '.join(started)}")
-    elif after["revision"] != before["revision"]:
-        found.append("NGINX reloaded")
-    return found
-
-
-def _files(before: Facts, after: Facts) -> list[str]:
-    there, now = before["files"], after["files"]
-    # The revision is the digest of the others.
-    changed = [
-        name
-        for name, file in sorted(now.items())
-        if file["type"] == "f" and file != there.get(name) and name != "nginx/revision.conf"
-    ]
-    # A change of the extension is one, whatever the number of its files.
-    changed = list(dict.fromkeys(EXTENSION if name.startswith(f"{EXTENSION}/") else name for name in changed))
-    removed = [name for name, file in sorted(there.items()) if file["type"] == "f" and name not in now]
-    folders = [name for name, file in sorted(now.items()) if file["type"] == "d" and file != there.get(name)]
-    found = []
-    if changed:
-        found.append(f"files {', '.join(_shortened(changed))}")
-    if removed:
-        found.append(f"files removed: {', '.join(removed)}")
+    if changes.get("images"):
+        found.append(f"images {', '.join(changes['images'])}")
+    found += _containers(running, changes)
+    files = _files(changes.get("written") or {})
+    if files:
+        found.append(f"files {', '.join(_shortened(files))}")
+    folders = changes.get("folders", 0)
     if folders:
-        found.append(f"{len(folders)} folder{'s' if len(folders) > 1 else ''}")
-    return found
+        found.append(f"{folders} folder{'s' if folders > 1 else ''}")
+    if changes.get("rotation"):
+        found.append("rotation of the access log")
+    if changes.get("account"):
+        found.append(f"account {changes['account']}")
+    return f"Changed by this run: {'; '.join(found)}." if found else "This run changed nothing."
+
+
+def _containers(running: Running, changes: Facts) -> list[str]:
+    """Say which services have new containers, or were started again; or that NGINX was reloaded."""
+    said = _DONE.findall(str(changes.get("up") or ""))
+    found = []
+    created = {name for name, what in said if what != "Started"}
+    for word, names in (("created", created), ("started", {name for name, _what in said} - created)):
+        services = {
+            one for one, _image, _state in running.containers if any(name.endswith(f"-{one}") for name in names)
+        }
+        if services:
+            found.append(f"containers {word}: {', '.join(sorted(services))}")
+    return found or (["NGINX reloaded"] if changes.get("reloaded") else [])
+
+
+def _files(written: Mapping[str, Facts]) -> list[str]:
+    """Return the files that were written, by their path in the tree."""
+    names = [
+        folder + name
+        for folder, result in written.items()
+        for name in [*result.get("created", ()), *result.get("updated", ())]
+    ]
+    # The revision is the digest of the others. A change of the extension is one, whatever the number of its files.
+    names = [name for name in sorted(names) if name != "nginx/revision.conf"]
+    return list(dict.fromkeys(EXTENSION if name.startswith(f"{EXTENSION}/") else name for name in names))
 
 
 def _shortened(names: list[str]) -> list[str]:

@@ -5,7 +5,7 @@
 """One run at a time on an index of a host: a file in /run names the run that holds it.
 
 The line in the file is ``IDENTITY SINCE WHO``. The identity is the process of ansible-playbook on its machine, and the
-inventory's name of the host; it tells whether that process still runs. Every survey of the run refreshes the file.
+inventory's name of the host; it tells whether that process still runs. The preflight of the run writes it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 FOLDER = "/run/wheelhouse.pypi"
-# A run of another machine cannot be looked at. One that has not looked at the host for this long has ended without a
-# word, say because its machine lost power; the longest task, bringing images over a slow line, takes less.
+# A run of another machine cannot be looked at. One that began this long ago has ended without a word, say because its
+# machine lost power; the longest run, bringing images over a slow line, takes less.
 STALE_SECONDS = 3600
 
 _TAKE = r"""
@@ -146,7 +146,7 @@ def has_ended(holder: Holder | None, age: int) -> bool:
 
     Args:
         holder: None where the line in the file says nothing.
-        age: seconds since it last looked at the host.
+        age: seconds since it looked at the host.
     """
     if holder is None or holder.machine != _machine():
         return age > STALE_SECONDS

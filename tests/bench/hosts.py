@@ -79,11 +79,6 @@ def address(host: str) -> str:
     return ask(host, "sh", "-c", "ip -4 -o address show dev eth0 | awk '{print $4}' | cut -d/ -f1").strip()
 
 
-def process(host: str) -> int:
-    """Return the number that a host's first process has on this machine."""
-    return int(_run(["docker", "inspect", "--format", "{{.State.Pid}}", host]))
-
-
 @contextmanager
 def made(names: Sequence[str], *, keep: bool = False) -> Iterator[None]:
     """Make hosts, and remove them in the end unless somebody wants to look at them."""

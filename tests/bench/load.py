@@ -11,7 +11,6 @@ from http import HTTPStatus
 from pathlib import Path
 
 from tests.ground import apt
-from tests.ground.shell import as_root
 
 from .hosts import BenchError
 from .sides import Side
@@ -128,8 +127,6 @@ def started(
     command += ["--timeout", "30s", "--script", str(_SCRIPT)]
     command += [word for name, value in side.login.header().items() for word in ("--header", f"{name}: {value}")]
     command += [side.url + path, *(["--", *arguments] if arguments else [])]
-    if side.network:
-        command = as_root(["nsenter", f"--net={side.network}", *command])
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             yield lambda: parsed(process.communicate()[0])

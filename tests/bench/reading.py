@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from tests.support.stack import eventually
@@ -39,21 +39,12 @@ def misses(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
     yield Figure.of("miss_per_second", "requests/s", here)
 
 
-def loopback(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
-    """The same without Docker's networks and ports: what the servers themselves cost."""
-    here, there = _of_page(pace, ours, static)
-    yield Figure.of("loopback_page_vs_static", "ratio", _divided(here, there))
-    yield Figure.of("loopback_page_per_second", "requests/s", here)
-    yield Figure.of("loopback_page_static_per_second", "requests/s", there)
-
-
-def beside(pace: Pace, ours: Side, near: Side, other: Other, digests: set[str]) -> Iterator[Figure]:
-    """Requests a second for the page beside a side that is slower by far, over published ports and on loopback.
+def beside(pace: Pace, ours: Side, other: Other, digests: set[str]) -> Iterator[Figure]:
+    """Requests a second for the page beside a side that is slower by far.
 
     Args:
         pace: the size of the run.
         ours: the index, with credentials.
-        near: the same on loopback.
         other: the other side, not started yet.
         digests: of the files on the page.
     """
@@ -66,20 +57,11 @@ def beside(pace: Pace, ours: Side, near: Side, other: Other, digests: set[str]) 
             return done.requests > 0 and not done.errors
 
         eventually(settled, f"{side.name} is right")
-        seconds = max(pace.seconds, _SLOW_SECONDS)
-        slow = partial(_per_second, path=side.page(), seconds=seconds, connections=_SLOW_CONNECTIONS)
-        fast = partial(_per_second, path=ours.page(), seconds=pace.seconds)
-        here, there, near_here, near_there = in_turn(
-            pace.slow_rounds,
-            partial(fast, ours),
-            partial(slow, side),
-            partial(fast, near),
-            partial(slow, other.near(side)),
-        )
+        fast = partial(_per_second, ours, ours.page(), pace.seconds)
+        slow = partial(_per_second, side, side.page(), max(pace.seconds, _SLOW_SECONDS), _SLOW_CONNECTIONS)
+        here, there = in_turn(pace.slow_rounds, fast, slow)
     yield Figure.quotient(f"page_vs_{other.name}", here, there)
     yield Figure.of(f"page_{other.name}_per_second", "requests/s", there)
-    yield Figure.of(f"loopback_page_vs_{other.name}", "ratio", _divided(near_here, near_there))
-    yield Figure.of(f"loopback_page_{other.name}_per_second", "requests/s", near_there)
 
 
 def wheels(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
@@ -130,7 +112,3 @@ def _per_second(side: Side, path: str, seconds: float, connections: int = CONNEC
 
 def _megabytes(side: Side, path: str, seconds: float) -> float:
     return right(side, path, seconds, connections=2).megabytes_per_second
-
-
-def _divided(above: Sequence[float], below: Sequence[float]) -> list[float]:
-    return [one / other for one, other in zip(above, below, strict=True)]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 from .figures import Figure
-from .hosts import HOSTS, PLAYS, WORK, ask, on, play, variables_of
+from .hosts import HOSTS, PLAYS, ask, on, play
 
 SITE = "wheelhouse.pypi.site"
 HOME, ACCOUNT = "/home/pypi/pypi-server", "pypi"
@@ -23,7 +21,6 @@ INDEX = {
 }
 # $2y$ of nothing that anybody knows: 53 letters that change from user to user.
 MANY = [{"name": f"user{n}", "hash": f"$2y$10${n:053d}"} for n in range(200)]
-WITH_PASSWORDS = [{"name": f"user{n}", "password": f"password-{n}"} for n in range(50)]
 _ONE = ("--limit", HOSTS[0])
 _EXEC = re.compile(r"^<[^>]+> SSH: EXEC ", re.M)
 
@@ -44,7 +41,6 @@ def figures(repeat: int) -> Iterator[Iterator[Figure]]:
     yield _first_runs(repeat)
     yield _unchanged_runs(repeat)
     yield _users(repeat)
-    yield _verified_once(repeat)
 
 
 def _site(*arguments: str) -> str:
@@ -100,7 +96,6 @@ def _users(repeat: int) -> Iterator[Figure]:
     yield Figure.seconds("users_200_s", batch)
     yield Figure.seconds("users_200_loop_s", loop)
     yield Figure.ratio("users_200_vs_loop", loop, batch, ">= 20")
-    yield Figure.seconds("hashing_200_s", [_hashing() for _ in range(repeat)])
 
 
 def _task_seconds(looped: bool) -> float:
@@ -108,44 +103,3 @@ def _task_seconds(looped: bool) -> float:
     variables = {"bench_loop": looped}
     empty = seconds(lambda: play(str(PLAYS / "users.yml"), variables={**variables, "bench_users": []}))
     return seconds(lambda: play(str(PLAYS / "users.yml"), variables={**variables, "bench_users": MANY})) - empty
-
-
-def _hashing() -> float:
-    """Hashing 200 passwords with bcrypt of cost 10 on all cores, by the code that runs use."""
-    code = (
-        "from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.hashing import Login, hash_all\n"
-        "import time; began = time.perf_counter()\n"
-        "hash_all([Login(f'user{n}', f'password-{n}', 10) for n in range(200)], [], {})\n"
-        "print(time.perf_counter() - began)"
-    )
-    command = [str(WORK.parents[1] / ".venv" / "bin" / "python"), "-c", code]
-    done = subprocess.run(
-        command, env={"PYTHONPATH": str(WORK.parent / "collections")}, capture_output=True, text=True, check=True
-    )
-    return float(done.stdout)
-
-
-def _verified_once(repeat: int) -> Iterator[Figure]:
-    """Ten names of one host: what ten hosts are to the controller, which does the verifying."""
-    for count in (1, 10):
-        reach = variables_of(HOSTS[0])
-        aliases = {f"alias-{number}": reach for number in range(count)}
-        inventory = {"all": {"children": {"aliases": {"hosts": aliases}}}}
-        (WORK / "inventory" / "aliases.json").write_text(json.dumps(inventory), encoding="utf-8")
-        _verify()
-        times: list[float] = []
-        counts: list[float] = []
-        for _ in range(repeat):
-            began = perf_counter()
-            output = _verify()
-            times.append(perf_counter() - began)
-            verified, hashed = re.findall(r"verified=(\d+) hashed=(\d+)\.", output)[-1]
-            assert hashed == "0", "passwords that hosts have were hashed anew"
-            counts.append(float(verified))
-        yield Figure.seconds(f"verify_50_users_on_{count}_hosts_s", times)
-        yield Figure(f"verifications_on_{count}_hosts", counts[-1], "passwords", "50", tuple(counts))
-    (WORK / "inventory" / "aliases.json").unlink()
-
-
-def _verify() -> str:
-    return play(str(PLAYS / "verify.yml"), variables={"bench_users": WITH_PASSWORDS})

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from . import installers, load, pressure, reading, start, store, writing
 from .figures import Figure
 from .pace import Pace
-from .rollout import HOME
 from .sides import Side, check
 
 
@@ -22,14 +21,12 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     static = start.static()
     for side in (ours, static):
         check(side, digests, closed=bool(side.login.name))
-    near = start.near(ours, HOME, 8080)
 
     yield reading.pages(pace, ours, static)
-    yield reading.loopback(pace, near, start.near(static, f"{start.BENCH}/static", 8080))
     yield reading.wheels(pace, ours, static)
     yield reading.misses(pace, ours, static)
     for other in start.others(folder):
-        yield reading.beside(pace, ours, near, other, digests)
+        yield reading.beside(pace, ours, other, digests)
     yield pressure.memory(pace, ours)
     yield pressure.bursts(pace, ours)
     yield pressure.flood(pace, ours, Side("stranger", ours.url))

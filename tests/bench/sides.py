@@ -25,7 +25,6 @@ class Side:
         url: its address, without a slash at the end.
         login: who reads there.
         simple: where its simple pages are.
-        network: the file of the network namespace that it is loaded from; empty is this machine's own.
         authority: the file with the certificate that it is known by, where it speaks TLS.
     """
 
@@ -33,7 +32,6 @@ class Side:
     url: str
     login: Login = field(default=NOBODY)
     simple: str = "/simple/"
-    network: str = ""
     authority: str = ""
 
     def page(self, project: str = MEASURED) -> str:

@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tests.support.clients import Index, Login
 from tests.support.stack import eventually
 
 from . import store
-from .hosts import SERVING, WORK, BenchError, address, ask, play, process, send
+from .hosts import SERVING, WORK, BenchError, address, ask, play, send
 from .rollout import HOME, INDEX, SITE
 from .sides import PUBLISHER, READER, Side
 
@@ -74,23 +74,6 @@ def encrypted() -> tuple[Side, Side]:
     )
 
 
-def near(side: Side, folder: str, port: int) -> Side:
-    """Return a side as it is reached from within its NGINX's container, past Docker's networks and ports.
-
-    Args:
-        side: as others reach it.
-        folder: of its Compose project.
-        port: on which its NGINX listens in the container.
-    """
-    compose = ["docker", "compose", "--project-directory", folder, "ps", "--quiet", "nginx"]
-    key = ask(
-        SERVING, "docker", "inspect", "--format", "{{.NetworkSettings.SandboxKey}}", ask(SERVING, *compose).strip()
-    )
-    # The file is on the host; this machine sees it through the host's first process, but for /var/run, which is a link.
-    file = key.strip().removeprefix("/var")
-    return replace(side, url=f"http://127.0.0.1:{port}", network=f"/proc/{process(SERVING)}/root{file}")
-
-
 @dataclass(frozen=True)
 class Other:
     """A side that is slower by far.
@@ -98,21 +81,15 @@ class Other:
     Attributes:
         name: the end of its figures' names, and its folder's.
         start: starts it.
-        port: on which its NGINX listens in the container.
     """
 
     name: str
     start: Callable[[], Side]
-    port: int = 80
 
     @property
     def folder(self) -> str:
         """Its Compose project's."""
         return f"{BENCH}/{self.name}"
-
-    def near(self, side: Side) -> Side:
-        """Return it as it is reached from within its NGINX's container."""
-        return near(side, self.folder, self.port)
 
     @contextmanager
     def started(self) -> Iterator[Side]:

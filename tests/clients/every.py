@@ -22,11 +22,11 @@ def attempt(name: str, wanted: Wanted, publisher: Login, work: Path, newest: boo
         wanted: what it is to install.
         publisher: who publishes.
         work: an empty folder.
-        newest: the newest release alone; of pip always all.
+        newest: the newest release alone.
     """
 
     def some(tools: tuple[publishers.Tool, ...]) -> tuple[publishers.Tool, ...]:
-        return tools[-1:] if newest and name != "pip" else tools
+        return tools[-1:] if newest else tools
 
     command, tools = INSTALLERS.get(name, (None, ()))
     (work / "install").mkdir()

@@ -20,7 +20,6 @@ from .recipes import STACK
 from .shell import PROXIES, GroundError, output, say, step
 
 HOST = "pypi-demo"
-PURPOSE = "demo"
 HOME = ROOT / ".demo"
 ENV_FILE = HOME / "demo.env"
 CLIENT = HOME / "client"
@@ -43,7 +42,7 @@ def up() -> None:
     began = float(os.environ.get("DEMO_BEGAN") or time.time())
     wanted = os.environ.get("DEMO_PORT", "")
     settings = _kept(wanted)
-    engine.up(PURPOSE)
+    engine.up()
     settings = settings or _made(wanted)
     _run("installing the collection", [_tool("python"), "-m", "tests.collection"])
     images.build(["debian13", STACK.name])
@@ -54,15 +53,15 @@ def up() -> None:
 
 
 def down() -> None:
-    """Remove the host, its volumes and .demo; stop the engine if the demo started it."""
+    """Remove the host, its volumes and .demo; stop the engine if it is ours and nothing else runs on it."""
     if HOME.exists() and shutil.which("docker") and not engine.answers():
-        engine.up(PURPOSE)  # the host is on its disk
+        engine.up()  # the host is on its disk
     if _state():
         _run(f"removing the host {HOST} and its volumes", ["docker", "rm", "--force", "--volumes", HOST])
     if HOME.exists():
         shutil.rmtree(HOME)
         say(f"{HOME.name} removed")
-    engine.release(PURPOSE)
+    engine.retire()
 
 
 def parse_port(text: str) -> int:

@@ -30,19 +30,17 @@ _APPARMOR_PARSERS = ("/usr/sbin/apparmor_parser", "/sbin/apparmor_parser")
 
 @dataclass(frozen=True)
 class Started:
-    """An engine that we started: which process, in which life of the machine, and what for.
+    """An engine that we started: which process, in which life of the machine.
 
     Attributes:
         boot: the kernel's id of this boot.
         pid: the daemon's process; 0 when systemd looks after it.
         ticks: that process's start in clock ticks since boot, as a pid may be used again.
-        purpose: who may stop it when done; empty for tests, which never do.
     """
 
     boot: str
     pid: int
     ticks: int
-    purpose: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,11 @@ def is_current(noted: Started, boot: str, process: Process | None) -> bool:
 def started() -> Started | None:
     """Return the engine that we started, if it is still the one that runs; a stale note is removed."""
     try:
-        noted = Started(**json.loads(_STATE.read_text(encoding="utf-8")))
+        found = json.loads(_STATE.read_text(encoding="utf-8"))
+        noted = Started(found["boot"], found["pid"], found["ticks"])
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         noted = Started("", 0, 0)
     if is_current(noted, _boot(), _process(noted.pid)):
         return noted
@@ -122,11 +121,8 @@ def started() -> Started | None:
     return None
 
 
-def up(purpose: str = "") -> None:
+def up() -> None:
     """Make sure that an engine answers.
-
-    Args:
-        purpose: noted if one has to be started: `release` with the same word stops it.
 
     Raises:
         GroundError: when none can be installed or started.
@@ -144,7 +140,7 @@ def up(purpose: str = "") -> None:
         pid = _start_with_systemd() if _has_systemd() else _start_directly()
         process = _process(pid)
         CACHE.mkdir(parents=True, exist_ok=True)
-        noted = Started(_boot(), pid, process.ticks if process else 0, purpose)
+        noted = Started(_boot(), pid, process.ticks if process else 0)
         _STATE.write_text(json.dumps(asdict(noted)), encoding="utf-8")
 
 
@@ -165,18 +161,11 @@ def down() -> None:
     _STATE.unlink(missing_ok=True)
 
 
-def release(purpose: str) -> None:
-    """Stop the engine if we started it for this purpose and nothing has come to run on it."""
-    noted = started()
-    if noted and noted.purpose == purpose:
-        retire()
-    elif noted or answers():
-        say("engine: ran before, left as it is")
-
-
 def retire() -> None:
     """Stop the engine if we started it and nothing runs on it."""
     if not started():
+        if answers():
+            say("engine: ran before, left as it is")
         return
     names = output(["docker", "ps", "--format", "{{.Names}}"]) or ""
     if names:

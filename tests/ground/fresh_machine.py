@@ -61,14 +61,14 @@ class Machine:
         """Path of the checkout there."""
         return f"{self.home}/{_CHECKOUT}"
 
-    def run(self, command: str, *, root: bool = False, shell: str = "bash") -> Answer:
-        """Run a command in the checkout as the user, or as root, and show what it prints."""
+    def run(self, command: str, shell: str = "bash") -> Answer:
+        """Run a command in the checkout as the user, and show what it prints."""
         began = time.monotonic()
         lines = []
         with (
             (LOGS / f"{self.name}.log").open("a", encoding="utf-8") as log,
             subprocess.Popen(
-                ["docker", "exec", *self._options(root), self.name, shell, "-c", command],
+                ["docker", "exec", *self._options(), self.name, shell, "-c", command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -86,35 +86,28 @@ class Machine:
         say(f"  ({answer.seconds:.0f} s, code {answer.code})")
         return answer
 
-    def _options(self, root: bool = False) -> list[str]:
-        user = "root" if root else self.user
-        return ["--user", user, "--env", f"HOME={self.home}", "--workdir", self.checkout]
+    def _options(self) -> list[str]:
+        return ["--user", self.user, "--env", f"HOME={self.home}", "--workdir", self.checkout]
 
-    def ok(self, command: str, *, root: bool = False, shell: str = "bash") -> Answer:
+    def ok(self, command: str, shell: str = "bash") -> Answer:
         """Run a command that has to succeed."""
-        answer = self.run(command, root=root, shell=shell)
+        answer = self.run(command, shell)
         holds(f"'{command.strip().splitlines()[0]}' succeeds", answer.code == 0)
         return answer
 
-    def stop(self, command: str, task: str, signal: str) -> None:
-        """Run a command in a session of its own, as a terminal does, and send all of it a signal within a task."""
+    def kill(self, command: str, task: str) -> None:
+        """Run a command in a session of its own, as a terminal does, and kill all of it within a task."""
         log = f"{self.checkout}/.cache/ground/logs/playbook-site.log"
         do("docker", "exec", self.name, "rm", "-f", log)
         say(f"{self.name}$ {command} &")
-        # Not by the shell's '&', which has its children ignore Ctrl-C.
-        started = f"echo $$ >/tmp/group; exec {command} >/tmp/stopped.log 2>&1 </dev/null"
+        started = f"echo $$ >/tmp/group; exec {command} >/tmp/killed.log 2>&1 </dev/null"
         do("docker", "exec", "--detach", *self._options(), self.name, "setsid", "sh", "-c", started)
         deadline = time.monotonic() + _TASK_SECONDS
         while not self.is_true(f"tail -n 1 {log} | grep -q '{task}'"):
             if time.monotonic() > deadline:
                 raise GroundError(f"task '{task}' was not reached in {_TASK_SECONDS} s")
             time.sleep(0.2)
-        time.sleep(2)
-        self.ok(f"kill -{signal} -- -$(cat /tmp/group); sleep 5; cat /tmp/stopped.log")
-        holds(
-            f"'{command}' was stopped within '{task}'",
-            not self.is_true("grep -qs ') [^Z]' /proc/$(cat /tmp/group)/stat"),
-        )
+        self.ok("kill -KILL -- -$(cat /tmp/group); sleep 1; cat /tmp/killed.log")
 
     def is_true(self, command: str) -> bool:
         """Ask root a question, quietly."""

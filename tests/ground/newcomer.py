@@ -127,10 +127,9 @@ def ports(machine: Machine) -> list[Answer]:
     return [moved]
 
 
-def interrupted(machine: Machine) -> list[Answer]:
-    """Ctrl-C while the engine is installed, a kill while images are loaded: the next run repairs what is left."""
-    machine.stop("make demo", "Install Docker Engine and Compose with apt", "INT")
-    machine.stop("make demo", "Images are loaded", "KILL")
+def killed(machine: Machine) -> list[Answer]:
+    """A kill while images are loaded: the next run repairs what is left."""
+    machine.kill("make demo", "Load the images")
     again = machine.ok("make demo")
     holds("the run repaired something", "tasks changed something" in again.text)
     machine.ok(pasted(again.text))
@@ -138,64 +137,7 @@ def interrupted(machine: Machine) -> list[Answer]:
     return [again]
 
 
-def stale_engine(machine: Machine) -> list[Answer]:
-    """An engine that died, and notes that speak of others."""
-    note = f"{machine.checkout}/.cache/ground/engine.json"
-    machine.ok("kill -9 $(cat /run/docker.pid); sleep 1", root=True)
-    holds("the engine is dead", not engine_runs(machine))
-    again = machine.ok("make demo")
-    holds("the host was started again", "creating and booting" in again.text)
-    holds("its data was kept", "hello-wheelhouse: published" in again.text)
-    machine.ok("make demo-down")
-    holds("the engine that replaced the dead one is stopped", not engine_runs(machine))
-
-    machine.ok("python3 -m tests.ground engine up && make demo-down")
-    holds("an engine that was started for tests is left running by the demo", engine_runs(machine))
-    machine.ok("python3 -m tests.ground engine down")
-    holds("'engine down' stops it", not engine_runs(machine))
-
-    machine.ok("python3 -m tests.ground engine up")
-    machine.ok("sleep 1000 & p=$!; boot=$(cat /proc/sys/kernel/random/boot_id); "
-               """echo '{"boot": "'$boot'", "pid": '$p', "ticks": '$(cut -d' ' -f22 /proc/$p/stat)'}' """
-               f">{note}; echo $p >/tmp/other.pid; python3 -m tests.ground engine down")  # fmt: skip
-    holds("a process that is no dockerd is not killed", machine.is_true("kill -0 $(cat /tmp/other.pid)"))
-    holds("nor is the engine that the note does not mean", engine_runs(machine))
-    holds("the stale note is removed", not machine.is_true(f"test -e {note}"))
-    machine.ok("kill $(cat /tmp/other.pid)")
-    return [again]
-
-
-def engine_that_ran(machine: Machine) -> list[Answer]:
-    """The engine runs already, and is nobody's: it and what is on it stay."""
-    holds("an engine runs", engine_runs(machine))
-    up = machine.ok("make demo")
-    holds("it is used", "using the one that runs" in up.text)
-    machine.ok("make demo-down")
-    demo_is_gone(machine)
-    holds("it still runs", engine_runs(machine))
-    machine.ok("python3 -m tests.ground engine down")
-    holds("nor does 'engine down' stop it", engine_runs(machine))
-    return [up]
-
-
-def cleaned(machine: Machine) -> list[Answer]:
-    """`make clean`, which forgets everything."""
-    machine.ok("make demo")
-    machine.ok("python3 -m tests.ground clean")
-    holds("no container is left", machine.is_true('test -z "$(docker ps --all --quiet)"'))
-    holds("no volume is left", machine.is_true('test -z "$(docker volume ls -q)"'))
-    holds("no image is left", machine.is_true('test -z "$(docker image ls -q)"'))
-    holds("no archive is left", not machine.is_true(f"ls {machine.checkout}/.cache/ground/archives/*"))
-    holds("an engine that is not ours still runs", engine_runs(machine))
-    machine.ok("make clean")
-    status = do("docker", "exec", "--workdir", machine.checkout, machine.name, "git", "-c", "safe.directory=*",
-                 "status", "--short", "--ignored")  # fmt: skip
-    ignored = [line for line in status.splitlines() if line.startswith("!!") and not line.endswith("__pycache__/")]
-    holds("nothing is left that git ignores, but what Python compiled", not ignored)
-    return []
-
-
-ROOT_STORY = (from_nothing, taken_down, ports, interrupted, stale_engine, engine_that_ran, cleaned)
+ROOT_STORY = (from_nothing, taken_down, ports, killed)
 USER_STORY = (from_nothing, taken_down)
 STORIES = {
     "root": (Machine("ground-fresh-root", FRESH, "root", "/root"), ROOT_STORY),

@@ -6,10 +6,9 @@ import functools
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,81 +42,35 @@ class Step:
         return f"{self.title}{': ' if text else ''}{text} … {time.monotonic() - self._began:.0f} s"
 
 
-class _Screen:
-    """One writer for all threads. On a terminal, the last line shows what is being done at this moment."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._steps: list[Step] = []
-        self._drawn = False
-
-    def say(self, text: str) -> None:
-        """Print a line, whole."""
-        with self._lock:
-            self._erase()
-            print(text, flush=True)
-            self._draw()
-
-    def begin(self, step: Step) -> None:
-        """Show that a step has begun, and keep on showing it."""
-        with self._lock:
-            self._steps.append(step)
-            self._draw()
-        alive, every = (self._redraw, 1.0) if sys.stdout.isatty() else (self._beat, ALIVE_SECONDS)
-        threading.Thread(target=self._keep, args=(step, alive, every), daemon=True).start()
-
-    def end(self, step: Step, text: str) -> None:
-        """Show how a step ended."""
-        with self._lock:
-            self._steps.remove(step)
-        self.say(step.line(text))
-
-    def _keep(self, step: Step, alive: Callable[[Step], None], every: float) -> None:
-        time.sleep(every)
-        while step in self._steps:
-            alive(step)
-            time.sleep(every)
-
-    def _beat(self, step: Step) -> None:
-        self.say(step.line(step.detail or "still at it"))
-
-    def _redraw(self, step: Step) -> None:
-        with self._lock:
-            if step in self._steps:
-                self._draw()
-
-    def _erase(self) -> None:
-        if self._drawn:
-            sys.stdout.write("\r\x1b[K")
-            self._drawn = False
-
-    def _draw(self) -> None:
-        if self._steps and sys.stdout.isatty():
-            self._erase()
-            text = "   ".join(step.line(step.detail) for step in self._steps)
-            sys.stdout.write(text[: shutil.get_terminal_size().columns - 1])
-            sys.stdout.flush()
-            self._drawn = True
+_one_writer = threading.Lock()
 
 
-_screen = _Screen()
-say = _screen.say
+def say(text: str) -> None:
+    """Print a line, whole, whichever thread it comes from."""
+    with _one_writer:
+        print(text, flush=True)
 
 
 @contextmanager
 def step(title: str) -> Iterator[Step]:
     """Say that something is being done, that it is alive, and how long it took, in seconds."""
-    begun = Step(title)
-    _screen.begin(begun)
+    begun, ended = Step(title), threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(ALIVE_SECONDS):
+            say(begun.line(begun.detail or "still at it"))
+
+    threading.Thread(target=beat, daemon=True).start()
+    result = "FAILED"
     try:
         yield begun
+        result = begun.result
     except KeyboardInterrupt:
-        _screen.end(begun, "interrupted")
+        result = "interrupted"
         raise
-    except BaseException:
-        _screen.end(begun, "FAILED")
-        raise
-    _screen.end(begun, begun.result)
+    finally:
+        ended.set()
+        say(begun.line(result))
 
 
 def tail(path: Path, lines: int = _TAIL_LINES) -> str:

@@ -123,14 +123,21 @@ class Client(Thread):
 
 
 @contextmanager
+def reading(index: Index, login: Login, *paths: str) -> Iterator[Client]:
+    """Read from an index while something else happens."""
+    client = Client(index, login, paths)
+    client.start()
+    try:
+        yield client
+    finally:
+        client.stop()
+
+
+@contextmanager
 def clients(members: Sequence[Member], login: Login, paths: Sequence[str]) -> Iterator[dict[str, Client]]:
     """Read from all hosts while something else happens; yields the clients by the name of their host."""
-    reading = {member.name: Client(member.index, login, paths) for member in members}
     with ExitStack() as stack:
-        for client in reading.values():
-            client.start()
-            stack.callback(client.stop)
-        yield reading
+        yield {member.name: stack.enter_context(reading(member.index, login, *paths)) for member in members}
 
 
 def bad_answers(client: Client) -> dict[str, int]:

@@ -7,7 +7,6 @@ conjunctions of ``field = value``. Google's own reading of a filter, its quotas 
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
 import socket
@@ -20,10 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from tests.support.certificates import authority, server
 
 API = "www.googleapis.com"
 TOKENS = "oauth2.googleapis.com"
@@ -85,31 +81,6 @@ def matches(item: Mapping[str, Any], query: str) -> bool:
     return all(field_of(field) == value for field, value in terms)
 
 
-def _signed(names: Sequence[str], key: Any, issuer: str, signer: Any, authority: bool) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
-    subject = issuer if authority else names[0]
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-    if not authority:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
-    return builder.sign(signer, hashes.SHA256())
-
-
-def _pem(key: Any) -> bytes:
-    kind = serialization.PrivateFormat.PKCS8
-    return bytes(key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption()))
-
-
 class Google:
     """What the imitation has and was asked.
 
@@ -123,13 +94,12 @@ class Google:
         self.instances = instances
         self.asked: list[tuple[str, str, str, dict[str, list[str]]]] = []
         self.refused: list[str] = []
-        authority, key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
         bundle, chain, account = (folder / name for name in ("ca.pem", "server.pem", "account.json"))
-        bundle.write_bytes(
-            _signed([], authority, "Imitation", authority, True).public_bytes(serialization.Encoding.PEM)
-        )
-        server = _signed([API, TOKENS, ACCOUNTS], key, "Imitation", authority, False)
-        chain.write_bytes(_pem(key) + server.public_bytes(serialization.Encoding.PEM))
+        above = authority("Imitation")
+        # Service accounts have RSA keys; the server has the same one.
+        own = server(API, TOKENS, ACCOUNTS, signer=above, bits=2048)
+        bundle.write_bytes(above.pem())
+        chain.write_bytes(own.key_pem() + own.pem())
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(chain)
         account.write_text(
@@ -138,7 +108,7 @@ class Google:
                     "type": "service_account",
                     "project_id": "my-project",
                     "private_key_id": "1",
-                    "private_key": _pem(key).decode(),
+                    "private_key": own.key_pem().decode(),
                     "client_email": "ansible@my-project.iam.gserviceaccount.com",
                     "token_uri": f"https://{TOKENS}/token",
                 }

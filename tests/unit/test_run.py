@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -53,11 +50,6 @@ def test_what_needs_a_failed_part_is_not_run_however_far_away() -> None:
     assert run.hopeless(waiting, ["a"]) == {"c": "b", "b": "a"}
 
 
-def test_wanted_parts_bring_what_they_need_in_the_usual_order() -> None:
-    every = {one.name: one for one in (part("venv"), part("engine"), part("lint"), part("unit", needs=("venv",)))}
-    assert [one.name for one in run.with_needs(["unit"], every)] == ["venv", "unit"]
-
-
 def test_parts_of_this_project_need_parts_that_there_are() -> None:
     every = run.parts(Path(__file__).resolve().parents[2], long=True)
     assert {need for one in every.values() for need in one.needs} <= set(every)
@@ -92,11 +84,6 @@ def test_a_part_stops_at_its_first_failing_command(logs: Path) -> None:
     assert (logs / "steps.log").read_text(encoding="utf-8") == "one\n"
 
 
-def test_commands_have_no_terminal_to_ask_on() -> None:
-    (outcome,) = Runner(places=1).run([part("asks", "sh", "-c", "! read answer")])
-    assert outcome.passed
-
-
 def test_a_part_that_takes_too_long_is_ended_with_its_children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(run, "PART_SECONDS", 1)
     pid = tmp_path / "pid"
@@ -107,12 +94,6 @@ def test_a_part_that_takes_too_long_is_ended_with_its_children(monkeypatch: pyte
     while child.exists() and ") Z " not in child.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline, "a child lives on"
         time.sleep(0.1)
-
-
-def test_alive_line_comes_while_parts_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(run, "ALIVE_SECONDS", 0.5)
-    Runner(places=1).run([part("slow", "sleep", "2.5")])
-    assert "0 of 1 done; running: slow 0:0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -134,18 +115,3 @@ def test_summary_ends_with_the_count_alone() -> None:
     text = run.summary(outcomes, 120).splitlines()
     assert text[1:3] == ["lint              1:01  passed", "scenario-users    0:05  FAILED"]
     assert text[-1] == "1 passed, 1 failed"
-
-
-@pytest.mark.parametrize(("argument", "code"), [("--list", 0), ("no-such-part", 2)])
-def test_command_line(argument: str, code: int) -> None:
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.run", argument],
-        cwd=root,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code
-    assert "lint" in done.stdout + done.stderr

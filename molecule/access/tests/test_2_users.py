@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import Index, Login
-from tests.support.playbook import applied, refused, run, says, site
+from tests.support.playbook import applied, refused, says
 from tests.support.stack import Stack, traffic
 
 USERS = "wheelhouse.pypi.users"
@@ -30,10 +30,11 @@ def _no_container_is_made_anew(stack: Stack) -> Iterator[None]:
     assert stack.running() == before
 
 
-def test_a_login_comes_and_goes_without_a_lost_request(
+def test_a_login_comes_and_expires_without_a_lost_request(
     index: Index, reader: Login, more: list[dict[str, Any]], stack: Stack
 ) -> None:
-    temp = {"name": TEMP.name, "password": TEMP.password, "delete": True}
+    today = datetime.datetime.now(datetime.UTC).date()
+    temp = {"name": TEMP.name, "password": TEMP.password, "delete": True, "expires": str(today)}
     assert index.request("/simple/", reader).status == 200
     verified = len(stack.log("auth"))
     with traffic(index, reader, "/simple/") as answers:
@@ -44,21 +45,26 @@ def test_a_login_comes_and_goes_without_a_lost_request(
         done = applied(USERS, pypi_users=[*more, {**temp, "password": "another-password"}])
         says(done.message(), f"Logins changed: {TEMP.name}.")
         assert index.request("/simple/", TEMP).status == 401
-        done = applied(USERS, pypi_users=more)
-        says(done.message(), f"Logins removed: {TEMP.name}.")
+        # The first run after its last day.
+        over = {**temp, "expires": str(today - datetime.timedelta(days=1))}
+        done = applied(USERS, pypi_users=[*more, over])
+        expired = f"the login of 'temp' expired after {over['expires']}; this run removes it"
+        says(done.message(), expired, f"Logins removed: {TEMP.name}.")
     assert index.request("/simple/", TEMP).status == 401
     assert index.request("/simple/", CI).status == 200
     assert set(answers) == {"200"}, answers
     assert [line for line in stack.log("auth")[verified:] if '"reader"' in line] == []
     assert "password" not in "".join(line for line in done.output.splitlines() if "temp" in line)
+    assert applied(USERS, pypi_users=[*more, over]).changed == 0
 
 
-def test_who_is_remembered_is_not_asked_again_when_others_change(
-    host: Any, index: Index, reader: Login, more: list[dict[str, Any]], stack: Stack
+def test_who_is_remembered_is_not_asked_again_when_others_go(
+    host: Any, index: Index, reader: Login, stack: Stack
 ) -> None:
     assert index.request("/simple/", reader).status == 200
     assert index.request("/simple/", CI).status == 200
-    applied(USERS, pypi_users=[user for user in more if user["name"] != CI.name])
+    # As the inventory says it.
+    says(applied(USERS).message(), f"Logins removed: {CI.name}.")
     auth = stack.inspect("auth")["Id"]
     # No login can be verified now.
     host.check_output(f"docker pause {auth}")
@@ -67,22 +73,6 @@ def test_who_is_remembered_is_not_asked_again_when_others_change(
     finally:
         host.check_output(f"docker unpause {auth}")
     assert index.request("/simple/", CI).status == 401
-
-
-def test_a_login_goes_with_the_first_run_after_its_last_day(index: Index, more: list[dict[str, Any]]) -> None:
-    today = datetime.datetime.now(datetime.UTC).date()
-    temp = {"name": TEMP.name, "password": TEMP.password, "expires": str(today)}
-    applied(USERS, pypi_users=[*more, temp])
-    assert index.request("/simple/", TEMP).status == 200
-    over = {**temp, "expires": str(today - datetime.timedelta(days=1))}
-    done = applied(USERS, pypi_users=[*more, over])
-    says(
-        done.message(),
-        f"the login of 'temp' expired after {over['expires']}; this run removes it",
-        "Logins removed: temp.",
-    )
-    assert index.request("/simple/", TEMP).status == 401
-    assert applied(USERS, pypi_users=[*more, over]).changed == 0
 
 
 @pytest.mark.parametrize(
@@ -96,16 +86,10 @@ def test_a_login_goes_with_the_first_run_after_its_last_day(index: Index, more: 
 def test_bad_users_change_nothing(
     host: Any, index: Index, reader: Login, more: list[dict[str, Any]], user: dict[str, Any], said: str, home: str
 ) -> None:
-    look = f"cd {home}/authentication && sha256sum .htpasswd .htpasswd-publish credentials.conf"
+    look = f"cd {home}/authentication && sha256sum .htpasswd credentials.conf"
     before = host.check_output(look)
     message = refused(playbook=USERS, pypi_users=[*more, user])
     assert said in message
     assert "secret-1" not in message
     assert host.check_output(look) == before
     assert index.request("/simple/", reader).status == 200
-
-
-def test_the_inventory_is_back(index: Index) -> None:
-    site()
-    assert run("wheelhouse.pypi.users", "--check").changed == 0
-    assert index.request("/simple/", CI).status == 401

@@ -190,7 +190,8 @@ def test_a_token_in_the_place_of_a_name_is_in_no_log(index: Index, stack: Stack)
 
 
 @pytest.mark.parametrize(
-    "target", ["/etc/pypi-auth/.htpasswd", "/etc/pypi-auth/credentials.conf", "/etc/pypi-nginx/nginx.conf"]
+    "target",
+    ["/etc/passwd", "/etc/pypi-auth/.htpasswd", "/etc/pypi-auth/credentials.conf", "/etc/pypi-nginx/nginx.conf"],
 )
 def test_a_link_among_the_pages_leads_nowhere(host: Any, index: Index, home: str, target: str) -> None:
     name = f"link-{uuid4().hex[:8]}"

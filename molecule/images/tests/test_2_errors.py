@@ -61,15 +61,6 @@ def test_an_archive_that_is_missing_is_an_error_that_says_how_to_make_it(host: A
     )
 
 
-def test_a_relative_path_and_half_a_login_are_errors_before_anything_is_looked_for(host: Any) -> None:
-    message = refused(host, pypi_images_archive="images.tar", pypi_images_username="robot")
-    playbook.says(
-        message,
-        "pypi_images_archive: 'images.tar' is not an absolute path; give one that begins with /",
-        "pypi_images_password: is empty, while pypi_images_username is not; give both, or neither",
-    )
-
-
 def test_an_archive_without_the_wanted_image_is_an_error_that_names_it(host: Any) -> None:
     message = refused(host, pypi_images_archive="/srv/ground/nginx-1.26.tar")
     playbook.says(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPException
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from tests.support import packages
 from tests.support.clients import Index, Login
+from tests.support.fleet import Client, gaps, reading
 from tests.support.hosts import untouched
 from tests.support.playbook import Run, applied, refused, says, site
 from tests.support.stack import traffic
@@ -89,35 +85,10 @@ def counted(done: Run) -> tuple[int, ...]:
     return tuple(map(int, match.groups()))
 
 
-@contextmanager
-def asking(index: Index, path: str) -> Iterator[list[tuple[float, str]]]:
-    """Ask for something all the time; yields a list that fills with the time and the status of each answer."""
-    answers: list[tuple[float, str]] = []
-    done = Event()
-
-    def ask() -> None:
-        while not done.is_set():
-            try:
-                status = str(index.request(path, LOGIN).status)
-            except (OSError, HTTPException) as error:
-                status = repr(error)
-            answers.append((time.monotonic(), status))
-            done.wait(0.02)
-
-    thread = Thread(target=ask)
-    thread.start()
-    try:
-        yield answers
-    finally:
-        done.set()
-        thread.join()
-
-
-def gap(answers: list[tuple[float, str]]) -> float:
-    """Return the longest time, in seconds, between two good answers."""
-    good = [when for when, status in answers if status == "200"]
-    assert answers[-1][1] == "200", f"it does not answer any more: {answers[-5:]}"
-    return max(after - before for before, after in itertools.pairwise(good))
+def longest_gap(client: Client) -> float:
+    """Return the longest time, in seconds, without a good answer."""
+    assert client.reads[-1].good, f"it does not answer any more: {client.reads[-5:]}"
+    return max((gap.seconds for gap in gaps(client.reads)), default=0.0)
 
 
 def test_the_folder_the_name_and_the_port_of_the_other_server_are_refused_with_the_remedy(
@@ -220,16 +191,17 @@ def test_the_index_takes_the_address_with_a_short_gap_and_nothing_is_lost(
     host: Any, old: Index, index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert old.upload(LOGIN, packages.wheel(tmp_path, "last")).status == 200
-    with asking(index, "/simple/uploaded/") as pages, asking(index, f"/packages/{WHEEL.format('uploaded')}") as files:
+    file = f"/packages/{WHEEL.format('uploaded')}"
+    with reading(index, LOGIN, "/simple/uploaded/") as pages, reading(index, LOGIN, file) as files:
         time.sleep(0.5)
         host.check_output(f"cd {OLD} && docker compose --ansi never stop nginx")
         site("--tags", "stack")
         host.check_output(f"cd {OLD} && docker compose --ansi never down")
         time.sleep(0.5)
     with capsys.disabled():
-        print(f"\nswitched with a gap of {gap(files):.1f} s for files, {gap(pages):.1f} s for pages")
+        print(f"\nswitched with a gap of {longest_gap(files):.1f} s for files, {longest_gap(pages):.1f} s for pages")
     # Longer than that is no switch, but an outage; the machine may be busy with other tests.
-    assert gap(files) < 60 and gap(pages) < 60
+    assert longest_gap(files) < 60 and longest_gap(pages) < 60
     # The folder is where it was.
     assert counted(imported())[0] == 1
     assert index.request("/simple/last/", LOGIN).status == 200

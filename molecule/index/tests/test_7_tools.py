@@ -29,6 +29,6 @@ def test_a_tool_does_what_the_documentation_says(name: str, wanted: Wanted, publ
     if LONG:
         assert row == documented
     else:
-        # The newest release alone was tried (of pip all): what it does is what the row says of it.
+        # The newest release alone was tried: what it does is what the row says of it. Old pips: unit tests of pages.
         assert not any(one.wrong for one in (*installs, *publishes))
         assert table.shown(publishes) == documented.split("|")[4].strip()

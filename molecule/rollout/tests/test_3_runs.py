@@ -13,7 +13,6 @@ from tests.support.stack import eventually
 
 testinfra_hosts = ["docker://pypi-rollout-1"]
 READER = Login("reader", "reader-password")
-PATHS = ("/simple/", "/simple/fleet-test/", "/packages/fleet_test-1.0-py3-none-any.whl")
 LOCK = "/run/wheelhouse.pypi/pypi-server.lock"
 
 
@@ -75,69 +74,6 @@ def test_a_run_that_is_refused_leaves_nothing_behind(fleet: list[Member]) -> Non
     member = fleet[0]
     refused("--limit", member.name, pypi_home="/home/pypi")
     assert not member.host.file(LOCK).exists
-
-
-# What version 0bfe28b left: all of it the account's, and for it alone. Its NGINX and auth read nothing of today's secret,
-# rights and logs, and its server is told who may do what by the file `rights`.
-EARLIER = r"""
-cd {home}
-docker ps --quiet | xargs --no-run-if-empty docker stop >/dev/null
-rm -rf logs authentication/peer nginx/addresses.conf nginx/patient.conf nginx/refused.conf nginx/conf.d/maps.conf \
-    nginx/conf.d/refusals.conf
-systemctl disable --quiet --now wheelhouse-pypi-server-logs.timer
-rm -rf /etc/systemd/system/wheelhouse-pypi-server-logs.* /etc/wheelhouse.pypi/pypi-server
-systemctl daemon-reload
-sed -i '/^# What a login may change/,$d' authentication/credentials.conf
-echo '# What those in .htpasswd-publish may who do not just publish: made by a run, never edited.
-publisher:delete' >authentication/rights
-mkdir -p nginx_cache/pages/a nginx_cache/pypiserver
-sed -i '/pypi_peer\|pypi_login_rights\|addresses.conf\|patient.conf\|refused.conf/d' nginx/nginx.conf nginx/conf.d/pypi.conf
-echo '# ours' >nginx/conf.d/own.conf
-# A backup of hard links, and what a run that was killed has left.
-cp -al nginx /home/nginx-backup
-mkdir .staged-0000 authentication/.staged-1111
-ln docker-compose.yml .staged-0000/
-ln authentication/.htpasswd authentication/.staged-1111/
-chown -R pypi:pypi .
-chmod -R u=rwX,g=,o= .
-"""
-
-
-def test_a_tree_of_an_earlier_version_is_brought_to_this_one_by_a_whole_run(fleet: list[Member]) -> None:
-    member = fleet[0]
-    home = member.stack.home
-    only = ("--limit", member.name)
-    member.host.check_output(EARLIER.format(home=home))
-    words = f"{home} holds the tree of an earlier version: run wheelhouse.pypi.site as a whole first"
-    with untouched(member.host):
-        says(refused(*only, playbook="wheelhouse.pypi.users"), words)
-        for tag in ("users", "stack", "pypiserver", "nginx"):
-            says(refused(*only, "--tags", tag), words)
-    before = member.state()
-    checked = run(SITE, "--check", *only)
-    assert checked.code == 0, checked.output
-    assert checked.changed > 3
-    assert member.state() == before
-    done = site(*only, "--diff")
-    says(done.message(), f"-{home}/nginx owner=pypi:pypi mode=0700", f"+{home}/nginx owner=root:pypi mode=0750")
-    listed = member.host.check_output(
-        f"cd {home} && find . nginx authentication pypiserver -maxdepth 2 -printf '%u:%g %m %p\n'"
-    )
-    data = re.compile(r"\./(packages|index|logs|nginx_cache)\b")
-    roots = [line for line in listed.splitlines() if not data.search(line)]
-    assert len(roots) > 20
-    assert {line.rpartition(" ")[0] for line in roots} == {"root:pypi 750", "root:pypi 640"}, roots
-    left = "nginx_cache/pages nginx_cache/pypiserver authentication/rights .staged-0000 authentication/.staged-1111"
-    assert member.host.run(f"cd {home} && ls -d {left}").stdout == ""
-    assert member.host.check_output("stat --format %U:%G:%a:%h /home/nginx-backup/nginx.conf") == "pypi:pypi:600:1"
-    assert set(member.stack.running()) == {"auth", "nginx", "pypi-server"}
-    # Published before, and installed after.
-    for path in PATHS:
-        assert member.index.request(path, READER).status == 200
-    member.host.check_output(f"rm -r {home}/nginx/conf.d/own.conf /home/nginx-backup")
-    site(*only)
-    assert site(*only).changed == 0
-    assert run("wheelhouse.pypi.users", *only).changed == 0
 
 
 def test_a_tree_of_another_account_is_refused_until_it_is_handed_over(fleet: list[Member]) -> None:

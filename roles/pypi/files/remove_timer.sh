@@ -1,7 +1,6 @@
 # Run by sh -c with: "check" or "remove", the name of a timer and its service, and files and folders that go with them.
 # shellcheck shell=sh
-# Removes what is there of them, whatever a killed run has left out. The units go last: by them the survey knows that there is
-# something to remove.
+# Removes what is there of them, whatever a killed run has left out. The units go last.
 set -eu
 mode=$1 unit=$2
 shift 2

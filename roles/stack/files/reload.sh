@@ -10,9 +10,8 @@ of() {
     docker ps --quiet --filter "label=com.docker.compose.project=$1" --filter "label=com.docker.compose.service=$2" \
         --filter label=com.docker.compose.oneoff=False
 }
-nginx=$(of "$1" nginx)
-auth=$(of "$1" auth)
-# A stack that was stopped by hand reads its files when it starts.
+# A stack that was stopped by hand, or whose engine is, reads its files when it starts.
+nginx=$(of "$1" nginx 2>/dev/null) && auth=$(of "$1" auth) || exit 0
 [ -n "$nginx" ] && [ -n "$auth" ] || exit 0
 
 revision() { docker exec "$1" curl --silent --show-error --max-time 5 "http://127.0.0.1:$2/health" 2>/dev/null || :; }

@@ -1,13 +1,15 @@
-"""Figures of the benchmarks: medians, ratios run by run, and whether a target is met."""
+"""Figures of the benchmarks: medians, ratios run by run, whether a target is met, and what the page says of them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from tests.bench import page
 from tests.bench.__main__ import run
-from tests.bench.figures import Figure, document, table
+from tests.bench.figures import TARGETS, Figure, document, merged, table
 from tests.bench.hosts import BenchError
 
 
@@ -59,3 +61,18 @@ def test_what_cannot_be_measured_costs_its_own_figures(error: Exception) -> None
     run(measurements, found, failed)
     assert [figure.id for figure in found] == ["first", "second", "third", "fourth"]
     assert failed == [str(error)]
+
+
+def test_a_part_that_is_measured_again_leaves_the_figures_of_the_others() -> None:
+    before = document([Figure.seconds("first_s", [1.0]), Figure.seconds("second_s", [2.0])], 0.1)
+    found = page.read(merged(before, document([Figure.seconds("second_s", [3.0])], 0.1)))
+    assert {name: figure.value for name, figure in found.items()} == {"first_s": 1.0, "second_s": 3.0}
+
+
+def test_the_page_is_filled_once_and_describes_each_figure_with_a_target() -> None:
+    figures = {"page_vs_static": Figure("page_vs_static", 0.85, "ratio", ">= 0.6", (0.8, 0.85, 0.9))}
+    text = page.PAGE.read_text(encoding="utf-8")
+    once = page.filled(text, figures, {"cores": 2, "load": 0.1})
+    assert "| `page_vs_static` | 0.85 ratio | 0.80 to 0.90 | ≥ 0.6 | met |" in once
+    assert page.filled(once, figures, {"cores": 2, "load": 0.1}) == once
+    assert set(re.findall(r"`([a-z0-9_]+)`", text.partition("## The last run")[0])) >= set(TARGETS)

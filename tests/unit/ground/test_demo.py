@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.ground import demo, images, newcomer, playbook
-from tests.ground.shell import GroundError, as_root, step
+from tests.ground.shell import GroundError, step
 
 SETTINGS = {
     "INDEX_URL": "http://127.0.0.1:8080",
@@ -41,13 +41,6 @@ def test_the_settings_are_made_once_for_their_owner_alone(home: Path) -> None:
     assert demo._kept("") == demo._kept("8123") == made
 
 
-def test_the_settings_can_be_sourced(home: Path) -> None:
-    made = demo._made("")
-    names = " ".join(f"${name}" for name in made)
-    said = subprocess.run(["sh", "-c", f". {home}/demo.env; echo {names}"], capture_output=True, text=True, check=True)
-    assert said.stdout.split() == list(made.values())
-
-
 def test_another_port_is_refused_while_the_demo_has_one(home: Path) -> None:
     demo._made("8123")
     with pytest.raises(GroundError, match=r"8123 already \(.demo/demo.env\). Run 'make demo-down' first"):
@@ -58,13 +51,6 @@ def test_another_port_is_refused_while_the_demo_has_one(home: Path) -> None:
 def test_what_is_no_port_is_refused(text: str) -> None:
     with pytest.raises(GroundError, match="a port is a number from 1 to 65535"):
         demo.parse_port(text)
-
-
-def test_a_host_of_somebody_else_is_not_touched(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_state", lambda: "running")
-    with pytest.raises(GroundError, match="'make demo-down' removes it"):
-        demo._kept("")
-    assert not home.exists()
 
 
 def test_the_closing_words_name_no_password_and_can_be_pasted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,15 +101,3 @@ def test_of_ansible_one_sees_what_changes_and_what_fails(
     assert re.search(r"^  Something is there … \d+\.\d s$", said, re.MULTILINE)
     assert not re.search(r"^ *(TASK .)?Something (was|is skipped)", said, re.MULTILINE)
     assert ("because" in said) is broken
-
-
-def test_root_needs_no_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    assert as_root(["apt-get"], {"A": "1"}) == ["env", "A=1", "apt-get"]
-
-
-def test_without_root_and_sudo_there_is_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(GroundError, match="there is no sudo: run this as root"):
-        as_root(["apt-get"])

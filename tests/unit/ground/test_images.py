@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.ground import apt, archive, images, overlay, registry, rootfs
-from tests.ground.recipes import BARE, EL9, EL9_ENGINE, IMAGES, PYPISERVER, REPOSITORIES, STACK
+from tests.ground.recipes import BARE, EL9_ENGINE, STACK
 
 SOURCE = apt.Archive("http://debian.example.com/debian", "", ())
 Engine = Callable[[str], Path]
@@ -88,16 +88,6 @@ def test_a_name_changes_with_all_that_is_inside() -> None:
     assert len({name, *others}) == 4
 
 
-def test_stand_ins_keep_nothing_of_this_machine() -> None:
-    command = rootfs.command(PYPISERVER, SOURCE, Path("overlay.tar"), Path("trixie.sources"))
-    assert any("/etc/apt" in word and "-delete" in word for word in command)
-    assert rootfs.made_files(PYPISERVER, SOURCE) == {}
-
-
-def test_a_layer_comes_after_what_it_is_made_of_and_by() -> None:
-    assert images.with_needs([STACK, EL9_ENGINE, EL9]) == [REPOSITORIES, EL9, STACK, EL9_ENGINE]
-
-
 def test_a_layers_name_changes_with_what_is_below(monkeypatch: pytest.MonkeyPatch) -> None:
     name = images.tag(EL9_ENGINE, SOURCE)
     assert name == images.tag(EL9_ENGINE, SOURCE)
@@ -105,47 +95,6 @@ def test_a_layers_name_changes_with_what_is_below(monkeypatch: pytest.MonkeyPatc
     script = overlay.setup
     monkeypatch.setattr(overlay, "setup", lambda folders: script(folders) + b"true\n")
     assert len({name, images.tag(EL9_ENGINE, SOURCE), images.tag(EL9_ENGINE, other)}) == 3
-
-
-def test_scenarios_find_each_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apt, "archive", lambda: SOURCE)
-    named = images.environment()["GROUND_IMAGES"]
-    assert named["el9-engine"] == images.tag(EL9_ENGINE, SOURCE)
-    assert set(named) == set(IMAGES)
-    assert len(set(named.values())) == len(IMAGES)
-
-
-def test_hosts_mind_the_age_of_other_archives_lists() -> None:
-    settings = ('Acquire::Check-Valid-Until "false";', 'Acquire::Retries "3";')
-    command = rootfs.command(BARE, replace(SOURCE, settings=settings), Path("overlay.tar"), Path("trixie.sources"))
-    assert not any("Valid-Until" in word for word in command)
-    assert '--aptopt=Acquire::Retries "3";' in command
-    fields, _ = rootfs.for_hosts(settings)
-    assert fields == "Check-Valid-Until: no\n"
-    assert rootfs.sources("trixie", SOURCE, fields).splitlines()[-1] == "Check-Valid-Until: no"
-
-
-def test_a_host_of_another_family_loses_apt() -> None:
-    command = " ".join(rootfs.command(EL9, SOURCE, Path("overlay.tar"), Path("bookworm.sources")))
-    assert "usr/bin/dpkg*" in command
-    assert "usr/bin/dpkg*" not in " ".join(rootfs.command(BARE, SOURCE, Path("o.tar"), Path("trixie.sources")))
-
-
-def test_what_earlier_recipes_left_is_stale(tmp_path: Path) -> None:
-    old, new, link = tmp_path / "stack-0.tar", tmp_path / "stack-1.tar", tmp_path / "stack.tar"
-    old.touch()
-    new.touch()
-    link.symlink_to(new.name)
-    assert images.stale([old, new, link], {new}) == [old]
-
-
-@pytest.mark.parametrize(("days", "text"), [(0.5, "built today"), (1.5, "built 1 day ago"), (29, "built 29 days ago")])
-def test_an_age_in_days(days: float, text: str) -> None:
-    assert images.age(days * 86400) == text
-
-
-def test_an_old_image_comes_with_advice() -> None:
-    assert "clean" in images.age(31 * 86400)
 
 
 def test_an_archive_is_what_docker_load_takes(tmp_path: Path) -> None:
@@ -161,10 +110,3 @@ def test_an_archive_is_what_docker_load_takes(tmp_path: Path) -> None:
     assert config["config"] == {"Cmd": ["run"]}
     assert config["rootfs"]["diff_ids"] == [f"sha256:{archive.sha256(layer)}"]
     assert modes == {"bin/run": "0o755", "etc/motd": "0o644"}
-
-
-def test_the_same_files_give_the_same_archive(tmp_path: Path) -> None:
-    targets = [tmp_path / "a.tar", tmp_path / "b.tar"]
-    for target in targets:
-        overlay.write({"etc/motd": b"hello"}, target)
-    assert targets[0].read_bytes() == targets[1].read_bytes()

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.ground import apt, capabilities, certificates, cgroups, controller, engine, images, uvenv
+from tests.ground import capabilities, cgroups, engine, uvenv
 from tests.ground.engine import Process, Started
 
 DOCKERD = Process("dockerd", "S", 4711)
 NOTE = Started("this-boot", 100, 4711)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("100 (dockerd) S 1 " + "0 " * 17 + "4711 0\n", DOCKERD),
-        ("100 (a) b (c) R 1 " + "0 " * 17 + "5 0\n", Process("a) b (c", "R", 5)),
-    ],
-)
-def test_a_process_is_read_whatever_its_name(text: str, expected: Process) -> None:
-    assert engine.parse_stat(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,23 +38,15 @@ def test_a_note_that_is_broken_or_stale_is_removed(text: str, tmp_path: Path, mo
     assert not note.exists()
 
 
-@pytest.mark.parametrize(
-    ("purpose", "others", "stopped"), [("demo", "", True), ("demo", "pypi-users", False), ("", "", False)]
-)
-def test_the_demo_stops_its_own_engine_when_nobody_else_uses_it(
-    purpose: str, others: str, stopped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("others", "stopped"), [("", True), ("pypi-users", False)])
+def test_an_engine_of_ours_is_stopped_when_nothing_runs_on_it(
+    others: str, stopped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note, calls = tmp_path / "engine.json", []
-    process = engine._process(os.getpid())
-    assert process
-    note.write_text(
-        json.dumps({"boot": engine._boot(), "pid": os.getpid(), "ticks": process.ticks, "purpose": purpose})
-    )
-    monkeypatch.setattr(engine, "_STATE", note)
-    monkeypatch.setattr(engine, "_process", lambda pid: Process("dockerd", "S", process.ticks))
+    calls: list[str] = []
+    monkeypatch.setattr(engine, "started", lambda: NOTE)
     monkeypatch.setattr(engine, "output", lambda command: others)
     monkeypatch.setattr(engine, "down", lambda: calls.append("down"))
-    engine.release("demo")
+    engine.retire()
     assert bool(calls) is stopped
 
 
@@ -113,24 +92,6 @@ def test_hosts_get_what_the_machine_has_but_one(bounding: str, missing: set[str]
     assert "BPF" not in found
 
 
-def test_what_of_apt_decides_about_downloads() -> None:
-    dump = 'Acquire::http::Proxy "http://proxy.example.com:3128";\nAPT::Architecture "amd64";\nAcquire::Retries "3";\n'
-    environment = {"http_proxy": "http://other.example.com", "HTTPS_PROXY": "http://tls.example.com"}
-    assert apt.parse_settings(dump, environment) == (
-        'Acquire::http::Proxy "http://proxy.example.com:3128";',
-        'Acquire::Retries "3";',
-        'Acquire::https::Proxy "http://tls.example.com";',
-    )
-
-
-def test_the_first_archive_of_a_label_counts() -> None:
-    text = "Debian|http://debian.example.com/debian/\nDebian|http://other.example.com\nDebian-Security|http://s.example.com\n"
-    assert apt.parse_targets(text) == {
-        "Debian": "http://debian.example.com/debian",
-        "Debian-Security": "http://s.example.com",
-    }
-
-
 @pytest.mark.parametrize(
     ("options", "environment", "bundle", "expected"),
     [
@@ -155,23 +116,3 @@ def test_uv_gets_what_pip_knows(
 def test_pips_environment_wins_over_its_files() -> None:
     text = "global.index-url='https://a.example.com'\n:env:.index-url='https://b.example.com'\nlist.format='json'\n"
     assert uvenv.parse_pip_config(text) == {"index-url": "https://b.example.com"}
-
-
-def test_an_authority_that_debian_does_not_ship_is_found_once() -> None:
-    shipped, own = certificates.pem("AAAA" * 20), certificates.pem("BBBB" * 20)
-    assert certificates.foreign([shipped + own, own], [shipped]) == ["BBBB" * 20]
-
-
-def test_a_command_on_the_controller_has_the_project_and_the_engine() -> None:
-    call = controller.command("debian:13", ["python3", "-V"], {"LANG": "C.UTF-8"}, 999)
-    assert call[-3:] == ["debian:13", "python3", "-V"]
-    assert f"{controller.ROOT}:{controller.ROOT}" in call
-    assert call[call.index("--group-add") + 1] == "999"
-    assert f"{os.getuid()}:{os.getgid()}" in call
-    assert "LANG=C.UTF-8" in call
-    assert "--group-add" not in controller.command("debian:13", ["true"], {}, None)
-
-
-def test_the_controller_knows_the_images_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GROUND_ENVIRONMENT", '{"GROUND_IMAGES": {"bare": "name:1"}}')
-    assert images.environment() == {"GROUND_IMAGES": {"bare": "name:1"}}

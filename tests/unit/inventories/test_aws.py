@@ -226,7 +226,7 @@ def test_a_wrong_tag_is_refused_before_the_host_is_asked(cloud: Cloud, inventory
         assert words in json.loads(refused[cloud.host(name)])["msg"]
     # A connection would be tried, and fail: the addresses are nobody's.
     assert "UNREACHABLE" not in done.stdout
-    assert "check_host" not in done.stdout
+    assert "Check the host" not in done.stdout
     assert "changed: [" not in done.stdout
 
 

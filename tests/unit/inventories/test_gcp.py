@@ -131,7 +131,7 @@ def test_what_is_wrong_is_refused_before_the_host_is_asked(inventory: Inventory)
     ):
         assert words in done.stdout + done.stderr
     assert "UNREACHABLE" not in done.stdout
-    assert "check_host" not in done.stdout
+    assert "Check the host" not in done.stdout
 
 
 def test_the_page_names_what_the_file_knows() -> None:

@@ -210,7 +210,7 @@ def test_rendered_texts_arrive_exactly(playbook: Playbook, tmp_path: Path) -> No
         "conf.d/site.conf": "good\n",
         "verbatim": "{{ not a template }}",
     }
-    assert "+ conf.d/site.conf (1 line)" in result.stdout
+    assert "+ conf.d/: site.conf" in result.stdout
     assert "changed=0" in playbook(CONFIG).stdout
 
 

@@ -9,29 +9,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Survey
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import ownership
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.host import Host
 
 HOME = "/home/pypi/index"
-SURVEY = (
+FOUND = (
     "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@group\npypi:x:997:\n@@sharing\npypi\n"
     "@@parents\n0 root 0 root 755 /\n0 root 0 root 755 /home\n0 root 0 root 755 /home/pypi\n"
     "0 root 997 pypi 750 /home/pypi/index\n"
     "@@owners\n998:997 pypi packages\n998:997 pypi index\n998:997 pypi index/catalogue.sqlite\n"
-    "@@files\nd 0700 998:997 ./packages\nl 0777 0:0 ./logs\n"
+    "@@tree\nd ./packages\nl ./logs\n"
 )
 
 
-def survey(before: str = "", after: str = "") -> Survey:
-    assert before in SURVEY
-    return Survey.parse(SURVEY.replace(before, after, 1) if before else SURVEY)
+def host(before: str = "", after: str = "") -> Host:
+    assert before in FOUND
+    return Host.parse(FOUND.replace(before, after, 1) if before else FOUND)
 
 
 def test_nothing_is_said_where_all_is_well() -> None:
-    assert ownership.shared_group(survey(), "pypi") == ""
-    assert ownership.foreign_parents(survey(), HOME) == ""
-    assert ownership.another_owner(survey(), "pypi", HOME) == ""
-    assert ownership.replaceable(survey(), "pypi", HOME) == []
+    assert ownership.shared_group(host(), "pypi") == ""
+    assert ownership.foreign_parents(host(), HOME) == ""
+    assert ownership.another_owner(host(), "pypi", HOME) == ""
+    assert ownership.replaceable(host(), "pypi", HOME) == []
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_nothing_is_said_where_all_is_well() -> None:
     ],
 )
 def test_a_group_that_others_are_in(before: str, after: str, said: str) -> None:
-    found = ownership.shared_group(survey(before, after), "pypi")
+    found = ownership.shared_group(host(before, after), "pypi")
     assert bool(found) == bool(said)
     assert said in found
     if said:
@@ -51,7 +51,7 @@ def test_a_group_that_others_are_in(before: str, after: str, said: str) -> None:
 
 
 def test_a_group_that_a_new_account_would_share() -> None:
-    found = Survey.parse("@@account\n@@group\npypi:x:997:alice\n@@sharing\n")
+    found = Host.parse("@@account\n@@group\npypi:x:997:alice\n@@sharing\n")
     assert "the account pypi would get the group pypi, and alice is in it already" in ownership.shared_group(
         found, "pypi"
     )
@@ -69,17 +69,17 @@ def test_a_group_that_a_new_account_would_share() -> None:
     ],
 )
 def test_a_folder_above_that_others_can_write_to(folder: str, said: str) -> None:
-    found = ownership.foreign_parents(survey("0 root 0 root 755 /home\n", folder + "\n"), HOME)
+    found = ownership.foreign_parents(host("0 root 0 root 755 /home\n", folder + "\n"), HOME)
     assert bool(found) == bool(said)
     assert said in found
 
 
 def test_what_the_account_or_others_could_replace_is_warned_of() -> None:
     (text,) = ownership.replaceable(
-        survey("0 root 0 root 755 /home/pypi\n", "998 pypi 997 pypi 755 /home/pypi\n"), "pypi", HOME
+        host("0 root 0 root 755 /home/pypi\n", "998 pypi 997 pypi 755 /home/pypi\n"), "pypi", HOME
     )
     assert "/home/pypi belongs to pypi" in text and "chown root /home/pypi" in text
-    (text,) = ownership.replaceable(survey("750 /home/pypi/index", "770 /home/pypi/index"), "pypi", HOME)
+    (text,) = ownership.replaceable(host("750 /home/pypi/index", "770 /home/pypi/index"), "pypi", HOME)
     assert "could be written to by others (mode 0770)" in text
 
 
@@ -119,13 +119,13 @@ HAND_OVER = "chown --recursive --no-dereference --from={} 998:997 {}"
 )
 def test_a_tree_of_another_account(before: str, after: str, said: tuple[str, ...]) -> None:
     user = "other" if not after else "pypi"
-    found = ownership.another_owner(survey(before, after), user, HOME)
+    found = ownership.another_owner(host(before, after), user, HOME)
     assert bool(found) == bool(said)
     assert all(words in found for words in said), found
 
 
 def test_a_disk_of_a_host_that_was_installed_again() -> None:
-    found: Any = Survey.parse("@@account\n@@owners\n996:995 996 packages\n996:995 996 index\n996:995 996 index/.lock\n")
+    found: Any = Host.parse("@@account\n@@owners\n996:995 996 packages\n996:995 996 index\n996:995 996 index/.lock\n")
     text = ownership.another_owner(found, "pypi", HOME)
     assert "index and packages belong to uid 996, and there is no account pypi" in text
     assert "groupadd --system --gid 995 pypi && useradd --system --uid 996 --gid 995" in text

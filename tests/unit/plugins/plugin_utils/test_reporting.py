@@ -8,109 +8,108 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Survey
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import Running, report
 
-BARE: dict[str, Any] = {**Survey().facts(), "user": "pypi"}
-FILE = {"type": "f", "mode": "0600", "owner": "998:997", "sha256": "1"}
-RUNNING: dict[str, Any] = {
-    **BARE,
-    "account": "998:997",
-    "engine": "26.1.5",
-    "compose": "2.26.1",
-    "images": ["pypiserver/pypiserver:v2.4.2", "nginx:1.30"],
-    "files": {".": {"type": "d"}, "docker-compose.yml": FILE, "nginx/revision.conf": FILE},
-    "containers": {
-        "auth": {"id": "1", "image": "nginx:1.30", "healthy": True},
-        "nginx": {"id": "2", "image": "nginx:1.30", "healthy": True},
-        "pypi-server": {"id": "3", "image": "pypiserver/pypiserver:v2.4.2", "healthy": True},
-    },
-    "revision": "r1",
-    "answer": "401",
-}
+SERVICES = ("auth", "nginx", "pypi-server")
+IMAGES = {"auth": "nginx:1.30", "nginx": "nginx:1.30", "pypi-server": "pypiserver/pypiserver:v2.4.2"}
+LINES = [
+    "engine 26.1.5",
+    "compose 2.26.1",
+    *(f"container {name}|{IMAGES[name]}|running Up 2 hours (healthy)" for name in SERVICES),
+]
+SAME = {"engine": "26.1.5", "compose": "2.26.1"}
+NEW = {"engine": "", "compose": ""}
 
 
-def said(before: dict[str, Any], after: dict[str, Any], check: bool = False) -> list[str]:
-    return report(before, after, "http://pypi-1", "127.0.0.1:80", ["A login is needed to list."], check)
+def said(
+    before: dict[str, Any] = SAME,
+    lines: list[str] = LINES,
+    *,
+    answers: bool = True,
+    check: bool = False,
+    **changes: Any,
+) -> list[str]:
+    return report(
+        before, Running.parse(lines), changes, address="http://pypi-1", asked="127.0.0.1:80", answers=answers,
+        access=["A login is needed to list."], check=check,
+    )  # fmt: skip
 
 
 def test_a_quiet_run() -> None:
-    assert said(RUNNING, RUNNING) == [
+    assert said() == [
         "The index answers on http://pypi-1 (asked on the host itself, at 127.0.0.1:80). A login is needed to list.",
         "Docker 26.1.5, Compose 2.26.1, pypiserver/pypiserver:v2.4.2, nginx:1.30; all containers are healthy.",
         "This run changed nothing.",
     ]
+    assert said(up=" Container pypi-server-nginx-1  Running\n", written={"nginx/": {"created": []}}) == said()
 
 
 def test_a_first_run() -> None:
-    assert said(BARE, RUNNING)[-1] == (
+    up = "".join(
+        f" Container pypi-server-{name}-1  {what}\n"
+        for what in ("Creating", "Created", "Starting", "Started")
+        for name in SERVICES
+    )
+    done = said(
+        NEW, up=up, folders=1, account="pypi", images=["pypiserver/pypiserver:v2.4.2", "nginx:1.30"], rotation=True,
+        written={"": {"created": ["docker-compose.yml", "nginx/revision.conf"]}},
+    )  # fmt: skip
+    assert done[-1] == (
         "Changed by this run: Docker 26.1.5; Compose 2.26.1; images pypiserver/pypiserver:v2.4.2, nginx:1.30; "
-        "containers created: auth, nginx, pypi-server; files docker-compose.yml; 1 folder; account pypi."
+        "containers created: auth, nginx, pypi-server; files docker-compose.yml; 1 folder; rotation of the access log; "
+        "account pypi."
     )
 
 
 def test_a_change_of_configuration() -> None:
-    after = {
-        **RUNNING,
-        "revision": "r2",
-        "files": {
-            **RUNNING["files"],
-            "nginx/nginx.conf": FILE,
-            "nginx/revision.conf": {**FILE, "sha256": "2"},
-        },
-    }
-    assert said(RUNNING, after)[-1] == "Changed by this run: NGINX reloaded; files nginx/nginx.conf."
+    written = {"nginx/": {"created": [], "updated": ["nginx.conf"]}, "": {"updated": ["nginx/revision.conf"]}}
+    assert said(written=written, reloaded=True)[-1] == "Changed by this run: NGINX reloaded; files nginx/nginx.conf."
+
+
+def test_containers_of_an_index_whose_name_ends_as_a_service_does() -> None:
+    up = (
+        " Container my-nginx-pypi-server-1  Recreate\n Container my-nginx-pypi-server-1  Recreated\n"
+        " Container my-nginx-pypi-server-1  Started\n Container my-nginx-auth-1  Started\n"
+    )
+    assert said(up=up)[-1] == "Changed by this run: containers created: pypi-server; containers started: auth."
 
 
 def test_an_upgrade() -> None:
-    after = {**RUNNING, "engine": "26.1.6"}
-    assert said(RUNNING, after)[-1] == "Changed by this run: Docker 26.1.6 instead of 26.1.5."
-
-
-def test_versions_are_those_that_run_and_not_those_that_are_wanted() -> None:
-    after = {**RUNNING, "images": ["pypiserver/pypiserver:v2.4.2", "nginx:1.32"]}
-    assert "nginx:1.32" not in said(RUNNING, after)[1]
+    lines = ["engine 26.1.6", *LINES[1:]]
+    assert said(lines=lines)[-1] == "Changed by this run: Docker 26.1.6 instead of 26.1.5."
+    assert said(lines=[LINES[0], *LINES[2:]])[-1] == "Changed by this run: Compose missing."
 
 
 def test_a_check_does_not_say_that_it_changed_something() -> None:
     assert (
-        said(BARE, BARE, check=True)[-1]
+        said(NEW, [], check=True, account="pypi")[-1]
         == "Check mode: nothing was changed. The tasks above show what a run would change."
     )
 
 
 def test_what_is_not_well_is_named() -> None:
-    after = {
-        **RUNNING,
-        "answer": "",
-        "containers": {**RUNNING["containers"], "auth": {"id": "1", "image": "nginx:1.30", "healthy": False}},
-    }
-    address, versions, _changes = said(RUNNING, after)
+    address, versions, _changes = said(
+        lines=[*LINES[:2], *LINES[3:], "container auth|nginx:1.30|restarting 1 s"], answers=False
+    )
     assert address.startswith("Nothing answers on http://pypi-1 (")
     assert versions.endswith("; not healthy: auth.")
-    assert said(BARE, BARE)[1:] == [
-        "No engine runs.",
-        "This run changed nothing.",
-    ]
+    assert said(lines=LINES[:2])[1].endswith("Compose 2.26.1; there are no containers.")
+    assert said(NEW, [])[1:] == ["No engine runs.", "This run changed nothing."]
 
 
 def test_the_extension_counts_as_one_file() -> None:
-    files = {f"pypiserver/wheelhouse_index/{name}.py": FILE for name in ("app", "store")}
-    assert (
-        "files pypiserver/gunicorn.conf.py, pypiserver/wheelhouse_index."
-        in said(RUNNING, {**RUNNING, "files": {**RUNNING["files"], **files, "pypiserver/gunicorn.conf.py": FILE}})[-1]
-    )
+    written = {"pypiserver/": {"updated": ["gunicorn.conf.py", "wheelhouse_index/app.py", "wheelhouse_index/store.py"]}}
+    assert "files pypiserver/gunicorn.conf.py, pypiserver/wheelhouse_index." in said(written=written)[-1]
 
 
 def test_many_files_are_counted_by_folder() -> None:
-    files = {f"nginx/{number}.conf": FILE for number in range(7)}
-    after = {**RUNNING, "files": {**RUNNING["files"], **files, "authentication/.htpasswd": FILE}}
-    assert said(RUNNING, after)[-1] == "Changed by this run: files authentication/ (1), nginx/ (7)."
+    written = {
+        "nginx/": {"updated": [f"{number}.conf" for number in range(7)]},
+        "authentication/": {"updated": [".htpasswd"]},
+    }
+    assert said(written=written)[-1] == "Changed by this run: files authentication/ (1), nginx/ (7)."
 
 
-def test_what_a_run_has_removed() -> None:
-    after = {**RUNNING, "compose": "", "files": {"nginx/revision.conf": FILE}}
-    assert said(RUNNING, after)[-1] == "Changed by this run: Compose missing; files removed: docker-compose.yml."
-    logins = {"added": ["bob"], "updated": ["ci"], "removed": ["alice"]}
-    told = report(RUNNING, RUNNING, "http://pypi-1", "127.0.0.1:80", [], False, logins=logins)
-    assert "Logins new: bob; changed: ci; removed: alice." in told
+def test_logins_are_named() -> None:
+    logins = {"added": ["bob"], "updated": ["ci"], "removed": ["alice"], "changed": True}
+    assert "Logins new: bob; changed: ci; removed: alice." in said(logins=logins)

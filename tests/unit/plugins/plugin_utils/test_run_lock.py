@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.host_survey import Survey
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import run_lock
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.host import Host
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.run_lock import Holder
 
 
@@ -61,10 +61,10 @@ def test_the_first_run_has_it_until_it_is_over() -> None:
 def test_where_an_index_cannot_be_taken_the_reason_stands_in_place_of_a_holder(fault: str, said: str) -> None:
     command = fault.format(folder=run_lock.FOLDER) + "\n" + run_lock.take("index", holder())
     done = subprocess.run(["/bin/sh", "-c", f"echo '@@lock'; {command}"], capture_output=True, text=True, check=False)
-    survey = Survey.parse(done.stdout)
-    assert survey.lock is None, done.stdout
-    assert said in survey.lock_refused
-    message = run_lock.not_held("index", survey.lock_refused)
+    host = Host.parse(done.stdout)
+    assert host.lock is None, done.stdout
+    assert said in host.lock_refused
+    message = run_lock.not_held("index", host.lock_refused)
     assert message.startswith("cannot hold the index index on this host: ") and said in message
 
 

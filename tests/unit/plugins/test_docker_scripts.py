@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Scripts of the roles that talk to Docker: about the index's own services alone, and to the host's own engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import docker_cli
+
+ROLES = Path(__file__).parents[3] / "roles"
+# An engine with a container of a service, and one that `docker compose run` has left.
+DOCKER = """#!/bin/sh
+case "$*" in
+'ps '*oneoff=False*) ;;
+'ps '*' --format container '*) echo 'container nginx|nginx:1.30|exited Exited (0) 2 hours ago' ;;
+'ps '*) echo c2 ;;
+esac
+case "$*" in
+'ps '*' --format container '*) echo 'container nginx|nginx:1.30|running Up 2 hours (healthy)' ;;
+'ps '*) echo c1 ;;
+'inspect '*c2) echo exited ;;
+'inspect '*) echo 'running (healthy)' ;;
+'version '*) echo engine 26.1.5 ;;
+'compose version '*) echo v2.26.1 ;;
+'exec c1 '*) echo r1 ;;
+esac
+"""
+
+
+def test_a_container_of_docker_compose_run_is_no_service_that_is_unwell(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["sh", "-c", (ROLES / script).read_text(encoding="utf-8"), "sh", *arguments]
+        return subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+
+    look = run("pypi/files/look.sh", "index")
+    assert look.stdout.splitlines() == [
+        "engine 26.1.5",
+        "compose 2.26.1",
+        "container nginx|nginx:1.30|running Up 2 hours (healthy)",
+    ]
+    up = run("stack/files/up.sh", "index", "/nowhere", "1", "up")
+    assert (up.returncode, up.stderr) == (0, "")
+    reload = run("stack/files/reload.sh", "index", "r1", "same", "reload")
+    assert (reload.returncode, reload.stdout, reload.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("engine", ["", "#!/bin/sh\nexit 1\n"])
+def test_where_no_engine_answers_nothing_is_reloaded_and_nothing_runs(tmp_path: Path, engine: str) -> None:
+    if engine:
+        (tmp_path / "docker").write_text(engine)
+        (tmp_path / "docker").chmod(0o755)
+    for name in ("pypi/files/look.sh", "stack/files/reload.sh"):
+        script = (ROLES / name).read_text(encoding="utf-8")
+        done = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", "index", "r1", "changed", "reload"],
+            env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), name
+
+
+@pytest.mark.parametrize("script", ["stack/templates/rotate.sh.j2", "nginx/templates/renew.sh.j2"])
+def test_timers_talk_to_no_container_of_docker_compose_run(script: str) -> None:
+    text = (ROLES / script).read_text(encoding="utf-8")
+    assert text.count("docker ps ") == text.count("--filter label=com.docker.compose.oneoff=False") == 1
+
+
+def test_scripts_and_modules_drop_the_same_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_roles = yaml.safe_load((ROLES / "pypi/vars/main.yml").read_text(encoding="utf-8"))["__pypi_own_docker"]
+    assert of_roles == docker_cli.OWN_DOCKER
+    leading = {"COMPOSE_FILE": "/etc/passwd", "COMPOSE_PROJECT_NAME": "other", "DOCKER_HOST": "tcp://192.0.2.1:1"}
+    kept = {"PATH": os.environ["PATH"], "HTTPS_PROXY": "http://192.0.2.2:3128"}
+    done = subprocess.run(
+        ["sh", "-c", f"{of_roles}env"], env={**kept, **leading}, capture_output=True, text=True, check=True
+    )
+    assert not [name for name in leading if name in done.stdout], done.stdout
+    assert "HTTPS_PROXY=http://192.0.2.2:3128" in done.stdout
+    for name, value in leading.items():
+        monkeypatch.setenv(name, value)
+    docker_cli.talk_to_own_engine()
+    assert not {*leading} & {*os.environ}
