@@ -170,7 +170,8 @@ class Owned(NamedTuple):
     name: str
 
 
-class Neighbour(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Neighbour:
     """A container of the host, ours or not. ``index`` names the index that it is of, ``folder`` is its project's."""
 
     project: str

@@ -8,7 +8,6 @@ from .shell import run_logged
 
 # Not below the archives, which all hosts see.
 KEY = CACHE / "ssh" / "id_ed25519"
-USER = "admin"
 
 
 def ensure() -> None:

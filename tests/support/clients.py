@@ -49,12 +49,19 @@ class Answer:
     reason: str = ""
 
 
-def upload_form(file: Path) -> tuple[bytes, dict[str, str]]:
-    """Return body and headers of the request that uploads a file."""
-    action = b'--edge\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n'
-    content = f'--edge\r\nContent-Disposition: form-data; name="content"; filename="{file.name}"\r\n\r\n'.encode()
-    body = action + content + file.read_bytes() + b"\r\n--edge--\r\n"
+def form(fields: Mapping[str, str], file: Path | None = None) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of a form, with a file as its content."""
+    parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    if file:
+        head = f'Content-Disposition: form-data; name="content"; filename="{file.name}"\r\n\r\n'.encode()
+        parts.append(head + file.read_bytes())
+    body = b"".join(b"--edge\r\n" + part + b"\r\n" for part in parts) + b"--edge--\r\n"
     return body, {"Content-Type": "multipart/form-data; boundary=edge"}
+
+
+def upload_form(file: Path, **fields: str) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of the request that uploads a file."""
+    return form({":action": "file_upload", **fields}, file)
 
 
 @dataclasses.dataclass(frozen=True)

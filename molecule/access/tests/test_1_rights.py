@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import packages
-from tests.support.clients import NOBODY, Answer, Index, Login
+from tests.support.clients import NOBODY, Answer, Index, Login, form
 from tests.support.playbook import site
 from tests.support.routes import reads
 from tests.support.stack import Stack
@@ -48,16 +48,6 @@ ALL_COMBINATIONS = [
 ]
 # `make test-long` has all four.
 COMBINATIONS = ALL_COMBINATIONS if os.environ.get("WHEELHOUSE_LONG") else [ALL_COMBINATIONS[0], ["update"]]
-
-
-def form(fields: Mapping[str, str], file: Path | None = None) -> tuple[bytes, dict[str, str]]:
-    """Return body and headers of a form."""
-    parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
-    if file:
-        head = f'Content-Disposition: form-data; name="content"; filename="{file.name}"\r\n\r\n'.encode()
-        parts.append(head + file.read_bytes())
-    body = b"".join(b"--edge\r\n" + part + b"\r\n" for part in parts) + b"--edge--\r\n"
-    return body, {"Content-Type": "multipart/form-data; boundary=edge"}
 
 
 def change(index: Index, login: Login, action: str, file: Path | None = None, **fields: str) -> Answer:

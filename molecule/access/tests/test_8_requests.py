@@ -47,6 +47,11 @@ ACCEPTS = [
     ("the other name of HTML", f"{PEP_HTML}", PEP_HTML),
     ("the other name of HTML, less", f"{PEP_HTML};q=0.1, text/html;q=0.2", HTML),
     ("the other name of HTML, more than JSON", f"{JSON};q=0.3, {PEP_HTML};q=0.4, text/html;q=0.1", PEP_HTML),
+    ("JSON alone", JSON, JSON),
+    ("JSON alone, with a weight", f"{JSON};q=0.5", JSON),
+    ("the latest JSON", "application/vnd.pypi.simple.latest+json", JSON),
+    ("the latest HTML", "application/vnd.pypi.simple.latest+html", PEP_HTML),
+    ("the other name of HTML, without a weight", f"{PEP_HTML}, {JSON};q=0.1", PEP_HTML),
     ("types of other servers", "application/json, application/xml;q=0.1", HTML),
     ("weights that are none count as 1", f"{JSON};q=a, text/html;q=", JSON),
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import packages
-from tests.support.clients import Answer, Index, Login
+from tests.support.clients import Answer, Index, Login, form
 from tests.support.stack import Stack
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -60,13 +60,8 @@ def remove_as(index: Index) -> Callable[[Login, str, str], Answer]:
     """Remove a release by pypiserver's form, as a login."""
 
     def ask(login: Login, name: str, version: str) -> Answer:
-        fields = {":action": "remove_pkg", "name": name, "version": version}
-        parts = [
-            f'--edge\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
-            for field, value in fields.items()
-        ]
-        body = "".join((*parts, "--edge--\r\n")).encode()
-        return index.request("/", login, "POST", body, {"Content-Type": "multipart/form-data; boundary=edge"})
+        body, headers = form({":action": "remove_pkg", "name": name, "version": version})
+        return index.request("/", login, "POST", body, headers)
 
     return ask
 

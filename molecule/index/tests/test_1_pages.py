@@ -1,4 +1,4 @@
-"""What pip, uv and others get: pages in the form that they ask for, and metadata instead of files."""
+"""What pip, uv and others get: pages that are compressed ahead, and metadata instead of files. Forms: scenario access."""
 
 from __future__ import annotations
 
@@ -23,42 +23,6 @@ from tests.support.stack import Stack, eventually
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
-TEXT = "text/html; charset=utf-8"
-# What pip and uv send.
-PIP = f"{JSON}, {HTML}; q=0.1, text/html; q=0.01"
-UV = f"{JSON}, {HTML};q=0.2, text/html;q=0.01"
-
-
-@pytest.mark.parametrize(
-    ("accept", "kind"),
-    [
-        (None, TEXT),
-        ("*/*", TEXT),
-        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", TEXT),
-        (PIP, JSON),
-        (UV, JSON),
-        (JSON, JSON),
-        ("application/vnd.pypi.simple.latest+json", JSON),
-        (f"{JSON};q=0.5", JSON),
-        (f"text/html, {JSON};q=0.1", TEXT),
-        (f"{HTML}, {JSON};q=0.1", HTML),
-        (f"{JSON};q=0, text/html", TEXT),
-        (f"{JSON};q=0.000", TEXT),
-        (HTML, HTML),
-        ("application/vnd.pypi.simple.latest+html", HTML),
-        ("application/json", TEXT),
-    ],
-)
-def test_a_page_is_in_the_form_that_a_client_asks_for(
-    index: Index, reader: Login, uploaded: Path, project: str, accept: str | None, kind: str
-) -> None:
-    for path in (f"/simple/{project}/", "/simple/"):
-        answer = index.request(path, reader, headers={"Accept": accept} if accept else None)
-        assert (answer.status, answer.headers["content-type"]) == (200, kind), answer
-        assert "Accept" in answer.headers["vary"].split(", ")
-        assert answer.body.startswith(b"{" if kind == JSON else b"<!DOCTYPE html>")
-        if path != "/simple/":
-            assert uploaded.name.encode() in answer.body
 
 
 def test_pages_are_compressed_ahead_and_asked_for_again_by_their_etag(

@@ -18,13 +18,6 @@ from tests.support.clients import Answer, Index, Login, upload_form
 from tests.support.stack import SlowUpload, Stack, eventually
 
 
-def digest_form(file: Path, digest: str) -> tuple[bytes, dict[str, str]]:
-    """Return the request that uploads a file with a digest, as twine and uv do."""
-    body, headers = upload_form(file)
-    field = f'--edge\r\nContent-Disposition: form-data; name="sha256_digest"\r\n\r\n{digest}\r\n'
-    return field.encode() + body, headers
-
-
 def left(host: Any, stack: Stack) -> str:
     """Return what uploads have left that are over."""
     return str(host.check_output(f"ls -A {stack.home}/packages/.incoming"))
@@ -44,7 +37,7 @@ def test_a_file_with_another_digest_is_refused(
 ) -> None:
     file = packages.wheel(tmp_path, project)
     right = hashlib.sha256(file.read_bytes()).hexdigest()
-    body, headers = digest_form(file, right.upper() if digest == "right" else digest)
+    body, headers = upload_form(file, sha256_digest=right.upper() if digest == "right" else digest)
     answer = index.request("/", publisher, "POST", body, headers)
     assert answer.status == status, answer
     if status == 400:

@@ -44,7 +44,12 @@ def broken_image(second: Member) -> Iterator[None]:
 
 
 FAULTS = [
-    pytest.param(full_disk, {"pypi_max_upload": "4g"}, "no space left on the file system of /srv/pypi/pypi-server", id="full disk"),
+    pytest.param(
+        full_disk,
+        {"pypi_max_upload": "4g"},
+        "no space left on the file system of /srv/pypi/pypi-server",
+        id="full disk",
+    ),
     pytest.param(unreachable, {"pypi_max_upload": "5g"}, "UNREACHABLE!", id="unreachable"),
     pytest.param(
         broken_image,

@@ -199,9 +199,7 @@ def test_new_files_and_those_of_a_program_are_shown_by_name(run_module: Run, tmp
     arguments = {"path": str(tmp_path), "shown_by_name": ["program/*"]}
     files = {"program/sub/a.py": "a\n" * 3, "program/b.py": "b\n", "settings": "old\n"}
     first = run_module(config_files, files=files, **arguments)
-    assert first["diff"] == [
-        {"prepared": f"# {tmp_path}\n+ program/: b.py\n+ program/sub/: a.py\n+ settings\n"}
-    ]
+    assert first["diff"] == [{"prepared": f"# {tmp_path}\n+ program/: b.py\n+ program/sub/: a.py\n+ settings\n"}]
     changed = run_module(config_files, files={"program/sub/a.py": "c\n", "settings": "new\n"}, **arguments)
     names, settings = changed["diff"]
     assert names == {"prepared": f"# {tmp_path}\n~ program/sub/: a.py\n"}

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import other_servers
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.host import Host, Neighbour
@@ -97,7 +99,7 @@ def test_a_folder_that_another_index_has_is_refused(published: tuple[str, ...], 
     ],
 )
 def test_a_port_that_is_taken_says_whose_it_may_be(holder: Neighbour, said: str) -> None:
-    taken = Host(neighbours=(holder._replace(ports="0.0.0.0:80->80/tcp"),))
+    taken = Host(neighbours=(dataclasses.replace(holder, ports="0.0.0.0:80->80/tcp"),))
     ports = {"pypi_http_port": 80, "pypi_https_port": None}
     sentence = "pypi_http_port: port 80 on 0.0.0.0 is taken by the container a. Stop that, or set pypi_http_port (or "
     message = other_servers.port_taken(taken, "pypi-server", "0.0.0.0", ports)
