@@ -27,7 +27,11 @@ def hosts_in(pattern: Any, groups: Mapping[str, Sequence[str]]) -> Any:
     if known.get(name) or name in known.get("all", ()) or name in C.LOCALHOST:
         return pattern
     others = sorted(set(known) - {"all", "ungrouped", name})
-    there = f"Its groups are {', '.join(others)}." if others else "It has no groups. Was --inventory given?"
+    there = (
+        f"The inventory has the groups {', '.join(others)}."
+        if others
+        else "The inventory has no hosts: check --inventory."
+    )
     raise AnsibleFilterError(
         f"There is no host to work on: the group {name} {'is empty' if name in known else 'is not in the inventory'}. {there} "
         f"Put hosts into {name}, or name another group: --extra-vars pypi_hosts=GROUP"

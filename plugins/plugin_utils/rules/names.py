@@ -56,7 +56,7 @@ def removed(names: Iterable[str]) -> list[Problem]:
 def undefined(name: str, message: str) -> Problem:
     """A variable whose value refers to another one that is missing; ``message`` is Ansible's own."""
     missing = message.strip().rstrip(".")
-    mend = "define it. Passwords are usually in vault.yml, in the folder of group_vars/ of the inventory that runs"
+    mend = "define it. Passwords are usually in vault.yml, in group_vars/ of the inventory"
     return Problem(name, missing, mend)
 
 
