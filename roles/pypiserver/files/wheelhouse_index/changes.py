@@ -15,7 +15,9 @@ from .entry import Entry, Facts
 from .forms import File, Form
 from .incoming import Upload
 from .names import Release
-from .store import ConflictError, Store
+from .recording import ConflictError, Origin
+from .records import FactsError
+from .store import Store
 
 log = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -23,6 +25,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 NO_ROOM = "The disk of this index is full; nothing was stored. Ask its operator to make room."
 UNWRITABLE = "This index cannot write to its folders. Try again later; the log of pypi-server names the reason."
+NO_FACTS = "This index cannot use its facts; nothing was changed. Ask its operator: the log of pypi-server names the reason."
 BROKEN = "This index failed on that request; the log of pypi-server names the reason. Ask its operator."
 
 
@@ -59,6 +62,9 @@ class Changes:
             except Refusal as error:
                 log.warning("Refused with %s: %s", error.status, error.reason)
                 return answer(start_response, error.status, error.reason)
+            except FactsError as error:
+                log.error("%s", error)
+                return answer(start_response, 503, NO_FACTS, [("Retry-After", "60")])
             except (OSError, sqlite3.Error) as error:
                 if is_full(error):
                     log.error("The disk is full: %s", error)
@@ -82,9 +88,9 @@ class Changes:
             return self._remove(form)
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409
-        return self._publish(form, conflict)
+        return self._publish(form, conflict, Origin(login=environ.get(rights.LOGIN, "")))
 
-    def _publish(self, form: Form, conflict: int) -> str:
+    def _publish(self, form: Form, conflict: int, origin: Origin) -> str:
         file = form.file("content")
         if file is None:
             raise Refusal(400, "The form has no distribution file: send it as 'content'.")
@@ -96,7 +102,7 @@ class Changes:
             facts = Facts(signature.content.sha256, upload.facts.release)
             uploads.append(Upload(signature.name, signature.content, facts))
         try:
-            changed = self._store.add(uploads, self._overwrite)
+            changed = self._store.add(uploads, self._overwrite, origin)
         except ConflictError as error:
             raise Refusal(conflict, str(error)) from error
         return (

@@ -14,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from . import pages
 from .entry import Entry
+from .times import time_text
 
 # What the public index has of a release and this one does not know. Clients read these keys without looking whether
 # they are there.
@@ -104,7 +105,7 @@ def _info(project: str, version: str, files: Sequence[Entry]) -> dict[str, Any]:
 def _file(entry: Entry, signature: bool) -> dict[str, Any]:
     assert entry.facts
     kind, python = _kind(entry.name)
-    time = pages.time_text(entry.stamp.mtime_ns)
+    time = time_text(entry.time_ns)
     return {
         "comment_text": "",
         "digests": {"sha256": entry.facts.sha256},

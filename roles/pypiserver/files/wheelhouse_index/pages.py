@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import quote
 
 from .entry import Entry
+from .times import time_text
 
 API_VERSION = "1.1"
-# 31 December 9999.
-_LAST_NS = 253_402_300_799_999_999_999
 # Another number has all pages rewritten.
 FORMAT = 3
 # Plain in the path of an address (RFC 3986): versions have them, and some proxies escape `%2B` a second time.
@@ -139,7 +137,7 @@ def _file(entry: Entry, signature: bool) -> dict[str, Any]:
         "url": _address(entry),
         "hashes": {"sha256": entry.facts.sha256},
         "size": entry.stamp.size,
-        "upload-time": time_text(entry.stamp.mtime_ns),
+        "upload-time": time_text(entry.time_ns),
         # Not under its older name as well: pip 22.3 to 23.1.2 cannot read that in JSON (PEP 714).
         "core-metadata": digest,
     }
@@ -148,10 +146,3 @@ def _file(entry: Entry, signature: bool) -> dict[str, Any]:
     if signature:
         file["gpg-sig"] = True
     return file
-
-
-def time_text(nanoseconds: int) -> str:
-    """Return a moment as PEP 700 writes it; the nearest that can be written."""
-    seconds, rest = divmod(min(max(nanoseconds, 0), _LAST_NS), 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
