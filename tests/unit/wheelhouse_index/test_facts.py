@@ -316,6 +316,23 @@ def test_a_store_that_is_lost_for_good_is_made_from_what_the_index_knows(index: 
     assert health.problems(index.store) == []
 
 
+def test_a_backup_is_put_in_place_of_the_empty_store_of_a_new_index(index: Index, tmp_path: Path) -> None:
+    copied(index)
+    assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
+    assert index.remove("bar", "1.0").status == 200
+    times = index.times("foo")
+    new = Index(tmp_path)
+    new.keeper.step()
+    # The facts first, as the page on backups says.
+    shutil.copytree(wheelhouse(index), wheelhouse(new), dirs_exist_ok=True)
+    look(new)
+    shutil.copy(index.packages / ONE, new.packages)
+    look(new)
+    assert new.times("foo") == times
+    assert health.problems(new.store) == []
+    assert new.upload("bar-1.0.zip", made.file("bar-1.0.zip", b"other")).status == 409
+
+
 def test_a_damaged_record_keeps_its_file_off_pages_and_its_name_from_uploads(
     index: Index, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -351,6 +351,10 @@ class Known:
             ((entry.uploaded_ns, entry.path) for entry in entries),
         )
 
+    def has_recorded(self) -> bool:
+        """Tell whether the store of facts has any of the files."""
+        return self._db.execute("SELECT 1 FROM files WHERE recorded = 1").fetchone() is not None
+
     def forget_recorded(self) -> None:
         """Note that the store of facts is another one; when files were published is kept."""
         self._db.execute("UPDATE files SET recorded = 0 WHERE recorded = 1")

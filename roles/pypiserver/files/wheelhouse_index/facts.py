@@ -78,6 +78,10 @@ class FactStore:
         """Note the store as this index's own."""
         disk.put(self._staging, self._known, f"{self._id()}\n".encode())
 
+    def forget(self) -> None:
+        """Have the index know of no store; what is there counts then."""
+        self._known.unlink(missing_ok=True)
+
     def check(self) -> None:
         """Find out whether the store can be used.
 

@@ -60,7 +60,7 @@ class Keeper:
             # What index/ or a part of it held may have been removed, and files may have come while no server ran.
             self._store.prepare()
             self._store.output.mark_incomplete()
-        self._store.facts.check()
+        self._store.check_facts()
         began = time.monotonic()
         thorough = first or began >= self._thorough_at
         if scanner is None or thorough:

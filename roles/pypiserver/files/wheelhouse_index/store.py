@@ -89,6 +89,24 @@ class Store:
             log.error("%s", error)
             return False
 
+    def check_facts(self) -> None:
+        """Find out whether the store of facts can be used; one that nothing was taken from yet may be another one.
+
+        So a backup can be put in place of the empty store of a new index.
+
+        Raises:
+            FactsError: if it cannot.
+        """
+        try:
+            self.facts.check()
+        except FactsError:
+            with self.catalogue.reading() as known:
+                if known.has_recorded():
+                    raise
+            self.facts.forget()
+            self.prepare()
+            self.facts.check()
+
     def in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
         folders = [*self.output.folders(), self.packages / incoming.FOLDER]
@@ -117,7 +135,7 @@ class Store:
             OSError: if there is no room; the same holds.
         """
         self.mend()
-        self.facts.check()
+        self.check_facts()
         project = uploads[0].facts.release.project
         self._notice(uploads)
         failed = self._read_unread([project])
@@ -165,7 +183,7 @@ class Store:
             OSError: if that is impossible.
         """
         self.mend()
-        self.facts.check()
+        self.check_facts()
         failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
