@@ -281,7 +281,7 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
     accident(index)
     for again in (index, Index(index.packages.parent)):
         (index.packages / TWO).write_bytes(made.file(TWO))
-        with pytest.raises(facts.FactsError, match="packages/.wheelhouse"):
+        with pytest.raises(facts.FactsError, match=r"packages/\.wheelhouse"):
             look(again)
         for answer in (again.upload("bar-1.0.zip", made.file("bar-1.0.zip")), again.remove("foo", "1.0")):
             assert answer.status == 503 and "the log of pypi-server names the reason" in answer.text
@@ -430,5 +430,3 @@ def test_a_process_that_is_killed_while_it_records_leaves_no_name_taken_for_the_
     again = Index(index.packages.parent)
     assert again.projects() == set()
     assert again.upload(ONE, CONTENT).status == 200
-
-

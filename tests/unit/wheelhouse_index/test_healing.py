@@ -325,7 +325,9 @@ def rebuilding(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("removed", ["nothing", "index/catalogue-3.sqlite-*", "index/catalogue-3.sqlite", "index/simple"])
+@pytest.mark.parametrize(
+    "removed", ["nothing", "index/catalogue-3.sqlite-*", "index/catalogue-3.sqlite", "index/simple"]
+)
 def test_rebuild_says_that_it_is_done_when_it_is(servers: list[Server], folder: Path, removed: str) -> None:
     before = contents(folder)
     for path in folder.glob(removed):

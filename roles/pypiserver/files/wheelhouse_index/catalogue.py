@@ -62,18 +62,15 @@ END;
 -- them knows by the number whether they were marked again meanwhile.
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
+CREATE TABLE recorded_in (id TEXT NOT NULL);
 
 -- What was written into index/ last: pages and metadata that are otherwise were changed by other hands.
 CREATE TABLE written (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {SCHEMA_VERSION};
 """
-_COLUMNS_BEFORE = (
-    "path, name, project, size, mtime_ns, inode, sha256, unreadable, own_name, own_version, requires_python, metadata_sha256"
-)
-_COLUMNS = (
-    "path, size, mtime_ns, inode, sha256, unreadable, own_name, own_version, requires_python, metadata_sha256,"
-    " uploaded_ns, recorded"
-)
+_READ = "own_name, own_version, requires_python, metadata_sha256"
+_COLUMNS_BEFORE = f"path, name, project, size, mtime_ns, inode, sha256, unreadable, {_READ}"
+_COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded"
 _UNTRIED = "sha256 IS NULL AND unreadable = 0"
 # A signature makes no project, nor does it count as a file.
 _UNTRIED_FILES = f"files WHERE {_UNTRIED} AND name NOT LIKE '%.asc'"
@@ -289,7 +286,10 @@ class Catalogue:
         try:
             connection = sqlite3.connect(other) if other else self._connect()
             version = connection.execute("PRAGMA user_version").fetchone()
-            return bool(version == (number or SCHEMA_VERSION,) and connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+            return bool(
+                version == (number or SCHEMA_VERSION,)
+                and connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            )
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) in _DAMAGE:
                 return False
@@ -355,9 +355,19 @@ class Known:
         """Tell whether the store of facts has any of the files."""
         return self._db.execute("SELECT 1 FROM files WHERE recorded = 1").fetchone() is not None
 
-    def forget_recorded(self) -> None:
-        """Note that the store of facts is another one; when files were published is kept."""
-        self._db.execute("UPDATE files SET recorded = 0 WHERE recorded = 1")
+    @property
+    def recorded_in(self) -> str:
+        """The id of the store of facts that has the recorded files."""
+        row = self._db.execute("SELECT id FROM recorded_in").fetchone()
+        return str(row[0]) if row else ""
+
+    @recorded_in.setter
+    def recorded_in(self, own: str) -> None:
+        if own != self.recorded_in:
+            # Another one has none of them. When they were published is kept.
+            self._db.execute("UPDATE files SET recorded = 0 WHERE recorded = 1")
+            self._db.execute("DELETE FROM recorded_in")
+            self._db.execute("INSERT INTO recorded_in VALUES (?)", (own,))
 
     def take_over(self) -> None:
         """Take over what the attached database ``before`` knows, of the release before."""

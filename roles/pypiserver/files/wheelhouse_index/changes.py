@@ -16,7 +16,7 @@ from .forms import File, Form
 from .incoming import Upload
 from .names import Release
 from .recording import ConflictError, Origin
-from .records import FactsError
+from .records import UPLOAD, FactsError
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 NO_ROOM = "The disk of this index is full; nothing was stored. Ask its operator to make room."
 UNWRITABLE = "This index cannot write to its folders. Try again later; the log of pypi-server names the reason."
-NO_FACTS = "This index cannot use its facts; nothing was changed. Ask its operator: the log of pypi-server names the reason."
+NO_FACTS = (
+    "This index cannot use its facts; nothing was changed. Ask its operator: the log of pypi-server names the reason."
+)
 BROKEN = "This index failed on that request; the log of pypi-server names the reason. Ask its operator."
 
 
@@ -88,7 +90,7 @@ class Changes:
             return self._remove(form)
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409
-        return self._publish(form, conflict, Origin(login=environ.get(rights.LOGIN, "")))
+        return self._publish(form, conflict, Origin(UPLOAD, environ.get(rights.LOGIN, "")))
 
     def _publish(self, form: Form, conflict: int, origin: Origin) -> str:
         file = form.file("content")

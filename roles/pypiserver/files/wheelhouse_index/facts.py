@@ -54,28 +54,23 @@ class FactStore:
         """Return the folders that have to be there."""
         return [self.claims.folder, self.records.folder, self.folder / "projects"]
 
-    def is_known(self) -> bool:
-        """Tell whether this index knows which store is its own."""
-        return self._known.exists()
+    def known(self) -> str:
+        """Return the id of the store that this index takes for its own; empty where it knows of none."""
+        try:
+            return self._known.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
 
-    def prepare(self) -> bool:
-        """Make the store where an index has none yet.
-
-        Returns:
-            Whether it is one that the index does not know: nothing counts as recorded, until ``adopt`` notes it.
+    def prepare(self) -> None:
+        """Make the store where an index has none yet, and take it for its own.
 
         Raises:
             FactsError: if what is there cannot be used; nothing has changed then.
         """
-        if self.is_known():
-            return False
+        if self.known():
+            return
         if not os.path.lexists(self.folder / "format"):
             self._make()
-        self._id()
-        return True
-
-    def adopt(self) -> None:
-        """Note the store as this index's own."""
         disk.put(self._staging, self._known, f"{self._id()}\n".encode())
 
     def forget(self) -> None:
@@ -88,7 +83,7 @@ class FactStore:
         Raises:
             FactsError: if it cannot.
         """
-        known, own = self._known.read_text(encoding="utf-8").strip() if self.is_known() else "", self._id()
+        known, own = self.known(), self._id()
         if known != own:
             raise FactsError(
                 f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"

@@ -26,7 +26,7 @@ class ConflictError(Exception):
 class Origin:
     """How files come to the index: by what way, and by whose login."""
 
-    source: str = UPLOAD
+    source: str
     login: str = ""
 
 

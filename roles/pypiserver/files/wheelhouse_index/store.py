@@ -69,25 +69,22 @@ class Store:
         with self._alone():
             missing = self.output.prepare()
             incoming.prepare(self.packages)
-            other = self._prepare_facts()
+            self._prepare_facts()
             self.catalogue.prepare(self._survey)
             with self.catalogue.writing() as known:
-                if other:
-                    known.forget_recorded()
-                    self.facts.adopt()
+                known.recorded_in = self.facts.known()
                 if missing:
                     self._mark_dirty(known, known.all_projects())
                 if known.pages_format != pages.FORMAT or known.pending():
                     self.output.mark_incomplete()
 
-    def _prepare_facts(self) -> bool:
-        """Make the store of facts where there is none yet; return whether it is another one than before."""
+    def _prepare_facts(self) -> None:
+        """Make the store of facts where there is none yet."""
         try:
-            return self.facts.prepare()
+            self.facts.prepare()
         except FactsError as error:
             # What is on disk is served, and each change is refused.
             log.error("%s", error)
-            return False
 
     def check_facts(self) -> None:
         """Find out whether the store of facts can be used; one that nothing was taken from yet may be another one.
@@ -110,7 +107,7 @@ class Store:
     def in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
         folders = [*self.output.folders(), self.packages / incoming.FOLDER]
-        there = all(map(os.path.isdir, folders)) and self.facts.is_known()
+        there = all(map(os.path.isdir, folders)) and bool(self.facts.known())
         return there and self.catalogue.is_whole() and not self.catalogue.damaged
 
     def mend(self) -> None:
@@ -118,7 +115,7 @@ class Store:
         if not getattr(self._locked, "here", False) and not self.in_place():
             self.prepare()
 
-    def add(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin = Origin()) -> bool:
+    def add(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> bool:
         """Publish distribution files, and their signatures: when this returns, they are on all pages.
 
         Args:
@@ -443,10 +440,11 @@ class Store:
         with self._alone():
             self.output.prepare()
             incoming.prepare(self.packages)
-            if self.facts.prepare():
-                self.facts.adopt()
+            self.facts.prepare()
             self.facts.check()
             self.catalogue.replace(self._survey)
+            with self.catalogue.writing() as known:
+                known.recorded_in = self.facts.known()
 
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
@@ -505,6 +503,8 @@ class Store:
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 current = [(entry, content) for entry, content in read if self._is_now(known, entry)]
+                # What was there before is what its name stands for.
+                self._record(known.at(path) for entry, _content in current for path in known.named(entry.name))
                 noted = self._recorder.taken_in([entry for entry, _content in current])
                 for now, (_entry, content) in zip(noted, current):
                     entry = _with_release(known, now)
