@@ -27,7 +27,7 @@ SECRET = "5ec2e7" * 10 + "0123"
 BY_NGINX = {
     "X-Wheelhouse-Peer": SECRET,
     "X-Wheelhouse-Login": "publisher",
-    "X-Wheelhouse-Rights": "publish delete",
+    "X-Wheelhouse-Rights": "publish delete yank",
 }
 # In packages/, what the index itself keeps there.
 KEPT = {".incoming", ".wheelhouse"}
@@ -75,6 +75,11 @@ class Index:
     def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         """Upload a file as clients do; ``fields`` are further ones of the form."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
+        return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
+
+    def ask(self, action: str, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
+        """Send a form with an action and these fields."""
+        body, kind = form({":action": action, **fields}, {})
         return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
 
     def remove(self, name: str = "", version: str = "", **fields: str) -> Answer:

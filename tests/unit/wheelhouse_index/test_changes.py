@@ -273,7 +273,7 @@ def test_a_removal_by_filename_takes_one_file(index: Index) -> None:
 def test_other_actions_are_refused(index: Index, action: str) -> None:
     body, kind = form({":action": action}, {"content": (WHEEL, made.file(WHEEL))})
     answer = call(index.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind})
-    refused(answer, 400, "file_upload and remove_pkg")
+    refused(answer, 400, "file_upload, remove_pkg, yank")
 
 
 def test_forms_that_say_two_things_are_refused(index: Index) -> None:

@@ -122,16 +122,17 @@ class Application:
         """Answer with a project's page of a kind, as it will be on disk within moments."""
         with self._store.catalogue.reading() as known:
             entries = known.of_project(project)
+            decisions = known.decisions(project)
         try:
             read = [entry if entry.facts else self._store.read(entry) for entry in entries]
         except FactsError as error:
             log.error("%s", error)
             return answer(start_response, 503, NO_FACTS, [("Retry-After", "60")])
         listed = [entry for entry in read if entry]
-        if not pages.listed(listed):
+        if decisions.is_quarantined or not pages.listed(listed):
             return answer(start_response, 404, f"There is no project {project} on this index.")
         content_type, text = _PAGES[kind]
-        content = text(project, listed).encode()
+        content = text(project, listed, decisions).encode()
         headers = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
         start_response("200 OK", [*headers, ("Cache-Control", "no-cache"), ("Vary", "Accept")])
         return [content]

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from .decisions import NOTHING, Decisions
 from .entry import Entry, Facts, Stamp
 from .names import Release
 
@@ -63,6 +64,9 @@ END;
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
 CREATE TABLE recorded_in (id TEXT NOT NULL);
+
+-- What was decided on projects, as JSON: what is lost of it in packages/ does not count as taken back.
+CREATE TABLE decisions (project TEXT PRIMARY KEY, decided TEXT NOT NULL) WITHOUT ROWID;
 
 -- What was written into index/ last: pages and metadata that are otherwise were changed by other hands.
 CREATE TABLE written (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
@@ -354,6 +358,19 @@ class Known:
     def has_recorded(self) -> bool:
         """Tell whether the store of facts has any of the files."""
         return self._db.execute("SELECT 1 FROM files WHERE recorded = 1").fetchone() is not None
+
+    def decisions(self, project: str) -> Decisions:
+        """Return what was decided on a project."""
+        row = self._db.execute("SELECT decided FROM decisions WHERE project = ?", (project,)).fetchone()
+        return Decisions.of_text(row[0]) if row else NOTHING
+
+    def decided(self) -> list[str]:
+        """Return the projects on which anything was decided."""
+        return [name for (name,) in self._db.execute("SELECT project FROM decisions ORDER BY project")]
+
+    def decide(self, project: str, decisions: Decisions) -> None:
+        """Note what was decided on a project."""
+        self._db.execute("INSERT OR REPLACE INTO decisions VALUES (?, ?)", (project, decisions.text()))
 
     @property
     def recorded_in(self) -> str:

@@ -7,6 +7,7 @@
         names/<project>             a claim: this name is private, for good
         files/<project>/<file>.json a record: who published this file, when, and by what digest
         projects/<project>.json     what was decided on a project: yanks, its status
+        quarantine/<project>/       the files of a project that nobody is to get
 
 All are plain files, to be read by people, and copied together with the packages.
 """
@@ -21,6 +22,8 @@ from pathlib import Path
 
 from . import disk, incoming
 from .claims import Claims
+from .decisions import DecisionFiles
+from .quarantine import Quarantine
 from .records import FactsError, Records
 
 FOLDER = ".wheelhouse"
@@ -40,6 +43,8 @@ class FactStore:
     Attributes:
         claims: the names that are private.
         records: what is known of each file.
+        decisions: what was decided on each project.
+        quarantine: where files of quarantined projects are.
     """
 
     def __init__(self, packages: Path, index: Path) -> None:
@@ -49,10 +54,12 @@ class FactStore:
         self._staging = index / ".staging"
         self.claims = Claims(self.folder / "names")
         self.records = Records(self.folder / "files", self._aside)
+        self.decisions = DecisionFiles(self.folder / "projects", self._aside)
+        self.quarantine = Quarantine(packages, self.folder / "quarantine")
 
     def folders(self) -> list[Path]:
         """Return the folders that have to be there."""
-        return [self.claims.folder, self.records.folder, self.folder / "projects"]
+        return [self.claims.folder, self.records.folder, self.decisions.folder]
 
     def known(self) -> str:
         """Return the id of the store that this index takes for its own; empty where it knows of none."""

@@ -70,6 +70,7 @@ class Keeper:
         found, removed = scanner.changes(thorough)
         if thorough:
             self._store.check_written()
+            self._store.check_decisions()
         now = time.monotonic()
         if thorough:
             self._thorough_at = now + max((now - began) * _SHARE, self._pause / 2)

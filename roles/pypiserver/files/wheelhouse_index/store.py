@@ -11,14 +11,16 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
 from . import catalogue, incoming, metadata, names, pages
+from .answers import Refusal
 from .catalogue import Catalogue, Known
+from .decisions import ACTIVE, CLOSED, NOTHING, UNKNOWN, Decisions
 from .entry import Entry, Facts, Stamp, guessed
 from .facts import FactStore
 from .incoming import Upload
@@ -73,6 +75,7 @@ class Store:
             self.catalogue.prepare(self._survey)
             with self.catalogue.writing() as known:
                 known.recorded_in = self.facts.known()
+                self._take_decisions(known)
                 if missing:
                     self._mark_dirty(known, known.all_projects())
                 if known.pages_format != pages.FORMAT or known.pending():
@@ -141,6 +144,8 @@ class Store:
                 new, replaced = _compared(known, uploads, overwrite)
                 if not new and not known.times_marked(project):
                     return False
+                if new:
+                    _refuse_closed(project, known.decisions(project))
             with ExitStack() as stack:
                 records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
                 for upload in new:
@@ -169,6 +174,9 @@ class Store:
         self.facts.check()
         with self.catalogue.reading() as known:
             new = _compared(known, uploads, overwrite=False)[0]
+            if new:
+                project = new[0].facts.release.project
+                _refuse_closed(project, known.decisions(project))
         self._recorder.compare(new, overwrite=False)
         return bool(new)
 
@@ -194,6 +202,79 @@ class Store:
             self._unlink(paths)
             staged.publish()
             self._done(seen, failed)
+
+    def decide(self, project: str, change: Callable[[Decisions], Decisions]) -> bool:
+        """Change what was decided on a project: when this returns, its pages say so.
+
+        Args:
+            project: its normalised name.
+            change: what becomes of the decisions; the same object where nothing changes.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            FactsError: if it cannot be found out what was decided before.
+            OSError: if there is no room.
+        """
+        self.mend()
+        self.check_facts()
+        with self._alone(), self.catalogue.writing() as known:
+            self.facts.decisions.at(project)
+            self._take_decisions(known, [project])
+            before = known.decisions(project)
+            after = change(before)
+            if after is before:
+                return False
+            self._mark_dirty(known, [project])
+            known.decide(project, after)
+            self.facts.decisions.put(project, after)
+        if before.is_quarantined and not after.is_quarantined:
+            self.note(self.facts.quarantine.give_back(project), [])
+        with self.catalogue.reading() as known:
+            seen = {project: known.times_marked(project)}
+        self._write(seen, formatted=True)
+        return True
+
+    def check_decisions(self) -> None:
+        """Take in decisions that other hands have changed in the store of facts, and keep those that they have lost."""
+        with self.catalogue.reading() as known:
+            differ = self._differing(known)
+            back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
+        if differ:
+            with self._alone(), self.catalogue.writing() as known:
+                self._take_decisions(known, differ)
+        for project in back:
+            self.note(self.facts.quarantine.give_back(project), [])
+
+    def _differing(self, known: Known) -> list[str]:
+        """Return the projects on which the store of facts and the catalogue do not say the same."""
+        found = []
+        for project in {*self.facts.decisions.projects(), *known.decided()}:
+            try:
+                kept = self.facts.decisions.at(project) or NOTHING
+            except FactsError:
+                found.append(project)
+            else:
+                if kept.revision != known.decisions(project).revision:
+                    found.append(project)
+        return found
+
+    def _take_decisions(self, known: Known, projects: Sequence[str] | None = None) -> None:
+        """Have the catalogue and the store of facts say the same of projects, or all: what was decided last."""
+        for project in self._differing(known) if projects is None else projects:
+            before = known.decisions(project)
+            try:
+                kept = self.facts.decisions.at(project) or NOTHING
+            except FactsError as error:
+                log.error("%s", error)
+                kept = UNKNOWN if project not in known.decided() else before
+            if kept.revision < before.revision:
+                log.warning("Restored what was decided on %s: the copy in packages/ was of an earlier day", project)
+                self.facts.decisions.put(project, before)
+            elif kept != before:
+                known.decide(project, kept)
+                self._mark_dirty(known, [project])
 
     def _notice(self, uploads: Iterable[Upload]) -> None:
         """Take in what was copied to the places of uploads, or removed from there, since the last look."""
@@ -445,6 +526,7 @@ class Store:
             self.catalogue.replace(self._survey)
             with self.catalogue.writing() as known:
                 known.recorded_in = self.facts.known()
+                self._take_decisions(known)
 
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
@@ -525,16 +607,26 @@ class Store:
     def _stage(self, staged: Staged, known: Known, projects: Iterable[str], lists: bool) -> None:
         """Stage pages of projects; only of files that are, by `stat`, what is known of them."""
         for project in projects:
+            decisions = known.decisions(project)
+            if decisions.is_quarantined and decisions.revision:
+                self._quarantine(staged, known, project)
             entries = known.of_project(project)
             unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
             if len(unchanged) < len(entries):
                 # The project may be without a page for a while, and exists.
                 self.output.mark_incomplete()
-            self.output.stage_project(staged, project, unchanged)
+            self.output.stage_project(staged, project, unchanged, decisions)
         if lists:
             self.output.stage_lists(staged, known)
         self.output.stage_front(staged, known)
         known.note_written(staged.written)
+
+    def _quarantine(self, staged: Staged, known: Known, project: str) -> None:
+        """Move the files of a project to where nothing is served."""
+        entries = known.of_project(project)
+        self._record(entries)
+        self.facts.quarantine.take(project, [entry.path for entry in entries])
+        self._forget(staged, known, [entry.path for entry in entries])
 
     def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp]) -> None:
         """Note that pages of projects are written.
@@ -598,6 +690,16 @@ def _staged() -> Iterator[Staged]:
         yield staged
     finally:
         staged.discard()
+
+
+def _refuse_closed(project: str, decisions: Decisions) -> None:
+    """Refuse an upload to a project that takes none."""
+    status = decisions.status
+    if status.status in CLOSED:
+        reason = f" ({status.reason})" if status.reason else ""
+        raise Refusal(
+            403, f"{project} is {status.status}{reason}: it takes no uploads. Set its status to {ACTIVE} first."
+        )
 
 
 def _compared(known: Known, uploads: Sequence[Upload], overwrite: bool) -> tuple[list[Upload], list[str]]:
