@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -80,6 +81,7 @@ class Operations(RuleBasedStateMachine):
         self.index = Index(self.folder, self.overwrite)
         self.claims: set[str] = set()
         self.records: dict[str, str] = {}
+        self.yanked: set[str] = set()
         self.look()
         # Whether all that was done is such as pages follow at once.
         self.fresh = True
@@ -143,6 +145,30 @@ class Operations(RuleBasedStateMachine):
         assert not self.fresh or status == (200 if meant else 404)
         if status == 200:
             assert not meant & self.index.listed(own.project).keys()
+
+    @rule(name=st.sampled_from(UPLOADED), taken_back=st.booleans())
+    def yank(self, name: str, taken_back: bool) -> None:
+        status = self.index.ask("unyank" if taken_back else "yank", filename=name).status
+        assert status in (200, 404)
+        if status == 200 and taken_back:
+            self.yanked.discard(name)
+        elif status == 200:
+            self.yanked.add(name)
+
+    @rule(restored=st.booleans())
+    def lose_decisions(self, restored: bool) -> None:
+        """With or without a copy of an earlier day in their place."""
+        folder = self.index.packages / ".wheelhouse/projects"
+        copy = self.folder / "copy"
+        kept = shutil.copytree(folder, self.folder / "kept")
+        shutil.rmtree(folder)
+        if restored and copy.exists():
+            shutil.copytree(copy, folder)
+        else:
+            folder.mkdir()
+        shutil.rmtree(copy, ignore_errors=True)
+        kept.rename(copy)
+        self.look()
 
     @rule(place=places, content=contents)
     def copy_in(self, place: tuple[str, str], content: bytes) -> None:
@@ -253,6 +279,10 @@ class Operations(RuleBasedStateMachine):
                 for name, time in self.index.times(project).items():
                     assert self.index.record(project, name)["upload-time"] == time
         self.claims, self.records = claims, records
+        for project in self.index.truth():
+            page = json.loads((self.index.pages / "simple" / project / "index.json").read_text())
+            names = {file["filename"] for file in page["files"]}
+            assert {file["filename"] for file in page["files"] if file.get("yanked")} == names & self.yanked
 
     def _same(self, name: str) -> list[Path]:
         """Return the files that are the same as an upload of this name, whatever their spelling."""
