@@ -27,8 +27,10 @@ SECRET = "5ec2e7" * 10 + "0123"
 BY_NGINX = {
     "X-Wheelhouse-Peer": SECRET,
     "X-Wheelhouse-Login": "publisher",
-    "X-Wheelhouse-Rights": "publish delete",
+    "X-Wheelhouse-Rights": "publish delete yank",
 }
+# In packages/, what the index itself keeps there.
+KEPT = {".incoming", ".wheelhouse"}
 BASE = "https://pypi.example.com/simple/{project}/"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -59,7 +61,8 @@ class Index:
         secret = folder / "secret.conf"
         secret.write_text(f'map "" $pypi_peer {{ default "{SECRET}"; }}\n')
         self.settings = app.Settings(self.packages.resolve(), self.pages, secret, overwrite=overwrite)
-        self.store = Store(self.settings.packages, self.pages)
+        self.overwrite = overwrite
+        self.store = Store(self.settings.packages, self.pages, overwrite)
         self.store.prepare()
         self.keeper = Keeper(self.store, 0.0)
         self.application = app.Application(self.store, self.settings)
@@ -72,6 +75,11 @@ class Index:
     def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         """Upload a file as clients do; ``fields`` are further ones of the form."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
+        return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
+
+    def ask(self, action: str, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
+        """Send a form with an action and these fields."""
+        body, kind = form({":action": action, **fields}, {})
         return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
 
     def remove(self, name: str = "", version: str = "", **fields: str) -> Answer:
@@ -89,7 +97,21 @@ class Index:
 
     def truth(self) -> dict[str, dict[str, str]]:
         """Return the digest of each file in packages/, by path, by project: what pages have to say."""
-        return truth(self.packages)
+        return truth(self.packages, self.overwrite)
+
+    def stored(self) -> dict[str, bytes]:
+        """Return what is in packages/, by path, but for what the index itself keeps there."""
+        found = {path.relative_to(self.packages): path for path in self.packages.rglob("*") if path.is_file()}
+        return {str(place): path.read_bytes() for place, path in found.items() if place.parts[0] not in KEPT}
+
+    def record(self, project: str, name: str) -> dict[str, Any]:
+        """Return what the store of facts has of a file."""
+        return dict(json.loads((self.packages / ".wheelhouse/files" / project / f"{name}.json").read_text()))
+
+    def times(self, project: str) -> dict[str, str]:
+        """Return the upload time of each file on a project's page."""
+        page = json.loads((self.pages / "simple" / project / "index.json").read_text())
+        return {file["filename"]: file["upload-time"] for file in page["files"]}
 
     def said(self) -> dict[str, dict[str, str]]:
         """Return what all pages say, in the same shape."""
@@ -200,10 +222,11 @@ def projects(pages: Path) -> set[str]:
     return set(found)
 
 
-def truth(packages: Path) -> dict[str, dict[str, str]]:
+def truth(packages: Path, overwrite: bool = False) -> dict[str, dict[str, str]]:
     """Return the digest of each file in packages/ that can be served, by path, by project.
 
-    By its name alone: of tests in which the name does not tell, use ``release`` of what they have made.
+    By its name alone: of tests in which the name does not tell, use ``release`` of what they have made. What is not what
+    was first published by its name is not served, unless it may be overwritten.
     """
     found: dict[str, dict[str, str]] = {}
     for path in packages.rglob("*"):
@@ -211,5 +234,8 @@ def truth(packages: Path) -> dict[str, dict[str, str]]:
         release = names.of_file(path.name)
         served = names.is_served(path.name) and all(map(names.is_folder, place.parts[:-1])) and path.suffix != ".asc"
         if release and served and path.is_file() and not any(part.is_symlink() for part in (path, *path.parents)):
-            found.setdefault(release.project, {})[place.as_posix()] = sha256(path.read_bytes())
+            digest = sha256(path.read_bytes())
+            record = packages / ".wheelhouse/files" / release.project / f"{path.name}.json"
+            if overwrite or not record.exists() or json.loads(record.read_text())["sha256"] == digest:
+                found.setdefault(release.project, {})[place.as_posix()] = digest
     return found

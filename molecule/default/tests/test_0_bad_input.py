@@ -82,7 +82,7 @@ CASES = [
 @pytest.fixture(autouse=True)
 def _the_index_does_not_notice(host: Any, index: Index, reader: Login, home: str) -> Iterator[None]:
     look = (
-        f"cd {home} && find . \\( -path ./nginx_cache -o -path ./logs -o -path './index/catalogue.sqlite*'"
+        f"cd {home} && find . \\( -path ./nginx_cache -o -path ./logs -o -path './index/catalogue*'"
         " -o -path ./index/.lock \\)"
         " -prune -o -printf '%p %m %u %T@\\n' | sort;"
         " docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --quiet)"

@@ -30,11 +30,13 @@ class Model:
     Attributes:
         passwords: of the logins that there are.
         files: by project, the files that have been uploaded and not removed, by version.
+        first: what was first uploaded by a name, which no other content may have, by project and version.
     """
 
     def __init__(self, prefix: str, folder: Path) -> None:
         self.passwords = dict(NEWEST)
         self.files: dict[str, dict[str, Path]] = {f"{prefix}-{letter}": {} for letter in "abc"}
+        self.first: dict[tuple[str, str], Path] = {}
         self._folder = folder
 
     def logins(self) -> list[Login]:
@@ -77,12 +79,13 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
     step = f"{login.name or 'nobody'} with {login.password or 'nothing'}: {kind} of {project} {version}"
     readable = model.may_read(login)
     if kind == "upload":
-        file = model.new_file(project, version)
+        first = model.first.get((project, version))
+        file = first if first and dice.random() < 0.5 else model.new_file(project, version)
         status = index.upload(login, file).status
-        wanted = model.refused(login) if not model.may_publish(login) else 409 if version in files else 200
+        wanted = model.refused(login) if not model.may_publish(login) else 200 if first in (None, file) else 409
         assert status == wanted, step
         if status == 200:
-            files[version] = file
+            files[version] = model.first[project, version] = file
     elif kind == "remove":
         status = remove(login, packages.escaped(project), version).status
         wanted = model.refused(login) if not model.may_publish(login) else 200 if version in files else 404

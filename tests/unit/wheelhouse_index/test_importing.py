@@ -94,11 +94,6 @@ def imported(index: Index, *offers: tuple[str, bytes], options: tuple[str, ...] 
     return [sender.done[path] for path, _content in offers]
 
 
-def state(index: Index) -> dict[str, bytes]:
-    """Return all files of packages/, hidden ones included."""
-    return {str(path): path.read_bytes() for path in index.packages.rglob("*") if path.is_file()}
-
-
 @pytest.mark.parametrize("name", [WHEEL, "foo-1.0.tar.gz", "foo-1.0.zip", "foo-1.0-py3.13.egg"])
 def test_a_file_is_on_its_page_and_keeps_its_time(index: Index, name: str) -> None:
     content = made.file(name)
@@ -111,11 +106,11 @@ def test_a_file_is_on_its_page_and_keeps_its_time(index: Index, name: str) -> No
 
 def test_a_file_with_other_content_is_a_conflict_and_nothing_of_it_is_kept(index: Index) -> None:
     assert index.upload(WHEEL, made.file(WHEEL)).status == 200
-    before, respelt = state(index), "Foo-1.0.0-py3-none-any.whl"
+    before, respelt = index.stored(), "Foo-1.0.0-py3-none-any.whl"
     done = imported(index, (WHEEL, made.file(WHEEL, b"other")), (respelt, made.file(respelt, b"other")))
     assert done[0] == ("conflict", "the index has a file of this name with other content")
     assert done[1][0] == "conflict" and f"already exists as {WHEEL}" in done[1][1]
-    assert state(index) == before
+    assert index.stored() == before
 
 
 @pytest.mark.parametrize(
@@ -137,7 +132,7 @@ def test_what_is_no_good_file_is_refused_and_the_next_one_is_taken(
     (became, why), *rest = imported(index, (path, content), good)
     assert became == "refused" and said in why, why
     assert rest == [("imported", "")]
-    assert [Path(name).name for name in state(index)] == [good[0]]
+    assert list(index.stored()) == [good[0]]
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(index: Index) -> None:
@@ -146,7 +141,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(index: Index) -> None:
     assert sender.finish() == 0
     became, why = sender.done[WHEEL]
     assert became == "refused" and "changed while it was read" in why
-    assert state(index) == {}
+    assert index.stored() == {}
 
 
 def test_a_signature_follows_its_file_and_no_other(index: Index) -> None:
@@ -191,7 +186,7 @@ def test_what_comes_to_the_index_meanwhile_is_kept_and_the_rest_is_published(ind
 
 def test_a_check_says_the_same_and_publishes_nothing(index: Index) -> None:
     assert index.upload(WHEEL, made.file(WHEEL)).status == 200
-    before = state(index)
+    before = index.stored()
     sdist, respelt = made.file("foo-1.0.tar.gz"), made.file("Foo-1.0.0.tar.gz", b"other")
     offers = [
         (WHEEL, made.file(WHEEL)),
@@ -202,7 +197,7 @@ def test_a_check_says_the_same_and_publishes_nothing(index: Index) -> None:
     offers += [("Foo-1.0.0.tar.gz", respelt), ("bar-1.0.zip", b"no zip"), ("bar-2.0.zip", made.file("bar-2.0.zip"))]
     wanted = ["present", "conflict", "imported", "imported", "conflict", "refused", "imported"]
     assert [became for became, _why in imported(index, *offers, options=("--check",))] == wanted
-    assert state(index) == before
+    assert index.stored() == before
     assert [became for became, _why in imported(index, *offers)] == wanted
 
 
@@ -223,6 +218,6 @@ def test_an_import_stops_where_the_disk_is_full_and_goes_on_later(tmp_path: Path
     assert "Make room, then import again" in sender.stopped
     assert sender.finish() == 1
     assert sender.done == {"bar-1.0.zip": ("imported", "")}
-    assert [Path(name).name for name in state(index)] == ["bar-1.0.zip"]
+    assert list(index.stored()) == ["bar-1.0.zip"]
     again = imported(index, ("bar-1.0.zip", small), ("large-1.0.tar.gz", large))
     assert again == [("present", ""), ("imported", "")]

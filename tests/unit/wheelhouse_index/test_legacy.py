@@ -10,6 +10,7 @@ import pytest
 from packaging.version import Version
 from pip._internal.models.link import Link
 from wheelhouse_index import legacy, pages
+from wheelhouse_index.decisions import NOTHING
 from wheelhouse_index.entry import Entry, Facts, Stamp, guessed
 
 SHA = "ab" * 32
@@ -68,7 +69,7 @@ def test_it_has_the_public_indexs_shape() -> None:
     ],
 )
 def test_the_kind_of_a_file_and_its_python(name: str, kind: str, python: str) -> None:
-    file = legacy._file(entry(name), False)
+    file = legacy._file(entry(name), False, NOTHING)
     assert (file["packagetype"], file["python_version"]) == (kind, python)
 
 
@@ -124,7 +125,7 @@ def test_addresses_are_those_that_pip_makes_of_the_pages(path: str) -> None:
     address = json.loads(pages.project_json("foo", [entry(path)]))["files"][0]["url"]
     found = Link.from_json({"filename": path, "url": address, "hashes": {}}, asked)
     assert found
-    assert "https://pypi.example.com" + legacy._file(entry(path), False)["url"] == found.url
+    assert "https://pypi.example.com" + legacy._file(entry(path), False, NOTHING)["url"] == found.url
 
 
 def test_an_address_can_be_completed_by_its_beginning() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from hypothesis import settings
@@ -13,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from wheelhouse_index import names as file_names
 
 from tests.support import packages as made
-from tests.support.index import Index, sha256
+from tests.support.index import KEPT, Index, sha256
 
 UPLOADED = [
     "foo-1.0-py3-none-any.whl",
@@ -77,6 +79,9 @@ class Operations(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="index-", dir=MEMORY))
         self.index = Index(self.folder, self.overwrite)
+        self.claims: set[str] = set()
+        self.records: dict[str, str] = {}
+        self.yanked: set[str] = set()
         self.look()
         # Whether all that was done is such as pages follow at once.
         self.fresh = True
@@ -94,6 +99,8 @@ class Operations(RuleBasedStateMachine):
         place = self.index.packages / name
         blocked = os.path.lexists(place) and (place.is_symlink() or not place.is_file())
         same = self._same(name)
+        # By this name, something else was published, or lies where it would be.
+        taken = self._recorded(name) not in ("", sha256(sent)) or bool(self._withheld(name))
         identical = any(path.read_bytes() == sent for path in same)
         before = {path: path.read_bytes() for path in self._files()}
         fields = {"sha256_digest": sha256(sent)} if digest else {}
@@ -103,7 +110,7 @@ class Operations(RuleBasedStateMachine):
             assert answer.status in (200, 400, 409), answer
         elif identical:
             assert answer.status == 200 and {path: path.read_bytes() for path in self._files()} == before, answer
-        elif (same and not self.overwrite) or (blocked and not (self.overwrite and place.is_symlink())):
+        elif ((same or taken) and not self.overwrite) or (blocked and not (self.overwrite and place.is_symlink())):
             assert answer.status == (400 if twine else 409), answer
             assert "already exists" in answer.text or blocked
         else:
@@ -139,6 +146,30 @@ class Operations(RuleBasedStateMachine):
         if status == 200:
             assert not meant & self.index.listed(own.project).keys()
 
+    @rule(name=st.sampled_from(UPLOADED), taken_back=st.booleans())
+    def yank(self, name: str, taken_back: bool) -> None:
+        status = self.index.ask("unyank" if taken_back else "yank", filename=name).status
+        assert status in (200, 404)
+        if status == 200 and taken_back:
+            self.yanked.discard(name)
+        elif status == 200:
+            self.yanked.add(name)
+
+    @rule(restored=st.booleans())
+    def lose_decisions(self, restored: bool) -> None:
+        """With or without a copy of an earlier day in their place."""
+        folder = self.index.packages / ".wheelhouse/projects"
+        copy = self.folder / "copy"
+        kept = shutil.copytree(folder, self.folder / "kept")
+        shutil.rmtree(folder)
+        if restored and copy.exists():
+            shutil.copytree(copy, folder)
+        else:
+            folder.mkdir()
+        shutil.rmtree(copy, ignore_errors=True)
+        kept.rename(copy)
+        self.look()
+
     @rule(place=places, content=contents)
     def copy_in(self, place: tuple[str, str], content: bytes) -> None:
         path = self._place(place)
@@ -159,6 +190,13 @@ class Operations(RuleBasedStateMachine):
     def rename(self, source: tuple[str, str], place: tuple[str, str]) -> None:
         if self._place(source).is_file() and not self._place(place).is_dir():
             self._place(source).replace(self._place(place))
+            self.fresh = False
+
+    @rule(place=places, seconds=st.sampled_from([0, 10**9, 2 * 10**9, 4 * 10**9]))
+    def touch(self, place: tuple[str, str], seconds: int) -> None:
+        path = self._place(place)
+        if path.is_file() and not path.is_symlink():
+            os.utime(path, (seconds, seconds))
             self.fresh = False
 
     @rule(place=places)
@@ -192,7 +230,7 @@ class Operations(RuleBasedStateMachine):
     def forget(self) -> None:
         self.index.store.forget()
 
-    @rule(part=st.sampled_from(["", "simple", "packages", "catalogue.sqlite", "simple/foo", "simple/index.html"]))
+    @rule(part=st.sampled_from(["", "simple", "packages", "catalogue-3.sqlite", "simple/foo", "simple/index.html"]))
     def empty_the_index(self, part: str) -> None:
         for path in [self.index.pages / part] if part else list(self.index.pages.iterdir()):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -227,6 +265,24 @@ class Operations(RuleBasedStateMachine):
         for project, files in index.truth().items():
             assert {package.relfn for package in index.backend.find_project_packages(project.upper())} == set(files)
         assert not list(index.packages.joinpath(".incoming").iterdir())
+        self.facts_last()
+
+    def facts_last(self) -> None:
+        """Each name is claimed for good, and has one content and one time, which is the one on its page."""
+        folder = self.index.packages / ".wheelhouse"
+        claims = {path.name for path in folder.joinpath("names").iterdir()}
+        records = {str(path): path.read_text() for path in folder.joinpath("files").rglob("*.json")}
+        assert claims >= self.claims | set(self.index.truth())
+        if not self.overwrite:
+            assert records.items() >= self.records.items()
+            for project in self.index.truth():
+                for name, time in self.index.times(project).items():
+                    assert self.index.record(project, name)["upload-time"] == time
+        self.claims, self.records = claims, records
+        for project in self.index.truth():
+            page = json.loads((self.index.pages / "simple" / project / "index.json").read_text())
+            names = {file["filename"] for file in page["files"]}
+            assert {file["filename"] for file in page["files"] if file.get("yanked")} == names & self.yanked
 
     def _same(self, name: str) -> list[Path]:
         """Return the files that are the same as an upload of this name, whatever their spelling."""
@@ -237,6 +293,27 @@ class Operations(RuleBasedStateMachine):
             if RESPELT.get(path.name, path.name) == wanted
             and path.relative_to(self.index.packages).as_posix() in self._served()
         ]
+
+    def _withheld(self, name: str) -> list[Path]:
+        """Return the files that are the same as an upload of this name, and are on no page."""
+        wanted = RESPELT.get(name, name)
+        places = {path: path.relative_to(self.index.packages) for path in self._files()}
+        return [
+            path
+            for path, place in places.items()
+            if RESPELT.get(path.name, path.name) == wanted
+            and place.as_posix() not in self._served()
+            and all(map(file_names.is_folder, place.parts[:-1]))
+            and not any(one.is_symlink() for one in (path, *path.parents))
+        ]
+
+    def _recorded(self, name: str) -> str:
+        """Return the digest that a name has in the store of facts; empty where it has none."""
+        release = file_names.of_file(name)
+        assert release
+        with suppress(FileNotFoundError):
+            return str(self.index.record(release.project, name)["sha256"])
+        return ""
 
     def _served(self) -> set[str]:
         return {path for files in self.index.truth().values() for path in files}
@@ -250,7 +327,7 @@ class Operations(RuleBasedStateMachine):
 
     def _files(self) -> list[Path]:
         """Return what is in packages/, but for what the backend itself keeps there."""
-        found = (path for path in self.index.packages.rglob("*") if ".incoming" not in path.parts)
+        found = (path for path in self.index.packages.rglob("*") if not KEPT.intersection(path.parts))
         return [path for path in found if os.path.lexists(path) and path.is_file()]
 
 

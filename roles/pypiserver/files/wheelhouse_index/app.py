@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -20,11 +21,13 @@ from pypiserver.config import Config, RunConfig
 from . import legacy, names, pages, rights
 from .answers import StartResponse, WsgiApp, answer
 from .backend import IndexedBackend
-from .changes import Changes
+from .changes import NO_FACTS, Changes
 from .health import Health
 from .keeper import Keeper
+from .records import FactsError
 from .store import Store
 
+log = logging.getLogger(__name__)
 _PROJECT_PAGE = re.compile(r"/simple/(?P<name>[^/]+)/?|/(?:pypi/)?(?P<named>[^/]+)/json")
 _HOST = re.compile(r"https?://[^/]+", re.IGNORECASE)
 
@@ -119,12 +122,17 @@ class Application:
         """Answer with a project's page of a kind, as it will be on disk within moments."""
         with self._store.catalogue.reading() as known:
             entries = known.of_project(project)
-        read = [entry if entry.facts else self._store.read(entry) for entry in entries]
+            decisions = known.decisions(project)
+        try:
+            read = [entry if entry.facts else self._store.read(entry) for entry in entries]
+        except FactsError as error:
+            log.error("%s", error)
+            return answer(start_response, 503, NO_FACTS, [("Retry-After", "60")])
         listed = [entry for entry in read if entry]
-        if not pages.listed(listed):
+        if decisions.is_quarantined or not pages.listed(listed):
             return answer(start_response, 404, f"There is no project {project} on this index.")
         content_type, text = _PAGES[kind]
-        content = text(project, listed).encode()
+        content = text(project, listed, decisions).encode()
         headers = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
         start_response("200 OK", [*headers, ("Cache-Control", "no-cache"), ("Vary", "Accept")])
         return [content]
@@ -162,7 +170,7 @@ def reading(store: Store) -> WsgiApp:
 def create() -> WsgiApp:
     """Return the application. Called in each of gunicorn's processes, after the fork, as threads do not survive one."""
     settings = Settings.of_environment()
-    store = Store(settings.packages, settings.index)
+    store = Store(settings.packages, settings.index, settings.overwrite)
     store.catalogue.hold()
     Keeper(store, settings.freshness).start()
     return Application(store, settings)
@@ -206,7 +214,7 @@ def serve() -> None:
 
     settings = Settings.of_environment()
     try:
-        Store(settings.packages, settings.index).prepare()
+        Store(settings.packages, settings.index, settings.overwrite).prepare()
     except Exception as error:
         raise SystemExit(f"{settings.packages} or {settings.index} cannot be used: {error}") from error
     sys.argv = ["gunicorn", "--bind", settings.bind, f"{__package__}.app:create()"]

@@ -1,7 +1,7 @@
 """What is known of each file, so that nothing is read or hashed twice: a SQLite database in index/.
 
 All processes of all replicas share it. It is derived from packages/ and may be deleted at any time: the keeper makes
-another.
+another. Each number of the schema has a file of its own, so that the release before finds its own as it left it.
 """
 
 from __future__ import annotations
@@ -10,17 +10,23 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from .decisions import NOTHING, Decisions
 from .entry import Entry, Facts, Stamp
 from .names import Release
 
 log = logging.getLogger(__name__)
-# Another number has all files read again.
-SCHEMA_VERSION = 2
+# Another number is another file.
+SCHEMA_VERSION = 3
+NAME = f"catalogue-{SCHEMA_VERSION}.sqlite"
+# Of the release before: what it knows of the files' contents still holds.
+_BEFORE, _VERSION_BEFORE = "catalogue.sqlite", 2
 _ON_PAGE = "{row}.sha256 IS NOT NULL AND {row}.name NOT LIKE '%.asc'"
+_UNRECORDED = "recorded = 0 AND sha256 IS NOT NULL AND name NOT LIKE '%.asc'"
 _SCHEMA = f"""
 CREATE TABLE files (
     path TEXT PRIMARY KEY,          -- below packages/
@@ -32,11 +38,14 @@ CREATE TABLE files (
     own_name TEXT NOT NULL DEFAULT '',  -- project and version as the file, or its name, spells them
     own_version TEXT NOT NULL DEFAULT '',
     requires_python TEXT NOT NULL DEFAULT '',
-    metadata_sha256 TEXT NOT NULL DEFAULT ''
+    metadata_sha256 TEXT NOT NULL DEFAULT '',
+    uploaded_ns INTEGER,            -- null where only the file's own time tells
+    recorded INTEGER NOT NULL DEFAULT 0 -- 1 where the store of facts has it
 ) WITHOUT ROWID;
 CREATE INDEX files_by_project ON files (project);
 CREATE INDEX files_by_name ON files (name);
 CREATE INDEX files_unread ON files (project) WHERE sha256 IS NULL;
+CREATE INDEX files_unrecorded ON files (project, path) WHERE {_UNRECORDED};
 CREATE INDEX files_untried ON files (project) WHERE sha256 IS NULL AND unreadable = 0;
 
 -- How many files the page of a project has: counting them in `files` would take the longer the more there are. What has
@@ -54,12 +63,18 @@ END;
 -- them knows by the number whether they were marked again meanwhile.
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
+CREATE TABLE recorded_in (id TEXT NOT NULL);
+
+-- What was decided on projects, as JSON: what is lost of it in packages/ does not count as taken back.
+CREATE TABLE decisions (project TEXT PRIMARY KEY, decided TEXT NOT NULL) WITHOUT ROWID;
 
 -- What was written into index/ last: pages and metadata that are otherwise were changed by other hands.
 CREATE TABLE written (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {SCHEMA_VERSION};
 """
-_COLUMNS = "path, size, mtime_ns, inode, sha256, unreadable, own_name, own_version, requires_python, metadata_sha256"
+_READ = "own_name, own_version, requires_python, metadata_sha256"
+_COLUMNS_BEFORE = f"path, name, project, size, mtime_ns, inode, sha256, unreadable, {_READ}"
+_COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded"
 _UNTRIED = "sha256 IS NULL AND unreadable = 0"
 # A signature makes no project, nor does it count as a file.
 _UNTRIED_FILES = f"files WHERE {_UNTRIED} AND name NOT LIKE '%.asc'"
@@ -69,10 +84,10 @@ _BUSY_SECONDS = 30.0
 _DAMAGE = {sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 
 
-def _entry(row: tuple[str, int, int, int, str | None, int, str, str, str, str]) -> Entry:
-    path, size, mtime_ns, inode, sha256, unreadable, name, version, requires_python, metadata_sha256 = row
-    facts = None if sha256 is None else Facts(sha256, Release(name, version), requires_python, metadata_sha256)
-    return Entry(path, Stamp(size, mtime_ns, inode), facts, bool(unreadable))
+def _entry(row: Sequence[Any]) -> Entry:
+    path, size, mtime_ns, inode, sha256, unreadable, name, version, python, metadata_sha256, uploaded_ns, recorded = row
+    facts = None if sha256 is None else Facts(sha256, Release(name, version), python, metadata_sha256)
+    return Entry(path, Stamp(size, mtime_ns, inode), facts, bool(unreadable), uploaded_ns, bool(recorded))
 
 
 class TornError(sqlite3.OperationalError):
@@ -157,14 +172,38 @@ class Catalogue:
                 log.warning("Restored the files beside %s, which were removed", self.file)
                 return
             log.warning("%s is damaged or of another version: making it from packages/", self.file)
+        elif self._take_over(fill):
+            return
         self.replace(fill)
 
-    def replace(self, fill: Callable[[Known], None]) -> None:
-        """Make a new database in place of what is there; ``fill`` as for ``prepare``."""
+    def _take_over(self, fill: Callable[[Known], None]) -> bool:
+        """Make the database from that of the release before; return whether there is one that can be used."""
+        before = self.file.with_name(_BEFORE)
+        try:
+            if not before.exists() or not self._usable(before, _VERSION_BEFORE):
+                return False
+            self.replace(fill, before)
+        except sqlite3.DatabaseError as error:
+            log.warning("%s cannot be taken over: %s", before, error)
+            return False
+        log.info("Took over what %s knows", before)
+        return True
+
+    def replace(self, fill: Callable[[Known], None], before: Path | None = None) -> None:
+        """Make a new database in place of what is there.
+
+        Args:
+            fill: as for ``prepare``.
+            before: a database of the release before, which is taken over first.
+        """
         new = self._new()
         connection = sqlite3.connect(new, isolation_level=None)
         try:
+            if before:
+                connection.execute("ATTACH DATABASE ? AS before", (str(before),))
             connection.executescript(f"BEGIN; {_SCHEMA}")
+            if before:
+                Known(connection).take_over()
             fill(Known(connection))
             connection.execute("COMMIT")
         finally:
@@ -246,12 +285,15 @@ class Catalogue:
             held.execute("SELECT count(*) FROM pages_format").fetchone()
             self._beside = self._inodes_beside()
 
-    def _usable(self, other: Path | None = None) -> bool:
+    def _usable(self, other: Path | None = None, number: int = 0) -> bool:
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(other) if other else self._connect()
             version = connection.execute("PRAGMA user_version").fetchone()
-            return bool(version == (SCHEMA_VERSION,) and connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+            return bool(
+                version == (number or SCHEMA_VERSION,)
+                and connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            )
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) in _DAMAGE:
                 return False
@@ -299,6 +341,57 @@ class Known:
         """Return how many files have not been read."""
         return int(self._db.execute("SELECT count(*) FROM files WHERE sha256 IS NULL").fetchone()[0])
 
+    def unrecorded(self, most: int) -> list[Entry]:
+        """Return some of the files that have been read, and that the store of facts does not have yet."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM files WHERE {_UNRECORDED} ORDER BY project, path LIMIT ?", (most,)
+        )
+        return [_entry(row) for row in rows]
+
+    def note_recorded(self, entries: Iterable[Entry]) -> None:
+        """Note files that are in the store of facts, and when they were published."""
+        self._db.executemany(
+            "UPDATE files SET uploaded_ns = ?, recorded = 1 WHERE path = ?",
+            ((entry.uploaded_ns, entry.path) for entry in entries),
+        )
+
+    def has_recorded(self) -> bool:
+        """Tell whether the store of facts has any of the files."""
+        return self._db.execute("SELECT 1 FROM files WHERE recorded = 1").fetchone() is not None
+
+    def decisions(self, project: str) -> Decisions:
+        """Return what was decided on a project."""
+        row = self._db.execute("SELECT decided FROM decisions WHERE project = ?", (project,)).fetchone()
+        return Decisions.of_text(row[0]) if row else NOTHING
+
+    def decided(self) -> list[str]:
+        """Return the projects on which anything was decided."""
+        return [name for (name,) in self._db.execute("SELECT project FROM decisions ORDER BY project")]
+
+    def decide(self, project: str, decisions: Decisions) -> None:
+        """Note what was decided on a project."""
+        self._db.execute("INSERT OR REPLACE INTO decisions VALUES (?, ?)", (project, decisions.text()))
+
+    @property
+    def recorded_in(self) -> str:
+        """The id of the store of facts that has the recorded files."""
+        row = self._db.execute("SELECT id FROM recorded_in").fetchone()
+        return str(row[0]) if row else ""
+
+    @recorded_in.setter
+    def recorded_in(self, own: str) -> None:
+        if own != self.recorded_in:
+            # Another one has none of them. When they were published is kept.
+            self._db.execute("UPDATE files SET recorded = 0 WHERE recorded = 1")
+            self._db.execute("DELETE FROM recorded_in")
+            self._db.execute("INSERT INTO recorded_in VALUES (?)", (own,))
+
+    def take_over(self) -> None:
+        """Take over what the attached database ``before`` knows, of the release before."""
+        self._db.execute(f"INSERT INTO files ({_COLUMNS_BEFORE}) SELECT {_COLUMNS_BEFORE} FROM before.files")
+        for table in ("pending", "pages_format", "written"):
+            self._db.execute(f"INSERT INTO {table} SELECT * FROM before.{table}")
+
     def at(self, path: str) -> Entry | None:
         """Return the file with this path."""
         row = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE path = ?", (path,)).fetchone()
@@ -338,11 +431,12 @@ class Known:
         self.remove([entry.path])
         facts = entry.facts
         self._db.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(entry.path, entry.name, entry.project, entry.stamp.size, entry.stamp.mtime_ns, entry.stamp.inode),
                 *(facts and facts.sha256, entry.unreadable, entry.release.name, entry.release.version),
                 *(facts.requires_python if facts else "", facts.metadata_sha256 if facts else ""),
+                *(entry.uploaded_ns, entry.recorded),
             ),
         )
 

@@ -1,4 +1,4 @@
-"""Uploads and removals: each is a form that is posted to the front page."""
+"""Uploads, removals and decisions: each is a form that is posted to the front page."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
-from . import forms, incoming, metadata, names, rights
+from . import deciding, finding, forms, incoming, metadata, names, rights
 from .answers import Refusal, StartResponse, answer
-from .entry import Entry, Facts
+from .entry import Facts
 from .forms import File, Form
 from .incoming import Upload
 from .names import Release
-from .store import ConflictError, Store
+from .recording import ConflictError, Origin
+from .records import UPLOAD, FactsError
+from .store import Store
 
 log = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -23,6 +25,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 NO_ROOM = "The disk of this index is full; nothing was stored. Ask its operator to make room."
 UNWRITABLE = "This index cannot write to its folders. Try again later; the log of pypi-server names the reason."
+NO_FACTS = (
+    "This index cannot use its facts; nothing was changed. Ask its operator: the log of pypi-server names the reason."
+)
 BROKEN = "This index failed on that request; the log of pypi-server names the reason. Ask its operator."
 
 
@@ -59,6 +64,9 @@ class Changes:
             except Refusal as error:
                 log.warning("Refused with %s: %s", error.status, error.reason)
                 return answer(start_response, error.status, error.reason)
+            except FactsError as error:
+                log.error("%s", error)
+                return answer(start_response, 503, NO_FACTS, [("Retry-After", "60")])
             except (OSError, sqlite3.Error) as error:
                 if is_full(error):
                     log.error("The disk is full: %s", error)
@@ -74,17 +82,19 @@ class Changes:
     def _change(self, form: Form, environ: dict[str, Any]) -> str:
         action = form.value(":action")
         if action not in rights.NEEDS:
-            known = " and ".join(rights.NEEDS)
+            known = ", ".join(rights.NEEDS)
             raise Refusal(400, f"Unknown :action {action[:40]!r}: this index takes {known}.")
         if reason := rights.refusal(action, environ, self._anonymous_uploads):
             raise Refusal(403, reason)
         if action == "remove_pkg":
             return self._remove(form)
+        if action in deciding.ACTIONS:
+            return deciding.ACTIONS[action](self._store, form, environ.get(rights.LOGIN, ""))
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409
-        return self._publish(form, conflict)
+        return self._publish(form, conflict, Origin(UPLOAD, environ.get(rights.LOGIN, "")))
 
-    def _publish(self, form: Form, conflict: int) -> str:
+    def _publish(self, form: Form, conflict: int, origin: Origin) -> str:
         file = form.file("content")
         if file is None:
             raise Refusal(400, "The form has no distribution file: send it as 'content'.")
@@ -96,7 +106,7 @@ class Changes:
             facts = Facts(signature.content.sha256, upload.facts.release)
             uploads.append(Upload(signature.name, signature.content, facts))
         try:
-            changed = self._store.add(uploads, self._overwrite)
+            changed = self._store.add(uploads, self._overwrite, origin)
         except ConflictError as error:
             raise Refusal(conflict, str(error)) from error
         return (
@@ -109,12 +119,8 @@ class Changes:
         name, version, filename = (form.value(field) for field in ("name", "version", "filename"))
         if not filename and not (name and version):
             raise Refusal(400, "Name what to remove: 'name' and 'version', or 'filename'.")
+        to_remove = {entry.path: entry for entry in finding.found(self._store, name, version, filename)}
         with self._store.catalogue.reading() as known:
-            if filename:
-                found = [entry for path in known.named(filename) if (entry := known.at(path))]
-            else:
-                found = known.of_project(names.normalised(name))
-            to_remove = {entry.path: entry for entry in found if _is_meant(entry, name, version)}
             # A signature goes with its file.
             signatures = [known.at(path + names.SIGNATURE) for path in to_remove]
             to_remove |= {entry.path: entry for entry in signatures if entry}
@@ -193,10 +199,3 @@ def _release(name: str, found: metadata.Metadata | None, form: Form) -> Release:
                 400, f"The form's {field} {sent[:100]!r} is not that of {name}, {own_value!r}. Correct the form."
             )
     return own
-
-
-def _is_meant(entry: Entry, name: str, version: str) -> bool:
-    release = entry.release
-    return (not name or names.normalised(name) == release.project) and (
-        not version or names.same_version(version, release.version)
-    )

@@ -58,13 +58,17 @@ class Entry:
         path: below packages/, with slashes.
         stamp: what ``stat`` said when it was last looked at.
         facts: what it holds; None while it has not been read.
-        unreadable: whether reading it was tried, and failed.
+        unreadable: whether reading it was tried, and failed, or it is not what was published by its name.
+        uploaded_ns: when it was published, in ns since 1970; None where only the file's own time tells.
+        recorded: whether the store of facts has it.
     """
 
     path: str
     stamp: Stamp
     facts: Facts | None = None
     unreadable: bool = False
+    uploaded_ns: int | None = None
+    recorded: bool = False
 
     @property
     def name(self) -> str:
@@ -85,6 +89,11 @@ class Entry:
     def project(self) -> str:
         """The project's normalised name (PEP 503)."""
         return self.release.project
+
+    @property
+    def time_ns(self) -> int:
+        """When it was published, in ns since 1970."""
+        return self.stamp.mtime_ns if self.uploaded_ns is None else self.uploaded_ns
 
     @property
     def version(self) -> str:

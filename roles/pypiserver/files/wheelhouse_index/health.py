@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .changes import is_full
 from .incoming import FOLDER
+from .records import FactsError
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ def problems(store: Store) -> list[str]:
         return found
     below = [store.packages / FOLDER, *store.output.folders()]
     found = [f"{folder.parent.name}/{folder.name}/ {reason}" for folder in below if (reason := _folder_problem(folder))]
+    try:
+        store.facts.check()
+    except (FactsError, OSError) as error:
+        found.append(str(error))
     try:
         with store.catalogue.reading() as known:
             known.pages_format  # noqa: B018 - a question that costs nothing

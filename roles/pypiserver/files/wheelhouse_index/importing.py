@@ -29,7 +29,9 @@ from .entry import Facts
 from .forms import File, Form
 from .incoming import Arriving, Upload
 from .names import Release
-from .store import ConflictError, Store
+from .recording import ConflictError, Origin
+from .records import IMPORT, FactsError
+from .store import Store
 
 log = logging.getLogger(__name__)
 IMPORTED, PRESENT, CONFLICT, REFUSED = "imported", "present", "conflict", "refused"
@@ -38,6 +40,7 @@ UNWRITABLE = "the index cannot write to its folders; pypi-server's log says more
 _CHUNK_BYTES = 1024 * 1024
 # Files that are published together.
 _HELD = 50
+_ORIGIN = Origin(IMPORT)
 Done = tuple[str, str, str]
 
 
@@ -97,7 +100,7 @@ class Import:
                     self._tell()
                 self._publish()
                 self._tell()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, FactsError) as error:
             log.error("The import stops: %s", error)
             if self._done:
                 # What was published before; the other side's next offer is answered by the rest.
@@ -209,7 +212,7 @@ class Import:
             return
         self._identities.clear()
         try:
-            is_new = self._store.add(list(held.values()), overwrite=False)
+            is_new = self._store.add(list(held.values()), overwrite=False, origin=_ORIGIN)
             self._done += [(path, IMPORTED if is_new else PRESENT, "") for path in held]
         except ConflictError:
             # Something has come to the index meanwhile: which of them it is shows one by one.
@@ -220,7 +223,7 @@ class Import:
         if path.endswith(names.SIGNATURE) and _signed(path) not in self._signable:
             return REFUSED, _NO_FILE
         try:
-            return (IMPORTED if self._store.add([upload], overwrite=False) else PRESENT), ""
+            return (IMPORTED if self._store.add([upload], overwrite=False, origin=_ORIGIN) else PRESENT), ""
         except ConflictError as error:
             del self._signable[path]
             return CONFLICT, str(error)
@@ -252,6 +255,6 @@ def main(check: bool) -> int:
     settings = Settings.of_environment()
     # As gunicorn's: what is written is the account's alone.
     os.umask(0o077)
-    store = Store(settings.packages, settings.index)
+    store = Store(settings.packages, settings.index, settings.overwrite)
     store.catalogue.hold()
     return Import(store, sys.stdin.buffer, sys.stdout.buffer, check).run()

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from . import disk
 from .entry import Facts, Stamp
 
 FOLDER = ".incoming"
@@ -60,7 +61,7 @@ class Upload:
         else:
             os.link(self._path, target)
         try:
-            _sync(target.parent)
+            disk.sync([target.parent])
             yield
         except BaseException:
             if before.exists():
@@ -157,12 +158,3 @@ def sha256(file: BinaryIO) -> str:
     found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     file.seek(0)
     return found
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder outlast a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

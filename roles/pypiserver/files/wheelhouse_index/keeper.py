@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from . import health
+from .records import FactsError
 from .scan import Scanner
 from .store import Store
 
@@ -59,6 +60,7 @@ class Keeper:
             # What index/ or a part of it held may have been removed, and files may have come while no server ran.
             self._store.prepare()
             self._store.output.mark_incomplete()
+        self._store.check_facts()
         began = time.monotonic()
         thorough = first or began >= self._thorough_at
         if scanner is None or thorough:
@@ -68,6 +70,7 @@ class Keeper:
         found, removed = scanner.changes(thorough)
         if thorough:
             self._store.check_written()
+            self._store.check_decisions()
         now = time.monotonic()
         if thorough:
             self._thorough_at = now + max((now - began) * _SHARE, self._pause / 2)
@@ -79,7 +82,14 @@ class Keeper:
             self._retry_at = now + _RETRY_SECONDS
             self._store.retry()
         self._store.write_pending()
+        self._record(now)
         self._scanner = scanner
+
+    def _record(self, began: float) -> None:
+        """Record files that were there before there was a store of facts, for a while: more may have come meanwhile."""
+        while self._store.record_some():
+            if time.monotonic() - began > self._pause:
+                break
 
     def _run(self) -> None:
         # On Linux a thread has a priority of its own: requests come first.
@@ -104,6 +114,11 @@ class Keeper:
                 self.step()
                 health.note(self._store, None)
                 pause = self._pause
+            except FactsError as error:
+                # The health address says so by itself.
+                log.error("Pages stay as they are: %s", error)
+                health.note(self._store, None)
+                pause = min(pause * 2, _LONGEST_PAUSE)
             except Exception as error:
                 # A full disk, for one: it is tried again until it works, ever more seldom.
                 log.exception("Pages could not be brought up to date")

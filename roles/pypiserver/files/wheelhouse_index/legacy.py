@@ -13,7 +13,9 @@ from urllib.parse import quote
 from packaging.version import InvalidVersion, Version
 
 from . import pages
+from .decisions import NOTHING, Decisions
 from .entry import Entry
+from .times import time_text
 
 # What the public index has of a release and this one does not know. Clients read these keys without looking whether
 # they are there.
@@ -27,7 +29,7 @@ _UNKNOWN = (
 )
 
 
-def project_json(project: str, entries: Sequence[Entry]) -> str:
+def project_json(project: str, entries: Sequence[Entry], decisions: Decisions = NOTHING) -> str:
     """Return a project's document.
 
     The addresses of files begin with ``/packages/``. NGINX puts scheme and host before them, by which the client has
@@ -36,16 +38,19 @@ def project_json(project: str, entries: Sequence[Entry]) -> str:
     Args:
         project: its normalized name.
         entries: its files; those that no page has, and those without a version, are left out.
+        decisions: what was decided on it.
     """
     signatures = pages.signed(entries)
     releases = _releases(pages.listed(entries))
     documents = {
-        version: [_file(entry, entry.path in signatures) for entry in files] for version, files in releases.items()
+        version: [_file(entry, entry.path in signatures, decisions) for entry in files]
+        for version, files in releases.items()
     }
-    newest = max(releases, key=_newness, default="")
+    standing = [version for version, files in releases.items() if not all(map(decisions.yank_of, files))]
+    newest = max(standing or releases, key=_newness, default="")
     return pages.json_text(
         {
-            "info": _info(project, newest, releases.get(newest, [])),
+            "info": _info(project, newest, releases.get(newest, []), decisions),
             # This index does not count its changes.
             "last_serial": 0,
             "releases": documents,
@@ -86,14 +91,15 @@ def _parsed(version: str) -> Version | None:
         return None
 
 
-def _info(project: str, version: str, files: Sequence[Entry]) -> dict[str, Any]:
+def _info(project: str, version: str, files: Sequence[Entry], decisions: Decisions) -> dict[str, Any]:
+    yanks = [decisions.yank_of(entry) for entry in files]
     specifiers = [entry.facts.requires_python for entry in files if entry.facts and entry.facts.requires_python]
     return {
         "name": project,
         "version": version,
         "requires_python": specifiers[-1] if specifiers else None,
-        "yanked": False,
-        "yanked_reason": None,
+        "yanked": bool(yanks) and all(yanks),
+        "yanked_reason": next((yank.reason for yank in yanks if yank and yank.reason), None) if all(yanks) else None,
         "classifiers": [],
         "downloads": {"last_day": -1, "last_month": -1, "last_week": -1},
         **dict.fromkeys(_UNKNOWN_TEXT, ""),
@@ -101,10 +107,11 @@ def _info(project: str, version: str, files: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def _file(entry: Entry, signature: bool) -> dict[str, Any]:
+def _file(entry: Entry, signature: bool, decisions: Decisions) -> dict[str, Any]:
     assert entry.facts
     kind, python = _kind(entry.name)
-    time = pages.time_text(entry.stamp.mtime_ns)
+    time = time_text(entry.time_ns)
+    yank = decisions.yank_of(entry)
     return {
         "comment_text": "",
         "digests": {"sha256": entry.facts.sha256},
@@ -119,8 +126,8 @@ def _file(entry: Entry, signature: bool) -> dict[str, Any]:
         "upload_time_iso_8601": time,
         # As pip writes it, so with `%2B` for `+`: pip-tools compares.
         "url": f"/packages/{quote(entry.path)}",
-        "yanked": False,
-        "yanked_reason": None,
+        "yanked": yank is not None,
+        "yanked_reason": (yank.reason or None) if yank else None,
     }
 
 

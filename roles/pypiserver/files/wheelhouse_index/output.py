@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from . import legacy, pages
 from .catalogue import Known
+from .decisions import Decisions
 from .entry import Entry
 
 # Of what is large, and changes with every new project, a quick compression is worth more than a small one.
@@ -116,10 +117,11 @@ class Output:
         for mark in self._marks:
             mark.unlink(missing_ok=True)
 
-    def stage_project(self, staged: Staged, project: str, entries: Sequence[Entry]) -> None:
-        """Stage a project's pages, or their removal where it has no file left."""
+    def stage_project(self, staged: Staged, project: str, entries: Sequence[Entry], decisions: Decisions) -> None:
+        """Stage a project's pages, or their removal where it has no file left; one that is quarantined says so."""
         folder = self.simple / project
-        if not pages.listed(entries):
+        entries = [] if decisions.is_quarantined else entries
+        if not pages.listed(entries) and not decisions.is_quarantined:
             self._remember(folder)
             for page in _EACH:
                 self._remove(staged, folder / page)
@@ -127,10 +129,10 @@ class Output:
             staged.maybe_empty.append(folder)
             return
         self._make(staged, folder)
-        self._stage(staged, folder / "index.html", pages.project_html(project, entries))
-        self._stage(staged, folder / "index.json", pages.project_json(project, entries))
+        self._stage(staged, folder / "index.html", pages.project_html(project, entries, decisions))
+        self._stage(staged, folder / "index.json", pages.project_json(project, entries, decisions))
         # Not compressed: NGINX completes the addresses in it.
-        self._stage(staged, self._legacy_of(project), legacy.project_json(project, entries), pack=False)
+        self._stage(staged, self._legacy_of(project), legacy.project_json(project, entries, decisions), pack=False)
 
     def stage_lists(self, staged: Staged, known: Known) -> None:
         """Stage the list of projects, where that changes."""

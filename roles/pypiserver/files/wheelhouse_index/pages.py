@@ -1,22 +1,21 @@
-"""The simple pages as text: HTML (PEP 503, 592, 658, 714) and JSON (PEP 691, 700). Pure functions."""
+"""The simple pages as text: HTML (PEP 503, 592, 658, 714, 792) and JSON (PEP 691, 700). Pure functions."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import quote
 
+from .decisions import ACTIVE, NOTHING, Decisions
 from .entry import Entry
+from .times import time_text
 
-API_VERSION = "1.1"
-# 31 December 9999.
-_LAST_NS = 253_402_300_799_999_999_999
+API_VERSION = "1.4"
 # Another number has all pages rewritten.
-FORMAT = 3
+FORMAT = 4
 # Plain in the path of an address (RFC 3986): versions have them, and some proxies escape `%2B` a second time.
 _PLAIN = "/+!"
 
@@ -26,7 +25,7 @@ _HEAD = """<!DOCTYPE html>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="pypi:repository-version" content="{version}">
-    <title>{title}</title>
+{more}    <title>{title}</title>
   </head>
   <body>
     <h1>{title}</h1>
@@ -51,14 +50,29 @@ def signed(entries: Iterable[Entry]) -> set[str]:
     return {entry.path.removesuffix(".asc") for entry in entries if entry.name.endswith(".asc")}
 
 
-def project_html(project: str, entries: Sequence[Entry]) -> str:
+def project_html(project: str, entries: Sequence[Entry], decisions: Decisions = NOTHING) -> str:
     """Return a project's page. Addresses are relative, so it is right behind any host name and prefix."""
     signatures = signed(entries)
-    lines = [f"    {_link(entry, entry.path in signatures)}<br>\n" for entry in listed(entries)]
-    return _page(f"Links for {project}", lines)
+    lines = [f"    {_link(entry, entry.path in signatures, decisions)}<br>\n" for entry in listed(entries)]
+    return _page(f"Links for {project}", lines, _status_html(decisions))
 
 
-def project_json(project: str, entries: Sequence[Entry]) -> str:
+def _status_html(decisions: Decisions) -> str:
+    """Return the elements of a page's head that say which status its project has (PEP 792)."""
+    status = _status(decisions)
+    names = {"status": "pypi:project-status", "reason": "pypi:project-status-reason"}
+    return "".join(f'    <meta name="{names[key]}" content="{escape(value)}">\n' for key, value in status.items())
+
+
+def _status(decisions: Decisions) -> dict[str, str]:
+    """Return a project's status and its reason; nothing for one that is active."""
+    status = decisions.status
+    if status.status == ACTIVE:
+        return {}
+    return {"status": status.status, **({"reason": status.reason} if status.reason else {})}
+
+
+def project_json(project: str, entries: Sequence[Entry], decisions: Decisions = NOTHING) -> str:
     """Return a project's page for machines."""
     signatures = signed(entries)
     files = listed(entries)
@@ -66,8 +80,9 @@ def project_json(project: str, entries: Sequence[Entry]) -> str:
         {
             "meta": {"api-version": API_VERSION},
             "name": project,
+            **({"project-status": status} if (status := _status(decisions)) else {}),
             "versions": [version for version in dict.fromkeys(entry.version for entry in files) if version],
-            "files": [_file(entry, entry.path in signatures) for entry in files],
+            "files": [_file(entry, entry.path in signatures, decisions) for entry in files],
         }
     )
 
@@ -100,8 +115,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _page(title: str, lines: Iterable[str]) -> str:
-    return "".join((_HEAD.format(version=API_VERSION, title=escape(title)), *lines, _TAIL))
+def _page(title: str, lines: Iterable[str], more: str = "") -> str:
+    return "".join((_HEAD.format(version=API_VERSION, title=escape(title), more=more), *lines, _TAIL))
 
 
 def json_text(document: dict[str, Any]) -> str:
@@ -118,7 +133,7 @@ def _address(entry: Entry) -> str:
     return f"../../packages/{quoted(entry.path)}"
 
 
-def _link(entry: Entry, signature: bool) -> str:
+def _link(entry: Entry, signature: bool, decisions: Decisions) -> str:
     assert entry.facts
     attributes = {"href": f"{_address(entry)}#sha256={entry.facts.sha256}"}
     if entry.facts.requires_python:
@@ -127,11 +142,13 @@ def _link(entry: Entry, signature: bool) -> str:
         attributes["data-core-metadata"] = f"sha256={entry.facts.metadata_sha256}"
     if signature:
         attributes["data-gpg-sig"] = "true"
+    if yank := decisions.yank_of(entry):
+        attributes["data-yanked"] = yank.reason
     written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
     return f"<a {written}>{escape(entry.name)}</a>"
 
 
-def _file(entry: Entry, signature: bool) -> dict[str, Any]:
+def _file(entry: Entry, signature: bool, decisions: Decisions) -> dict[str, Any]:
     assert entry.facts
     digest = {"sha256": entry.facts.metadata_sha256} if entry.facts.metadata_sha256 else False
     file: dict[str, Any] = {
@@ -139,7 +156,7 @@ def _file(entry: Entry, signature: bool) -> dict[str, Any]:
         "url": _address(entry),
         "hashes": {"sha256": entry.facts.sha256},
         "size": entry.stamp.size,
-        "upload-time": time_text(entry.stamp.mtime_ns),
+        "upload-time": time_text(entry.time_ns),
         # Not under its older name as well: pip 22.3 to 23.1.2 cannot read that in JSON (PEP 714).
         "core-metadata": digest,
     }
@@ -147,11 +164,7 @@ def _file(entry: Entry, signature: bool) -> dict[str, Any]:
         file["requires-python"] = entry.facts.requires_python
     if signature:
         file["gpg-sig"] = True
+    if yank := decisions.yank_of(entry):
+        # Never an empty text: clients do not agree whether that is yanked.
+        file["yanked"] = yank.reason or True
     return file
-
-
-def time_text(nanoseconds: int) -> str:
-    """Return a moment as PEP 700 writes it; the nearest that can be written."""
-    seconds, rest = divmod(min(max(nanoseconds, 0), _LAST_NS), 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"

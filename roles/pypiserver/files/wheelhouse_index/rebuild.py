@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import sqlite3
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 
+from .app import Settings
 from .keeper import LOCK
 from .store import Store
 
@@ -20,9 +19,9 @@ _PATIENCE_SECONDS = 300.0
 
 def main() -> None:
     """Forget what is known, and wait until all of it is known again."""
-    packages, index = (os.environ.get(f"WHEELHOUSE_{name}", f"/data/{name.lower()}") for name in ("PACKAGES", "INDEX"))
+    settings = Settings.of_environment()
     try:
-        print(rebuilt(Store(Path(packages), Path(index))))
+        print(rebuilt(Store(settings.packages, settings.index, settings.overwrite)))
     except Exception as error:
         sys.exit(f"The pages are not rebuilt: {type(error).__name__}: {error}")
 

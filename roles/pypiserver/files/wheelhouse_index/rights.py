@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # By the form's field :action.
-NEEDS = {"file_upload": "publish", "remove_pkg": "delete"}
+NEEDS = {"file_upload": "publish", "remove_pkg": "delete", "yank": "yank", "unyank": "yank", "set_status": "yank"}
 # Headers that NGINX sends; what a client sends under these names does not get through NGINX.
 LOGIN = "HTTP_X_WHEELHOUSE_LOGIN"
 RIGHTS = "HTTP_X_WHEELHOUSE_RIGHTS"
@@ -25,7 +25,7 @@ def refusal(action: str, environ: Mapping[str, Any], anonymous_uploads: bool) ->
     Args:
         action: the form's ``:action``, one of ``NEEDS``.
         environ: the request, with NGINX's headers; a header that is missing grants nothing.
-        anonymous_uploads: whether publishing needs no login. Removing always does.
+        anonymous_uploads: whether publishing needs no login. All else always does.
     """
     need = NEEDS[action]
     login = environ.get(LOGIN, "")

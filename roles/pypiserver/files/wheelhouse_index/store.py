@@ -11,44 +11,57 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
-from . import incoming, metadata, names, pages
+from . import catalogue, incoming, metadata, names, pages
+from .answers import Refusal
 from .catalogue import Catalogue, Known
+from .decisions import ACTIVE, CLOSED, NOTHING, UNKNOWN, Decisions
 from .entry import Entry, Facts, Stamp, guessed
+from .facts import FactStore
 from .incoming import Upload
 from .output import Output, Staged
+from .recording import ConflictError, Origin, Recorder
+from .records import FactsError
 from .scan import Scanner
+from .times import time_text
 
 log = logging.getLogger(__name__)
 # How many projects' pages are written at once while no client waits for them.
 _BATCH = 50
 # How much is kept in memory of what was read: bytes of core metadata, and files.
 _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
+# How many files are recorded at once while uploads may be waiting.
+_RECORDED = 200
 # How many of many files a message names.
 _NAMED = 5
-
-
-class ConflictError(Exception):
-    """A file of that name or identity is there with other content. Says which."""
 
 
 class Store:
     """The folders packages/ and index/ of an index.
 
+    Args:
+        packages: the one.
+        index: the other.
+        replaceable: whether a file may get other content than it had.
+
     Attributes:
         packages: the distribution files.
+        facts: what is known of them and cannot be read from them.
         output: the pages.
         catalogue: what is known of the files.
     """
 
-    def __init__(self, packages: Path, index: Path) -> None:
+    def __init__(self, packages: Path, index: Path, replaceable: bool = False) -> None:
         self.packages = packages
+        self.facts = FactStore(packages, index)
         self.output = Output(index)
-        self.catalogue = Catalogue(index / "catalogue.sqlite", self.mend)
+        self.catalogue = Catalogue(index / catalogue.NAME, self.mend)
+        self._recorder = Recorder(self.facts, replaceable)
         self._lock = index / ".lock"
         # Whether this thread has it.
         self._locked = threading.local()
@@ -57,39 +70,72 @@ class Store:
         """Make what is missing; several processes may do so at once."""
         with self._alone():
             missing = self.output.prepare()
-            self.catalogue.prepare(self._survey)
             incoming.prepare(self.packages)
+            self._prepare_facts()
+            self.catalogue.prepare(self._survey)
             with self.catalogue.writing() as known:
+                known.recorded_in = self.facts.known()
+                self._take_decisions(known)
                 if missing:
                     self._mark_dirty(known, known.all_projects())
                 if known.pages_format != pages.FORMAT or known.pending():
                     self.output.mark_incomplete()
 
+    def _prepare_facts(self) -> None:
+        """Make the store of facts where there is none yet."""
+        try:
+            self.facts.prepare()
+        except FactsError as error:
+            # What is on disk is served, and each change is refused.
+            log.error("%s", error)
+
+    def check_facts(self) -> None:
+        """Find out whether the store of facts can be used; one that nothing was taken from yet may be another one.
+
+        So a backup can be put in place of the empty store of a new index.
+
+        Raises:
+            FactsError: if it cannot.
+        """
+        try:
+            self.facts.check()
+        except FactsError:
+            with self.catalogue.reading() as known:
+                if known.has_recorded():
+                    raise
+            self.facts.forget()
+            self.prepare()
+            self.facts.check()
+
     def in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
         folders = [*self.output.folders(), self.packages / incoming.FOLDER]
-        return all(map(os.path.isdir, folders)) and self.catalogue.is_whole() and not self.catalogue.damaged
+        there = all(map(os.path.isdir, folders)) and bool(self.facts.known())
+        return there and self.catalogue.is_whole() and not self.catalogue.damaged
 
     def mend(self) -> None:
         """Make what was removed while servers run."""
         if not getattr(self._locked, "here", False) and not self.in_place():
             self.prepare()
 
-    def add(self, uploads: Sequence[Upload], overwrite: bool) -> bool:
+    def add(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> bool:
         """Publish distribution files, and their signatures: when this returns, they are on all pages.
 
         Args:
             uploads: all of one project, no two of the same identity, a file before its signature.
             overwrite: whether they may replace files with other content.
+            origin: how they came.
 
         Returns:
             Whether anything changed: what is there already, byte by byte, does not.
 
         Raises:
-            ConflictError: if one of them is there with other content; nothing has changed then.
-            OSError: if there is no room; nothing has changed then.
+            ConflictError: if one of them is, or was, there with other content; nothing has changed then.
+            FactsError: if it cannot be found out what was there; the same holds.
+            OSError: if there is no room; the same holds.
         """
         self.mend()
+        self.check_facts()
         project = uploads[0].facts.release.project
         self._notice(uploads)
         failed = self._read_unread([project])
@@ -98,7 +144,10 @@ class Store:
                 new, replaced = _compared(known, uploads, overwrite)
                 if not new and not known.times_marked(project):
                     return False
+                if new:
+                    _refuse_closed(project, known.decisions(project))
             with ExitStack() as stack:
+                records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
                 for upload in new:
                     stack.enter_context(self._published(upload, overwrite))
                 with self.catalogue.writing() as known:
@@ -107,7 +156,10 @@ class Store:
                     known.mark_dirty([project])
                     self._forget(staged, known, replaced)
                     for upload in new:
-                        known.put(Entry(upload.name, upload.stamp(), upload.facts))
+                        entry = Entry(upload.name, upload.stamp(), upload.facts)
+                        if record := records.get(upload.name):
+                            entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
+                        known.put(entry)
                         self.output.stage_metadata(staged, upload.name, upload.metadata)
                     self._stage(staged, known, [project], lists)
                     seen = {project: known.times_marked(project)}
@@ -119,21 +171,30 @@ class Store:
 
     def would_add(self, uploads: Sequence[Upload]) -> bool:
         """Tell whether ``add`` would change anything; raises ConflictError as that does, without overwriting."""
+        self.facts.check()
         with self.catalogue.reading() as known:
-            return bool(_compared(known, uploads, overwrite=False)[0])
+            new = _compared(known, uploads, overwrite=False)[0]
+            if new:
+                project = new[0].facts.release.project
+                _refuse_closed(project, known.decisions(project))
+        self._recorder.compare(new, overwrite=False)
+        return bool(new)
 
     def remove(self, project: str, paths: Sequence[str]) -> None:
         """Remove files of a project: when this returns, they are on no page any more.
 
         Raises:
+            FactsError: if what is known of them would be lost.
             OSError: if that is impossible.
         """
         self.mend()
+        self.check_facts()
         failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 lists = known.times_marked(project) > 0
                 known.mark_dirty([project])
+                self._record(known.at(path) for path in paths)
                 self._forget(staged, known, paths)
                 self._stage(staged, known, [project], lists or not known.has_page(project))
                 seen = {project: known.times_marked(project)}
@@ -141,6 +202,79 @@ class Store:
             self._unlink(paths)
             staged.publish()
             self._done(seen, failed)
+
+    def decide(self, project: str, change: Callable[[Decisions], Decisions]) -> bool:
+        """Change what was decided on a project: when this returns, its pages say so.
+
+        Args:
+            project: its normalised name.
+            change: what becomes of the decisions; the same object where nothing changes.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            FactsError: if it cannot be found out what was decided before.
+            OSError: if there is no room.
+        """
+        self.mend()
+        self.check_facts()
+        with self._alone(), self.catalogue.writing() as known:
+            self.facts.decisions.at(project)
+            self._take_decisions(known, [project])
+            before = known.decisions(project)
+            after = change(before)
+            if after is before:
+                return False
+            self._mark_dirty(known, [project])
+            known.decide(project, after)
+            self.facts.decisions.put(project, after)
+        if before.is_quarantined and not after.is_quarantined:
+            self.note(self.facts.quarantine.give_back(project), [])
+        with self.catalogue.reading() as known:
+            seen = {project: known.times_marked(project)}
+        self._write(seen, formatted=True)
+        return True
+
+    def check_decisions(self) -> None:
+        """Take in decisions that other hands have changed in the store of facts, and keep those that they have lost."""
+        with self.catalogue.reading() as known:
+            differ = self._differing(known)
+            back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
+        if differ:
+            with self._alone(), self.catalogue.writing() as known:
+                self._take_decisions(known, differ)
+        for project in back:
+            self.note(self.facts.quarantine.give_back(project), [])
+
+    def _differing(self, known: Known) -> list[str]:
+        """Return the projects on which the store of facts and the catalogue do not say the same."""
+        found = []
+        for project in {*self.facts.decisions.projects(), *known.decided()}:
+            try:
+                kept = self.facts.decisions.at(project) or NOTHING
+            except FactsError:
+                found.append(project)
+            else:
+                if kept.revision != known.decisions(project).revision:
+                    found.append(project)
+        return found
+
+    def _take_decisions(self, known: Known, projects: Sequence[str] | None = None) -> None:
+        """Have the catalogue and the store of facts say the same of projects, or all: what was decided last."""
+        for project in self._differing(known) if projects is None else projects:
+            before = known.decisions(project)
+            try:
+                kept = self.facts.decisions.at(project) or NOTHING
+            except FactsError as error:
+                log.error("%s", error)
+                kept = UNKNOWN if project not in known.decided() else before
+            if kept.revision < before.revision:
+                log.warning("Restored what was decided on %s: the copy in packages/ was of an earlier day", project)
+                self.facts.decisions.put(project, before)
+            elif kept != before:
+                known.decide(project, kept)
+                self._mark_dirty(known, [project])
 
     def _notice(self, uploads: Iterable[Upload]) -> None:
         """Take in what was copied to the places of uploads, or removed from there, since the last look."""
@@ -166,6 +300,13 @@ class Store:
         for path in paths:
             self.output.stage_metadata(staged, path, b"")
 
+    def _record(self, entries: Iterable[Entry | None]) -> None:
+        """Record files that have no record yet, and will be known no more: their names stay theirs."""
+        waiting = [entry for entry in entries if entry and entry.facts and not entry.recorded]
+        if waiting:
+            self.facts.check()
+            self._recorder.taken_in(waiting)
+
     def _unlink(self, paths: Iterable[str]) -> None:
         for path in paths:
             with suppress(FileNotFoundError):
@@ -176,8 +317,10 @@ class Store:
 
         Pages follow with write_pending.
         """
+        self.facts.check()
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
+                self._record(map(known.at, (*found, *removed)))
                 for path in (*found, *removed):
                     # What it is now: since the scan it may have been uploaded, or removed.
                     stamp = self._stamp(path)
@@ -198,11 +341,34 @@ class Store:
         """Read a file that has not been read yet, and keep what it tells.
 
         Returns:
-            What is known now; None if it cannot be read.
+            What is known now; None if it cannot be read, or is on no page.
+
+        Raises:
+            FactsError: if it cannot be found out what was published by its name.
         """
-        now, content = self._read(entry)
-        self._keep([(now, content)])
-        return now if now.facts else None
+        # What it is now.
+        self.note([entry.path], [])
+        self._read_all([entry])
+        with self.catalogue.reading() as known:
+            now = known.at(entry.path)
+        return now if now and now.facts else None
+
+    def record_some(self) -> bool:
+        """Record some of the files that were there before there was a store of facts; return whether more wait."""
+        with self.catalogue.reading() as known:
+            if not known.unrecorded(1):
+                return False
+        self.facts.check()
+        with self._alone(), self.catalogue.writing() as known:
+            waiting = known.unrecorded(_RECORDED)
+            noted = self._recorder.taken_in(waiting)
+            known.note_recorded(entry for entry in noted if entry.recorded)
+            for before, now in zip(waiting, noted):
+                if not now.recorded:
+                    known.put(now)
+                if time_text(before.time_ns) != time_text(now.time_ns) or not now.recorded:
+                    self._mark_dirty(known, [before.project])
+        return True
 
     def write_pending(self) -> int:
         """Read what has not been read, and write the pages that are older than what is known.
@@ -354,15 +520,24 @@ class Store:
         """
         with self._alone():
             self.output.prepare()
-            self.catalogue.replace(self._survey)
             incoming.prepare(self.packages)
+            self.facts.prepare()
+            self.facts.check()
+            self.catalogue.replace(self._survey)
+            with self.catalogue.writing() as known:
+                known.recorded_in = self.facts.known()
+                self._take_decisions(known)
 
     def _survey(self, known: Known) -> None:
-        """Note all files that there are, for a catalogue that knows of none."""
-        found, _removed = Scanner(self.packages, {}).changes(thorough=True)
+        """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
+        found, removed = Scanner(self.packages, known.stamps()).changes(thorough=True)
+        before = [entry for path in (*found, *removed) if (entry := known.at(path))]
+        self._record(before)
+        known.remove(removed)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
-        self._mark_dirty(known, {*known.all_projects(), *self.output.with_pages()})
+        changed = {guessed(path.rpartition("/")[2]).project for path in found} | {entry.project for entry in before}
+        self._mark_dirty(known, changed | (self.output.with_pages() - set(known.all_projects())))
 
     def _read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
         """Read what has not been read of these projects. Not within the lock: this is what takes time.
@@ -384,14 +559,10 @@ class Store:
             now, content = self._read(entry)
             read.append((now, content))
             size += len(content)
-            if now.unreadable:
-                failed[entry.path] = entry.stamp
             if size > _KEPT_BYTES or len(read) >= _KEPT_FILES:
-                self._keep(read)
+                failed |= self._keep(read)
                 read, size = [], 0
-        if read:
-            self._keep(read)
-        return failed
+        return failed | self._keep(read) if read else failed
 
     def _read(self, entry: Entry) -> tuple[Entry, bytes]:
         """Return a file with what it tells, and its core metadata."""
@@ -404,37 +575,58 @@ class Store:
             return Entry(entry.path, entry.stamp, unreadable=True), b""
         return Entry(entry.path, stamp, facts), content
 
-    def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> None:
-        """Note what was read, unless the file has changed or been removed since; then the next scan sees to it."""
+    def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
+        """Note what was read, unless the file has changed or been removed since; then the next scan sees to it.
+
+        Returns:
+            The files that are on no page, and what they were when they were read.
+        """
+        self.facts.check()
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
-                for entry, content in read:
+                current = [(entry, content) for entry, content in read if self._is_now(known, entry)]
+                # What was there before is what its name stands for.
+                self._record(known.at(path) for entry, _content in current for path in known.named(entry.name))
+                noted = self._recorder.taken_in([entry for entry, _content in current])
+                for now, (_entry, content) in zip(noted, current):
+                    entry = _with_release(known, now)
                     before = known.at(entry.path)
-                    if not before or self._stamp(entry.path) != entry.stamp:
-                        continue
-                    if entry.is_signature and (signed := known.at(entry.path.removesuffix(names.SIGNATURE))):
-                        entry = _of_release(entry, signed)
                     known.put(entry)
-                    if entry.project != before.project:
+                    if before and entry.project != before.project:
                         # Its name alone spoke of another one.
                         self._mark_dirty(known, [before.project, entry.project])
-                    self.output.stage_metadata(staged, entry.path, content)
+                    self.output.stage_metadata(staged, entry.path, content if entry.facts else b"")
                 known.note_written(staged.written)
             staged.publish()
+        return {entry.path: entry.stamp for entry in (*(one for one, _content in read), *noted) if entry.unreadable}
+
+    def _is_now(self, known: Known, entry: Entry) -> bool:
+        """Tell whether a file is known, and still what it was when it was read."""
+        return known.at(entry.path) is not None and self._stamp(entry.path) == entry.stamp
 
     def _stage(self, staged: Staged, known: Known, projects: Iterable[str], lists: bool) -> None:
         """Stage pages of projects; only of files that are, by `stat`, what is known of them."""
         for project in projects:
+            decisions = known.decisions(project)
+            if decisions.is_quarantined and decisions.revision:
+                self._quarantine(staged, known, project)
             entries = known.of_project(project)
             unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
             if len(unchanged) < len(entries):
                 # The project may be without a page for a while, and exists.
                 self.output.mark_incomplete()
-            self.output.stage_project(staged, project, unchanged)
+            self.output.stage_project(staged, project, unchanged, decisions)
         if lists:
             self.output.stage_lists(staged, known)
         self.output.stage_front(staged, known)
         known.note_written(staged.written)
+
+    def _quarantine(self, staged: Staged, known: Known, project: str) -> None:
+        """Move the files of a project to where nothing is served."""
+        entries = known.of_project(project)
+        self._record(entries)
+        self.facts.quarantine.take(project, [entry.path for entry in entries])
+        self._forget(staged, known, [entry.path for entry in entries])
 
     def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp]) -> None:
         """Note that pages of projects are written.
@@ -498,6 +690,16 @@ def _staged() -> Iterator[Staged]:
         yield staged
     finally:
         staged.discard()
+
+
+def _refuse_closed(project: str, decisions: Decisions) -> None:
+    """Refuse an upload to a project that takes none."""
+    status = decisions.status
+    if status.status in CLOSED:
+        reason = f" ({status.reason})" if status.reason else ""
+        raise Refusal(
+            403, f"{project} is {status.status}{reason}: it takes no uploads. Set its status to {ACTIVE} first."
+        )
 
 
 def _compared(known: Known, uploads: Sequence[Upload], overwrite: bool) -> tuple[list[Upload], list[str]]:
@@ -566,6 +768,7 @@ def _read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes]:
     return Facts(sha256, guessed(name)), b""
 
 
-def _of_release(signature: Entry, signed: Entry) -> Entry:
-    facts = signature.facts and Facts(signature.facts.sha256, signed.release)
-    return Entry(signature.path, signature.stamp, facts, signature.unreadable)
+def _with_release(known: Known, entry: Entry) -> Entry:
+    """Return a file with whose it is: a signature is of the release of the file beside it."""
+    signed = known.at(entry.path.removesuffix(names.SIGNATURE)) if entry.is_signature else None
+    return replace(entry, facts=Facts(entry.facts.sha256, signed.release)) if signed and entry.facts else entry

@@ -1,0 +1,145 @@
+"""The store of facts: what is known of the files in packages/ and cannot be found out from them.
+
+::
+
+    packages/.wheelhouse/
+        format                      number and id of the store
+        names/<project>             a claim: this name is private, for good
+        files/<project>/<file>.json a record: who published this file, when, and by what digest
+        projects/<project>.json     what was decided on a project: yanks, its status
+        quarantine/<project>/       the files of a project that nobody is to get
+
+All are plain files, to be read by people, and copied together with the packages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import uuid
+from pathlib import Path
+
+from . import disk, incoming
+from .claims import Claims
+from .decisions import DecisionFiles
+from .quarantine import Quarantine
+from .records import FactsError, Records
+
+FOLDER = ".wheelhouse"
+# Of the whole store. Another number is for what an earlier release would misread.
+FORMAT = 1
+# In index/: the id of the store that pages and catalogue are made from.
+KNOWN = ".facts"
+
+
+class FactStore:
+    """The folder packages/.wheelhouse/.
+
+    Args:
+        packages: the distribution files.
+        index: the pages.
+
+    Attributes:
+        claims: the names that are private.
+        records: what is known of each file.
+        decisions: what was decided on each project.
+        quarantine: where files of quarantined projects are.
+    """
+
+    def __init__(self, packages: Path, index: Path) -> None:
+        self.folder = packages / FOLDER
+        self._aside = packages / incoming.FOLDER
+        self._known = index / KNOWN
+        self._staging = index / ".staging"
+        self.claims = Claims(self.folder / "names")
+        self.records = Records(self.folder / "files", self._aside)
+        self.decisions = DecisionFiles(self.folder / "projects", self._aside)
+        self.quarantine = Quarantine(packages, self.folder / "quarantine")
+
+    def folders(self) -> list[Path]:
+        """Return the folders that have to be there."""
+        return [self.claims.folder, self.records.folder, self.decisions.folder]
+
+    def known(self) -> str:
+        """Return the id of the store that this index takes for its own; empty where it knows of none."""
+        try:
+            return self._known.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    def prepare(self) -> None:
+        """Make the store where an index has none yet, and take it for its own.
+
+        Raises:
+            FactsError: if what is there cannot be used; nothing has changed then.
+        """
+        if self.known():
+            return
+        if not os.path.lexists(self.folder / "format"):
+            self._make()
+        disk.put(self._staging, self._known, f"{self._id()}\n".encode())
+
+    def forget(self) -> None:
+        """Have the index know of no store; what is there counts then."""
+        self._known.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Find out whether the store can be used.
+
+        Raises:
+            FactsError: if it cannot.
+        """
+        known, own = self.known(), self._id()
+        if known != own:
+            raise FactsError(
+                f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"
+                f" that belongs to it. If this one is to be it from now on, remove index/{KNOWN}."
+            )
+        for folder in self.folders():
+            if not folder.is_dir():
+                raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
+
+    def _make(self) -> None:
+        """Make an empty store. Its number is the last to be there: what is cut off before is no store yet."""
+        self._look()
+        for folder in (self.folder, *self.folders()):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        content = {"format": FORMAT, "id": str(uuid.uuid4())}
+        disk.put(self._aside, self.folder / "format", f"{json.dumps(content)}\n".encode())
+        disk.sync([self.folder, self.folder.parent])
+
+    def _look(self) -> None:
+        """Raise FactsError where something else is in the folder's place."""
+        try:
+            mode = os.lstat(self.folder).st_mode
+        except FileNotFoundError:
+            return
+        if stat.S_ISLNK(mode):
+            raise FactsError(f"packages/{FOLDER} is a link: put the folder itself there.")
+        if not stat.S_ISDIR(mode):
+            raise FactsError(f"packages/{FOLDER} is not a folder: {_RESTORE}")
+
+    def _id(self) -> str:
+        """Return the id of the store that is there; raise FactsError where there is none that can be used."""
+        self._look()
+        try:
+            text = self.folder.joinpath("format").read_text(encoding="utf-8")
+            found = json.loads(text)
+            number, own = int(found["format"]), str(found["id"])
+        except FileNotFoundError:
+            raise FactsError(f"packages/{FOLDER}/format is missing: {_RESTORE}") from None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise FactsError(f"packages/{FOLDER}/format cannot be used ({error}): {_RESTORE}") from error
+        if number > FORMAT:
+            raise FactsError(
+                f"packages/{FOLDER}/ has format {number}, and this release of wheelhouse.pypi knows formats up to {FORMAT}:"
+                " install the release that wrote it, or a later one."
+            )
+        return own
+
+
+_RESTORE = (
+    f"restore packages/{FOLDER}/ from the backup. If it is lost for good, remove packages/{FOLDER}/ and index/{KNOWN}:"
+    " another store is made then, from what this index still knows."
+)

@@ -1,0 +1,31 @@
+"""Which files a form means."""
+
+from __future__ import annotations
+
+from . import names
+from .entry import Entry
+from .store import Store
+
+
+def found(store: Store, name: str, version: str, filename: str) -> list[Entry]:
+    """Return the files of a release, or those of one name, in whatever folder; signatures included.
+
+    Args:
+        store: the index.
+        name: the project, in any spelling; empty for any.
+        version: of it, in any spelling; empty for any.
+        filename: the file; empty for all of the release.
+    """
+    with store.catalogue.reading() as known:
+        if filename:
+            entries = [entry for path in known.named(filename) if (entry := known.at(path))]
+        else:
+            entries = known.of_project(names.normalised(name))
+    return [entry for entry in entries if _is_meant(entry, name, version)]
+
+
+def _is_meant(entry: Entry, name: str, version: str) -> bool:
+    release = entry.release
+    return (not name or names.normalised(name) == release.project) and (
+        not version or names.same_version(version, release.version)
+    )

@@ -1,0 +1,66 @@
+"""The files of quarantined projects: they lie where nothing is served, and come back to where they were."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+# Second copies, which do not come back.
+_OTHERS = ".others"
+log = logging.getLogger(__name__)
+
+
+class Quarantine:
+    """The folder quarantine/ of the store of facts, with a folder per project.
+
+    Args:
+        packages: where files are served.
+        folder: where they are not. Both are of one mount.
+    """
+
+    def __init__(self, packages: Path, folder: Path) -> None:
+        self._packages = packages
+        self._folder = folder
+
+    def projects(self) -> list[str]:
+        """Return the projects that have files here."""
+        with suppress(FileNotFoundError):
+            return [name for name in os.listdir(self._folder) if name != _OTHERS]
+        return []
+
+    def take(self, project: str, paths: Iterable[str]) -> None:
+        """Move files of a project here, given by their paths below packages/."""
+        for path in paths:
+            target = self._free(project, path)
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                os.rename(self._packages / path, target)
+
+    def give_back(self, project: str) -> list[str]:
+        """Move the files of a project back; return the paths of those that are back."""
+        folder = self._folder / project
+        back = []
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            path = file.relative_to(folder)
+            target = self._packages / path
+            if os.path.lexists(target):
+                log.error("%s stays in %s: there is another file in its place", path, folder)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(file, target)
+            back.append(str(path))
+        for emptied in (*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder):
+            with suppress(OSError):
+                emptied.rmdir()
+        return back
+
+    def _free(self, project: str, path: str) -> Path:
+        """Return where a file goes: its own place, or one among the second copies."""
+        places = (self._folder / _OTHERS / project / str(number) / path for number in itertools.count(1))
+        return next(
+            place for place in itertools.chain([self._folder / project / path], places) if not os.path.lexists(place)
+        )

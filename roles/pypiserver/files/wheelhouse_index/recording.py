@@ -1,0 +1,172 @@
+"""Claims and records for what is published, whichever way it comes: they are made and synced before anything is listed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from . import disk
+from .entry import Entry
+from .facts import FactStore
+from .incoming import Upload
+from .names import SIGNATURE
+from .records import COPIED, UPLOAD, FactsError, Record
+
+log = logging.getLogger(__name__)
+
+
+class ConflictError(Exception):
+    """A file of that name or identity is, or was, there with other content. Says which."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How files come to the index: by what way, and by whose login."""
+
+    source: str
+    login: str = ""
+
+
+def record_of(upload: Upload, origin: Origin) -> Record:
+    """Return the record of a file that is about to be published."""
+    stamp = upload.stamp()
+    now = time.time_ns()
+    # What is brought in from elsewhere was published there.
+    published = now if origin.source == UPLOAD else min(stamp.mtime_ns, now)
+    return Record(upload.facts.sha256, stamp.size, published, origin.source, origin.login)
+
+
+class Recorder:
+    """What writes to the store of facts. Only within the lock of the index.
+
+    Args:
+        facts: the store.
+        replaceable: whether a file may get other content than it had.
+    """
+
+    def __init__(self, facts: FactStore, replaceable: bool) -> None:
+        self._facts = facts
+        self._replaceable = replaceable
+
+    def compare(self, uploads: Iterable[Upload], overwrite: bool) -> dict[str, Record]:
+        """Return the records that there are of uploads, by name.
+
+        Raises:
+            ConflictError: if one was published before with other content, and may not be replaced.
+            FactsError: if it cannot be found out.
+        """
+        found: dict[str, Record] = {}
+        for upload in _recorded(uploads):
+            record = self._facts.records.at(upload.facts.release.project, upload.name)
+            if record and record.sha256 != upload.facts.sha256 and not overwrite:
+                raise ConflictError(
+                    f"{upload.name} was published before with other content, and removed. Its name already exists for"
+                    " good: publish another version."
+                )
+            if record:
+                found[upload.name] = record
+        return found
+
+    @contextmanager
+    def publishing(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> Iterator[Mapping[str, Record]]:
+        """Claim the project of uploads and record them; take back what was recorded if they are not published.
+
+        Yields:
+            Their records, by name; signatures have none.
+
+        Raises:
+            ConflictError, FactsError: as ``compare``.
+        """
+        project = uploads[0].facts.release.project
+        before = self.compare(uploads, overwrite)
+        wanted = {upload.name: record_of(upload, origin) for upload in _recorded(uploads)}
+        same = {name for name, record in before.items() if record.sha256 == wanted[name].sha256}
+        new = {name: record for name, record in wanted.items() if name not in before}
+        try:
+            self._make({project: new})
+            for name in before.keys() - same:
+                self._facts.records.replace(project, name, wanted[name])
+            yield {name: before[name] if name in same else record for name, record in wanted.items()}
+        except BaseException:
+            for name in new:
+                self._facts.records.take_back(project, name)
+            for name in before.keys() - same:
+                self._facts.records.replace(project, name, before[name])
+            raise
+
+    def claim(self, projects: Iterable[str]) -> None:
+        """Claim projects, given by their normalised names."""
+        disk.sync(self._facts.claims.make(projects))
+
+    def taken_in(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Record files that have been read and did not come as uploads.
+
+        Returns:
+            What is known of each now: when it was published, or that it is not what was published by its name.
+        """
+        found: dict[tuple[str, str], Record | FactsError] = {}
+        new: dict[str, dict[str, Record]] = {}
+        for entry in filter(_is_recorded, entries):
+            key = entry.project, entry.name
+            if key not in found:
+                found[key] = record = self._found(entry) or _record_of_copy(entry)
+                if not isinstance(record, FactsError):
+                    # One that is there already stays as it is.
+                    new.setdefault(entry.project, {})[entry.name] = record
+        self._make(new)
+        return [self._judged(entry, found.get((entry.project, entry.name))) for entry in entries]
+
+    def _found(self, entry: Entry) -> Record | FactsError | None:
+        try:
+            return self._facts.records.at(entry.project, entry.name)
+        except FactsError as error:
+            return error
+
+    def _judged(self, entry: Entry, record: Record | FactsError | None) -> Entry:
+        """Return a file with what its record says."""
+        if record is None or entry.facts is None:
+            return entry
+        if isinstance(record, FactsError):
+            log.error("%s is on no page: %s", entry.path, record)
+            return _refused(entry)
+        if record.sha256 != entry.facts.sha256:
+            if not self._replaceable:
+                log.error(
+                    "%s is on no page: another content was published by this name (SHA-256 %s). Put that back, or publish"
+                    " another version",
+                    *(entry.path, record.sha256),
+                )
+                return _refused(entry)
+            record = _record_of_copy(entry)
+            self._facts.records.replace(entry.project, entry.name, record)
+        return replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
+
+    def _make(self, records: Mapping[str, Mapping[str, Record]]) -> None:
+        """Claim projects, and record files of them by name."""
+        changed = self._facts.claims.make(records)
+        for project, own in records.items():
+            changed += self._facts.records.make(project, own)
+        disk.sync(changed)
+
+
+def _recorded(uploads: Iterable[Upload]) -> list[Upload]:
+    """Return those of uploads that are recorded: a signature may be made again."""
+    return [upload for upload in uploads if not upload.name.endswith(SIGNATURE)]
+
+
+def _is_recorded(entry: Entry) -> bool:
+    return entry.facts is not None and not entry.is_signature
+
+
+def _record_of_copy(entry: Entry) -> Record:
+    assert entry.facts
+    # A clock that was wrong is no reason to be from the future for good.
+    uploaded_ns = min(entry.time_ns, time.time_ns())
+    return Record(entry.facts.sha256, entry.stamp.size, uploaded_ns, COPIED)
+
+
+def _refused(entry: Entry) -> Entry:
+    return Entry(entry.path, entry.stamp, unreadable=True)

@@ -1,0 +1,27 @@
+"""Moments as pages and facts write them: PEP 700's form, in UTC, to the microsecond. Pure functions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+# 31 December 9999.
+_LAST_NS = 253_402_300_799_999_999_999
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def time_text(nanoseconds: int) -> str:
+    """Return a moment, in ns since 1970, as text; the nearest that can be written."""
+    seconds, rest = divmod(min(max(nanoseconds, 0), _LAST_NS), 1_000_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+
+
+def nanoseconds(text: str) -> int:
+    """Return the moment that such a text names, in ns since 1970.
+
+    Raises:
+        ValueError: if it names none.
+    """
+    moment = datetime.strptime(text, _FORM).replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -1,0 +1,265 @@
+"""Yanks and statuses: what pages say of them, what they forbid, and what becomes of them when files are lost or restored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wheelhouse_index import health
+
+from tests.support import packages as made
+from tests.support.index import Index, sha256
+
+ONE, SDIST, TWO = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz", "foo-2.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def index(in_memory: Path) -> Index:
+    """An index with two releases of a project."""
+    found = Index(in_memory)
+    for name in (ONE, SDIST, TWO):
+        assert found.upload(name, made.file(name)).status == 200
+    found.keeper.step()
+    return found
+
+
+def look(index: Index) -> None:
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+
+
+def document(index: Index, project: str = "foo") -> dict[str, Any]:
+    return dict(json.loads((index.pages / "simple" / project / "index.json").read_text()))
+
+
+def html(index: Index) -> str:
+    return (index.pages / "simple/foo/index.html").read_text()
+
+
+def yanked(index: Index) -> dict[str, Any]:
+    """Return what the page says of each yanked file, once all forms say the same."""
+    found = {file["filename"]: file["yanked"] for file in document(index)["files"] if "yanked" in file}
+    legacy = json.loads((index.pages / "json/foo.json").read_text())
+    files = [file for release in legacy["releases"].values() for file in release]
+    assert {file["filename"]: file["yanked_reason"] or True for file in files if file["yanked"]} == found
+    assert html(index).count("data-yanked") == len(found)
+    return found
+
+
+def decided(index: Index) -> Path:
+    return index.packages / ".wheelhouse/projects/foo.json"
+
+
+@pytest.mark.parametrize(("name", "version"), [("Foo", "1.0"), ("foo", "1.0.0")])
+def test_a_release_is_yanked_with_a_reason_and_unyanked(index: Index, name: str, version: str) -> None:
+    answer = index.ask("yank", name=name, version=version, reason="breaks on <3.9> & später")
+    assert (answer.status, answer.text) == (200, f"yank: {ONE}, {SDIST}.\n")
+    assert yanked(index) == {ONE: "breaks on <3.9> & später", SDIST: "breaks on <3.9> & später"}
+    assert 'data-yanked="breaks on &lt;3.9&gt; &amp; später"' in html(index)
+    assert json.loads(decided(index).read_text())["yanked"]["releases"]["1"]["login"] == "publisher"
+    # What comes later is of the same release.
+    late = "foo-1.0-1-py3-none-any.whl"
+    assert index.upload(late, made.file(late)).status == 200
+    assert set(yanked(index)) == {ONE, SDIST, late}
+    assert json.loads((index.pages / "json/foo.json").read_text())["info"]["version"] == "2.0"
+    assert index.ask("unyank", name=name, version=version).status == 200
+    assert yanked(index) == {}
+
+
+def test_a_file_is_yanked_without_a_reason(index: Index) -> None:
+    assert index.ask("yank", filename=SDIST).status == 200
+    assert yanked(index) == {SDIST: True}
+    assert 'data-yanked=""' in html(index)
+    assert index.ask("yank", name="foo", version="1.0", reason="all of it").status == 200
+    answer = index.ask("unyank", filename=ONE)
+    assert answer.status == 409 and "The whole release is yanked" in answer.text
+    assert index.ask("unyank", name="foo", version="1.0").status == 200
+    assert yanked(index) == {}
+
+
+def test_yanked_newest_releases_are_not_the_newest_in_the_public_indexs_json(index: Index) -> None:
+    assert index.ask("yank", name="foo", version="2.0", reason="broken").status == 200
+    info = json.loads((index.pages / "json/foo.json").read_text())["info"]
+    assert (info["version"], info["yanked"]) == ("1.0", False)
+    assert index.ask("yank", name="foo", version="1.0").status == 200
+    info = json.loads((index.pages / "json/foo.json").read_text())["info"]
+    assert (info["version"], info["yanked"], info["yanked_reason"]) == ("2.0", True, "broken")
+
+
+@pytest.mark.parametrize("status", ["archived", "deprecated"])
+def test_a_status_is_on_all_pages_until_it_is_another(index: Index, status: str) -> None:
+    assert index.ask("set_status", name="Foo", status=status, reason='use "bar"').status == 200
+    assert document(index)["project-status"] == {"status": status, "reason": 'use "bar"'}
+    assert f'<meta name="pypi:project-status" content="{status}">' in html(index)
+    assert 'name="pypi:project-status-reason" content="use &quot;bar&quot;"' in html(index)
+    assert document(index)["meta"] == {"api-version": "1.4"}
+    assert set(index.listed("foo")) == {ONE, SDIST, TWO}
+    assert "Nothing to do" in index.ask("set_status", name="foo", status=status, reason='use "bar"').text
+    three = "foo-3.0-py3-none-any.whl"
+    answer = index.upload(three, made.file(three))
+    assert answer.status == (403 if status == "archived" else 200)
+    if status == "archived":
+        assert 'foo is archived (use "bar"): it takes no uploads. Set its status to active first.' in answer.text
+    # What is there already is no upload.
+    assert index.upload(ONE, made.file(ONE)).status == 200
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert "project-status" not in document(index) and "project-status" not in html(index)
+    assert index.upload(three, made.file(three)).status == 200
+
+
+def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index: Index) -> None:
+    (index.packages / "nested").mkdir()
+    nested = "nested/foo-0.9.tar.gz"
+    (index.packages / nested).write_bytes(made.file("foo-0.9.tar.gz"))
+    look(index)
+    before, times = index.listed("foo"), index.times("foo")
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    assert index.stored() == {}
+    assert document(index)["files"] == []
+    assert document(index)["project-status"] == {"status": "quarantined", "reason": "malware"}
+    assert not list((index.pages / "packages").rglob("*.metadata"))
+    assert index.upload(ONE, made.file(ONE)).status == 403
+    assert index.get("/simple/foo/").status == 404
+    # A copy goes the same way.
+    (index.packages / TWO).write_bytes(made.file(TWO))
+    look(index)
+    assert index.stored() == {} and document(index)["files"] == []
+    again = Index(index.packages.parent)
+    again.keeper.step()
+    assert document(again)["files"] == []
+    assert again.ask("set_status", name="foo", status="active").status == 200
+    assert (again.listed("foo"), again.times("foo")) == (before, times)
+    # The second copy stays where it is.
+    assert [path.name for path in (index.packages / ".wheelhouse/quarantine").iterdir()] == [".others"]
+    look(again)
+    assert again.said() == again.truth()
+
+
+def test_a_process_that_is_killed_while_it_takes_back_a_quarantine_is_followed_up(index: Index) -> None:
+    before = index.listed("foo")
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    place = index.packages / ".wheelhouse/quarantine/foo"
+    kept = index.packages.parent / "kept"
+    place.rename(kept)
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    kept.rename(place)
+    look(index)
+    assert index.listed("foo") == before
+
+
+BAD: list[tuple[str, dict[str, str], int, str]] = [
+    ("yank", {}, 400, "'name' and 'version', or 'filename'"),
+    ("yank", {"name": "foo"}, 400, "'name' and 'version', or 'filename'"),
+    ("yank", {"name": "foo", "version": "9"}, 404, "foo 9 is not on this index"),
+    ("unyank", {"filename": "bar-1.0.zip"}, 404, "bar-1.0.zip is not on this index"),
+    ("yank", {"filename": ONE, "reason": "x" * 10_000}, 400, "one line of at most 1000"),
+    ("yank", {"filename": ONE, "reason": "a\x1b[31m"}, 400, "printable"),
+    ("yank", {"filename": ONE, "reason": "a\nb"}, 400, "one line"),
+    ("set_status", {"name": "foo", "status": "gone"}, 400, "give one of active, archived, deprecated, quarantined"),
+    ("set_status", {"name": "foo"}, 400, "give one of active"),
+    ("set_status", {"name": "../../x", "status": "archived"}, 404, "There is no project"),
+    ("set_status", {"name": "bar", "status": "archived"}, 404, "There is no project bar"),
+    ("set_status", {"name": "", "status": "archived"}, 404, "There is no project"),
+]
+
+
+@pytest.mark.parametrize(("action", "fields", "status", "words"), BAD)
+def test_what_makes_no_sense_is_refused_in_a_line(
+    index: Index, action: str, fields: dict[str, str], status: int, words: str
+) -> None:
+    answer = index.ask(action, **fields)
+    print(answer.text)
+    assert answer.status == status and words in answer.text
+    assert not decided(index).exists()
+
+
+@pytest.mark.parametrize("action", ["yank", "unyank", "set_status"])
+def test_it_takes_a_right_of_its_own_and_a_login(index: Index, action: str) -> None:
+    fields = {"name": "foo", "version": "1.0", "status": "archived"}
+    answer = index.ask(action, {"X-Wheelhouse-Rights": "publish delete"}, **fields)
+    assert answer.status == 403 and "no right to yank" in answer.text
+    assert index.ask(action, {"X-Wheelhouse-Login": ""}, **fields).status == 403
+    assert not decided(index).exists()
+
+
+def removed(index: Index) -> None:
+    decided(index).unlink()
+
+
+def emptied(index: Index) -> None:
+    shutil.rmtree(decided(index).parent)
+    decided(index).parent.mkdir()
+
+
+def cut_off(index: Index) -> None:
+    decided(index).write_text(decided(index).read_text()[:40])
+
+
+def of_an_earlier_day(index: Index) -> None:
+    found = json.loads(decided(index).read_text())
+    decided(index).write_text(json.dumps({**found, "revision": 1, "yanked": {"releases": {}, "files": {}}}))
+
+
+def an_unknown_status(index: Index) -> None:
+    decided(index).write_text(decided(index).read_text().replace('"active"', '"haunted"'))
+
+
+@pytest.mark.parametrize("accident", [removed, emptied, cut_off, of_an_earlier_day, an_unknown_status])
+def test_a_yank_is_not_lost_with_its_file(
+    index: Index, accident: Callable[[Index], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    for reason in ("first", "second"):
+        assert index.ask("yank", name="foo", version="1.0", reason=reason).status == 200
+    before = decided(index).read_text()
+    accident(index)
+    look(index)
+    three = "foo-3.0-py3-none-any.whl"
+    assert index.upload(three, made.file(three)).status == 200
+    assert yanked(index) == {ONE: "second", SDIST: "second"}
+    if accident in (cut_off, an_unknown_status):
+        assert f"{decided(index)} cannot be used" in caplog.text
+        assert index.ask("unyank", name="foo", version="1.0").status == 503
+        assert yanked(index) == {ONE: "second", SDIST: "second"}
+        # Where nothing else is known, nothing is offered; and nothing is moved for it.
+        index.store.forget()
+        look(index)
+        assert document(index)["files"] == []
+        assert set(index.stored()) == {ONE, SDIST, TWO, three}
+        decided(index).write_text(before)
+        look(index)
+        assert yanked(index) == {ONE: "second", SDIST: "second"}
+    else:
+        assert decided(index).read_text() == before
+        assert "Restored what was decided on foo" in caplog.text
+
+
+def test_decisions_outlast_a_rebuild_removal_and_another_index(index: Index, tmp_path: Path) -> None:
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    assert index.ask("set_status", name="foo", status="deprecated").status == 200
+    index.store.forget()
+    look(index)
+    assert yanked(index) == {ONE: "broken", SDIST: "broken"}
+    assert index.remove("foo", "1.0").status == 200
+    assert index.upload(ONE, made.file(ONE)).status == 200
+    assert yanked(index) == {ONE: "broken"}
+    shutil.copytree(index.packages, tmp_path / "packages")
+    other = Index(tmp_path)
+    other.keeper.step()
+    assert yanked(other) == {ONE: "broken"}
+    assert document(other)["project-status"] == {"status": "deprecated"}
+    assert other.listed("foo")[ONE] == sha256(made.file(ONE))
+    assert health.problems(other.store) == []
+
+
+def test_a_decision_that_other_hands_bring_is_taken_in(index: Index, tmp_path: Path) -> None:
+    shutil.copytree(index.packages, tmp_path / "packages")
+    other = Index(tmp_path)
+    other.keeper.step()
+    assert other.ask("yank", filename=TWO, reason="there").status == 200
+    shutil.copy(decided(other), decided(index))
+    look(index)
+    assert yanked(index) == {TWO: "there"}

@@ -1,0 +1,432 @@
+"""The store of facts: what lasts of a file and of a name, and what happens where the store cannot be used."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from wheelhouse_index import facts, health, rebuild
+from wheelhouse_index.times import nanoseconds, time_text
+
+from tests.support import packages as made
+from tests.support.index import Index, in_a_child, sha256
+
+ONE, TWO = "foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl"
+CONTENT, OTHER = made.file(ONE, b"one"), made.file(ONE, b"other")
+LONG_AGO = 1_500_000_000
+
+
+@pytest.fixture
+def index(in_memory: Path) -> Index:
+    found = Index(in_memory)
+    found.keeper.step()
+    return found
+
+
+def look(index: Index) -> None:
+    """Do what the keeper does when it looks at every file."""
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+
+
+def copied(index: Index, name: str = ONE, content: bytes = CONTENT, seconds: int = LONG_AGO) -> Path:
+    """Put a file in place as rsync does, with a time of its own, and have the keeper look."""
+    place = index.packages / name
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(content)
+    os.utime(place, (seconds, seconds))
+    look(index)
+    return place
+
+
+def wheelhouse(index: Index) -> Path:
+    return index.packages / ".wheelhouse"
+
+
+def test_an_upload_is_claimed_and_recorded(index: Index) -> None:
+    before = time.time_ns()
+    assert index.upload(ONE, CONTENT).status == 200
+    record = index.record("foo", ONE)
+    print(record)
+    assert before // 1000 <= nanoseconds(record.pop("upload-time")) // 1000 <= time.time_ns() // 1000
+    assert record == {"sha256": sha256(CONTENT), "size": len(CONTENT), "source": "upload", "login": "publisher"}
+    assert (wheelhouse(index) / "names/foo").read_bytes() == b""
+    assert json.loads((wheelhouse(index) / "format").read_text())["format"] == 1
+
+
+def test_a_copied_file_is_recorded_with_its_own_time_once(index: Index) -> None:
+    copied(index)
+    assert index.record("foo", ONE) == {
+        **{"sha256": sha256(CONTENT), "size": len(CONTENT), "upload-time": "2017-07-14T02:40:00.000000Z"},
+        **{"source": "copied", "login": ""},
+    }
+    os.utime(index.packages / ONE, (LONG_AGO + 10**8,) * 2)
+    look(index)
+    assert index.times("foo") == {ONE: "2017-07-14T02:40:00.000000Z"}
+
+
+def test_a_copy_from_the_future_is_of_now(index: Index) -> None:
+    copied(index, seconds=int(time.time()) + 10**7)
+    assert nanoseconds(index.times("foo")[ONE]) <= time.time_ns()
+
+
+def cp(index: Index) -> None:
+    """As ``cp * elsewhere`` and back: all times are those of now, and hidden folders stay behind."""
+    for path in list(index.packages.glob("*.whl")):
+        shutil.copyfile(path, path.with_suffix(".copy"))
+        path.with_suffix(".copy").replace(path)
+
+
+def cp_a(index: Index) -> None:
+    """To another place, with all that is hidden, and without index/."""
+    copy = index.packages.with_name("copy")
+    subprocess.run(["cp", "-a", index.packages, copy], check=True)
+    shutil.rmtree(index.packages)
+    copy.rename(index.packages)
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+
+
+def touch(index: Index) -> None:
+    for path in index.packages.glob("*.whl"):
+        path.touch()
+        path.chmod(0o640)
+
+
+def forget(index: Index) -> None:
+    touch(index)
+    index.store.forget()
+
+
+def remove_by_hand_and_restore(index: Index) -> None:
+    (index.packages / ONE).unlink()
+    look(index)
+    assert index.projects() == set()
+    (index.packages / ONE).write_bytes(CONTENT)
+
+
+def remove_and_upload_again(index: Index) -> None:
+    assert index.remove("foo", "1.0").status == 200
+    assert index.upload(ONE, CONTENT).status == 200
+
+
+@pytest.mark.parametrize("how", [cp, cp_a, touch, forget, remove_by_hand_and_restore, remove_and_upload_again])
+@pytest.mark.parametrize("published", ["uploaded", "copied"])
+def test_an_upload_time_lasts(index: Index, how: Callable[[Index], None], published: str) -> None:
+    if published == "copied":
+        copied(index)
+    else:
+        assert index.upload(ONE, CONTENT).status == 200
+    before = index.times("foo"), index.record("foo", ONE)
+    time.sleep(0.01)
+    how(index)
+    again = Index(index.packages.parent)
+    again.keeper.step()
+    assert (again.times("foo"), again.record("foo", ONE)) == before
+    legacy = json.loads((index.pages / "json/foo.json").read_text())
+    assert legacy["urls"][0]["upload_time_iso_8601"] == before[0][ONE]
+
+
+@pytest.mark.parametrize("removed", ["by the index", "by hand"])
+@pytest.mark.parametrize("agent", ["twine/7.0.0", "uv/0.13.9"])
+def test_a_removed_name_never_gets_other_content(index: Index, removed: str, agent: str) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    if removed == "by hand":
+        (index.packages / ONE).unlink()
+        look(index)
+    else:
+        assert index.remove("foo", "1.0").status == 200
+    answer = index.upload(ONE, OTHER, {"User-Agent": agent})
+    print(answer.text)
+    assert answer.status == (400 if "twine" in agent else 409)
+    assert f"{ONE} was published before with other content" in answer.text and "already exists" in answer.text
+    assert (wheelhouse(index) / "names/foo").exists()
+    assert index.stored() == {}
+    # The same bytes may come back.
+    assert index.upload(ONE, CONTENT, {"User-Agent": agent}).status == 200
+    assert index.listed("foo") == {ONE: sha256(CONTENT)}
+
+
+def test_a_copy_with_other_content_is_on_no_page_and_the_log_says_so(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    copied(index, content=OTHER)
+    copied(index, "nested/" + ONE, OTHER)
+    assert index.said() == {}
+    assert f"{ONE} is on no page: another content was published by this name" in caplog.text
+    assert not list((index.pages / "packages").rglob("*.metadata"))
+    # An upload is not put in its place.
+    assert index.upload(ONE, CONTENT).status == 409
+    (index.packages / "nested" / ONE).unlink()
+    copied(index)
+    assert index.listed("foo") == {ONE: sha256(CONTENT)}
+    assert index.store.write_pending() == 0
+
+
+def test_where_files_may_be_replaced_their_records_are(in_memory: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    assert index.upload(ONE, CONTENT).status == 200
+    before = index.times("foo")
+    time.sleep(0.01)
+    assert index.upload(ONE, OTHER).status == 200
+    assert index.record("foo", ONE)["sha256"] == sha256(OTHER)
+    assert index.times("foo")[ONE] > before[ONE]
+    copied(index)
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+    assert index.listed("foo") == {ONE: sha256(CONTENT)}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_upload_that_fails_leaves_no_record(
+    in_memory: Path, overwrite: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index(in_memory, overwrite)
+    if overwrite:
+        assert index.upload(ONE, CONTENT).status == 200
+        before = index.record("foo", ONE)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wheelhouse_index.store.Store._stage", full)
+        assert index.upload(ONE, OTHER).status == 507
+    if overwrite:
+        assert index.record("foo", ONE) == before
+    else:
+        assert not list((wheelhouse(index) / "files").rglob("*.json"))
+        assert index.upload(ONE, CONTENT).status == 200
+
+
+def test_an_imported_file_keeps_its_time(index: Index) -> None:
+    name = "bar-1.0.zip"
+    place = index.packages.parent / name
+    place.write_bytes(made.file(name))
+    os.utime(place, (LONG_AGO, LONG_AGO))
+    from wheelhouse_index import incoming
+    from wheelhouse_index.changes import uploaded
+    from wheelhouse_index.forms import File, Form
+    from wheelhouse_index.recording import Origin
+    from wheelhouse_index.records import IMPORT
+
+    with incoming.arriving(index.packages) as arriving:
+        arriving.write(place.read_bytes())
+        arriving.finish()
+        os.utime(arriving.file.fileno(), (LONG_AGO, LONG_AGO))
+        index.store.add([uploaded(File(name, arriving), Form())], False, Origin(IMPORT))
+    record = index.record("bar", name)
+    assert (record["source"], record["upload-time"]) == ("import", time_text(LONG_AGO * 10**9))
+
+
+def removed(index: Index) -> None:
+    shutil.rmtree(wheelhouse(index))
+
+
+def without_format(index: Index) -> None:
+    (wheelhouse(index) / "format").unlink()
+
+
+def half_copied(index: Index) -> None:
+    shutil.rmtree(wheelhouse(index) / "files")
+
+
+def of_the_future(index: Index) -> None:
+    (wheelhouse(index) / "format").write_text('{"format": 2, "id": "x", "more": []}')
+
+
+def another(index: Index) -> None:
+    (wheelhouse(index) / "format").write_text('{"format": 1, "id": "another"}')
+
+
+def damaged(index: Index) -> None:
+    (wheelhouse(index) / "format").write_text('{"format": ')
+
+
+def a_link(index: Index) -> None:
+    wheelhouse(index).rename(index.packages.parent / "elsewhere")
+    wheelhouse(index).symlink_to(index.packages.parent / "elsewhere")
+
+
+def a_file(index: Index) -> None:
+    removed(index)
+    wheelhouse(index).write_text("in its place")
+
+
+@pytest.mark.parametrize(
+    ("accident", "words"),
+    [
+        (removed, "packages/.wheelhouse/format is missing: restore"),
+        (without_format, "packages/.wheelhouse/format is missing: restore"),
+        (half_copied, "packages/.wheelhouse/ has no folder files/: restore"),
+        (of_the_future, "has format 2, and this release of wheelhouse.pypi knows formats up to 1: install"),
+        (another, "packages/.wheelhouse/ is the store another, and this index was made from"),
+        (damaged, "packages/.wheelhouse/format cannot be used"),
+        (a_link, "packages/.wheelhouse is a link"),
+        (a_file, "packages/.wheelhouse is not a folder"),
+    ],
+)
+def test_without_its_facts_an_index_changes_nothing_and_says_why(
+    index: Index, accident: Callable[[Index], None], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    before, times, kept = index.said(), index.times("foo"), index.packages.parent / "kept"
+    shutil.copytree(wheelhouse(index), kept)
+    accident(index)
+    for again in (index, Index(index.packages.parent)):
+        (index.packages / TWO).write_bytes(made.file(TWO))
+        with pytest.raises(facts.FactsError, match=r"packages/\.wheelhouse"):
+            look(again)
+        for answer in (again.upload("bar-1.0.zip", made.file("bar-1.0.zip")), again.remove("foo", "1.0")):
+            assert answer.status == 503 and "the log of pypi-server names the reason" in answer.text
+        assert words in caplog.text
+        assert words in "\n".join(health.problems(again.store))
+        assert (again.said(), again.times("foo")) == (before, times)
+        assert again.get("/simple/foo/").status in (200, 503)
+        with pytest.raises(facts.FactsError):
+            rebuild.rebuilt(again.store)
+    (index.packages / TWO).unlink()
+    # As the remedy says.
+    if wheelhouse(index).is_symlink() or wheelhouse(index).is_file():
+        wheelhouse(index).unlink()
+    else:
+        shutil.rmtree(wheelhouse(index), ignore_errors=True)
+    shutil.move(kept, wheelhouse(index))
+    look(index)
+    assert health.problems(index.store) == []
+    assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
+    assert (index.listed("foo"), index.times("foo")) == (before["foo"], times)
+
+
+def test_a_store_that_is_lost_for_good_is_made_from_what_the_index_knows(index: Index) -> None:
+    copied(index)
+    assert index.upload(TWO, made.file(TWO)).status == 200
+    times = index.times("foo")
+    shutil.rmtree(wheelhouse(index))
+    (index.pages / ".facts").unlink()
+    touch(index)
+    look(index)
+    assert index.times("foo") == times == {name: index.record("foo", name)["upload-time"] for name in times}
+    assert health.problems(index.store) == []
+
+
+def test_a_backup_is_put_in_place_of_the_empty_store_of_a_new_index(index: Index, tmp_path: Path) -> None:
+    copied(index)
+    assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
+    assert index.remove("bar", "1.0").status == 200
+    times = index.times("foo")
+    new = Index(tmp_path)
+    new.keeper.step()
+    # The facts first, as the page on backups says.
+    shutil.copytree(wheelhouse(index), wheelhouse(new), dirs_exist_ok=True)
+    look(new)
+    shutil.copy(index.packages / ONE, new.packages)
+    look(new)
+    assert new.times("foo") == times
+    assert health.problems(new.store) == []
+    assert new.upload("bar-1.0.zip", made.file("bar-1.0.zip", b"other")).status == 409
+
+
+def test_a_damaged_record_keeps_its_file_off_pages_and_its_name_from_uploads(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in (ONE, TWO):
+        assert index.upload(name, made.file(name, b"one")).status == 200
+    before, place = index.said(), wheelhouse(index) / "files/foo" / f"{ONE}.json"
+    place.write_text(place.read_text()[:50])
+    look(index)
+    # What is known stays.
+    assert index.said() == before
+    index.store.forget()
+    look(index)
+    assert set(index.listed("foo")) == {TWO}
+    assert f"{ONE} is on no page" in caplog.text and f"{place} cannot be used" in caplog.text
+    (index.packages / ONE).unlink()
+    look(index)
+    assert index.upload(ONE, CONTENT).status == 503
+    assert index.upload("foo-3.0.tar.gz", made.file("foo-3.0.tar.gz")).status == 200
+
+
+def test_a_record_that_a_loss_of_power_has_left_empty_is_made_again(index: Index) -> None:
+    folder = wheelhouse(index) / "files/foo"
+    folder.mkdir()
+    (folder / f"{ONE}.json").touch()
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+
+
+def test_what_a_later_release_has_added_to_a_record_is_no_harm(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    place = wheelhouse(index) / "files/foo" / f"{ONE}.json"
+    place.write_text(json.dumps({**index.record("foo", ONE), "attestations": []}))
+    times = index.times("foo")
+    index.store.forget()
+    look(index)
+    assert index.times("foo") == times
+
+
+def test_two_processes_that_start_at_once_make_one_store(in_memory: Path) -> None:
+    (in_memory / "packages").mkdir()
+    (in_memory / "index").mkdir()
+    read, write = os.pipe()
+
+    def start() -> int:
+        os.close(write)
+        os.read(read, 1)
+        return len(health.problems(Index(in_memory).store))
+
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if child == 0:
+            os._exit(start())
+        children.append(child)
+    os.close(write)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+    os.close(read)
+    assert not list((in_memory / "packages/.incoming").iterdir())
+
+
+def test_pypiserver_and_the_scan_see_nothing_of_it(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    shutil.copy(index.packages / ONE, wheelhouse(index) / "names/bar-1.0-py3-none-any.whl")
+    look(index)
+    assert set(index.backend.get_projects()) == {"foo"}
+    assert index.backend.package_count() == 1
+    assert not index.backend.exists("bar-1.0-py3-none-any.whl")
+
+
+def test_times_are_read_as_they_are_written() -> None:
+    for moment in (0, 1, 999, 1_500_000_000_123_456_789, 253_402_300_799_999_999_999, -5, 10**21):
+        text = time_text(moment)
+        assert time_text(nanoseconds(text)) == text
+    for text in ("", "2026-11-28", "2026-11-28T00:00:00Z", "x"):
+        with pytest.raises(ValueError):
+            nanoseconds(text)
+
+
+def test_a_folder_that_cannot_be_looked_at_is_a_503(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "is_dir", lambda _path: False)
+    assert index.upload(ONE, CONTENT).status == 503
+
+
+def test_a_process_that_is_killed_while_it_records_leaves_no_name_taken_for_the_same_bytes(index: Index) -> None:
+    def killed() -> int:
+        def end(*_: object) -> None:
+            os._exit(9)
+
+        index.store._published = end  # type: ignore[assignment,method-assign]
+        index.upload(ONE, CONTENT)
+        return 0
+
+    assert in_a_child(killed) == 9
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+    again = Index(index.packages.parent)
+    assert again.projects() == set()
+    assert again.upload(ONE, CONTENT).status == 200

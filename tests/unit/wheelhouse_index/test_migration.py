@@ -1,0 +1,169 @@
+"""The first start on a tree that an earlier release has left: its catalogue is taken over, and each file is recorded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+from functools import partial
+from pathlib import Path
+
+import pytest
+from wheelhouse_index import catalogue, health, store
+
+from tests.support import packages as made
+from tests.support.index import Index, in_a_child, sha256
+from tests.unit.wheelhouse_index.test_crashes import STEPS, steps
+
+# As the release before made it.
+SCHEMA_2 = """
+CREATE TABLE files (
+    path TEXT PRIMARY KEY, name TEXT NOT NULL, project TEXT NOT NULL,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, sha256 TEXT, unreadable INTEGER NOT NULL,
+    own_name TEXT NOT NULL DEFAULT '', own_version TEXT NOT NULL DEFAULT '', requires_python TEXT NOT NULL DEFAULT '',
+    metadata_sha256 TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE TABLE projects (project TEXT PRIMARY KEY, files INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE pages_format (number INTEGER NOT NULL);
+CREATE TABLE written (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 2;
+"""
+FILES = "path, name, project, size, mtime_ns, inode, sha256, unreadable, own_name, own_version, requires_python"
+LONG_AGO = 1_500_000_000
+
+
+def named(number: int) -> str:
+    return f"p{number % 4}-1.{number}-py3-none-any.whl"
+
+
+def look(index: Index) -> None:
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+
+
+@pytest.fixture
+def tree(in_memory: Path) -> Path:
+    """A tree with twelve files, as the release before has left it."""
+    index = Index(in_memory)
+    for number in range(12):
+        (index.packages / named(number)).write_bytes(made.file(named(number)))
+        os.utime(index.packages / named(number), (LONG_AGO + number,) * 2)
+    look(index)
+    with sqlite3.connect(index.pages / "catalogue.sqlite") as before:
+        before.executescript(SCHEMA_2)
+        before.execute("ATTACH ? AS now", (str(index.pages / catalogue.NAME),))
+        before.execute(f"INSERT INTO files ({FILES}, metadata_sha256) SELECT {FILES}, metadata_sha256 FROM now.files")
+        for table in ("projects", "pages_format", "written"):
+            before.execute(f"INSERT INTO {table} SELECT * FROM now.{table}")
+    for path in index.pages.glob(f"{catalogue.NAME}*"):
+        path.unlink()
+    (index.pages / ".facts").unlink()
+    shutil.rmtree(index.packages / ".wheelhouse")
+    return in_memory
+
+
+def recorded(index: Index) -> int:
+    return len(list((index.packages / ".wheelhouse/files").rglob("*.json")))
+
+
+def written(index: Index) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in index.pages.joinpath("simple").rglob("index.*")}
+
+
+def test_all_files_are_recorded_with_the_times_that_pages_had_and_none_is_read(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading: list[str] = []
+    monkeypatch.setattr(store, "_read_file", lambda name, _file: reading.append(name))
+    index = Index(tree)
+    before = written(index), index.said(), index.times("p1")
+    look(index)
+    assert not reading
+    assert (written(index), index.said(), index.times("p1")) == before
+    assert recorded(index) == 12
+    assert {path.name for path in (index.packages / ".wheelhouse/names").iterdir()} == {"p0", "p1", "p2", "p3"}
+    assert index.times("p1") == {name: index.record("p1", name)["upload-time"] for name in index.times("p1")}
+    assert index.record("p1", named(1)) == {
+        **{"sha256": sha256(made.file(named(1))), "size": len(made.file(named(1))), "source": "copied", "login": ""},
+        "upload-time": "2017-07-14T02:40:01.000000Z",
+    }
+    assert health.problems(index.store) == []
+    # The release before finds its own.
+    with sqlite3.connect(index.pages / "catalogue.sqlite") as left:
+        assert left.execute("SELECT count(*) FROM files").fetchone() == (12,)
+        assert left.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_it_serves_meanwhile_and_keeps_what_is_changed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_RECORDED", 2)
+    # While no server ran.
+    (tree / "packages" / named(0)).touch()
+    (tree / "packages" / named(4)).unlink()
+    index = Index(tree)
+    index.keeper._pause = -1.0
+    look(index)
+    assert recorded(index) < 12
+    new = "p1-2.0-py3-none-any.whl"
+    assert index.upload(new, made.file(new)).status == 200
+    assert index.remove("p3", "1.11").status == 200
+    (index.packages / named(10)).touch()
+    (index.packages / named(9)).unlink()
+    while recorded(index) < 13:
+        look(index)
+    # By hand, over HTTP, while no server ran: the names stay theirs.
+    for name in (named(11), named(9), named(4)):
+        assert index.upload(name, made.file(name, b"other")).status == 409, name
+    assert index.times("p0")[named(0)] == "2017-07-14T02:40:00.000000Z"
+    assert index.times("p2")[named(10)] == "2017-07-14T02:40:10.000000Z"
+    assert index.said() == index.truth()
+
+
+def test_it_goes_on_where_it_was_killed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_RECORDED", 3)
+
+    def started(number: int) -> int:
+        steps(number, STEPS, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        look(Index(tree))
+        return 0
+
+    codes = [in_a_child(partial(started, number)) for number in range(5, 200, 13)]
+    print(codes)
+    assert -signal.SIGKILL in codes[:2] and codes[-1] == 0
+    index = Index(tree)
+    look(index)
+    assert recorded(index) == 12
+    assert index.said() == index.truth()
+    assert {index.record(f"p{n % 4}", named(n))["upload-time"] for n in range(12)} == {
+        f"2017-07-14T02:40:{n:02}.000000Z" for n in range(12)
+    }
+    assert health.problems(index.store) == []
+
+
+@pytest.mark.parametrize("damage", ["truncated", "no database", "another number"])
+def test_a_catalogue_that_cannot_be_taken_over_is_made_from_the_files(tree: Path, damage: str) -> None:
+    before = tree / "index/catalogue.sqlite"
+    if damage == "truncated":
+        os.truncate(before, before.stat().st_size // 2)
+    elif damage == "no database":
+        before.write_bytes(b"no database" * 1000)
+    else:
+        with sqlite3.connect(before) as connection:
+            connection.execute("PRAGMA user_version = 1")
+    index = Index(tree)
+    look(index)
+    assert recorded(index) == 12
+    assert index.times("p1")[named(1)] == "2017-07-14T02:40:01.000000Z"
+
+
+def test_two_files_of_one_name_are_not_both_served(tree: Path, caplog: pytest.LogCaptureFixture) -> None:
+    nested = tree / "packages/nested"
+    nested.mkdir()
+    (nested / named(1)).write_bytes(made.file(named(1), b"other"))
+    index = Index(tree)
+    for _ in range(2):
+        look(index)
+    assert index.listed("p1")[named(1)] == sha256(made.file(named(1)))
+    assert f"nested/{named(1)}" not in index.listed("p1")
+    assert f"nested/{named(1)} is on no page" in caplog.text
