@@ -285,7 +285,11 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
         with pytest.raises(facts.FactsError, match=r"packages/\.wheelhouse"):
             look(again)
         asked = again.upload("bar-1.0.zip", made.file("bar-1.0.zip")), again.remove("foo", "1.0")
-        for answer in (*asked, again.ask("unyank", filename=ONE), again.ask("set_status", name="foo", status="archived")):
+        for answer in (
+            *asked,
+            again.ask("unyank", filename=ONE),
+            again.ask("set_status", name="foo", status="archived"),
+        ):
             assert answer.status == 503 and "the log of pypi-server names the reason" in answer.text
         assert words in caplog.text
         assert words in "\n".join(health.problems(again.store))
