@@ -60,7 +60,9 @@ class Index:
         self.pages.mkdir(exist_ok=True)
         secret = folder / "secret.conf"
         secret.write_text(f'map "" $pypi_peer {{ default "{SECRET}"; }}\n')
-        self.settings = app.Settings(self.packages.resolve(), self.pages, secret, overwrite=overwrite)
+        self.logs = folder / "logs"
+        self.logs.mkdir(exist_ok=True)
+        self.settings = app.Settings(self.packages.resolve(), self.pages, secret, self.logs, overwrite=overwrite)
         self.overwrite = overwrite
         self.store = Store(self.settings.packages, self.pages, overwrite)
         self.store.prepare()

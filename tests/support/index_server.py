@@ -47,6 +47,7 @@ class Server:
         self.pages = folder / "index"
         self.packages.mkdir(exist_ok=True)
         self.pages.mkdir(exist_ok=True)
+        (folder / "logs").mkdir(exist_ok=True)
         self.port = _free_port()
         self.log = folder / f"server-{self.port}.log"
         settings = folder / f"gunicorn-{self.port}.conf.py"
@@ -61,6 +62,7 @@ class Server:
             "WHEELHOUSE_PACKAGES": str(self.packages),
             "WHEELHOUSE_INDEX": str(self.pages),
             "WHEELHOUSE_PEER": str(secret),
+            "WHEELHOUSE_LOGS": str(folder / "logs"),
             "WHEELHOUSE_BIND": f"127.0.0.1:{self.port}",
             "GUNICORN_CMD_ARGS": f"--config={settings}",
             **(environment or {}),

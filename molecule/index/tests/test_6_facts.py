@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -29,12 +30,9 @@ def changes(host: Any, stack: Stack, file: Path, command: str) -> None:
     host.check_output(command.format(place=place))
     status = host.check_output(f"stat --format %s,%Y {place}")
     query = f"SELECT size || ',' || mtime_ns / 1000000000 FROM files WHERE path = '{file.name}' AND recorded"
-    program = f"import sqlite3; print(*sqlite3.connect('/data/index/catalogue-3.sqlite').execute({query!r}).fetchone())"
-    eventually(
-        lambda: stack.compose(f'exec -T --index 1 pypi-server python3 -c "{program}"').strip() == status,
-        "it was seen",
-        20,
-    )
+    catalogue = f"file:{stack.home}/index/catalogue-3.sqlite?mode=ro"
+    program = f"import sqlite3; print(*sqlite3.connect({catalogue!r}, uri=True).execute({query!r}).fetchone() or '')"
+    eventually(lambda: host.check_output(f"python3 -c {quote(program)}") == status, "the index has seen it", 20)
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,8 @@ def test_an_account_of_the_host_gets_nothing_from_pypiserver_itself(host: Any, s
 
 def test_pypiserver_sees_no_password_and_no_hash(stack: Stack) -> None:
     mounted = {mount["Destination"]: mount["RW"] for mount in stack.inspect("pypi-server")["Mounts"]}
-    assert mounted == {"/data/packages": True, "/data/index": True, "/data/pypiserver": False, "/data/peer": False}
+    written = {"/data/packages": True, "/data/index": True, "/data/logs": True}
+    assert mounted == {**written, "/data/pypiserver": False, "/data/peer": False}
     assert stack.compose("exec -T pypi-server ls /data/peer") == "secret.conf"
 
 

@@ -276,6 +276,7 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
     index: Index, accident: Callable[[Index], None], words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert index.upload(ONE, CONTENT).status == 200
+    assert index.ask("yank", filename=ONE, reason="broken").status == 200
     before, times, kept = index.said(), index.times("foo"), index.packages.parent / "kept"
     shutil.copytree(wheelhouse(index), kept)
     accident(index)
@@ -283,11 +284,17 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
         (index.packages / TWO).write_bytes(made.file(TWO))
         with pytest.raises(facts.FactsError, match=r"packages/\.wheelhouse"):
             look(again)
-        for answer in (again.upload("bar-1.0.zip", made.file("bar-1.0.zip")), again.remove("foo", "1.0")):
+        asked = again.upload("bar-1.0.zip", made.file("bar-1.0.zip")), again.remove("foo", "1.0")
+        for answer in (
+            *asked,
+            again.ask("unyank", filename=ONE),
+            again.ask("set_status", name="foo", status="archived"),
+        ):
             assert answer.status == 503 and "the log of pypi-server names the reason" in answer.text
         assert words in caplog.text
         assert words in "\n".join(health.problems(again.store))
         assert (again.said(), again.times("foo")) == (before, times)
+        assert '"yanked":"broken"' in (index.pages / "simple/foo/index.json").read_text()
         assert again.get("/simple/foo/").status in (200, 503)
         with pytest.raises(facts.FactsError):
             rebuild.rebuilt(again.store)

@@ -41,6 +41,7 @@ class Sender:
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "WHEELHOUSE_PACKAGES": str(index.packages),
                 "WHEELHOUSE_INDEX": str(index.pages),
+                "WHEELHOUSE_LOGS": str(index.logs),
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

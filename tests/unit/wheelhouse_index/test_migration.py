@@ -76,7 +76,7 @@ def test_all_files_are_recorded_with_the_times_that_pages_had_and_none_is_read(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading: list[str] = []
-    monkeypatch.setattr(store, "_read_file", lambda name, _file: reading.append(name))
+    monkeypatch.setattr(store, "read_file", lambda name, _file: reading.append(name))
     index = Index(tree)
     before = written(index), index.said(), index.times("p1")
     look(index)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from pypiserver.config import Config, RunConfig
 from . import legacy, names, pages, rights
 from .answers import StartResponse, WsgiApp, answer
 from .backend import IndexedBackend
+from .change_log import ChangeLog
 from .changes import NO_FACTS, Changes
 from .health import Health
 from .keeper import Keeper
@@ -40,6 +42,8 @@ class Settings:
         packages: the folder of the distribution files (WHEELHOUSE_PACKAGES).
         index: the folder of the pages (WHEELHOUSE_INDEX).
         peer: NGINX's file with the secret (WHEELHOUSE_PEER).
+        logs: the folder of the change log (WHEELHOUSE_LOGS).
+        audit_days: for which the change log is kept (WHEELHOUSE_AUDIT_DAYS).
         bind: where gunicorn listens (WHEELHOUSE_BIND).
         freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
         overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
@@ -49,6 +53,8 @@ class Settings:
     packages: Path = Path("/data/packages")
     index: Path = Path("/data/index")
     peer: Path = Path("/data/peer/secret.conf")
+    logs: Path = Path("/data/logs")
+    audit_days: int = 400
     bind: str = "0.0.0.0:8080"
     freshness: float = 2.0
     overwrite: bool = False
@@ -65,6 +71,8 @@ class Settings:
             packages=Path(said("PACKAGES", cls.packages)).resolve(),
             index=Path(said("INDEX", cls.index)),
             peer=Path(said("PEER", cls.peer)),
+            logs=Path(said("LOGS", cls.logs)),
+            audit_days=int(said("AUDIT_DAYS", cls.audit_days)),
             bind=said("BIND", cls.bind),
             freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
             overwrite=said("OVERWRITE", "") == "1",
@@ -84,7 +92,7 @@ class Application:
         self._store = store
         self._peer = rights.Peer(settings.peer)
         self._health = Health(store)
-        self._changes = Changes(store, settings.overwrite, settings.anonymous_uploads)
+        self._changes = Changes(store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs))
         self._pypiserver = reading(store)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -172,7 +180,7 @@ def create() -> WsgiApp:
     settings = Settings.of_environment()
     store = Store(settings.packages, settings.index, settings.overwrite)
     store.catalogue.hold()
-    Keeper(store, settings.freshness).start()
+    Keeper(store, settings.freshness, partial(ChangeLog(settings.logs).prune, settings.audit_days)).start()
     return Application(store, settings)
 
 

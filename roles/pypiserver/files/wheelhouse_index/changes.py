@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from . import deciding, finding, forms, incoming, metadata, names, rights
 from .answers import Refusal, StartResponse, answer
+from .change_log import ChangeLog
 from .entry import Facts
 from .forms import File, Form
 from .incoming import Upload
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # The second: one of the files beside a database cannot be made.
 _FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+# As NGINX says it.
+ADDRESS = "HTTP_X_FORWARDED_FOR"
 NO_ROOM = "The disk of this index is full; nothing was stored. Ask its operator to make room."
 UNWRITABLE = "This index cannot write to its folders. Try again later; the log of pypi-server names the reason."
 NO_FACTS = (
@@ -45,10 +49,12 @@ class Changes:
         store: what is changed.
         overwrite: whether an upload may replace a file.
         anonymous_uploads: whether publishing needs no login.
+        change_log: where each change is noted.
     """
 
-    def __init__(self, store: Store, overwrite: bool = False, anonymous_uploads: bool = False) -> None:
+    def __init__(self, store: Store, overwrite: bool, anonymous_uploads: bool, change_log: ChangeLog) -> None:
         self._store = store
+        self._change_log = change_log
         self._overwrite = overwrite
         self._anonymous_uploads = anonymous_uploads
 
@@ -86,15 +92,20 @@ class Changes:
             raise Refusal(400, f"Unknown :action {action[:40]!r}: this index takes {known}.")
         if reason := rights.refusal(action, environ, self._anonymous_uploads):
             raise Refusal(403, reason)
+        login = environ.get(rights.LOGIN, "")
+        note = partial(self._change_log.note, action, login, environ.get(ADDRESS, ""))
         if action == "remove_pkg":
-            return self._remove(form)
+            return self._remove(form, note)
         if action in deciding.ACTIONS:
-            return deciding.ACTIONS[action](self._store, form, environ.get(rights.LOGIN, ""))
+            said = deciding.ACTIONS[action](self._store, form, login)
+            fields = ("name", "version", "filename", "status", "reason")
+            note(**{field: value for field in fields if (value := form.value(field))})
+            return said
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409
-        return self._publish(form, conflict, Origin(UPLOAD, environ.get(rights.LOGIN, "")))
+        return self._publish(form, conflict, Origin(UPLOAD, login), note)
 
-    def _publish(self, form: Form, conflict: int, origin: Origin) -> str:
+    def _publish(self, form: Form, conflict: int, origin: Origin, note: Callable[..., None]) -> str:
         file = form.file("content")
         if file is None:
             raise Refusal(400, "The form has no distribution file: send it as 'content'.")
@@ -109,13 +120,15 @@ class Changes:
             changed = self._store.add(uploads, self._overwrite, origin)
         except ConflictError as error:
             raise Refusal(conflict, str(error)) from error
+        if changed:
+            note(project=upload.facts.release.project, files={one.name: one.facts.sha256 for one in uploads})
         return (
             f"Published {upload.name}."
             if changed
             else f"Nothing to do: {upload.name} already exists with this content."
         )
 
-    def _remove(self, form: Form) -> str:
+    def _remove(self, form: Form, note: Callable[..., None]) -> str:
         name, version, filename = (form.value(field) for field in ("name", "version", "filename"))
         if not filename and not (name and version):
             raise Refusal(400, "Name what to remove: 'name' and 'version', or 'filename'.")
@@ -129,7 +142,11 @@ class Changes:
             raise Refusal(404, f"{asked[:200]} is not on this index: nothing was removed.")
         # Copied files of one name may be of several projects.
         for project in {entry.project for entry in to_remove.values()}:
-            self._store.remove(project, [path for path, entry in to_remove.items() if entry.project == project])
+            own = {path: entry for path, entry in to_remove.items() if entry.project == project}
+            self._store.remove(project, list(own))
+            note(
+                project=project, files={path: entry.facts.sha256 if entry.facts else "" for path, entry in own.items()}
+            )
         return f"Removed {', '.join(sorted({entry.name for entry in to_remove.values()}))}."
 
 

@@ -16,6 +16,7 @@ import logging
 import os
 import sqlite3
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -24,6 +25,7 @@ from typing import Any, BinaryIO
 from . import incoming, names
 from .answers import Refusal
 from .app import Settings
+from .change_log import ChangeLog
 from .changes import is_full, uploaded
 from .entry import Facts
 from .forms import File, Form
@@ -73,10 +75,12 @@ class Import:
         store: the index.
         source: what the other side sends.
         answers: what it reads.
+        change_log: where what is published is noted.
         check: find out what would become of each file, and publish none.
     """
 
-    def __init__(self, store: Store, source: BinaryIO, answers: BinaryIO, check: bool) -> None:
+    def __init__(self, store: Store, source: BinaryIO, answers: BinaryIO, change_log: ChangeLog, check: bool) -> None:
+        self._change_log = change_log
         self._store = store
         self._source = source
         self._answers = answers
@@ -213,6 +217,8 @@ class Import:
         self._identities.clear()
         try:
             is_new = self._store.add(list(held.values()), overwrite=False, origin=_ORIGIN)
+            if is_new:
+                self._note(list(held.values()))
             self._done += [(path, IMPORTED if is_new else PRESENT, "") for path in held]
         except ConflictError:
             # Something has come to the index meanwhile: which of them it is shows one by one.
@@ -223,10 +229,17 @@ class Import:
         if path.endswith(names.SIGNATURE) and _signed(path) not in self._signable:
             return REFUSED, _NO_FILE
         try:
-            return (IMPORTED if self._store.add([upload], overwrite=False, origin=_ORIGIN) else PRESENT), ""
+            if not self._store.add([upload], overwrite=False, origin=_ORIGIN):
+                return PRESENT, ""
+            self._note([upload])
+            return IMPORTED, ""
         except ConflictError as error:
             del self._signable[path]
             return CONFLICT, str(error)
+
+    def _note(self, uploads: Sequence[Upload]) -> None:
+        files = {upload.name: upload.facts.sha256 for upload in uploads}
+        self._change_log.note(IMPORT, project=uploads[0].facts.release.project, files=files)
 
     def _tell(self) -> None:
         done, self._done = self._done, []
@@ -257,4 +270,4 @@ def main(check: bool) -> int:
     os.umask(0o077)
     store = Store(settings.packages, settings.index, settings.overwrite)
     store.catalogue.hold()
-    return Import(store, sys.stdin.buffer, sys.stdout.buffer, check).run()
+    return Import(store, sys.stdin.buffer, sys.stdout.buffer, ChangeLog(settings.logs), check).run()

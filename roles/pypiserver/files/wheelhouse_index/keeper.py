@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,10 +38,12 @@ class Keeper:
     Args:
         store: what it looks after.
         seconds: how long a file that arrives by other ways may stay unseen.
+        prune: removes what is too old, now and then.
     """
 
-    def __init__(self, store: Store, seconds: float) -> None:
+    def __init__(self, store: Store, seconds: float, prune: Callable[[], None] = lambda: None) -> None:
         self._store = store
+        self._prune = prune
         # Half of it for the wait until the next look, half for reading files and writing pages.
         self._pause = seconds / 2
         self._scanner: Scanner | None = None
@@ -81,6 +84,7 @@ class Keeper:
         if now >= self._retry_at:
             self._retry_at = now + _RETRY_SECONDS
             self._store.retry()
+            self._prune()
         self._store.write_pending()
         self._record(now)
         self._scanner = scanner

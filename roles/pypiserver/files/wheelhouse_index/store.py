@@ -15,16 +15,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO
 
-from . import catalogue, incoming, metadata, names, pages
-from .answers import Refusal
+from . import catalogue, incoming, names, pages, reconciling
 from .catalogue import Catalogue, Known
-from .decisions import ACTIVE, CLOSED, NOTHING, UNKNOWN, Decisions
+from .comparing import compared, refuse_closed, same_as
+from .decisions import Decisions
 from .entry import Entry, Facts, Stamp, guessed
 from .facts import FactStore
 from .incoming import Upload
 from .output import Output, Staged
+from .reading import read_file
 from .recording import ConflictError, Origin, Recorder
 from .records import FactsError
 from .scan import Scanner
@@ -141,11 +142,11 @@ class Store:
         failed = self._read_unread([project])
         with self._alone(), _staged() as staged:
             with self.catalogue.reading() as known:
-                new, replaced = _compared(known, uploads, overwrite)
+                new, replaced = compared(known, uploads, overwrite)
                 if not new and not known.times_marked(project):
                     return False
                 if new:
-                    _refuse_closed(project, known.decisions(project))
+                    refuse_closed(project, known.decisions(project))
             with ExitStack() as stack:
                 records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
                 for upload in new:
@@ -173,10 +174,10 @@ class Store:
         """Tell whether ``add`` would change anything; raises ConflictError as that does, without overwriting."""
         self.facts.check()
         with self.catalogue.reading() as known:
-            new = _compared(known, uploads, overwrite=False)[0]
+            new = compared(known, uploads, overwrite=False)[0]
             if new:
                 project = new[0].facts.release.project
-                _refuse_closed(project, known.decisions(project))
+                refuse_closed(project, known.decisions(project))
         self._recorder.compare(new, overwrite=False)
         return bool(new)
 
@@ -221,7 +222,7 @@ class Store:
         self.check_facts()
         with self._alone(), self.catalogue.writing() as known:
             self.facts.decisions.at(project)
-            self._take_decisions(known, [project])
+            reconciling.take(self.facts.decisions, known, [project])
             before = known.decisions(project)
             after = change(before)
             if after is before:
@@ -236,52 +237,32 @@ class Store:
         self._write(seen, formatted=True)
         return True
 
+    def _take_decisions(self, known: Known) -> None:
+        """Have catalogue and store of facts say the same, where the store can be used."""
+        try:
+            self.facts.check()
+        except FactsError:
+            return
+        differ = reconciling.differing(self.facts.decisions, known)
+        self._mark_dirty(known, reconciling.take(self.facts.decisions, known, differ))
+
     def check_decisions(self) -> None:
         """Take in decisions that other hands have changed in the store of facts, and keep those that they have lost."""
         with self.catalogue.reading() as known:
-            differ = self._differing(known)
+            differ = reconciling.differing(self.facts.decisions, known)
             back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
         if differ:
             with self._alone(), self.catalogue.writing() as known:
-                self._take_decisions(known, differ)
+                self._take_decisions(known)
         for project in back:
             self.note(self.facts.quarantine.give_back(project), [])
-
-    def _differing(self, known: Known) -> list[str]:
-        """Return the projects on which the store of facts and the catalogue do not say the same."""
-        found = []
-        for project in {*self.facts.decisions.projects(), *known.decided()}:
-            try:
-                kept = self.facts.decisions.at(project) or NOTHING
-            except FactsError:
-                found.append(project)
-            else:
-                if kept.revision != known.decisions(project).revision:
-                    found.append(project)
-        return found
-
-    def _take_decisions(self, known: Known, projects: Sequence[str] | None = None) -> None:
-        """Have the catalogue and the store of facts say the same of projects, or all: what was decided last."""
-        for project in self._differing(known) if projects is None else projects:
-            before = known.decisions(project)
-            try:
-                kept = self.facts.decisions.at(project) or NOTHING
-            except FactsError as error:
-                log.error("%s", error)
-                kept = UNKNOWN if project not in known.decided() else before
-            if kept.revision < before.revision:
-                log.warning("Restored what was decided on %s: the copy in packages/ was of an earlier day", project)
-                self.facts.decisions.put(project, before)
-            elif kept != before:
-                known.decide(project, kept)
-                self._mark_dirty(known, [project])
 
     def _notice(self, uploads: Iterable[Upload]) -> None:
         """Take in what was copied to the places of uploads, or removed from there, since the last look."""
         changed: list[str] = []
         with self.catalogue.reading() as known:
             for upload in uploads:
-                stamps = {entry.path: entry.stamp for entry in _same(known, upload)}
+                stamps = {entry.path: entry.stamp for entry in same_as(known, upload)}
                 paths = {upload.name, *stamps}
                 changed += [path for path in paths if self._stamp(path) != stamps.get(path)]
         if changed:
@@ -569,7 +550,7 @@ class Store:
         try:
             with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
                 stamp = Stamp.of(os.fstat(file.fileno()))
-                facts, content = _read_file(entry.name, file)
+                facts, content = read_file(entry.name, file)
         except OSError as error:
             log.warning("%s cannot be read: %s", entry.path, error)
             return Entry(entry.path, entry.stamp, unreadable=True), b""
@@ -690,82 +671,6 @@ def _staged() -> Iterator[Staged]:
         yield staged
     finally:
         staged.discard()
-
-
-def _refuse_closed(project: str, decisions: Decisions) -> None:
-    """Refuse an upload to a project that takes none."""
-    status = decisions.status
-    if status.status in CLOSED:
-        reason = f" ({status.reason})" if status.reason else ""
-        raise Refusal(
-            403, f"{project} is {status.status}{reason}: it takes no uploads. Set its status to {ACTIVE} first."
-        )
-
-
-def _compared(known: Known, uploads: Sequence[Upload], overwrite: bool) -> tuple[list[Upload], list[str]]:
-    """Compare uploads with what is there.
-
-    Args:
-        known: what is there.
-        uploads: distribution files, each before its signature if it has one.
-        overwrite: whether they may replace files with other content.
-
-    Returns:
-        Uploads that are not there yet, byte by byte, and the paths of other files that they replace.
-
-    Raises:
-        ConflictError: if one is there with other content, and may not replace it.
-    """
-    new: list[Upload] = []
-    replaced: set[str] = set()
-    elsewhere: set[str] = set()
-    for upload in uploads:
-        same = _same(known, upload)
-        identical = [entry.name for entry in same if entry.facts and entry.facts.sha256 == upload.facts.sha256]
-        if identical:
-            if upload.name not in identical:
-                # The file is there under another name, which a signature for this one would not be beside.
-                elsewhere.add(upload.name + names.SIGNATURE)
-            continue
-        if upload.name in elsewhere:
-            continue
-        if same and not overwrite:
-            spelt = "" if same[0].name == upload.name else f" as {same[0].name}"
-            raise ConflictError(
-                f"{upload.name} already exists{spelt} with other content. A released file never changes: publish another version."
-            )
-        new.append(upload)
-        # With a file goes the signature that was made for it.
-        replaced |= {path for entry in same for path in (entry.path, entry.path + names.SIGNATURE) if known.at(path)}
-    return new, sorted(replaced - {upload.name for upload in new})
-
-
-def _same(known: Known, upload: Upload) -> list[Entry]:
-    """Return the files that an upload is the same as: of its name, in whatever folder, or of its identity."""
-    found = [entry for path in known.named(upload.name) if (entry := known.at(path))]
-    if not upload.name.endswith(names.SIGNATURE):
-        own = names.identity(upload.name, upload.facts.release)
-        found += [
-            entry
-            for entry in known.of_project(upload.facts.release.project)
-            if not entry.is_signature and entry.name != upload.name and names.identity(entry.name, entry.release) == own
-        ]
-    return found
-
-
-def _read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes]:
-    """Return what a file of packages/ tells, and its core metadata.
-
-    What contradicts its name counts for nothing: then the name alone tells.
-    """
-    sha256 = incoming.sha256(file)
-    try:
-        found = None if name.endswith(names.SIGNATURE) else metadata.inside(name, file)
-    except (metadata.BrokenArchiveError, metadata.BeyondLimitsError):
-        found = None
-    if found and names.claimed(name, found.release) and names.is_project(found.release.project):
-        return Facts(sha256, found.release, found.requires_python, found.sha256), found.content
-    return Facts(sha256, guessed(name)), b""
 
 
 def _with_release(known: Known, entry: Entry) -> Entry:

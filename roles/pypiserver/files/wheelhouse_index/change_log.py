@@ -1,0 +1,59 @@
+"""The change log: who changed what when, a line of JSON each, in a file per day (UTC) of logs/."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from .times import time_text
+
+log = logging.getLogger(__name__)
+_BEFORE, _AFTER = "changes-", ".log"
+_DAY = "%Y-%m-%d"
+
+
+class ChangeLog:
+    """The files changes-DAY.log of a folder.
+
+    Args:
+        folder: it. Where it is missing or cannot be written to, the program's own log says so, and changes go on.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def note(self, action: str, login: str = "", address: str = "", **what: Any) -> None:
+        """Note a change.
+
+        Args:
+            action: what was done, as the form calls it.
+            login: whose it was; empty where there was none.
+            address: where the request came from.
+            what: what else is to be known of it.
+        """
+        now = time.time_ns()
+        line = {"time": time_text(now), "action": action, "login": login, "address": address, **what}
+        place = self._folder / f"{_BEFORE}{datetime.fromtimestamp(now // 10**9, UTC):{_DAY}}{_AFTER}"
+        try:
+            # Appended in one piece: other processes write there as well.
+            descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                os.write(descriptor, json.dumps(line).encode() + b"\n")
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            log.error("The change log cannot be written to (%s): %s", error, json.dumps(line))
+
+    def prune(self, days: int) -> None:
+        """Remove the files of days that are longer ago."""
+        oldest = f"{datetime.now(UTC) - timedelta(days=days):{_DAY}}"
+        with suppress(OSError):
+            for file in self._folder.glob(f"{_BEFORE}*{_AFTER}"):
+                if file.name.removeprefix(_BEFORE).removesuffix(_AFTER) < oldest:
+                    file.unlink(missing_ok=True)

@@ -1,0 +1,81 @@
+"""The change log: a line of JSON per change, kept by days."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wheelhouse_index.change_log import ChangeLog
+from wheelhouse_index.times import nanoseconds
+
+from tests.support import packages as made
+from tests.support.index import Index, sha256
+from tests.unit.wheelhouse_index.test_importing import imported
+
+WHEEL = "foo-1.0-py3-none-any.whl"
+FROM = {"X-Forwarded-For": "192.0.2.7"}
+
+
+@pytest.fixture
+def index(in_memory: Path) -> Index:
+    found = Index(in_memory)
+    found.keeper.step()
+    return found
+
+
+def noted(index: Index) -> list[dict[str, Any]]:
+    """Return all lines, without their times."""
+    lines = [json.loads(line) for file in sorted(index.logs.iterdir()) for line in file.read_text().splitlines()]
+    assert all(nanoseconds(line.pop("time")) > 0 for line in lines)
+    return lines
+
+
+def test_each_change_is_noted_with_login_address_and_digest(index: Index) -> None:
+    content = made.file(WHEEL)
+    assert index.upload(WHEEL, content, FROM).status == 200
+    # Nothing changes.
+    assert index.upload(WHEEL, content, FROM).status == 200
+    assert index.upload(WHEEL, made.file(WHEEL, b"other"), FROM).status == 409
+    assert index.ask("yank", FROM, name="foo", version="1.0", reason="broken\u00fc").status == 200
+    assert index.ask("set_status", FROM, name="foo", status="deprecated").status == 200
+    assert index.ask("remove_pkg", FROM, name="foo", version="1.0").status == 200
+    who = {"login": "publisher", "address": "192.0.2.7"}
+    files = {"project": "foo", "files": {WHEEL: sha256(content)}}
+    assert noted(index) == [
+        {"action": "file_upload", **who, **files},
+        {"action": "yank", **who, "name": "foo", "version": "1.0", "reason": "broken\u00fc"},
+        {"action": "set_status", **who, "name": "foo", "status": "deprecated"},
+        {"action": "remove_pkg", **who, **files},
+    ]
+    (file,) = index.logs.iterdir()
+    assert (file.name, file.stat().st_mode & 0o777) == (f"changes-{datetime.now(UTC):%Y-%m-%d}.log", 0o600)
+
+
+def test_an_import_is_noted(index: Index) -> None:
+    content = made.file(WHEEL)
+    assert imported(index, (WHEEL, content)) == [("imported", "")]
+    assert imported(index, (WHEEL, content)) == [("present", "")]
+    who = {"login": "", "address": ""}
+    assert noted(index) == [{"action": "import", **who, "project": "foo", "files": {WHEEL: sha256(content)}}]
+
+
+def test_what_is_too_old_is_removed_and_nothing_else(index: Index) -> None:
+    days = {ago: f"changes-{datetime.now(UTC) - timedelta(days=ago):%Y-%m-%d}.log" for ago in (0, 399, 400, 401, 5000)}
+    for name in (*days.values(), "access.log", "access-2020-01-01T00-00-00Z.log.gz"):
+        (index.logs / name).touch()
+    ChangeLog(index.logs).prune(400)
+    left = {path.name for path in index.logs.iterdir()}
+    assert left == {days[0], days[399], days[400], "access.log", "access-2020-01-01T00-00-00Z.log.gz"}
+
+
+def test_a_log_that_cannot_be_written_to_stops_nothing_and_is_said(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.rmtree(index.logs)
+    assert index.upload(WHEEL, made.file(WHEEL)).status == 200
+    assert "The change log cannot be written to" in caplog.text and WHEEL in caplog.text
+    ChangeLog(index.logs).prune(1)
