@@ -97,10 +97,6 @@ class Recorder:
                 self._facts.records.replace(project, name, before[name])
             raise
 
-    def claim(self, projects: Iterable[str]) -> None:
-        """Claim projects, given by their normalised names."""
-        disk.sync(self._facts.claims.make(projects))
-
     def taken_in(self, entries: Sequence[Entry]) -> list[Entry]:
         """Record files that have been read and did not come as uploads.
 
