@@ -76,11 +76,12 @@ def project_json(project: str, entries: Sequence[Entry], decisions: Decisions = 
     """Return a project's page for machines."""
     signatures = signed(entries)
     files = listed(entries)
+    status = _status(decisions)
     return json_text(
         {
             "meta": {"api-version": API_VERSION},
             "name": project,
-            **({"project-status": status} if (status := _status(decisions)) else {}),
+            **({"project-status": status} if status else {}),
             "versions": [version for version in dict.fromkeys(entry.version for entry in files) if version],
             "files": [_file(entry, entry.path in signatures, decisions) for entry in files],
         }
