@@ -2,7 +2,8 @@
 
 A variable has its default in ``roles/pypi/defaults/main.yml`` and its description in ``roles/pypi/meta/argument_specs.yml``.
 From there come the tables in the roles' READMEs and ``docs/variables.md``. What a role reads is found in its files and in
-those of the collection's plugins that it names.
+those of the collection's plugins that it names. aar-doc 2.4.0 makes neither: its page is one table without anchors and
+groups, with choices and keys far below it, and it knows one role.
 """
 
 from __future__ import annotations
@@ -166,9 +167,16 @@ def variables_page(grouped: Mapping[str, Sequence[str]], options: Options, reade
         "",
         "<!-- Made by `make docs` from roles/pypi/meta/argument_specs.yml: edit there. -->",
         "",
-        "Everything that can be set. `pypi_users` is enough to begin with: the rest has defaults. Set them where",
-        "inventories hold variables, such as `group_vars/pypi/main.yml`. A value that cannot work is refused before anything",
-        "on the host changes.",
+        "Everything that can be set. `pypi_users` is enough to begin with, as the rest has defaults. The simplest inventory:",
+        "",
+        "```yaml",
+        "pypi:",
+        "  hosts: {pypi.example.com: {}}",
+        """  vars: {pypi_users: [{name: ci, password: "{{ lookup('ansible.builtin.env', 'PYPI_PASSWORD') }}", publish: true}]}""",
+        "```",
+        "",
+        "Set others where inventories hold variables, such as `group_vars/pypi/main.yml`. A value that cannot work is refused",
+        "before anything on the host changes.",
         "",
         "The playbooks run on the hosts of the group `pypi`; `--extra-vars pypi_hosts=GROUP` names others, and",
         "`--extra-vars pypi_serial=1` takes them [one after the other](fleets.md#in-batches).",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks public variables against their specs and ``plugin_utils/rules.py``; reports every problem in one message."""
+"""Checks public variables against their argument spec and ``plugin_utils/rules``; reports every problem in one message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, in_clear, rules
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, in_clear, rules, specs
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins, names
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -25,19 +26,18 @@ class ActionModule(ActionBase):
         """Check the variables; fail with one message that lists all problems."""
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        specs = self._specs()
-        variables, found = self._variables(specs, task_vars)
-        found += rules.misspelt(task_vars, specs)
+        variables, found = self._variables(task_vars)
+        found += names.misspelt(task_vars, specs.public())
         # An index that is to be removed may be one of an earlier release: only what names it is checked.
         if not plain(task_vars.get("__pypi_removing", False)):
-            found += rules.removed(task_vars)
-        found += rules.unknown_tags(plain(task_vars.get("pypi_unknown_tags")))
+            found += names.removed(task_vars)
+        found += names.unknown_tags(plain(task_vars.get("pypi_unknown_tags")))
         if "pypi_serial" in task_vars:
             size = plain(self._templar.template(task_vars["pypi_serial"]))
             batch, every = task_vars["ansible_play_batch"], task_vars["ansible_play_hosts_all"]
-            found += rules.serial(size, len(batch), len(every))
-        problems = [str(problem) for problem in found + rules.problems(variables, specs)]
-        if any(user.get("password") for user in rules.present_users(variables)):
+            found += names.serial(size, len(batch), len(every))
+        problems = [str(problem) for problem in found + rules.problems(variables)]
+        if any(user.get("password") for user in logins.present_users(variables)):
             try:
                 hashing.load_bcrypt()
             except hashing.HashingError as error:
@@ -52,18 +52,7 @@ class ActionModule(ActionBase):
             result["warnings"] += in_clear.warnings(task_vars)
         return result
 
-    def _specs(self) -> dict[str, Any]:
-        """The options of the only entry point in the file of argument specs; none where no file is named."""
-        path = self._task.args.get("specs")
-        if not path:
-            return {}
-        (entry,) = plain(self._loader.load_from_file(str(path)))["argument_specs"].values()
-        options: dict[str, Any] = entry["options"]
-        return options
-
-    def _variables(
-        self, specs: Mapping[str, Any], task_vars: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], list[rules.Problem]]:
+    def _variables(self, task_vars: Mapping[str, Any]) -> tuple[dict[str, Any], list[rules.Problem]]:
         """Return the variables to check, and a problem for each that refers to something undefined."""
         given = plain(self._task.args.get("variables"))
         if given is not None:
@@ -72,10 +61,10 @@ class ActionModule(ActionBase):
             return given, []
         variables, found = {}, []
         without = plain(self._task.args.get("without") or [])
-        for name in specs:
+        for name in specs.public():
             if name in task_vars and name not in without:
                 try:
                     variables[name] = plain(self._templar.template(task_vars[name]))
                 except AnsibleUndefinedVariable as error:
-                    found.append(rules.undefined(name, error.message))
+                    found.append(names.undefined(name, error.message))
         return variables, found

@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules, specs
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -37,16 +38,16 @@ class ActionModule(ActionBase):
                 "\n".join(str(problem._replace(variable=options[problem.variable])) for problem in problems)
             )
 
-        present = rules.present_users({"pypi_users": arguments["users"]})
+        present = logins.present_users({"pypi_users": arguments["users"]})
         hashes = {user["name"]: user["hash"] for user in present if user.get("password") is None}
         by_password = [user for user in present if user.get("password") is not None]
         hashes.update((user["name"], given[user["name"]]) for user in by_password if user["name"] in given)
-        logins = [
+        to_hash = [
             hashing.Login(user["name"], user["password"], int(cost))
             for user in by_password
             if user["name"] not in given
         ]
-        if logins:
+        if to_hash:
             there = self._execute_module(
                 module_name="wheelhouse.pypi.htpasswd_info",
                 module_args={"path": arguments.get("path")},
@@ -55,7 +56,7 @@ class ActionModule(ActionBase):
             if there.get("failed"):
                 return _without_secrets(there)
             try:
-                done = hashing.hash_all(logins, [plain(there["users"])], {})
+                done = hashing.hash_all(to_hash, [plain(there["users"])], {})
             except hashing.HashingError as error:
                 raise AnsibleActionFail(str(error)) from error
             hashes.update((login.name, password_hash) for login, password_hash in done.hashes.items())
@@ -65,8 +66,7 @@ class ActionModule(ActionBase):
         users = [
             {
                 "name": user["name"],
-                "publish": user.get("publish") or False,
-                "delete": user.get("delete") or False,
+                "rights": [right for right in specs.rights() if specs.is_true(user.get(right))],
                 "state": "present" if user["name"] in names else "absent",
             }
             for user in arguments["users"]

@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -80,7 +81,7 @@ class Wanted:
             raise AnsibleActionFail("\n".join(f"{host}: {problem}" for problem in problems))
         self.logins: dict[str, hashing.Login] = {}
         self.given: dict[str, str] = {}
-        for user in rules.present_users({"pypi_users": value["users"]}):
+        for user in logins.present_users({"pypi_users": value["users"]}):
             if user.get("password") is not None:
                 self.logins[user["name"]] = hashing.Login(user["name"], user["password"], int(cost))
             else:

@@ -10,7 +10,8 @@ module: check_variables
 short_description: Check public variables
 version_added: 0.1.0
 description:
-  - Checks public variables of the collection by their argument specs, and by rules that these cannot express.
+  - Checks public variables of the collection by the argument spec of role C(pypi), and by rules that it cannot express.
+  - A variable of the host that begins with C(pypi_), is not public and is spelt almost like one that is, is a problem.
   - Reports every problem in one message that names the variable, the value and the remedy, never a password or a hash.
   - Warns of passwords that are in the inventory in clear.
   - If a user has a password, it also makes sure that the controller can hash it, and says what to install if it cannot.
@@ -33,21 +34,14 @@ attributes:
     description: Runs on the controller, as an action plugin.
     support: full
 options:
-  specs:
-    description:
-      - File of argument specs with one entry point, whose options are the public variables of the collection.
-      - Types and choices are checked by it. A variable of the host that begins with C(pypi_), is not in it and is spelt almost
-        like one that is, is a problem.
-      - Without a file, neither is checked.
-    type: path
   variables:
     description:
-      - The variables to check, by name. By default all that O(specs) describes, as the host has them.
-      - Names without a rule are ignored, and a rule whose variables are missing is not applied.
+      - The variables to check, by name. By default all public variables, as the host has them.
+      - Names that are not of a public variable are ignored, and a rule whose variables are missing is not applied.
     type: dict
   without:
     description:
-      - Names of variables in O(specs) that are not checked.
+      - Names of public variables that are not checked.
     type: list
     elements: str
     default: []

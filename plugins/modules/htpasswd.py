@@ -7,18 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: htpasswd
-short_description: Readers and publishers of a package index
+short_description: Logins of a package index, with their rights
 version_added: 0.1.0
 description:
-  - Makes the password files of a package index from the whole list of its users, in one go.
-  - C(.htpasswd) holds all logins, C(.htpasswd-publish) those that may change something. C(credentials.conf) has two maps
-    of NGINX from C($remote_user). C($pypi_credential) is the credential that a login stands for, so that what
-    NGINX has cached about a login ends with the login's password or rights. C($pypi_login_rights) is what it may
-    change, C(publish), C(delete) or both; a login that it does not name may change nothing.
+  - Makes the password file of a package index from the whole list of its users, in one go.
+  - C(.htpasswd) holds all logins. C(credentials.conf) has two maps of NGINX from C($remote_user). C($pypi_credential) is the
+    credential that a login stands for, so that what NGINX has cached about a login ends with the login's password.
+    C($pypi_login_rights) is what it may change, such as C(publish delete); a login that it does not name may change nothing.
   - C(peer/secret.conf) has the secret by which pypi-server knows NGINX, as a C(map) of NGINX too. It is made here, on the
     host, once, and again only where it is empty or malformed. No result shows it.
-  - The file C(rights) of earlier releases is read once more, and left to the pypi-server of that release, which reads it with
-    every upload as long as it serves.
   - Passwords are hashed on the controller (see O(hashes)). Only hashes reach the host, and neither appears in results,
     differences, messages or logs.
   - The files are written together. When that fails, the old ones stay.
@@ -41,38 +38,16 @@ attributes:
     support: full
 options:
   path:
-    description: Folder of the password files. Made with O(directory_mode) where it is missing.
+    description: Folder of the password file. Made with O(directory_mode) where it is missing.
     type: path
     required: true
   users:
-    description: The users, each login once.
+    description:
+      - The users, each login once, with the keys of an entry of C(pypi_users), such as name, password or hash, publish, expires
+        and state. docs/variables.md describes them.
     type: list
     elements: dict
     required: true
-    suboptions:
-      name:
-        description: The login, in printable ASCII without spaces and colons.
-        type: str
-        required: true
-      password:
-        description: The password, in printable ASCII, at most 72 characters.
-        type: str
-      hash:
-        description: A hash instead of a password; C($2a$), C($2b$), C($2y$), C($5$), C($6$) or C($apr1$).
-        type: str
-      publish:
-        description: Whether the user may upload.
-        type: bool
-        default: false
-      delete:
-        description: Whether the user may remove releases.
-        type: bool
-        default: false
-      state:
-        description: Whether the login exists. With V(absent), password and hash are not needed.
-        type: str
-        choices: [present, absent]
-        default: present
   hashes:
     description:
       - Hash of each password, by login, as M(wheelhouse.pypi.htpasswd_hash) returns it for this host.
@@ -86,8 +61,7 @@ options:
   purge:
     description:
       - Whether everything goes that O(users) does not name, comments and malformed lines included.
-      - Otherwise other logins keep their hash, their right to publish and their place, and comments stay. A malformed
-        line stays in C(.htpasswd), but not in C(.htpasswd-publish), where it would make every upload fail.
+      - Otherwise other logins keep their hash, their rights and their place, and comments and malformed lines stay.
     type: bool
     default: true
   owner:
@@ -139,7 +113,7 @@ added:
   returned: success
   sample: [alice]
 updated:
-  description: Logins whose hash or right to publish changed, sorted.
+  description: Logins whose hash or rights changed, sorted.
   type: list
   elements: str
   returned: success
@@ -168,18 +142,12 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
     FileSetError,
     parse_mode,
 )
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.hash_schemes import describe, scheme_of
 
-USER = {
-    "name": {"type": "str", "required": True},
-    "password": {"type": "str", "no_log": True},
-    "hash": {"type": "str", "no_log": True},
-    "publish": {"type": "bool", "default": False},
-    "delete": {"type": "bool", "default": False},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-}
 ARGUMENTS = {
     "path": {"type": "path", "required": True},
-    "users": {"type": "list", "elements": "dict", "required": True, "options": USER},
+    # From the action plugin: name, rights, state.
+    "users": {"type": "list", "elements": "dict", "required": True},
     "hashes": {"type": "dict", "default": {}, "no_log": True},
     "bcrypt_cost": {"type": "int", "default": 10},
     "purge": {"type": "bool", "default": True},
@@ -194,13 +162,15 @@ def wanted_users(arguments: dict[str, Any]) -> list[htpasswd.User]:
     """The users as asked for, each with a hash; raise FileSetError for what would spoil the files."""
     users = []
     for entry in arguments["users"]:
-        present = entry["state"] == "present"
-        password_hash = arguments["hashes"].get(entry["name"]) or entry["hash"] or ""
-        if not htpasswd.NAME.match(entry["name"]):
-            raise FileSetError("%r cannot be a login" % entry["name"].partition(":")[0])
-        if present and htpasswd.scheme_of(password_hash) is None:
-            raise FileSetError("user %r: the hash is %s" % (entry["name"], htpasswd.describe(password_hash)))
-        users.append(htpasswd.User(entry["name"], password_hash, entry["publish"], present, entry["delete"]))
+        name, rights, present = str(entry["name"]), tuple(entry["rights"]), entry["state"] == "present"
+        password_hash = str(arguments["hashes"].get(name) or "")
+        if not htpasswd.NAME.match(name):
+            raise FileSetError("%r cannot be a login" % name.partition(":")[0])
+        if present and scheme_of(password_hash) is None:
+            raise FileSetError("user %r: the hash is %s" % (name, describe(password_hash)))
+        if not all(htpasswd.RIGHT.match(right) for right in rights):
+            raise FileSetError("user %r: a right is a word in lower case" % name)
+        users.append(htpasswd.User(name, password_hash, rights, present))
     if len({user.name for user in users}) != len(users):
         raise FileSetError("a user is named more than once")
     return users
@@ -258,28 +228,34 @@ def plan(
 ) -> tuple[dict[str, Any], list[Change]]:
     """The result in full, and the changes of files other than the secret that make it true."""
     purge = module.params["purge"]
-    all_there = htpasswd.parse(file_set.read(htpasswd.ALL_USERS))
-    publish_there = htpasswd.parse(file_set.read(htpasswd.PUBLISHERS))
+    there = htpasswd.parse(file_set.read(htpasswd.ALL_USERS))
     credentials = file_set.read(htpasswd.CREDENTIALS)
-    publishers = htpasswd.hashes(publish_there)
-    named = htpasswd.rights_before(credentials, publishers, file_set.read(htpasswd.RIGHTS))
-    before = htpasswd.rights(htpasswd.hashes(all_there), publishers, named)
-    all_lines, publish_lines = htpasswd.merge_both(all_there, publish_there, users, purge)
-    for problem in htpasswd.problems({htpasswd.ALL_USERS: all_lines, htpasswd.PUBLISHERS: publish_lines}):
+    hashes = htpasswd.hashes(there)
+    rights = htpasswd.rights_before(credentials, hashes)
+    before = htpasswd.logins(hashes, rights)
+    lines = htpasswd.merge(there, users, purge)
+    for problem in htpasswd.problems(htpasswd.ALL_USERS, lines):
         module.warn("%s: %s" % (file_set.folder, problem))
 
-    unknown = sorted(publishers.keys() - {user.name for user in users}) if credentials is None else []
+    unknown = sorted(hashes.keys() - {user.name for user in users}) if not htpasswd.is_whole(credentials) else []
     if unknown and not purge:
         module.warn(
             "%s: %s is missing, so %s may read only. Name them in pypi_users, with their rights"
             % (file_set.folder, htpasswd.CREDENTIALS, ", ".join(map(htpasswd.shown, unknown)))
         )
 
-    all_after, publish_after = htpasswd.hashes(all_lines), htpasswd.hashes(publish_lines)
-    named = htpasswd.merge_rights(named, users)
-    after = htpasswd.rights(all_after, publish_after, named)
+    hashes = htpasswd.hashes(lines)
+    rights = {**rights, **{user.name: user.rights for user in users}}
+    rights = {name: words for name, words in rights.items() if name in hashes}
+    after = htpasswd.logins(hashes, rights)
     added, updated, removed = htpasswd.what_changes(before, after)
-    changes = file_set.plan(htpasswd.contents(all_lines, publish_lines, named))
+    changes = file_set.plan(
+        {
+            htpasswd.ALL_USERS: htpasswd.as_bytes(lines),
+            htpasswd.CREDENTIALS: htpasswd.credentials(hashes, rights),
+            htpasswd.OBSOLETE: None,
+        }
+    )
     text = ["+ %s (%s)" % (name, htpasswd.called(after[name][1])) for name in added]
     text += ["~ %s: %s" % (name, what) for name, what in updated.items()]
     text += ["- %s" % name for name in removed]

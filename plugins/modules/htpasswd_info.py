@@ -7,10 +7,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: htpasswd_info
-short_description: Logins in the password files of a package index
+short_description: Logins in the password file of a package index
 version_added: 0.1.0
 description:
-  - Reads the files C(.htpasswd) and C(.htpasswd-publish) of a folder, whatever is in them.
+  - Reads the file C(.htpasswd) of a folder, whatever is in it.
   - Returns password hashes. Tasks that use it should set C(no_log).
 author:
   - The wheelhouse.pypi developers (@wheelhouse)
@@ -26,7 +26,7 @@ attributes:
     support: full
 options:
   path:
-    description: Folder of the password files. A folder or file that is not there has no logins.
+    description: Folder of the password file. A folder or file that is not there has no logins.
     type: path
     required: true
 seealso:
@@ -48,18 +48,6 @@ users:
   type: dict
   returned: success
   sample: {alice: $2y$10$...}
-publishers:
-  description: Logins in C(.htpasswd-publish), sorted.
-  type: list
-  elements: str
-  returned: success
-  sample: [alice]
-malformed:
-  description: Lines that are no credential or that repeat one, by file and number, never with their text.
-  type: list
-  elements: str
-  returned: success
-  sample: [.htpasswd line 3 has no colon]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -74,22 +62,16 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         file_set = FileSet(module.params["path"], Attributes())
-        files = {name: htpasswd.parse(file_set.read(name)) for name in (htpasswd.ALL_USERS, htpasswd.PUBLISHERS)}
+        lines = htpasswd.parse(file_set.read(htpasswd.ALL_USERS))
     except FileSetError as error:
         module.fail_json(msg=str(error))
     # JSON has no names that are not UTF-8. No inventory can ask for them either: logins are ASCII.
     users = {
         name: password_hash
-        for name, password_hash in htpasswd.hashes(files[htpasswd.ALL_USERS]).items()
+        for name, password_hash in htpasswd.hashes(lines).items()
         if (name + password_hash).isascii()
     }
-    publishers = sorted(name for name in htpasswd.hashes(files[htpasswd.PUBLISHERS]) if name.isascii())
-    module.exit_json(
-        changed=False,
-        users=users,
-        publishers=publishers,
-        malformed=htpasswd.problems(files),
-    )
+    module.exit_json(changed=False, users=users)
 
 
 if __name__ == "__main__":

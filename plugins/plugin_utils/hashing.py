@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import bcrypt_cost
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.hash_schemes import bcrypt_cost
 
 REQUIREMENTS = ("libpass>=1.9.3", "bcrypt>=3.2")
 

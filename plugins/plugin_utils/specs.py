@@ -2,20 +2,49 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Types and choices of variables, as an argument spec states them, checked in the collection's own words."""
+"""The public variables as the collection's one argument spec states them: names, types, choices, rights of logins.
+
+Types and choices are checked in the collection's own words.
+"""
 
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+SPECS = Path(__file__).resolve().parents[2] / "roles/pypi/meta/argument_specs.yml"
 
 # What is wrong with a value, and what to write instead.
 Complaints = Iterator[tuple[str, str]]
 
 _TRUE = ("true", "yes", "on", "1", "y", "t", "1.0")
 _FALSE = ("false", "no", "off", "0", "n", "f", "0.0")
+
+
+@functools.cache
+def public() -> Mapping[str, Mapping[str, Any]]:
+    """Return the public variables: name -> its options in the argument spec."""
+    text = SPECS.read_text(encoding="utf-8")
+    (entry,) = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["argument_specs"].values()
+    options: Mapping[str, Mapping[str, Any]] = entry["options"]
+    return options
+
+
+def of_login() -> Mapping[str, Mapping[str, Any]]:
+    """Return what an entry of pypi_users may have: key -> its options in the argument spec."""
+    keys: Mapping[str, Mapping[str, Any]] = public()["pypi_users"]["options"]
+    return keys
+
+
+def rights() -> tuple[str, ...]:
+    """Return the rights that a login can be given: the keys of an entry of pypi_users that are true or false."""
+    return tuple(key for key, option in of_login().items() if option["type"] == "bool")
 
 
 def is_true(value: Any) -> bool:

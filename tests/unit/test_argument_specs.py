@@ -63,8 +63,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def start(folder: Path, hosts: dict[str, dict[str, Any]], *options: str) -> str:
-    """Run the first task of role ``pypi``, which checks the variables, with the role's own files; return the output."""
+def start(folder: Path, hosts: dict[str, dict[str, Any]] | str, *options: str) -> str:
+    """Run the first task of role ``pypi``, which checks the variables, with the role's own files.
+
+    Args:
+        folder: for the role, the play and the inventory.
+        hosts: each with its variables; or the text of an inventory.
+        options: further ones of ansible-playbook.
+
+    Returns:
+        What Ansible prints.
+    """
     role = folder / "roles" / "pypi"
     (role / "tasks").mkdir(parents=True)
     for part in ("defaults", "meta", "vars"):
@@ -74,7 +83,8 @@ def start(folder: Path, hosts: dict[str, dict[str, Any]], *options: str) -> str:
     (role / "tasks/main.yml").write_text(yaml.safe_dump([first]), encoding="utf-8")
     play = [{"hosts": "all", "gather_facts": False, "roles": ["pypi"]}]
     (folder / "play.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
-    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+    inventory = hosts if isinstance(hosts, str) else yaml.safe_dump({"all": {"hosts": hosts}})
+    (folder / "hosts.yml").write_text(inventory, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.yml", "-c", "local", *options, "play.yml"],
         cwd=folder,
@@ -82,6 +92,7 @@ def start(folder: Path, hosts: dict[str, dict[str, Any]], *options: str) -> str:
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(DEVELOPED),
             "ANSIBLE_NOCOLOR": "1",
+            "PYPI_PASSWORD": SECRET,
             "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
         },
         stdout=subprocess.PIPE,
@@ -91,6 +102,15 @@ def start(folder: Path, hosts: dict[str, dict[str, Any]], *options: str) -> str:
         check=False,
     )
     return done.stdout
+
+
+def test_the_simplest_inventory_has_three_lines(tmp_path: Path) -> None:
+    page = (ROOT / "docs/variables.md").read_text(encoding="utf-8")
+    inventory = re.findall("^```yaml\n(.*?)^```", page, re.M | re.S)[0]
+    assert len(inventory.splitlines()) == 3
+    output = start(tmp_path, inventory)
+    assert "ok: [pypi.example.com]" in output, output
+    assert "has passwords in clear" not in output
 
 
 def test_defaults_and_templates_are_accepted(tmp_path: Path) -> None:

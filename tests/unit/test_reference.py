@@ -97,6 +97,11 @@ def test_pages_in_the_tree_are_what_make_docs_writes() -> None:
     assert not list(reference.stale(reference.ROOT)), "run `make docs`"
 
 
+def test_variables_are_few() -> None:
+    options = reference.options_of((reference.ROOT / reference.SPECS).read_text(encoding="utf-8"))
+    assert len(options) <= 45, "another one has to be worth one that goes"
+
+
 def test_role_reads_what_its_files_and_plugins_name(collection: Path) -> None:
     names = ["pypi_port", "pypi_users", "pypi_home"]
     assert reference.reads(collection, "edge", names) == ["pypi_port", "pypi_users"]

@@ -31,10 +31,7 @@ WHO = {
 STRANGERS = ("nobody", "wrong", "unknown")
 MAY = {"publisher": {"publish"}, "deleter": {"delete"}, "owner": {"publish", "delete"}}
 READS = reads(PROJECT, FILE)
-CLOSED = [
-    (route, 404)
-    for route in ("/RPC2", "/health", "/_upload", "/_verdict/reader", "/_verdict/publisher", "/_refused/401")
-]
+CLOSED = [(route, 404) for route in ("/RPC2", "/health", "/_upload", "/_verdict/login", "/_refused/401")]
 # What a form's :action needs, and what it gets then. The very file is there already, and the release is none.
 CHANGES = [
     ("file_upload", "publish", 200),

@@ -96,7 +96,7 @@ def test_a_login_goes_with_the_first_run_after_its_last_day(index: Index, more: 
 def test_bad_users_change_nothing(
     host: Any, index: Index, reader: Login, more: list[dict[str, Any]], user: dict[str, Any], said: str, home: str
 ) -> None:
-    look = f"cd {home}/authentication && sha256sum .htpasswd .htpasswd-publish credentials.conf"
+    look = f"cd {home}/authentication && sha256sum .htpasswd credentials.conf"
     before = host.check_output(look)
     message = refused(playbook=USERS, pypi_users=[*more, user])
     assert said in message

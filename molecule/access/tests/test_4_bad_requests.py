@@ -62,7 +62,7 @@ ODD_PATHS = [
 ]
 HIDDEN = [
     "/packages/.incoming/x", "/packages/.htaccess", "/packages/.git/config", "/.env", "/.git/HEAD", "/.htpasswd",
-    "/packages/.a-1.0.whl", "/packages//a-1.0.whl", "/packages/./a-1.0.whl", "/packages/a-1.0.whl/", "/_verdict/reader",
+    "/packages/.a-1.0.whl", "/packages//a-1.0.whl", "/packages/./a-1.0.whl", "/packages/a-1.0.whl/", "/_verdict/login",
     "/_upload", "/@pypiserver", "/_refused/401", "/index.html/", "/simple/index.html", "/simple/index.json", "/nginx/nginx.conf",
     "/health", "/RPC2", "/packages/a.whl%20", "/packages/a.whl.", "/packages/a.php", "/simple/?" + "a=b&" * 500,
 ]  # fmt: skip

@@ -172,9 +172,7 @@ def test_no_password_is_anywhere(host: Any, variables: Mapping[str, Any], index:
             "grep -rlaFf /root/patterns /etc /home /opt /srv /usr/local /var/log /var/tmp /var/lib/docker/containers"
             " /root/.ansible 2>/dev/null"
         ).stdout.split()
-        assert set(there) <= {
-            f"/home/pypi/pypi-server/authentication/{name}" for name in (".htpasswd", ".htpasswd-publish")
-        }
+        assert set(there) <= {"/home/pypi/pypi-server/authentication/.htpasswd"}
         running = host.run("grep -laFf /root/patterns /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null").stdout
         assert running == ""
         images = host.check_output("docker image inspect $(docker image ls --quiet) && docker inspect $(docker ps -aq)")

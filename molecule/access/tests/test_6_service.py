@@ -15,21 +15,26 @@ from tests.support.clients import NOBODY, Index, Login
 from tests.support.playbook import refused, site
 from tests.support.stack import Stack, eventually
 
-# Name, password, what X-Rights says. Each question is a line of its log.
+# Name, password, what X-Rights says; without a word, the header is missing. Each question is a line of its log.
 SERVICE = """
 import base64, http.server
-PEOPLE = {"ann": ("ann-password", "none"), "pam": ("pam-password", ""), "dan": ("dan-password", "publish,delete")}
+PEOPLE = {
+    "ann": ("ann-password", ""),
+    "eve": ("eve-password", "administer, Publish publisher"),
+    "pam": ("pam-password", "audit, publish"),
+    "dan": ("dan-password", "publish,delete"),
+}
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         scheme, _, value = self.headers.get("Authorization", "").partition(" ")
         name, _, password = base64.b64decode(value or b"").decode("latin-1").partition(":")
-        need, known = self.headers.get("X-Need"), PEOPLE.get(name)
+        known = PEOPLE.get(name)
         status = 401
         if name == "busy":
             status = 429
         elif known and known[0] == password:
-            status = 204 if need == "reader" or known[1] != "none" else 403
+            status = 204
         self.send_response(status)
         if status == 401:
             self.send_header("WWW-Authenticate", 'Basic realm="Company"')
@@ -37,11 +42,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("X-Rights", known[1])
         self.send_header("Content-Length", "0")
         self.end_headers()
-        print("asked", need, name, self.headers.get("X-Forwarded-For"), flush=True)
+        print("asked", name, self.headers.get("X-Forwarded-For"), flush=True)
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer(("0.0.0.0", 9099), Handler).serve_forever()
 """
-ANN, PAM, DAN = (Login(name, f"{name}-password") for name in ("ann", "pam", "dan"))
+ANN, EVE, PAM, DAN = (Login(name, f"{name}-password") for name in ("ann", "eve", "pam", "dan"))
 
 
 def start(host: Any) -> None:
@@ -67,14 +72,15 @@ def _service(host: Any, stack: Stack) -> Iterator[None]:
 
 
 def test_the_service_decides_who_reads_publishes_and_deletes(index: Index, tmp_path: Path) -> None:
-    for login, status in ((NOBODY, 401), (Login("ann", "wrong"), 401), (ANN, 200), (PAM, 200), (DAN, 200)):
+    for login, status in ((NOBODY, 401), (Login("ann", "wrong"), 401), (ANN, 200), (EVE, 200), (PAM, 200), (DAN, 200)):
         assert index.request("/simple/", login).status == status, login.name
     assert index.request("/simple/").headers["www-authenticate"] == 'Basic realm="Company"'
-    for login, status in ((ANN, 403), (PAM, 200), (DAN, 200)):
+    # A right that is not said, or that there is not, is no right.
+    for login, status in ((ANN, 403), (EVE, 403), (PAM, 200), (DAN, 200)):
         assert index.upload(login, packages.wheel(tmp_path, f"by-service-{login.name}")).status in (status, 409), (
             login.name
         )
-    for login, status in ((ANN, 403), (PAM, 403), (DAN, 404)):
+    for login, status in ((ANN, 403), (EVE, 403), (PAM, 403), (DAN, 404)):
         assert change(index, login, "remove_pkg", name="nothing", version="1").status == status, login.name
 
 
@@ -93,7 +99,7 @@ def test_the_log_names_whom_the_service_knows(index: Index, stack: Stack) -> Non
     assert stack.requests(mark)[0]["user"] == "ann"
 
 
-@pytest.mark.parametrize("header", ["X-Wheelhouse-Rights", "X-Rights", "X-Need", "X_Wheelhouse_Rights"])
+@pytest.mark.parametrize("header", ["X-Wheelhouse-Rights", "X-Rights", "X_Wheelhouse_Rights"])
 def test_a_client_cannot_say_what_it_may(index: Index, header: str) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded", header: "delete"}
     answer = index.request("/", PAM, "POST", b":action=remove_pkg&name=nothing&version=1", headers)

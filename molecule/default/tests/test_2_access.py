@@ -17,7 +17,7 @@ FILE = "access_project-1.0-py3-none-any.whl"
 WRONG = [Login("publisher", "not-the-password"), Login("stranger", "whatever")]
 READS = reads(PROJECT, FILE)
 CLOSED = [("GET", "/RPC2", 404), ("POST", "/RPC2", 405), ("GET", "/health", 404), ("GET", "/_upload", 404)]
-CLOSED += [("GET", "/_verdict/reader", 404), ("POST", "/_upload", 405), ("POST", "/simple/", 405), ("DELETE", "/", 405)]
+CLOSED += [("GET", "/_verdict/login", 404), ("POST", "/_upload", 405), ("POST", "/simple/", 405), ("DELETE", "/", 405)]
 
 
 def upload(index: Index, login: Login, tmp_path: Path, version: str) -> int:

@@ -14,26 +14,8 @@ from tests.support import playbook
 from tests.support.playbook import Run
 
 PLAYBOOK = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml"))
-FILES = (
-    "nginx.conf",
-    "auth.conf",
-    "challenge.conf",
-    "headers.conf",
-    "listen.conf",
-    "addresses.conf",
-    "files.conf",
-    "pages.conf",
-    "patient.conf",
-    "refused.conf",
-    "uploads.conf",
-    "verdict.conf",
-    "verdicts.conf",
-    "conf.d/http.conf",
-    "conf.d/logins.conf",
-    "conf.d/maps.conf",
-    "conf.d/pypi.conf",
-    "conf.d/refusals.conf",
-)
+TEMPLATES = Path(__file__).parents[3] / "roles/nginx/templates"
+FILES = sorted(str(path.relative_to(TEMPLATES).with_suffix("")) for path in TEMPLATES.rglob("*.conf.j2"))
 # Every variable that shows in the files, away from its default.
 SETTINGS: dict[str, Any] = {
     "pypi_url": "https://pypi.example.com:8443",
@@ -130,7 +112,7 @@ def test_an_index_that_is_open_to_readers_asks_publishers_alone_for_a_password(h
     applied(pypi_authenticate=["update"])
     assert checks(host, start) == ["nginx:1.30"]
     text = "".join(host.file(f"{nginx}/{name}.conf").content_string for name in ("pages", "files", "uploads"))
-    assert re.findall("auth_request ([^;]*);", text) == ["/_verdict/publisher"]
+    assert re.findall("auth_request ([^;]*);", text) == ["/_verdict/login"]
 
 
 def test_what_is_served_is_on_the_list_that_the_extension_reads(host: Any, nginx: str) -> None:

@@ -16,7 +16,7 @@ from tests.support.playbook import Run
 testinfra_hosts = ["ansible://pypi-users-1"]
 
 FOLDER = "/home/pypi/pypi-server/authentication"
-FILES = (".htpasswd", ".htpasswd-publish", "credentials.conf")
+FILES = (".htpasswd", "credentials.conf")
 PUBLISHER = {"name": "publisher", "password": "publisher-password", "publish": True}
 YESCRYPT = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC"
 READER = {"name": "reader", "password": "reader-password"}
@@ -36,9 +36,9 @@ def applied(*arguments: str, **variables: Any) -> Run:
     return playbook.applied(PLAYBOOK, "--limit", "pypi-users-1", *arguments, **variables)
 
 
-def lines(host: Any, file: str = ".htpasswd") -> dict[str, str]:
-    """Return the hashes of a password file by login."""
-    return dict(line.split(":", 1) for line in host.file(f"{FOLDER}/{file}").content_string.splitlines())
+def lines(host: Any) -> dict[str, str]:
+    """Return the hashes of the password file by login."""
+    return dict(line.split(":", 1) for line in host.file(f"{FOLDER}/.htpasswd").content_string.splitlines())
 
 
 @pytest.fixture(autouse=True)
@@ -115,10 +115,6 @@ def test_a_hash_is_taken_as_it_is(host: Any) -> None:
     assert lines(host)["given"].startswith("$2y$05$")
 
 
-def test_only_publishers_are_in_the_file_that_pypiserver_sees(host: Any) -> None:
-    assert lines(host, ".htpasswd-publish") == {"publisher": lines(host)["publisher"]}
-
-
 def test_a_password_is_hashed_once_for_all_hosts(host: Any) -> None:
     other = host.get_host(f"ansible://pypi-users-2?ansible_inventory={os.environ['MOLECULE_INVENTORY_FILE']}")
     assert list(lines(other)) == ["reader", "second"]
@@ -144,9 +140,11 @@ def test_a_changed_password_is_replaced_and_the_others_stay(host: Any) -> None:
 
 
 def test_a_changed_right_is_replaced(host: Any) -> None:
-    before = lines(host)
-    applied(pypi_users=[{**PUBLISHER, "publish": False}, {**READER, "publish": True}])
-    assert lines(host, ".htpasswd-publish") == {"reader": before["reader"]}
+    done = applied("--diff", pypi_users=[{**PUBLISHER, "publish": False}, {**READER, "publish": True}])
+    assert "~ publisher: may not publish any more" in done.output
+    assert "~ reader: may publish now" in done.output
+    rights = host.file(f"{FOLDER}/credentials.conf").content_string.partition("$pypi_login_rights")[2]
+    assert re.findall('"(~.*)" "(.*)";', rights) == [("~^reader$", "publish")]
 
 
 @pytest.mark.parametrize(

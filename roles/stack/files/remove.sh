@@ -1,14 +1,12 @@
-# Run by sh -c with: home of the index, "data" or "no-data", "check" or "remove", the Compose project.
+# Run by sh -c with: home of the index, "data" or "no-data", "check" or "remove", the Compose project, NGINX's files
+# by their paths below it.
 # shellcheck shell=sh
 # Takes our own files by name: what people put beside them is theirs. A folder may be a link of root's to another disk, which
 # is emptied too, or a mount, which then stays.
 set -eu
 
-rebuilt='docker-compose.yml nginx/nginx.conf nginx/auth.conf nginx/challenge.conf nginx/headers.conf nginx/listen.conf
-    nginx/addresses.conf nginx/files.conf nginx/pages.conf nginx/patient.conf nginx/refused.conf nginx/revision.conf
-    nginx/uploads.conf nginx/verdict.conf nginx/verdicts.conf
-    nginx/conf.d/http.conf nginx/conf.d/logins.conf nginx/conf.d/maps.conf nginx/conf.d/pypi.conf nginx/conf.d/refusals.conf
-    nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem nginx_cache pypiserver index .images'
+rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
+    nginx_cache pypiserver index .images"
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
 folders='nginx nginx/conf.d nginx/tls authentication pypiserver'

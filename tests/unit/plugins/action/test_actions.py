@@ -65,7 +65,7 @@ def test_a_host_gets_hashes_only(assert_no_secret: Search) -> None:
     result = run(htpasswd, {"path": "/x", "users": [ALICE], "hashes": {"alice": HASH}, "mode": "0640"}, remote)
     ((name, sent),) = remote.calls
     assert (name, sent["hashes"]) == ("htpasswd", {"alice": HASH})
-    assert sent["users"] == [{"name": "alice", "publish": True, "delete": False, "state": "present"}]
+    assert sent["users"] == [{"name": "alice", "rights": ["publish"], "state": "present"}]
     assert sent["mode"] == "0640"
     assert "S3cret" not in json.dumps(sent)
     assert "bcrypt_cost" not in sent

@@ -10,7 +10,7 @@ import ctypes
 import re
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import hash_schemes
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from passlib.hash import apr_md5_crypt
@@ -43,10 +43,10 @@ def before_digest(password_hash: str) -> str:
 def test_bcrypt_is_accepted_as_far_as_it_verifies(password: str, salt: str, kind: str) -> None:
     setting = f"${kind}$04${salt}"
     right = crypt(password, setting)
-    assert htpasswd.scheme_of(right) == "bcrypt"
+    assert hash_schemes.scheme_of(right) == "bcrypt"
     assert verifies(password, right)
     as_given = setting + right[29:]
-    assert (htpasswd.scheme_of(as_given) is not None) == verifies(password, as_given)
+    assert (hash_schemes.scheme_of(as_given) is not None) == verifies(password, as_given)
 
 
 @settings(max_examples=100, deadline=None)
@@ -60,13 +60,13 @@ def test_sha_crypt_is_accepted_as_far_as_it_verifies(password: str, salt: str, k
     beginning = f"${kind}$" + (f"rounds={rounds}$" if rounds is not None else "") + salt
     digest = crypt(password, f"${kind}$" + (f"rounds={max(int(rounds), 1000)}$" if rounds is not None else "") + salt)
     password_hash = f"{beginning}${digest.rpartition('$')[2]}"
-    assert (htpasswd.scheme_of(password_hash) is not None) == verifies(password, password_hash)
+    assert (hash_schemes.scheme_of(password_hash) is not None) == verifies(password, password_hash)
 
 
 @settings(max_examples=60, deadline=None)
 @given(passwords, st.text(LETTERS, min_size=1, max_size=8))
 def test_apr1_is_accepted(password: str, salt: str) -> None:
-    assert htpasswd.scheme_of(apr_md5_crypt.using(salt=salt).hash(password)) == "apr1"
+    assert hash_schemes.scheme_of(apr_md5_crypt.using(salt=salt).hash(password)) == "apr1"
 
 
 @settings(max_examples=150, deadline=None)
@@ -82,7 +82,7 @@ def test_one_letter_more_less_or_other_is_accepted_only_where_it_can_verify(
     place = data.draw(st.integers(0, len(right) - 1))
     changed = right[:place] + data.draw(st.text(LETTERS + "$=", max_size=2)) + right[place + 1 :]
     assume(not re.match(r"\$2.\$(1|2|3|0[89])|.*rounds=\d{5}", changed))  # which would take a while
-    if htpasswd.scheme_of(changed):
+    if hash_schemes.scheme_of(changed):
         assert before_digest(crypt(password, changed)) == before_digest(changed)
 
 
@@ -90,7 +90,7 @@ def test_one_letter_more_less_or_other_is_accepted_only_where_it_can_verify(
 def test_last_letters_of_digests_are_those_that_crypt_makes(setting: str) -> None:
     made = {crypt(f"password {number}", setting)[-1] for number in range(400)}
     one = crypt("password", setting)
-    assert {letter for letter in LETTERS if htpasswd.scheme_of(one[:-1] + letter)} == made
+    assert {letter for letter in LETTERS if hash_schemes.scheme_of(one[:-1] + letter)} == made
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_last_letters_of_digests_are_those_that_crypt_makes(setting: str) -> Non
     ],
 )
 def test_what_is_wrong_with_a_hash_is_said_without_showing_it(password_hash: str, words: str) -> None:
-    assert htpasswd.scheme_of(password_hash) is None
-    text = htpasswd.describe(password_hash)
+    assert hash_schemes.scheme_of(password_hash) is None
+    text = hash_schemes.describe(password_hash)
     assert words in text
     assert "not well-formed: " in text
     assert "S3cret" not in text
@@ -130,5 +130,5 @@ def test_what_is_wrong_with_a_hash_is_said_without_showing_it(password_hash: str
     ],
 )
 def test_hashes_that_take_too_long(password_hash: str, words: str) -> None:
-    assert htpasswd.scheme_of(password_hash)
-    assert htpasswd.slowness(password_hash) == words
+    assert hash_schemes.scheme_of(password_hash)
+    assert hash_schemes.slowness(password_hash) == words

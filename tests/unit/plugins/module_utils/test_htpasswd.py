@@ -2,41 +2,34 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text of the password files; what NGINX makes of it is a test of the scenario stack."""
+"""The text of the password file; what NGINX makes of it is a test of the scenario stack."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import PUBLISHER, Line, Rights, User
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import hash_schemes, htpasswd
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import Rights, User
 from hypothesis import given
 from hypothesis import strategies as st
 from passlib.apache import HtpasswdFile
 
 BCRYPT = "$2y$10$" + "e" * 53
+PUBLISHER: Rights = ("publish",)
 APR1 = "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0"
 
 names = st.from_regex(htpasswd.NAME, fullmatch=True)
 users = st.lists(
-    st.builds(User, names, st.sampled_from([BCRYPT, BCRYPT.replace("e", "u"), APR1]), st.booleans(), st.booleans()),
+    st.builds(User, names, st.sampled_from([BCRYPT, BCRYPT.replace("e", "u"), APR1]), st.just(()), st.booleans()),
     unique_by=lambda user: user.name,
     max_size=8,
 )
 
 
-def both(there: bytes, publish: bytes, wanted: list[User], purge: bool) -> tuple[bytes, bytes]:
-    """The two files after a run."""
-    present = [user for user in wanted if user.present]
-    return (
-        htpasswd.as_bytes(htpasswd.merge(htpasswd.parse(there), present, wanted, purge, strict=False)),
-        htpasswd.as_bytes(
-            htpasswd.merge(
-                htpasswd.parse(publish), [user for user in present if user.publish], wanted, purge, strict=True
-            )
-        ),
-    )
+def after(there: bytes, wanted: list[User], purge: bool) -> bytes:
+    """The file after a run."""
+    return htpasswd.as_bytes(htpasswd.merge(htpasswd.parse(there), wanted, purge))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +54,7 @@ def both(there: bytes, publish: bytes, wanted: list[User], purge: bool) -> tuple
     ],
 )
 def test_schemes(password_hash: str, scheme: str | None) -> None:
-    assert htpasswd.scheme_of(password_hash) == scheme
+    assert hash_schemes.scheme_of(password_hash) == scheme
 
 
 @pytest.mark.parametrize(
@@ -79,7 +72,7 @@ def test_schemes(password_hash: str, scheme: str | None) -> None:
     ],
 )
 def test_a_hash_is_described_without_being_shown(password_hash: str, words: str) -> None:
-    assert htpasswd.describe(password_hash) == words
+    assert hash_schemes.describe(password_hash) == words
 
 
 @pytest.mark.parametrize(
@@ -102,51 +95,46 @@ def test_a_hash_is_described_without_being_shown(password_hash: str, words: str)
 def test_parsing_takes_anything(content: bytes | None, found: dict[str, str], problems: list[str]) -> None:
     lines = htpasswd.parse(content)
     assert htpasswd.hashes(lines) == found
-    assert htpasswd.problems({"f": lines}) == problems
+    assert htpasswd.problems("f", lines) == problems
 
 
 def test_order_is_kept_and_new_users_come_last() -> None:
-    wanted = [User("new", "3"), User("bob", "2", publish=True), User("alice", "1")]
-    assert both(b"alice:1\nbob:old\n", b"", wanted, True) == (b"alice:1\nbob:2\nnew:3\n", b"bob:2\n")
+    wanted = [User("new", "3"), User("bob", "2"), User("alice", "1")]
+    assert after(b"alice:1\nbob:old\n", wanted, True) == b"alice:1\nbob:2\nnew:3\n"
 
 
 def test_without_purge_nothing_is_lost() -> None:
     there = b"# by hand\nzoe:z:remark\nnonsense\nalice:old\nzoe:again\n"
-    publish = b"zoe:z\nnonsense\n# by hand\nalice:old\n"
-    all_users, publishers = both(there, publish, [User("alice", "1"), User("gone", present=False)], False)
-    assert all_users == b"# by hand\nzoe:z:remark\nnonsense\nalice:1\nzoe:again\n"
-    # passlib refuses to read a file with a malformed line, and every upload would fail
-    assert publishers == b"zoe:z\n# by hand\n"
+    wanted = [User("alice", "1"), User("gone", present=False)]
+    assert after(there, wanted, False) == b"# by hand\nzoe:z:remark\nnonsense\nalice:1\nzoe:again\n"
 
 
 def test_with_purge_only_the_list_is_left() -> None:
-    assert both(b"# by hand\nzoe:z\nnonsense\nalice:1\n", b"zoe:z\n", [User("alice", "1")], True) == (b"alice:1\n", b"")
+    assert after(b"# by hand\nzoe:z\nnonsense\nalice:1\n", [User("alice", "1")], True) == b"alice:1\n"
 
 
-def test_absent_removes_from_both_files() -> None:
-    gone = [User("alice", present=False)]
-    assert both(b"alice:1\nbob:2\nalice:3\n", b"alice:1\nbob:2\n", gone, False) == (b"bob:2\n", b"bob:2\n")
+def test_absent_removes_every_line_of_a_login() -> None:
+    assert after(b"alice:1\nbob:2\nalice:3\n", [User("alice", present=False)], False) == b"bob:2\n"
 
 
 @given(users, users, st.booleans())
 def test_what_is_written_is_what_was_wanted(first: list[User], second: list[User], purge: bool) -> None:
-    """Any list over any other: the files say what the list says, others are kept or gone, and a second run is quiet."""
-    before = both(b"", b"", first, True)
-    after = both(*before, second, purge)
-    assert both(*after, second, purge) == after
-    there, publishers = (htpasswd.hashes(htpasswd.parse(content)) for content in after)
+    """Any list over any other: the file says what the list says, others are kept or removed, and a second run is quiet."""
+    before = after(b"", first, True)
+    content = after(before, second, purge)
+    assert after(content, second, purge) == content
+    there = htpasswd.hashes(htpasswd.parse(content))
     named = {user.name: user for user in second}
     for user in second:
         assert there.get(user.name) == (user.hash if user.present else None)
-        assert publishers.get(user.name) == (user.hash if user.present and user.publish else None)
     others = {user.name: user.hash for user in first if user.present and user.name not in named}
     assert {name: value for name, value in there.items() if name not in named} == ({} if purge else others)
 
 
 @given(st.binary())
-def test_a_file_that_nobody_speaks_of_survives_as_it_is(content: bytes) -> None:
+def test_a_file_of_unknown_content_survives_as_it_is(content: bytes) -> None:
     lines = htpasswd.parse(content)
-    merged = htpasswd.as_bytes(htpasswd.merge(lines, [], [], purge=False, strict=False))
+    merged = htpasswd.as_bytes(htpasswd.merge(lines, [], purge=False))
     assert htpasswd.parse(merged) == lines
     if b"\r" not in content and (not content or content.endswith(b"\n")):
         assert merged == content
@@ -154,8 +142,8 @@ def test_a_file_that_nobody_speaks_of_survives_as_it_is(content: bytes) -> None:
 
 @given(users)
 def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
-    all_users, _publishers = both(b"", b"", wanted, True)
-    assert set(HtpasswdFile.from_string(all_users).users()) == {user.name for user in wanted if user.present}
+    read = HtpasswdFile.from_string(after(b"", wanted, True))
+    assert set(read.users()) == {user.name for user in wanted if user.present}
 
 
 @pytest.mark.parametrize(
@@ -172,12 +160,10 @@ def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
         ((BCRYPT, PUBLISHER), (BCRYPT, ("publish", "delete")), "may delete now"),
         ((BCRYPT, ("delete",)), (BCRYPT, PUBLISHER), "may publish now, may not delete any more"),
         (("plain", PUBLISHER), (BCRYPT, PUBLISHER), "hash changed from another scheme to bcrypt of cost 10"),
-        ((None, PUBLISHER), (BCRYPT, PUBLISHER), "hash changed from another scheme to bcrypt of cost 10"),
+        ((BCRYPT, ()), (BCRYPT, ("any", "word")), "may any now, may word now"),
     ],
 )
-def test_what_changed_is_told_in_words(
-    before: tuple[str | None, Rights], after: tuple[str | None, Rights], words: str
-) -> None:
+def test_what_changed_is_told_in_words(before: tuple[str, Rights], after: tuple[str, Rights], words: str) -> None:
     changes = htpasswd.what_changes({"a": before, "gone": before}, {"a": after, "new": after})
     assert changes == (["new"], {"a": words}, ["gone"])
 
@@ -185,56 +171,43 @@ def test_what_changed_is_told_in_words(
 # -- NGINX -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_credential_changes_with_hash_and_right_only() -> None:
+def test_a_credential_changes_with_the_hash_only() -> None:
     def of(alice: str, rights: Rights = ()) -> list[str]:
-        return htpasswd.credentials({"alice": alice, "bob": "b"}, {"alice": rights}).decode().splitlines()
+        content = htpasswd.credentials({"alice": alice, "bob": "b"}, {"alice": rights}).decode()
+        return content.partition("# What a login may change.")[0].splitlines()
 
     assert of("1") == of("1")
-    assert different(of("1"), of("2")) == ['    "\\\\alice"']
-    assert different(of("1"), of("1", PUBLISHER)) == ['    "\\\\alice"', '    "~^alice$"']
-
-
-def different(one: list[str], other: list[str]) -> list[str]:
-    """Keys of the entries that differ."""
-    return [line.rpartition(" ")[0] for line, also in zip(one, other, strict=True) if line != also]
-
-
-def test_a_credential_is_another_for_every_set_of_rights() -> None:
-    every: list[Rights] = [(), PUBLISHER, ("delete",), ("publish", "delete")]
-    assert len({htpasswd.credentials({"alice": "1"}, {"alice": rights}) for rights in every}) == len(every)
+    assert of("1") == of("1", PUBLISHER)
+    different = [line for line, other in zip(of("1"), of("2"), strict=True) if line != other]
+    assert [line.rpartition(" ")[0] for line in different] == ['    "\\\\alice"']
 
 
 def test_rights_are_in_a_map_and_are_read_from_it_again() -> None:
-    may: dict[str, Rights] = {"ann": PUBLISHER, "Ben": ("publish", "delete"), "eve": ("delete",), 'x"\\$y': ()}
-    lines = [Line(f"{name}:h", name, "h") for name in may]
-    content = htpasswd.contents(lines, lines, may)[htpasswd.CREDENTIALS] or b""
+    rights: dict[str, Rights] = {
+        "ann": PUBLISHER,
+        "Ben": ("publish", "delete"),
+        "eve": ("delete",),
+        'x"\\$y': PUBLISHER,
+    }
+    content = htpasswd.credentials(dict.fromkeys([*rights, "ben", "bob"], "h"), {**rights, "bob": ()})
     assert content.decode().splitlines()[-7:] == [
         "map $remote_user $pypi_login_rights {",
         '    default "";',
         '    "~^Ben$" "publish delete";',
         '    "~^ann$" "publish";',
         '    "~^eve$" "delete";',
-        r'    "~^x\\\"\\\\\\$y$" "";',
+        r'    "~^x\\\"\\\\\\$y$" "publish";',
         "}",
     ]
-    assert htpasswd.rights_before(content, may) == may
-    assert htpasswd.rights_before(content, {**may, "ben": PUBLISHER}).get("ben", PUBLISHER) == PUBLISHER
+    assert htpasswd.rights_before(content, [*rights, "ben", "bob", "zoe"]) == rights
 
 
-@pytest.mark.parametrize("content", [None, b"", b"map $remote_user $pypi_login_rights {\n    default"])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b'map $remote_user $pypi_login_rights {\n    "~^ann$" "publish";\n', b'    "~^ann$" "publish";\n}\n'],
+)
 def test_what_is_missing_grants_nothing(content: bytes | None) -> None:
-    assert htpasswd.rights_before(content, {"ann": "h"}, b"ann:publish,delete\n") == {"ann": ()}
-
-
-def test_rights_of_an_earlier_release_are_taken_over() -> None:
-    before = b'map $remote_user $pypi_credential {\n    default "";\n}\n'
-    earlier = (
-        b"# What those in .htpasswd-publish may who do not just publish: made by a run, never edited.\nann:delete\n"
-    )
-    assert htpasswd.rights_before(before, {"ann": "h", "bob": "h"}, earlier) == {"ann": ("delete",)}
-    # From then on the file, which stays while its server serves, says nothing.
-    after = before + b'map $remote_user $pypi_login_rights {\n    default "";\n    "~^ann$" "publish";\n}\n'
-    assert htpasswd.rights_before(after, {"ann": "h"}, earlier + b"eve:delete\n") == {"ann": ("publish",)}
+    assert htpasswd.rights_before(content, ["ann"]) == {}
 
 
 def test_secrets_are_random_and_well_formed() -> None:
@@ -244,17 +217,6 @@ def test_secrets_are_random_and_well_formed() -> None:
     assert htpasswd.is_secret(one)
     for bad in (None, b"", one[:-1], one + b"\n", one.replace(b'"; }', b'0"; }'), one.upper(), b"#" + one):
         assert not htpasswd.is_secret(bad), bad
-
-
-def test_what_is_no_right_counts_as_none() -> None:
-    assert htpasswd.parse_rights(b"# a:delete\nb:everything\nc\nd:delete, publish\n") == {
-        "b": (), "d": ("publish", "delete"),
-    }  # fmt: skip
-
-
-def test_rights_of_those_who_are_not_spoken_of_stay() -> None:
-    there: dict[str, Rights] = {"ben": ("delete",), "eve": ("delete",)}
-    assert htpasswd.merge_rights(there, [User("ben", "h", publish=True)]) == {"ben": PUBLISHER, "eve": ("delete",)}
 
 
 def test_credentials_hold_no_hash() -> None:
@@ -286,4 +248,4 @@ def test_rights_are_of_exactly_the_login(logins: list[str]) -> None:
         assert pattern.startswith("~^")
         found = [other for other in {*logins, name.swapcase(), name + "x", "x" + name} if re.search(pattern[1:], other)]
         assert found == [name]
-        assert htpasswd.rights_before(text.encode(), {name: "h"}) == {name: PUBLISHER}
+        assert htpasswd.rights_before(text.encode(), [name]) == {name: PUBLISHER}

@@ -13,7 +13,7 @@ import types
 from typing import Any
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import bcrypt_cost
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.hash_schemes import bcrypt_cost
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.hashing import HashingError, Login
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins, names
 
 BCRYPT = "$2y$10$" + "e" * 53
 ALICE = {"name": "alice", "password": "S3cret"}
@@ -31,7 +32,7 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_bind_address", ["0.0.0.0", "127.0.0.1", "::", "2001:db8::1"]),
     (
         "pypi_url",
-        ["", None, "https://pypi.example.com", "http://192.0.2.1:8080/", "https://[2001:db8::1]:8443"],
+        ["", "https://pypi.example.com", "http://192.0.2.1:8080/", "https://[2001:db8::1]:8443"],
     ),
     ("pypi_trusted_proxies", [[], ["192.0.2.0/24", "2001:db8::/32", "192.0.2.7"]]),
     ("pypi_login_source", ["file", "http"]),
@@ -41,7 +42,7 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_tls_certificate", ["", "/etc/ssl/pypi.pem"]),
     ("pypi_acme_directory", ["https://acme.example.com/directory", "https://[2001:db8::1]:14000/dir"]),
     ("pypi_acme_ca_file", ["", __file__]),
-    ("pypi_images_password", ["", None, "S3cret", "S3cret with a blank"]),
+    ("pypi_images_password", ["", "S3cret", "S3cret with a blank"]),
     ("pypi_authenticate", [["update"], ["update", "list"], ["list", "download", "update"]]),
     (
         "pypi_users",
@@ -160,6 +161,8 @@ BAD = [
     ("pypi_bind_address", "localhost", "'localhost' is not an IP address"),
     ("pypi_bind_address", "256.0.0.1", "256.0.0.1"),
     ("pypi_bind_address", "", "''"),
+    ("pypi_url", None, 'has no value; give one, or "" for none'),
+    ("pypi_images_password", None, "has no value"),
     ("pypi_url", "https://-a.example.com", "not an http or https URL"),
     ("pypi_url", "https://*.example.com", "not an http or https URL"),
     ("pypi_url", "https://a.example.com;", "not an http or https URL"),
@@ -301,12 +304,12 @@ def test_bad_users(user: Any, words: str) -> None:
     ],
 )
 def test_the_last_day_of_a_login(expires: Any, over: bool) -> None:
-    assert rules.has_expired({"expires": expires}, datetime.date(2027, 3, 31)) is over
+    assert logins.has_expired({"expires": expires}, datetime.date(2027, 3, 31)) is over
 
 
 def test_who_has_expired_is_told_and_no_reason_to_refuse_a_run() -> None:
     users = [{**ALICE, "expires": "2020-01-31"}]
-    assert rules.present_users({"pypi_users": users}) == []
+    assert logins.present_users({"pypi_users": users}) == []
     assert rules.problems({"pypi_users": users, "pypi_authenticate": ["list", "update"]}) == []
     assert rules.warnings({"pypi_users": users}) == [
         "pypi_users: the login of 'alice' expired after 2020-01-31; this run removes it"
@@ -378,12 +381,12 @@ def test_variables_that_need_each_other(variables: dict[str, Any], variable: str
 
 def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
     public = ["pypi_users", "pypi_http_port", "pypi_bind_address", "pypi_home"]
-    names = [*public, "pypi_hosts", "pypi_host", "pypi_bind_adress", "pypi_http_prot", "pypi_team", "http_port"]
-    assert [str(problem) for problem in rules.misspelt(names, public)] == [
+    found = [*public, "pypi_hosts", "pypi_host", "pypi_bind_adress", "pypi_http_prot", "pypi_team", "http_port"]
+    assert [str(problem) for problem in names.misspelt(found, public)] == [
         "pypi_bind_adress: unknown variable; did you mean pypi_bind_address?",
         "pypi_http_prot: unknown variable; did you mean pypi_http_port?",
     ]
-    assert rules.misspelt(names, []) == []
+    assert names.misspelt(found, []) == []
 
 
 def test_removed_variables_of_docker_lead_to_the_page_that_says_how_it_is_done_now() -> None:
@@ -391,24 +394,22 @@ def test_removed_variables_of_docker_lead_to_the_page_that_says_how_it_is_done_n
     anchors = {
         re.sub(r"[^a-z ]", "", line.lower()).strip().replace(" ", "-") for line in re.findall("^#+ .*", page, re.M)
     }
-    names = [name for name in rules.REMOVED if name.startswith("pypi_docker_")]
-    assert len(names) == 12
-    for name in names:
-        (problem,) = rules.removed([name])
+    for name in (name for name in names.REMOVED if name.startswith("pypi_docker_")):
+        (problem,) = names.removed([name])
         anchor = re.search(r"docs/docker\.md#([a-z-]+)", problem.mend)
         assert anchor[1] in anchors if anchor else "pypi_docker_repository_key_file" in problem.mend, problem
 
 
 def test_variables_that_were_removed_are_named_with_what_to_do_instead() -> None:
-    problems = [str(problem) for problem in rules.removed(["pypi_fallback", "pypi_users", "pypi_backend"])]
+    problems = [str(problem) for problem in names.removed(["pypi_fallback", "pypi_users", "pypi_backend"])]
     assert problems == [
         "pypi_backend: was removed from the collection; remove it: there is one way to serve now, pages as files",
         "pypi_fallback: was removed from the collection; remove it: an unknown project is a 404. Clients that need the "
         "public index name it as a second one (docs/clients.md)",
     ]
     # Not taken for slips as well.
-    assert rules.misspelt(rules.REMOVED, [*rules.REMOVED, "pypi_backends"]) == []
-    assert rules.misspelt(rules.REMOVED, ["pypi_backends"]) == []
+    assert names.misspelt(names.REMOVED, [*names.REMOVED, "pypi_backends"]) == []
+    assert names.misspelt(names.REMOVED, ["pypi_backends"]) == []
 
 
 @pytest.mark.parametrize(
@@ -426,8 +427,8 @@ def test_variables_that_were_removed_are_named_with_what_to_do_instead() -> None
     ],
 )
 def test_tags_that_set_nothing_are_named(tags: list[str] | None, expected: list[str]) -> None:
-    assert [str(problem) for problem in rules.unknown_tags(tags)] == expected
-    assert rules.misspelt(["pypi_unknown_tags"], ["pypi_unknown_tag"]) == []
+    assert [str(problem) for problem in names.unknown_tags(tags)] == expected
+    assert names.misspelt(["pypi_unknown_tags"], ["pypi_unknown_tag"]) == []
 
 
 def test_an_unknown_variable_is_not_judged() -> None:

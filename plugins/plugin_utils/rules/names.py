@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names of variables that are not public ones: slips, and those of earlier versions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem
+
+# What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from.
+_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from")
+# And the facts that roles set, and what the inventories of clouds could not make sense of.
+_NO_ROLES = (*_OF_PLAYS, "pypi_host", "pypi_host_before", "pypi_logins", "pypi_unknown_tags")
+# How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
+_LIKENESS = 0.85
+_VERSION = "pin and hold the packages by the host's package manager (docs/docker.md#a-version)"
+# Variables of earlier versions whose loss would go unnoticed, and change what is served, installed or verified; each with
+# what to do instead. Other unknown names are slips (``misspelt``), or an inventory's own.
+REMOVED: Mapping[str, str] = {
+    "pypi_adopt": (
+        "remove it: set up the index beside the other server, then import its packages with wheelhouse.pypi.import "
+        "(docs/import.md)"
+    ),
+    "pypi_auth": "use pypi_login_source",
+    "pypi_auth_url": "use pypi_login_source_url",
+    "pypi_backend": "remove it: there is one way to serve now, pages as files",
+    "pypi_bundle_sha256": "remove it: compare `sha256sum` of the file with what wheelhouse.pypi.bundle printed",
+    "pypi_docker_daemon": "write /etc/docker/daemon.json by a role of your own (docs/docker.md#settings)",
+    "pypi_docker_hold": _VERSION,
+    "pypi_docker_repository_key_fingerprint": "give the key itself in pypi_docker_repository_key_file",
+    "pypi_docker_version": _VERSION,
+    "pypi_external_url": "use pypi_url",
+    "pypi_fallback": (
+        "remove it: an unknown project is a 404. Clients that need the public index name it as a second one "
+        "(docs/clients.md)"
+    ),
+    "pypi_freshness_seconds": "use pypi_freshness, a duration such as 2s",
+    "pypi_images_archive_on": "remove it: pypi_images_archive is looked for on the controller, then on the host",
+    "pypi_images_source": "remove it: with pypi_images_archive images come from that file, without it from a registry",
+    "pypi_log_days": "use pypi_log_retention, a duration such as 90d",
+    "pypi_server_name": "use pypi_url, such as https://pypi.example.com",
+    "pypi_tls_files_on": "remove it, and set pypi_tls: on_host for files of the host",
+    "pypi_user": "use pypi_system_user",
+    "pypi_verdict_seconds": "use pypi_verdict_lifetime, a duration such as 10m",
+}
+
+
+def removed(names: Iterable[str]) -> list[Problem]:
+    """Return a problem for each name of a variable that an earlier release had: what it says would silently not count."""
+    return [Problem(name, "was removed from the collection", REMOVED[name]) for name in sorted({*names} & {*REMOVED})]
+
+
+def undefined(name: str, message: str) -> Problem:
+    """A variable whose value refers to another one that is missing; ``message`` is Ansible's own."""
+    missing = message.strip().rstrip(".")
+    mend = "define it. Passwords are usually in vault.yml, in the folder of group_vars/ of the inventory that runs"
+    return Problem(name, missing, mend)
+
+
+def misspelt(names: Iterable[str], public: Collection[str]) -> list[Problem]:
+    """Names that begin with pypi_ and are almost those of public variables: what they say would silently not count."""
+    strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES, *REMOVED})
+    return [
+        Problem(name, "unknown variable", f"did you mean {near[0]}?")
+        for name in strange
+        if (near := difflib.get_close_matches(name, [*public, *_OF_PLAYS], 1, _LIKENESS))
+    ]
+
+
+def serial(value: Any, batch: int, hosts: int) -> list[Problem]:
+    """pypi_serial, which counts only if the play that runs has read it.
+
+    Args:
+        value: what the host has for it.
+        batch: how many hosts are in the batch that runs.
+        hosts: how many the play has.
+    """
+    try:
+        most = batches.largest(value, hosts)
+    except ValueError as error:
+        return [
+            Problem(
+                "pypi_serial",
+                f"{error.args[0]!r} is not a batch size",
+                "give a number of hosts from 1 on, a share such as 25%, or a list of these",
+            )
+        ]
+    if batch <= most:
+        return []
+    return [
+        Problem(
+            "pypi_serial",
+            f"{value!r} does not count: the batch has {batch} of {hosts} hosts, as a play is cut into batches before "
+            "Ansible reads the inventory's variables",
+            f"give it on the command line: -e pypi_serial={value if isinstance(value, (str, int)) else '...'}",
+        )
+    ]
+
+
+def unknown_tags(tags: Any) -> list[Problem]:
+    """Tags or labels of a cloud's instance that look like settings and are none; inventories/aws and gcp collect them."""
+    return [
+        Problem(f"tag {tag}", "is unknown to the inventory", "correct or remove it; docs/clouds.md lists them all")
+        for tag in sorted(map(str, tags or ()))
+    ]
