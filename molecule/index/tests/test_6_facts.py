@@ -32,7 +32,7 @@ def changes(host: Any, stack: Stack, file: Path, command: str) -> None:
     query = f"SELECT size || ',' || mtime_ns / 1000000000 FROM files WHERE path = '{file.name}' AND recorded"
     catalogue = f"file:{stack.home}/index/catalogue-3.sqlite?mode=ro"
     program = f"import sqlite3; print(*sqlite3.connect({catalogue!r}, uri=True).execute({query!r}).fetchone() or '')"
-    eventually(lambda: host.check_output(f"python3 -c {quote(program)}") == status, "the index has seen it", 20)
+    eventually(lambda: host.check_output(f"python3 -c {quote(program)}") == status, "the index has seen it", 90)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ How data flows::
                                              ├── store ── catalogue (what is known of each file) ── pages ── index/
     scan of packages/ ───────────────────────┘
 
+Beside the files, ``facts`` is the store of what they do not tell: ``claims`` on names, ``records`` of who published what when,
+``decisions`` (yanks, statuses), ``quarantine``. ``recording`` writes it before anything is listed; ``deciding`` takes the forms.
+
 ``names`` and ``metadata`` say whose file it is; ``backend`` is pypiserver's extension point; ``keeper`` is the thread that
 looks after files which arrive by other ways.
 """

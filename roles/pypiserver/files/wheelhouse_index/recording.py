@@ -97,10 +97,6 @@ class Recorder:
                 self._facts.records.replace(project, name, before[name])
             raise
 
-    def claim(self, projects: Iterable[str]) -> None:
-        """Claim projects, given by their normalised names."""
-        disk.sync(self._facts.claims.make(projects))
-
     def taken_in(self, entries: Sequence[Entry]) -> list[Entry]:
         """Record files that have been read and did not come as uploads.
 
@@ -111,11 +107,10 @@ class Recorder:
         new: dict[str, dict[str, Record]] = {}
         for entry in filter(_is_recorded, entries):
             key = entry.project, entry.name
-            if key not in found:
-                found[key] = record = self._found(entry) or _record_of_copy(entry)
-                if not isinstance(record, FactsError):
-                    # One that is there already stays as it is.
-                    new.setdefault(entry.project, {})[entry.name] = record
+            if key not in found and (known := self._found(entry)):
+                found[key] = known
+            elif key not in found:
+                found[key] = new.setdefault(entry.project, {})[entry.name] = _record_of_copy(entry)
         self._make(new)
         return [self._judged(entry, found.get((entry.project, entry.name))) for entry in entries]
 
