@@ -137,7 +137,8 @@ def test_what_is_removed_by_hand_stops_no_upload_and_comes_back(
     tmp_path: Path,
     removed: str,
 ) -> None:
-    host.check_output(f"cd {stack.home} && rm -rf {removed}")
+    # While pypiserver writes there.
+    eventually(lambda: host.run(f"cd {stack.home} && rm -rf {removed}").rc == 0, f"{removed} is removed", 10)
     for number in range(2, 6):
         file = packages.wheel(tmp_path, project, f"{number}.0")
         answer = index.upload(publisher, file)

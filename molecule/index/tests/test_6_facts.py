@@ -29,7 +29,7 @@ def changes(host: Any, stack: Stack, file: Path, command: str) -> None:
     place = f"{stack.home}/packages/{file.name}"
     host.check_output(command.format(place=place))
     status = host.check_output(f"stat --format %s,%Y {place}")
-    query = f"SELECT size || ',' || mtime_ns / 1000000000 FROM files WHERE path = '{file.name}' AND recorded"
+    query = f"SELECT size || ',' || (mtime_ns / 1000000000) FROM files WHERE path = '{file.name}' AND recorded"
     catalogue = f"file:{stack.home}/index/catalogue-3.sqlite?mode=ro"
     program = f"import sqlite3; print(*sqlite3.connect({catalogue!r}, uri=True).execute({query!r}).fetchone() or '')"
     eventually(lambda: host.check_output(f"python3 -c {quote(program)}") == status, "the index has seen it", 90)

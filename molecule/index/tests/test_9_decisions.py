@@ -1,0 +1,107 @@
+"""What is decided on a release or a project is what clients go by, and takes a right of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import packages
+from tests.support.clients import Answer, Index, Login
+from tests.support.stack import Stack
+
+Ask = Callable[..., Answer]
+Page = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture
+def ask(index: Index, publisher: Login) -> Ask:
+    """Send a form of these fields; as the publisher, who may do everything, if no other login is given."""
+
+    def send(action: str, login: Login = publisher, **fields: str) -> Answer:
+        parts = [
+            f'--edge\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+            for field, value in {":action": action, **fields}.items()
+        ]
+        body = "".join((*parts, "--edge--\r\n")).encode()
+        return index.request("/", login, "POST", body, {"Content-Type": "multipart/form-data; boundary=edge"})
+
+    return send
+
+
+@pytest.fixture
+def two(index: Index, publisher: Login, tmp_path: Path, project: str) -> list[Path]:
+    """Two releases of the project."""
+    files = [packages.wheel(tmp_path, project, version) for version in ("1.0", "2.0")]
+    for file in files:
+        assert index.upload(publisher, file).status == 200
+    return files
+
+
+def installed(target: Path, project: str) -> str:
+    """Return which version was installed."""
+    (found,) = target.glob(f"{packages.escaped(project)}-*.dist-info")
+    return found.name.removesuffix(".dist-info").rpartition("-")[2]
+
+
+@pytest.mark.parametrize("client", ["pip_install", "uv_install"])
+def test_a_yanked_release_is_installed_only_by_who_pins_it(
+    index: Index, reader: Login, two: list[Path], project: str, tmp_path: Path, ask: Ask, client: str
+) -> None:
+    assert ask("yank", name=project, version="2.0", reason="breaks on Mondays").status == 200
+    install = getattr(index, client)
+    done = install(reader, tmp_path / "newest", project)
+    assert done.returncode == 0, done.stderr
+    assert installed(tmp_path / "newest", project) == "1.0"
+    done = install(reader, tmp_path / "pinned", f"{project}==2.0")
+    assert done.returncode == 0 and "breaks on Mondays" in done.stdout + done.stderr, done
+    assert installed(tmp_path / "pinned", project) == "2.0"
+    assert ask("unyank", name=project, version="2.0").status == 200
+    done = install(reader, tmp_path / "again", project)
+    assert installed(tmp_path / "again", project) == "2.0"
+
+
+def test_a_quarantined_project_is_at_no_address_and_comes_back(
+    index: Index, reader: Login, publisher: Login, two: list[Path], project: str, tmp_path: Path, ask: Ask, page: Page
+) -> None:
+    before = page(f"/simple/{project}/")
+    assert ask("set_status", name=project, status="quarantined", reason="malware").status == 200
+    for file in two:
+        for path in (f"/packages/{file.name}", f"/packages/{file.name}.metadata"):
+            assert index.request(path, reader).status == 404
+    assert page(f"/simple/{project}/")["files"] == []
+    assert page(f"/simple/{project}/")["project-status"] == {"status": "quarantined", "reason": "malware"}
+    for install in (index.pip_install, index.uv_install):
+        assert install(reader, tmp_path / "none", project).returncode != 0
+    assert index.upload(publisher, packages.wheel(tmp_path, project, "3.0")).status == 403
+    assert ask("set_status", name=project, status="active").status == 200
+    assert page(f"/simple/{project}/") == before
+    assert index.request(f"/packages/{two[0].name}", reader).body == two[0].read_bytes()
+
+
+@pytest.mark.parametrize("status", ["deprecated", "archived"])
+def test_projects_of_other_statuses_are_installed(
+    index: Index, reader: Login, two: list[Path], project: str, tmp_path: Path, ask: Ask, page: Page, status: str
+) -> None:
+    assert ask("set_status", name=project, status=status, reason="use another").status == 200
+    assert page(f"/simple/{project}/")["project-status"] == {"status": status, "reason": "use another"}
+    for install in (index.pip_install, index.uv_install):
+        done = install(reader, tmp_path / install.__name__, project)
+        assert done.returncode == 0, done.stderr
+
+
+def test_it_takes_the_right_and_is_in_the_change_log(
+    host: Any, stack: Stack, reader: Login, two: list[Path], project: str, ask: Ask
+) -> None:
+    fields = {"name": project, "version": "1.0"}
+    for action in ("yank", "unyank", "set_status"):
+        assert ask(action, reader, **fields, status="archived").status == 403
+    assert ask("yank", **fields, reason="noted").status == 200
+    lines = host.check_output(f"cat {stack.home}/logs/changes-*.log").splitlines()
+    noted = [found for line in lines if project in (found := json.loads(line)).values()]
+    assert [line["action"] for line in noted] == ["file_upload", "file_upload", "yank"]
+    assert noted[-1].items() >= {"login": "publisher", "reason": "noted", **fields}.items()
+    assert noted[-1]["address"]
