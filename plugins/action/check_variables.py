@@ -29,8 +29,8 @@ class ActionModule(ActionBase):
         variables, found = self._variables(task_vars)
         found += names.misspelt(task_vars, specs.public())
         # An index that is to be removed may be one of an earlier release: only what names it is checked.
-        if not plain(task_vars.get("__pypi_removing", False)):
-            found += names.removed(task_vars)
+        removing = plain(task_vars.get("__pypi_removing", False))
+        found += [one for one in names.removed(task_vars) if not removing or one.variable == "pypi_user"]
         found += names.unknown_tags(plain(task_vars.get("pypi_unknown_tags")))
         if "pypi_serial" in task_vars:
             size = plain(self._templar.template(task_vars["pypi_serial"]))

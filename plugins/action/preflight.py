@@ -171,6 +171,7 @@ def problem_of(found: host.Host, args: dict[str, t.Any]) -> str:
     return (
         ownership.shared_group(found, args["user"])
         or ownership.foreign_parents(found, home)
+        or ownership.linked(found, home)
         or ownership.another_owner(found, args["user"], home)
         or other_servers.obeyed_by_hand(found, home)
         or no_space(found, home)

@@ -33,7 +33,7 @@ options:
     type: dict
     required: true
   running:
-    description: Lines that say what runs now, as C(roles/stack/files/look.sh) prints them.
+    description: Lines that say what runs now, as C(roles/pypi/files/look.sh) prints them.
     type: list
     elements: str
     required: true

@@ -40,6 +40,8 @@ safely() {{
         "$@"
     fi
 }}
+# A name with a line break in it must not begin another answer.
+one_line() {{ tr '\n\0' '?\n'; }}
 echo '@@parents'; stat --dereference --format '%u %U %g %G %a %n' {parents} 2>/dev/null
 echo '@@space'; df -Pk {parents} 2>/dev/null
 echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/null
@@ -48,8 +50,8 @@ echo '@@compose'; docker compose version --short 2>/dev/null
 echo '@@packages'; dpkg-query --show --showformat '${{db:Status-Abbrev}}|${{Package}}\n' {packages} 2>/dev/null
 rpm --query --queryformat 'ii |%{{NAME}}.rpm\n' {engines} 2>/dev/null
 echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
-echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 -type d -printf '%U:%G %u %p\n'
-    cd {home} && find index/ -mindepth 1 -maxdepth 1 -printf '%U:%G %u %p\n' | head -n 100) 2>/dev/null
+echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 -type d -printf '%U:%G %u %p\0'
+    cd {home} && find index/ -mindepth 1 -maxdepth 1 -printf '%U:%G %u %p\0') 2>/dev/null | one_line | head -n 100
 echo '@@index'; (cd {home} && safely sed -n 's/^ *{label}: "\(.*\)"$/\1/p' docker-compose.yml) 2>/dev/null
 echo '@@foreign'; (cd {home} && {{
     # In a tree that is ours, a file without our words is one that is broken, and the run writes it again.
@@ -57,8 +59,8 @@ echo '@@foreign'; (cd {home} && {{
     for file in {written}; do [ ! -f "$file" ] || safely grep -qE {marks} "$file" || echo "$file"; done
     for file in {instead} {passwords}; do [ ! -f "$file" ] || echo "$file"; done
 }}) 2>/dev/null
-echo '@@tree'; (cd {home} && find . -maxdepth 3 -printf '%y %p\n' \
-    \( -path ./packages -o -path ./index -o -path './nginx_cache/*' \) -prune) 2>/dev/null
+echo '@@tree'; (cd {home} && find . -maxdepth 3 -printf '%y %p\0' \
+    \( -path ./packages -o -path ./index -o -path './nginx_cache/*' -o -path './logs/*' \) -prune) 2>/dev/null | one_line
 echo '@@images'; for image in {images}; do
     docker image inspect --format '{{{{.Id}}}}' "$image" >/dev/null 2>&1 && echo "$image"
 done

@@ -80,6 +80,29 @@ def replaceable(host: Host, user: str, home: str) -> list[str]:
     return text
 
 
+# What root runs or NGINX trusts.
+_TRUSTED = (
+    "nginx",
+    "nginx/conf.d",
+    "nginx/tls",
+    "nginx/tls/certificate.pem",
+    "authentication",
+    "authentication/peer",
+    "pypiserver",
+)
+
+
+def linked(host: Host, home: str) -> str:
+    """Refuse a link in the place of a folder of root's: modules that run as root would follow it."""
+    links = [name for name in _TRUSTED if host.tree.get(name) == "l"]
+    if not links:
+        return ""
+    return (
+        f"pypi_home: {named(links)} in {home} {'is a link' if len(links) == 1 else 'are links'}, which root does not follow. "
+        f"Nothing was changed. Put what belongs there in {'its' if len(links) == 1 else 'their'} place."
+    )
+
+
 def another_owner(host: Host, user: str, home: str) -> str:
     """Refuse a tree that containers of the account could not write to, because it belongs to another; say how to mend it."""
     uid, _colon, gid = host.account.partition(":")

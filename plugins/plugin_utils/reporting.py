@@ -39,7 +39,7 @@ class Running:
 
     @classmethod
     def parse(cls, lines: Iterable[str]) -> Running:
-        """Read what roles/stack/files/look.sh prints."""
+        """Read what roles/pypi/files/look.sh prints."""
         found: dict[str, list[str]] = {"engine": [], "compose": [], "container": []}
         for word, _space, rest in (line.partition(" ") for line in lines):
             found.setdefault(word, []).append(rest.strip())

@@ -22,8 +22,8 @@ from urllib.parse import quote
 
 FOLDER = "/run/wheelhouse.pypi"
 # A run of another machine cannot be looked at. One that began this long ago has ended without a word, say because its
-# machine lost power; the longest run, bringing images over a slow line, takes less.
-STALE_SECONDS = 3600
+# machine lost power; the longest run, a rollout to a fleet, takes less.
+STALE_SECONDS = 6 * 3600
 
 _TAKE = r"""
 (umask 077; mkdir -p {folder} && exec 9<{folder} && flock 9 && {{

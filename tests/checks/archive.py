@@ -28,7 +28,7 @@ ALLOWED = tuple(
         r"inventories/(aws|demo|example|fleet|gcp)/.+\.(yml|yml\.example|md)",
         r"changelogs/(changelog|config)\.yaml",
         r"docs/.+\.(md|svg|png)",
-        r"plugins/(action|doc_fragments|filter|lookup|module_utils|modules|plugin_utils|test)/\w+\.py",
+        r"plugins/(action|doc_fragments|filter|lookup|module_utils|modules|plugin_utils(/rules)?|test)/\w+\.py",
         r"plugins/(filter|test)/\w+\.yml",
         r"roles/\w+/README\.md",
         r"roles/\w+/(defaults|handlers|meta|tasks|vars)/[\w.-]+\.yml",

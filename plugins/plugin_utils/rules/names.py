@@ -16,7 +16,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values impor
 # What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from.
 _OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from")
 # And the facts that roles set, and what the inventories of clouds could not make sense of.
-_NO_ROLES = (*_OF_PLAYS, "pypi_host", "pypi_host_before", "pypi_logins", "pypi_unknown_tags")
+_NO_ROLES = (*_OF_PLAYS, "pypi_unknown_tags")
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
 _LIKENESS = 0.85
 _VERSION = "pin and hold the packages by the host's package manager (docs/docker.md#a-version)"
@@ -41,6 +41,7 @@ REMOVED: Mapping[str, str] = {
     "pypi_images_archive_on": "remove it: pypi_images_archive is looked for on the controller, then on the host",
     "pypi_images_source": "remove it: with pypi_images_archive images come from that file, without it from a registry",
     "pypi_log_days": "use pypi_log_retention, a duration such as 90d",
+    "pypi_log_max_files": "remove it: five files of pypi_log_max_size are kept for each container",
     "pypi_server_name": "use pypi_url, such as https://pypi.example.com",
     "pypi_tls_files_on": "remove it, and set pypi_tls: on_host for files of the host",
     "pypi_user": "use pypi_system_user",

@@ -79,7 +79,7 @@ def origin_url(value: Any) -> Complaints:
         or not (_DNS_NAME.match(parts.hostname) or is_address(parts.hostname))
     ):
         yield f"{text!r} is not an http or https URL", mend
-    elif parts.path not in ("", "/") or parts.query or parts.fragment:
+    elif text.rstrip("/") != f"{parts.scheme}://{parts.netloc}" or parts.netloc.endswith(":"):
         yield (
             f"{text!r} has more than scheme, host and port",
             f"give {parts.scheme}://{parts.netloc}; the index is at its root",

@@ -9,5 +9,5 @@ if [ -n "$1" ]; then
     docker login --username "$1" --password-stdin ${2:+"$2"} >/dev/null
 fi
 for image in $3; do
-    docker pull --quiet "$image"
+    docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image"
 done

@@ -52,6 +52,16 @@ def test_answers_are_taken_apart() -> None:
     }
 
 
+def test_a_name_with_a_line_break_begins_no_answer_of_its_own(tmp_path: Path) -> None:
+    for folder in ("index", "nginx"):
+        (tmp_path / folder / "x\n@@images\nnginx:1.30").mkdir(parents=True)
+    (tmp_path / "packages").mkdir()
+    host = asked(tmp_path)
+    assert host.images == ()
+    assert host.tree["nginx/x?@@images?nginx:1.30"] == "d"
+    assert [one.name for one in host.owners] == ["packages", "index", "index/x?@@images?nginx:1.30"]
+
+
 def test_the_command_works_in_a_plain_shell() -> None:
     awkward = "it's; echo escaped-$((1))"
     host = asked(awkward, awkward, suffix=" && sleep 0")

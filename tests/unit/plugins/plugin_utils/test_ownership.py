@@ -124,6 +124,14 @@ def test_a_tree_of_another_account(before: str, after: str, said: tuple[str, ...
     assert all(words in found for words in said), found
 
 
+def test_a_link_in_the_place_of_a_folder_that_root_trusts() -> None:
+    assert ownership.linked(host(), HOME) == ""
+    message = ownership.linked(host("l ./logs\n", "l ./nginx\nl ./authentication\n"), HOME)
+    assert message.startswith(
+        f"pypi_home: nginx and authentication in {HOME} are links, which root does not follow."
+    ), message
+
+
 def test_a_disk_of_a_host_that_was_installed_again() -> None:
     found: Any = Host.parse("@@account\n@@owners\n996:995 996 packages\n996:995 996 index\n996:995 996 index/.lock\n")
     text = ownership.another_owner(found, "pypi", HOME)

@@ -84,17 +84,17 @@ def test_a_run_that_is_over_is_replaced_by_one_of_those_who_saw_that() -> None:
         pytest.param({"started": "1"}, 0, True, id="its number belongs to another process by now"),
         pytest.param({"pid": 2**22 + 1}, 0, True, id="its process is over"),
         pytest.param({"machine": "elsewhere"}, 3599, False, id="another controller, heard of lately"),
-        pytest.param({"machine": "elsewhere"}, 3601, True, id="another controller, not heard of for an hour"),
+        pytest.param({"machine": "elsewhere"}, 6 * 3600 + 1, True, id="another controller, not heard of for six hours"),
     ],
 )
 def test_whether_a_run_has_ended(changes: dict[str, object], age: int, ended: bool) -> None:
     assert run_lock.has_ended(holder(**changes), age) == ended
 
 
-def test_a_file_that_says_nothing_counts_for_an_hour() -> None:
+def test_a_file_that_says_nothing_counts_for_six_hours() -> None:
     assert Holder.parse("of somebody else") is None
     assert not run_lock.has_ended(None, 60)
-    assert run_lock.has_ended(None, 3601)
+    assert run_lock.has_ended(None, 6 * 3600 + 1)
 
 
 def test_a_line_is_read_as_it_was_written() -> None:
