@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -263,3 +265,38 @@ def test_a_decision_that_other_hands_bring_is_taken_in(index: Index, tmp_path: P
     shutil.copy(decided(other), decided(index))
     look(index)
     assert yanked(index) == {TWO: "there"}
+
+
+def test_a_file_that_cannot_be_quarantined_is_said_and_stops_no_other_project(
+    index: Index, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rename = os.rename
+
+    def refusing(source: Any, target: Any) -> None:
+        if Path(source).name == SDIST:
+            raise PermissionError(errno.EACCES, "Permission denied", str(source))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refusing)
+    answer = index.ask("set_status", name="foo", status="quarantined", reason="malware")
+    assert answer.status == 503 and SDIST in answer.text and "still served" in answer.text
+    assert set(index.stored()) == {SDIST}
+    assert document(index)["files"] == []
+    assert document(index)["project-status"]["status"] == "quarantined"
+    assert SDIST in caplog.text
+    # Others get their pages meanwhile.
+    other = "bar-1.0-py3-none-any.whl"
+    (index.packages / other).write_bytes(made.file(other))
+    look(index)
+    assert set(index.listed("bar")) == {other}
+    assert document(index)["files"] == []
+    health.note(index.store, index.store.stayed())
+    assert SDIST in " ".join(health.problems(index.store))
+    monkeypatch.undo()
+    index.keeper._retry_at = 0.0
+    look(index)
+    assert set(index.stored()) == {other}
+    health.note(index.store, index.store.stayed())
+    assert health.problems(index.store) == []
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert set(index.listed("foo")) == {ONE, SDIST, TWO}

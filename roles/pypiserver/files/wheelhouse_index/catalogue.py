@@ -368,6 +368,14 @@ class Known:
         """Return the projects on which anything was decided."""
         return [name for (name,) in self._db.execute("SELECT project FROM decisions ORDER BY project")]
 
+    def quarantined_with_files(self) -> list[str]:
+        """Return the quarantined projects that have files in packages/."""
+        rows = self._db.execute(
+            "SELECT project FROM decisions WHERE decided LIKE '%quarantined%'"
+            " AND EXISTS (SELECT 1 FROM files WHERE files.project = decisions.project)"
+        )
+        return [name for (name,) in rows.fetchall() if self.decisions(name).is_quarantined]
+
     def decide(self, project: str, decisions: Decisions) -> None:
         """Note what was decided on a project."""
         self._db.execute("INSERT OR REPLACE INTO decisions VALUES (?, ?)", (project, decisions.text()))

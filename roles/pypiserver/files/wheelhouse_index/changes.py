@@ -17,6 +17,7 @@ from .entry import Facts
 from .forms import File, Form
 from .incoming import Upload
 from .names import Release
+from .quarantine import StayedError
 from .recording import ConflictError, Origin
 from .records import UPLOAD, FactsError
 from .store import Store
@@ -73,6 +74,9 @@ class Changes:
             except FactsError as error:
                 log.error("%s", error)
                 return answer(start_response, 503, NO_FACTS, [("Retry-After", "60")])
+            except StayedError as error:
+                log.error("%s", error)
+                return answer(start_response, 503, f"This was decided, but {error}")
             except (OSError, sqlite3.Error) as error:
                 if is_full(error):
                     log.error("The disk is full: %s", error)
@@ -97,9 +101,14 @@ class Changes:
         if action == "remove_pkg":
             return self._remove(form, note)
         if action in deciding.ACTIONS:
-            said = deciding.ACTIONS[action](self._store, form, login)
             fields = ("name", "version", "filename", "status", "reason")
-            note(**{field: value for field in fields if (value := form.value(field))})
+            what = {field: value for field in fields if (value := form.value(field))}
+            try:
+                said = deciding.ACTIONS[action](self._store, form, login)
+            except StayedError:
+                note(**what)
+                raise
+            note(**what)
             return said
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .changes import is_full
 from .incoming import FOLDER
+from .quarantine import StayedError
 from .records import FactsError
 from .store import Store
 
@@ -74,6 +75,8 @@ def note(store: Store, error: Exception | None) -> None:
     with suppress(OSError):
         if error is None or is_full(error):
             trouble.unlink(missing_ok=True)
+        elif isinstance(error, StayedError):
+            trouble.write_text(f"{error}\n", encoding="utf-8", errors="replace")
         else:
             text = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_LINE]
             trouble.write_text(f"pages are not brought up to date: {text}\n", encoding="utf-8", errors="replace")

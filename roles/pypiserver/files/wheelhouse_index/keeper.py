@@ -116,7 +116,7 @@ class Keeper:
         while True:
             try:
                 self.step()
-                health.note(self._store, None)
+                health.note(self._store, self._store.stayed())
                 pause = self._pause
             except FactsError as error:
                 # The health address says so by itself.

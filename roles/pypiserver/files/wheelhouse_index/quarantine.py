@@ -14,6 +14,10 @@ _OTHERS = ".others"
 log = logging.getLogger(__name__)
 
 
+class StayedError(Exception):
+    """Files of quarantined projects are still where they are served. Names them."""
+
+
 class Quarantine:
     """The folder quarantine/ of the store of facts, with a folder per project.
 
@@ -32,13 +36,19 @@ class Quarantine:
             return [name for name in os.listdir(self._folder) if name != _OTHERS]
         return []
 
-    def take(self, project: str, paths: Iterable[str]) -> None:
-        """Move files of a project here, given by their paths below packages/."""
+    def take(self, project: str, paths: Iterable[str]) -> list[str]:
+        """Move files of a project here, given by their paths below packages/; return those that stay where they are."""
+        stayed = []
         for path in paths:
-            target = self._free(project, path)
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):
+            try:
+                target = self._free(project, path)
+                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 os.rename(self._packages / path, target)
+            except OSError as error:
+                if os.path.lexists(self._packages / path):
+                    log.error("%s of the quarantined project %s is still served: %s", path, project, error)
+                    stayed.append(path)
+        return stayed
 
     def give_back(self, project: str) -> list[str]:
         """Move the files of a project back; return the paths of those that are back."""
@@ -50,9 +60,13 @@ class Quarantine:
             if os.path.lexists(target):
                 log.error("%s stays in %s: there is another file in its place", path, folder)
                 continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(file, target)
-            back.append(str(path))
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.rename(file, target)
+            except OSError as error:
+                log.error("%s stays in %s: %s", path, folder, error)
+            else:
+                back.append(str(path))
         for emptied in (*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder):
             with suppress(OSError):
                 emptied.rmdir()

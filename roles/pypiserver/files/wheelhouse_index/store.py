@@ -25,6 +25,7 @@ from .entry import Entry, Facts, Stamp, guessed
 from .facts import FactStore
 from .incoming import Upload
 from .output import Output, Staged
+from .quarantine import StayedError
 from .reading import read_file
 from .recording import ConflictError, Origin, Recorder
 from .records import FactsError
@@ -217,6 +218,7 @@ class Store:
         Raises:
             FactsError: if it cannot be found out what was decided before.
             OSError: if there is no room.
+            StayedError: if files are still served that are not to be; all else is done.
         """
         self.mend()
         self.check_facts()
@@ -235,6 +237,8 @@ class Store:
         with self.catalogue.reading() as known:
             seen = {project: known.times_marked(project)}
         self._write(seen, formatted=True)
+        if stayed := self.stayed(project):
+            raise stayed
         return True
 
     def _take_decisions(self, known: Known) -> None:
@@ -487,9 +491,9 @@ class Store:
         return again
 
     def retry(self) -> None:
-        """Have files read that could not be read."""
+        """Have files read that could not be read, and those moved that could not be moved."""
         with self.catalogue.reading() as known:
-            projects = known.with_unread()
+            projects = [*known.with_unread(), *known.quarantined_with_files()]
         if projects:
             with self._alone(), self.catalogue.writing() as known:
                 self._mark_dirty(known, projects)
@@ -589,7 +593,7 @@ class Store:
         """Stage pages of projects; only of files that are, by `stat`, what is known of them."""
         for project in projects:
             decisions = known.decisions(project)
-            if decisions.is_quarantined and decisions.revision:
+            if _is_shut(known, project):
                 self._quarantine(staged, known, project)
             entries = known.of_project(project)
             unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
@@ -604,10 +608,28 @@ class Store:
 
     def _quarantine(self, staged: Staged, known: Known, project: str) -> None:
         """Move the files of a project to where nothing is served."""
-        entries = known.of_project(project)
-        self._record(entries)
-        self.facts.quarantine.take(project, [entry.path for entry in entries])
-        self._forget(staged, known, [entry.path for entry in entries])
+        paths = [entry.path for entry in known.of_project(project)]
+        try:
+            self._record(known.of_project(project))
+            stayed = self.facts.quarantine.take(project, paths)
+        except (OSError, FactsError) as error:
+            # Other projects get their pages all the same, and this one says that it is quarantined.
+            log.error("The files of the quarantined project %s are still served: %s", project, error)
+            stayed = paths
+        self._forget(staged, known, [path for path in paths if path not in stayed])
+
+    def stayed(self, project: str = "") -> StayedError | None:
+        """Return what files of quarantined projects could not be moved; of one project, or of all."""
+        with self.catalogue.reading() as known:
+            projects = [project] if project else known.quarantined_with_files()
+            paths = [entry.path for name in projects if _is_shut(known, name) for entry in known.of_project(name)]
+        paths = [path for path in paths if self._stamp(path)]
+        if not paths:
+            return None
+        return StayedError(
+            f"files of quarantined projects are still served, as they cannot be moved: {_some(paths)}."
+            " Correct the owner of their folder, or remove them."
+        )
 
     def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp]) -> None:
         """Note that pages of projects are written.
@@ -657,6 +679,12 @@ def _has_name(file: IO[bytes], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:
         return False
+
+
+def _is_shut(known: Known, project: str) -> bool:
+    """Tell whether a project was quarantined: not where only its decisions cannot be read."""
+    decisions = known.decisions(project)
+    return decisions.is_quarantined and decisions.revision > 0
 
 
 def _some(paths: list[str]) -> str:
