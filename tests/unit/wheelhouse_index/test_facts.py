@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import facts, health, rebuild
+from wheelhouse_index import facts, health, rebuild, recording, store
 from wheelhouse_index.times import nanoseconds, time_text
 
 from tests.support import packages as made
@@ -437,3 +437,60 @@ def test_a_process_that_is_killed_while_it_records_leaves_no_name_taken_for_the_
     again = Index(index.packages.parent)
     assert again.projects() == set()
     assert again.upload(ONE, CONTENT).status == 200
+
+
+def test_a_half_copied_file_takes_no_name_from_the_whole_one(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "SETTLED_SECONDS", 60.0)
+    whole = made.file(ONE, b"x" * 1000)
+    place = index.packages / ONE
+    place.write_bytes(whole[: len(whole) // 2])
+    # As a copy that has stalled for longer than the keeper waits: by its time, it is finished.
+    os.utime(place, (LONG_AGO, LONG_AGO))
+    look(index)
+    assert index.listed("foo") == {}
+    assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
+    place.write_bytes(whole)
+    look(index)
+    assert index.listed("foo") == {ONE: sha256(whole)}
+
+
+@pytest.mark.parametrize("then", ["copied", "uploaded"])
+def test_a_copy_is_recorded_when_it_has_not_changed_for_a_minute(
+    index: Index, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    monkeypatch.setattr(recording, "SETTLED_SECONDS", 60.0)
+    # Its archive opens: an sdist's metadata are at the beginning.
+    place = index.packages / ONE
+    place.write_bytes(OTHER)
+    look(index)
+    record = wheelhouse(index) / f"files/foo/{ONE}.json"
+    assert index.listed("foo") == {ONE: sha256(OTHER)} and not record.exists()
+    if then == "copied":
+        place.write_bytes(CONTENT)
+        look(index)
+    else:
+        place.unlink()
+        assert index.upload(ONE, CONTENT).status == 200
+    assert index.listed("foo") == {ONE: sha256(CONTENT)}
+    assert record.exists() == (then == "uploaded")
+    before = time.time() - 61
+    os.utime(place, (before, before))
+    look(index)
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+
+
+def test_a_refused_file_is_read_once(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    (index.packages / ONE).unlink()
+    copied(index, content=OTHER)
+    assert index.listed("foo") == {}
+    names: list[str] = []
+    read = store.read_file
+    monkeypatch.setattr(store, "read_file", lambda name, file: (names.append(name), read(name, file))[1])
+    index.keeper._retry_at = 0.0
+    look(index)
+    assert index.upload(TWO, made.file(TWO)).status == 200
+    assert index.get("/simple/foo/").status == 200
+    assert names == []
+    copied(index, content=CONTENT)
+    assert set(index.listed("foo")) == {ONE, TWO} and names == [ONE]

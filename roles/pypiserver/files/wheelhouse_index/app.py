@@ -132,7 +132,7 @@ class Application:
             entries = known.of_project(project)
             decisions = known.decisions(project)
         try:
-            read = [entry if entry.facts else self._store.read(entry) for entry in entries]
+            read = [entry if entry.facts else self._store.read(entry) for entry in entries if not entry.refused]
         except FactsError as error:
             log.error("%s", error)
             return answer(start_response, 503, NO_FACTS, [("Retry-After", "60")])

@@ -40,7 +40,8 @@ CREATE TABLE files (
     requires_python TEXT NOT NULL DEFAULT '',
     metadata_sha256 TEXT NOT NULL DEFAULT '',
     uploaded_ns INTEGER,            -- null where only the file's own time tells
-    recorded INTEGER NOT NULL DEFAULT 0 -- 1 where the store of facts has it
+    recorded INTEGER NOT NULL DEFAULT 0, -- 1 where the store of facts has it
+    refused TEXT NOT NULL DEFAULT ''    -- its digest, where it was read and is on no page
 ) WITHOUT ROWID;
 CREATE INDEX files_by_project ON files (project);
 CREATE INDEX files_by_name ON files (name);
@@ -74,7 +75,8 @@ PRAGMA user_version = {SCHEMA_VERSION};
 """
 _READ = "own_name, own_version, requires_python, metadata_sha256"
 _COLUMNS_BEFORE = f"path, name, project, size, mtime_ns, inode, sha256, unreadable, {_READ}"
-_COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded"
+_COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded, refused"
+_UNREAD = "sha256 IS NULL AND refused = ''"
 _UNTRIED = "sha256 IS NULL AND unreadable = 0"
 # A signature makes no project, nor does it count as a file.
 _UNTRIED_FILES = f"files WHERE {_UNTRIED} AND name NOT LIKE '%.asc'"
@@ -85,9 +87,10 @@ _DAMAGE = {sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    path, size, mtime_ns, inode, sha256, unreadable, name, version, python, metadata_sha256, uploaded_ns, recorded = row
+    path, size, mtime_ns, inode, sha256, unreadable, name, version, python, metadata_sha256, *rest = row
+    uploaded_ns, recorded, refused = rest
     facts = None if sha256 is None else Facts(sha256, Release(name, version), python, metadata_sha256)
-    return Entry(path, Stamp(size, mtime_ns, inode), facts, bool(unreadable), uploaded_ns, bool(recorded))
+    return Entry(path, Stamp(size, mtime_ns, inode), facts, bool(unreadable), uploaded_ns, bool(recorded), refused)
 
 
 class TornError(sqlite3.OperationalError):
@@ -329,22 +332,30 @@ class Known:
         return [_entry(row) for row in rows]
 
     def unread(self, project: str) -> list[Entry]:
-        """Return the files of a project that have not been read."""
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ? AND sha256 IS NULL", (project,))
+        """Return the files of a project that have not been read, or could not be."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ? AND {_UNREAD}", (project,))
         return [_entry(row) for row in rows]
 
     def with_unread(self) -> list[str]:
         """Return the projects that have such files."""
-        return [name for (name,) in self._db.execute("SELECT DISTINCT project FROM files WHERE sha256 IS NULL")]
+        return [name for (name,) in self._db.execute(f"SELECT DISTINCT project FROM files WHERE {_UNREAD}")]
 
     def unread_count(self) -> int:
         """Return how many files have not been read."""
         return int(self._db.execute("SELECT count(*) FROM files WHERE sha256 IS NULL").fetchone()[0])
 
-    def unrecorded(self, most: int) -> list[Entry]:
-        """Return some of the files that have been read, and that the store of facts does not have yet."""
+    def unrecorded(self, most: int, since_ns: int, until_ns: int) -> list[Entry]:
+        """Return some of the files that have been read, and that the store of facts does not have yet.
+
+        Args:
+            most: how many.
+            since_ns: what was changed since then, up to ``until_ns``, is left out.
+            until_ns: see there.
+        """
         rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM files WHERE {_UNRECORDED} ORDER BY project, path LIMIT ?", (most,)
+            f"SELECT {_COLUMNS} FROM files WHERE {_UNRECORDED} "
+            " AND (uploaded_ns IS NOT NULL OR NOT (mtime_ns > ? AND mtime_ns <= ?)) ORDER BY project, path LIMIT ?",
+            (since_ns, until_ns, most),
         )
         return [_entry(row) for row in rows]
 
@@ -439,12 +450,12 @@ class Known:
         self.remove([entry.path])
         facts = entry.facts
         self._db.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(entry.path, entry.name, entry.project, entry.stamp.size, entry.stamp.mtime_ns, entry.stamp.inode),
                 *(facts and facts.sha256, entry.unreadable, entry.release.name, entry.release.version),
                 *(facts.requires_python if facts else "", facts.metadata_sha256 if facts else ""),
-                *(entry.uploaded_ns, entry.recorded),
+                *(entry.uploaded_ns, entry.recorded, entry.refused),
             ),
         )
 

@@ -61,6 +61,7 @@ class Entry:
         unreadable: whether reading it was tried, and failed, or it is not what was published by its name.
         uploaded_ns: when it was published, in ns since 1970; None where only the file's own time tells.
         recorded: whether the store of facts has it.
+        refused: the digest of a file that was read and is on no page, until its stamp is another; empty for others.
     """
 
     path: str
@@ -69,6 +70,7 @@ class Entry:
     unreadable: bool = False
     uploaded_ns: int | None = None
     recorded: bool = False
+    refused: str = ""
 
     @property
     def name(self) -> str:

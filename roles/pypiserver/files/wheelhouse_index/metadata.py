@@ -56,6 +56,10 @@ class BrokenArchiveError(ValueError):
     """A file is not what its name says, or holds no metadata where each of its kind does. Says so in a line."""
 
 
+class UnopenedError(BrokenArchiveError):
+    """It cannot be opened: it is half copied, for one."""
+
+
 class BeyondLimitsError(Exception):
     """An archive may be right, and more than is read of one would have to be read."""
 
@@ -111,8 +115,8 @@ def inside(name: str, file: BinaryIO) -> Metadata | None:
     return _parsed(name, kind, content)
 
 
-def _broken(name: str, kind: str) -> BrokenArchiveError:
-    return BrokenArchiveError(f"{name} cannot be opened as {'a zip' if kind in _ZIPS else 'a compressed tar'}.")
+def _broken(name: str, kind: str) -> UnopenedError:
+    return UnopenedError(f"{name} cannot be opened as {'a zip' if kind in _ZIPS else 'a compressed tar'}.")
 
 
 def specifier(value: object) -> str:

@@ -16,6 +16,8 @@ from .names import SIGNATURE
 from .records import COPIED, UPLOAD, FactsError, Record
 
 log = logging.getLogger(__name__)
+# For so long a copied file must not have changed before it is recorded: until then it may be half of itself.
+SETTLED_SECONDS = 60.0
 
 
 class ConflictError(Exception):
@@ -37,6 +39,17 @@ def record_of(upload: Upload, origin: Origin) -> Record:
     # What is brought in from elsewhere was published there.
     published = now if origin.source == UPLOAD else min(stamp.mtime_ns, now)
     return Record(upload.facts.sha256, stamp.size, published, origin.source, origin.login)
+
+
+def young(now_ns: int) -> tuple[int, int]:
+    """Return from when on a copied file counts as one that may still be written, and until when: in ns since 1970."""
+    return now_ns - int(SETTLED_SECONDS * 1e9), now_ns
+
+
+def is_young(entry: Entry) -> bool:
+    """Tell whether a file may still be written."""
+    since_ns, until_ns = young(time.time_ns())
+    return entry.uploaded_ns is None and since_ns < entry.stamp.mtime_ns <= until_ns
 
 
 class Recorder:
@@ -97,22 +110,38 @@ class Recorder:
                 self._facts.records.replace(project, name, before[name])
             raise
 
-    def taken_in(self, entries: Sequence[Entry]) -> list[Entry]:
+    def taken_in(self, entries: Sequence[Entry], at_once: bool = False) -> list[Entry]:
         """Record files that have been read and did not come as uploads.
+
+        Args:
+            entries: they.
+            at_once: record those as well that may still be written.
 
         Returns:
             What is known of each now: when it was published, or that it is not what was published by its name.
         """
         found: dict[tuple[str, str], Record | FactsError] = {}
         new: dict[str, dict[str, Record]] = {}
+        digests: dict[tuple[str, str], set[str]] = {}
+        for entry in filter(_is_recorded, entries):
+            digests.setdefault((entry.project, entry.name), set()).add(entry.facts.sha256 if entry.facts else "")
         for entry in filter(_is_recorded, entries):
             key = entry.project, entry.name
             if key not in found and (known := self._found(entry)):
                 found[key] = known
-            elif key not in found:
+            # Of two files of one name only one is served.
+            elif key not in found and (at_once or len(digests[key]) > 1 or not is_young(entry)):
                 found[key] = new.setdefault(entry.project, {})[entry.name] = _record_of_copy(entry)
         self._make(new)
         return [self._judged(entry, found.get((entry.project, entry.name))) for entry in entries]
+
+    def has(self, project: str, name: str, sha256: str) -> bool:
+        """Tell whether a file is what was published by its name."""
+        try:
+            record = self._facts.records.at(project, name)
+        except FactsError:
+            return False
+        return record is not None and record.sha256 == sha256
 
     def _found(self, entry: Entry) -> Record | FactsError | None:
         try:
@@ -134,7 +163,7 @@ class Recorder:
                     " another version",
                     *(entry.path, record.sha256),
                 )
-                return _refused(entry)
+                return Entry(entry.path, entry.stamp, unreadable=True, refused=entry.facts.sha256)
             record = _record_of_copy(entry)
             self._facts.records.replace(entry.project, entry.name, record)
         return replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)

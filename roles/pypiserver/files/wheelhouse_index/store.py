@@ -11,6 +11,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -27,7 +28,7 @@ from .incoming import Upload
 from .output import Output, Staged
 from .quarantine import StayedError
 from .reading import read_file
-from .recording import ConflictError, Origin, Recorder
+from .recording import ConflictError, Origin, Recorder, is_young, young
 from .records import FactsError
 from .scan import Scanner
 from .times import time_text
@@ -290,7 +291,7 @@ class Store:
         waiting = [entry for entry in entries if entry and entry.facts and not entry.recorded]
         if waiting:
             self.facts.check()
-            self._recorder.taken_in(waiting)
+            self._recorder.taken_in(waiting, at_once=True)
 
     def _unlink(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -305,7 +306,7 @@ class Store:
         self.facts.check()
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
-                self._record(map(known.at, (*found, *removed)))
+                self._record(_settled(map(known.at, (*found, *removed))))
                 for path in (*found, *removed):
                     # What it is now: since the scan it may have been uploaded, or removed.
                     stamp = self._stamp(path)
@@ -341,12 +342,12 @@ class Store:
     def record_some(self) -> bool:
         """Record some of the files that were there before there was a store of facts; return whether more wait."""
         with self.catalogue.reading() as known:
-            if not known.unrecorded(1):
+            if not known.unrecorded(1, *young(time.time_ns())):
                 return False
         self.facts.check()
         with self._alone(), self.catalogue.writing() as known:
-            waiting = known.unrecorded(_RECORDED)
-            noted = self._recorder.taken_in(waiting)
+            waiting = known.unrecorded(_RECORDED, *young(time.time_ns()))
+            noted = self._recorder.taken_in(waiting, at_once=True)
             known.note_recorded(entry for entry in noted if entry.recorded)
             for before, now in zip(waiting, noted):
                 if not now.recorded:
@@ -517,7 +518,7 @@ class Store:
         """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
         found, removed = Scanner(self.packages, known.stamps()).changes(thorough=True)
         before = [entry for path in (*found, *removed) if (entry := known.at(path))]
-        self._record(before)
+        self._record(_settled(before))
         known.remove(removed)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
@@ -554,10 +555,13 @@ class Store:
         try:
             with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
                 stamp = Stamp.of(os.fstat(file.fileno()))
-                facts, content = read_file(entry.name, file)
+                facts, content, opens = read_file(entry.name, file)
         except OSError as error:
             log.warning("%s cannot be read: %s", entry.path, error)
             return Entry(entry.path, entry.stamp, unreadable=True), b""
+        if not opens and not self._recorder.has(entry.project, entry.name, facts.sha256):
+            log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
+            return Entry(entry.path, stamp, unreadable=True, refused=facts.sha256), b""
         return Entry(entry.path, stamp, facts), content
 
     def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
@@ -571,7 +575,9 @@ class Store:
             with self.catalogue.writing() as known:
                 current = [(entry, content) for entry, content in read if self._is_now(known, entry)]
                 # What was there before is what its name stands for.
-                self._record(known.at(path) for entry, _content in current for path in known.named(entry.name))
+                others = [known.at(path) for entry, _content in current for path in known.named(entry.name)]
+                own = {entry.path for entry, _content in current}
+                self._record(entry for entry in others if entry and not (entry.path in own and is_young(entry)))
                 noted = self._recorder.taken_in([entry for entry, _content in current])
                 for now, (_entry, content) in zip(noted, current):
                     entry = _with_release(known, now)
@@ -640,7 +646,7 @@ class Store:
         """
 
         def settled(entry: Entry) -> bool:
-            return self._stamp(entry.path) == entry.stamp and bool(entry.facts or failed.get(entry.path) == entry.stamp)
+            return self._stamp(entry.path) == entry.stamp and bool(entry.facts or entry.refused or failed.get(entry.path) == entry.stamp)
 
         try:
             with self.catalogue.writing() as known:
@@ -679,6 +685,11 @@ def _has_name(file: IO[bytes], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:
         return False
+
+
+def _settled(entries: Iterable[Entry | None]) -> list[Entry]:
+    """Return those of files that are not being written any more; what is cut off was never published."""
+    return [entry for entry in entries if entry and not is_young(entry)]
 
 
 def _is_shut(known: Known, project: str) -> bool:
