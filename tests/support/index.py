@@ -17,7 +17,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from pypi_simple import ProjectPage
 from pypiserver.config import Config
-from wheelhouse_index import app, names
+from wheelhouse_index import app, names, reading
 from wheelhouse_index.backend import IndexedBackend
 from wheelhouse_index.keeper import Keeper
 from wheelhouse_index.store import Store
@@ -118,6 +118,12 @@ class Index:
     def said(self) -> dict[str, dict[str, str]]:
         """Return what all pages say, in the same shape."""
         return {project: found for project in self.projects() if (found := self.listed(project))}
+
+
+def _opens(path: Path) -> bool:
+    """Tell whether an archive is one: half a copy is not served."""
+    with path.open("rb") as file:
+        return reading.read_file(path.name, file)[2]
 
 
 def form(fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> tuple[bytes, str]:
@@ -238,6 +244,7 @@ def truth(packages: Path, overwrite: bool = False) -> dict[str, dict[str, str]]:
         if release and served and path.is_file() and not any(part.is_symlink() for part in (path, *path.parents)):
             digest = sha256(path.read_bytes())
             record = packages / ".wheelhouse/files" / release.project / f"{path.name}.json"
-            if overwrite or not record.exists() or json.loads(record.read_text())["sha256"] == digest:
+            recorded = json.loads(record.read_text())["sha256"] if record.exists() else ""
+            if recorded == digest or ((overwrite or not recorded) and _opens(path)):
                 found.setdefault(release.project, {})[place.as_posix()] = digest
     return found

@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from wheelhouse_index import names as file_names
+from wheelhouse_index import recording
 
 from tests.support import packages as made
 from tests.support.index import KEPT, Index, sha256
@@ -77,6 +78,8 @@ class Operations(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        # What is copied is taken for whole at once.
+        self.settled, recording.SETTLED_SECONDS = recording.SETTLED_SECONDS, 0.0
         self.folder = Path(tempfile.mkdtemp(prefix="index-", dir=MEMORY))
         self.index = Index(self.folder, self.overwrite)
         self.claims: set[str] = set()
@@ -92,6 +95,7 @@ class Operations(RuleBasedStateMachine):
             self.both_say_the_same()
         finally:
             shutil.rmtree(self.folder)
+            recording.SETTLED_SECONDS = self.settled
 
     @rule(name=st.sampled_from(SPELLINGS), content=contents, digest=st.booleans(), twine=st.booleans())
     def upload(self, name: str, content: bytes, digest: bool, twine: bool) -> None:

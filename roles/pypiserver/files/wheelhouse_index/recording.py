@@ -132,6 +132,9 @@ class Recorder:
             # Of two files of one name only one is served.
             elif key not in found and (at_once or len(digests[key]) > 1 or not is_young(entry)):
                 found[key] = new.setdefault(entry.project, {})[entry.name] = _record_of_copy(entry)
+            elif key not in found:
+                # Its name is private at once.
+                new.setdefault(entry.project, {})
         self._make(new)
         return [self._judged(entry, found.get((entry.project, entry.name))) for entry in entries]
 
