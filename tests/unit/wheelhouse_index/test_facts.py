@@ -465,6 +465,7 @@ def test_a_copy_is_recorded_when_it_has_not_changed_for_a_minute(
     look(index)
     record = wheelhouse(index) / f"files/foo/{ONE}.json"
     assert index.listed("foo") == {ONE: sha256(OTHER)} and not record.exists()
+    assert (wheelhouse(index) / "names/foo").exists()
     if then == "copied":
         place.write_bytes(CONTENT)
         look(index)
@@ -494,3 +495,28 @@ def test_a_refused_file_is_read_once(index: Index, monkeypatch: pytest.MonkeyPat
     assert names == []
     copied(index, content=CONTENT)
     assert set(index.listed("foo")) == {ONE, TWO} and names == [ONE]
+
+
+@pytest.mark.parametrize("when", ["at a start", "after a failure"])
+def test_records_that_an_older_copy_of_the_store_lacks_are_made_again(
+    index: Index, tmp_path: Path, when: str
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    shutil.copytree(wheelhouse(index), tmp_path / "backup")
+    bar = "bar-1.0-py3-none-any.whl"
+    assert index.upload(TWO, made.file(TWO)).status == 200
+    assert index.upload(bar, made.file(bar)).status == 200
+    before = {**index.times("foo"), **index.times("bar")}
+    shutil.rmtree(wheelhouse(index))
+    if when == "after a failure":
+        with pytest.raises(facts.FactsError):
+            look(index)
+    shutil.copytree(tmp_path / "backup", wheelhouse(index))
+    if when == "at a start":
+        index = Index(index.packages.parent)
+    look(index)
+    assert (wheelhouse(index) / "names/bar").exists()
+    for project, name in (("foo", ONE), ("foo", TWO), ("bar", bar)):
+        assert index.record(project, name)["upload-time"] == before[name]
+    assert index.record("foo", ONE)["login"] == "publisher"
+    assert {**index.times("foo"), **index.times("bar")} == before

@@ -366,6 +366,15 @@ class Known:
             ((entry.uploaded_ns, entry.path) for entry in entries),
         )
 
+    def recorded(self) -> list[tuple[str, str]]:
+        """Return project and name of the files that the store of facts has, by project."""
+        rows = self._db.execute("SELECT DISTINCT project, name FROM files WHERE recorded = 1 ORDER BY project")
+        return rows.fetchall()
+
+    def note_lost(self, files: Iterable[tuple[str, str]]) -> None:
+        """Note files, by project and name, that the store of facts does not have any more."""
+        self._db.executemany("UPDATE files SET recorded = 0 WHERE project = ? AND name = ?", files)
+
     def has_recorded(self) -> bool:
         """Tell whether the store of facts has any of the files."""
         return self._db.execute("SELECT 1 FROM files WHERE recorded = 1").fetchone() is not None

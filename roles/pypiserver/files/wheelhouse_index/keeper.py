@@ -64,6 +64,8 @@ class Keeper:
             self._store.prepare()
             self._store.output.mark_incomplete()
         self._store.check_facts()
+        if first:
+            self._store.check_recorded()
         began = time.monotonic()
         thorough = first or began >= self._thorough_at
         if scanner is None or thorough:

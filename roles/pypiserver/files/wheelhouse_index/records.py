@@ -6,6 +6,7 @@ A record is made before the file gets its name, never changes, and stays when th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,13 @@ class Records:
             return None
         except (OSError, ValueError) as error:
             raise FactsError(f"{place} cannot be used: {error}") from error
+
+    def names(self, project: str) -> set[str]:
+        """Return the names of the files of a project that have records."""
+        try:
+            return {name.removesuffix(".json") for name in os.listdir(self.folder / project)}
+        except FileNotFoundError:
+            return set()
 
     def make(self, project: str, records: Mapping[str, Record]) -> list[Path]:
         """Make records, by the names of the files; a name that has one keeps it.

@@ -6,6 +6,7 @@ One process at a time changes anything, whichever replica it is of: all hold a l
 from __future__ import annotations
 
 import fcntl
+import itertools
 import logging
 import os
 import sqlite3
@@ -338,6 +339,19 @@ class Store:
         with self.catalogue.reading() as known:
             now = known.at(entry.path)
         return now if now and now.facts else None
+
+    def check_recorded(self) -> None:
+        """Have claims and records made again that the store of facts has lost: a backup may be in its place."""
+        claims = set(os.listdir(self.facts.claims.folder))
+        lost: list[tuple[str, str]] = []
+        with self.catalogue.reading() as known:
+            for project, files in itertools.groupby(known.recorded(), key=lambda file: file[0]):
+                there = self.facts.records.names(project) if project in claims else set()
+                lost += [file for file in files if file[1] not in there]
+        if lost:
+            log.warning("The store of facts lacks records of %s: they are made again", _some([name for _, name in lost]))
+            with self._alone(), self.catalogue.writing() as known:
+                known.note_lost(lost)
 
     def record_some(self) -> bool:
         """Record some of the files that were there before there was a store of facts; return whether more wait."""
