@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from wheelhouse_index import health
+from wheelhouse_index.decisions import Decisions
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256
@@ -299,4 +300,72 @@ def test_a_file_that_cannot_be_quarantined_is_said_and_stops_no_other_project(
     health.note(index.store, index.store.stayed())
     assert health.problems(index.store) == []
     assert index.ask("set_status", name="foo", status="active").status == 200
+    assert set(index.listed("foo")) == {ONE, SDIST, TWO}
+
+
+def test_quarantined_files_do_not_come_back_where_the_decision_is_lost(index: Index) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    decided(index).unlink()
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    again = Index(index.packages.parent)
+    look(again)
+    look(again)
+    assert again.stored() == {}
+    assert document(again)["files"] == []
+    assert again.upload(ONE, made.file(ONE)).status == 403
+    assert again.ask("set_status", name="foo", status="active").status == 200
+    assert set(again.listed("foo")) == {ONE, SDIST, TWO}
+
+
+def test_two_decisions_of_one_number_lose_no_yank_and_the_stricter_status_counts(index: Index) -> None:
+    assert index.ask("yank", filename=ONE, reason="here").status == 200
+    found = json.loads(decided(index).read_text())
+    one = found["yanked"]["files"].pop(ONE)
+    status = {"status": "archived", "reason": "old", "login": "", "time": ""}
+    decided(index).write_text(json.dumps({**found, "status": status, "yanked": {"releases": {}, "files": {TWO: one}}}))
+    look(index)
+    assert yanked(index) == {ONE: "here", TWO: "here"}
+    assert document(index)["project-status"] == {"status": "archived", "reason": "old"}
+    found = json.loads(decided(index).read_text())
+    assert (found["revision"], set(found["yanked"]["files"])) == (2, {ONE, TWO})
+
+
+def test_another_store_counts_where_it_says_anything(index: Index, tmp_path: Path) -> None:
+    other = Index(tmp_path)
+    for name in (ONE, TWO):
+        assert other.upload(name, made.file(name)).status == 200
+    assert other.ask("yank", filename=TWO, reason="there").status == 200
+    bar = "bar-1.0-py3-none-any.whl"
+    assert index.upload(bar, made.file(bar)).status == 200
+    assert index.ask("yank", filename=bar).status == 200
+    for number in range(3):
+        assert index.ask("yank", filename=ONE, reason=f"here {number}").status == 200
+    shutil.rmtree(index.packages / ".wheelhouse")
+    shutil.copytree(other.packages / ".wheelhouse", index.packages / ".wheelhouse")
+    (index.pages / ".facts").unlink()
+    look(index)
+    look(index)
+    assert yanked(index) == {TWO: "there"}
+    # Of this, it says nothing.
+    assert json.loads(decided(index).with_name("bar.json").read_text())["yanked"]["files"].keys() == {bar}
+
+
+@pytest.mark.parametrize("how", ["repaired", "removed", "set"])
+def test_a_project_is_back_when_its_damaged_decisions_are(
+    index: Index, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    decided(index).write_text("{")
+    for _ in range(3):
+        look(index)
+    assert document(index)["files"] == []
+    assert caplog.text.count(f"{decided(index)} cannot be used") == 1
+    if how == "repaired":
+        decided(index).write_text(Decisions().text())
+    else:
+        decided(index).unlink()
+    if how == "set":
+        assert index.ask("set_status", name="foo", status="active").status == 200
+    else:
+        look(index)
     assert set(index.listed("foo")) == {ONE, SDIST, TWO}

@@ -36,6 +36,10 @@ class Quarantine:
             return [name for name in os.listdir(self._folder) if name != _OTHERS]
         return []
 
+    def has(self, project: str) -> bool:
+        """Tell whether a project has files here."""
+        return self._folder.joinpath(project).is_dir()
+
     def take(self, project: str, paths: Iterable[str]) -> list[str]:
         """Move files of a project here, given by their paths below packages/; return those that stay where they are."""
         stayed = []

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from . import catalogue, incoming, names, pages, reconciling
+from . import catalogue, incoming, names, pages
 from .catalogue import Catalogue, Known
 from .comparing import compared, refuse_closed, same_as
 from .decisions import Decisions
@@ -29,6 +29,7 @@ from .incoming import Upload
 from .output import Output, Staged
 from .quarantine import StayedError
 from .reading import read_file
+from .reconciling import Reconciler
 from .recording import ConflictError, Origin, Recorder, is_young, young
 from .records import FactsError
 from .scan import Scanner
@@ -66,6 +67,7 @@ class Store:
         self.output = Output(index)
         self.catalogue = Catalogue(index / catalogue.NAME, self.mend)
         self._recorder = Recorder(self.facts, replaceable)
+        self._reconciler = Reconciler(self.facts.decisions, self.facts.quarantine)
         self._lock = index / ".lock"
         # Whether this thread has it.
         self._locked = threading.local()
@@ -78,7 +80,6 @@ class Store:
             self._prepare_facts()
             self.catalogue.prepare(self._survey)
             with self.catalogue.writing() as known:
-                known.recorded_in = self.facts.known()
                 self._take_decisions(known)
                 if missing:
                     self._mark_dirty(known, known.all_projects())
@@ -226,22 +227,22 @@ class Store:
         self.check_facts()
         with self._alone(), self.catalogue.writing() as known:
             self.facts.decisions.at(project)
-            reconciling.take(self.facts.decisions, known, [project])
+            taken = self._reconciler.take(known, [project])
             before = known.decisions(project)
             after = change(before)
-            if after is before:
+            if after is before and not taken:
                 return False
             self._mark_dirty(known, [project])
-            known.decide(project, after)
-            self.facts.decisions.put(project, after)
-        if before.is_quarantined and not after.is_quarantined:
-            self.note(self.facts.quarantine.give_back(project), [])
+            if after is not before:
+                known.decide(project, after)
+                self.facts.decisions.put(project, after)
+        self._give_back(project)
         with self.catalogue.reading() as known:
             seen = {project: known.times_marked(project)}
         self._write(seen, formatted=True)
         if stayed := self.stayed(project):
             raise stayed
-        return True
+        return after is not before
 
     def _take_decisions(self, known: Known) -> None:
         """Have catalogue and store of facts say the same, where the store can be used."""
@@ -249,19 +250,33 @@ class Store:
             self.facts.check()
         except FactsError:
             return
-        differ = reconciling.differing(self.facts.decisions, known)
-        self._mark_dirty(known, reconciling.take(self.facts.decisions, known, differ))
+        own = self.facts.known()
+        is_new = known.recorded_in not in ("", own)
+        known.recorded_in = own
+        self._mark_dirty(known, self._reconciler.take(known, self._reconciler.differing(known), is_new))
 
     def check_decisions(self) -> None:
         """Take in decisions that other hands have changed in the store of facts, and keep those that they have lost."""
         with self.catalogue.reading() as known:
-            differ = reconciling.differing(self.facts.decisions, known)
+            differ = self._reconciler.differing(known)
             back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
         if differ:
             with self._alone(), self.catalogue.writing() as known:
                 self._take_decisions(known)
         for project in back:
-            self.note(self.facts.quarantine.give_back(project), [])
+            self._give_back(project)
+
+    def _give_back(self, project: str) -> None:
+        """Move the files of a project out of quarantine, if it was decided that they are to be served."""
+        with self._alone():
+            try:
+                decided = self.facts.decisions.at(project)
+            except FactsError:
+                return
+            if not decided or decided.is_quarantined or not self.facts.quarantine.has(project):
+                return
+            back = self.facts.quarantine.give_back(project)
+        self.note(back, [])
 
     def _notice(self, uploads: Iterable[Upload]) -> None:
         """Take in what was copied to the places of uploads, or removed from there, since the last look."""
@@ -525,7 +540,6 @@ class Store:
             self.facts.check()
             self.catalogue.replace(self._survey)
             with self.catalogue.writing() as known:
-                known.recorded_in = self.facts.known()
                 self._take_decisions(known)
 
     def _survey(self, known: Known) -> None:
