@@ -369,3 +369,10 @@ def test_a_project_is_back_when_its_damaged_decisions_are(
     else:
         look(index)
     assert set(index.listed("foo")) == {ONE, SDIST, TWO}
+
+
+def test_a_project_that_is_not_claimed_yet_gets_a_status(index: Index) -> None:
+    claim = index.packages / ".wheelhouse/names/foo"
+    claim.unlink()
+    assert index.ask("set_status", name="foo", status="deprecated").status == 200
+    assert claim.exists()

@@ -520,3 +520,16 @@ def test_records_that_an_older_copy_of_the_store_lacks_are_made_again(
         assert index.record(project, name)["upload-time"] == before[name]
     assert index.record("foo", ONE)["login"] == "publisher"
     assert {**index.times("foo"), **index.times("bar")} == before
+
+
+def test_a_refused_file_is_on_its_page_once_its_record_is_restored(index: Index, tmp_path: Path) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    record = wheelhouse(index) / f"files/foo/{ONE}.json"
+    (index.packages / ONE).unlink()
+    copied(index, content=OTHER)
+    assert index.listed("foo") == {}
+    found = json.loads(record.read_text())
+    record.write_text(json.dumps({**found, "sha256": sha256(OTHER)}))
+    index.keeper._retry_at = 0.0
+    look(index)
+    assert index.listed("foo") == {ONE: sha256(OTHER)}

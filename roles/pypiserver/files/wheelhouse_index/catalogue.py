@@ -48,6 +48,7 @@ CREATE INDEX files_by_name ON files (name);
 CREATE INDEX files_unread ON files (project) WHERE sha256 IS NULL;
 CREATE INDEX files_unrecorded ON files (project, path) WHERE {_UNRECORDED};
 CREATE INDEX files_untried ON files (project) WHERE sha256 IS NULL AND unreadable = 0;
+CREATE INDEX files_refused ON files (path) WHERE refused <> '';
 
 -- How many files the page of a project has: counting them in `files` would take the longer the more there are. What has
 -- not been read is on no page, and a signature is not a file of its own there.
@@ -335,6 +336,10 @@ class Known:
         """Return the files of a project that have not been read, or could not be."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ? AND {_UNREAD}", (project,))
         return [_entry(row) for row in rows]
+
+    def refused(self) -> list[Entry]:
+        """Return the files that were read and are on no page."""
+        return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE refused <> ''")]
 
     def with_unread(self) -> list[str]:
         """Return the projects that have such files."""

@@ -34,7 +34,7 @@ def set_status(store: Store, form: Form, login: str) -> str:
         raise Refusal(400, f"Unknown status {status[:40]!r}: give one of {', '.join(STATUSES)}.")
     project = names.normalised(name)
     store.check_facts()
-    if not names.is_project(project) or not store.facts.claims.has(project):
+    if not names.is_project(project) or not store.claimed(project):
         raise Refusal(404, f"There is no project {name[:200]} on this index: nothing was changed.")
     made = Decision(_reason(form), login, time_text(time.time_ns()), status)
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from . import catalogue, incoming, names, pages
+from . import catalogue, disk, incoming, names, pages
 from .catalogue import Catalogue, Known
 from .comparing import compared, refuse_closed, same_as
 from .decisions import Decisions
@@ -243,6 +243,16 @@ class Store:
         if stayed := self.stayed(project):
             raise stayed
         return after is not before
+
+    def claimed(self, project: str) -> bool:
+        """Tell whether there is, or was, a project; one that was not recorded yet is claimed."""
+        if self.facts.claims.has(project):
+            return True
+        with self.catalogue.reading() as known:
+            if not known.of_project(project):
+                return False
+        disk.sync(self.facts.claims.make([project]))
+        return True
 
     def _take_decisions(self, known: Known) -> None:
         """Have catalogue and store of facts say the same, where the store can be used."""
@@ -524,8 +534,14 @@ class Store:
         """Have files read that could not be read, and those moved that could not be moved."""
         with self.catalogue.reading() as known:
             projects = [*known.with_unread(), *known.quarantined_with_files()]
-        if projects:
+            # Their records are others now.
+            right = [entry for entry in known.refused() if self._recorder.has(entry.project, entry.name, entry.refused)]
+        if projects or right:
             with self._alone(), self.catalogue.writing() as known:
+                for entry in right:
+                    if known.at(entry.path) == entry:
+                        known.put(Entry(entry.path, entry.stamp))
+                        projects.append(entry.project)
                 self._mark_dirty(known, projects)
 
     def forget(self) -> None:
