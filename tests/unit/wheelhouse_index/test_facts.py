@@ -533,3 +533,21 @@ def test_a_refused_file_is_on_its_page_once_its_record_is_restored(index: Index,
     index.keeper._retry_at = 0.0
     look(index)
     assert index.listed("foo") == {ONE: sha256(OTHER)}
+
+
+@pytest.mark.parametrize("witness", ["other files", "the store"])
+def test_a_clock_that_is_behind_freezes_no_wrong_time(
+    index: Index, monkeypatch: pytest.MonkeyPatch, witness: str
+) -> None:
+    files = ("foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl", "foo-3.0-py3-none-any.whl")
+    if witness == "the store":
+        files = files[:1]
+        os.utime(wheelhouse(index) / "format", (LONG_AGO + 20, LONG_AGO + 20))
+    else:
+        os.utime(wheelhouse(index) / "format", (LONG_AGO - 10**8, LONG_AGO - 10**8))
+    monkeypatch.setattr(recording.time, "time_ns", lambda: (LONG_AGO - 10**8) * 10**9)
+    for name in files:
+        (index.packages / name).write_bytes(made.file(name))
+        os.utime(index.packages / name, (LONG_AGO, LONG_AGO))
+    look(index)
+    assert set(index.times("foo").values()) == {"2017-07-14T02:40:00.000000Z"}

@@ -18,6 +18,7 @@ import json
 import os
 import stat
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from . import disk, incoming
@@ -60,6 +61,12 @@ class FactStore:
     def folders(self) -> list[Path]:
         """Return the folders that have to be there."""
         return [self.claims.folder, self.records.folder, self.decisions.folder]
+
+    def made_ns(self) -> int:
+        """Return when the store was made, in ns since 1970."""
+        with suppress(OSError):
+            return os.lstat(self.folder / "format").st_mtime_ns
+        return 0
 
     def known(self) -> str:
         """Return the id of the store that this index takes for its own; empty where it knows of none."""

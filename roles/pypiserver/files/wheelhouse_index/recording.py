@@ -18,6 +18,8 @@ from .records import COPIED, UPLOAD, FactsError, Record
 log = logging.getLogger(__name__)
 # For so long a copied file must not have changed before it is recorded: until then it may be half of itself.
 SETTLED_SECONDS = 60.0
+# So many files that are read together, and are of later than now, say that the clock is behind.
+_AGREEING = 3
 
 
 class ConflictError(Exception):
@@ -32,12 +34,12 @@ class Origin:
     login: str = ""
 
 
-def record_of(upload: Upload, origin: Origin) -> Record:
-    """Return the record of a file that is about to be published."""
+def record_of(upload: Upload, origin: Origin, made_ns: int = 0) -> Record:
+    """Return the record of a file that is about to be published; the store of facts was made at a time in ns."""
     stamp = upload.stamp()
     now = time.time_ns()
     # What is brought in from elsewhere was published there.
-    published = now if origin.source == UPLOAD else min(stamp.mtime_ns, now)
+    published = now if origin.source == UPLOAD else min(stamp.mtime_ns, max(now, made_ns))
     return Record(upload.facts.sha256, stamp.size, published, origin.source, origin.login)
 
 
@@ -95,7 +97,7 @@ class Recorder:
         """
         project = uploads[0].facts.release.project
         before = self.compare(uploads, overwrite)
-        wanted = {upload.name: record_of(upload, origin) for upload in _recorded(uploads)}
+        wanted = {upload.name: record_of(upload, origin, self._facts.made_ns()) for upload in _recorded(uploads)}
         same = {name for name, record in before.items() if record.sha256 == wanted[name].sha256}
         new = {name: record for name, record in wanted.items() if name not in before}
         try:
@@ -125,18 +127,19 @@ class Recorder:
         digests: dict[tuple[str, str], set[str]] = {}
         for entry in filter(_is_recorded, entries):
             digests.setdefault((entry.project, entry.name), set()).add(entry.facts.sha256 if entry.facts else "")
+        latest_ns = self._latest(entries)
         for entry in filter(_is_recorded, entries):
             key = entry.project, entry.name
             if key not in found and (known := self._found(entry)):
                 found[key] = known
             # Of two files of one name only one is served.
             elif key not in found and (at_once or len(digests[key]) > 1 or not is_young(entry)):
-                found[key] = new.setdefault(entry.project, {})[entry.name] = _record_of_copy(entry)
+                found[key] = new.setdefault(entry.project, {})[entry.name] = _record_of_copy(entry, latest_ns)
             elif key not in found:
                 # Its name is private at once.
                 new.setdefault(entry.project, {})
         self._make(new)
-        return [self._judged(entry, found.get((entry.project, entry.name))) for entry in entries]
+        return [self._judged(entry, found.get((entry.project, entry.name)), latest_ns) for entry in entries]
 
     def has(self, project: str, name: str, sha256: str) -> bool:
         """Tell whether a file is what was published by its name."""
@@ -152,7 +155,15 @@ class Recorder:
         except FactsError as error:
             return error
 
-    def _judged(self, entry: Entry, record: Record | FactsError | None) -> Entry:
+    def _latest(self, entries: Sequence[Entry]) -> int:
+        """Return the latest time, in ns since 1970, that a file can be of: the clock may be behind.
+
+        Later than the clock counts what the store itself is of, or as many files as are no accident.
+        """
+        times = sorted((entry.time_ns for entry in entries), reverse=True)
+        return max(time.time_ns(), self._facts.made_ns(), *times[_AGREEING - 1 : _AGREEING])
+
+    def _judged(self, entry: Entry, record: Record | FactsError | None, latest_ns: int) -> Entry:
         """Return a file with what its record says."""
         if record is None or entry.facts is None:
             return entry
@@ -167,7 +178,7 @@ class Recorder:
                     *(entry.path, record.sha256),
                 )
                 return Entry(entry.path, entry.stamp, unreadable=True, refused=entry.facts.sha256)
-            record = _record_of_copy(entry)
+            record = _record_of_copy(entry, latest_ns)
             self._facts.records.replace(entry.project, entry.name, record)
         return replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
 
@@ -188,11 +199,10 @@ def _is_recorded(entry: Entry) -> bool:
     return entry.facts is not None and not entry.is_signature
 
 
-def _record_of_copy(entry: Entry) -> Record:
+def _record_of_copy(entry: Entry, latest_ns: int) -> Record:
     assert entry.facts
     # A clock that was wrong is no reason to be from the future for good.
-    uploaded_ns = min(entry.time_ns, time.time_ns())
-    return Record(entry.facts.sha256, entry.stamp.size, uploaded_ns, COPIED)
+    return Record(entry.facts.sha256, entry.stamp.size, min(entry.time_ns, latest_ns), COPIED)
 
 
 def _refused(entry: Entry) -> Entry:
