@@ -128,7 +128,7 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     assert index.upload(ONE, made.file(ONE)).status == 403
     assert index.get("/simple/foo/").status == 404
     # A copy goes the same way.
-    (index.packages / TWO).write_bytes(made.file(TWO))
+    (index.packages / TWO).write_bytes(made.file(TWO, b"other"))
     look(index)
     assert index.stored() == {} and document(index)["files"] == []
     again = Index(index.packages.parent)
@@ -376,3 +376,17 @@ def test_a_project_that_is_not_claimed_yet_gets_a_status(index: Index) -> None:
     claim.unlink()
     assert index.ask("set_status", name="foo", status="deprecated").status == 200
     assert claim.exists()
+
+
+def test_copies_of_a_quarantined_file_take_room_once(index: Index) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    folder = index.packages / ".wheelhouse/quarantine"
+    before = {path for path in folder.rglob("*") if path.is_file()}
+    # As rsync does each night.
+    for _ in range(3):
+        (index.packages / ONE).write_bytes(made.file(ONE))
+        (index.packages / TWO).write_bytes(made.file(TWO, b"other"))
+        look(index)
+        assert index.stored() == {}
+    after = {path for path in folder.rglob("*") if path.is_file()}
+    assert before < after and [path.name for path in after - before] == [TWO]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+from . import incoming
 
 # Second copies, which do not come back.
 _OTHERS = ".others"
@@ -45,9 +46,7 @@ class Quarantine:
         stayed = []
         for path in paths:
             try:
-                target = self._free(project, path)
-                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                os.rename(self._packages / path, target)
+                self._move(project, path)
             except OSError as error:
                 if os.path.lexists(self._packages / path):
                     log.error("%s of the quarantined project %s is still served: %s", path, project, error)
@@ -76,9 +75,20 @@ class Quarantine:
                 emptied.rmdir()
         return back
 
-    def _free(self, project: str, path: str) -> Path:
-        """Return where a file goes: its own place, or one among the second copies."""
-        places = (self._folder / _OTHERS / project / str(number) / path for number in itertools.count(1))
-        return next(
-            place for place in itertools.chain([self._folder / project / path], places) if not os.path.lexists(place)
-        )
+    def _move(self, project: str, path: str) -> None:
+        """Move a file to its own place; where there is one, it is removed if it is the same, else it is a second copy."""
+        source, target = self._packages / path, self._folder / project / path
+        if os.path.lexists(target):
+            digest = _digest(source)
+            if digest == _digest(target):
+                source.unlink()
+                return
+            # One of each content: a copy that comes again takes no further room.
+            target = self._folder / _OTHERS / project / digest / path
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.rename(source, target)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return incoming.sha256(file)
