@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -254,6 +255,11 @@ def a_link(index: Index) -> None:
     wheelhouse(index).symlink_to(index.packages.parent / "elsewhere")
 
 
+def a_linked_part(index: Index) -> None:
+    (wheelhouse(index) / "names").rename(index.packages.parent / "elsewhere")
+    (wheelhouse(index) / "names").symlink_to(index.packages.parent / "elsewhere")
+
+
 def a_file(index: Index) -> None:
     removed(index)
     wheelhouse(index).write_text("in its place")
@@ -269,6 +275,7 @@ def a_file(index: Index) -> None:
         (another, "packages/.wheelhouse/ is the store another, and this index was made from"),
         (damaged, "packages/.wheelhouse/format cannot be used"),
         (a_link, "packages/.wheelhouse is a link"),
+        (a_linked_part, "packages/.wheelhouse/names is a link"),
         (a_file, "packages/.wheelhouse is not a folder"),
     ],
 )
@@ -419,7 +426,14 @@ def test_times_are_read_as_they_are_written() -> None:
 
 
 def test_a_folder_that_cannot_be_looked_at_is_a_503(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "is_dir", lambda _path: False)
+    lstat = os.lstat
+
+    def refusing(path: os.PathLike[str] | str) -> os.stat_result:
+        if Path(path) == wheelhouse(index) / "names":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", refusing)
     assert index.upload(ONE, CONTENT).status == 503
 
 
@@ -551,3 +565,23 @@ def test_a_clock_that_is_behind_freezes_no_wrong_time(
         os.utime(index.packages / name, (LONG_AGO, LONG_AGO))
     look(index)
     assert set(index.times("foo").values()) == {"2017-07-14T02:40:00.000000Z"}
+
+
+@pytest.mark.parametrize("folder", ["", "names", "files", "projects"])
+def test_a_part_that_cannot_be_written_to_is_said(index: Index, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    place = wheelhouse(index) / folder
+    # Root may write anywhere: what access(2) says to other accounts.
+    monkeypatch.setattr(os, "access", lambda path, *_, **__: Path(path) != place)
+    assert f"{place.parent.name}/{place.name}/ cannot be written to by uid" in " ".join(health.problems(index.store))
+
+
+def test_a_store_that_another_account_owns_stops_no_start(in_memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(_facts: facts.FactStore) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "names")
+
+    monkeypatch.setattr(facts.FactStore, "_make", refusing)
+    index = Index(in_memory)
+    assert "packages/.wheelhouse/format is missing" in " ".join(health.problems(index.store))
+    assert index.upload(ONE, CONTENT).status == 503
+    monkeypatch.undo()
+    assert index.upload(ONE, CONTENT).status == 200

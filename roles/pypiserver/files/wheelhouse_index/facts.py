@@ -14,6 +14,7 @@ All are plain files, to be read by people, and copied together with the packages
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -83,9 +84,15 @@ class FactStore:
         """
         if self.known():
             return
-        if not os.path.lexists(self.folder / "format"):
-            self._make()
-        disk.put(self._staging, self._known, f"{self._id()}\n".encode())
+        try:
+            if not os.path.lexists(self.folder / "format"):
+                self._make()
+            own = self._id()
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise FactsError(f"packages/{FOLDER}/ cannot be made or used: {error}") from error
+        disk.put(self._staging, self._known, f"{own}\n".encode())
 
     def forget(self) -> None:
         """Have the index know of no store; what is there counts then."""
@@ -104,7 +111,15 @@ class FactStore:
                 f" that belongs to it. If this one is to be it from now on, remove index/{KNOWN}."
             )
         for folder in self.folders():
-            if not folder.is_dir():
+            try:
+                mode = os.lstat(folder).st_mode
+            except FileNotFoundError:
+                mode = 0
+            except OSError as error:
+                raise FactsError(f"packages/{FOLDER}/{folder.name}/ cannot be used: {error}") from error
+            if stat.S_ISLNK(mode):
+                raise FactsError(f"packages/{FOLDER}/{folder.name} is a link: put the folder itself there.")
+            if not stat.S_ISDIR(mode):
                 raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
 
     def _make(self) -> None:

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import stat
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,10 +35,10 @@ def problems(store: Store) -> list[str]:
     found = [f"{name} {reason}" for name, folder in mounted.items() if (reason := _mount_problem(folder))]
     if found:
         return found
-    below = [store.packages / FOLDER, *store.output.folders()]
-    found = [f"{folder.parent.name}/{folder.name}/ {reason}" for folder in below if (reason := _folder_problem(folder))]
+    found = _folder_problems([store.packages / FOLDER, *store.output.folders()])
     try:
         store.facts.check()
+        found += _folder_problems([store.facts.folder, *store.facts.folders()])
     except (FactsError, OSError) as error:
         found.append(str(error))
     try:
@@ -90,6 +91,11 @@ def _mount_problem(folder: Path) -> str:
     except OSError as error:
         return f"cannot be looked at: {error.strerror}"
     return _folder_problem(folder)
+
+
+def _folder_problems(folders: Iterable[Path]) -> list[str]:
+    """Return what is wrong with folders below those, a line each."""
+    return [f"{one.parent.name}/{one.name}/ {reason}" for one in folders if (reason := _folder_problem(one))]
 
 
 def _folder_problem(folder: Path) -> str:
