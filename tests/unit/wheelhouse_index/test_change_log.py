@@ -42,6 +42,8 @@ def test_each_change_is_noted_with_login_address_and_digest(index: Index) -> Non
     assert index.upload(WHEEL, made.file(WHEEL, b"other"), FROM).status == 409
     assert index.ask("yank", FROM, name="foo", version="1.0", reason="broken\u00fc").status == 200
     assert index.ask("set_status", FROM, name="foo", status="deprecated").status == 200
+    assert "Nothing to do" in index.ask("set_status", FROM, name="foo", status="deprecated").text
+    assert index.ask("unyank", FROM, filename="foo-1.0-py3-none-any.whl").status == 409
     assert index.ask("remove_pkg", FROM, name="foo", version="1.0").status == 200
     who = {"login": "publisher", "address": "192.0.2.7"}
     files = {"project": "foo", "files": {WHEEL: sha256(content)}}

@@ -126,7 +126,9 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     assert document(index)["project-status"] == {"status": "quarantined", "reason": "malware"}
     assert not list((index.pages / "packages").rglob("*.metadata"))
     assert index.upload(ONE, made.file(ONE)).status == 403
-    assert index.get("/simple/foo/").status == 404
+    # Where its page is not on disk at this moment.
+    answer = index.get("/simple/foo/")
+    assert (answer.status, answer.text) == (200, html(index))
     # A copy goes the same way.
     (index.packages / TWO).write_bytes(made.file(TWO, b"other"))
     look(index)

@@ -222,3 +222,18 @@ def test_an_import_stops_where_the_disk_is_full_and_goes_on_later(tmp_path: Path
     assert list(index.stored()) == ["bar-1.0.zip"]
     again = imported(index, ("bar-1.0.zip", small), ("large-1.0.tar.gz", large))
     assert again == [("present", ""), ("imported", "")]
+
+
+def test_a_project_that_is_closed_while_its_files_arrive_ends_no_import(index: Index) -> None:
+    first = "foo-0.9-py3-none-any.whl"
+    assert index.upload(first, made.file(first)).status == 200
+    sender = Sender(index)
+    sender.offer(WHEEL, made.file(WHEEL))
+    assert index.ask("set_status", name="foo", status="archived").status == 200
+    other = "bar-1.0-py3-none-any.whl"
+    sender.offer(other, made.file(other))
+    sender.finish()
+    assert sender.stopped == ""
+    assert sender.done[other] == ("imported", "")
+    became, why = sender.done[WHEEL]
+    assert became == "refused" and "foo is archived" in why

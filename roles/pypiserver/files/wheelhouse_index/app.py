@@ -137,7 +137,9 @@ class Application:
             log.error("%s", error)
             return answer(start_response, 503, NO_FACTS, [("Retry-After", "60")])
         listed = [entry for entry in read if entry]
-        if decisions.is_quarantined or not pages.listed(listed):
+        if decisions.is_quarantined:
+            listed = []
+        elif not pages.listed(listed):
             return answer(start_response, 404, f"There is no project {project} on this index.")
         content_type, text = _PAGES[kind]
         content = text(project, listed, decisions).encode()

@@ -104,11 +104,12 @@ class Changes:
             fields = ("name", "version", "filename", "status", "reason")
             what = {field: value for field in fields if (value := form.value(field))}
             try:
-                said = deciding.ACTIONS[action](self._store, form, login)
+                said, changed = deciding.ACTIONS[action](self._store, form, login)
             except StayedError:
                 note(**what)
                 raise
-            note(**what)
+            if changed:
+                note(**what)
             return said
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409

@@ -14,21 +14,23 @@ from .forms import Form
 from .store import Store
 from .times import time_text
 
+# What is answered, and whether anything changed.
+Outcome = tuple[str, bool]
 _REASON_LETTERS = 1000
 
 
-def yank(store: Store, form: Form, login: str) -> str:
-    """Yank a release, or a file; return what was done."""
+def yank(store: Store, form: Form, login: str) -> Outcome:
+    """Yank a release, or a file; return what was done, and whether anything was."""
     return _decide(store, form, partial(_yanked, Decision(_reason(form), login, time_text(time.time_ns()))))
 
 
-def unyank(store: Store, form: Form, login: str) -> str:
-    """Take back the yank of a release with all its files, or of a file; return what was done."""
+def unyank(store: Store, form: Form, login: str) -> Outcome:
+    """Take back the yank of a release with all its files, or of a file; return what was done, and whether anything was."""
     return _decide(store, form, _unyanked)
 
 
-def set_status(store: Store, form: Form, login: str) -> str:
-    """Set the status of a project; return what was done."""
+def set_status(store: Store, form: Form, login: str) -> Outcome:
+    """Set the status of a project; return what was done, and whether anything was."""
     name, status = form.value("name"), form.value("status")
     if status not in STATUSES:
         raise Refusal(400, f"Unknown status {status[:40]!r}: give one of {', '.join(STATUSES)}.")
@@ -42,11 +44,12 @@ def set_status(store: Store, form: Form, login: str) -> str:
         is_same = (before.status.status, before.status.reason) == (made.status, made.reason)
         return before if is_same else before.changed(status=made)
 
-    changed = store.decide(project, change)
-    return f"{project} is {status} now." if changed else f"Nothing to do: {project} is {status} already."
+    if store.decide(project, change):
+        return f"{project} is {status} now.", True
+    return f"Nothing to do: {project} is {status} already.", False
 
 
-def _decide(store: Store, form: Form, change: Callable[[str, list[Entry], Decisions], Decisions]) -> str:
+def _decide(store: Store, form: Form, change: Callable[[str, list[Entry], Decisions], Decisions]) -> Outcome:
     """Change the yank of what a form names.
 
     Args:
@@ -61,9 +64,11 @@ def _decide(store: Store, form: Form, change: Callable[[str, list[Entry], Decisi
     if not entries:
         raise Refusal(404, f"{(filename or f'{name} {version}')[:200]} is not on this index: nothing was changed.")
     normal = "" if filename else names.normal_version(version)
+    changed = False
     for project in sorted({entry.project for entry in entries}):
-        store.decide(project, partial(change, normal, [entry for entry in entries if entry.project == project]))
-    return f"{form.value(':action')}: {', '.join(sorted({entry.name for entry in entries}))}."
+        own = [entry for entry in entries if entry.project == project]
+        changed |= store.decide(project, partial(change, normal, own))
+    return f"{form.value(':action')}: {', '.join(sorted({entry.name for entry in entries}))}.", changed
 
 
 def _yanked(made: Decision, version: str, entries: list[Entry], before: Decisions) -> Decisions:
@@ -93,4 +98,4 @@ def _reason(form: Form) -> str:
     return reason
 
 
-ACTIONS: dict[str, Callable[[Store, Form, str], str]] = {"yank": yank, "unyank": unyank, "set_status": set_status}
+ACTIONS: dict[str, Callable[[Store, Form, str], Outcome]] = {"yank": yank, "unyank": unyank, "set_status": set_status}

@@ -220,7 +220,7 @@ class Import:
             if is_new:
                 self._note(list(held.values()))
             self._done += [(path, IMPORTED if is_new else PRESENT, "") for path in held]
-        except ConflictError:
+        except (ConflictError, Refusal):
             # Something has come to the index meanwhile: which of them it is shows one by one.
             self._done += [(path, *self._published(path, upload)) for path, upload in held.items()]
         self._keeping.close()
@@ -236,6 +236,9 @@ class Import:
         except ConflictError as error:
             del self._signable[path]
             return CONFLICT, str(error)
+        except Refusal as error:
+            self._signable.pop(path, None)
+            return REFUSED, error.reason
 
     def _note(self, uploads: Sequence[Upload]) -> None:
         files = {upload.name: upload.facts.sha256 for upload in uploads}
