@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import facts, health, rebuild, recording, store
+from wheelhouse_index import disk, facts, health, rebuild, recording, records, store
 from wheelhouse_index.times import nanoseconds, time_text
 
 from tests.support import packages as made
@@ -585,3 +586,41 @@ def test_a_store_that_another_account_owns_stops_no_start(in_memory: Path, monke
     assert index.upload(ONE, CONTENT).status == 503
     monkeypatch.undo()
     assert index.upload(ONE, CONTENT).status == 200
+
+
+def test_the_lock_is_free_while_copies_are_synced(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+    sync = disk.sync
+
+    def watched(paths: list[Path]) -> None:
+        if paths:
+            with (index.pages / ".lock").open("wb") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    held.append(False)
+                except BlockingIOError:
+                    held.append(True)
+        sync(paths)
+
+    monkeypatch.setattr(recording.disk, "sync", watched)
+    copied(index)
+    # As in a migration.
+    with index.store.catalogue.writing() as known:
+        known.note_lost([("foo", ONE)])
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    look(index)
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+    assert len(held) > 1 and not any(held)
+
+
+def test_an_upload_that_meets_a_copys_record_is_refused(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = records.Records.make
+
+    def late(own: records.Records, project: str, new: dict[str, records.Record]) -> list[Path]:
+        make(own, project, {name: records.Record(sha256(OTHER), 1, 1, records.COPIED) for name in new})
+        return make(own, project, new)
+
+    monkeypatch.setattr(records.Records, "make", late)
+    assert index.upload(ONE, CONTENT).status == 409
+    assert index.record("foo", ONE)["sha256"] == sha256(OTHER)
+    assert index.stored() == {}

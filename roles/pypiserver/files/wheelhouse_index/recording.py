@@ -102,6 +102,12 @@ class Recorder:
         new = {name: record for name, record in wanted.items() if name not in before}
         try:
             self._make({project: new})
+            for name in list(new):
+                there = self._facts.records.at(project, name)
+                if there and there.sha256 != wanted[name].sha256:
+                    # A copy of this name was recorded meanwhile, and is none of ours to take back.
+                    del new[name]
+                    raise ConflictError(f"{name} already exists with other content, which was copied in meanwhile.")
             for name in before.keys() - same:
                 self._facts.records.replace(project, name, wanted[name])
             yield {name: before[name] if name in same else record for name, record in wanted.items()}
@@ -122,6 +128,20 @@ class Recorder:
         Returns:
             What is known of each now: when it was published, or that it is not what was published by its name.
         """
+        found = self._recorded_now(entries, at_once)
+        latest_ns = self._latest(entries)
+        return [self._judged(entry, found.get((entry.project, entry.name)), latest_ns) for entry in entries]
+
+    def ahead(self, entries: Sequence[Entry], at_once: bool = False) -> None:
+        """Make the claims and records that ``taken_in`` would make: not within the lock, as this waits for the disk."""
+        # A record that is replaced is one that no other process makes at that moment.
+        if not self._replaceable:
+            self._recorded_now(entries, at_once)
+
+    def _recorded_now(
+        self, entries: Sequence[Entry], at_once: bool
+    ) -> Mapping[tuple[str, str], Record | FactsError]:
+        """Return what is recorded of files by project and name, once it is."""
         found: dict[tuple[str, str], Record | FactsError] = {}
         new: dict[str, dict[str, Record]] = {}
         digests: dict[tuple[str, str], set[str]] = {}
@@ -139,7 +159,7 @@ class Recorder:
                 # Its name is private at once.
                 new.setdefault(entry.project, {})
         self._make(new)
-        return [self._judged(entry, found.get((entry.project, entry.name)), latest_ns) for entry in entries]
+        return found
 
     def has(self, project: str, name: str, sha256: str) -> bool:
         """Tell whether a file is what was published by its name."""

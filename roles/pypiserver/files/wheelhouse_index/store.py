@@ -381,9 +381,11 @@ class Store:
     def record_some(self) -> bool:
         """Record some of the files that were there before there was a store of facts; return whether more wait."""
         with self.catalogue.reading() as known:
-            if not known.unrecorded(1, *young(time.time_ns())):
-                return False
+            ahead = known.unrecorded(_RECORDED, *young(time.time_ns()))
+        if not ahead:
+            return False
         self.facts.check()
+        self._recorder.ahead(ahead, at_once=True)
         with self._alone(), self.catalogue.writing() as known:
             waiting = known.unrecorded(_RECORDED, *young(time.time_ns()))
             noted = self._recorder.taken_in(waiting, at_once=True)
@@ -615,13 +617,16 @@ class Store:
             The files that are on no page, and what they were when they were read.
         """
         self.facts.check()
+        with self.catalogue.reading() as known:
+            ahead = [entry for entry, _content in read if self._is_now(known, entry)]
+            others = self._before(known, ahead)
+        self._recorder.ahead(others, at_once=True)
+        self._recorder.ahead(ahead)
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 current = [(entry, content) for entry, content in read if self._is_now(known, entry)]
                 # What was there before is what its name stands for.
-                others = [known.at(path) for entry, _content in current for path in known.named(entry.name)]
-                own = {entry.path for entry, _content in current}
-                self._record(entry for entry in others if entry and not (entry.path in own and is_young(entry)))
+                self._record(self._before(known, [entry for entry, _content in current]))
                 noted = self._recorder.taken_in([entry for entry, _content in current])
                 for now, (_entry, content) in zip(noted, current):
                     entry = _with_release(known, now)
@@ -634,6 +639,13 @@ class Store:
                 known.note_written(staged.written)
             staged.publish()
         return {entry.path: entry.stamp for entry in (*(one for one, _content in read), *noted) if entry.unreadable}
+
+    def _before(self, known: Known, read: Sequence[Entry]) -> list[Entry]:
+        """Return the files without a record that are known by the names of those that were read."""
+        own = {entry.path for entry in read}
+        others = (known.at(path) for entry in read for path in known.named(entry.name))
+        waiting = (entry for entry in others if entry and entry.facts and not entry.recorded)
+        return [entry for entry in waiting if not (entry.path in own and is_young(entry))]
 
     def _is_now(self, known: Known, entry: Entry) -> bool:
         """Tell whether a file is known, and still what it was when it was read."""
