@@ -624,3 +624,20 @@ def test_an_upload_that_meets_a_copys_record_is_refused(index: Index, monkeypatc
     assert index.upload(ONE, CONTENT).status == 409
     assert index.record("foo", ONE)["sha256"] == sha256(OTHER)
     assert index.stored() == {}
+
+
+@pytest.mark.parametrize("again", ["uploaded", "copied"])
+def test_a_name_that_two_projects_may_have_gets_one_content(index: Index, again: str) -> None:
+    name = "a-1-1.tar.gz"
+    first, second = made.file(name, b"", ("a", "1-1")), made.file(name, b"", ("a-1", "1"))
+    assert index.upload(name, first).status == 200
+    assert index.remove(filename=name).status == 200
+    if again == "uploaded":
+        assert index.upload(name, second).status == 409
+    else:
+        copied(index, name, second)
+    assert index.listed("a-1") == {}
+    assert not (wheelhouse(index) / f"files/a-1/{name}.json").exists()
+    (index.packages / name).unlink(missing_ok=True)
+    look(index)
+    assert index.upload(name, first).status == 200

@@ -76,7 +76,8 @@ class Recorder:
         found: dict[str, Record] = {}
         for upload in _recorded(uploads):
             record = self._facts.records.at(upload.facts.release.project, upload.name)
-            if record and record.sha256 != upload.facts.sha256 and not overwrite:
+            other = None if overwrite else self._facts.records.elsewhere(upload.facts.release.project, upload.name)
+            if not overwrite and any(one and one.sha256 != upload.facts.sha256 for one in (record, other)):
                 raise ConflictError(
                     f"{upload.name} was published before with other content, and removed. Its name already exists for"
                     " good: publish another version."
@@ -171,7 +172,11 @@ class Recorder:
 
     def _found(self, entry: Entry) -> Record | FactsError | None:
         try:
-            return self._facts.records.at(entry.project, entry.name)
+            record = self._facts.records.at(entry.project, entry.name)
+            if record or self._replaceable or not entry.facts:
+                return record
+            other = self._facts.records.elsewhere(entry.project, entry.name)
+            return other if other and other.sha256 != entry.facts.sha256 else None
         except FactsError as error:
             return error
 

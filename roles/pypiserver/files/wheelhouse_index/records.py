@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import disk
+from . import disk, names
 from .times import nanoseconds, time_text
 
 UPLOAD, IMPORT, COPIED = "upload", "import", "copied"
@@ -92,6 +92,19 @@ class Records:
             return None
         except (OSError, ValueError) as error:
             raise FactsError(f"{place} cannot be used: {error}") from error
+
+    def elsewhere(self, project: str, name: str) -> Record | None:
+        """Return the record that a file's name has as that of another project: a-1-1.tar.gz may be of a, and of a-1.
+
+        Raises:
+            FactsError: if it cannot be read.
+        """
+        if name.endswith(names.WHEEL):
+            return None
+        parts = name.removesuffix(names.suffix(name)).split("-")
+        others = {names.normalised("-".join(parts[:number])) for number in range(1, len(parts))} - {project}
+        found = (self.at(other, name) for other in sorted(others) if names.is_project(other))
+        return next((record for record in found if record), None)
 
     def names(self, project: str) -> set[str]:
         """Return the names of the files of a project that have records."""
