@@ -513,9 +513,7 @@ def test_a_refused_file_is_read_once(index: Index, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("when", ["at a start", "after a failure"])
-def test_records_that_an_older_copy_of_the_store_lacks_are_made_again(
-    index: Index, tmp_path: Path, when: str
-) -> None:
+def test_records_that_an_older_copy_of_the_store_lacks_are_made_again(index: Index, tmp_path: Path, when: str) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     shutil.copytree(wheelhouse(index), tmp_path / "backup")
     bar = "bar-1.0-py3-none-any.whl"

@@ -139,9 +139,7 @@ class Recorder:
         if not self._replaceable:
             self._recorded_now(entries, at_once)
 
-    def _recorded_now(
-        self, entries: Sequence[Entry], at_once: bool
-    ) -> Mapping[tuple[str, str], Record | FactsError]:
+    def _recorded_now(self, entries: Sequence[Entry], at_once: bool) -> Mapping[tuple[str, str], Record | FactsError]:
         """Return what is recorded of files by project and name, once it is."""
         found: dict[tuple[str, str], Record | FactsError] = {}
         new: dict[str, dict[str, Record]] = {}

@@ -374,7 +374,9 @@ class Store:
                 there = self.facts.records.names(project) if project in claims else set()
                 lost += [file for file in files if file[1] not in there]
         if lost:
-            log.warning("The store of facts lacks records of %s: they are made again", _some([name for _, name in lost]))
+            log.warning(
+                "The store of facts lacks records of %s: they are made again", _some([name for _, name in lost])
+            )
             with self._alone(), self.catalogue.writing() as known:
                 known.note_lost(lost)
 
@@ -702,7 +704,9 @@ class Store:
         """
 
         def settled(entry: Entry) -> bool:
-            return self._stamp(entry.path) == entry.stamp and bool(entry.facts or entry.refused or failed.get(entry.path) == entry.stamp)
+            return self._stamp(entry.path) == entry.stamp and bool(
+                entry.facts or entry.refused or failed.get(entry.path) == entry.stamp
+            )
 
         try:
             with self.catalogue.writing() as known:
