@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from wheelhouse_index import disk, facts, health, rebuild, recording, records, store
@@ -502,7 +503,12 @@ def test_a_refused_file_is_read_once(index: Index, monkeypatch: pytest.MonkeyPat
     assert index.listed("foo") == {}
     names: list[str] = []
     read = store.read_file
-    monkeypatch.setattr(store, "read_file", lambda name, file: (names.append(name), read(name, file))[1])
+
+    def noting(name: str, file: BinaryIO) -> object:
+        names.append(name)
+        return read(name, file)
+
+    monkeypatch.setattr(store, "read_file", noting)
     index.keeper._retry_at = 0.0
     look(index)
     assert index.upload(TWO, made.file(TWO)).status == 200
@@ -552,7 +558,7 @@ def test_a_refused_file_is_on_its_page_once_its_record_is_restored(index: Index,
 def test_a_clock_that_is_behind_freezes_no_wrong_time(
     index: Index, monkeypatch: pytest.MonkeyPatch, witness: str
 ) -> None:
-    files = ("foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl", "foo-3.0-py3-none-any.whl")
+    files = [ONE, TWO, "foo-3.0-py3-none-any.whl"]
     if witness == "the store":
         files = files[:1]
         os.utime(wheelhouse(index) / "format", (LONG_AGO + 20, LONG_AGO + 20))
