@@ -246,7 +246,7 @@ def test_files_that_are_copied_in_or_written_to_show_within_the_freshness(tmp_pa
             name = named(f"1.{number}")
             packages.joinpath("nested").mkdir(exist_ok=True)
             for path, content in ((packages / name, b"root"), (packages / "nested" / named(f"2.{number}"), b"nested")):
-                path.write_bytes(content)
+                path.write_bytes(made.file(path.name, content))
             began = time.monotonic()
             within(FRESH_SECONDS + 1.0, lambda: listed(pages, "foo"), truth(packages)["foo"])
             late.append(time.monotonic() - began)
@@ -276,7 +276,7 @@ def test_an_index_that_is_emptied_while_servers_run_comes_back(tmp_path: Path, r
 def test_the_keeper_of_a_killed_replica_is_followed_by_another(tmp_path: Path, replicas: list[Server]) -> None:
     for server in replicas:
         name = named("1.0", f"project{server.port}")
-        (tmp_path / "packages" / name).write_bytes(b"content")
+        (tmp_path / "packages" / name).write_bytes(made.file(name))
         within(6.0, lambda: said(tmp_path), truth(tmp_path / "packages"))
         server.kill()
         server.start()
