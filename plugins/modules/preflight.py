@@ -56,7 +56,7 @@ options:
     description:
       - Takes the index for this run until M(wheelhouse.pypi.release) ends that; a second run is refused meanwhile.
         Without it, and outside check mode, a run is refused while another one has the index.
-      - A run whose process has ended is replaced; one of another controller after an hour.
+      - A run whose process has ended is replaced; one of another controller after six hours.
     type: bool
     default: false
 attributes:

@@ -135,7 +135,7 @@ def test_it_is_ordered_before_the_index_is_there(host: Any, acme: dict[str, Any]
 
 
 def test_without_tls_the_timer_is_gone_and_the_run_warns_of_passwords_in_clear(host: Any, address: str) -> None:
-    done = site(pypi_tls="none")
+    done = site(pypi_tls="none", pypi_url="http://pypi.example.com")
     says(done.message(), "pypi_tls is none, and the index listens on 0.0.0.0: passwords travel in clear.")
     assert host.run(f"systemctl cat {SERVICE}.timer").rc != 0
     assert Index(f"http://{address}").request("/simple/").status == 401

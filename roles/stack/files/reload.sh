@@ -10,8 +10,15 @@ of() {
     docker ps --quiet --filter "label=com.docker.compose.project=$1" --filter "label=com.docker.compose.service=$2" \
         --filter label=com.docker.compose.oneoff=False
 }
-# A stack that was stopped by hand, or whose engine is, reads its files when it starts.
-nginx=$(of "$1" nginx 2>/dev/null) && auth=$(of "$1" auth) || exit 0
+command -v docker >/dev/null || exit 0
+# Containers may run without their engine (live-restore), with the logins that they have loaded.
+if ! nginx=$(of "$1" nginx 2>/dev/null); then
+    [ "$4" = reload ] || exit 0
+    echo "The files are written, and Docker does not answer: NGINX may not have loaded them. Start Docker, then run again." >&2
+    exit 1
+fi
+auth=$(of "$1" auth)
+# A stack that was stopped by hand reads its files when it starts.
 [ -n "$nginx" ] && [ -n "$auth" ] || exit 0
 
 revision() { docker exec "$1" curl --silent --show-error --max-time 5 "http://127.0.0.1:$2/health" 2>/dev/null || :; }

@@ -4,7 +4,13 @@
 set -eu
 project=$1 folder=$2 limit=$3
 dry=
-[ "$4" = up ] || dry=--dry-run
+if [ "$4" = check ]; then
+    dry=--dry-run
+    # Compose (2.26) writes a builder's files below ~/.docker for that.
+    BUILDX_CONFIG=$(mktemp -d)
+    export BUILDX_CONFIG
+    trap 'rm -rf "$BUILDX_CONFIG"' EXIT
+fi
 
 # Without containers of `docker compose run`: one that has exited is no service that is unwell.
 ours() {

@@ -58,17 +58,29 @@ def test_a_container_of_docker_compose_run_is_no_service_that_is_unwell(tmp_path
 
 
 @pytest.mark.parametrize("engine", ["", "#!/bin/sh\nexit 1\n"])
-def test_where_no_engine_answers_nothing_is_reloaded_and_nothing_runs(tmp_path: Path, engine: str) -> None:
+@pytest.mark.parametrize("mode", ["reload", "check"])
+def test_where_no_engine_answers_nothing_runs_and_a_reload_is_not_taken_for_done(
+    tmp_path: Path, engine: str, mode: str
+) -> None:
     if engine:
         (tmp_path / "docker").write_text(engine)
         (tmp_path / "docker").chmod(0o755)
-    for name in ("pypi/files/look.sh", "stack/files/reload.sh"):
+
+    def run(name: str) -> tuple[int, str, str]:
         script = (ROLES / name).read_text(encoding="utf-8")
         done = subprocess.run(
-            ["/bin/sh", "-c", script, "sh", "index", "r1", "changed", "reload"],
+            ["/bin/sh", "-c", script, "sh", "index", "r1", "changed", mode],
             env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), name
+        return done.returncode, done.stdout, done.stderr
+
+    assert run("pypi/files/look.sh") == (0, "", "")
+    code, out, error = run("stack/files/reload.sh")
+    if engine and mode == "reload":
+        assert (code, out) == (1, "")
+        assert "Docker does not answer: NGINX may not have loaded them" in error
+    else:
+        assert (code, out, error) == (0, "", "")
 
 
 @pytest.mark.parametrize("script", ["stack/templates/rotate.sh.j2", "nginx/templates/renew.sh.j2"])
