@@ -88,7 +88,10 @@ def _decide(store: Store, form: Form, change: Change) -> Outcome:
     changed = False
     for target in meant:
         changed |= store.decide(target.project, partial(change, target))
-    return f"{form.value(':action')}: {', '.join(sorted({name for target in meant for name in target.files}))}.", changed
+    return (
+        f"{form.value(':action')}: {', '.join(sorted({name for target in meant for name in target.files}))}.",
+        changed,
+    )
 
 
 def targets(store: Store, name: str, version: str, filename: str) -> list[Target]:
