@@ -100,15 +100,34 @@ def targets(store: Store, name: str, version: str, filename: str) -> list[Target
     Raises:
         Refusal: if it is not there.
     """
-    entries = [entry for entry in finding.found(store, name, version, filename) if not entry.is_signature]
-    if not entries:
+    found = [
+        (entry.project, entry.name, entry.release.version)
+        for entry in finding.found(store, name, version, filename)
+        if not entry.is_signature
+    ] or _quarantined(store, name, version, filename)
+    if not found:
         raise Refusal(404, f"{(filename or f'{name} {version}')[:200]} is not on this index: nothing was changed.")
     normal = "" if filename else names.normal_version(version)
     files: dict[str, dict[str, str]] = {}
     # Copied files of one name may be of several projects.
-    for entry in entries:
-        files.setdefault(entry.project, {})[entry.name] = names.normal_version(entry.release.version)
+    for project, file, own in found:
+        files.setdefault(project, {})[file] = names.normal_version(own)
     return [Target(project, normal, files[project]) for project in sorted(files)]
+
+
+def _quarantined(store: Store, name: str, version: str, filename: str) -> list[tuple[str, str, str]]:
+    """Return project, name and version of files of a quarantined project: what is yanked now is so when they are back."""
+    guessed = names.of_file(filename)
+    project = names.normalised(name) if name else guessed.project if guessed else ""
+    with store.catalogue.reading() as known:
+        if not known.decisions(project).is_quarantined:
+            return []
+    released = ((file, names.of_file(file)) for file in store.facts.records.names(project))
+    return [
+        (project, file, release.version)
+        for file, release in released
+        if release and filename in ("", file) and (not version or names.same_version(version, release.version))
+    ]
 
 
 def to_yanked(reason: str, login: str) -> Change:

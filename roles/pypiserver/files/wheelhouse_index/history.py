@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +98,14 @@ def events(store: FactStore, logs: Path, wanted: Wanted, damaged: list[str]) -> 
             by_key.setdefault(event.key, []).append(event)
     found: list[Event] = []
     for event in _known(store, wanted, damaged):
-        # A fact has the time that counts, the log the address: it was written moments later.
         logged = by_key.get(event.key, [])
         at = next((at for at, one in enumerate(logged) if one.time >= event.time), None)
-        address = logged.pop(at).address if at is not None else ""
-        found.append(Event(**{**vars(event), "address": address}))
+        if at is None:
+            found.append(event)
+        elif event.action != IMPORTED:
+            # A fact has the time that counts, the log the address: it was written moments later.
+            found.append(replace(event, address=logged.pop(at).address))
+        # The fact of an imported file has the time of the file, the log that of the import.
     found += [event for logged in by_key.values() for event in logged]
     return sorted((event for event in found if event.time >= wanted.since), key=lambda event: (event.time, event.key))
 

@@ -41,11 +41,11 @@ def wanted(words: Sequence[str]) -> tuple[Wanted, bool]:
         description="List what was published, removed and yanked, a line each, in the order of time.",
     )
     options.add_argument("--login", metavar="NAME", help="of this login; '' for what no login did")
-    options.add_argument("--project", metavar="NAME", type=_project, default="", help="of this project")
-    options.add_argument("--since", metavar="TIME", type=_since, default="", help="a day (UTC), or a time: 2026-11-20")
+    options.add_argument("--project", metavar="NAME", type=_project, help="of this project")
+    options.add_argument("--since", metavar="TIME", type=_since, help="a day (UTC), or a time: 2026-11-20")
     options.add_argument("--json", action="store_true", help="as lines of JSON")
     found = options.parse_args(words)
-    return Wanted(found.login, found.project, found.since), found.json
+    return Wanted(found.login, found.project or "", found.since or ""), found.json
 
 
 def _project(text: str) -> str:
