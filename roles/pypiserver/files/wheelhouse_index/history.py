@@ -116,7 +116,7 @@ def _is_wanted(event: Event, wanted: Wanted) -> bool:
 
 def _known(store: FactStore, wanted: Wanted, damaged: list[str]) -> Iterator[Event]:
     """Yield what the facts tell."""
-    for one in published(store.records.folder, damaged, wanted.login, wanted.project):
+    for one in published(store.records.folder, damaged, wanted.login, wanted.project, wanted.since[:10]):
         yield _publication(one)
     for project in [wanted.project] if wanted.project else store.decisions.projects():
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from . import names
 from .records import Record
 
 _SUFFIX = ".json"
+_DAY = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class Published:
     record: Record
 
 
-def published(folder: Path, damaged: list[str], login: str | None = None, project: str = "") -> Iterator[Published]:
+def published(
+    folder: Path, damaged: list[str], login: str | None = None, project: str = "", day: str = ""
+) -> Iterator[Published]:
     """Yield the distribution files that were published, without their signatures.
 
     Args:
@@ -37,15 +41,16 @@ def published(folder: Path, damaged: list[str], login: str | None = None, projec
         damaged: gets the paths of records that cannot be read.
         login: whose; None for all, empty for files that no login published.
         project: of which, by its normalised name; empty for all.
+        day: from which on, such as 2026-11-20 (UTC); empty for all.
     """
     for own in [project] if project else sorted(os.listdir(folder)):
         for file in _files(folder / own):
             place = f"{folder}/{own}/{file}{_SUFFIX}"
             try:
-                record = _record(place, login)
+                record = _record(place, login, day)
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, RecursionError, AttributeError):
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 damaged.append(place)
                 continue
             if record:
@@ -61,10 +66,16 @@ def _files(folder: Path) -> list[str]:
     return sorted(name for name in found if names.suffix(name))
 
 
-def _record(place: str, login: str | None) -> Record | None:
-    """Return a record; None where it is another login's, or empty: the power failed before anything was published."""
+def _record(place: str, login: str | None, day: str) -> Record | None:
+    """Return a record; None where it is another login's, of an earlier day, or empty.
+
+    Empty: the power failed before it was synced, so nothing was published by this name.
+    """
     with open(place, "rb", buffering=0) as file:
         text = file.read().decode()
-    if not text or (login is not None and json.loads(text).get("login") != login):
+    if not text:
         return None
-    return Record.of_text(text)
+    # Most are not wanted, and to take a time apart costs more than all else.
+    found = json.loads(text)
+    is_early = bool(_DAY.match(found["upload-time"])) and found["upload-time"] < day
+    return None if is_early or (login is not None and found["login"] != login) else Record.of_text(text)

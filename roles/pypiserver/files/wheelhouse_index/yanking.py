@@ -211,10 +211,10 @@ class Yank:
     def _of_login(self) -> list[Target]:
         """Return what a login has published: also what was removed or is in quarantine, as it may come back."""
         folder, damaged = self._store.facts.records.folder, list[str]()
-        own = list(published(folder, damaged, self._request.login))
+        own = list(published(folder, damaged, self._request.login, day=self._request.since[:10]))
         if damaged:
             self.outcome.warnings.append(f"These facts cannot be read, and their files were left out: {_some(damaged)}")
-        if not own:
+        if not own and not any(published(folder, [], self._request.login)):
             logins = {one.record.login for one in published(folder, [])} - {""}
             known = f"These have: {_some(sorted(logins))}" if logins else "No login has"
             login = _shown(self._request.login)
