@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from wheelhouse_index import yanking
+from wheelhouse_index.change_log import ChangeLog
+from wheelhouse_index.store import Store
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256
@@ -135,6 +137,37 @@ def test_what_a_login_published_is_yanked_and_what_others_did_is_not(index: Inde
     assert yanked(again) == dict.fromkeys([ONE, SDIST, TWO], "leaked token")
     assert asked(index, **own, pypi_unyank=True)["changed"] == would["changed"]
     assert yanked(index) == {}
+
+
+def test_a_run_that_dies_half_way_leaves_pages_to_the_server_and_the_rest_to_the_next_run(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = yanking.Request(login="ci", since=f"{TODAY}T00:00:00.000000Z")
+    decide = index.store.decide
+
+    def fails_at_foo(project: str, *arguments: Any, **options: Any) -> bool:
+        if project == "foo":
+            raise OSError(28, "No space left on device")
+        return decide(project, *arguments, **options)
+
+    monkeypatch.setattr(index.store, "decide", fails_at_foo)
+    run = yanking.Yank(index.store, ChangeLog(index.logs), request, check=False)
+    with pytest.raises(OSError):
+        run.run()
+    assert run.outcome.changed == [BAR]
+    assert noted(index)[-1] == {"action": "yank", "login": "", "address": "", "name": "bar", "filename": BAR}
+    assert (yanked(index), yanked(index, "bar")) == ({}, {})
+    index.keeper.step()
+    assert yanked(index, "bar") == {BAR: True}
+    assert asked(index, pypi_login="ci", pypi_since=TODAY)["changed"] == sorted([ONE, SDIST, TWO])
+
+
+def test_a_full_disk_is_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_arguments: Any, **_options: Any) -> bool:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Store, "decide", fails)
+    assert refused(index, monkeypatch, **RELEASE) == "the disk of the index is full; make room, then run it again"
 
 
 def test_the_time_that_list_says_is_a_bound_that_includes_its_file(index: Index) -> None:

@@ -23,7 +23,7 @@ from . import deciding, names, times
 from .answers import Refusal
 from .app import Settings
 from .change_log import ChangeLog
-from .changes import NO_ROOM, is_full
+from .changes import is_full
 from .deciding import Target
 from .decisions import Decisions
 from .published import Published, published
@@ -34,6 +34,7 @@ _TEXTS = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since
 _UNYANK = "pypi_unyank"
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("", "false", "no", "off", "0")
 _SHOWN = 80
+_FULL = "the disk of the index is full; make room, then run it again"
 # How many of many names a message has.
 _NAMED = 10
 _WHAT = (
@@ -175,8 +176,8 @@ class Yank:
             self.outcome.changed += changed
             self.outcome.same += len(target.files) - len(changed)
         self.outcome.changed.sort()
-        if self.outcome.changed and not self._check:
-            # Once for all of them.
+        if not self._check:
+            # Once for all of them; also what a run has left that was killed before.
             self._store.write_pending()
 
     def _change(self) -> deciding.Change:
@@ -292,6 +293,10 @@ def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = pr
     except (BadInputError, FactsError) as error:
         stop = str(error)
     except (OSError, sqlite3.Error) as error:
-        stop = NO_ROOM if is_full(error) else f"the index cannot write to its folders ({error})"
+        stop = (
+            _FULL if is_full(error) else f"the index cannot write to its folders ({error}); pypi-server's log says more"
+        )
+        if outcome.changed:
+            stop += f" ({len(outcome.changed)} files were done before)"
     say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))
     return 1 if stop else 0
