@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ testinfra_hosts = ["ansible://pypi-import"]
 YANK = "wheelhouse.pypi.yank"
 OTHER = Login("pypi-user", "sha-password")
 REASON = "token leaked: do not use"
-NEW = "hasty-2.0-py3-none-any.whl"
+# Another one in each run: the second upload of a file keeps the time of the first.
+PROJECT = f"hasty{int(time.time())}"
+NEW = f"{PROJECT}-2.0-py3-none-any.whl"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def since(host: Any, index: Index, publisher: Login, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("dist")
     moment = str(host.check_output("date --utc +%FT%TZ"))
     for login, version in ((OTHER, "1.0"), (publisher, "2.0")):
-        assert index.upload(login, packages.wheel(folder, "hasty", version)).status == 200
+        assert index.upload(login, packages.wheel(folder, PROJECT, version)).status == 200
     return moment
 
 
@@ -61,8 +64,8 @@ def test_bad_input_fails_before_anything_changes(host: Any, since: str) -> None:
     with untouched(host):
         says(refused(playbook=YANK), "pypi_project, pypi_file, pypi_login: missing; name a release")
         says(
-            refused(playbook=YANK, pypi_project="hasty", pypi_version="3.0"),
-            "pypi_project, pypi_version: hasty 3.0 is not on this index: nothing was changed. There is 1.0, 2.0;",
+            refused(playbook=YANK, pypi_project=PROJECT, pypi_version="3.0"),
+            f"pypi_project, pypi_version: {PROJECT} 3.0 is not on this index: nothing was changed. There is 1.0, 2.0;",
         )
         says(
             refused(playbook=YANK, pypi_login="publsher", pypi_since=since),
@@ -85,23 +88,23 @@ def test_what_a_login_published_is_yanked_and_pip_goes_around_it(
     says(done.message(), NEW)
     done, count = yanked(**own, pypi_reason=REASON)
     assert (count, done.changed) == (1, 1)
-    assert "Successfully installed hasty-1.0" in installed(index, reader, tmp_path / "any", "hasty")
-    said = installed(index, reader, tmp_path / "pinned", "hasty==2.0")
-    assert "Successfully installed hasty-2.0" in said
+    assert f"Successfully installed {PROJECT}-1.0" in installed(index, reader, tmp_path / "any", PROJECT)
+    said = installed(index, reader, tmp_path / "pinned", f"{PROJECT}==2.0")
+    assert f"Successfully installed {PROJECT}-2.0" in said
     assert f"Reason for being yanked: {REASON}" in said, said
     done, count = yanked(**own, pypi_reason=REASON)
     assert (count, done.changed) == (0, 0)
 
 
 def test_list_says_who_did_what_and_the_facts_belong_to_the_service_account(host: Any, since: str, home: str) -> None:
-    found = listed(host, "--project", "hasty", "--since", since).splitlines()
+    found = listed(host, "--project", PROJECT, "--since", since).splitlines()
     assert [line.partition(" ")[2] for line in found] == [
-        "published pypi-user hasty hasty-1.0-py3-none-any.whl",
-        f"published publisher hasty {NEW}",
-        f"yanked - hasty {NEW} ({REASON})",
+        f"published pypi-user {PROJECT} {PROJECT}-1.0-py3-none-any.whl",
+        f"published publisher {PROJECT} {NEW}",
+        f"yanked - {PROJECT} {NEW} ({REASON})",
     ], found
     assert listed(host, "--login", "publisher", "--since", since).count("\n") == 0
-    decided = f"{home}/packages/.wheelhouse/projects/hasty.json"
+    decided = f"{home}/packages/.wheelhouse/projects/{PROJECT}.json"
     assert host.check_output(f"stat --format '%U %a' {decided}") == "pypi 600"
     done = host.run("docker exec internal-pypi-server-1 python3 -m wheelhouse_index list --since yesterday")
     assert (done.rc, done.stderr.count("\n")) == (2, 1), done.stderr
@@ -110,6 +113,6 @@ def test_list_says_who_did_what_and_the_facts_belong_to_the_service_account(host
 def test_it_is_taken_back(host: Any, index: Index, reader: Login, since: str, tmp_path: Path) -> None:
     done, count = yanked(pypi_login="publisher", pypi_since=since, pypi_unyank=True)
     assert (count, done.changed) == (1, 1)
-    assert "Successfully installed hasty-2.0" in installed(index, reader, tmp_path, "hasty")
-    done, count = yanked(pypi_project="Hasty", pypi_version="2", pypi_unyank=True)
+    assert f"Successfully installed {PROJECT}-2.0" in installed(index, reader, tmp_path, PROJECT)
+    done, count = yanked(pypi_project=PROJECT.upper(), pypi_version="2", pypi_unyank=True)
     assert (count, done.changed) == (0, 0)
