@@ -42,6 +42,11 @@ _BATCH = 50
 _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
 # How many files are recorded at once while uploads may be waiting.
 _RECORDED = 200
+# A list of projects that is as long is written after the answer, within a second: with 30,000 of them it takes longer than all
+# the rest of an upload. No installer reads it.
+LONG_LIST_BYTES = 64 * 1024
+# What is pending then, among the names of projects.
+_LISTS = ""
 # How many of many files a message names.
 _NAMED = 5
 
@@ -166,7 +171,7 @@ class Store:
                             entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
                         known.put(entry)
                         self.output.stage_metadata(staged, upload.name, upload.metadata)
-                    self._stage(staged, known, [project], lists)
+                    self._stage(staged, known, [project], lists and self._lists_now(known))
                     seen = {project: known.times_marked(project)}
             staged.publish()
             # Not before the new ones are on all pages: until then nothing has replaced them.
@@ -201,7 +206,8 @@ class Store:
                 known.mark_dirty([project])
                 self._record(known.at(path) for path in paths)
                 self._forget(staged, known, paths)
-                self._stage(staged, known, [project], lists or not known.has_page(project))
+                lists = lists or not known.has_page(project)
+                self._stage(staged, known, [project], lists and self._lists_now(known))
                 seen = {project: known.times_marked(project)}
             # Not before: for want of room, the catalogue may have been left as it was.
             self._unlink(paths)
@@ -429,7 +435,7 @@ class Store:
             formatted: whether all other pages are of this version's format.
         """
         failed: dict[str, Stamp] = {}
-        waiting = list(seen)
+        waiting = [project for project in seen if project != _LISTS]
         for start in range(0, len(waiting), _BATCH):
             projects = waiting[start : start + _BATCH]
             failed |= self._read_unread(projects)
@@ -446,6 +452,13 @@ class Store:
             if not formatted:
                 with self.catalogue.writing() as known:
                     known.pages_format = pages.FORMAT
+
+    def _lists_now(self, known: Known) -> bool:
+        """Tell whether a change waits for the list of projects; a long one is left to the keeper."""
+        if self.output.list_bytes() < LONG_LIST_BYTES:
+            return True
+        known.mark_dirty([_LISTS])
+        return False
 
     def _mark_dirty(self, known: Known, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""
