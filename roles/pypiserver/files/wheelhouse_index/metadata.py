@@ -168,15 +168,14 @@ def _of_wheel(file: BinaryIO) -> bytes:
     """Return METADATA of the one folder *.dist-info, which installers want to hold WHEEL and RECORD as well."""
     with zipfile.ZipFile(_Bounded(file)) as archive:
         names_inside = archive.namelist()
-    folders = {path.split("/")[0] for path in names_inside if path.split("/")[0].endswith(_DIST_INFO)}
-    if len(folders) != 1:
-        raise BrokenArchiveError(f"A wheel has exactly one folder *.dist-info; this one has {len(folders)}.")
-    folder = folders.pop()
-    for wanted in ("METADATA", "WHEEL", "RECORD"):
-        if names_inside.count(f"{folder}/{wanted}") != 1:
-            raise BrokenArchiveError(f"A wheel has exactly one file {wanted} in *.dist-info; this one does not.")
-    file.seek(0)
-    content = _of_zip(file, lambda parts: parts == [folder, "METADATA"]) or b""
+        folders = {top for path in names_inside if (top := path.partition("/")[0]).endswith(_DIST_INFO)}
+        if len(folders) != 1:
+            raise BrokenArchiveError(f"A wheel has exactly one folder *.dist-info; this one has {len(folders)}.")
+        folder = folders.pop()
+        for wanted in ("METADATA", "WHEEL", "RECORD"):
+            if names_inside.count(f"{folder}/{wanted}") != 1:
+                raise BrokenArchiveError(f"A wheel has exactly one file {wanted} in *.dist-info; this one does not.")
+        content = _member(archive, lambda parts: parts == [folder, "METADATA"]) or b""
     release = _release(_headers(content))
     # pip goes by the folder's name, uv by the metadata.
     if release.name and not names.claimed(f"{folder.removesuffix(_DIST_INFO)}.zip", release):
@@ -195,16 +194,20 @@ def _of_egg(file: BinaryIO) -> bytes:
 
 
 def _of_zip(file: BinaryIO, is_wanted: Callable[[list[str]], bool]) -> bytes | None:
-    """Return the one member that is wanted; None where there is none, or more than one."""
     with zipfile.ZipFile(_Bounded(file)) as archive:
-        members = [member for member in archive.infolist() if is_wanted(member.filename.split("/"))]
-        if len(members) != 1:
-            return None
-        if members[0].file_size > METADATA_BYTES or members[0].compress_type not in _COMPRESSIONS:
-            raise BeyondLimitsError
-        with archive.open(members[0]) as member:
-            # Not what the directory says, but what comes out is what counts.
-            content = member.read(METADATA_BYTES + 1)
+        return _member(archive, is_wanted)
+
+
+def _member(archive: zipfile.ZipFile, is_wanted: Callable[[list[str]], bool]) -> bytes | None:
+    """Return the one member that is wanted; None where there is none, or more than one."""
+    members = [member for member in archive.infolist() if is_wanted(member.filename.split("/"))]
+    if len(members) != 1:
+        return None
+    if members[0].file_size > METADATA_BYTES or members[0].compress_type not in _COMPRESSIONS:
+        raise BeyondLimitsError
+    with archive.open(members[0]) as member:
+        # Not what the directory says, but what comes out is what counts.
+        content = member.read(METADATA_BYTES + 1)
     if len(content) > METADATA_BYTES:
         raise BeyondLimitsError
     return content
