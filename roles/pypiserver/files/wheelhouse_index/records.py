@@ -99,7 +99,7 @@ class Records:
         Raises:
             FactsError: if it cannot be read.
         """
-        if name.endswith(names.WHEEL):
+        if name.endswith((names.WHEEL, names.VARIANTS)):
             return None
         parts = name.removesuffix(names.suffix(name)).split("-")
         others = {names.normalised("-".join(parts[:number])) for number in range(1, len(parts))} - {project}
