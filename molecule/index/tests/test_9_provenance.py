@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -28,18 +29,20 @@ def beside(file: Path) -> str:
     return f"/packages/{file.name}.provenance"
 
 
+def published(index: Index, client: str, login: Login, file: Path) -> CompletedProcess[str]:
+    """Have a client publish a file and what is beside it."""
+    files = sorted(map(str, file.parent.glob(f"{file.name}*")))
+    assert len(files) == 2
+    return index.twine_upload(login, "--attestations", *files) if client == "twine" else index.uv_publish(login, *files)
+
+
 @pytest.mark.parametrize("client", ["twine", "uv"])
 def test_publishers_send_it_and_readers_get_it_at_once(
     index: Index, publisher: Login, reader: Login, tmp_path: Path, project: str, client: str
 ) -> None:
     file = packages.wheel(tmp_path, project)
     made = attested(file)
-    files = sorted(map(str, tmp_path.glob(f"{file.name}*")))
-    assert len(files) == 2
-    if client == "twine":
-        done = index.twine_upload(publisher, "--attestations", *files)
-    else:
-        done = index.uv_publish(publisher, *files)
+    done = published(index, client, publisher, file)
     assert done.returncode == 0, done.stdout + done.stderr
     # Each may be answered by another process.
     for _ in range(10):
@@ -69,12 +72,7 @@ def test_one_of_another_file_is_refused_and_the_client_says_why(
 ) -> None:
     file = packages.wheel(tmp_path, project)
     attested(file, f"{packages.escaped(project)}-2.0-py3-none-any.whl")
-    sent = sorted(map(str, tmp_path.glob(f"{file.name}*")))
-    done = (
-        index.twine_upload(publisher, "--attestations", *sent)
-        if client == "twine"
-        else index.uv_publish(publisher, *sent)
-    )
+    done = published(index, client, publisher, file)
     said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0 and "another file. Send attestations that were made for this file, or none." in said, (
         said
