@@ -15,7 +15,7 @@ from wheelhouse_index.store import Store
 
 from tests.support import packages as made
 from tests.support.attestations import SLSA, attestation, encoded, statement
-from tests.support.index import BASE, Index, sha256
+from tests.support.index import BASE, Index, form, sha256
 
 ONE, TWO, SDIST = "foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl", "foo-1.0.tar.gz"
 CONTENT, OTHER = made.file(ONE, b"one"), made.file(ONE, b"other")
@@ -412,3 +412,14 @@ def test_empty_ones_of_a_loss_of_power_count_as_none(index: Index) -> None:
     stored(index).write_text("")
     assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
     assert served(index) == bundled(ATTESTATION)
+
+
+def test_they_may_come_with_a_signature(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    body, kind = form(
+        {":action": "file_upload", "attestations": FIELD},
+        {"content": (ONE, CONTENT), "gpg_signature": (f"{ONE}.asc", b"signature")},
+    )
+    assert index.send(body, kind).status == 200
+    assert served(index) == bundled(ATTESTATION)
+    assert index.stored().keys() == {ONE, f"{ONE}.asc"}

@@ -130,7 +130,9 @@ class Changes:
             uploads.append(Upload(signature.name, signature.content, facts))
         try:
             changed = self._store.add(uploads, self._overwrite, origin)
-            attested = bool(upload.attestations) and self._store.attest(upload, origin.login)
+            # What was new may have been the signature alone.
+            is_left = bool(upload.attestations) and (not changed or signature is not None)
+            attested = is_left and self._store.attest(upload, origin.login)
         except ConflictError as error:
             raise Refusal(conflict, str(error)) from error
         if changed or attested:
