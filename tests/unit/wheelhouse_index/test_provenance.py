@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from pypi_simple import ProjectPage
-from wheelhouse_index import disk
+from wheelhouse_index import disk, recording
 from wheelhouse_index.store import Store
 
 from tests.support import packages as made
@@ -423,3 +423,54 @@ def test_they_may_come_with_a_signature(index: Index) -> None:
     assert index.send(body, kind).status == 200
     assert served(index) == bundled(ATTESTATION)
     assert index.stored().keys() == {ONE, f"{ONE}.asc"}
+
+
+def wheelhouse(index: Index) -> Path:
+    return index.packages / ".wheelhouse"
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_what_an_older_copy_of_the_store_lacks_is_put_back(index: Index, tmp_path: Path, later: bool) -> None:
+    if later:
+        assert index.upload(ONE, CONTENT).status == 200
+    shutil.copytree(wheelhouse(index), tmp_path / "backup")
+    assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
+    shutil.rmtree(wheelhouse(index))
+    shutil.copytree(tmp_path / "backup", wheelhouse(index))
+    again = Index(index.packages.parent, url=URL)
+    again.keeper.step()
+    kept = json.loads(stored(again).read_text())
+    assert kept.pop("upload-time")
+    assert kept == {"sha256": sha256(CONTENT), "login": "", "attestations": [ATTESTATION]}
+    assert served(again) == bundled(ATTESTATION)
+    assert served(rebuilt(again)) == bundled(ATTESTATION)
+
+
+def test_a_backup_of_the_store_may_come_after_the_files(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
+    (tmp_path / "other").mkdir()
+    other = Index(tmp_path / "other", url=URL)
+    other.keeper.step()
+    (other.packages / ONE).write_bytes(CONTENT)
+    other.keeper.step()
+    assert on_page(other) == {ONE: None}
+    shutil.rmtree(wheelhouse(other))
+    shutil.copytree(wheelhouse(index), wheelhouse(other))
+    # The files are no longer such as may still be written.
+    monkeypatch.setattr(recording, "SETTLED_SECONDS", 0.0)
+    for _ in range(2):
+        look(other)
+    assert served(other) == bundled(ATTESTATION)
+    assert on_page(other) == {ONE: f"{URL}/packages/{ONE}.provenance"}
+
+
+def test_provenance_that_is_damaged_and_lost_in_the_store_is_served_no_more(index: Index) -> None:
+    assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
+    stored(index).unlink()
+    (index.pages / f"packages/{ONE}.provenance").write_text("{}")
+    again = Index(index.packages.parent, url=URL)
+    look(again)
+    look(again)
+    assert served(again) is None and on_page(again) == {ONE: None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -128,6 +129,27 @@ class Attestations:
             for name, kept in before.items():
                 self._take_back(project, name, kept)
             raise
+
+    def has(self, project: str, name: str) -> bool:
+        """Tell whether anything is kept of a file."""
+        return self._place(project, name).exists()
+
+    def names(self, project: str) -> set[str]:
+        """Return the names of the files of a project of which anything is kept."""
+        try:
+            found = os.listdir(self._folder / project)
+        except FileNotFoundError:
+            return set()
+        return {name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX)}
+
+    def put_back(self, project: str, name: str, sha256: str, provenance: bytes) -> bool:
+        """Keep again what was lost, from what is served of it; return whether that is possible."""
+        try:
+            bundles = json.loads(provenance)["attestation_bundles"]
+            found = [attestation for bundle in bundles for attestation in bundle["attestations"]]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return False
+        return self._make(project, name, Attested(sha256, "", time.time_ns(), found))
 
     def _make(self, project: str, name: str, attested: Attested) -> bool:
         """Keep attestations of a file, unless there are some of this content; return whether there were none."""

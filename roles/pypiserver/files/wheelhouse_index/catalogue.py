@@ -376,9 +376,11 @@ class Known:
             ((entry.uploaded_ns, entry.path) for entry in entries),
         )
 
-    def recorded(self) -> list[tuple[str, str]]:
-        """Return project and name of the files that the store of facts has, by project."""
-        rows = self._db.execute("SELECT DISTINCT project, name FROM files WHERE recorded = 1 ORDER BY project")
+    def recorded(self) -> list[tuple[str, str, int]]:
+        """Return project and name of the files that the store of facts has, by project, and whether with attestations."""
+        rows = self._db.execute(
+            "SELECT DISTINCT project, name, attested FROM files WHERE recorded = 1 ORDER BY project"
+        )
         return rows.fetchall()
 
     def note_lost(self, files: Iterable[tuple[str, str]]) -> None:

@@ -175,6 +175,10 @@ class Output:
         """Stage the provenance that is served beside a file, or its removal where there is none."""
         self._stage_beside(staged, self.metadata / f"{path}.provenance", content)
 
+    def provenance(self, path: str) -> bytes:
+        """Return what is served beside a file; empty where nothing is."""
+        return _content(self.metadata / f"{path}.provenance")
+
     def stage_removal(self, staged: Staged, path: str) -> None:
         """Stage the removal of all that is served beside a file."""
         for suffix in BESIDE:

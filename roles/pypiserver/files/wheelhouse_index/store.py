@@ -427,7 +427,10 @@ class Store:
         with self.catalogue.reading() as known:
             for project, files in itertools.groupby(known.recorded(), key=lambda file: file[0]):
                 there = self.facts.records.names(project) if project in claims else set()
-                lost += [file for file in files if file[1] not in there]
+                attested = self.facts.attestations.names(project)
+                lost += [
+                    (project, name) for _, name, with_any in files if name not in there or with_any > (name in attested)
+                ]
         if lost:
             log.warning(
                 "The store of facts lacks records of %s: they are made again", _some([name for _, name in lost])
@@ -450,9 +453,20 @@ class Store:
             for before, now in zip(waiting, noted):
                 if not now.recorded:
                     known.put(now)
+                elif not self._has_attestations(now):
+                    known.put(Entry(now.path, now.stamp))
+                    self._mark_dirty(known, [now.project])
                 if time_text(before.time_ns) != time_text(now.time_ns) or not now.recorded:
                     self._mark_dirty(known, [before.project])
         return True
+
+    def _has_attestations(self, entry: Entry) -> bool:
+        """Tell whether the store of facts has attestations of a file, or none, as is known; what it has lost is put back."""
+        has = self.facts.attestations.has(entry.project, entry.name)
+        if entry.attested and not has and entry.facts:
+            content = self.output.provenance(entry.path)
+            has = self.facts.attestations.put_back(entry.project, entry.name, entry.facts.sha256, content)
+        return has == entry.attested
 
     def write_pending(self) -> int:
         """Read what has not been read, and write the pages that are older than what is known.
