@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import errno
 import hashlib
+import json
 import lzma
 import re
 import tarfile
@@ -99,6 +100,8 @@ def inside(name: str, file: BinaryIO) -> Metadata | None:
         BeyondLimitsError: if that would take more than is read of a file.
     """
     kind = names.suffix(name)
+    if kind == names.VARIANTS:
+        return _of_variants(name, file)
     try:
         content = _READERS[kind](file)
     except (BrokenArchiveError, BeyondLimitsError):
@@ -113,6 +116,18 @@ def inside(name: str, file: BinaryIO) -> Metadata | None:
         # Of whatever kind: on archives that are made to do harm, the libraries raise more than they say.
         raise _broken(name, kind) from error
     return _parsed(name, kind, content)
+
+
+def _of_variants(name: str, file: BinaryIO) -> Metadata:
+    """Return whose a list of variants is: its name alone says so."""
+    content = file.read(METADATA_BYTES + 1)
+    if len(content) > METADATA_BYTES:
+        raise BrokenArchiveError(f"{name} is larger than {METADATA_BYTES} bytes.")
+    with suppress(ValueError, RecursionError):
+        release = names.of_file(name)
+        if release and isinstance(json.loads(content.decode()), dict):
+            return Metadata(release)
+    raise UnopenedError(f"{name} is not a JSON object.")
 
 
 def _broken(name: str, kind: str) -> UnopenedError:

@@ -61,6 +61,7 @@ class Store:
         packages: the one.
         index: the other.
         replaceable: whether a file may get other content than it had.
+        url: the index's own address; empty where it has none, None for who does not know.
 
     Attributes:
         packages: the distribution files.
@@ -69,10 +70,11 @@ class Store:
         catalogue: what is known of the files.
     """
 
-    def __init__(self, packages: Path, index: Path, replaceable: bool = False) -> None:
+    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
         self.packages = packages
         self.facts = FactStore(packages, index)
         self.output = Output(index)
+        self._url = url
         self.catalogue = Catalogue(index / catalogue.NAME, self.mend)
         self._recorder = Recorder(self.facts, replaceable)
         self._reconciler = Reconciler(self.facts.decisions, self.facts.quarantine)
@@ -89,10 +91,17 @@ class Store:
             self.catalogue.prepare(self._survey)
             with self.catalogue.writing() as known:
                 self._take_decisions(known)
+                self._take_address(known)
                 if missing:
                     self._mark_dirty(known, known.all_projects())
                 if known.pages_format != pages.FORMAT or known.pending():
                     self.output.mark_incomplete()
+
+    def _take_address(self, known: Known) -> None:
+        """Have the pages that name the index's own address written again where that is another one."""
+        if self._url is not None and known.served_at != self._url:
+            known.served_at = self._url
+            self._mark_dirty(known, known.with_attested())
 
     def _prepare_facts(self) -> None:
         """Make the store of facts where there is none yet."""
@@ -161,6 +170,8 @@ class Store:
                     refuse_closed(project, known.decisions(project))
             with ExitStack() as stack:
                 records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
+                kept = {upload.name: upload for upload in new}
+                stack.enter_context(self.facts.attestations.publishing(project, kept, origin.login))
                 for upload in new:
                     stack.enter_context(self._published(upload, overwrite))
                 with self.catalogue.writing() as known:
@@ -172,8 +183,7 @@ class Store:
                         entry = Entry(upload.name, upload.stamp(), upload.facts)
                         if record := records.get(upload.name):
                             entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
-                        known.put(entry)
-                        self.output.stage_metadata(staged, upload.name, upload.metadata)
+                        self._put(staged, known, entry, upload.metadata)
                     self._stage(staged, known, [project], lists and self._lists_now(known))
                     seen = {project: known.times_marked(project)}
             staged.publish()
@@ -181,6 +191,51 @@ class Store:
             self._unlink(replaced)
             self._done(seen, failed)
             return bool(new)
+
+    def attest(self, upload: Upload, login: str) -> bool:
+        """Keep the attestations of a file that is there with this content: when this returns, they are on its pages.
+
+        Returns:
+            Whether it had none: those that are there are never replaced.
+
+        Raises:
+            ConflictError: if it is not there any more.
+            FactsError, OSError: as ``add``; nothing has changed then.
+        """
+        project = upload.facts.release.project
+        with self._alone(), _staged() as staged:
+            with self.catalogue.reading() as known:
+                sha256 = upload.facts.sha256
+                same = [entry for entry in same_as(known, upload) if entry.facts and entry.facts.sha256 == sha256]
+                if any(entry.attested for entry in same):
+                    return False
+                refuse_closed(project, known.decisions(project))
+            if not same:
+                raise ConflictError(f"{upload.name} was removed meanwhile. Send it again.")
+            self._record(same)
+            with ExitStack() as stack:
+                kept = {entry.name: upload for entry in same}
+                stack.enter_context(self.facts.attestations.publishing(project, kept, login))
+                with self.catalogue.writing() as known:
+                    known.mark_dirty([project])
+                    for entry in same:
+                        self._put_attested(staged, known, entry)
+                    self._stage(staged, known, [project], lists=False)
+                    seen = {project: known.times_marked(project)}
+            staged.publish()
+            self._done(seen, {})
+        return True
+
+    def _put(self, staged: Staged, known: Known, entry: Entry, metadata: bytes) -> None:
+        """Note a file that has been read, and stage what is served beside it."""
+        self._put_attested(staged, known, entry)
+        self.output.stage_metadata(staged, entry.path, metadata if entry.facts else b"")
+
+    def _put_attested(self, staged: Staged, known: Known, entry: Entry) -> None:
+        sha256 = entry.facts.sha256 if entry.facts else ""
+        provenance = self.facts.attestations.provenance(entry.project, entry.name, sha256)
+        known.put(replace(entry, attested=bool(provenance)))
+        self.output.stage_provenance(staged, entry.path, provenance)
 
     def would_add(self, uploads: Sequence[Upload]) -> bool:
         """Tell whether ``add`` would change anything; raises ConflictError as that does, without overwriting."""
@@ -319,7 +374,7 @@ class Store:
     def _forget(self, staged: Staged, known: Known, paths: Sequence[str]) -> None:
         known.remove(paths)
         for path in paths:
-            self.output.stage_metadata(staged, path, b"")
+            self.output.stage_removal(staged, path)
 
     def _record(self, entries: Iterable[Entry | None]) -> None:
         """Record files that have no record yet, and will be known no more: their names stay theirs."""
@@ -354,7 +409,7 @@ class Store:
                         known.put(Entry(path, stamp))
                     else:
                         known.remove([path])
-                        self.output.stage_metadata(staged, path, b"")
+                        self.output.stage_removal(staged, path)
                 known.note_written(staged.written)
             staged.publish()
 
@@ -381,7 +436,10 @@ class Store:
         with self.catalogue.reading() as known:
             for project, files in itertools.groupby(known.recorded(), key=lambda file: file[0]):
                 there = self.facts.records.names(project) if project in claims else set()
-                lost += [file for file in files if file[1] not in there]
+                attested = self.facts.attestations.names(project)
+                lost += [
+                    (project, name) for _, name, with_any in files if name not in there or with_any > (name in attested)
+                ]
         if lost:
             log.warning(
                 "The store of facts lacks records of %s: they are made again", _some([name for _, name in lost])
@@ -404,9 +462,20 @@ class Store:
             for before, now in zip(waiting, noted):
                 if not now.recorded:
                     known.put(now)
+                elif not self._has_attestations(now):
+                    known.put(Entry(now.path, now.stamp))
+                    self._mark_dirty(known, [now.project])
                 if time_text(before.time_ns) != time_text(now.time_ns) or not now.recorded:
                     self._mark_dirty(known, [before.project])
         return True
+
+    def _has_attestations(self, entry: Entry) -> bool:
+        """Tell whether the store of facts has attestations of a file, or none, as is known; what it has lost is put back."""
+        has = self.facts.attestations.has(entry.project, entry.name)
+        if entry.attested and not has and entry.facts:
+            content = self.output.provenance(entry.path)
+            has = self.facts.attestations.put_back(entry.project, entry.name, entry.facts.sha256, content)
+        return has == entry.attested
 
     def write_pending(self) -> int:
         """Read what has not been read, and write the pages that are older than what is known.
@@ -486,16 +555,12 @@ class Store:
                 old = projects if known.pages_format != pages.FORMAT else set()
                 lacking = {project for project in projects if not self.output.has_page(project)}
                 self._mark_dirty(known, old | lacking | (with_pages - projects))
-                served = self.output.with_metadata()
-                again = [
-                    entry
-                    for entry in known.all()
-                    if entry.facts and entry.facts.metadata_sha256 and entry.path not in served
-                ]
+                served = self.output.beside()
+                again = [entry for entry in known.all() if _lacks(entry, served)]
                 self._mark_dirty(known, {entry.project for entry in again})
-                for path in served:
+                for path in set().union(*served.values()):
                     if not known.at(path):
-                        self.output.stage_metadata(staged, path, b"")
+                        self.output.stage_removal(staged, path)
                 known.note_written(staged.written)
             staged.publish()
         self._read_all(again)
@@ -530,12 +595,12 @@ class Store:
         for path in paths:
             folder, *rest = PurePosixPath(path).parts
             if folder == self.output.metadata.name:
-                file = "/".join(rest).removesuffix(".metadata")
+                file = "/".join(rest).rpartition(".")[0]
                 if entry := known.at(file):
                     again.append(entry)
                     projects.add(entry.project)
                 else:
-                    self.output.stage_metadata(staged, file, b"")
+                    self.output.stage_removal(staged, file)
             elif folder == self.output.legacy.name:
                 projects.add(rest[0].removesuffix(".json"))
             elif len(rest) > 1:
@@ -575,6 +640,7 @@ class Store:
             self.catalogue.replace(self._survey)
             with self.catalogue.writing() as known:
                 self._take_decisions(known)
+                self._take_address(known)
 
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
@@ -667,11 +733,10 @@ class Store:
                 for now, (_entry, content) in zip(noted, current):
                     entry = _with_release(known, now)
                     before = known.at(entry.path)
-                    known.put(entry)
+                    self._put(staged, known, entry, content)
                     if before and entry.project != before.project:
                         # Its name alone spoke of another one.
                         self._mark_dirty(known, [before.project, entry.project])
-                    self.output.stage_metadata(staged, entry.path, content if entry.facts else b"")
                 known.note_written(staged.written)
             staged.publish()
         return {entry.path: entry.stamp for entry in (*(one for one, _content in read), *noted) if entry.unreadable}
@@ -698,7 +763,7 @@ class Store:
             if len(unchanged) < len(entries):
                 # The project may be without a page for a while, and exists.
                 self.output.mark_incomplete()
-            self.output.stage_project(staged, project, unchanged, decisions)
+            self.output.stage_project(staged, project, unchanged, decisions, known.served_at)
         if lists:
             self.output.stage_lists(staged, known)
         self.output.stage_front(staged, known)
@@ -784,6 +849,12 @@ def _has_name(file: IO[bytes], path: Path) -> bool:
 def _settled(entries: Iterable[Entry | None]) -> list[Entry]:
     """Return those of files that are not being written any more; what is cut off was never published."""
     return [entry for entry in entries if entry and not is_young(entry)]
+
+
+def _lacks(entry: Entry, served: Mapping[str, set[str]]) -> bool:
+    """Tell whether something should be served beside a file, and is not: given the paths that have it, by its suffix."""
+    wanted = {".metadata": bool(entry.facts and entry.facts.metadata_sha256), ".provenance": entry.attested}
+    return any(entry.path not in served[suffix] for suffix in wanted if wanted[suffix])
 
 
 def _is_shut(known: Known, project: str) -> bool:
