@@ -55,5 +55,14 @@ class ChangeLog:
         oldest = f"{datetime.now(UTC) - timedelta(days=days):{_DAY}}"
         with suppress(OSError):
             for file in self._folder.glob(f"{_BEFORE}*{_AFTER}"):
-                if file.name.removeprefix(_BEFORE).removesuffix(_AFTER) < oldest:
+                if _day(file) < oldest:
                     file.unlink(missing_ok=True)
+
+
+def files(folder: Path, since: str) -> list[Path]:
+    """Return the change log's files in a folder from a day on, the oldest first; all of them without one."""
+    return sorted(file for file in folder.glob(f"{_BEFORE}*{_AFTER}") if _day(file) >= since)
+
+
+def _day(file: Path) -> str:
+    return file.name.removeprefix(_BEFORE).removesuffix(_AFTER)

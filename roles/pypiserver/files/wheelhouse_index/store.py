@@ -272,12 +272,13 @@ class Store:
             staged.publish()
             self._done(seen, failed)
 
-    def decide(self, project: str, change: Callable[[Decisions], Decisions]) -> bool:
+    def decide(self, project: str, change: Callable[[Decisions], Decisions], at_once: bool = True) -> bool:
         """Change what was decided on a project: when this returns, its pages say so.
 
         Args:
             project: its normalised name.
             change: what becomes of the decisions; the same object where nothing changes.
+            at_once: whether to write its pages; else they follow with write_pending.
 
         Returns:
             Whether anything changed.
@@ -300,6 +301,8 @@ class Store:
             if after is not before:
                 known.decide(project, after)
                 self.facts.decisions.put(project, after)
+        if not at_once:
+            return after is not before
         self._give_back(project)
         with self.catalogue.reading() as known:
             seen = {project: known.times_marked(project)}
