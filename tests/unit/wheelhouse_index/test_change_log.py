@@ -17,6 +17,7 @@ from tests.support.index import Index, sha256
 from tests.unit.wheelhouse_index.test_importing import imported
 
 WHEEL = "foo-1.0-py3-none-any.whl"
+DAY = 24 * 3600
 FROM = {"X-Forwarded-For": "192.0.2.7"}
 
 
@@ -65,13 +66,49 @@ def test_an_import_is_noted(index: Index) -> None:
     assert noted(index) == [{"action": "import", **who, "project": "foo", "files": {WHEEL: sha256(content)}}]
 
 
-def test_what_is_too_old_is_removed_and_nothing_else(index: Index) -> None:
+def test_what_is_too_old_is_removed_and_nothing_else(index: Index, in_memory: Path) -> None:
     days = {ago: f"changes-{datetime.now(UTC) - timedelta(days=ago):%Y-%m-%d}.log" for ago in (0, 399, 400, 401, 5000)}
-    for name in (*days.values(), "access.log", "access-2020-01-01T00-00-00Z.log.gz"):
+    others = {
+        "access.log",
+        "access-2020-01-01T00-00-00Z.log.gz",
+        "changes-2020-01-01.log.gz",
+        "changes-2020-01-01-kept.log",
+    }
+    others |= {
+        "changes-2020.log",
+        "changes-.log",
+        "changes-2020-01-0\u0661.log",
+        "changes-2020-01-02.log",
+        "changes-2020-01-03.log",
+    }
+    for name in (*days.values(), *others - {"changes-2020-01-02.log", "changes-2020-01-03.log"}):
         (index.logs / name).touch()
-    ChangeLog(index.logs).prune(400)
-    left = {path.name for path in index.logs.iterdir()}
-    assert left == {days[0], days[399], days[400], "access.log", "access-2020-01-01T00-00-00Z.log.gz"}
+    # Neither are ours: a link, and a folder.
+    elsewhere = in_memory / "elsewhere.log"
+    elsewhere.touch()
+    (index.logs / "changes-2020-01-02.log").symlink_to(elsewhere)
+    (index.logs / "changes-2020-01-03.log").mkdir()
+    ChangeLog(index.logs).prune(400 * DAY)
+    assert {path.name for path in index.logs.iterdir()} == {days[0], days[399], days[400], *others}
+    assert elsewhere.exists()
+
+
+def test_a_folder_that_is_a_link_is_left_as_it_is(in_memory: Path) -> None:
+    elsewhere = in_memory / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "changes-2020-01-01.log").touch()
+    (in_memory / "logs").symlink_to(elsewhere)
+    ChangeLog(in_memory / "logs").prune(DAY)
+    assert (elsewhere / "changes-2020-01-01.log").exists()
+
+
+def test_every_line_is_kept_for_the_time_that_is_set(in_memory: Path) -> None:
+    """36 hours ago was yesterday or the day before: that day's file has lines that are younger."""
+    days = {ago: f"changes-{datetime.now(UTC) - timedelta(hours=ago):%Y-%m-%d}.log" for ago in (0, 36, 60)}
+    for name in days.values():
+        (in_memory / name).touch()
+    ChangeLog(in_memory).prune(36 * 3600)
+    assert {path.name for path in in_memory.iterdir()} == {days[0], days[36]}
 
 
 def test_a_log_that_cannot_be_written_to_stops_nothing_and_is_said(
@@ -80,4 +117,4 @@ def test_a_log_that_cannot_be_written_to_stops_nothing_and_is_said(
     shutil.rmtree(index.logs)
     assert index.upload(WHEEL, made.file(WHEEL)).status == 200
     assert "The change log cannot be written to" in caplog.text and WHEEL in caplog.text
-    ChangeLog(index.logs).prune(1)
+    ChangeLog(index.logs).prune(DAY)

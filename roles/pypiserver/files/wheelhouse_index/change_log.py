@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from .times import time_text
 log = logging.getLogger(__name__)
 _BEFORE, _AFTER = "changes-", ".log"
 _DAY = "%Y-%m-%d"
+_NAME = re.compile(rf"{_BEFORE}(?P<day>\d{{4}}-\d\d-\d\d){re.escape(_AFTER)}", re.ASCII)
 
 
 class ChangeLog:
@@ -50,10 +52,21 @@ class ChangeLog:
         except OSError as error:
             log.error("The change log cannot be written to (%s): %s", error, json.dumps(line))
 
-    def prune(self, days: int) -> None:
-        """Remove the files of days that are longer ago."""
-        oldest = f"{datetime.now(UTC) - timedelta(days=days):{_DAY}}"
+    def prune(self, seconds: int) -> None:
+        """Remove the files of days of which the last line is longer ago. What else is there stays, and links."""
+        oldest = f"{datetime.now(UTC) - timedelta(seconds=seconds):{_DAY}}"
         with suppress(OSError):
-            for file in self._folder.glob(f"{_BEFORE}*{_AFTER}"):
-                if file.name.removeprefix(_BEFORE).removesuffix(_AFTER) < oldest:
-                    file.unlink(missing_ok=True)
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                with os.scandir(folder) as entries:
+                    old = [entry.name for entry in entries if _is_before(oldest, entry)]
+                for name in old:
+                    os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(folder)
+
+
+def _is_before(day: str, entry: os.DirEntry[str]) -> bool:
+    """Tell whether this is the file of an earlier day."""
+    match = _NAME.fullmatch(entry.name)
+    return match is not None and match["day"] < day and entry.is_file(follow_symlinks=False)
