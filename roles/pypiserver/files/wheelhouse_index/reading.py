@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from . import incoming, metadata, names
+from . import incoming, installable, metadata, names
 from .entry import Facts, guessed
 
 
-def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool]:
-    """Return what a file of packages/ tells, its core metadata, and whether it can be opened.
+def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool, str]:
+    """Return what a file of packages/ tells, its core metadata, whether it can be opened, and why no client can install it.
 
     What contradicts its name counts for nothing: then the name alone tells.
     """
     sha256 = incoming.sha256(file)
-    found, opens = None, True
+    if name.endswith(names.SIGNATURE):
+        return Facts(sha256, guessed(name)), b"", True, ""
+    found, opens, is_all, broken = None, True, True, ""
     try:
-        found = None if name.endswith(names.SIGNATURE) else metadata.inside(name, file)
-    except metadata.UnopenedError:
-        opens = False
-    except (metadata.BrokenArchiveError, metadata.BeyondLimitsError):
-        pass
+        found = metadata.inside(name, file)
+    except metadata.BrokenArchiveError as error:
+        opens, broken = not isinstance(error, metadata.UnopenedError), str(error)
+    except metadata.BeyondLimitsError:
+        is_all = False
     if found and names.claimed(name, found.release) and names.is_project(found.release.project):
-        return Facts(sha256, found.release, found.requires_python, found.sha256), found.content, opens
-    return Facts(sha256, guessed(name)), b"", opens
+        why = installable.objection(name, found.release, found)
+        return Facts(sha256, found.release, found.requires_python, found.sha256), found.content, opens, why
+    if found:
+        broken = f"{name} holds {str(found.release)[:200]}: file name and metadata differ."
+    return Facts(sha256, guessed(name)), b"", opens, broken or installable.objection(name, guessed(name), None, is_all)

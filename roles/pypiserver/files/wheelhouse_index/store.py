@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from . import catalogue, disk, incoming, names, pages
+from .answers import one_line
 from .catalogue import Catalogue, Known
 from .comparing import compared, refuse_closed, same_as
 from .decisions import Decisions
@@ -603,13 +604,15 @@ class Store:
         try:
             with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
                 stamp = Stamp.of(os.fstat(file.fileno()))
-                facts, content, opens = read_file(entry.name, file)
+                facts, content, opens, objection = read_file(entry.name, file)
         except OSError as error:
             log.warning("%s cannot be read: %s", entry.path, error)
             return Entry(entry.path, entry.stamp, unreadable=True), b""
         if not opens and not self._recorder.has(entry.project, entry.name, facts.sha256):
             log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
             return Entry(entry.path, stamp, unreadable=True, refused=facts.sha256), b""
+        if objection:
+            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(objection))
         return Entry(entry.path, stamp, facts), content
 
     def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
