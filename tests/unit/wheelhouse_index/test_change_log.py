@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from wheelhouse_index.times import nanoseconds
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256
+from tests.support.index_server import Server
 from tests.unit.wheelhouse_index.test_importing import imported
 
 WHEEL = "foo-1.0-py3-none-any.whl"
@@ -118,3 +120,20 @@ def test_a_log_that_cannot_be_written_to_stops_nothing_and_is_said(
     assert index.upload(WHEEL, made.file(WHEEL)).status == 200
     assert "The change log cannot be written to" in caplog.text and WHEEL in caplog.text
     ChangeLog(index.logs).prune(DAY)
+
+
+def test_a_server_keeps_it_for_the_time_that_compose_says(tmp_path: Path) -> None:
+    days = {ago: f"changes-{datetime.now(UTC) - timedelta(days=ago):%Y-%m-%d}.log" for ago in (0, 9, 11, 399)}
+    (tmp_path / "logs").mkdir()
+    for name in days.values():
+        (tmp_path / "logs" / name).write_text("{}\n")
+    for kept, left in ((400, (0, 9, 11, 399)), (10, (0, 9))):
+        with Server(tmp_path, environment={"WHEELHOUSE_CHANGE_LOG_SECONDS": str(kept * DAY)}) as server:
+            assert server.upload(WHEEL, made.file(WHEEL)).status == 200
+            until = time.monotonic() + 20
+            while {path.name for path in (tmp_path / "logs").iterdir()} != {days[ago] for ago in left}:
+                assert time.monotonic() < until, sorted((tmp_path / "logs").iterdir())
+                time.sleep(0.1)
+            time.sleep(1)
+        assert {path.name for path in (tmp_path / "logs").iterdir()} == {days[ago] for ago in left}
+    assert (tmp_path / "logs" / days[0]).read_text().count("file_upload") == 1

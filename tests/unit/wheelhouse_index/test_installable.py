@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.support import packages as made
-from tests.support.index import Index, sha256
+from tests.support.index import Index, listed, sha256
+from tests.support.index_server import Server
 from tests.unit.wheelhouse_index.test_changes import refused
 from tests.unit.wheelhouse_index.test_importing import imported
 
@@ -193,3 +195,29 @@ def test_what_publishers_send_is_taken(index: Index, name: str, content: bytes) 
     answer = index.upload(name, content)
     assert answer.status == 200, answer
     assert index.stored() == {name: content}
+
+
+def test_servers_refuse_it_and_say_once_what_was_copied(tmp_path: Path) -> None:
+    copies = {name: content for case in DOUBTFUL for name, content in [case.values[:2]] if isinstance(name, str)}
+    with Server(tmp_path, environment={"WHEELHOUSE_FRESHNESS_SECONDS": "0.5"}) as server:
+        for case in DOUBTFUL:
+            name, content, words = case.values
+            answer = server.upload(str(name), content)  # type: ignore[arg-type]
+            assert (answer.status, answer.text) == (400, f"{answer.reason}\n") and str(words) in answer.text, answer
+        assert not [path for path in server.packages.iterdir() if path.is_file()]
+        for name, content in copies.items():
+            (server.packages / name).write_bytes(content)  # type: ignore[arg-type]
+        good = "last-1.0.tar.gz"
+        (server.packages / good).write_bytes(made.file(good))
+        until = time.monotonic() + 20
+        while time.monotonic() < until and (
+            not listed(server.pages, "last") or len(listed(server.pages, "foo")) < len(copies) - 1
+        ):
+            time.sleep(0.2)
+        assert set(listed(server.pages, "foo")) == set(copies) - {"pytz-2005k.zip"}
+        # Looks that follow say nothing more.
+        time.sleep(2)
+        lines = server.log.read_text().splitlines()
+    for name in copies:
+        said = [line for line in lines if f"{name} stays as it is, and no client can install it" in line]
+        assert len(said) == 1, (name, said)
