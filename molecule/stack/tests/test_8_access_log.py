@@ -100,9 +100,8 @@ def test_both_logs_outlive_containers_and_engine(
 
 
 def test_the_change_log_is_kept_for_the_time_that_is_set(host: Any, stack: Stack, logs: str) -> None:
-    ago = {
-        days: f"{logs}/changes-{host.check_output(f'date --utc --date "{days} days ago" +%F')}.log" for days in (9, 11)
-    }
+    day = {days: host.check_output(f"date --utc --date '{days} days ago' +%F") for days in (9, 11)}
+    ago = {days: f"{logs}/changes-{day[days]}.log" for days in day}
     foreign = [f"{logs}/changes-2020-01-01.log", f"{logs}/changes-2020-01-02.txt"]
     host.check_output(
         f"setpriv --reuid pypi --clear-groups --regid pypi touch {' '.join([*ago.values(), foreign[1]])}"
