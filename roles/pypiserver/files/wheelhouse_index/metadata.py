@@ -73,11 +73,13 @@ class Metadata:
         release: the project and version.
         requires_python: its specifier of Python versions; empty where it has none.
         content: its core metadata, to be served beside it; empty where they do not hold for what is built of it.
+        is_text: whether its core metadata are UTF-8.
     """
 
     release: Release
     requires_python: str = ""
     content: bytes = b""
+    is_text: bool = True
 
     @property
     def sha256(self) -> str:
@@ -160,7 +162,7 @@ def _parsed(name: str, kind: str, content: bytes) -> Metadata | None:
     served = len(name.encode()) <= names.NAME_BYTES and (
         kind == names.WHEEL or (kind != names.EGG and _is_static(headers))
     )
-    return Metadata(release, specifier(headers.get("Requires-Python")), content if served else b"")
+    return Metadata(release, specifier(headers.get("Requires-Python")), content if served else b"", _is_text(content))
 
 
 def _headers(content: bytes) -> Message:
@@ -201,7 +203,8 @@ def _of_wheel(file: BinaryIO) -> bytes:
 
 
 def _of_zipped_sdist(file: BinaryIO) -> bytes:
-    return _of_zip(file, lambda parts: len(parts) == 2 and parts[1] == "PKG-INFO") or b""
+    in_folder = _of_zip(file, lambda parts: len(parts) == 2 and parts[1] == "PKG-INFO")
+    return in_folder or _of_zip(file, lambda parts: parts == ["PKG-INFO"]) or b""
 
 
 def _of_egg(file: BinaryIO) -> bytes:
@@ -365,23 +368,27 @@ def _of_tar(file: BinaryIO, unpacker: Callable[[], _Unpacker]) -> bytes:
 
 
 def _pkg_info(unpacked: _Unpacked) -> bytes:
-    """Return the PKG-INFO at the top of a tar; empty where it has none."""
+    """Return the PKG-INFO at the top of a tar, which is its one folder, or was not with some tools; empty where it has none."""
+    without_folder = b""
     with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_limited_members()) as archive:  # type: ignore[call-overload]
         for _number in range(ENTRIES):
             member = archive.next()
             if member is None:
                 break
             parts = PurePosixPath(member.name).parts
-            if len(parts) == 2 and parts[1] == "PKG-INFO" and member.isreg():
+            if len(parts) <= 2 and parts[-1:] == ("PKG-INFO",) and member.isreg():
                 if member.size > METADATA_BYTES:
                     raise BeyondLimitsError
                 found = archive.extractfile(member)
-                return found.read(METADATA_BYTES) if found else b""
+                content = found.read(METADATA_BYTES) if found else b""
+                if len(parts) == 2:
+                    return content
+                without_folder = content
             # tarfile would keep every member that it has seen.
             archive.members = []
         else:
             raise BeyondLimitsError
-    return b""
+    return without_folder
 
 
 def _is_static(headers: Message) -> bool:
@@ -390,6 +397,15 @@ def _is_static(headers: Message) -> bool:
     if match is None or headers.get_all("Dynamic"):
         return False
     return (int(match[1]), int(match[2])) >= SDIST_VERSION
+
+
+def _is_text(content: bytes) -> bool:
+    """Tell whether this is UTF-8, as clients read all of it."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text(value: object) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from . import catalogue, disk, incoming, names, pages
+from .answers import one_line
 from .catalogue import Catalogue, Known
 from .comparing import compared, refuse_closed, same_as
 from .decisions import Decisions
@@ -713,6 +714,8 @@ class Store:
         if not told.opens and not self._recorder.has(guessed(entry.name).project, entry.name, entry.facts.sha256):
             log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
             return Entry(entry.path, entry.stamp, unreadable=True, refused=entry.facts.sha256), b""
+        if told.objection:
+            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(told.objection))
         return entry, told.metadata
 
     def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
