@@ -48,9 +48,9 @@ def test_what_files_tell_is_the_same_in_the_same_order(
     packages = in_memory / "packages"
     before = children()
     told = read_aside(packages, chunks)
-    first = next(told)
+    first = list(next(told))
     assert len(children() - before) == min(processors - 1, 2)
-    assert [first, *told] == [read_files(packages, chunk) for chunk in chunks]
+    assert [first, *map(list, told)] == [list(read_files(packages, chunk)) for chunk in chunks]
     assert children() == before
 
 
@@ -68,7 +68,8 @@ def test_a_reader_that_is_killed_is_replaced_by_this_process(
                     os.kill(child, signal.SIGKILL)
             yield chunk
 
-    assert list(read_aside(packages, killing())) == [read_files(packages, chunk) for chunk in chunks]
+    found = [list(told) for told in read_aside(packages, killing())]
+    assert found == [list(read_files(packages, chunk)) for chunk in chunks]
     assert children() == before
 
 

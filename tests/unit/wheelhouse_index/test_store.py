@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from wheelhouse_index import catalogue, metadata, pages, store
 from wheelhouse_index.entry import Entry, Stamp
 from wheelhouse_index.keeper import Keeper
+from wheelhouse_index.reading import Told
 from wheelhouse_index.scan import Scanner
 
 from tests.support import packages as made
@@ -403,4 +405,26 @@ def test_a_long_list_of_projects_follows_after_the_answer(index: Index, monkeypa
     # Another process may be killed before it does so, or index/ lose it.
     index.keeper.step()
     assert projects() == {"foo"}
+    assert index.said() == index.truth()
+
+
+def test_the_list_does_not_wait_for_all_that_the_keeper_has_to_do(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LONG_LIST_BYTES", 0)
+    monkeypatch.setattr(store, "LIST_SECONDS", -1.0)
+    monkeypatch.setattr(store, "_BATCH", 1)
+    for number in range(3):
+        made.wheel(index.packages, f"copied{number}", "1.0")
+    keep, listed = index.store._keep_all, list[bool]()
+
+    def uploading(told: Iterable[Told]) -> dict[str, Stamp]:
+        listed.append("new" in (index.pages / "simple/index.json").read_text())
+        if len(listed) == 1:
+            assert index.upload("new-1.0-py3-none-any.whl", made.file("new-1.0-py3-none-any.whl")).status == 200
+        return keep(told)
+
+    monkeypatch.setattr(index.store, "_keep_all", uploading)
+    look(index)
+    assert listed[0] is False and listed[-1] is True
     assert index.said() == index.truth()

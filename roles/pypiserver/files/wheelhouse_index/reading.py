@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -31,9 +31,9 @@ class Told:
     error: str = ""
 
 
-def read_files(packages: Path, entries: Sequence[Entry]) -> list[Told]:
-    """Return what files tell."""
-    return [_read(packages, entry) for entry in entries]
+def read_files(packages: Path, entries: Iterable[Entry]) -> Iterator[Told]:
+    """Read files; yield what each tells."""
+    return (_read(packages, entry) for entry in entries)
 
 
 def _read(packages: Path, entry: Entry) -> Told:

@@ -9,7 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -22,8 +22,11 @@ _MOST = 2
 _NICENESS = 10
 
 
-def read_aside(packages: Path, chunks: Iterable[Sequence[Entry]]) -> Generator[list[Told], None, None]:
-    """Yield what files tell, chunk by chunk, reading ahead; in this process where there is no processor to spare."""
+def read_aside(packages: Path, chunks: Iterable[Sequence[Entry]]) -> Generator[Iterator[Told], None, None]:
+    """Yield what files tell, chunk by chunk, reading ahead; in this process where there is no processor to spare.
+
+    Each chunk has to be taken before the next one. No more of it is in memory than a pipe holds.
+    """
     with ExitStack() as stack:
         readers = [stack.enter_context(_Reader(packages)) for _ in range(min(_MOST, _processors() - 1))]
         asked: deque[_Reader] = deque()
@@ -70,13 +73,16 @@ class _Reader:
                 pickle.dump(entries, self._process.stdin)
                 self._process.stdin.flush()
 
-    def answer(self) -> list[Told]:
-        """Return what the files tell that were asked for; of a process that was killed, for want of memory for one, too."""
-        told: list[Told] | None = None
+    def answer(self) -> Iterator[Told]:
+        """Yield what the files tell that were asked for; of a process that was killed, for want of memory for one, too."""
+        done = 0
         if self._process and self._process.stdout:
             with suppress(OSError, EOFError, pickle.UnpicklingError):
-                told = pickle.load(self._process.stdout)
-        return read_files(self._packages, self._asked) if told is None else told
+                for _ in self._asked:
+                    told: Told = pickle.load(self._process.stdout)
+                    done += 1
+                    yield told
+        yield from read_files(self._packages, self._asked[done:])
 
     def __enter__(self) -> _Reader:
         return self
@@ -95,9 +101,9 @@ def main() -> None:
         os.nice(_NICENESS)
     with suppress(EOFError, BrokenPipeError):
         while True:
-            entries = pickle.load(sys.stdin.buffer)
-            pickle.dump(read_files(Path(sys.argv[1]), entries), sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            for told in read_files(Path(sys.argv[1]), pickle.load(sys.stdin.buffer)):
+                pickle.dump(told, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

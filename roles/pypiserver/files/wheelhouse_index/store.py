@@ -49,6 +49,7 @@ _RECORDED = 200
 # A list of projects that is as long is written after the answer, within a second: with 30,000 of them it takes longer than all
 # the rest of an upload. No installer reads it.
 LONG_LIST_BYTES = 64 * 1024
+LIST_SECONDS = 1.0
 # What is pending then, among the names of projects.
 _LISTS = ""
 # How many of many files a message names.
@@ -511,12 +512,18 @@ class Store:
             formatted: whether all other pages are of this version's format.
         """
         failed: dict[str, Stamp] = {}
+        listed = time.monotonic()
         for projects, told in self._read_ahead([project for project in seen if project != _LISTS]):
             failed |= self._keep_all(told)
             with self._alone(), _staged() as staged:
                 with self.catalogue.writing() as known:
-                    self._stage(staged, known, projects, lists=False)
+                    # There may be many batches, and uploads that left the lists to this.
+                    asked = known.times_marked(_LISTS) if time.monotonic() - listed > LIST_SECONDS else 0
+                    self._stage(staged, known, projects, lists=asked > 0)
                 staged.publish()
+                if asked:
+                    self._done({_LISTS: asked}, {})
+                    listed = time.monotonic()
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 self._stage(staged, known, [], lists=True)
@@ -683,7 +690,7 @@ class Store:
 
     def _read(self, entries: Iterable[Entry]) -> Iterator[Told]:
         """Read files one by one."""
-        return (told for entry in entries for told in read_files(self.packages, [entry]))
+        return read_files(self.packages, entries)
 
     def _keep_all(self, told: Iterable[Told]) -> dict[str, Stamp]:
         """Keep what files tell, some at a time; returns as _read_unread does."""

@@ -159,6 +159,8 @@ class Yank:
         self._change_log = change_log
         self._request = request
         self._check = check
+        # Facts that cannot be read.
+        self._left_out: list[str] = []
         self.outcome = Outcome()
 
     def run(self) -> None:
@@ -179,6 +181,11 @@ class Yank:
         if not self._check:
             # Once for all of them; also what a run has left that was killed before.
             self._store.write_pending()
+        if self._left_out:
+            raise FactsError(
+                f"{len(self._left_out)} facts cannot be read, so it is unknown whose files these are: {_some(self._left_out)}."
+                " All others are done. Restore these from the backup, then run it again"
+            )
 
     def _change(self) -> deciding.Change:
         if self._request.unyank:
@@ -214,7 +221,7 @@ class Yank:
         folder, damaged = self._store.facts.records.folder, list[str]()
         own = list(published(folder, damaged, self._request.login, day=self._request.since[:10]))
         if damaged:
-            self.outcome.warnings.append(f"These facts cannot be read, and their files were left out: {_some(damaged)}")
+            self._left_out = damaged
         if not own and not any(published(folder, [], self._request.login)):
             logins = {one.record.login for one in published(folder, [])} - {""}
             known = f"These have: {_some(sorted(logins))}" if logins else "No login has"
