@@ -13,8 +13,11 @@ from typing import Any
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem
 
-# What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from.
-_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from")
+# What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from, what to yank.
+_OF_PLAYS = (
+    *("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from"),
+    *("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason", "pypi_unyank"),
+)
 # And the facts that roles set, and what the inventories of clouds could not make sense of.
 _NO_ROLES = (*_OF_PLAYS, "pypi_unknown_tags")
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.

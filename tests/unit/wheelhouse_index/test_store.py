@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import shutil
@@ -384,3 +385,22 @@ def test_of_two_keepers_one_works(index: Index) -> None:
 
     # Their threads end with their process, and write no more when the folder is removed.
     assert in_a_child(work) == 0
+
+
+def test_a_long_list_of_projects_follows_after_the_answer(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def projects() -> set[str]:
+        return {project["name"] for project in json.loads((index.pages / "simple/index.json").read_bytes())["projects"]}
+
+    index.upload(ONE, made.file(ONE, b"one"))
+    monkeypatch.setattr(store, "LONG_LIST_BYTES", 1)
+    other = "bar-1.0-py3-none-any.whl"
+    assert index.upload(other, made.file(other, b"other")).status == 200
+    assert (index.listed("bar").keys(), projects()) == ({other}, {"foo"})
+    assert index.store.write_pending() > 0
+    assert projects() == {"foo", "bar"}
+    index.store.remove("bar", [other])
+    assert projects() == {"foo", "bar"}
+    # Another process may be killed before it does so, or index/ lose it.
+    index.keeper.step()
+    assert projects() == {"foo"}
+    assert index.said() == index.truth()

@@ -43,7 +43,7 @@ class Settings:
         index: the folder of the pages (WHEELHOUSE_INDEX).
         peer: NGINX's file with the secret (WHEELHOUSE_PEER).
         logs: the folder of the change log (WHEELHOUSE_LOGS).
-        audit_days: for which the change log is kept (WHEELHOUSE_AUDIT_DAYS).
+        change_log: seconds for which the change log is kept (WHEELHOUSE_CHANGE_LOG_SECONDS).
         url: the index's own address, where it is known (WHEELHOUSE_URL).
         bind: where gunicorn listens (WHEELHOUSE_BIND).
         freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
@@ -55,7 +55,7 @@ class Settings:
     index: Path = Path("/data/index")
     peer: Path = Path("/data/peer/secret.conf")
     logs: Path = Path("/data/logs")
-    audit_days: int = 400
+    change_log: int = 400 * 24 * 3600
     url: str = ""
     bind: str = "0.0.0.0:8080"
     freshness: float = 2.0
@@ -74,7 +74,7 @@ class Settings:
             index=Path(said("INDEX", cls.index)),
             peer=Path(said("PEER", cls.peer)),
             logs=Path(said("LOGS", cls.logs)),
-            audit_days=int(said("AUDIT_DAYS", cls.audit_days)),
+            change_log=int(said("CHANGE_LOG_SECONDS", cls.change_log)),
             url=said("URL", cls.url).rstrip("/"),
             bind=said("BIND", cls.bind),
             freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
@@ -192,7 +192,7 @@ def create() -> WsgiApp:
     settings = Settings.of_environment()
     store = settings.store()
     store.catalogue.hold()
-    Keeper(store, settings.freshness, partial(ChangeLog(settings.logs).prune, settings.audit_days)).start()
+    Keeper(store, settings.freshness, partial(ChangeLog(settings.logs).prune, settings.change_log)).start()
     return Application(store, settings)
 
 

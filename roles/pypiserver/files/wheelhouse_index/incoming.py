@@ -29,10 +29,12 @@ class Upload:
         arrived: the file.
         facts: what it holds.
         metadata: its core metadata; empty where it has none to be served.
+        objection: why no client can install it; empty where nothing is known.
     """
 
-    def __init__(self, name: str, arrived: Arriving, facts: Facts, metadata: bytes = b"") -> None:
+    def __init__(self, name: str, arrived: Arriving, facts: Facts, metadata: bytes = b"", objection: str = "") -> None:
         self.name = name
+        self.objection = objection
         self.facts = facts
         self.metadata = metadata
         # Those of its form, once they are checked.

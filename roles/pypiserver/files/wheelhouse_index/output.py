@@ -212,6 +212,10 @@ class Output:
             for packed in ("", _PACKED)
         )
 
+    def list_bytes(self) -> int:
+        """Return how long the list of projects is."""
+        return _size(self.simple / "index.html")
+
     def folders(self) -> list[Path]:
         """Return the folders that have to be there."""
         return [self.simple, self.legacy, self.metadata, self._staging]

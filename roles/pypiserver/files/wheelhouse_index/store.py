@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from . import catalogue, disk, incoming, names, pages
+from .answers import one_line
 from .catalogue import Catalogue, Known
 from .comparing import compared, refuse_closed, same_as
 from .decisions import Decisions
@@ -28,7 +29,8 @@ from .facts import FactStore
 from .incoming import Upload
 from .output import Output, Staged
 from .quarantine import StayedError
-from .reading import read_file
+from .reading import Told, read_files
+from .reading_aside import read_aside
 from .reconciling import Reconciler
 from .recording import ConflictError, Origin, Recorder, is_young, young
 from .records import FactsError
@@ -38,10 +40,17 @@ from .times import time_text
 log = logging.getLogger(__name__)
 # How many projects' pages are written at once while no client waits for them.
 _BATCH = 50
+# So many batches are worth processes of their own, which read ahead.
+_MANY_BATCHES = 4
 # How much is kept in memory of what was read: bytes of core metadata, and files.
 _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
 # How many files are recorded at once while uploads may be waiting.
 _RECORDED = 200
+# A list of projects that is as long is written after the answer, within a second: with 30,000 of them it takes longer than all
+# the rest of an upload. No installer reads it.
+LONG_LIST_BYTES = 64 * 1024
+# What is pending then, among the names of projects.
+_LISTS = ""
 # How many of many files a message names.
 _NAMED = 5
 
@@ -176,7 +185,7 @@ class Store:
                         if record := records.get(upload.name):
                             entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
                         self._put(staged, known, entry, upload.metadata)
-                    self._stage(staged, known, [project], lists)
+                    self._stage(staged, known, [project], lists and self._lists_now(known))
                     seen = {project: known.times_marked(project)}
             staged.publish()
             # Not before the new ones are on all pages: until then nothing has replaced them.
@@ -256,19 +265,21 @@ class Store:
                 known.mark_dirty([project])
                 self._record(known.at(path) for path in paths)
                 self._forget(staged, known, paths)
-                self._stage(staged, known, [project], lists or not known.has_page(project))
+                lists = lists or not known.has_page(project)
+                self._stage(staged, known, [project], lists and self._lists_now(known))
                 seen = {project: known.times_marked(project)}
             # Not before: for want of room, the catalogue may have been left as it was.
             self._unlink(paths)
             staged.publish()
             self._done(seen, failed)
 
-    def decide(self, project: str, change: Callable[[Decisions], Decisions]) -> bool:
+    def decide(self, project: str, change: Callable[[Decisions], Decisions], at_once: bool = True) -> bool:
         """Change what was decided on a project: when this returns, its pages say so.
 
         Args:
             project: its normalised name.
             change: what becomes of the decisions; the same object where nothing changes.
+            at_once: whether to write its pages; else they follow with write_pending.
 
         Returns:
             Whether anything changed.
@@ -291,6 +302,8 @@ class Store:
             if after is not before:
                 known.decide(project, after)
                 self.facts.decisions.put(project, after)
+        if not at_once:
+            return after is not before
         self._give_back(project)
         with self.catalogue.reading() as known:
             seen = {project: known.times_marked(project)}
@@ -498,10 +511,8 @@ class Store:
             formatted: whether all other pages are of this version's format.
         """
         failed: dict[str, Stamp] = {}
-        waiting = list(seen)
-        for start in range(0, len(waiting), _BATCH):
-            projects = waiting[start : start + _BATCH]
-            failed |= self._read_unread(projects)
+        for projects, told in self._read_ahead([project for project in seen if project != _LISTS]):
+            failed |= self._keep_all(told)
             with self._alone(), _staged() as staged:
                 with self.catalogue.writing() as known:
                     self._stage(staged, known, projects, lists=False)
@@ -515,6 +526,13 @@ class Store:
             if not formatted:
                 with self.catalogue.writing() as known:
                     known.pages_format = pages.FORMAT
+
+    def _lists_now(self, known: Known) -> bool:
+        """Tell whether a change waits for the list of projects; a long one is left to the keeper."""
+        if self.output.list_bytes() < LONG_LIST_BYTES:
+            return True
+        known.mark_dirty([_LISTS])
+        return False
 
     def _mark_dirty(self, known: Known, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""
@@ -645,38 +663,60 @@ class Store:
         Returns:
             The files that cannot be read, and what they were then.
         """
+        return self._read_all(self._unread(projects))
+
+    def _unread(self, projects: Iterable[str]) -> list[Entry]:
         with self.catalogue.reading() as known:
-            unread = [entry for project in projects for entry in known.unread(project)]
-        return self._read_all(unread)
+            return [entry for project in projects for entry in known.unread(project)]
+
+    def _read_ahead(self, waiting: Sequence[str]) -> Iterator[tuple[Sequence[str], Iterable[Told]]]:
+        """Yield some projects at a time, with what those of their files tell that have not been read."""
+        batches = [waiting[start : start + _BATCH] for start in range(0, len(waiting), _BATCH)]
+        if len(batches) < _MANY_BATCHES:
+            yield from ((batch, self._read(self._unread(batch))) for batch in batches)
+        else:
+            yield from zip(batches, read_aside(self.packages, map(self._unread, batches)))
 
     def _read_all(self, entries: Iterable[Entry]) -> dict[str, Stamp]:
         """Read files, whether that was done before or not, and keep what they tell; returns as _read_unread does."""
+        return self._keep_all(self._read(entries))
+
+    def _read(self, entries: Iterable[Entry]) -> Iterator[Told]:
+        """Read files one by one."""
+        return (told for entry in entries for told in read_files(self.packages, [entry]))
+
+    def _keep_all(self, told: Iterable[Told]) -> dict[str, Stamp]:
+        """Keep what files tell, some at a time; returns as _read_unread does."""
         failed: dict[str, Stamp] = {}
         read: list[tuple[Entry, bytes]] = []
+        signatures: list[tuple[Entry, bytes]] = []
         size = 0
-        # A signature is of the release that the file beside it is of.
-        for entry in sorted(entries, key=lambda entry: entry.is_signature):
-            now, content = self._read(entry)
+        for one in told:
+            now, content = self._noted(one)
+            # A signature is of the release that the file beside it is of.
+            if now.is_signature:
+                signatures.append((now, content))
+                continue
             read.append((now, content))
             size += len(content)
             if size > _KEPT_BYTES or len(read) >= _KEPT_FILES:
                 failed |= self._keep(read)
                 read, size = [], 0
+        read += signatures
         return failed | self._keep(read) if read else failed
 
-    def _read(self, entry: Entry) -> tuple[Entry, bytes]:
-        """Return a file with what it tells, and its core metadata."""
-        try:
-            with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-                stamp = Stamp.of(os.fstat(file.fileno()))
-                facts, content, opens = read_file(entry.name, file)
-        except OSError as error:
-            log.warning("%s cannot be read: %s", entry.path, error)
+    def _noted(self, told: Told) -> tuple[Entry, bytes]:
+        """Return a file as it is noted, and its core metadata."""
+        entry = told.entry
+        if not entry.facts:
+            log.warning("%s cannot be read: %s", entry.path, told.error)
             return Entry(entry.path, entry.stamp, unreadable=True), b""
-        if not opens and not self._recorder.has(entry.project, entry.name, facts.sha256):
+        if not told.opens and not self._recorder.has(guessed(entry.name).project, entry.name, entry.facts.sha256):
             log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
-            return Entry(entry.path, stamp, unreadable=True, refused=facts.sha256), b""
-        return Entry(entry.path, stamp, facts), content
+            return Entry(entry.path, entry.stamp, unreadable=True, refused=entry.facts.sha256), b""
+        if told.objection:
+            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(told.objection))
+        return entry, told.metadata
 
     def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
         """Note what was read, unless the file has changed or been removed since; then the next scan sees to it.
