@@ -113,7 +113,7 @@ def test_publishers_send_attestations_and_installers_read_the_page(tmp_path: Pat
     beside.write_text(json.dumps(sent))
     program, *words = publish
     with serving(index) as (address, _asked):
-        command = [UV.with_name(program), *words, f"{address}/", file, beside]
+        command: list[str | Path] = [UV.with_name(program), *words, f"{address}/", file, beside]
         print(run(command))
         kept = json.loads((index.pages / f"packages/{file.name}.provenance").read_text())
         assert [bundle["attestations"] for bundle in kept["attestation_bundles"]] == [[sent]]
@@ -122,8 +122,8 @@ def test_publishers_send_attestations_and_installers_read_the_page(tmp_path: Pat
         assert listed["provenance"] == f"https://pypi.example.com/packages/{file.name}.provenance"
         pip = [sys.executable, "-m", "pip", "download", "--no-cache-dir", "--no-deps", "--index-url", page]
         run([*pip, "--dest", tmp_path / "pip", "app"])
-        uv = [UV, "pip", "install", "--no-cache", "--no-config", "--python", sys.executable, "--default-index", page]
-        run([*uv, "--target", tmp_path / "uv", "app"])
+        uv: list[str | Path] = [UV, "pip", "install", "--no-cache", "--no-config", "--python", sys.executable]
+        run([*uv, "--default-index", page, "--target", tmp_path / "uv", "app"])
     assert (tmp_path / "pip" / file.name).read_bytes() == file.read_bytes()
     assert (tmp_path / "uv" / "app-1.0.dist-info").is_dir()
 
@@ -138,7 +138,7 @@ def test_publishers_show_why_attestations_are_refused(tmp_path: Path, publish: l
     beside.write_text(json.dumps(attestation("app-2.0-py3-none-any.whl", file.read_bytes())))
     program, *words = publish
     with serving(index) as (address, _asked):
-        command = [UV.with_name(program), *words, f"{address}/", file, beside]
+        command: list[str | Path] = [UV.with_name(program), *words, f"{address}/", file, beside]
         with pytest.raises(AssertionError, match=r"another\s+file") as shown:
             run(command)
     print(shown.value)

@@ -129,10 +129,10 @@ def test_installers_take_the_wheel_that_they_know(tmp_path: Path) -> None:
     environment = {name: value for name, value in environment.items() if not name.startswith(("UV_", "PIP_FIND"))}
     with serving(index) as (address, _asked):
         pip = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--index-url", f"{address}/simple/"]
-        uv = [binaries / "uv", "pip", "install", "--no-cache", "--no-config", "--python", sys.executable]
+        uv = [str(binaries / "uv"), "pip", "install", "--no-cache", "--no-config", "--python", sys.executable]
         uv += ["--default-index", f"{address}/simple/"]
         for client, command in (("pip", pip), ("uv", uv)):
-            command = [*command, "--target", tmp_path / client, "foo-bar"]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+            words = [*command, "--target", str(tmp_path / client), "foo-bar"]
+            done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=120)
             assert done.returncode == 0, done.stdout + done.stderr
             assert (tmp_path / client / "foo_bar.py").read_text() == f"FROM = {plain!r}\n"

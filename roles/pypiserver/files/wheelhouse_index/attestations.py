@@ -122,8 +122,9 @@ class Attestations:
                 kept = self.at(project, name) if upload.attestations else None
                 if upload.attestations and not (kept and kept.sha256 == upload.facts.sha256):
                     new = Attested(upload.facts.sha256, login, time.time_ns(), upload.attestations)
-                    if self._make(project, name, new):
-                        before[name] = kept
+                    before[name] = kept
+                    if not self._make(project, name, new):
+                        del before[name]
             yield
         except BaseException:
             for name, kept in before.items():
