@@ -103,8 +103,9 @@ def events(store: FactStore, logs: Path, wanted: Wanted, damaged: list[str]) -> 
         if at is None:
             found.append(event)
         elif event.action != IMPORTED:
-            # A fact has the time that counts, the log the address: it was written moments later.
-            found.append(replace(event, address=logged.pop(at).address))
+            # A fact has the time that counts, the log, written moments later, the address, and the version as it was spelt.
+            also = logged.pop(at)
+            found.append(replace(event, address=also.address, version=also.version))
         # The fact of an imported file has the time of the file, the log that of the import.
     found += [event for logged in by_key.values() for event in logged]
     return sorted((event for event in found if event.time >= wanted.since), key=lambda event: (event.time, event.key))
