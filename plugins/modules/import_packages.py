@@ -63,6 +63,11 @@ imported:
   type: list
   elements: str
   returned: always
+doubtful:
+  description: Imported files that no client can install, each with the reason. An upload of such a file is refused.
+  type: list
+  elements: str
+  returned: always
 present:
   description: How many files the index had already.
   type: int
@@ -116,6 +121,7 @@ class Outcome:
     """What became of the files."""
 
     imported: list[str] = dataclasses.field(default_factory=list)
+    doubtful: list[str] = dataclasses.field(default_factory=list)
     present: int = 0
     ignored: int = 0
     conflicts: list[str] = dataclasses.field(default_factory=list)
@@ -130,6 +136,8 @@ class Outcome:
         """Count a file by what the index says became of it."""
         if became == "imported":
             self.imported.append(shown(path))
+            if why:
+                self.doubtful.append("%s: %s" % (shown(path), why))
         elif became == "present":
             self.present += 1
         else:
@@ -258,13 +266,15 @@ def main() -> None:
         problem = str(error)
     except OSError as error:
         problem = "%s cannot be read: %s" % (module.params["path"], error.strerror)
-    for names in (outcome.imported, outcome.conflicts, outcome.refused):
+    for names in (outcome.imported, outcome.doubtful, outcome.conflicts, outcome.refused):
         names.sort()
     result = dataclasses.asdict(outcome)
     result["changed"] = bool(outcome.imported)
     result["diff"] = {"prepared": "".join("+ %s\n" % path for path in outcome.imported)}
     if outcome.conflicts:
         module.warn("Conflicts, not imported: the index keeps what it has.%s" % some(outcome.conflicts))
+    if outcome.doubtful:
+        module.warn("Imported, though no client can install them:%s" % some(outcome.doubtful))
     if outcome.refused:
         module.warn("Refused, not imported:%s" % some(outcome.refused))
     if problem:

@@ -1,20 +1,27 @@
-"""The access log in the tree: who asked for what outlives containers, is rotated without losing a line, and never stops NGINX."""
+"""The logs in the tree: who asked for what and who changed what outlives containers, and is kept for the time that is set.
+
+The access log is rotated without losing a line, and never stops NGINX.
+"""
 
 from __future__ import annotations
 
 import json
 import shlex
-import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.support import packages
 from tests.support.clients import NOBODY, Index, Login
 from tests.support.playbook import site
 from tests.support.stack import Stack, eventually, traffic
 
-SERVICE = "wheelhouse-pypi-server-logs.service"
+SERVICE, TIMER = "wheelhouse-pypi-server-logs.service", "wheelhouse-pypi-server-logs.timer"
+
+TEN_DAYS = {"pypi_change_log_retention": "10d"}
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +34,19 @@ def lines(host: Any, logs: str, uri: str) -> list[dict[str, Any]]:
     # Agents may have sent bytes that are no text: other lines are left out on the host.
     found = host.run(f"zcat --force {logs}/access*.log* | grep --text --fixed-strings -- {shlex.quote(uri)}")
     return [line for line in map(json.loads, found.stdout.splitlines()) if line["uri"].startswith(uri)]
+
+
+@pytest.fixture
+def by_hand(host: Any) -> Iterator[None]:
+    """Keep the timer from rotating between two steps of a test, which counts what its own rotations do."""
+    host.check_output(f"systemctl stop {TIMER}")
+    eventually(
+        lambda: host.run(f"systemctl is-active {SERVICE}").stdout.strip() in ("inactive", "failed"),
+        "the last one ends",
+        60,
+    )
+    yield
+    host.check_output(f"systemctl start {TIMER}")
 
 
 def rotate(host: Any) -> None:
@@ -59,6 +79,52 @@ def test_lines_outlive_the_container_and_only_the_account_reads_them(
     site("--tags", "stack")
 
 
+def test_both_logs_outlive_containers_and_engine(
+    host: Any, index: Index, publisher: Login, stack: Stack, logs: str, tmp_path: Path
+) -> None:
+    wheel = packages.wheel(tmp_path, f"kept-{uuid4().hex[:8]}")
+    uri = f"/simple/?{uuid4().hex}"
+    assert index.upload(publisher, wheel).status == 200
+    assert index.request(uri, publisher).status == 200
+    eventually(lambda: len(lines(host, logs, uri)) == 1, "the request is in the log", 10)
+    stack.compose("down")
+    try:
+        host.check_output("systemctl restart docker.service")
+        assert len(lines(host, logs, uri)) == 1
+        found = host.check_output(f"cat {logs}/changes-*.log | grep --fixed-strings {wheel.name}")
+    finally:
+        stack.compose("up --detach --wait")
+    (line,) = map(json.loads, found.splitlines())
+    assert (line["action"], line["login"], list(line["files"])) == ("file_upload", "publisher", [wheel.name])
+    assert line["address"] and line["time"].startswith("20"), line
+
+
+def test_the_change_log_is_kept_for_the_time_that_is_set(host: Any, stack: Stack, logs: str) -> None:
+    day = {days: host.check_output(f"date --utc --date '{days} days ago' +%F") for days in (9, 11)}
+    ago = {days: f"{logs}/changes-{day[days]}.log" for days in day}
+    foreign = [f"{logs}/changes-2020-01-01.log", f"{logs}/changes-2020-01-02.txt"]
+    host.check_output(
+        f"setpriv --reuid pypi --clear-groups --regid pypi touch {' '.join([*ago.values(), foreign[1]])}"
+        f" && echo kept >/root/kept && ln --symbolic /root/kept {foreign[0]}"
+    )
+    before = stack.running()
+    try:
+        assert "WHEELHOUSE_CHANGE_LOG_SECONDS" in site("--tags", "stack", "--check", "--diff", **TEN_DAYS).output
+        assert all(host.file(file).exists for file in ago.values())
+        site("--tags", "stack", **TEN_DAYS)
+        assert site("--tags", "stack", **TEN_DAYS).changed == 0
+        eventually(lambda: not host.file(ago[11]).exists, "a file of 11 days ago is removed", 30)
+        assert host.file(ago[9]).exists
+        assert host.file(foreign[0]).is_symlink and host.file(foreign[1]).exists
+        assert host.file("/root/kept").content_string == "kept\n"
+        after = stack.running()
+        assert [service for service in after if after[service] != before[service]] == ["pypi-server"]
+    finally:
+        host.check_output(f"rm --force {' '.join([*ago.values(), *foreign])} /root/kept")
+        site("--tags", "stack")
+
+
+@pytest.mark.usefixtures("by_hand")
 def test_rotation_loses_no_line_while_requests_run(host: Any, index: Index, reader: Login, logs: str) -> None:
     mark = f"/simple/?{uuid4().hex}"
     before = set(host.check_output(f"ls {logs}").split())
@@ -66,7 +132,6 @@ def test_rotation_loses_no_line_while_requests_run(host: Any, index: Index, read
         for _ in range(3):
             larger(host, logs)
             rotate(host)
-            time.sleep(1)
     assert len(answers) > 100
     assert set(answers) == {"200"}
     eventually(lambda: len(lines(host, logs, mark)) == len(answers), f"{len(answers)} lines are in the log", 15)
@@ -78,6 +143,7 @@ def test_rotation_loses_no_line_while_requests_run(host: Any, index: Index, read
     assert modes == "pypi 600"
 
 
+@pytest.mark.usefixtures("by_hand")
 def test_a_small_log_is_rotated_once_a_day_and_what_is_too_old_is_removed(host: Any, logs: str) -> None:
     rotate(host)
     before = set(host.check_output(f"ls {logs}").split())
@@ -96,6 +162,7 @@ def test_a_small_log_is_rotated_once_a_day_and_what_is_too_old_is_removed(host: 
     assert not host.file(f"{logs}/{new}.gz").exists
 
 
+@pytest.mark.usefixtures("by_hand")
 def test_the_first_line_after_a_long_silence_is_kept(host: Any, index: Index, reader: Login, logs: str) -> None:
     rotate(host)
     # Half a year without a request.
@@ -110,7 +177,7 @@ def test_the_first_line_after_a_long_silence_is_kept(host: Any, index: Index, re
 
 
 def test_a_timer_does_it_and_a_second_run_changes_nothing(host: Any) -> None:
-    timer = host.service("wheelhouse-pypi-server-logs.timer")
+    timer = host.service(TIMER)
     assert (timer.is_running, timer.is_enabled) == (True, True)
     done = site("--tags", "stack", "--check", "--diff", pypi_log_retention="30d")
     assert "rotate.sh" in done.output, done.output
@@ -120,6 +187,7 @@ def test_a_timer_does_it_and_a_second_run_changes_nothing(host: Any) -> None:
     site("--tags", "stack")
 
 
+@pytest.mark.usefixtures("by_hand")
 def test_nginx_serves_where_the_log_cannot_be_written_to_and_takes_it_up_when_it_can(
     host: Any, index: Index, reader: Login, stack: Stack, logs: str
 ) -> None:

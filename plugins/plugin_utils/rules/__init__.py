@@ -63,6 +63,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_container_cpus": host.processors,
     "pypi_log_max_size": size("10m"),
     "pypi_log_retention": lasting("1d", "3650d"),
+    "pypi_change_log_retention": lasting("1d", "3650d"),
     "pypi_images_archive": absolute_path("images.tar"),
     "pypi_image_pypiserver": host.image,
     "pypi_image_nginx": host.image,

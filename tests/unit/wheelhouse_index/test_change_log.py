@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from wheelhouse_index.times import nanoseconds
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256
+from tests.support.index_server import Server
 from tests.unit.wheelhouse_index.test_importing import imported
 
 WHEEL = "foo-1.0-py3-none-any.whl"
+DAY = 24 * 3600
 FROM = {"X-Forwarded-For": "192.0.2.7"}
 
 
@@ -65,13 +68,49 @@ def test_an_import_is_noted(index: Index) -> None:
     assert noted(index) == [{"action": "import", **who, "project": "foo", "files": {WHEEL: sha256(content)}}]
 
 
-def test_what_is_too_old_is_removed_and_nothing_else(index: Index) -> None:
+def test_what_is_too_old_is_removed_and_nothing_else(index: Index, in_memory: Path) -> None:
     days = {ago: f"changes-{datetime.now(UTC) - timedelta(days=ago):%Y-%m-%d}.log" for ago in (0, 399, 400, 401, 5000)}
-    for name in (*days.values(), "access.log", "access-2020-01-01T00-00-00Z.log.gz"):
+    others = {
+        "access.log",
+        "access-2020-01-01T00-00-00Z.log.gz",
+        "changes-2020-01-01.log.gz",
+        "changes-2020-01-01-kept.log",
+    }
+    others |= {
+        "changes-2020.log",
+        "changes-.log",
+        "changes-2020-01-0\u0661.log",
+        "changes-2020-01-02.log",
+        "changes-2020-01-03.log",
+    }
+    for name in (*days.values(), *others - {"changes-2020-01-02.log", "changes-2020-01-03.log"}):
         (index.logs / name).touch()
-    ChangeLog(index.logs).prune(400)
-    left = {path.name for path in index.logs.iterdir()}
-    assert left == {days[0], days[399], days[400], "access.log", "access-2020-01-01T00-00-00Z.log.gz"}
+    # Neither are ours: a link, and a folder.
+    elsewhere = in_memory / "elsewhere.log"
+    elsewhere.touch()
+    (index.logs / "changes-2020-01-02.log").symlink_to(elsewhere)
+    (index.logs / "changes-2020-01-03.log").mkdir()
+    ChangeLog(index.logs).prune(400 * DAY)
+    assert {path.name for path in index.logs.iterdir()} == {days[0], days[399], days[400], *others}
+    assert elsewhere.exists()
+
+
+def test_a_folder_that_is_a_link_is_left_as_it_is(in_memory: Path) -> None:
+    elsewhere = in_memory / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "changes-2020-01-01.log").touch()
+    (in_memory / "logs").symlink_to(elsewhere)
+    ChangeLog(in_memory / "logs").prune(DAY)
+    assert (elsewhere / "changes-2020-01-01.log").exists()
+
+
+def test_every_line_is_kept_for_the_time_that_is_set(in_memory: Path) -> None:
+    """36 hours ago was yesterday or the day before: that day's file has lines that are younger."""
+    days = {ago: f"changes-{datetime.now(UTC) - timedelta(hours=ago):%Y-%m-%d}.log" for ago in (0, 36, 60)}
+    for name in days.values():
+        (in_memory / name).touch()
+    ChangeLog(in_memory).prune(36 * 3600)
+    assert {path.name for path in in_memory.iterdir()} == {days[0], days[36]}
 
 
 def test_a_log_that_cannot_be_written_to_stops_nothing_and_is_said(
@@ -80,4 +119,21 @@ def test_a_log_that_cannot_be_written_to_stops_nothing_and_is_said(
     shutil.rmtree(index.logs)
     assert index.upload(WHEEL, made.file(WHEEL)).status == 200
     assert "The change log cannot be written to" in caplog.text and WHEEL in caplog.text
-    ChangeLog(index.logs).prune(1)
+    ChangeLog(index.logs).prune(DAY)
+
+
+def test_a_server_keeps_it_for_the_time_that_compose_says(tmp_path: Path) -> None:
+    days = {ago: f"changes-{datetime.now(UTC) - timedelta(days=ago):%Y-%m-%d}.log" for ago in (0, 9, 11, 399)}
+    (tmp_path / "logs").mkdir()
+    for name in days.values():
+        (tmp_path / "logs" / name).write_text("{}\n")
+    for kept, left in ((400, (0, 9, 11, 399)), (10, (0, 9))):
+        with Server(tmp_path, environment={"WHEELHOUSE_CHANGE_LOG_SECONDS": str(kept * DAY)}) as server:
+            assert server.upload(WHEEL, made.file(WHEEL)).status == 200
+            until = time.monotonic() + 20
+            while {path.name for path in (tmp_path / "logs").iterdir()} != {days[ago] for ago in left}:
+                assert time.monotonic() < until, sorted((tmp_path / "logs").iterdir())
+                time.sleep(0.1)
+            time.sleep(1)
+        assert {path.name for path in (tmp_path / "logs").iterdir()} == {days[ago] for ago in left}
+    assert (tmp_path / "logs" / days[0]).read_text().count("file_upload") == 1

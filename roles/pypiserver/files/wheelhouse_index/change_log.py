@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from .times import time_text
 log = logging.getLogger(__name__)
 _BEFORE, _AFTER = "changes-", ".log"
 _DAY = "%Y-%m-%d"
+_NAME = re.compile(rf"{_BEFORE}(?P<day>\d{{4}}-\d\d-\d\d){re.escape(_AFTER)}", re.ASCII)
 
 
 class ChangeLog:
@@ -28,8 +30,8 @@ class ChangeLog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def note(self, action: str, login: str = "", address: str = "", **what: Any) -> None:
-        """Note a change.
+    def note(self, action: str, login: str = "", address: str = "", **what: Any) -> bool:
+        """Note a change; return whether that worked.
 
         Args:
             action: what was done, as the form calls it.
@@ -49,20 +51,34 @@ class ChangeLog:
                 os.close(descriptor)
         except OSError as error:
             log.error("The change log cannot be written to (%s): %s", error, json.dumps(line))
+            return False
+        return True
 
-    def prune(self, days: int) -> None:
-        """Remove the files of days that are longer ago."""
-        oldest = f"{datetime.now(UTC) - timedelta(days=days):{_DAY}}"
+    def prune(self, seconds: int) -> None:
+        """Remove the files of days of which the last line is longer ago. What else is there stays, and links."""
+        oldest = f"{datetime.now(UTC) - timedelta(seconds=seconds):{_DAY}}"
         with suppress(OSError):
-            for file in self._folder.glob(f"{_BEFORE}*{_AFTER}"):
-                if _day(file) < oldest:
-                    file.unlink(missing_ok=True)
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                with os.scandir(folder) as entries:
+                    old = [entry.name for entry in entries if _is_before(oldest, entry)]
+                for name in old:
+                    os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(folder)
 
 
 def files(folder: Path, since: str) -> list[Path]:
     """Return the change log's files in a folder from a day on, the oldest first; all of them without one."""
-    return sorted(file for file in folder.glob(f"{_BEFORE}*{_AFTER}") if _day(file) >= since)
+    return sorted(file for file in folder.glob(f"{_BEFORE}*{_AFTER}") if _day(file.name) >= (since or "0"))
 
 
-def _day(file: Path) -> str:
-    return file.name.removeprefix(_BEFORE).removesuffix(_AFTER)
+def _is_before(day: str, entry: os.DirEntry[str]) -> bool:
+    """Tell whether this is the file of an earlier day."""
+    return "" < _day(entry.name) < day and entry.is_file(follow_symlinks=False)
+
+
+def _day(name: str) -> str:
+    """Return which day's file this is; empty if it is none of the change log."""
+    match = _NAME.fullmatch(name)
+    return match["day"] if match else ""

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from . import deciding, finding, forms, incoming, metadata, names, rights
+from . import attesting, deciding, finding, forms, incoming, installable, metadata, names, rights
 from .answers import Refusal, StartResponse, answer
 from .change_log import ChangeLog
 from .entry import Facts
@@ -120,6 +120,10 @@ class Changes:
         if file is None:
             raise Refusal(400, "The form has no distribution file: send it as 'content'.")
         upload = uploaded(file, form)
+        if upload.objection:
+            raise Refusal(400, upload.objection)
+        if text := form.value("attestations"):
+            upload.attestations = attesting.checked(text, upload.name, upload.facts.sha256, upload.facts.release)
         uploads = [upload]
         if signature := form.file("gpg_signature"):
             if signature.name != upload.name + names.SIGNATURE:
@@ -128,15 +132,19 @@ class Changes:
             uploads.append(Upload(signature.name, signature.content, facts))
         try:
             changed = self._store.add(uploads, self._overwrite, origin)
+            # What was new may have been the signature alone.
+            is_left = bool(upload.attestations) and (not changed or signature is not None)
+            attested = is_left and self._store.attest(upload, origin.login)
         except ConflictError as error:
             raise Refusal(conflict, str(error)) from error
-        if changed:
+        if changed or attested:
             note(project=upload.facts.release.project, files={one.name: one.facts.sha256 for one in uploads})
-        return (
-            f"Published {upload.name}."
-            if changed
-            else f"Nothing to do: {upload.name} already exists with this content."
-        )
+        if changed:
+            return f"Published {upload.name}."
+        if attested:
+            return f"Added its attestations to {upload.name}, which already exists with this content."
+        kept = " Its attestations stay as they are." if upload.attestations else ""
+        return f"Nothing to do: {upload.name} already exists with this content.{kept}"
 
     def _remove(self, form: Form, note: Callable[..., None]) -> str:
         name, version, filename = (form.value(field) for field in ("name", "version", "filename"))
@@ -175,19 +183,17 @@ def uploaded(file: File, form: Form) -> Upload:
             400, f"{name} arrived with the SHA-256 {file.content.sha256}; the form says {digest[:64]}. Send it again."
         )
     try:
-        found = metadata.inside(name, file.content.file)
+        found, is_all = metadata.inside(name, file.content.file), True
     except metadata.BrokenArchiveError as error:
         raise Refusal(400, f"{error} Build it again.") from error
     except metadata.BeyondLimitsError:
-        found = None
+        found, is_all = None, False
     file.content.seek(0)
     release = _release(name, found, form)
-    if found:
-        facts = Facts(file.content.sha256, release, found.requires_python, found.sha256)
-        return Upload(name, file.content, facts, found.content)
-    return Upload(
-        name, file.content, Facts(file.content.sha256, release, metadata.specifier(form.value("requires_python")))
-    )
+    objection = installable.objection(name, release, found, is_all)
+    requires = found.requires_python if found else metadata.specifier(form.value("requires_python"))
+    facts = Facts(file.content.sha256, release, requires, found.sha256 if found else "")
+    return Upload(name, file.content, facts, found.content if found else b"", objection)
 
 
 def _names_wanted(name: str) -> str:

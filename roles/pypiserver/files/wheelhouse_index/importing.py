@@ -3,6 +3,7 @@
 This side sees no folder but the index. The other side (the module import_packages, root on the host) offers a file in a line
 of JSON, ``{"path", "size", "mtime_ns", "sha256"}``, and gets a line back: ``{"send": true}``, upon which it sends that many
 bytes and gets another line, or ``{"done": [[path, became, why], ...]}``: what became of some files, this one or earlier ones.
+Of an imported one, ``why`` says why no client can install it, if none can.
 The rest follows when the other side has no more. After ``{"stop"}`` nothing more is taken.
 
 Files go the way of uploads: verified aside, published in one step, and on their pages when that is told. The files of a project
@@ -179,7 +180,7 @@ class Import:
                 # Under another spelling: a signature by this name would be beside no file.
                 return
             if self._check:
-                self._done.append((offer.path, IMPORTED, ""))
+                self._done.append((offer.path, IMPORTED, upload.objection))
             else:
                 self._held[offer.path] = upload
                 self._keeping.enter_context(stack.pop_all())
@@ -219,7 +220,7 @@ class Import:
             is_new = self._store.add(list(held.values()), overwrite=False, origin=_ORIGIN)
             if is_new:
                 self._note(list(held.values()))
-            self._done += [(path, IMPORTED if is_new else PRESENT, "") for path in held]
+            self._done += [(path, IMPORTED, held[path].objection) if is_new else (path, PRESENT, "") for path in held]
         except (ConflictError, Refusal):
             # Something has come to the index meanwhile: which of them it is shows one by one.
             self._done += [(path, *self._published(path, upload)) for path, upload in held.items()]
@@ -232,7 +233,7 @@ class Import:
             if not self._store.add([upload], overwrite=False, origin=_ORIGIN):
                 return PRESENT, ""
             self._note([upload])
-            return IMPORTED, ""
+            return IMPORTED, upload.objection
         except ConflictError as error:
             del self._signable[path]
             return CONFLICT, str(error)
@@ -271,6 +272,6 @@ def main(check: bool) -> int:
     settings = Settings.of_environment()
     # As gunicorn's: what is written is the account's alone.
     os.umask(0o077)
-    store = Store(settings.packages, settings.index, settings.overwrite)
+    store = settings.store()
     store.catalogue.hold()
     return Import(store, sys.stdin.buffer, sys.stdout.buffer, ChangeLog(settings.logs), check).run()

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from . import disk
 from .entry import Facts, Stamp
@@ -29,12 +29,16 @@ class Upload:
         arrived: the file.
         facts: what it holds.
         metadata: its core metadata; empty where it has none to be served.
+        objection: why no client can install it; empty where nothing is known.
     """
 
-    def __init__(self, name: str, arrived: Arriving, facts: Facts, metadata: bytes = b"") -> None:
+    def __init__(self, name: str, arrived: Arriving, facts: Facts, metadata: bytes = b"", objection: str = "") -> None:
         self.name = name
+        self.objection = objection
         self.facts = facts
         self.metadata = metadata
+        # Those of its form, once they are checked.
+        self.attestations: list[dict[str, Any]] = []
         self._file = arrived.file
         self._path = arrived.path
         os.fsync(self._file.fileno())

@@ -11,11 +11,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from . import health
+from .answers import one_line
 from .records import FactsError
 from .scan import Scanner
 from .store import Store
@@ -30,6 +31,8 @@ _NICENESS = 10
 _RETRY_SECONDS = 60.0
 _PENDING_SECONDS = 1.0
 _LONGEST_PAUSE = 15.0
+# So many files are named at once; the rest is counted.
+_NAMED = 20
 
 
 class Keeper:
@@ -49,6 +52,8 @@ class Keeper:
         self._scanner: Scanner | None = None
         self._thorough_at = 0.0
         self._retry_at = 0.0
+        # Files that were reported.
+        self._misnamed: set[str] = set()
 
     def start(self) -> None:
         """Start the thread; it ends with the process."""
@@ -73,6 +78,7 @@ class Keeper:
             with self._store.catalogue.reading() as known:
                 scanner = Scanner(self._store.packages, known.stamps(), settle=self._pause / 2)
         found, removed = scanner.changes(thorough)
+        self._report(scanner.misnamed)
         if thorough:
             self._store.check_written()
             self._store.check_decisions()
@@ -90,6 +96,18 @@ class Keeper:
         self._store.write_pending()
         self._record(now)
         self._scanner = scanner
+
+    def _report(self, misnamed: Iterable[str]) -> None:
+        """Say once which files are on no page because of their names."""
+        new = [path for path in misnamed if path not in self._misnamed]
+        self._misnamed.update(new)
+        for path in new[:_NAMED]:
+            shown = one_line(path.encode(errors="replace").decode())
+            log.warning(
+                "%s is on no page: it is not called as a distribution file is. Copy it under its own name", shown
+            )
+        if new[_NAMED:]:
+            log.warning("And so are %s files more", len(new) - _NAMED)
 
     def _record(self, began: float) -> None:
         """Record files that were there before there was a store of facts, for a while: more may have come meanwhile."""

@@ -14,6 +14,10 @@ from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname
 # The one list of what is served; NGINX's configuration is made from the same file.
 SUFFIXES = tuple(Path(__file__).with_name("suffixes.txt").read_text(encoding="ascii").split())
 WHEEL, EGG, SIGNATURE = ".whl", ".egg", ".asc"
+# NAME-VERSION-variants.json: which variants of its wheels a release has. A draft (PEP 825) lists it beside them.
+VARIANTS = "-variants.json"
+# Whose names are certain: what separates the parts is in none of them.
+_BUILT = (WHEEL, EGG, VARIANTS)
 # What a file system takes, with room for what is put behind it.
 NAME_BYTES = 240
 
@@ -23,6 +27,10 @@ _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~ -]*", re.ASCII)
 _PROJECT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _BUILD_OR_PYTHON = re.compile(r"\d|[A-Za-z]+\d", re.ASCII)
 _SEPARATORS = re.compile(r"[-_.]+")
+_BUILD = re.compile(r"\d[\w.]*", re.ASCII)
+# Each may be a set; Python's is an implementation and a number.
+_PYTHON, _OTHER = r"[A-Za-z]+\d\w*(?:\.[A-Za-z]+\d\w*)*", r"\w+(?:\.\w+)*"
+_TAGS = re.compile(rf"{_PYTHON}-{_OTHER}-{_OTHER}(?:-[\w.]+)?", re.ASCII)
 # Name, version, perhaps a build tag, three tags (PEP 427); a draft (PEP 825) puts a variant's label behind them.
 _WHEEL_PARTS = range(5, 8)
 
@@ -63,6 +71,11 @@ def is_served(name: str) -> bool:
     return bool(_FILE.fullmatch(name)) and len(name) <= NAME_BYTES and of_file(file) is not None
 
 
+def is_misnamed(name: str) -> bool:
+    """Tell whether a file's name ends as a distribution file's, or its signature's, and is none that is served."""
+    return not name.startswith(".") and bool(suffix(name.removesuffix(SIGNATURE))) and not is_served(name)
+
+
 def is_folder(name: str) -> bool:
     """Tell whether files in a folder of this name are served."""
     return bool(_FOLDER.fullmatch(name))
@@ -88,12 +101,27 @@ def of_file(name: str) -> Release | None:
     if not kind:
         return None
     parts = stem.split("-")
-    if kind in (WHEEL, EGG):
-        enough = _is_wheel(parts) if kind == WHEEL else len(parts) > 1
+    if kind in _BUILT:
+        enough = _is_wheel(parts) if kind == WHEEL else len(parts) == 2 if kind == VARIANTS else len(parts) > 1
         found = Release(parts[0], parts[1]) if enough and _is_version(parts[1]) else None
     else:
         found = _of_sdist(parts)
     return found if found and is_project(found.project) else None
+
+
+def has_tags(name: str) -> bool:
+    """Tell whether a wheel's name has tags that parse: of Python, ABI and platform, perhaps a build tag and a variant's label."""
+    parts = name.removesuffix(WHEEL).split("-")[2:]
+    if parts and _BUILD.fullmatch(parts[0]) and len(parts) > 3:
+        parts = parts[1:]
+    return bool(_TAGS.fullmatch("-".join(parts)))
+
+
+def is_standard_version(text: str) -> bool:
+    """Tell whether this is a version of PEP 440, as it is written."""
+    with suppress(ValueError):
+        return len(text) <= NAME_BYTES and bool(Version(text))
+    return False
 
 
 def _is_wheel(parts: list[str]) -> bool:
@@ -117,7 +145,7 @@ def claimed(name: str, release: Release) -> bool:
     kind = suffix(name)
     if max(len(release.name), len(release.version)) > NAME_BYTES:
         return False
-    if kind in (WHEEL, EGG):
+    if kind in _BUILT:
         own = of_file(name)
         return own is not None and own.is_same(release)
     spelt = "[-_.]+".join(map(re.escape, _SEPARATORS.split(release.name)))
@@ -137,6 +165,8 @@ def identity(name: str, release: Release) -> tuple[str, ...]:
         return (kind, release.project, version, *tags)
     if kind == EGG:
         return (kind, name.lower())
+    if kind == VARIANTS:
+        return (kind, release.project, version)
     return ("sdist", release.project, version)
 
 

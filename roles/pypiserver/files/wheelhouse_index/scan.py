@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .entry import Stamp, inode
-from .names import is_folder, is_served
+from .names import is_folder, is_misnamed, is_served
 
 # Within one tick of the kernel's clock a folder can change twice and keep its time.
 _TICK_NS = 50_000_000
@@ -35,6 +35,9 @@ class Scanner:
         packages: the folder.
         seen: the stamps of the files that are known already, by path.
         settle: seconds for which a file must not have changed; one that is still being written is not looked at.
+
+    Attributes:
+        misnamed: files of which the last look has found that they are called almost like distribution files, by path.
     """
 
     def __init__(self, packages: Path, seen: Mapping[str, Stamp], settle: float = 0.0) -> None:
@@ -42,6 +45,7 @@ class Scanner:
         self._settle_ns = int(settle * 1e9)
         # By the path below packages/.
         self._folders: dict[str, _Folder] = {}
+        self.misnamed: list[str] = []
         for path, stamp in seen.items():
             folder, _slash, name = path.rpartition("/")
             self._folders.setdefault(folder, _Folder()).files[name] = stamp
@@ -58,6 +62,7 @@ class Scanner:
         """
         found: dict[str, Stamp] = {}
         removed: list[str] = []
+        self.misnamed = []
         before, self._folders = self._folders, {}
         waiting = [""]
         while waiting:
@@ -102,6 +107,8 @@ class Scanner:
                         stamp = known
                     if stamp:
                         now.files[entry.name] = stamp
+                elif is_misnamed(entry.name) and entry.is_file(follow_symlinks=False):
+                    self.misnamed += _paths(folder, [entry.name])
         return now
 
 

@@ -49,7 +49,7 @@ class BadInputError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be yanked, or not any more; arguments as the playbook's variables, since as text (``times``)."""
+    """What is to be yanked or unyanked; arguments as the playbook's variables, since as text (``times``)."""
 
     project: str = ""
     version: str = ""
@@ -134,7 +134,7 @@ class Outcome:
     """What became of it.
 
     Attributes:
-        changed: files that are yanked now, or not any more.
+        changed: files that are yanked now, or unyanked.
         same: how many files were so already.
         warnings: what else is to be known.
     """
@@ -159,6 +159,8 @@ class Yank:
         self._change_log = change_log
         self._request = request
         self._check = check
+        # Facts that cannot be read.
+        self._left_out: list[str] = []
         self.outcome = Outcome()
 
     def run(self) -> None:
@@ -179,6 +181,11 @@ class Yank:
         if not self._check:
             # Once for all of them; also what a run has left that was killed before.
             self._store.write_pending()
+        if self._left_out:
+            raise FactsError(
+                f"{len(self._left_out)} facts cannot be read, so it is unknown whose files these are: {_some(self._left_out)}."
+                " All others are done. Restore these from the backup, then run it again"
+            )
 
     def _change(self) -> deciding.Change:
         if self._request.unyank:
@@ -214,7 +221,7 @@ class Yank:
         folder, damaged = self._store.facts.records.folder, list[str]()
         own = list(published(folder, damaged, self._request.login, day=self._request.since[:10]))
         if damaged:
-            self.outcome.warnings.append(f"These facts cannot be read, and their files were left out: {_some(damaged)}")
+            self._left_out = damaged
         if not own and not any(published(folder, [], self._request.login)):
             logins = {one.record.login for one in published(folder, [])} - {""}
             known = f"These have: {_some(sorted(logins))}" if logins else "No login has"
@@ -258,12 +265,10 @@ class Yank:
         """Note a change in the change log, as the form would."""
         reason = {"reason": self._request.reason} if self._request.reason else {}
         action = "unyank" if self._request.unyank else "yank"
-        note = partial(self._change_log.note, action, name=target.project)
-        if target.version:
-            note(version=self._request.version, **reason)
-        else:
-            for file in files:
-                note(filename=file, **reason)
+        note = partial(self._change_log.note, action, name=target.project, **reason)
+        noted = [note(version=self._request.version)] if target.version else [note(filename=file) for file in files]
+        if not all(noted):
+            self.outcome.warnings.append(f"The change log lacks this, as logs/ cannot be written to: {target.project}")
 
 
 def _by_project(files: list[Published]) -> list[Target]:
@@ -293,9 +298,7 @@ def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = pr
     except (BadInputError, FactsError) as error:
         stop = str(error)
     except (OSError, sqlite3.Error) as error:
-        stop = (
-            _FULL if is_full(error) else f"the index cannot write to its folders ({error}); pypi-server's log says more"
-        )
+        stop = _FULL if is_full(error) else f"the index cannot write to its folders: {error}"
         if outcome.changed:
             stop += f" ({len(outcome.changed)} files were done before)"
     say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))

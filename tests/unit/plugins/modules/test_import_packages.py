@@ -122,6 +122,18 @@ def test_what_cannot_come_in_is_named_and_the_rest_comes(imported: Import, home:
     assert not result.get("failed")
 
 
+def test_what_no_client_can_install_comes_in_and_is_named(imported: Import, home: Path, source: Path) -> None:
+    (source / "foo-trunk.zip").write_bytes(made.file("foo-trunk.zip"))
+    for check in (True, False):
+        result = imported(check=check)
+        assert "foo-trunk.zip" in result["imported"]
+        (line,) = result["doubtful"]
+        assert line.startswith("foo-trunk.zip: foo-trunk.zip: 'trunk' is no version (PEP 440)")
+        assert result["warnings"] == [f"Imported, though no client can install them:\n- {line}"]
+    assert "foo-trunk.zip" in on_index(home)
+    assert (imported()["doubtful"], imported()["warnings"]) == ([], [])
+
+
 def test_a_warning_names_some_of_thousands(imported: Import, source: Path) -> None:
     for number in range(30):
         (source / f"broken-{number}.zip").write_text("no zip")

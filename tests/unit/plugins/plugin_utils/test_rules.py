@@ -69,6 +69,7 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_logins_per_minute", [1, "120", 100000]),
     ("pypi_max_upload", ["2g", "200m", "1024K", 0, "0", 1000]),
     ("pypi_log_retention", ["1d", "36h", "3650d"]),
+    ("pypi_change_log_retention", ["1d", "36h", "400d", "3650d"]),
     ("pypi_freshness", ["0s", "2s", "1h"]),
     ("pypi_verdict_lifetime", ["1s", "10m", "1d"]),
     ("pypi_start_timeout", ["90s", "2m"]),
@@ -205,6 +206,8 @@ BAD = [
     ("pypi_max_upload", -1, "-1"),
     ("pypi_max_upload", "", "''"),
     ("pypi_log_retention", "12h", "not between 1d and 3650d"),
+    ("pypi_change_log_retention", "23h", "not between 1d and 3650d"),
+    ("pypi_change_log_retention", 400, "400 is not a duration"),
     ("pypi_verdict_lifetime", 600, "600 is not a duration; give a number with s, m, h or d behind it"),
     ("pypi_start_timeout", "2 m", "is not a duration"),
     ("pypi_freshness", "61m", "not between 0s and 1h"),
@@ -387,14 +390,23 @@ def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
     public = ["pypi_users", "pypi_http_port", "pypi_bind_address", "pypi_home"]
     found = [*public, "pypi_hosts", "pypi_host", "pypi_bind_adress", "pypi_http_prot", "pypi_team", "http_port"]
     # What playbooks take.
-    found += ["pypi_project", "pypi_reason", "pypi_projct"]
+    found += ["pypi_project", "pypi_reason", "pypi_filename"]
     assert [str(problem) for problem in names.misspelt(found, public)] == [
         "pypi_bind_adress: unknown variable; did you mean pypi_bind_address?",
         "pypi_host: unknown variable; did you mean pypi_hosts?",
         "pypi_http_prot: unknown variable; did you mean pypi_http_port?",
-        "pypi_projct: unknown variable; did you mean pypi_project?",
     ]
-    assert names.misspelt([name for name in found if name not in ("pypi_host", "pypi_projct")], []) == []
+    assert names.misspelt([name for name in found if name != "pypi_host"], []) == []
+
+
+def test_a_slip_in_what_is_to_be_yanked_is_refused_where_it_would_yank_more() -> None:
+    slips = ["pypi_filename", "pypi_sinse", "pypi_projects"]
+    assert names.misspelt(slips, []) == []
+    assert [str(problem) for problem in names.misspelt([*names.OF_YANK, *slips], [], yanking=True)] == [
+        "pypi_filename: unknown variable; did you mean pypi_file?",
+        "pypi_projects: unknown variable; did you mean pypi_project?",
+        "pypi_sinse: unknown variable; did you mean pypi_since?",
+    ]
 
 
 def test_removed_variables_of_docker_lead_to_the_page_that_says_how_it_is_done_now() -> None:
