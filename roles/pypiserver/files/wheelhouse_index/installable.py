@@ -27,7 +27,7 @@ def objection(name: str, release: Release, found: Metadata | None, is_all: bool 
     if kind == names.WHEEL and not names.has_tags(name):
         return (
             f"{name} has tags that do not parse. Behind the version they are PYTHON-ABI-PLATFORM, such as py3-none-any."
-            f" Build it again and do not rename it."
+            " Build it again and do not rename it."
         )
     # A wheel's name has `_` for `-`; its metadata do not.
     version = found.release.version if found else names.normal_version(release.version)
