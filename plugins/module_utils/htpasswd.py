@@ -22,6 +22,8 @@ ALL_USERS = ".htpasswd"
 CREDENTIALS = "credentials.conf"
 # By what pypi-server knows NGINX; made on the host, and never read by the controller.
 SECRET = "peer/secret.conf"
+# Hashes of those with rights, which earlier versions kept a second time.
+OBSOLETE = ".htpasswd-publish"
 
 NAME_LENGTH = 255
 # What can be a login: printable ASCII without the separator; a line that starts with # would be a comment.

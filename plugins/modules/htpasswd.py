@@ -253,6 +253,7 @@ def plan(
         {
             htpasswd.ALL_USERS: htpasswd.as_bytes(lines),
             htpasswd.CREDENTIALS: htpasswd.credentials(hashes, rights),
+            htpasswd.OBSOLETE: None,
         }
     )
     text = ["+ %s (%s)" % (name, htpasswd.called(after[name][1])) for name in added]

@@ -39,7 +39,7 @@ def since(host: Any, index: Index, publisher: Login, tmp_path_factory: pytest.Te
 def yanked(*arguments: str, **variables: Any) -> tuple[Run, int]:
     """Run the playbook; return the run, and how many files it names as yanked or unyanked."""
     done = applied(YANK, *arguments, **variables)
-    match = re.search(r"(?:Yanked|Unyanked|Would yank|Would unyank) (\d+) files\. Unchanged: \d+\.", done.message())
+    match = re.search(r"Files (?:to be )?(?:un)?yanked: (\d+)\. Unchanged: \d+\.", done.message())
     assert match, done.output
     return done, int(match[1])
 

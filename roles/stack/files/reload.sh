@@ -21,8 +21,9 @@ auth=$(of "$1" auth)
 # A stack that was stopped by hand reads its files when it starts.
 [ -n "$nginx$auth" ] || exit 0
 if [ -z "$nginx" ] || [ -z "$auth" ]; then
+    # Of a whole run: it would start the other before.
     [ "$4" = reload ] || exit 0
-    echo "The files are written, and of nginx and auth only one runs: they are not loaded. Run wheelhouse.pypi.site, which starts the other." >&2
+    echo "The files are written but not loaded: only one of nginx and auth is running. Run wheelhouse.pypi.site to start the other." >&2
     exit 1
 fi
 

@@ -95,7 +95,7 @@ def test_logins_that_only_one_of_two_could_load_are_no_success(tmp_path: Path) -
     assert run("check").returncode == 0
     done = run("reload")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "of nginx and auth only one runs" in done.stderr
+    assert "only one of nginx and auth is running" in done.stderr
 
 
 @pytest.mark.parametrize("script", ["stack/templates/rotate.sh.j2", "nginx/templates/renew.sh.j2"])

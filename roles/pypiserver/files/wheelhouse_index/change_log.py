@@ -30,8 +30,8 @@ class ChangeLog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def note(self, action: str, login: str = "", address: str = "", **what: Any) -> None:
-        """Note a change.
+    def note(self, action: str, login: str = "", address: str = "", **what: Any) -> bool:
+        """Note a change; return whether that worked.
 
         Args:
             action: what was done, as the form calls it.
@@ -51,6 +51,8 @@ class ChangeLog:
                 os.close(descriptor)
         except OSError as error:
             log.error("The change log cannot be written to (%s): %s", error, json.dumps(line))
+            return False
+        return True
 
     def prune(self, seconds: int) -> None:
         """Remove the files of days of which the last line is longer ago. What else is there stays, and links."""

@@ -21,7 +21,7 @@ _REASON_LETTERS = 1000
 
 @dataclass(frozen=True)
 class Target:
-    """What of a project is to be yanked, or not any more.
+    """What of a project is to be yanked or unyanked.
 
     Attributes:
         project: its normalised name.
@@ -35,9 +35,9 @@ class Target:
 
     def changed(self, before: Decisions, after: Decisions) -> list[str]:
         """Return the files of which a change of the decisions has changed the yank."""
-        if self.version:
-            return [] if after is before else sorted(self.files)
-        return sorted(name for name in self.files if before.files.get(name) != after.files.get(name))
+        return sorted(
+            file for file, version in self.files.items() if before.yank(file, version) != after.yank(file, version)
+        )
 
 
 Change = Callable[[Target, Decisions], Decisions]
@@ -144,9 +144,11 @@ def _yanked(made: Decision, target: Target, before: Decisions) -> Decisions:
         return old is not None and old.reason == made.reason
 
     if target.version:
+        # What was said of its files alone counts no more.
+        others = {name: one for name, one in before.files.items() if name not in target.files or is_same(one)}
         if is_same(before.releases.get(target.version)):
-            return before
-        return before.changed(releases={**before.releases, target.version: made})
+            return before if len(others) == len(before.files) else before.changed(files=others)
+        return before.changed(files=others, releases={**before.releases, target.version: made})
     new = {name: made for name in target.files if not is_same(before.files.get(name))}
     return before.changed(files={**before.files, **new}) if new else before
 

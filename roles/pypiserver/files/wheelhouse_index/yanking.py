@@ -49,7 +49,7 @@ class BadInputError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be yanked, or not any more; arguments as the playbook's variables, since as text (``times``)."""
+    """What is to be yanked or unyanked; arguments as the playbook's variables, since as text (``times``)."""
 
     project: str = ""
     version: str = ""
@@ -134,7 +134,7 @@ class Outcome:
     """What became of it.
 
     Attributes:
-        changed: files that are yanked now, or not any more.
+        changed: files that are yanked now, or unyanked.
         same: how many files were so already.
         warnings: what else is to be known.
     """
@@ -258,12 +258,10 @@ class Yank:
         """Note a change in the change log, as the form would."""
         reason = {"reason": self._request.reason} if self._request.reason else {}
         action = "unyank" if self._request.unyank else "yank"
-        note = partial(self._change_log.note, action, name=target.project)
-        if target.version:
-            note(version=self._request.version, **reason)
-        else:
-            for file in files:
-                note(filename=file, **reason)
+        note = partial(self._change_log.note, action, name=target.project, **reason)
+        noted = [note(version=self._request.version)] if target.version else [note(filename=file) for file in files]
+        if not all(noted):
+            self.outcome.warnings.append(f"The change log lacks this, as logs/ cannot be written to: {target.project}")
 
 
 def _by_project(files: list[Published]) -> list[Target]:
@@ -293,9 +291,7 @@ def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = pr
     except (BadInputError, FactsError) as error:
         stop = str(error)
     except (OSError, sqlite3.Error) as error:
-        stop = (
-            _FULL if is_full(error) else f"the index cannot write to its folders ({error}); pypi-server's log says more"
-        )
+        stop = _FULL if is_full(error) else f"the index cannot write to its folders: {error}"
         if outcome.changed:
             stop += f" ({len(outcome.changed)} files were done before)"
     say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))

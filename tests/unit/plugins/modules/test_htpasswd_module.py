@@ -128,6 +128,13 @@ def test_without_purge_others_keep_their_place_and_rights(run: Run, tmp_path: Pa
     assert "zoe" not in rights
 
 
+def test_the_second_file_of_hashes_of_earlier_versions_is_removed(run: Run, tmp_path: Path) -> None:
+    run()
+    (tmp_path / ".htpasswd-publish").write_text(f"zoe:{CAROL}\n")
+    assert run()["diff"]["prepared"].splitlines()[1:] == ["- file .htpasswd-publish"]
+    assert not (tmp_path / ".htpasswd-publish").exists()
+
+
 def test_the_secret_is_made_once_and_again_only_where_it_is_unusable(run: Run, tmp_path: Path) -> None:
     result = run()
     assert result["secret_changed"]
