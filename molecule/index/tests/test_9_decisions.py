@@ -123,7 +123,10 @@ def test_it_takes_the_right_and_is_in_the_change_log(
 ) -> None:
     fields = {"name": project, "version": "1.0"}
     for action in ("yank", "unyank", "set_status"):
-        assert ask(action, reader, **fields, status="archived").status == 403
+        answer = ask(action, reader, **fields, status="archived")
+        print(answer)
+        assert answer.status == 403
+        assert "publishing, removing and yanking need a login with that right" in answer.body.decode()
     assert ask("yank", **fields, reason="noted").status == 200
     lines = host.check_output(f"cat {stack.home}/logs/changes-*.log").splitlines()
     noted = [found for line in lines if project in (found := json.loads(line)).values()]
