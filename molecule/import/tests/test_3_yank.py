@@ -103,7 +103,8 @@ def test_list_says_who_did_what_and_the_facts_belong_to_the_service_account(host
         f"published publisher {PROJECT} {NEW}",
         f"yanked - {PROJECT} {NEW} ({REASON})",
     ], found
-    assert listed(host, "--login", "publisher", "--since", since).count("\n") == 0
+    (line,) = listed(host, "--login", "publisher", "--since", since).splitlines()
+    assert line.endswith(f"published publisher {PROJECT} {NEW}"), line
     decided = f"{home}/packages/.wheelhouse/projects/{PROJECT}.json"
     assert host.check_output(f"stat --format '%U %a' {decided}") == "pypi 600"
     done = host.run("docker exec internal-pypi-server-1 python3 -m wheelhouse_index list --since yesterday")
