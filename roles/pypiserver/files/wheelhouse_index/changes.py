@@ -115,7 +115,7 @@ class Changes:
         conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409
         return self._publish(form, conflict, Origin(UPLOAD, login), note)
 
-    def _publish(self, form: Form, conflict: int, origin: Origin, note: Callable[..., None]) -> str:
+    def _publish(self, form: Form, conflict: int, origin: Origin, note: Callable[..., object]) -> str:
         file = form.file("content")
         if file is None:
             raise Refusal(400, "The form has no distribution file: send it as 'content'.")
@@ -146,7 +146,7 @@ class Changes:
         kept = " Its attestations stay as they are." if upload.attestations else ""
         return f"Nothing to do: {upload.name} already exists with this content.{kept}"
 
-    def _remove(self, form: Form, note: Callable[..., None]) -> str:
+    def _remove(self, form: Form, note: Callable[..., object]) -> str:
         name, version, filename = (form.value(field) for field in ("name", "version", "filename"))
         if not filename and not (name and version):
             raise Refusal(400, "Name what to remove: 'name' and 'version', or 'filename'.")

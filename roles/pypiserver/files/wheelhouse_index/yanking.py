@@ -288,7 +288,7 @@ def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = pr
     settings = Settings.of_environment()
     # As gunicorn's: what is written is the account's alone.
     os.umask(0o077)
-    store = Store(settings.packages, settings.index, settings.overwrite)
+    store = settings.store()
     outcome, stop = Outcome(), ""
     try:
         store.catalogue.hold()
