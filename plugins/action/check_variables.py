@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         variables, found = self._variables(task_vars)
-        found += names.misspelt(task_vars, specs.public())
+        found += names.misspelt(task_vars, specs.public(), yanking="__pypi_yanks" in task_vars)
         # An index that is to be removed may be one of an earlier release: only what names it is checked.
         removing = plain(task_vars.get("__pypi_removing", False))
         found += [one for one in names.removed(task_vars) if not removing or one.variable == "pypi_user"]

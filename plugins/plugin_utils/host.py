@@ -55,7 +55,8 @@ echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 
 echo '@@index'; (cd {home} && safely sed -n 's/^ *{label}: "\(.*\)"$/\1/p' docker-compose.yml) 2>/dev/null
 echo '@@foreign'; (cd {home} && {{
     # In a tree that is ours, a file without our words is one that is broken, and the run writes it again.
-    [ ! -e {credentials} ] || exit 0
+    for file in {only_ours}; do [ ! -e "$file" ] || exit 0; done
+    ! safely grep -qE {marks} docker-compose.yml || exit 0
     for file in {written}; do [ ! -f "$file" ] || safely grep -qE {marks} "$file" || echo "$file"; done
     for file in {instead} {passwords}; do [ ! -f "$file" ] || echo "$file"; done
 }}) 2>/dev/null
@@ -140,7 +141,7 @@ def command(
         written=shlex.join(_WRITTEN),
         instead=shlex.join(INSTEAD),
         passwords="authentication/" + htpasswd.ALL_USERS,
-        credentials="authentication/" + htpasswd.CREDENTIALS,
+        only_ours=shlex.join("authentication/" + name for name in (htpasswd.CREDENTIALS, htpasswd.SECRET)),
         label=re.escape(_LABEL),
     )
 

@@ -123,6 +123,15 @@ class Index:
             settings |= self._trust("TWINE_CERT")
         return _run(command, settings)
 
+    def uv_publish(self, login: Login, *files: Path | str) -> subprocess.CompletedProcess[str]:
+        """Upload by uv."""
+        command = [str(BIN / "uv"), "publish", "--no-cache", "--no-config", "--trusted-publishing=never"]
+        command += ["--publish-url", self.url + "/", *map(str, files)]
+        settings = {"UV_PUBLISH_USERNAME": login.name or "nobody", "UV_PUBLISH_PASSWORD": login.password or "none"}
+        if self.authority:
+            settings |= self._trust("SSL_CERT_FILE")
+        return _run(command, settings)
+
     def pip_install(
         self, login: Login, target: Path, *arguments: str, path: str = "/simple/"
     ) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,6 @@ from pypiserver.config import Config
 from wheelhouse_index import app, names, reading
 from wheelhouse_index.backend import IndexedBackend
 from wheelhouse_index.keeper import Keeper
-from wheelhouse_index.store import Store
 
 SECRET = "5ec2e7" * 10 + "0123"
 # What NGINX sends with a request of a login that may do everything.
@@ -51,9 +50,10 @@ class Index:
     Args:
         folder: where to make it.
         overwrite: whether an upload may replace a file.
+        url: its own address.
     """
 
-    def __init__(self, folder: Path, overwrite: bool = False) -> None:
+    def __init__(self, folder: Path, overwrite: bool = False, url: str = "") -> None:
         self.packages = folder / "packages"
         self.pages = folder / "index"
         self.packages.mkdir(exist_ok=True)
@@ -62,9 +62,10 @@ class Index:
         secret.write_text(f'map "" $pypi_peer {{ default "{SECRET}"; }}\n')
         self.logs = folder / "logs"
         self.logs.mkdir(exist_ok=True)
-        self.settings = app.Settings(self.packages.resolve(), self.pages, secret, self.logs, overwrite=overwrite)
+        folders = self.packages.resolve(), self.pages, secret, self.logs
+        self.settings = app.Settings(*folders, overwrite=overwrite, url=url)
         self.overwrite = overwrite
-        self.store = Store(self.settings.packages, self.pages, overwrite)
+        self.store = self.settings.store()
         self.store.prepare()
         self.keeper = Keeper(self.store, 0.0)
         self.application = app.Application(self.store, self.settings)
@@ -78,6 +79,10 @@ class Index:
         """Upload a file as clients do; ``fields`` are further ones of the form."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
         return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
+
+    def send(self, body: bytes, kind: str) -> Answer:
+        """Send a body of a content type."""
+        return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind})
 
     def ask(self, action: str, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         """Send a form with an action and these fields."""

@@ -1,4 +1,4 @@
-"""An index's pages and files behind a small HTTP server, found as NGINX finds them; it notes what is asked for."""
+"""An index behind a small HTTP server: pages and files are found as NGINX finds them. It notes what is asked for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
+
+from wheelhouse_index.output import BESIDE
 
 from tests.support.index import Index
 
@@ -35,13 +37,23 @@ class Files(SimpleHTTPRequestHandler):
         if path.startswith("simple/"):
             kind = "json" if JSON in self.headers.get("Accept", "") and not html else "html"
             return str(self.index.pages / path / f"index.{kind}")
-        folder = self.index.pages if path.endswith(".metadata") else self.index.packages.parent
+        folder = self.index.pages if path.endswith(BESIDE) else self.index.packages.parent
         return str(folder / path)
 
     def guess_type(self, path: str | os.PathLike[str]) -> str:
         """Return a page's content type."""
         name = str(path)
         return JSON if name.endswith(".json") else "text/html" if name.endswith(".html") else "application/octet-stream"
+
+    def do_POST(self) -> None:
+        """Have the index take a form, as of a login that may do everything."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        answer = self.index.send(body, self.headers["Content-Type"])
+        content = answer.text.encode()
+        self.send_response(answer.status, answer.reason)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, _format: str, *_values: object) -> None:
         """Note a request."""

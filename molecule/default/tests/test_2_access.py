@@ -95,7 +95,7 @@ def test_reading_and_uploading_are_open_where_that_is_said_twice_and_the_run_say
     index: Index, tmp_path: Path
 ) -> None:
     done = site(pypi_authenticate=["update"], pypi_anonymous_uploads=True)
-    assert "A login is needed to remove." in done.message()
+    assert "A login is needed to remove and yank." in done.message()
     assert "Without one, all may list and download (pypi_authenticate)." in done.message()
     assert "Without one, all may upload (pypi_anonymous_uploads)." in done.message()
     for route, _action, status in READS:

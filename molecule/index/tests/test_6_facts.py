@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -28,11 +29,16 @@ def changes(host: Any, stack: Stack, file: Path, command: str) -> None:
     """Do something to a file by hand, and wait until the index has looked at it."""
     place = f"{stack.home}/packages/{file.name}"
     host.check_output(command.format(place=place))
-    status = host.check_output(f"stat --format %s,%Y {place}")
-    query = f"SELECT size || ',' || (mtime_ns / 1000000000) FROM files WHERE path = '{file.name}' AND recorded"
+    # What was copied after it and is known means that it has been looked at, too: chmod leaves no other trace.
+    marker = f"seen_{uuid4().hex[:8]}-1.0.tar.gz"
+    host.check_output(f"install -o pypi -g pypi -m 600 /dev/null {stack.home}/packages/{marker}")
+    status = host.check_output(f"stat --format %s,%.9Y {place} | tr -d .")
+    query = f"SELECT size || ',' || mtime_ns FROM files WHERE path = '{file.name}' AND recorded"
+    query += f" AND EXISTS (SELECT 1 FROM files WHERE path = '{marker}')"
     catalogue = f"file:{stack.home}/index/catalogue-3.sqlite?mode=ro"
     program = f"import sqlite3; print(*sqlite3.connect({catalogue!r}, uri=True).execute({query!r}).fetchone() or '')"
     eventually(lambda: host.check_output(f"python3 -c {quote(program)}") == status, "the index has seen it", 90)
+    host.check_output(f"rm {stack.home}/packages/{marker}")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from tests.clients.installers import INSTALLERS, Wanted, taken_releases
 from tests.support import packages
 from tests.support.clients import Answer, Index, Login
 from tests.support.stack import Stack
@@ -93,12 +95,38 @@ def test_projects_of_other_statuses_are_installed(
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("name", ["poetry", "pdm"])
+def test_other_installers_go_by_decisions_as_well(
+    index: Index, reader: Login, publisher: Login, tmp_path: Path, ask: Ask, name: str
+) -> None:
+    command, tools = INSTALLERS[name]
+    tools[-1].install()
+    wanted = Wanted(f"wanted-{uuid4().hex[:8]}", "", index.with_login(reader), index, reader)
+    for version in ("1.0", "2.0"):
+        assert index.upload(publisher, packages.wheel(tmp_path, wanted.project, version)).status == 200
+
+    def installs(folder: str) -> tuple[bool, set[str]]:
+        (tmp_path / folder).mkdir()
+        done = command(tools[-1], tmp_path / folder, wanted)
+        print(done.stdout)
+        return done.returncode == 0, set(taken_releases(tmp_path / folder, done.stdout))
+
+    assert ask("yank", name=wanted.project, version="2.0", reason="breaks on Mondays").status == 200
+    assert ask("set_status", name=wanted.project, status="deprecated", reason="use another").status == 200
+    assert installs("yanked") == (True, {f"{packages.escaped(wanted.project)}-1.0"})
+    assert ask("set_status", name=wanted.project, status="quarantined", reason="malware").status == 200
+    assert installs("quarantined") == (False, set())
+
+
 def test_it_takes_the_right_and_is_in_the_change_log(
     host: Any, stack: Stack, reader: Login, two: list[Path], project: str, ask: Ask
 ) -> None:
     fields = {"name": project, "version": "1.0"}
     for action in ("yank", "unyank", "set_status"):
-        assert ask(action, reader, **fields, status="archived").status == 403
+        answer = ask(action, reader, **fields, status="archived")
+        print(answer)
+        assert answer.status == 403
+        assert "publishing, removing and yanking need a login with that right" in answer.body.decode()
     assert ask("yank", **fields, reason="noted").status == 200
     lines = host.check_output(f"cat {stack.home}/logs/changes-*.log").splitlines()
     noted = [found for line in lines if project in (found := json.loads(line)).values()]

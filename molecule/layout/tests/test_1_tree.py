@@ -10,7 +10,15 @@ NAME = "pypi-layout"
 testinfra_hosts = [f"ansible://{NAME}"]
 
 # The tree of docs/architecture.md: every folder, and nothing else. Root's, and readable for the group of the account...
-ROOTS = {"nginx", "nginx/conf.d", "nginx/tls", "authentication", "authentication/peer", "pypiserver"}
+ROOTS = {
+    "nginx",
+    "nginx/conf.d",
+    "nginx/tls",
+    "authentication",
+    "authentication/peer",
+    "pypiserver",
+    "pypiserver/wheelhouse_index",
+}
 # ... or the account's alone, as its containers write there.
 ACCOUNTS = {"nginx_cache", "nginx_cache/uploads", "nginx_cache/acme", "packages", "index", "logs"}
 HOMES = {

@@ -83,16 +83,6 @@ def test_the_secret_stays_and_is_made_again_only_where_it_is_unusable(host: Any)
     assert secret(host).split('"')[3] not in done.output
 
 
-def test_the_file_of_rights_of_an_earlier_release_stays_while_its_server_may_read_it(host: Any) -> None:
-    host.check_output(
-        f"echo '# What those in .htpasswd-publish may who do not just publish: made by a run, never edited.' >{FOLDER}/rights"
-    )
-    # site.yml removes it, once the containers are replaced.
-    assert "file rights" not in applied("--diff").output
-    assert host.file(f"{FOLDER}/rights").exists
-    host.check_output(f"rm {FOLDER}/rights")
-
-
 def test_rights_are_in_a_map_of_nginx(host: Any) -> None:
     applied(pypi_users=[{**PUBLISHER, "delete": True}, {**READER, "delete": True}])
     rights = host.file(f"{FOLDER}/credentials.conf").content_string.partition("$pypi_login_rights")[2]

@@ -19,7 +19,13 @@ if ! nginx=$(of "$1" nginx 2>/dev/null); then
 fi
 auth=$(of "$1" auth)
 # A stack that was stopped by hand reads its files when it starts.
-[ -n "$nginx" ] && [ -n "$auth" ] || exit 0
+[ -n "$nginx$auth" ] || exit 0
+if [ -z "$nginx" ] || [ -z "$auth" ]; then
+    # Of a whole run: it would start the other before.
+    [ "$4" = reload ] || exit 0
+    echo "The files are written but not loaded: only one of nginx and auth is running. Run wheelhouse.pypi.site to start the other." >&2
+    exit 1
+fi
 
 revision() { docker exec "$1" curl --silent --show-error --max-time 5 "http://127.0.0.1:$2/health" 2>/dev/null || :; }
 loaded() { [ "$(revision "$nginx" 8081)" = "$1" ] && [ "$(revision "$auth" 8080)" = "$1" ]; }

@@ -83,6 +83,21 @@ def test_where_no_engine_answers_nothing_runs_and_a_reload_is_not_taken_for_done
         assert (code, out, error) == (0, "", "")
 
 
+def test_logins_that_only_one_of_two_could_load_are_no_success(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\ncase $* in *service=nginx*) echo 1f;; esac\n")
+    (tmp_path / "docker").chmod(0o755)
+    script = (ROLES / "stack/files/reload.sh").read_text(encoding="utf-8")
+
+    def run(mode: str) -> subprocess.CompletedProcess[str]:
+        command = ["/bin/sh", "-c", script, "sh", "index", "r1", "same", mode]
+        return subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+
+    assert run("check").returncode == 0
+    done = run("reload")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "only one of nginx and auth is running" in done.stderr
+
+
 @pytest.mark.parametrize("script", ["stack/templates/rotate.sh.j2", "nginx/templates/renew.sh.j2"])
 def test_timers_talk_to_no_container_of_docker_compose_run(script: str) -> None:
     text = (ROLES / script).read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import packages as made
+from tests.support.attestations import attestation
 from tests.support.index import Index, in_a_child
 
 OLD, NEW = "foo-1.0-py3-none-any.whl", "foo-2.0-py3-none-any.whl"
@@ -25,6 +27,11 @@ LOOKED_AT = range(1, 150, 1 if os.environ.get("HYPOTHESIS_PROFILE") == "long" el
 
 def upload(name: str) -> Callable[[Index], int]:
     return lambda index: index.upload(name, made.file(name, b"new")).status
+
+
+def attested(name: str, content: bytes) -> Callable[[Index], int]:
+    field = json.dumps([attestation(name, made.file(name, content))])
+    return lambda index: index.upload(name, made.file(name, content), attestations=field).status
 
 
 def remove(name: str, version: str) -> Callable[[Index], int]:
@@ -41,8 +48,13 @@ OPERATIONS: dict[str, Callable[[Index], int]] = {
     "a project": upload(OTHER),
     "another file of the same name": upload(OLD),
     "the last release": remove("foo", "1.0"),
+    "a release with attestations": attested(NEW, b"new"),
+    "attestations of a release": attested(OLD, b"old"),
     "what was copied in": look,
 }
+
+# What packages/ has, at once.
+CHANGING = [name for name in OPERATIONS if name not in ("what was copied in", "attestations of a release")]
 
 
 def prepared(folder: Path, operation: str) -> Index:
@@ -89,8 +101,17 @@ def test_whatever_is_killed_at_whatever_step_the_next_start_mends(in_memory: Pat
         again.keeper.step()
         assert again.said() == again.truth(), f"step {step}"
         assert again.projects() == set(again.truth()), f"step {step}"
-        served = {str(path.relative_to(folder / "index/packages")) for path in (folder / "index/packages").rglob("*.*")}
-        assert served == {f"{path}.metadata" for files in again.truth().values() for path in files}, f"step {step}"
+        metadata, provenance = (
+            {str(path.relative_to(folder / "index/packages")) for path in (folder / "index/packages").rglob(kind)}
+            for kind in ("*.metadata", "*.provenance")
+        )
+        assert metadata == {f"{path}.metadata" for files in again.truth().values() for path in files}, f"step {step}"
+        assert {path.replace(".provenance", ".metadata") for path in provenance} <= metadata, f"step {step}"
+        if "attestations" in operation:
+            # The client had no answer, and sends it again.
+            assert OPERATIONS[operation](again) == 200, f"step {step}"
+            name = NEW if operation == "a release with attestations" else OLD
+            assert (folder / f"index/packages/{name}.provenance").exists(), f"step {step}"
         assert not list((folder / "index/.staging").iterdir()), f"step {step}"
         if code == 0:
             assert step > 5
@@ -99,7 +120,7 @@ def test_whatever_is_killed_at_whatever_step_the_next_start_mends(in_memory: Pat
     raise AssertionError("it has more steps than are looked at")
 
 
-@pytest.mark.parametrize("operation", [name for name in OPERATIONS if name != "what was copied in"])
+@pytest.mark.parametrize("operation", CHANGING)
 def test_whatever_the_disk_has_no_room_for_nothing_of_it_is_left(in_memory: Path, operation: str) -> None:
     for step in LOOKED_AT:
         folder = in_memory / str(step)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from wheelhouse_index import disk, facts, health, rebuild, recording, records, store
+from wheelhouse_index import disk, facts, health, reading, rebuild, recording, records
 from wheelhouse_index.times import nanoseconds, time_text
 
 from tests.support import packages as made
@@ -502,13 +502,13 @@ def test_a_refused_file_is_read_once(index: Index, monkeypatch: pytest.MonkeyPat
     copied(index, content=OTHER)
     assert index.listed("foo") == {}
     names: list[str] = []
-    read = store.read_file
+    read = reading.read_file
 
     def noting(name: str, file: BinaryIO) -> object:
         names.append(name)
         return read(name, file)
 
-    monkeypatch.setattr(store, "read_file", noting)
+    monkeypatch.setattr(reading, "read_file", noting)
     index.keeper._retry_at = 0.0
     look(index)
     assert index.upload(TWO, made.file(TWO)).status == 200

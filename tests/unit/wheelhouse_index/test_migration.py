@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import catalogue, health, store
+from wheelhouse_index import catalogue, health, reading, store
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, sha256
@@ -75,12 +75,12 @@ def written(index: Index) -> dict[str, int]:
 def test_all_files_are_recorded_with_the_times_that_pages_had_and_none_is_read(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading: list[str] = []
-    monkeypatch.setattr(store, "read_file", lambda name, _file: reading.append(name))
+    read: list[str] = []
+    monkeypatch.setattr(reading, "read_file", lambda name, _file: read.append(name))
     index = Index(tree)
     before = written(index), index.said(), index.times("p1")
     look(index)
-    assert not reading
+    assert not read
     assert (written(index), index.said(), index.times("p1")) == before
     assert recorded(index) == 12
     assert {path.name for path in (index.packages / ".wheelhouse/names").iterdir()} == {"p0", "p1", "p2", "p3"}

@@ -16,6 +16,7 @@ from wheelhouse_index import names as file_names
 from wheelhouse_index import recording
 
 from tests.support import packages as made
+from tests.support.attestations import attestation
 from tests.support.index import KEPT, Index, sha256
 
 UPLOADED = [
@@ -84,6 +85,7 @@ class Operations(RuleBasedStateMachine):
         self.index = Index(self.folder, self.overwrite)
         self.claims: set[str] = set()
         self.records: dict[str, str] = {}
+        self.attested: dict[str, str] = {}
         self.yanked: set[str] = set()
         self.look()
         # Whether all that was done is such as pages follow at once.
@@ -97,8 +99,14 @@ class Operations(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
             recording.SETTLED_SECONDS = self.settled
 
-    @rule(name=st.sampled_from(SPELLINGS), content=contents, digest=st.booleans(), twine=st.booleans())
-    def upload(self, name: str, content: bytes, digest: bool, twine: bool) -> None:
+    @rule(
+        name=st.sampled_from(SPELLINGS),
+        content=contents,
+        digest=st.booleans(),
+        twine=st.booleans(),
+        signature=st.sampled_from([b"", b"", b"one", b"another"]),
+    )
+    def upload(self, name: str, content: bytes, digest: bool, twine: bool, signature: bytes) -> None:
         sent = made.file(name, content)
         place = self.index.packages / name
         blocked = os.path.lexists(place) and (place.is_symlink() or not place.is_file())
@@ -108,6 +116,8 @@ class Operations(RuleBasedStateMachine):
         identical = any(path.read_bytes() == sent for path in same)
         before = {path: path.read_bytes() for path in self._files()}
         fields = {"sha256_digest": sha256(sent)} if digest else {}
+        if signature:
+            fields["attestations"] = json.dumps([attestation(name, sent, signature)])
         answer = self.index.upload(name, sent, {"User-Agent": "twine/7" if twine else "uv"}, **fields)
         if not self.fresh:
             # What was copied into a folder a moment ago may not be known yet.
@@ -124,7 +134,10 @@ class Operations(RuleBasedStateMachine):
         if answer.status == 200:
             project = file_names.of_file(name).project  # type: ignore[union-attr]
             assert project in self.index.projects()
-            assert sha256(sent) in self.index.listed(project).values()
+            listed = self.index.listed(project)
+            assert sha256(sent) in listed.values()
+            if signature:
+                assert sha256(sent) in {listed[path] for path in self._with_provenance() if path in listed}
         assert answer.status == 200 or answer.text.strip() == answer.reason
 
     @rule(name=st.sampled_from(REFUSED))
@@ -275,18 +288,40 @@ class Operations(RuleBasedStateMachine):
         """Each name is claimed for good, and has one content and one time, which is the one on its page."""
         folder = self.index.packages / ".wheelhouse"
         claims = {path.name for path in folder.joinpath("names").iterdir()}
-        records = {str(path): path.read_text() for path in folder.joinpath("files").rglob("*.json")}
+        records, attested = (
+            {str(path): path.read_text() for path in folder.joinpath("files").rglob(kind)}
+            for kind in ("*.json", "*.attestations")
+        )
         assert claims >= self.claims | set(self.index.truth())
         if not self.overwrite:
             assert records.items() >= self.records.items()
+            assert attested.items() >= self.attested.items()
             for project in self.index.truth():
                 for name, time in self.index.times(project).items():
                     assert self.index.record(project, name)["upload-time"] == time
-        self.claims, self.records = claims, records
+        self.claims, self.records, self.attested = claims, records, attested
+        # By project, name and content, wherever the file is.
+        known = {
+            (Path(path).parent.name, Path(path).stem, json.loads(text)["sha256"]) for path, text in attested.items()
+        }
+        served = {
+            path
+            for project, files in self.index.truth().items()
+            for path, digest in files.items()
+            if (project, path.rpartition("/")[2], digest) in known
+        }
+        assert self._with_provenance() == served
         for project in self.index.truth():
             page = json.loads((self.index.pages / "simple" / project / "index.json").read_text())
             names = {file["filename"] for file in page["files"]}
             assert {file["filename"] for file in page["files"] if file.get("yanked")} == names & self.yanked
+
+    def _with_provenance(self) -> set[str]:
+        """Return the paths of the files beside which provenance is served."""
+        folder = self.index.pages / "packages"
+        return {
+            path.relative_to(folder).as_posix().removesuffix(".provenance") for path in folder.rglob("*.provenance")
+        }
 
     def _same(self, name: str) -> list[Path]:
         """Return the files that are the same as an upload of this name, whatever their spelling."""

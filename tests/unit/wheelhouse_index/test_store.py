@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from wheelhouse_index import catalogue, metadata, pages, store
 from wheelhouse_index.entry import Entry, Stamp
 from wheelhouse_index.keeper import Keeper
+from wheelhouse_index.reading import Told
 from wheelhouse_index.scan import Scanner
 
 from tests.support import packages as made
@@ -384,3 +387,44 @@ def test_of_two_keepers_one_works(index: Index) -> None:
 
     # Their threads end with their process, and write no more when the folder is removed.
     assert in_a_child(work) == 0
+
+
+def test_a_long_list_of_projects_follows_after_the_answer(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def projects() -> set[str]:
+        return {project["name"] for project in json.loads((index.pages / "simple/index.json").read_bytes())["projects"]}
+
+    index.upload(ONE, made.file(ONE, b"one"))
+    monkeypatch.setattr(store, "LONG_LIST_BYTES", 1)
+    other = "bar-1.0-py3-none-any.whl"
+    assert index.upload(other, made.file(other, b"other")).status == 200
+    assert (index.listed("bar").keys(), projects()) == ({other}, {"foo"})
+    assert index.store.write_pending() > 0
+    assert projects() == {"foo", "bar"}
+    index.store.remove("bar", [other])
+    assert projects() == {"foo", "bar"}
+    # Another process may be killed before it does so, or index/ lose it.
+    index.keeper.step()
+    assert projects() == {"foo"}
+    assert index.said() == index.truth()
+
+
+def test_the_list_does_not_wait_for_all_that_the_keeper_has_to_do(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LONG_LIST_BYTES", 0)
+    monkeypatch.setattr(store, "LIST_SECONDS", -1.0)
+    monkeypatch.setattr(store, "_BATCH", 1)
+    for number in range(3):
+        made.wheel(index.packages, f"copied{number}", "1.0")
+    keep, listed = index.store._keep_all, list[bool]()
+
+    def uploading(told: Iterable[Told]) -> dict[str, Stamp]:
+        listed.append("new" in (index.pages / "simple/index.json").read_text())
+        if len(listed) == 1:
+            assert index.upload("new-1.0-py3-none-any.whl", made.file("new-1.0-py3-none-any.whl")).status == 200
+        return keep(told)
+
+    monkeypatch.setattr(index.store, "_keep_all", uploading)
+    look(index)
+    assert listed[0] is False and listed[-1] is True
+    assert index.said() == index.truth()

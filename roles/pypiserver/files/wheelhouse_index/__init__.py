@@ -13,6 +13,8 @@ How data flows::
 Beside the files, ``facts`` is the store of what they do not tell: ``claims`` on names, ``records`` of who published what when,
 ``decisions`` (yanks, statuses), ``quarantine``. ``recording`` writes it before anything is listed; ``deciding`` takes the forms.
 
+``importing`` and ``yanking`` take what playbooks send, ``listing`` tells who did what (``history``): commands of their own.
+
 ``names`` and ``metadata`` say whose file it is; ``backend`` is pypiserver's extension point; ``keeper`` is the thread that
 looks after files which arrive by other ways.
 """

@@ -1,6 +1,7 @@
 """``python3 -m wheelhouse_index serve`` runs the index; ``check`` says whether it would run in this image.
 
-``import`` brings files in from standard input, and ``import --check`` says what would become of them.
+``import`` brings files in from standard input, and ``import --check`` says what would become of them. ``yank`` yanks what
+standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what.
 """
 
 from __future__ import annotations
@@ -17,8 +18,19 @@ def main(words: list[str]) -> int:
         from . import importing
 
         return importing.main(check=len(words) > 1)
+    if words in (["yank"], ["yank", "--check"]):
+        from . import yanking
+
+        return yanking.main(check=len(words) > 1)
+    if words[:1] == ["list"]:
+        from . import listing
+
+        return listing.main(words[1:])
     if words not in (["serve"], ["check"]):
-        print("usage: python3 -m wheelhouse_index serve | check | import [--check]", file=sys.stderr)
+        usage = (
+            "serve | check | import [--check] | yank [--check] | list [--login NAME] [--project NAME] [--since TIME]"
+        )
+        print(f"usage: python3 -m wheelhouse_index {usage} [--json]", file=sys.stderr)
         return 2
     try:
         from . import app

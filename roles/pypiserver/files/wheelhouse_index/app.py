@@ -44,6 +44,7 @@ class Settings:
         peer: NGINX's file with the secret (WHEELHOUSE_PEER).
         logs: the folder of the change log (WHEELHOUSE_LOGS).
         change_log: seconds for which the change log is kept (WHEELHOUSE_CHANGE_LOG_SECONDS).
+        url: the index's own address, where it is known (WHEELHOUSE_URL).
         bind: where gunicorn listens (WHEELHOUSE_BIND).
         freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
         overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
@@ -55,6 +56,7 @@ class Settings:
     peer: Path = Path("/data/peer/secret.conf")
     logs: Path = Path("/data/logs")
     change_log: int = 400 * 24 * 3600
+    url: str = ""
     bind: str = "0.0.0.0:8080"
     freshness: float = 2.0
     overwrite: bool = False
@@ -73,11 +75,16 @@ class Settings:
             peer=Path(said("PEER", cls.peer)),
             logs=Path(said("LOGS", cls.logs)),
             change_log=int(said("CHANGE_LOG_SECONDS", cls.change_log)),
+            url=said("URL", cls.url).rstrip("/"),
             bind=said("BIND", cls.bind),
             freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
             overwrite=said("OVERWRITE", "") == "1",
             anonymous_uploads=said("ANONYMOUS_UPLOADS", "") == "1",
         )
+
+    def store(self) -> Store:
+        """Return the index that is set so."""
+        return Store(self.packages, self.index, self.overwrite, self.url)
 
 
 class Application:
@@ -131,6 +138,7 @@ class Application:
         with self._store.catalogue.reading() as known:
             entries = known.of_project(project)
             decisions = known.decisions(project)
+            url = known.served_at
         try:
             read = [entry if entry.facts else self._store.read(entry) for entry in entries if not entry.refused]
         except FactsError as error:
@@ -142,7 +150,9 @@ class Application:
         elif not pages.listed(listed):
             return answer(start_response, 404, f"There is no project {project} on this index.")
         content_type, text = _PAGES[kind]
-        content = text(project, listed, decisions).encode()
+        # The public index's JSON has no provenance.
+        more = () if kind == "legacy" else (url,)
+        content = text(project, listed, decisions, *more).encode()
         headers = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
         start_response("200 OK", [*headers, ("Cache-Control", "no-cache"), ("Vary", "Accept")])
         return [content]
@@ -180,7 +190,7 @@ def reading(store: Store) -> WsgiApp:
 def create() -> WsgiApp:
     """Return the application. Called in each of gunicorn's processes, after the fork, as threads do not survive one."""
     settings = Settings.of_environment()
-    store = Store(settings.packages, settings.index, settings.overwrite)
+    store = settings.store()
     store.catalogue.hold()
     Keeper(store, settings.freshness, partial(ChangeLog(settings.logs).prune, settings.change_log)).start()
     return Application(store, settings)
@@ -224,7 +234,7 @@ def serve() -> None:
 
     settings = Settings.of_environment()
     try:
-        Store(settings.packages, settings.index, settings.overwrite).prepare()
+        settings.store().prepare()
     except Exception as error:
         raise SystemExit(f"{settings.packages} or {settings.index} cannot be used: {error}") from error
     sys.argv = ["gunicorn", "--bind", settings.bind, f"{__package__}.app:create()"]

@@ -41,7 +41,8 @@ CREATE TABLE files (
     metadata_sha256 TEXT NOT NULL DEFAULT '',
     uploaded_ns INTEGER,            -- null where only the file's own time tells
     recorded INTEGER NOT NULL DEFAULT 0, -- 1 where the store of facts has it
-    refused TEXT NOT NULL DEFAULT ''    -- its digest, where it was read and is on no page
+    refused TEXT NOT NULL DEFAULT '',   -- its digest, where it was read and is on no page
+    attested INTEGER NOT NULL DEFAULT 0 -- 1 where its provenance is served
 ) WITHOUT ROWID;
 CREATE INDEX files_by_project ON files (project);
 CREATE INDEX files_by_name ON files (name);
@@ -49,6 +50,7 @@ CREATE INDEX files_unread ON files (project) WHERE sha256 IS NULL;
 CREATE INDEX files_unrecorded ON files (project, path) WHERE {_UNRECORDED};
 CREATE INDEX files_untried ON files (project) WHERE sha256 IS NULL AND unreadable = 0;
 CREATE INDEX files_refused ON files (path) WHERE refused <> '';
+CREATE INDEX files_attested ON files (project) WHERE attested = 1;
 
 -- How many files the page of a project has: counting them in `files` would take the longer the more there are. What has
 -- not been read is on no page, and a signature is not a file of its own there.
@@ -66,6 +68,8 @@ END;
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
 CREATE TABLE recorded_in (id TEXT NOT NULL);
+-- The address that pages with provenance name.
+CREATE TABLE served_at (url TEXT NOT NULL);
 
 -- What was decided on projects, as JSON: what is lost of it in packages/ does not count as taken back.
 CREATE TABLE decisions (project TEXT PRIMARY KEY, decided TEXT NOT NULL) WITHOUT ROWID;
@@ -76,7 +80,7 @@ PRAGMA user_version = {SCHEMA_VERSION};
 """
 _READ = "own_name, own_version, requires_python, metadata_sha256"
 _COLUMNS_BEFORE = f"path, name, project, size, mtime_ns, inode, sha256, unreadable, {_READ}"
-_COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded, refused"
+_COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded, refused, attested"
 _UNREAD = "sha256 IS NULL AND refused = ''"
 _UNTRIED = "sha256 IS NULL AND unreadable = 0"
 # A signature makes no project, nor does it count as a file.
@@ -89,9 +93,10 @@ _DAMAGE = {sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 
 def _entry(row: Sequence[Any]) -> Entry:
     path, size, mtime_ns, inode, sha256, unreadable, name, version, python, metadata_sha256, *rest = row
-    uploaded_ns, recorded, refused = rest
+    uploaded_ns, recorded, refused, attested = rest
     facts = None if sha256 is None else Facts(sha256, Release(name, version), python, metadata_sha256)
-    return Entry(path, Stamp(size, mtime_ns, inode), facts, bool(unreadable), uploaded_ns, bool(recorded), refused)
+    stamp = Stamp(size, mtime_ns, inode)
+    return Entry(path, stamp, facts, bool(unreadable), uploaded_ns, bool(recorded), refused, bool(attested))
 
 
 class TornError(sqlite3.OperationalError):
@@ -371,9 +376,11 @@ class Known:
             ((entry.uploaded_ns, entry.path) for entry in entries),
         )
 
-    def recorded(self) -> list[tuple[str, str]]:
-        """Return project and name of the files that the store of facts has, by project."""
-        rows = self._db.execute("SELECT DISTINCT project, name FROM files WHERE recorded = 1 ORDER BY project")
+    def recorded(self) -> list[tuple[str, str, int]]:
+        """Return project and name of the files that the store of facts has, by project, and whether with attestations."""
+        rows = self._db.execute(
+            "SELECT DISTINCT project, name, attested FROM files WHERE recorded = 1 ORDER BY project"
+        )
         return rows.fetchall()
 
     def note_lost(self, files: Iterable[tuple[str, str]]) -> None:
@@ -420,6 +427,21 @@ class Known:
             self._db.execute("DELETE FROM recorded_in")
             self._db.execute("INSERT INTO recorded_in VALUES (?)", (own,))
 
+    @property
+    def served_at(self) -> str:
+        """The address of the index that pages name; empty where they name none."""
+        row = self._db.execute("SELECT url FROM served_at").fetchone()
+        return str(row[0]) if row else ""
+
+    @served_at.setter
+    def served_at(self, url: str) -> None:
+        self._db.execute("DELETE FROM served_at")
+        self._db.execute("INSERT INTO served_at VALUES (?)", (url,))
+
+    def with_attested(self) -> list[str]:
+        """Return the projects that have files with provenance."""
+        return [name for (name,) in self._db.execute("SELECT DISTINCT project FROM files WHERE attested = 1")]
+
     def take_over(self) -> None:
         """Take over what the attached database ``before`` knows, of the release before."""
         self._db.execute(f"INSERT INTO files ({_COLUMNS_BEFORE}) SELECT {_COLUMNS_BEFORE} FROM before.files")
@@ -465,12 +487,12 @@ class Known:
         self.remove([entry.path])
         facts = entry.facts
         self._db.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(entry.path, entry.name, entry.project, entry.stamp.size, entry.stamp.mtime_ns, entry.stamp.inode),
                 *(facts and facts.sha256, entry.unreadable, entry.release.name, entry.release.version),
                 *(facts.requires_python if facts else "", facts.metadata_sha256 if facts else ""),
-                *(entry.uploaded_ns, entry.recorded, entry.refused),
+                *(entry.uploaded_ns, entry.recorded, entry.refused, entry.attested),
             ),
         )
 

@@ -30,8 +30,8 @@ class ChangeLog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def note(self, action: str, login: str = "", address: str = "", **what: Any) -> None:
-        """Note a change.
+    def note(self, action: str, login: str = "", address: str = "", **what: Any) -> bool:
+        """Note a change; return whether that worked.
 
         Args:
             action: what was done, as the form calls it.
@@ -51,6 +51,8 @@ class ChangeLog:
                 os.close(descriptor)
         except OSError as error:
             log.error("The change log cannot be written to (%s): %s", error, json.dumps(line))
+            return False
+        return True
 
     def prune(self, seconds: int) -> None:
         """Remove the files of days of which the last line is longer ago. What else is there stays, and links."""
@@ -66,7 +68,17 @@ class ChangeLog:
                 os.close(folder)
 
 
+def files(folder: Path, since: str) -> list[Path]:
+    """Return the change log's files in a folder from a day on, the oldest first; all of them without one."""
+    return sorted(file for file in folder.glob(f"{_BEFORE}*{_AFTER}") if _day(file.name) >= (since or "0"))
+
+
 def _is_before(day: str, entry: os.DirEntry[str]) -> bool:
     """Tell whether this is the file of an earlier day."""
-    match = _NAME.fullmatch(entry.name)
-    return match is not None and match["day"] < day and entry.is_file(follow_symlinks=False)
+    return "" < _day(entry.name) < day and entry.is_file(follow_symlinks=False)
+
+
+def _day(name: str) -> str:
+    """Return which day's file this is; empty if it is none of the change log."""
+    match = _NAME.fullmatch(name)
+    return match["day"] if match else ""

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from . import deciding, finding, forms, incoming, installable, metadata, names, rights
+from . import attesting, deciding, finding, forms, incoming, installable, metadata, names, rights
 from .answers import Refusal, StartResponse, answer
 from .change_log import ChangeLog
 from .entry import Facts
@@ -122,6 +122,8 @@ class Changes:
         upload = uploaded(file, form)
         if upload.objection:
             raise Refusal(400, upload.objection)
+        if text := form.value("attestations"):
+            upload.attestations = attesting.checked(text, upload.name, upload.facts.sha256, upload.facts.release)
         uploads = [upload]
         if signature := form.file("gpg_signature"):
             if signature.name != upload.name + names.SIGNATURE:
@@ -130,15 +132,19 @@ class Changes:
             uploads.append(Upload(signature.name, signature.content, facts))
         try:
             changed = self._store.add(uploads, self._overwrite, origin)
+            # What was new may have been the signature alone.
+            is_left = bool(upload.attestations) and (not changed or signature is not None)
+            attested = is_left and self._store.attest(upload, origin.login)
         except ConflictError as error:
             raise Refusal(conflict, str(error)) from error
-        if changed:
+        if changed or attested:
             note(project=upload.facts.release.project, files={one.name: one.facts.sha256 for one in uploads})
-        return (
-            f"Published {upload.name}."
-            if changed
-            else f"Nothing to do: {upload.name} already exists with this content."
-        )
+        if changed:
+            return f"Published {upload.name}."
+        if attested:
+            return f"Added its attestations to {upload.name}, which already exists with this content."
+        kept = " Its attestations stay as they are." if upload.attestations else ""
+        return f"Nothing to do: {upload.name} already exists with this content.{kept}"
 
     def _remove(self, form: Form, note: Callable[..., None]) -> str:
         name, version, filename = (form.value(field) for field in ("name", "version", "filename"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from . import finding, names
 from .answers import Refusal
 from .decisions import STATUSES, Decision, Decisions
-from .entry import Entry
 from .forms import Form
 from .store import Store
 from .times import time_text
@@ -19,9 +19,33 @@ Outcome = tuple[str, bool]
 _REASON_LETTERS = 1000
 
 
+@dataclass(frozen=True)
+class Target:
+    """What of a project is to be yanked or unyanked.
+
+    Attributes:
+        project: its normalised name.
+        version: the release, in its normal form; empty where files alone are meant.
+        files: the releases of the files, as normal versions, by the names of the files.
+    """
+
+    project: str
+    version: str
+    files: Mapping[str, str]
+
+    def changed(self, before: Decisions, after: Decisions) -> list[str]:
+        """Return the files of which a change of the decisions has changed the yank."""
+        return sorted(
+            file for file, version in self.files.items() if before.yank(file, version) != after.yank(file, version)
+        )
+
+
+Change = Callable[[Target, Decisions], Decisions]
+
+
 def yank(store: Store, form: Form, login: str) -> Outcome:
     """Yank a release, or a file; return what was done, and whether anything was."""
-    return _decide(store, form, partial(_yanked, Decision(_reason(form), login, time_text(time.time_ns()))))
+    return _decide(store, form, to_yanked(form.value("reason"), login))
 
 
 def unyank(store: Store, form: Form, login: str) -> Outcome:
@@ -38,7 +62,7 @@ def set_status(store: Store, form: Form, login: str) -> Outcome:
     store.check_facts()
     if not names.is_project(project) or not store.claimed(project):
         raise Refusal(404, f"There is no project {name[:200]} on this index: nothing was changed.")
-    made = Decision(_reason(form), login, time_text(time.time_ns()), status)
+    made = Decision(_checked(form.value("reason")), login, time_text(time.time_ns()), status)
 
     def change(before: Decisions) -> Decisions:
         is_same = (before.status.status, before.status.reason) == (made.status, made.reason)
@@ -49,40 +73,96 @@ def set_status(store: Store, form: Form, login: str) -> Outcome:
     return f"Nothing to do: {project} is {status} already.", False
 
 
-def _decide(store: Store, form: Form, change: Callable[[str, list[Entry], Decisions], Decisions]) -> Outcome:
+def _decide(store: Store, form: Form, change: Change) -> Outcome:
     """Change the yank of what a form names.
 
     Args:
         store: the index.
         form: names a release, or a file.
-        change: what becomes of the decisions; given the version (empty for a file alone), the files, and the decisions.
+        change: what becomes of the decisions.
     """
     name, version, filename = (form.value(field) for field in ("name", "version", "filename"))
     if not filename and not (name and version):
         raise Refusal(400, "Name what is meant: 'name' and 'version', or 'filename'.")
-    entries = [entry for entry in finding.found(store, name, version, filename) if not entry.is_signature]
-    if not entries:
+    meant = targets(store, name, version, filename)
+    changed = False
+    for target in meant:
+        changed |= store.decide(target.project, partial(change, target))
+    return (
+        f"{form.value(':action')}: {', '.join(sorted({name for target in meant for name in target.files}))}.",
+        changed,
+    )
+
+
+def targets(store: Store, name: str, version: str, filename: str) -> list[Target]:
+    """Return what a release, or a file, is on the index; arguments as for ``finding.found``.
+
+    Raises:
+        Refusal: if it is not there.
+    """
+    found = [
+        (entry.project, entry.name, entry.release.version)
+        for entry in finding.found(store, name, version, filename)
+        if not entry.is_signature
+    ] or _quarantined(store, name, version, filename)
+    if not found:
         raise Refusal(404, f"{(filename or f'{name} {version}')[:200]} is not on this index: nothing was changed.")
     normal = "" if filename else names.normal_version(version)
-    changed = False
-    for project in sorted({entry.project for entry in entries}):
-        own = [entry for entry in entries if entry.project == project]
-        changed |= store.decide(project, partial(change, normal, own))
-    return f"{form.value(':action')}: {', '.join(sorted({entry.name for entry in entries}))}.", changed
+    files: dict[str, dict[str, str]] = {}
+    # Copied files of one name may be of several projects.
+    for project, file, own in found:
+        files.setdefault(project, {})[file] = names.normal_version(own)
+    return [Target(project, normal, files[project]) for project in sorted(files)]
 
 
-def _yanked(made: Decision, version: str, entries: list[Entry], before: Decisions) -> Decisions:
-    if version:
-        return before.changed(releases={**before.releases, version: made})
-    return before.changed(files={**before.files, **{entry.name: made for entry in entries}})
+def _quarantined(store: Store, name: str, version: str, filename: str) -> list[tuple[str, str, str]]:
+    """Return project, name and version of files of a quarantined project: what is yanked now is so when they are back."""
+    guessed = names.of_file(filename)
+    project = names.normalised(name) if name else guessed.project if guessed else ""
+    with store.catalogue.reading() as known:
+        if not known.decisions(project).is_quarantined:
+            return []
+    released = ((file, names.of_file(file)) for file in store.facts.records.names(project))
+    return [
+        (project, file, release.version)
+        for file, release in released
+        if release and filename in ("", file) and (not version or names.same_version(version, release.version))
+    ]
 
 
-def _unyanked(version: str, entries: list[Entry], before: Decisions) -> Decisions:
-    own = {names.normal_version(entry.release.version) for entry in entries}
-    if not version and any(one in before.releases for one in own):
+def to_yanked(reason: str, login: str) -> Change:
+    """Return the change that yanks; what is yanked with the same reason stays as it is.
+
+    Raises:
+        Refusal: if that is no reason.
+    """
+    return partial(_yanked, Decision(_checked(reason), login, time_text(time.time_ns())))
+
+
+def _yanked(made: Decision, target: Target, before: Decisions) -> Decisions:
+    def is_same(old: Decision | None) -> bool:
+        return old is not None and old.reason == made.reason
+
+    if target.version:
+        # What was said of its files alone counts no more.
+        others = {name: one for name, one in before.files.items() if name not in target.files or is_same(one)}
+        if is_same(before.releases.get(target.version)):
+            return before if len(others) == len(before.files) else before.changed(files=others)
+        return before.changed(files=others, releases={**before.releases, target.version: made})
+    new = {name: made for name in target.files if not is_same(before.files.get(name))}
+    return before.changed(files={**before.files, **new}) if new else before
+
+
+def _unyanked(target: Target, before: Decisions) -> Decisions:
+    if not target.version and any(version in before.releases for version in target.files.values()):
         raise Refusal(409, "The whole release is yanked: unyank it by name and version.")
-    kept = {name: one for name, one in before.files.items() if name not in {entry.name for entry in entries}}
-    releases = _without(before.releases, version)
+    return taken_back(target, before)
+
+
+def taken_back(target: Target, before: Decisions) -> Decisions:
+    """Return decisions without the yanks of a target; files stay yanked by the yank of their whole release."""
+    kept = {name: one for name, one in before.files.items() if name not in target.files}
+    releases = _without(before.releases, target.version)
     same = (len(kept), len(releases)) == (len(before.files), len(before.releases))
     return before if same else before.changed(files=kept, releases=releases)
 
@@ -91,8 +171,7 @@ def _without(releases: Mapping[str, Decision], version: str) -> dict[str, Decisi
     return {own: one for own, one in releases.items() if own != version}
 
 
-def _reason(form: Form) -> str:
-    reason = form.value("reason")
+def _checked(reason: str) -> str:
     if len(reason) > _REASON_LETTERS or not reason.isprintable():
         raise Refusal(400, f"A reason is one line of at most {_REASON_LETTERS} printable characters.")
     return reason

@@ -56,7 +56,11 @@ class Decisions:
 
     def yank_of(self, entry: Entry) -> Decision | None:
         """Return the yank that a file is under; None where it is under none."""
-        return self.files.get(entry.name) or self.releases.get(names.normal_version(entry.release.version))
+        return self.yank(entry.name, names.normal_version(entry.release.version))
+
+    def yank(self, file: str, version: str) -> Decision | None:
+        """Return the yank that a file of a release is under; its version in its normal form."""
+        return self.files.get(file) or self.releases.get(version)
 
     @property
     def is_quarantined(self) -> bool:

@@ -62,6 +62,7 @@ class Entry:
         uploaded_ns: when it was published, in ns since 1970; None where only the file's own time tells.
         recorded: whether the store of facts has it.
         refused: the digest of a file that was read and is on no page, until its stamp is another; empty for others.
+        attested: whether its provenance is served beside it.
     """
 
     path: str
@@ -71,6 +72,7 @@ class Entry:
     uploaded_ns: int | None = None
     recorded: bool = False
     refused: str = ""
+    attested: bool = False
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@
         format                      number and id of the store
         names/<project>             a claim: this name is private, for good
         files/<project>/<file>.json a record: who published this file, when, and by what digest
+        files/<project>/<file>.attestations  what it was published with (PEP 740)
         projects/<project>.json     what was decided on a project: yanks, its status
         quarantine/<project>/       the files of a project that nobody is to get
 
@@ -23,6 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from . import disk, incoming
+from .attestations import Attestations
 from .claims import Claims
 from .decisions import DecisionFiles
 from .quarantine import Quarantine
@@ -45,6 +47,7 @@ class FactStore:
     Attributes:
         claims: the names that are private.
         records: what is known of each file.
+        attestations: what files were published with.
         decisions: what was decided on each project.
         quarantine: where files of quarantined projects are.
     """
@@ -56,6 +59,7 @@ class FactStore:
         self._staging = index / ".staging"
         self.claims = Claims(self.folder / "names")
         self.records = Records(self.folder / "files", self._aside)
+        self.attestations = Attestations(self.records.folder, self._aside)
         self.decisions = DecisionFiles(self.folder / "projects", self._aside)
         self.quarantine = Quarantine(packages, self.folder / "quarantine")
 

@@ -272,6 +272,6 @@ def main(check: bool) -> int:
     settings = Settings.of_environment()
     # As gunicorn's: what is written is the account's alone.
     os.umask(0o077)
-    store = Store(settings.packages, settings.index, settings.overwrite)
+    store = settings.store()
     store.catalogue.hold()
     return Import(store, sys.stdin.buffer, sys.stdout.buffer, ChangeLog(settings.logs), check).run()

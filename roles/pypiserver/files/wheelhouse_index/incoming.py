@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from . import disk
 from .entry import Facts, Stamp
@@ -37,6 +37,8 @@ class Upload:
         self.objection = objection
         self.facts = facts
         self.metadata = metadata
+        # Those of its form, once they are checked.
+        self.attestations: list[dict[str, Any]] = []
         self._file = arrived.file
         self._path = arrived.path
         os.fsync(self._file.fileno())

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
-from . import pages
+from . import names, pages
 from .decisions import NOTHING, Decisions
 from .entry import Entry
 from .times import time_text
@@ -65,7 +65,7 @@ def _releases(files: Iterable[Entry]) -> dict[str, list[Entry]]:
     # Files may spell one version differently: 1.0 and 1.0.0.
     spelt: dict[Version | str, str] = {}
     for entry in files:
-        if entry.version:
+        if entry.version and not entry.name.endswith(names.VARIANTS):
             version = _parsed(entry.version) or entry.version
             found.setdefault(spelt.setdefault(version, str(version)), []).append(entry)
     return {version: found[version] for version in sorted(found, key=_order)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import errno
 import hashlib
+import json
 import lzma
 import re
 import tarfile
@@ -101,6 +102,8 @@ def inside(name: str, file: BinaryIO) -> Metadata | None:
         BeyondLimitsError: if that would take more than is read of a file.
     """
     kind = names.suffix(name)
+    if kind == names.VARIANTS:
+        return _of_variants(name, file)
     try:
         content = _READERS[kind](file)
     except (BrokenArchiveError, BeyondLimitsError):
@@ -115,6 +118,18 @@ def inside(name: str, file: BinaryIO) -> Metadata | None:
         # Of whatever kind: on archives that are made to do harm, the libraries raise more than they say.
         raise _broken(name, kind) from error
     return _parsed(name, kind, content)
+
+
+def _of_variants(name: str, file: BinaryIO) -> Metadata:
+    """Return whose a list of variants is: its name alone says so."""
+    content = file.read(METADATA_BYTES + 1)
+    if len(content) > METADATA_BYTES:
+        raise BrokenArchiveError(f"{name} is larger than {METADATA_BYTES} bytes.")
+    with suppress(ValueError, RecursionError):
+        release = names.of_file(name)
+        if release and isinstance(json.loads(content.decode()), dict):
+            return Metadata(release)
+    raise UnopenedError(f"{name} is not a JSON object.")
 
 
 def _broken(name: str, kind: str) -> UnopenedError:
@@ -170,15 +185,14 @@ def _of_wheel(file: BinaryIO) -> bytes:
     """Return METADATA of the one folder *.dist-info, which installers want to hold WHEEL and RECORD as well."""
     with zipfile.ZipFile(_Bounded(file)) as archive:
         names_inside = archive.namelist()
-    folders = {path.split("/")[0] for path in names_inside if path.split("/")[0].endswith(_DIST_INFO)}
-    if len(folders) != 1:
-        raise BrokenArchiveError(f"A wheel has exactly one folder *.dist-info; this one has {len(folders)}.")
-    folder = folders.pop()
-    for wanted in ("METADATA", "WHEEL", "RECORD"):
-        if names_inside.count(f"{folder}/{wanted}") != 1:
-            raise BrokenArchiveError(f"A wheel has exactly one file {wanted} in *.dist-info; this one does not.")
-    file.seek(0)
-    content = _of_zip(file, lambda parts: parts == [folder, "METADATA"]) or b""
+        folders = {top for path in names_inside if (top := path.partition("/")[0]).endswith(_DIST_INFO)}
+        if len(folders) != 1:
+            raise BrokenArchiveError(f"A wheel has exactly one folder *.dist-info; this one has {len(folders)}.")
+        folder = folders.pop()
+        for wanted in ("METADATA", "WHEEL", "RECORD"):
+            if names_inside.count(f"{folder}/{wanted}") != 1:
+                raise BrokenArchiveError(f"A wheel has exactly one file {wanted} in *.dist-info; this one does not.")
+        content = _member(archive, lambda parts: parts == [folder, "METADATA"]) or b""
     release = _release(_headers(content))
     # pip goes by the folder's name, uv by the metadata.
     if release.name and not names.claimed(f"{folder.removesuffix(_DIST_INFO)}.zip", release):
@@ -198,16 +212,20 @@ def _of_egg(file: BinaryIO) -> bytes:
 
 
 def _of_zip(file: BinaryIO, is_wanted: Callable[[list[str]], bool]) -> bytes | None:
-    """Return the one member that is wanted; None where there is none, or more than one."""
     with zipfile.ZipFile(_Bounded(file)) as archive:
-        members = [member for member in archive.infolist() if is_wanted(member.filename.split("/"))]
-        if len(members) != 1:
-            return None
-        if members[0].file_size > METADATA_BYTES or members[0].compress_type not in _COMPRESSIONS:
-            raise BeyondLimitsError
-        with archive.open(members[0]) as member:
-            # Not what the directory says, but what comes out is what counts.
-            content = member.read(METADATA_BYTES + 1)
+        return _member(archive, is_wanted)
+
+
+def _member(archive: zipfile.ZipFile, is_wanted: Callable[[list[str]], bool]) -> bytes | None:
+    """Return the one member that is wanted; None where there is none, or more than one."""
+    members = [member for member in archive.infolist() if is_wanted(member.filename.split("/"))]
+    if len(members) != 1:
+        return None
+    if members[0].file_size > METADATA_BYTES or members[0].compress_type not in _COMPRESSIONS:
+        raise BeyondLimitsError
+    with archive.open(members[0]) as member:
+        # Not what the directory says, but what comes out is what counts.
+        content = member.read(METADATA_BYTES + 1)
     if len(content) > METADATA_BYTES:
         raise BeyondLimitsError
     return content

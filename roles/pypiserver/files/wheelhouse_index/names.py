@@ -14,6 +14,10 @@ from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname
 # The one list of what is served; NGINX's configuration is made from the same file.
 SUFFIXES = tuple(Path(__file__).with_name("suffixes.txt").read_text(encoding="ascii").split())
 WHEEL, EGG, SIGNATURE = ".whl", ".egg", ".asc"
+# NAME-VERSION-variants.json: which variants of its wheels a release has. A draft (PEP 825) lists it beside them.
+VARIANTS = "-variants.json"
+# Whose names are certain: what separates the parts is in none of them.
+_BUILT = (WHEEL, EGG, VARIANTS)
 # What a file system takes, with room for what is put behind it.
 NAME_BYTES = 240
 
@@ -97,8 +101,8 @@ def of_file(name: str) -> Release | None:
     if not kind:
         return None
     parts = stem.split("-")
-    if kind in (WHEEL, EGG):
-        enough = _is_wheel(parts) if kind == WHEEL else len(parts) > 1
+    if kind in _BUILT:
+        enough = _is_wheel(parts) if kind == WHEEL else len(parts) == 2 if kind == VARIANTS else len(parts) > 1
         found = Release(parts[0], parts[1]) if enough and _is_version(parts[1]) else None
     else:
         found = _of_sdist(parts)
@@ -141,7 +145,7 @@ def claimed(name: str, release: Release) -> bool:
     kind = suffix(name)
     if max(len(release.name), len(release.version)) > NAME_BYTES:
         return False
-    if kind in (WHEEL, EGG):
+    if kind in _BUILT:
         own = of_file(name)
         return own is not None and own.is_same(release)
     spelt = "[-_.]+".join(map(re.escape, _SEPARATORS.split(release.name)))
@@ -161,6 +165,8 @@ def identity(name: str, release: Release) -> tuple[str, ...]:
         return (kind, release.project, version, *tags)
     if kind == EGG:
         return (kind, name.lower())
+    if kind == VARIANTS:
+        return (kind, release.project, version)
     return ("sdist", release.project, version)
 
 

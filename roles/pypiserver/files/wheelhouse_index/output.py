@@ -26,6 +26,8 @@ _EACH = [page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)]
 # pages.conf. In each, so that whichever is removed first takes its mark along while the other still tells.
 COMPLETE = ".complete"
 
+# Behind the name of a distribution file: its core metadata, and its provenance.
+BESIDE = (".metadata", ".provenance")
 
 Status = tuple[int, int]
 
@@ -117,8 +119,18 @@ class Output:
         for mark in self._marks:
             mark.unlink(missing_ok=True)
 
-    def stage_project(self, staged: Staged, project: str, entries: Sequence[Entry], decisions: Decisions) -> None:
-        """Stage a project's pages, or their removal where it has no file left; one that is quarantined says so."""
+    def stage_project(
+        self, staged: Staged, project: str, entries: Sequence[Entry], decisions: Decisions, url: str
+    ) -> None:
+        """Stage a project's pages, or their removal where it has no file left; one that is quarantined says so.
+
+        Args:
+            staged: what is about to change.
+            project: its normalised name.
+            entries: its files.
+            decisions: what was decided on it.
+            url: the index's own address; empty where it is not known.
+        """
         folder = self.simple / project
         entries = [] if decisions.is_quarantined else entries
         if not pages.listed(entries) and not decisions.is_quarantined:
@@ -129,8 +141,8 @@ class Output:
             staged.maybe_empty.append(folder)
             return
         self._make(staged, folder)
-        self._stage(staged, folder / "index.html", pages.project_html(project, entries, decisions))
-        self._stage(staged, folder / "index.json", pages.project_json(project, entries, decisions))
+        self._stage(staged, folder / "index.html", pages.project_html(project, entries, decisions, url))
+        self._stage(staged, folder / "index.json", pages.project_json(project, entries, decisions, url))
         # Not compressed: NGINX completes the addresses in it.
         self._stage(staged, self._legacy_of(project), legacy.project_json(project, entries, decisions), pack=False)
 
@@ -157,7 +169,22 @@ class Output:
 
     def stage_metadata(self, staged: Staged, path: str, content: bytes) -> None:
         """Stage the core metadata that are served beside a file, or their removal where there are none."""
-        target = self.metadata / f"{path}.metadata"
+        self._stage_beside(staged, self.metadata / f"{path}.metadata", content)
+
+    def stage_provenance(self, staged: Staged, path: str, content: bytes) -> None:
+        """Stage the provenance that is served beside a file, or its removal where there is none."""
+        self._stage_beside(staged, self.metadata / f"{path}.provenance", content)
+
+    def provenance(self, path: str) -> bytes:
+        """Return what is served beside a file; empty where nothing is."""
+        return _content(self.metadata / f"{path}.provenance")
+
+    def stage_removal(self, staged: Staged, path: str) -> None:
+        """Stage the removal of all that is served beside a file."""
+        for suffix in BESIDE:
+            self._stage_beside(staged, self.metadata / f"{path}{suffix}", b"")
+
+    def _stage_beside(self, staged: Staged, target: Path, content: bytes) -> None:
         if content:
             for folder in reversed(target.relative_to(self.metadata).parents):
                 self._make(staged, self.metadata / folder)
@@ -169,10 +196,13 @@ class Output:
         else:
             staged.written[self._below(target)] = None
 
-    def with_metadata(self) -> set[str]:
-        """Return the paths below packages/ of the files beside which core metadata are served."""
-        found = self.metadata.rglob("*.metadata")
-        return {str(path.relative_to(self.metadata)).removesuffix(".metadata") for path in found}
+    def beside(self) -> dict[str, set[str]]:
+        """Return the paths below packages/ of the files beside which something is served, by the suffix of that."""
+        found: dict[str, set[str]] = {suffix: set() for suffix in BESIDE}
+        for path in self.metadata.rglob("*"):
+            if path.suffix in found:
+                found[path.suffix].add(str(path.relative_to(self.metadata)).removesuffix(path.suffix))
+        return found
 
     def has_lists(self) -> bool:
         """Tell whether the front page and the list of projects are there: where they are not, more may be missing."""
@@ -181,6 +211,10 @@ class Output:
             for folder, page in ((self.simple, "index.html"), (self.simple, "index.json"), (self.folder, "index.html"))
             for packed in ("", _PACKED)
         )
+
+    def list_bytes(self) -> int:
+        """Return how long the list of projects is."""
+        return _size(self.simple / "index.html")
 
     def folders(self) -> list[Path]:
         """Return the folders that have to be there."""

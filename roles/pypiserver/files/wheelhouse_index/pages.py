@@ -1,4 +1,4 @@
-"""The simple pages as text: HTML (PEP 503, 592, 658, 714, 792) and JSON (PEP 691, 700). Pure functions."""
+"""The simple pages as text: HTML (PEP 503, 592, 658, 714, 740, 792) and JSON (PEP 691, 700). Pure functions."""
 
 from __future__ import annotations
 
@@ -50,10 +50,13 @@ def signed(entries: Iterable[Entry]) -> set[str]:
     return {entry.path.removesuffix(".asc") for entry in entries if entry.name.endswith(".asc")}
 
 
-def project_html(project: str, entries: Sequence[Entry], decisions: Decisions = NOTHING) -> str:
-    """Return a project's page. Addresses are relative, so it is right behind any host name and prefix."""
+def project_html(project: str, entries: Sequence[Entry], decisions: Decisions = NOTHING, url: str = "") -> str:
+    """Return a project's page. Addresses are relative, so it is right behind any host name and prefix.
+
+    Those of provenance have to be absolute (PEP 740): they are there where the index's own address is given.
+    """
     signatures = signed(entries)
-    lines = [f"    {_link(entry, entry.path in signatures, decisions)}<br>\n" for entry in listed(entries)]
+    lines = [f"    {_link(entry, entry.path in signatures, decisions, url)}<br>\n" for entry in listed(entries)]
     return _page(f"Links for {project}", lines, _status_html(decisions))
 
 
@@ -72,8 +75,8 @@ def _status(decisions: Decisions) -> dict[str, str]:
     return {"status": status.status, **({"reason": status.reason} if status.reason else {})}
 
 
-def project_json(project: str, entries: Sequence[Entry], decisions: Decisions = NOTHING) -> str:
-    """Return a project's page for machines."""
+def project_json(project: str, entries: Sequence[Entry], decisions: Decisions = NOTHING, url: str = "") -> str:
+    """Return a project's page for machines; ``url`` as for ``project_html``."""
     signatures = signed(entries)
     files = listed(entries)
     status = _status(decisions)
@@ -83,7 +86,7 @@ def project_json(project: str, entries: Sequence[Entry], decisions: Decisions = 
             "name": project,
             **({"project-status": status} if status else {}),
             "versions": [version for version in dict.fromkeys(entry.version for entry in files) if version],
-            "files": [_file(entry, entry.path in signatures, decisions) for entry in files],
+            "files": [_file(entry, entry.path in signatures, decisions, url) for entry in files],
         }
     )
 
@@ -134,7 +137,11 @@ def _address(entry: Entry) -> str:
     return f"../../packages/{quoted(entry.path)}"
 
 
-def _link(entry: Entry, signature: bool, decisions: Decisions) -> str:
+def _provenance(entry: Entry, url: str) -> str:
+    return f"{url}/packages/{quoted(entry.path)}.provenance" if entry.attested and url else ""
+
+
+def _link(entry: Entry, signature: bool, decisions: Decisions, url: str) -> str:
     assert entry.facts
     attributes = {"href": f"{_address(entry)}#sha256={entry.facts.sha256}"}
     if entry.facts.requires_python:
@@ -143,13 +150,15 @@ def _link(entry: Entry, signature: bool, decisions: Decisions) -> str:
         attributes["data-core-metadata"] = f"sha256={entry.facts.metadata_sha256}"
     if signature:
         attributes["data-gpg-sig"] = "true"
+    if provenance := _provenance(entry, url):
+        attributes["data-provenance"] = provenance
     if yank := decisions.yank_of(entry):
         attributes["data-yanked"] = yank.reason
     written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
     return f"<a {written}>{escape(entry.name)}</a>"
 
 
-def _file(entry: Entry, signature: bool, decisions: Decisions) -> dict[str, Any]:
+def _file(entry: Entry, signature: bool, decisions: Decisions, url: str) -> dict[str, Any]:
     assert entry.facts
     digest = {"sha256": entry.facts.metadata_sha256} if entry.facts.metadata_sha256 else False
     file: dict[str, Any] = {
@@ -165,6 +174,8 @@ def _file(entry: Entry, signature: bool, decisions: Decisions) -> dict[str, Any]
         file["requires-python"] = entry.facts.requires_python
     if signature:
         file["gpg-sig"] = True
+    if provenance := _provenance(entry, url):
+        file["provenance"] = provenance
     if yank := decisions.yank_of(entry):
         # Never an empty text: clients do not agree whether that is yanked.
         file["yanked"] = yank.reason or True

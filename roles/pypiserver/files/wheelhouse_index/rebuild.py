@@ -21,7 +21,7 @@ def main() -> None:
     """Forget what is known, and wait until all of it is known again."""
     settings = Settings.of_environment()
     try:
-        print(rebuilt(Store(settings.packages, settings.index, settings.overwrite)))
+        print(rebuilt(settings.store()))
     except Exception as error:
         sys.exit(f"The pages are not rebuilt: {type(error).__name__}: {error}")
 

@@ -99,7 +99,7 @@ class Records:
         Raises:
             FactsError: if it cannot be read.
         """
-        if name.endswith(names.WHEEL):
+        if name.endswith((names.WHEEL, names.VARIANTS)):
             return None
         parts = name.removesuffix(names.suffix(name)).split("-")
         others = {names.normalised("-".join(parts[:number])) for number in range(1, len(parts))} - {project}
@@ -109,9 +109,10 @@ class Records:
     def names(self, project: str) -> set[str]:
         """Return the names of the files of a project that have records."""
         try:
-            return {name.removesuffix(".json") for name in os.listdir(self.folder / project)}
+            found = os.listdir(self.folder / project)
         except FileNotFoundError:
             return set()
+        return {name.removesuffix(".json") for name in found if name.endswith(".json")}
 
     def make(self, project: str, records: Mapping[str, Record]) -> list[Path]:
         """Make records, by the names of the files; a name that has one keeps it.

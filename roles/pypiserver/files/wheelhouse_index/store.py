@@ -29,7 +29,8 @@ from .facts import FactStore
 from .incoming import Upload
 from .output import Output, Staged
 from .quarantine import StayedError
-from .reading import read_file
+from .reading import Told, read_files
+from .reading_aside import read_aside
 from .reconciling import Reconciler
 from .recording import ConflictError, Origin, Recorder, is_young, young
 from .records import FactsError
@@ -39,10 +40,18 @@ from .times import time_text
 log = logging.getLogger(__name__)
 # How many projects' pages are written at once while no client waits for them.
 _BATCH = 50
+# So many batches are worth processes of their own, which read ahead.
+_MANY_BATCHES = 4
 # How much is kept in memory of what was read: bytes of core metadata, and files.
 _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
 # How many files are recorded at once while uploads may be waiting.
 _RECORDED = 200
+# A list of projects that is as long is written after the answer, within a second: with 30,000 of them it takes longer than all
+# the rest of an upload. No installer reads it.
+LONG_LIST_BYTES = 64 * 1024
+LIST_SECONDS = 1.0
+# What is pending then, among the names of projects.
+_LISTS = ""
 # How many of many files a message names.
 _NAMED = 5
 
@@ -54,6 +63,7 @@ class Store:
         packages: the one.
         index: the other.
         replaceable: whether a file may get other content than it had.
+        url: the index's own address; empty where it has none, None for who does not know.
 
     Attributes:
         packages: the distribution files.
@@ -62,10 +72,11 @@ class Store:
         catalogue: what is known of the files.
     """
 
-    def __init__(self, packages: Path, index: Path, replaceable: bool = False) -> None:
+    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
         self.packages = packages
         self.facts = FactStore(packages, index)
         self.output = Output(index)
+        self._url = url
         self.catalogue = Catalogue(index / catalogue.NAME, self.mend)
         self._recorder = Recorder(self.facts, replaceable)
         self._reconciler = Reconciler(self.facts.decisions, self.facts.quarantine)
@@ -82,10 +93,17 @@ class Store:
             self.catalogue.prepare(self._survey)
             with self.catalogue.writing() as known:
                 self._take_decisions(known)
+                self._take_address(known)
                 if missing:
                     self._mark_dirty(known, known.all_projects())
                 if known.pages_format != pages.FORMAT or known.pending():
                     self.output.mark_incomplete()
+
+    def _take_address(self, known: Known) -> None:
+        """Have the pages that name the index's own address written again where that is another one."""
+        if self._url is not None and known.served_at != self._url:
+            known.served_at = self._url
+            self._mark_dirty(known, known.with_attested())
 
     def _prepare_facts(self) -> None:
         """Make the store of facts where there is none yet."""
@@ -154,6 +172,8 @@ class Store:
                     refuse_closed(project, known.decisions(project))
             with ExitStack() as stack:
                 records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
+                kept = {upload.name: upload for upload in new}
+                stack.enter_context(self.facts.attestations.publishing(project, kept, origin.login))
                 for upload in new:
                     stack.enter_context(self._published(upload, overwrite))
                 with self.catalogue.writing() as known:
@@ -165,15 +185,59 @@ class Store:
                         entry = Entry(upload.name, upload.stamp(), upload.facts)
                         if record := records.get(upload.name):
                             entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
-                        known.put(entry)
-                        self.output.stage_metadata(staged, upload.name, upload.metadata)
-                    self._stage(staged, known, [project], lists)
+                        self._put(staged, known, entry, upload.metadata)
+                    self._stage(staged, known, [project], lists and self._lists_now(known))
                     seen = {project: known.times_marked(project)}
             staged.publish()
             # Not before the new ones are on all pages: until then nothing has replaced them.
             self._unlink(replaced)
             self._done(seen, failed)
             return bool(new)
+
+    def attest(self, upload: Upload, login: str) -> bool:
+        """Keep the attestations of a file that is there with this content: when this returns, they are on its pages.
+
+        Returns:
+            Whether it had none: those that are there are never replaced.
+
+        Raises:
+            ConflictError: if it is not there any more.
+            FactsError, OSError: as ``add``; nothing has changed then.
+        """
+        project = upload.facts.release.project
+        with self._alone(), _staged() as staged:
+            with self.catalogue.reading() as known:
+                sha256 = upload.facts.sha256
+                same = [entry for entry in same_as(known, upload) if entry.facts and entry.facts.sha256 == sha256]
+                if any(entry.attested for entry in same):
+                    return False
+                refuse_closed(project, known.decisions(project))
+            if not same:
+                raise ConflictError(f"{upload.name} was removed meanwhile. Send it again.")
+            self._record(same)
+            with ExitStack() as stack:
+                kept = {entry.name: upload for entry in same}
+                stack.enter_context(self.facts.attestations.publishing(project, kept, login))
+                with self.catalogue.writing() as known:
+                    known.mark_dirty([project])
+                    for entry in same:
+                        self._put_attested(staged, known, entry)
+                    self._stage(staged, known, [project], lists=False)
+                    seen = {project: known.times_marked(project)}
+            staged.publish()
+            self._done(seen, {})
+        return True
+
+    def _put(self, staged: Staged, known: Known, entry: Entry, metadata: bytes) -> None:
+        """Note a file that has been read, and stage what is served beside it."""
+        self._put_attested(staged, known, entry)
+        self.output.stage_metadata(staged, entry.path, metadata if entry.facts else b"")
+
+    def _put_attested(self, staged: Staged, known: Known, entry: Entry) -> None:
+        sha256 = entry.facts.sha256 if entry.facts else ""
+        provenance = self.facts.attestations.provenance(entry.project, entry.name, sha256)
+        known.put(replace(entry, attested=bool(provenance)))
+        self.output.stage_provenance(staged, entry.path, provenance)
 
     def would_add(self, uploads: Sequence[Upload]) -> bool:
         """Tell whether ``add`` would change anything; raises ConflictError as that does, without overwriting."""
@@ -202,19 +266,21 @@ class Store:
                 known.mark_dirty([project])
                 self._record(known.at(path) for path in paths)
                 self._forget(staged, known, paths)
-                self._stage(staged, known, [project], lists or not known.has_page(project))
+                lists = lists or not known.has_page(project)
+                self._stage(staged, known, [project], lists and self._lists_now(known))
                 seen = {project: known.times_marked(project)}
             # Not before: for want of room, the catalogue may have been left as it was.
             self._unlink(paths)
             staged.publish()
             self._done(seen, failed)
 
-    def decide(self, project: str, change: Callable[[Decisions], Decisions]) -> bool:
+    def decide(self, project: str, change: Callable[[Decisions], Decisions], at_once: bool = True) -> bool:
         """Change what was decided on a project: when this returns, its pages say so.
 
         Args:
             project: its normalised name.
             change: what becomes of the decisions; the same object where nothing changes.
+            at_once: whether to write its pages; else they follow with write_pending.
 
         Returns:
             Whether anything changed.
@@ -237,6 +303,8 @@ class Store:
             if after is not before:
                 known.decide(project, after)
                 self.facts.decisions.put(project, after)
+        if not at_once:
+            return after is not before
         self._give_back(project)
         with self.catalogue.reading() as known:
             seen = {project: known.times_marked(project)}
@@ -311,7 +379,7 @@ class Store:
     def _forget(self, staged: Staged, known: Known, paths: Sequence[str]) -> None:
         known.remove(paths)
         for path in paths:
-            self.output.stage_metadata(staged, path, b"")
+            self.output.stage_removal(staged, path)
 
     def _record(self, entries: Iterable[Entry | None]) -> None:
         """Record files that have no record yet, and will be known no more: their names stay theirs."""
@@ -346,7 +414,7 @@ class Store:
                         known.put(Entry(path, stamp))
                     else:
                         known.remove([path])
-                        self.output.stage_metadata(staged, path, b"")
+                        self.output.stage_removal(staged, path)
                 known.note_written(staged.written)
             staged.publish()
 
@@ -373,7 +441,10 @@ class Store:
         with self.catalogue.reading() as known:
             for project, files in itertools.groupby(known.recorded(), key=lambda file: file[0]):
                 there = self.facts.records.names(project) if project in claims else set()
-                lost += [file for file in files if file[1] not in there]
+                attested = self.facts.attestations.names(project)
+                lost += [
+                    (project, name) for _, name, with_any in files if name not in there or with_any > (name in attested)
+                ]
         if lost:
             log.warning(
                 "The store of facts lacks records of %s: they are made again", _some([name for _, name in lost])
@@ -396,9 +467,20 @@ class Store:
             for before, now in zip(waiting, noted):
                 if not now.recorded:
                     known.put(now)
+                elif not self._has_attestations(now):
+                    known.put(Entry(now.path, now.stamp))
+                    self._mark_dirty(known, [now.project])
                 if time_text(before.time_ns) != time_text(now.time_ns) or not now.recorded:
                     self._mark_dirty(known, [before.project])
         return True
+
+    def _has_attestations(self, entry: Entry) -> bool:
+        """Tell whether the store of facts has attestations of a file, or none, as is known; what it has lost is put back."""
+        has = self.facts.attestations.has(entry.project, entry.name)
+        if entry.attested and not has and entry.facts:
+            content = self.output.provenance(entry.path)
+            has = self.facts.attestations.put_back(entry.project, entry.name, entry.facts.sha256, content)
+        return has == entry.attested
 
     def write_pending(self) -> int:
         """Read what has not been read, and write the pages that are older than what is known.
@@ -430,14 +512,18 @@ class Store:
             formatted: whether all other pages are of this version's format.
         """
         failed: dict[str, Stamp] = {}
-        waiting = list(seen)
-        for start in range(0, len(waiting), _BATCH):
-            projects = waiting[start : start + _BATCH]
-            failed |= self._read_unread(projects)
+        listed = time.monotonic()
+        for projects, told in self._read_ahead([project for project in seen if project != _LISTS]):
+            failed |= self._keep_all(told)
             with self._alone(), _staged() as staged:
                 with self.catalogue.writing() as known:
-                    self._stage(staged, known, projects, lists=False)
+                    # There may be many batches, and uploads that left the lists to this.
+                    asked = known.times_marked(_LISTS) if time.monotonic() - listed > LIST_SECONDS else 0
+                    self._stage(staged, known, projects, lists=asked > 0)
                 staged.publish()
+                if asked:
+                    self._done({_LISTS: asked}, {})
+                    listed = time.monotonic()
         with self._alone(), _staged() as staged:
             with self.catalogue.writing() as known:
                 self._stage(staged, known, [], lists=True)
@@ -447,6 +533,13 @@ class Store:
             if not formatted:
                 with self.catalogue.writing() as known:
                     known.pages_format = pages.FORMAT
+
+    def _lists_now(self, known: Known) -> bool:
+        """Tell whether a change waits for the list of projects; a long one is left to the keeper."""
+        if self.output.list_bytes() < LONG_LIST_BYTES:
+            return True
+        known.mark_dirty([_LISTS])
+        return False
 
     def _mark_dirty(self, known: Known, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""
@@ -473,16 +566,12 @@ class Store:
                 old = projects if known.pages_format != pages.FORMAT else set()
                 lacking = {project for project in projects if not self.output.has_page(project)}
                 self._mark_dirty(known, old | lacking | (with_pages - projects))
-                served = self.output.with_metadata()
-                again = [
-                    entry
-                    for entry in known.all()
-                    if entry.facts and entry.facts.metadata_sha256 and entry.path not in served
-                ]
+                served = self.output.beside()
+                again = [entry for entry in known.all() if _lacks(entry, served)]
                 self._mark_dirty(known, {entry.project for entry in again})
-                for path in served:
+                for path in set().union(*served.values()):
                     if not known.at(path):
-                        self.output.stage_metadata(staged, path, b"")
+                        self.output.stage_removal(staged, path)
                 known.note_written(staged.written)
             staged.publish()
         self._read_all(again)
@@ -517,12 +606,12 @@ class Store:
         for path in paths:
             folder, *rest = PurePosixPath(path).parts
             if folder == self.output.metadata.name:
-                file = "/".join(rest).removesuffix(".metadata")
+                file = "/".join(rest).rpartition(".")[0]
                 if entry := known.at(file):
                     again.append(entry)
                     projects.add(entry.project)
                 else:
-                    self.output.stage_metadata(staged, file, b"")
+                    self.output.stage_removal(staged, file)
             elif folder == self.output.legacy.name:
                 projects.add(rest[0].removesuffix(".json"))
             elif len(rest) > 1:
@@ -562,6 +651,7 @@ class Store:
             self.catalogue.replace(self._survey)
             with self.catalogue.writing() as known:
                 self._take_decisions(known)
+                self._take_address(known)
 
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
@@ -580,40 +670,60 @@ class Store:
         Returns:
             The files that cannot be read, and what they were then.
         """
+        return self._read_all(self._unread(projects))
+
+    def _unread(self, projects: Iterable[str]) -> list[Entry]:
         with self.catalogue.reading() as known:
-            unread = [entry for project in projects for entry in known.unread(project)]
-        return self._read_all(unread)
+            return [entry for project in projects for entry in known.unread(project)]
+
+    def _read_ahead(self, waiting: Sequence[str]) -> Iterator[tuple[Sequence[str], Iterable[Told]]]:
+        """Yield some projects at a time, with what those of their files tell that have not been read."""
+        batches = [waiting[start : start + _BATCH] for start in range(0, len(waiting), _BATCH)]
+        if len(batches) < _MANY_BATCHES:
+            yield from ((batch, self._read(self._unread(batch))) for batch in batches)
+        else:
+            yield from zip(batches, read_aside(self.packages, map(self._unread, batches)))
 
     def _read_all(self, entries: Iterable[Entry]) -> dict[str, Stamp]:
         """Read files, whether that was done before or not, and keep what they tell; returns as _read_unread does."""
+        return self._keep_all(self._read(entries))
+
+    def _read(self, entries: Iterable[Entry]) -> Iterator[Told]:
+        """Read files one by one."""
+        return read_files(self.packages, entries)
+
+    def _keep_all(self, told: Iterable[Told]) -> dict[str, Stamp]:
+        """Keep what files tell, some at a time; returns as _read_unread does."""
         failed: dict[str, Stamp] = {}
         read: list[tuple[Entry, bytes]] = []
+        signatures: list[tuple[Entry, bytes]] = []
         size = 0
-        # A signature is of the release that the file beside it is of.
-        for entry in sorted(entries, key=lambda entry: entry.is_signature):
-            now, content = self._read(entry)
+        for one in told:
+            now, content = self._noted(one)
+            # A signature is of the release that the file beside it is of.
+            if now.is_signature:
+                signatures.append((now, content))
+                continue
             read.append((now, content))
             size += len(content)
             if size > _KEPT_BYTES or len(read) >= _KEPT_FILES:
                 failed |= self._keep(read)
                 read, size = [], 0
+        read += signatures
         return failed | self._keep(read) if read else failed
 
-    def _read(self, entry: Entry) -> tuple[Entry, bytes]:
-        """Return a file with what it tells, and its core metadata."""
-        try:
-            with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-                stamp = Stamp.of(os.fstat(file.fileno()))
-                facts, content, opens, objection = read_file(entry.name, file)
-        except OSError as error:
-            log.warning("%s cannot be read: %s", entry.path, error)
+    def _noted(self, told: Told) -> tuple[Entry, bytes]:
+        """Return a file as it is noted, and its core metadata."""
+        entry = told.entry
+        if not entry.facts:
+            log.warning("%s cannot be read: %s", entry.path, told.error)
             return Entry(entry.path, entry.stamp, unreadable=True), b""
-        if not opens and not self._recorder.has(entry.project, entry.name, facts.sha256):
+        if not told.opens and not self._recorder.has(guessed(entry.name).project, entry.name, entry.facts.sha256):
             log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
-            return Entry(entry.path, stamp, unreadable=True, refused=facts.sha256), b""
-        if objection:
-            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(objection))
-        return Entry(entry.path, stamp, facts), content
+            return Entry(entry.path, entry.stamp, unreadable=True, refused=entry.facts.sha256), b""
+        if told.objection:
+            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(told.objection))
+        return entry, told.metadata
 
     def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
         """Note what was read, unless the file has changed or been removed since; then the next scan sees to it.
@@ -636,11 +746,10 @@ class Store:
                 for now, (_entry, content) in zip(noted, current):
                     entry = _with_release(known, now)
                     before = known.at(entry.path)
-                    known.put(entry)
+                    self._put(staged, known, entry, content)
                     if before and entry.project != before.project:
                         # Its name alone spoke of another one.
                         self._mark_dirty(known, [before.project, entry.project])
-                    self.output.stage_metadata(staged, entry.path, content if entry.facts else b"")
                 known.note_written(staged.written)
             staged.publish()
         return {entry.path: entry.stamp for entry in (*(one for one, _content in read), *noted) if entry.unreadable}
@@ -667,7 +776,7 @@ class Store:
             if len(unchanged) < len(entries):
                 # The project may be without a page for a while, and exists.
                 self.output.mark_incomplete()
-            self.output.stage_project(staged, project, unchanged, decisions)
+            self.output.stage_project(staged, project, unchanged, decisions, known.served_at)
         if lists:
             self.output.stage_lists(staged, known)
         self.output.stage_front(staged, known)
@@ -753,6 +862,12 @@ def _has_name(file: IO[bytes], path: Path) -> bool:
 def _settled(entries: Iterable[Entry | None]) -> list[Entry]:
     """Return those of files that are not being written any more; what is cut off was never published."""
     return [entry for entry in entries if entry and not is_young(entry)]
+
+
+def _lacks(entry: Entry, served: Mapping[str, set[str]]) -> bool:
+    """Tell whether something should be served beside a file, and is not: given the paths that have it, by its suffix."""
+    wanted = {".metadata": bool(entry.facts and entry.facts.metadata_sha256), ".provenance": entry.attested}
+    return any(entry.path not in served[suffix] for suffix in wanted if wanted[suffix])
 
 
 def _is_shut(known: Known, project: str) -> bool:

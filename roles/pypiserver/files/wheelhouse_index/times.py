@@ -25,3 +25,13 @@ def nanoseconds(text: str) -> int:
     """
     moment = datetime.strptime(text, _FORM).replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def moment(text: str) -> int:
+    """Return the moment that a person means by a day or a time, in ns since 1970; UTC unless it says otherwise.
+
+    Raises:
+        ValueError: if it names none.
+    """
+    found = datetime.fromisoformat(text)
+    return (found.replace(tzinfo=found.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -87,19 +87,35 @@ def test_the_tree_is_named_without_packages_and_pages(tmp_path: Path) -> None:
 def test_files_of_another_server_in_the_place_of_ours_are_seen(tmp_path: Path) -> None:
     for name in ("nginx/conf.d", "authentication"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "docker-compose.yml").write_text(
-        'name: "x"\nx-service:\n  labels: &labels\n    org.wheelhouse.instance: "dev"\n'
-    )
+    (tmp_path / "docker-compose.yml").write_text('services: {pypi: {image: "pypiserver/pypiserver"}}\n')
     (tmp_path / "nginx/conf.d/pypi.conf").write_text("proxy_pass http://pypi-server:8080;")
     (tmp_path / "authentication/.htpasswd").touch()
     (tmp_path / "here").symlink_to(tmp_path)
     host = asked(tmp_path / "here", "nobody")
-    assert host.foreign == ("nginx/conf.d/pypi.conf", "authentication/.htpasswd")
-    assert (host.folder, host.index) == (str(tmp_path.resolve()), "dev")
+    assert host.foreign == ("docker-compose.yml", "nginx/conf.d/pypi.conf", "authentication/.htpasswd")
+    assert (host.folder, host.index) == (str(tmp_path.resolve()), "")
     (tmp_path / "compose.yaml").write_text("services: {}")
     assert "compose.yaml" in asked(tmp_path, "nobody").foreign
-    (tmp_path / "authentication/credentials.conf").touch()
-    # The tree is ours by now: what was broken in it by hand is no other server.
+    (tmp_path / "docker-compose.yml").write_text(
+        'name: "x"\nx-service:\n  labels: &labels\n    org.wheelhouse.instance: "dev"\n'
+    )
+    # The tree is ours: what was broken in it by hand is no other server.
+    assert (asked(tmp_path, "nobody").foreign, asked(tmp_path, "nobody").index) == ((), "dev")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("authentication/peer/secret.conf", ""),
+        ("authentication/credentials.conf", ""),
+        ("docker-compose.yml", 'labels: {org.wheelhouse.instance: "pypi"}\n'),
+    ],
+)
+def test_an_index_that_has_lost_its_rights_is_still_ours(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "authentication/peer").mkdir(parents=True)
+    (tmp_path / "authentication/.htpasswd").touch()
+    assert asked(tmp_path, "nobody").foreign == ("authentication/.htpasswd",)
+    (tmp_path / name).write_text(text, encoding="utf-8")
     assert asked(tmp_path, "nobody").foreign == ()
 
 

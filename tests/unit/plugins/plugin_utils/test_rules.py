@@ -389,12 +389,24 @@ def test_variables_that_need_each_other(variables: dict[str, Any], variable: str
 def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
     public = ["pypi_users", "pypi_http_port", "pypi_bind_address", "pypi_home"]
     found = [*public, "pypi_hosts", "pypi_host", "pypi_bind_adress", "pypi_http_prot", "pypi_team", "http_port"]
+    # What playbooks take.
+    found += ["pypi_project", "pypi_reason", "pypi_filename"]
     assert [str(problem) for problem in names.misspelt(found, public)] == [
         "pypi_bind_adress: unknown variable; did you mean pypi_bind_address?",
         "pypi_host: unknown variable; did you mean pypi_hosts?",
         "pypi_http_prot: unknown variable; did you mean pypi_http_port?",
     ]
     assert names.misspelt([name for name in found if name != "pypi_host"], []) == []
+
+
+def test_a_slip_in_what_is_to_be_yanked_is_refused_where_it_would_yank_more() -> None:
+    slips = ["pypi_filename", "pypi_sinse", "pypi_projects"]
+    assert names.misspelt(slips, []) == []
+    assert [str(problem) for problem in names.misspelt([*names.OF_YANK, *slips], [], yanking=True)] == [
+        "pypi_filename: unknown variable; did you mean pypi_file?",
+        "pypi_projects: unknown variable; did you mean pypi_project?",
+        "pypi_sinse: unknown variable; did you mean pypi_since?",
+    ]
 
 
 def test_removed_variables_of_docker_lead_to_the_page_that_says_how_it_is_done_now() -> None:
