@@ -33,13 +33,11 @@ class Copied:
         self.host.check_output(f"rsync --archive --chown pypi:pypi {options} {source}/ {self.packages}/")
         # What is copied afterwards is found by the same look, or by a later one.
         mark = f"mark-{uuid4().hex[:8]}"
-        content = f"{self.packages}/{mark}-1.0.zip"
-        self.host.check_output(
-            f"""python3 -c 'import zipfile; zipfile.ZipFile("{content}", "w").writestr("{mark}-1.0/PKG-INFO", "")'"""
-            f" && chown pypi: {content}"
-        )
+        content = b64encode(packages.file(f"{mark}-1.0.zip")).decode()
+        place = f"{self.packages}/{mark}-1.0.zip"
+        self.host.check_output(f"echo {content} | base64 --decode >{place} && chown pypi: {place}")
         eventually(lambda: bool(self.files(mark)), "the index has looked at what was copied", 90)
-        self.host.check_output(f"rm {content}")
+        self.host.check_output(f"rm {place}")
 
     def upload(self, file: Path) -> Answer:
         return self.index.upload(self.publisher, file)
@@ -66,7 +64,7 @@ def copied(host: Any, index: Index, publisher: Login, stack: Stack) -> Iterator[
     host.check_output(
         "command -v rsync || { apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends rsync; }"
     )
-    host.check_output(f"rm -rf {MIRROR} {KEPT} && mkdir {MIRROR}")
+    host.check_output(f"rm -rf {MIRROR} {KEPT} && mkdir --mode 700 {MIRROR}")
     found = Copied(host, index, publisher, stack)
     yield found
     if host.file(KEPT).exists:
@@ -99,14 +97,14 @@ def test_what_rsync_deletes_stays_published_once(copied: Copied, tmp_path: Path)
     assert before["yanked"] == "broken"
     copied.host.check_output(f"cp --archive {copied.packages} {KEPT}")
     copied.rsync(f"--delete {EXCLUDED}")
-    assert copied.files(project) == {}
+    eventually(lambda: copied.files(project) == {}, "its page has no file", 30)
     (tmp_path / "other").mkdir()
     other = copied.upload(packages.wheel(tmp_path / "other", project, padding=b"another content"))
     assert other.status == 409 and b"was published before with other content" in other.body, other
     assert copied.upload(wheel).status == 200
     assert copied.files(project)[wheel.name] == before
     # An older copy of everything, in which nothing was yanked: what this index knows of counts.
-    copied.host.check_output(f"rm -r {KEPT}/.wheelhouse/projects")
+    copied.host.check_output(f"rm {KEPT}/.wheelhouse/projects/*")
     copied.rsync("--delete --exclude /.incoming", KEPT)
     eventually(lambda: copied.files(project).get(wheel.name) == before, "the yank is there", 30)
 
