@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import time
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import packages as made
+from tests.support.attestations import attestation
 from tests.support.index import Index, listed, sha256
 from tests.support.index_server import Server
 from tests.unit.wheelhouse_index.test_changes import refused
@@ -122,6 +124,37 @@ def test_it_is_imported_and_reported(index: Index, name: str, content: bytes, wo
     assert index.stored() == {name: content}
     # It was reported.
     assert imported(index, (name, content)) == [("present", "")]
+
+
+@pytest.mark.parametrize("way", ["copied", "imported"])
+@pytest.mark.parametrize(("name", "content", "words"), DOUBTFUL)
+def test_the_same_bytes_may_be_uploaded_again(index: Index, name: str, content: bytes, words: str, way: str) -> None:
+    if way == "copied":
+        (index.packages / name).write_bytes(content)
+    else:
+        imported(index, (name, content))
+    again = index.upload(name, content)
+    assert (again.status, again.text) == (200, f"Nothing to do: {name} already exists with this content.\n")
+    # Neither a look of the keeper nor a removal changes that.
+    look(index)
+    attested = index.upload(name, content, attestations=json.dumps([attestation(name, content)]))
+    assert (attested.status, attested.text.partition(" to ")[0]) == (200, "Added its attestations"), attested
+    assert index.remove(filename=name).status == 200
+    assert index.stored() == {}
+    back = index.upload(name, content)
+    assert (back.status, back.text) == (200, f"Published {name}.\n"), back
+    assert index.stored() == {name: content}
+
+
+def test_other_bytes_of_that_name_are_refused_as_before(index: Index) -> None:
+    name, members = "foo-1.0.tar.gz", {"foo-1.0/setup.py": b""}
+    (index.packages / name).write_bytes(sdist(name, members))
+    look(index)
+    other = sdist(name, {**members, "foo-1.0/more.py": b""})
+    refused(index.upload(name, other), 400, "no PKG-INFO")
+    assert index.remove(filename=name).status == 200
+    refused(index.upload(name, other), 400, "no PKG-INFO")
+    assert index.stored() == {}
 
 
 NAMES = ["foo-banana-py3-none-any.whl", "foo.tar.gz", "-1.0.tar.gz", "_-1.0.zip", "foo-1.0.whl", "foo 1-1.0.zip",
