@@ -224,7 +224,7 @@ GOOD: list[tuple[str, bytes]] = [
     ("foo_bar-1.0.0.tar.gz", sdist("x.tar.gz", {"Foo.Bar-1.0/PKG-INFO": made.metadata("Foo.Bar", "1.0")})),
     ("foo-1.0.tar.xz", sdist("x.tar.xz", {"any-folder/PKG-INFO": made.metadata("foo", "1.0")})),
     ("foo-1.0.tar.gz", sdist("x.tar.gz", {"PKG-INFO": made.metadata("foo", "1.0"), "setup.py": b""})),
-    ("foo-1.0.zip", sdist("foo-1.0.zip", {f"./{folder}-1.0/PKG-INFO": made.metadata(folder, "1.0") for folder in ("bar", "foo")})),
+    ("foo-1.0.zip", sdist("foo-1.0.zip", {f"./{it}-1.0/PKG-INFO": made.metadata(it, "1.0") for it in ("bar", "foo")})),
     ("foo-1.0.tgz", sdist("foo-1.0.tgz", {"foo-1.0/PKG-INFO": codecs.BOM_UTF8 + made.metadata("foo", "1.0")})),
     (WHEEL, wheel(b"Metadata-Version: 2.6\nName: foo\nVersion: 1.0\nTomorrow: yes\nAuthor: Andr\xc3\xa9\n\n\xe2\x98\x83")),
     (WHEEL, wheel(b"Metadata-Version: 99.1\nName: foo\nVersion: 1.0.0\n")),
