@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+import json
 import tarfile
 import time
 import zipfile
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import packages as made
+from tests.support.attestations import attestation
 from tests.support.index import Index, listed, sha256
 from tests.support.index_server import Server
 from tests.unit.wheelhouse_index.test_changes import refused
@@ -57,6 +60,10 @@ DOUBTFUL = [
                  id="a set with nothing in it"),
     pytest.param("foo-1.0-py3-no+ne-any.whl", made.file("foo-1.0-py3-no+ne-any.whl"), "tags that do not parse",
                  id="a sign in a tag"),
+    pytest.param("foo-1.0-cp39-cp39-linux-x86_64.whl", made.file("foo-1.0-cp39-cp39-linux-x86_64.whl"),
+                 "tags that do not parse", id="half a platform"),
+    pytest.param("foo-1.0-py2-py3-none-any.whl", made.file("foo-1.0-py2-py3-none-any.whl"), "tags that do not parse",
+                 id="two Pythons"),
     pytest.param("foo-trunk.tar.gz", made.file("foo-trunk.tar.gz"), "'trunk' is no version (PEP 440)", id="no number"),
     pytest.param("pytz-2005k.zip", made.file("pytz-2005k.zip"), "'2005k' is no version", id="from before PEP 440"),
     pytest.param("foo-1.0dev_r12-py3-none-any.whl", made.file("foo-1.0dev_r12-py3-none-any.whl", release=("foo", "1.0dev-r12")),
@@ -124,6 +131,37 @@ def test_it_is_imported_and_reported(index: Index, name: str, content: bytes, wo
     assert imported(index, (name, content)) == [("present", "")]
 
 
+@pytest.mark.parametrize("way", ["copied", "imported"])
+@pytest.mark.parametrize(("name", "content", "words"), DOUBTFUL)
+def test_the_same_bytes_may_be_uploaded_again(index: Index, name: str, content: bytes, words: str, way: str) -> None:
+    if way == "copied":
+        (index.packages / name).write_bytes(content)
+    else:
+        imported(index, (name, content))
+    again = index.upload(name, content)
+    assert (again.status, again.text) == (200, f"Nothing to do: {name} already exists with this content.\n")
+    # Neither a look of the keeper nor a removal changes that.
+    look(index)
+    attested = index.upload(name, content, attestations=json.dumps([attestation(name, content)]))
+    assert (attested.status, attested.text.partition(" to ")[0]) == (200, "Added its attestations"), attested
+    assert index.remove(filename=name).status == 200
+    assert index.stored() == {}
+    back = index.upload(name, content)
+    assert (back.status, back.text) == (200, f"Published {name}.\n"), back
+    assert index.stored() == {name: content}
+
+
+def test_other_bytes_of_that_name_are_refused_as_before(index: Index) -> None:
+    name, members = "foo-1.0.tar.gz", {"foo-1.0/setup.py": b""}
+    (index.packages / name).write_bytes(sdist(name, members))
+    look(index)
+    other = sdist(name, {**members, "foo-1.0/more.py": b""})
+    refused(index.upload(name, other), 400, "no PKG-INFO")
+    assert index.remove(filename=name).status == 200
+    refused(index.upload(name, other), 400, "no PKG-INFO")
+    assert index.stored() == {}
+
+
 NAMES = ["foo-banana-py3-none-any.whl", "foo.tar.gz", "-1.0.tar.gz", "_-1.0.zip", "foo-1.0.whl", "foo 1-1.0.zip",
          "\u00fcbung-1.0.tar.gz", "foo-bar-py3-none-any.whl", "-1.0.tar.gz.asc"]  # fmt: skip
 
@@ -173,6 +211,7 @@ GOOD: list[tuple[str, bytes]] = [
         "foo-1.0-cp315-cp315t-emscripten_4_0_9_wasm32.whl",
         "foo-1.0-cp313-cp313-linux_x86_64-cu128.whl",
         "foo-1.0-1-cp313-cp313-linux_x86_64-x86_64_v3.whl",
+        "foo-1.0-1+cu118-py3-none-any.whl",
         "foo-1.0+local.1-py3-none-any.whl",
         "foo-1!2.0rc1.post2.dev3-py3-none-any.whl",
         "Foo.Bar-1.0-py3-none-any.whl",
@@ -185,6 +224,8 @@ GOOD: list[tuple[str, bytes]] = [
     ("foo_bar-1.0.0.tar.gz", sdist("x.tar.gz", {"Foo.Bar-1.0/PKG-INFO": made.metadata("Foo.Bar", "1.0")})),
     ("foo-1.0.tar.xz", sdist("x.tar.xz", {"any-folder/PKG-INFO": made.metadata("foo", "1.0")})),
     ("foo-1.0.tar.gz", sdist("x.tar.gz", {"PKG-INFO": made.metadata("foo", "1.0"), "setup.py": b""})),
+    ("foo-1.0.zip", sdist("foo-1.0.zip", {f"./{it}-1.0/PKG-INFO": made.metadata(it, "1.0") for it in ("bar", "foo")})),
+    ("foo-1.0.tgz", sdist("foo-1.0.tgz", {"foo-1.0/PKG-INFO": codecs.BOM_UTF8 + made.metadata("foo", "1.0")})),
     (WHEEL, wheel(b"Metadata-Version: 2.6\nName: foo\nVersion: 1.0\nTomorrow: yes\nAuthor: Andr\xc3\xa9\n\n\xe2\x98\x83")),
     (WHEEL, wheel(b"Metadata-Version: 99.1\nName: foo\nVersion: 1.0.0\n")),
 ]  # fmt: skip

@@ -121,6 +121,12 @@ def outcome(name: str, file: io.BytesIO) -> tuple[str, bytes] | str:
     return (found.requires_python, found.content) if found else NOTHING
 
 
+CLAIMED = [
+    (f"{folder}/PKG-INFO", core(name))
+    for folder, name in (("docs", "x"), ("a.b-1.0", "a.b"), ("Foo.Bar-1.0", "foo-bar"))
+]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
@@ -192,6 +198,27 @@ def outcome(name: str, file: io.BytesIO) -> tuple[str, bytes] | str:
         pytest.param("foo-1.0.zip", wheel(("foo-1.0/PKG-INFO", core(version="2.2"))), (">=3.8", core(version="2.2")),
                      id="a zip"),
         pytest.param("foo-1.0.zip", wheel(("foo-1.0/foo.egg-info/PKG-INFO", core())), NOTHING, id="a zip, elsewhere"),
+        pytest.param("foo-1.0.zip", wheel(("./foo-1.0/PKG-INFO", core(version="2.2"))), (">=3.8", core(version="2.2")),
+                     id="a zip with a dot before its paths"),
+        pytest.param("foo-1.0.zip", wheel(("foo-1.0/PKG-INFO", core(requires=">=2"))
+                                          , ("foo-1.0/PKG-INFO", core())), (">=3.8", b""), id="a zip, twice"),
+        pytest.param("foo-1.0.zip", wheel(("foo-1.0/PKG-INFO", core(requires=">=2")), ("foo-1.0//PKG-INFO", core())),
+                     (">=3.8", b""), id="a zip, twice in other spellings"),
+        *(pytest.param("Foo_Bar-1.0.0.zip", wheel(*members), (">=3.8", b""), id=f"a zip, the claimed folder comes {place}")
+          for members, place in [(CLAIMED, "last"), (CLAIMED[::-1], "first")]),
+        pytest.param("foo-1.0.zip", wheel(("bar/PKG-INFO", core()), ("x/PKG-INFO", core("x"))), (">=3.8", b""),
+                     id="a zip, no claimed folder"),
+        pytest.param("foo-1.0.zip", wheel(("PKG-INFO", core("x")), ("any/PKG-INFO", core())), (">=3.8", b""),
+                     id="a zip, in both"),
+        pytest.param("foo-1.0.zip", wheel(("foo-1.0/PKG-INFO/", b"")), NOTHING, id="a zip, a folder"),
+        pytest.param("foo-1.0.zip", wheel(("foo-1.0/NO-PKG-INFO", core())), NOTHING, id="a zip, another name"),
+        pytest.param("foo-1.0.zip", wheel(("foo-1.0/PKG-INFO", "\ufeff".encode() + core(version="2.2"))), (">=3.8", b""),
+                     id="a zip with a mark of byte order"),
+        pytest.param(SDIST, sdist(("foo-1.0/PKG-INFO", "\ufeff".encode() + core(version="2.2"))), (">=3.8", b""),
+                     id="an sdist with a mark of byte order"),
+        pytest.param(NAME, wheel(("./foo-1.0.dist-info/METADATA", core("x")), *((f"foo-1.0.dist-info/{name}", data) for name, data
+                                 in (("METADATA", core()), ("WHEEL", b""), ("RECORD", b"")))), (">=3.8", core()),
+                     id="a wheel with more in another spelling"),
         pytest.param("foo-1.0.zip", b"no zip", BROKEN, id="no zipped sdist"),
         pytest.param("foo-1.0.tgz", sdist(("foo-1.0/PKG-INFO", core())), (">=3.8", b""), id="tgz"),
         pytest.param("foo-1.0.tar.bz2", sdist(("foo-1.0/PKG-INFO", core()), mode="w:bz2"), (">=3.8", b""), id="bz2"),
@@ -264,6 +291,19 @@ def many_entries(count: int) -> bytes:
     entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *[20] * 2, *[0] * 14)
     directory = entry * count
     return directory + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(directory), 0, 0)
+
+
+def many_folders(folder: str) -> bytes:
+    """Return a zip whose directory has as many files PKG-INFO, in folders that begin so, as are read."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("PKG-INFO", b"")
+    start = target.getvalue().index(b"PK\x01\x02")
+    paths = (f"{folder}{number}/PKG-INFO".encode() for number in range(metadata.READ_BYTES // (70 + len(folder))))
+    head = struct.pack("<4s6H3L", b"PK\x01\x02", *[20] * 2, *[0] * 7)
+    directory = b"".join(head + struct.pack("<5H2L", len(path), *[0] * 6) + path for path in paths)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(directory), start, 0)
+    return target.getvalue()[:start] + directory + end
 
 
 def lying(content: bytes, field: int, value: int) -> bytes:
@@ -367,6 +407,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "much comes out by bzip2": (NAME, bzip2_wheel),
     "a directory of many megabytes": (NAME, lambda: many_entries(300_000)),
     "a directory as large as is read": (NAME, lambda: many_entries(metadata.READ_BYTES // 46)),
+    "a zip of many folders": ("foo-1.0.zip", lambda: many_folders("foo-1.0.post")),
     "zip64 says that the directory is large": (NAME, lambda: zip64_end(bytes(30_000_000) + good(), 29_000_000)),
     "zip64 says that it is huge": (NAME, lambda: zip64_end(good(), 2**64 - 1)),
     "zip64 says so elsewhere": (NAME, lambda: zip64_end(bytes(30_000_000) + good(), 29_000_000, where=0)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from packaging.utils import parse_wheel_filename
 from wheelhouse_index import names
 from wheelhouse_index.names import Release
 
@@ -104,3 +105,53 @@ def test_what_is_the_same_file(one: str, other: str, same: bool) -> None:
     first, second = names.of_file(one), names.of_file(other)
     assert first and second
     assert (names.identity(one, first) == names.identity(other, second)) is same
+
+
+@pytest.mark.parametrize(
+    ("tags", "parse"),
+    [
+        ("py3-none-any", True),
+        ("1-py3-none-any", True),
+        ("1+cu118-py3-none-any", True),
+        ("1~1-py3-none-any", True),
+        ("1!a-cp313-cp313-linux_x86_64", True),
+        ("cp313-cp313-linux_x86_64-cu128", True),
+        ("1+cu128-cp313-cp313-linux_x86_64-cu128", True),
+        ("cp313-cp313-win32-cu128", True),
+        ("cp313-cp313-win_amd64-cu128", True),
+        ("cp313-cp313-macosx_11_0_arm64-accelerate", True),
+        ("cp313-cp313-manylinux_2_28_x86_64.manylinux2014_x86_64-x86_64_v3", True),
+        ("cp313-cp313-ios_13_0_arm64_iphoneos-x1", True),
+        ("pp310-pypy310_pp73-linux_x86_64-cu128", True),
+        ("py3-none-any-null", True),
+        ("cp39-cp39-linux", True),
+        ("py3-py3-any", True),
+        ("cp39-cp39-linux-x86_64", False),
+        ("1-cp39-cp39-linux-x86_64", False),
+        ("cp39-cp39-manylinux2014-x86_64", False),
+        ("cp39-cp39-manylinux_2_17-x86_64", False),
+        ("cp39-cp39-musllinux_1_2-aarch64", False),
+        ("cp39-cp39-linux_x86_64.manylinux2014-x86_64", False),
+        ("cp39-cp39-win-amd64", False),
+        ("cp39-cp39-Win-AMD64", False),
+        ("cp39-cp39-macosx-11_0_arm64", False),
+        ("cp39-cp39-macosx_11_0-arm64", False),
+        ("py2-py3-none-any", False),
+        ("cp38-py39-any-x", False),
+        ("cp38-cp39-abi3-linux_x86_64", False),
+        ("cp38-cp38-cp39-win_amd64", False),
+        ("py3-none-any-", False),
+        ("py3-none-any-a+b", False),
+    ],
+)
+def test_which_tags_parse(tags: str, parse: bool) -> None:
+    name = f"foo-1.0-{tags}.whl"
+    assert names.of_file(name)
+    assert names.has_tags(name) is parse
+
+
+@pytest.mark.parametrize("build", ["1", "20240101_g12", "1+cu118", "1~1", "1!a"])
+def test_build_tags_that_clients_read_are_taken(build: str) -> None:
+    name = f"foo-1.0-{build}-py3-none-any.whl"
+    assert parse_wheel_filename(name)
+    assert names.is_served(name) and names.has_tags(name)

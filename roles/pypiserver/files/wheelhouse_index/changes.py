@@ -120,7 +120,8 @@ class Changes:
         if file is None:
             raise Refusal(400, "The form has no distribution file: send it as 'content'.")
         upload = uploaded(file, form)
-        if upload.objection:
+        # What was copied or imported may be sent again, for its attestations or after it was removed.
+        if upload.objection and not self._store.has_had(upload):
             raise Refusal(400, upload.objection)
         if text := form.value("attestations"):
             upload.attestations = attesting.checked(text, upload.name, upload.facts.sha256, upload.facts.release)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import errno
 import hashlib
 import json
@@ -105,7 +106,7 @@ def inside(name: str, file: BinaryIO) -> Metadata | None:
     if kind == names.VARIANTS:
         return _of_variants(name, file)
     try:
-        content = _READERS[kind](file)
+        content = _of_zipped_sdist(name, file) if kind == _ZIPPED_SDIST else _READERS[kind](file)
     except (BrokenArchiveError, BeyondLimitsError):
         raise
     except OSError as error:
@@ -148,8 +149,10 @@ def specifier(value: object) -> str:
 
 
 def _parsed(name: str, kind: str, content: bytes) -> Metadata | None:
+    # Clients read nothing of a wheel's METADATA behind such a mark; an sdist is built anyway.
+    is_marked = kind != names.WHEEL and content.startswith(codecs.BOM_UTF8)
     try:
-        headers = _headers(content)
+        headers = _headers(content.removeprefix(codecs.BOM_UTF8) if is_marked else content)
         release = _release(headers)
     except (BrokenArchiveError, BeyondLimitsError):
         raise
@@ -160,7 +163,7 @@ def _parsed(name: str, kind: str, content: bytes) -> Metadata | None:
             raise BrokenArchiveError(f"The metadata of {name} lack a name or a version.")
         return None
     served = len(name.encode()) <= names.NAME_BYTES and (
-        kind == names.WHEEL or (kind != names.EGG and _is_static(headers))
+        kind == names.WHEEL or (kind != names.EGG and not is_marked and _is_static(headers))
     )
     return Metadata(release, specifier(headers.get("Requires-Python")), content if served else b"", _is_text(content))
 
@@ -192,7 +195,7 @@ def _of_wheel(file: BinaryIO) -> bytes:
         for wanted in ("METADATA", "WHEEL", "RECORD"):
             if names_inside.count(f"{folder}/{wanted}") != 1:
                 raise BrokenArchiveError(f"A wheel has exactly one file {wanted} in *.dist-info; this one does not.")
-        content = _member(archive, lambda parts: parts == [folder, "METADATA"]) or b""
+        content = _member(archive, f"{folder}/METADATA")
     release = _release(_headers(content))
     # pip goes by the folder's name, uv by the metadata.
     if release.name and not names.claimed(f"{folder.removesuffix(_DIST_INFO)}.zip", release):
@@ -202,30 +205,38 @@ def _of_wheel(file: BinaryIO) -> bytes:
     return content
 
 
-def _of_zipped_sdist(file: BinaryIO) -> bytes:
-    in_folder = _of_zip(file, lambda parts: len(parts) == 2 and parts[1] == "PKG-INFO")
-    return in_folder or _of_zip(file, lambda parts: parts == ["PKG-INFO"]) or b""
+def _of_zipped_sdist(name: str, file: BinaryIO) -> bytes:
+    """Return PKG-INFO of the folder that the file's name claims, or else of the first, or without a folder as in a tar."""
+    own = names.of_file(name)
+    with zipfile.ZipFile(_Bounded(file)) as archive:
+        found = _paths(archive, "PKG-INFO")
+        folders = [parts[0] for parts in found if len(parts) == 2]
+        claimed = (folder for folder in folders if own and names.claimed(f"{folder}.zip", own))
+        folder = next(claimed, folders[0] if folders else "")
+        path = found.get((folder, "PKG-INFO")) or found.get(("PKG-INFO",))
+        return _member(archive, path) if path else b""
 
 
 def _of_egg(file: BinaryIO) -> bytes:
-    return _of_zip(file, lambda parts: parts == ["EGG-INFO", "PKG-INFO"]) or b""
-
-
-def _of_zip(file: BinaryIO, is_wanted: Callable[[list[str]], bool]) -> bytes | None:
     with zipfile.ZipFile(_Bounded(file)) as archive:
-        return _member(archive, is_wanted)
+        path = _paths(archive, "PKG-INFO").get(("EGG-INFO", "PKG-INFO"))
+        return _member(archive, path) if path else b""
 
 
-def _member(archive: zipfile.ZipFile, is_wanted: Callable[[list[str]], bool]) -> bytes | None:
-    """Return the one member that is wanted; None where there is none, or more than one."""
-    members = [member for member in archive.infolist() if is_wanted(member.filename.split("/"))]
-    if len(members) != 1:
-        return None
-    if members[0].file_size > METADATA_BYTES or members[0].compress_type not in _COMPRESSIONS:
+def _paths(archive: zipfile.ZipFile, name: str) -> dict[tuple[str, ...], str]:
+    """Return the paths of files of a name, by their parts; of the same parts the last one, as clients unpack them in turn."""
+    paths = (path for path in archive.namelist() if path.endswith(name))
+    return {PurePosixPath(path).parts: path for path in paths}
+
+
+def _member(archive: zipfile.ZipFile, path: str) -> bytes:
+    """Return what is in the member of a path; the last one of several."""
+    member = archive.getinfo(path)
+    if member.file_size > METADATA_BYTES or member.compress_type not in _COMPRESSIONS:
         raise BeyondLimitsError
-    with archive.open(members[0]) as member:
+    with archive.open(member) as unpacked:
         # Not what the directory says, but what comes out is what counts.
-        content = member.read(METADATA_BYTES + 1)
+        content = unpacked.read(METADATA_BYTES + 1)
     if len(content) > METADATA_BYTES:
         raise BeyondLimitsError
     return content
@@ -420,10 +431,10 @@ def _tar_of(unpacker: Callable[[], _Unpacker]) -> Callable[[BinaryIO], bytes]:
 _READERS: dict[str, Callable[[BinaryIO], bytes]] = {
     ".whl": _of_wheel,
     ".egg": _of_egg,
-    ".zip": _of_zipped_sdist,
     ".tar.gz": _tar_of(_Gzip),
     ".tgz": _tar_of(_Gzip),
     ".tar.bz2": _tar_of(bz2.BZ2Decompressor),
     ".tar.xz": _tar_of(lambda: lzma.LZMADecompressor(memlimit=_XZ_BYTES)),
 }
-_ZIPS = (".whl", ".egg", ".zip")
+_ZIPPED_SDIST = ".zip"
+_ZIPS = (names.WHEEL, names.EGG, _ZIPPED_SDIST)

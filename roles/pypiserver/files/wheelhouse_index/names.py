@@ -27,10 +27,17 @@ _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~ -]*", re.ASCII)
 _PROJECT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _BUILD_OR_PYTHON = re.compile(r"\d|[A-Za-z]+\d", re.ASCII)
 _SEPARATORS = re.compile(r"[-_.]+")
-_BUILD = re.compile(r"\d[\w.]*", re.ASCII)
+# As clients read it: a number, and anything behind it.
+_BUILD = re.compile(r"\d[^-]*", re.ASCII)
 # Each may be a set; Python's is an implementation and a number.
 _PYTHON, _OTHER = r"[A-Za-z]+\d\w*(?:\.[A-Za-z]+\d\w*)*", r"\w+(?:\.\w+)*"
-_TAGS = re.compile(rf"{_PYTHON}-{_OTHER}-{_OTHER}(?:-[\w.]+)?", re.ASCII)
+_TAGS = re.compile(rf"{_PYTHON}-{_OTHER}-{_OTHER}", re.ASCII)
+_LABEL = re.compile(r"[\w.]+", re.ASCII)
+# With `-` for `.` or `_` in a tag, what is behind it looks like a variant's label: `py2-py3-none-any`, `linux-x86_64`.
+_NO_ABI = re.compile(r"py\d\w*", re.ASCII)
+_NO_PLATFORM = re.compile(
+    r"none|win|abi\d+|(?:cp|py)\d\w*|(?:linux|manylinux|musllinux|macosx|android|ios)\d*(?:_\d+)*", re.ASCII
+)
 # Name, version, perhaps a build tag, three tags (PEP 427); a draft (PEP 825) puts a variant's label behind them.
 _WHEEL_PARTS = range(5, 8)
 
@@ -114,7 +121,16 @@ def has_tags(name: str) -> bool:
     parts = name.removesuffix(WHEEL).split("-")[2:]
     if parts and _BUILD.fullmatch(parts[0]) and len(parts) > 3:
         parts = parts[1:]
-    return bool(_TAGS.fullmatch("-".join(parts)))
+    tags, label = parts[:3], parts[3:]
+    if not _TAGS.fullmatch("-".join(tags)):
+        return False
+    return not label or (len(label) == 1 and bool(_LABEL.fullmatch(label[0])) and not _is_torn(tags))
+
+
+def _is_torn(tags: list[str]) -> bool:
+    """Tell whether the tags before a label cannot be all: an ABI is the tag of a Python, or a platform half of one."""
+    _, abi, platform = (tag.lower().split(".") for tag in tags)
+    return any(map(_NO_ABI.fullmatch, abi)) or any(map(_NO_PLATFORM.fullmatch, platform))
 
 
 def is_standard_version(text: str) -> bool:

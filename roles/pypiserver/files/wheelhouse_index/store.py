@@ -142,6 +142,22 @@ class Store:
         if not getattr(self._locked, "here", False) and not self.in_place():
             self.prepare()
 
+    def has_had(self, upload: Upload) -> bool:
+        """Tell whether a file with this content is there, or was published by this name: it may always come again.
+
+        Raises:
+            FactsError: if it cannot be found out what was there.
+        """
+        self.mend()
+        self.check_facts()
+        project, sha256 = upload.facts.release.project, upload.facts.sha256
+        self._notice([upload])
+        self._read_unread([project])
+        with self.catalogue.reading() as known:
+            if any(entry.facts and entry.facts.sha256 == sha256 for entry in same_as(known, upload)):
+                return True
+        return self._recorder.has(project, upload.name, sha256)
+
     def add(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> bool:
         """Publish distribution files, and their signatures: when this returns, they are on all pages.
 
