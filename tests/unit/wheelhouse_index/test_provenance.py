@@ -132,12 +132,17 @@ def stated(**keys: Any) -> str:
 
 
 _SUBJECT = statement(ONE, CONTENT)["subject"][0]
-_DEEP = "[" * 100_000 + "]" * 100_000
+_DEEP = "[" * 51 + "]" * 51
 BAD = {
     "no JSON": ("nonsense", "are not JSON"),
     "cut off": (FIELD[:-1], "are not JSON"),
-    "nested without end": (_DEEP, "are not JSON"),
+    "nested too deep": (_DEEP, "are nested deeper than 50 levels"),
+    "nested too deep in an entry": (
+        json.dumps([attestation(ONE, CONTENT)]).replace('"logIndex": "1"', f'"logIndex": {_DEEP}'),
+        "are nested deeper than 50 levels",
+    ),
     "no JSON number": ('[{"version": NaN}]', "are not JSON"),
+    "a number out of range": (FIELD.replace('"logIndex": "1"', '"logIndex": -1e999'), "number that is out of range"),
     "an object": (json.dumps(ATTESTATION), "are not a JSON array"),
     "none": ("[]", "are not a JSON array with at least one"),
     "a number": ("1", "are not a JSON array"),
@@ -153,7 +158,7 @@ BAD = {
     "no transparency": (with_material(transparency_entries=[]), "has no transparency_entries"),
     "odd transparency": (with_material(transparency_entries=[1]), "has no transparency_entries"),
     "a statement of bytes": (with_statement(b"\xff\xfe"), "has a statement that is not JSON"),
-    "a deep statement": (with_statement(_DEEP.encode()), "has a statement that is not JSON"),
+    "a deep statement": (with_statement(_DEEP.encode()), "has a statement that is nested deeper than 50 levels"),
     "a statement of text": (with_statement(b'"a"'), "lacks _type"),
     "another statement": (stated(_type="https://in-toto.io/Statement/v0.1"), "has a statement that is no"),
     "another predicate": (stated(predicateType="https://example.com/v1"), "has another predicateType than"),
@@ -224,6 +229,13 @@ def test_several_and_unknown_keys_are_served_as_they_are(index: Index) -> None:
     more = {**attestation(ONE, CONTENT, predicateType=SLSA, predicate={"builder": "ü"}), "timestamps": ["AAAA"]}
     assert index.upload(ONE, CONTENT, attestations=json.dumps([ATTESTATION, more])).status == 200
     assert served(index) == bundled(ATTESTATION, more)
+
+
+@pytest.mark.parametrize("more", [json.loads("[" * 45 + "]" * 45), "[" * 100, '\\"' + "{" * 100, 1e300])
+def test_what_is_as_deep_as_the_limit_is_served_as_it_is(index: Index, more: Any) -> None:
+    own = {**ATTESTATION, "more": more}
+    assert index.upload(ONE, CONTENT, attestations=json.dumps([own])).status == 200
+    assert served(index) == bundled(own)
 
 
 def remove(index: Index) -> None:
