@@ -103,7 +103,8 @@ def test_the_list_of_variants_is_a_file_on_the_page(index: Index, way: str) -> N
         (VARIANTS, b"", "is not a JSON object"),
         (VARIANTS, b"[]", "is not a JSON object"),
         (VARIANTS, LISTED[:-1], "is not a JSON object"),
-        (VARIANTS, b'{"a": "' + b"a" * 5_000_000 + b'"}', "is larger than"),
+        (VARIANTS, b'{"a": ' + b"[" * 50 + b"]" * 50 + b"}", "is nested deeper than 50 levels"),
+        (VARIANTS, b'{"a": "' + b"a" * 256 * 1024 + b'"}', "is larger than 262144 bytes"),
         ("foo-variants.json", LISTED, "is not a distribution file's name"),
         ("foo-1.0-2-variants.json", LISTED, "is not a distribution file's name"),
         ("foo-bar-variants.json", LISTED, "is not a distribution file's name"),
@@ -115,6 +116,13 @@ def test_what_is_no_list_of_variants_is_refused(index: Index, name: str, content
     print(answer.text)
     assert answer.status == 400 and said in answer.text
     assert index.stored() == {}
+
+
+@pytest.mark.parametrize("value", [b"[" * 49 + b"]" * 49, b'"' + b"[" * 100 + b'"', b'"' + b"a" * 250_000 + b'"'])
+def test_a_list_of_variants_may_be_as_deep_and_as_long_as_the_limits(index: Index, value: bytes) -> None:
+    content = b'{"a": ' + value + b"}"
+    assert index.upload(VARIANTS, content).status == 200
+    assert index.listed("foo-bar") == {VARIANTS: sha256(content)}
 
 
 def test_installers_take_the_wheel_that_they_know(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pypi_simple import ProjectPage
 from wheelhouse_index import disk, recording
+from wheelhouse_index.history import Wanted, events
 from wheelhouse_index.store import Store
 
 from tests.support import packages as made
@@ -55,6 +57,20 @@ def on_page(index: Index, project: str = "foo") -> dict[str, str | None]:
     by_json, by_html = ({file.filename: file.provenance_url for file in page.packages} for page in found)
     assert by_json == by_html
     return by_json
+
+
+def noted(index: Index) -> list[tuple[str, dict[str, str]]]:
+    """Return action and files of each line of the change log."""
+    lines = [json.loads(line) for file in sorted(index.logs.iterdir()) for line in file.read_text().splitlines()]
+    return [(line["action"], line["files"]) for line in lines]
+
+
+def listed(index: Index) -> list[tuple[str, str, str, str]]:
+    """Return action, login, file and address of what ``list`` lists."""
+    damaged: list[str] = []
+    found = events(index.store.facts, index.logs, Wanted(), damaged)
+    assert not damaged
+    return [(event.action, event.login, event.file, event.address) for event in found]
 
 
 def look(index: Index) -> None:
@@ -132,12 +148,17 @@ def stated(**keys: Any) -> str:
 
 
 _SUBJECT = statement(ONE, CONTENT)["subject"][0]
-_DEEP = "[" * 100_000 + "]" * 100_000
+_DEEP = "[" * 51 + "]" * 51
 BAD = {
     "no JSON": ("nonsense", "are not JSON"),
     "cut off": (FIELD[:-1], "are not JSON"),
-    "nested without end": (_DEEP, "are not JSON"),
+    "nested too deep": (_DEEP, "are nested deeper than 50 levels"),
+    "nested too deep in an entry": (
+        json.dumps([attestation(ONE, CONTENT)]).replace('"logIndex": "1"', f'"logIndex": {_DEEP}'),
+        "are nested deeper than 50 levels",
+    ),
     "no JSON number": ('[{"version": NaN}]', "are not JSON"),
+    "a number out of range": (FIELD.replace('"logIndex": "1"', '"logIndex": -1e999'), "number that is out of range"),
     "an object": (json.dumps(ATTESTATION), "are not a JSON array"),
     "none": ("[]", "are not a JSON array with at least one"),
     "a number": ("1", "are not a JSON array"),
@@ -153,7 +174,7 @@ BAD = {
     "no transparency": (with_material(transparency_entries=[]), "has no transparency_entries"),
     "odd transparency": (with_material(transparency_entries=[1]), "has no transparency_entries"),
     "a statement of bytes": (with_statement(b"\xff\xfe"), "has a statement that is not JSON"),
-    "a deep statement": (with_statement(_DEEP.encode()), "has a statement that is not JSON"),
+    "a deep statement": (with_statement(_DEEP.encode()), "has a statement that is nested deeper than 50 levels"),
     "a statement of text": (with_statement(b'"a"'), "lacks _type"),
     "another statement": (stated(_type="https://in-toto.io/Statement/v0.1"), "has a statement that is no"),
     "another predicate": (stated(predicateType="https://example.com/v1"), "has another predicateType than"),
@@ -224,6 +245,13 @@ def test_several_and_unknown_keys_are_served_as_they_are(index: Index) -> None:
     more = {**attestation(ONE, CONTENT, predicateType=SLSA, predicate={"builder": "ü"}), "timestamps": ["AAAA"]}
     assert index.upload(ONE, CONTENT, attestations=json.dumps([ATTESTATION, more])).status == 200
     assert served(index) == bundled(ATTESTATION, more)
+
+
+@pytest.mark.parametrize("more", [json.loads("[" * 45 + "]" * 45), "[" * 100, '\\"' + "{" * 100, 1e300])
+def test_what_is_as_deep_as_the_limit_is_served_as_it_is(index: Index, more: Any) -> None:
+    own = {**ATTESTATION, "more": more}
+    assert index.upload(ONE, CONTENT, attestations=json.dumps([own])).status == 200
+    assert served(index) == bundled(own)
 
 
 def remove(index: Index) -> None:
@@ -337,8 +365,92 @@ def test_a_file_may_get_them_later_once(index: Index) -> None:
         assert answer.text.startswith(f"Nothing to do: {ONE} already exists with this content.")
         assert "Its attestations stay as they are." in answer.text
     assert stored(index).read_bytes() == before and served(index) == bundled(ATTESTATION)
-    lines = (index.logs / next(iter(path.name for path in index.logs.iterdir()))).read_text().splitlines()
-    assert [json.loads(line)["action"] for line in lines] == ["file_upload", "file_upload"]
+    assert noted(index) == [("file_upload", {ONE: sha256(CONTENT)}), ("attest", {ONE: sha256(CONTENT)})]
+
+
+def test_those_that_are_dropped_as_the_file_comes_back_are_spoken_of(index: Index) -> None:
+    assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
+    remove(index)
+    answer = index.upload(ONE, CONTENT, attestations=json.dumps([attestation(ONE, CONTENT, b"made again")]))
+    assert (answer.status, answer.text.strip()) == (200, f"Published {ONE}. Its attestations stay as they are.")
+    assert served(index) == bundled(ATTESTATION)
+    assert [action for action, _ in noted(index)] == ["file_upload", "attest", "remove_pkg", "file_upload"]
+
+
+def test_who_attested_is_listed_with_and_without_the_change_log(index: Index) -> None:
+    first = {"X-Wheelhouse-Login": "ci", "X-Forwarded-For": "192.0.2.7"}
+    assert index.upload(ONE, CONTENT, first).status == 200
+    second = {"X-Wheelhouse-Login": "signer", "X-Forwarded-For": "192.0.2.8"}
+    assert index.upload(ONE, CONTENT, second, attestations=FIELD).status == 200
+    assert listed(index) == [("published", "ci", ONE, "192.0.2.7"), ("attested", "signer", ONE, "192.0.2.8")]
+    for log in index.logs.iterdir():
+        log.unlink()
+    assert listed(index) == [("published", "ci", ONE, ""), ("attested", "signer", ONE, "")]
+
+
+def test_a_signature_that_follows_is_not_listed_as_its_file(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    body, kind = form(
+        {":action": "file_upload"}, {"content": (ONE, CONTENT), "gpg_signature": (f"{ONE}.asc", b"signed")}
+    )
+    assert index.send(body, kind).status == 200
+    assert noted(index) == [("file_upload", {ONE: sha256(CONTENT)}), ("file_upload", {f"{ONE}.asc": sha256(b"signed")})]
+    assert listed(index) == [("published", "publisher", ONE, "")]
+
+
+def test_what_cannot_be_synced_is_taken_back(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    with failing_to_sync(monkeypatch, stored(index)):
+        assert index.upload(ONE, CONTENT, attestations=FIELD).status == 503
+    assert not stored(index).exists() and served(index) is None
+    with failing_to_sync(monkeypatch, stored(index, TWO)):
+        content = made.file(TWO)
+        assert index.upload(TWO, content, attestations=of(TWO, content)).status == 503
+    assert not stored(index, TWO).exists() and index.stored().keys() == {ONE}
+
+
+def test_what_was_there_is_put_back_where_other_content_cannot_be_synced(
+    in_memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index(in_memory, overwrite=True)
+    assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
+    before = stored(index).read_bytes()
+    with failing_to_sync(monkeypatch, stored(index)):
+        assert index.upload(ONE, OTHER, attestations=of(ONE, OTHER)).status == 503
+    assert stored(index).read_bytes() == before and served(index) == bundled(ATTESTATION)
+    assert index.stored() == {ONE: CONTENT}
+
+
+@contextmanager
+def failing_to_sync(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[None]:
+    """Have the disk fail where a file is synced by its name."""
+    sync = disk.sync
+
+    def fail(paths: Collection[Path]) -> None:
+        if place in paths:
+            raise OSError(5, "broken")
+        sync(paths)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "sync", fail)
+        yield
+
+
+def test_an_operator_takes_them_back(index: Index) -> None:
+    """As docs/releases.md has it."""
+    planted = json.dumps([attestation(ONE, CONTENT, b"planted")])
+    assert index.upload(ONE, CONTENT, attestations=planted).status == 200
+    stored(index).unlink()
+    (index.pages / f"packages/{ONE}.provenance").unlink()
+    again = Index(index.packages.parent, url=URL)
+    for _ in range(2):
+        look(again)
+    assert not stored(again).exists() and served(again) is None
+    assert on_page(again) == {ONE: None} and again.listed("foo") == {ONE: sha256(CONTENT)}
+    assert again.upload(ONE, CONTENT, attestations=FIELD).status == 200
+    look(again)
+    assert served(again) == bundled(ATTESTATION)
+    assert on_page(again) == {ONE: f"{URL}/packages/{ONE}.provenance"}
 
 
 def test_a_copied_file_may_get_them_later(index: Index) -> None:

@@ -105,8 +105,11 @@ class Attestations:
         return found.provenance() if found and found.sha256 == sha256 else b""
 
     @contextmanager
-    def publishing(self, project: str, uploads: Mapping[str, Upload], login: str) -> Iterator[None]:
+    def publishing(self, project: str, uploads: Mapping[str, Upload], login: str) -> Iterator[set[str]]:
         """Keep what uploads bring along; take it back if what is done meanwhile fails. What is there of a content stays.
+
+        Yields:
+            The names of the files whose attestations are kept now, and were not before.
 
         Args:
             project: of all of them.
@@ -125,7 +128,7 @@ class Attestations:
                     before[name] = kept
                     if not self._make(project, name, new):
                         del before[name]
-            yield
+            yield set(before)
         except BaseException:
             for name, kept in before.items():
                 self._take_back(project, name, kept)

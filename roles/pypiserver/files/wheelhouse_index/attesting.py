@@ -9,7 +9,7 @@ import base64
 import json
 from typing import Any
 
-from . import names
+from . import names, nesting
 from .answers import Refusal
 from .names import Release
 
@@ -33,15 +33,15 @@ def checked(text: str, name: str, sha256: str, release: Release) -> list[dict[st
     Raises:
         Refusal: if they are none, or not of this file.
     """
-    size = len(text.encode())
-    if size > MOST_BYTES:
-        raise Refusal(400, f"The attestations of {name} have {size} bytes; this index takes {MOST_BYTES}. Send fewer.")
+    content = text.encode()
+    if len(content) > MOST_BYTES:
+        raise Refusal(
+            400, f"The attestations of {name} have {len(content)} bytes; this index takes {MOST_BYTES}. Send fewer."
+        )
     try:
-        found = _parsed(text)
-        # What can be read and not be written is no use either.
-        json.dumps(found)
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, f"The attestations of {name} are not JSON. {_REMEDY}") from error
+        found = _parsed(content)
+    except ValueError as error:
+        raise Refusal(400, f"The attestations of {name} are {error}. {_REMEDY}") from error
     if not isinstance(found, list) or not found:
         raise Refusal(400, f"The attestations of {name} are not a JSON array with at least one. {_REMEDY}")
     for number, attestation in enumerate(found, 1):
@@ -52,11 +52,25 @@ def checked(text: str, name: str, sha256: str, release: Release) -> list[dict[st
     return found
 
 
-def _parsed(text: str) -> Any:
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
+def _parsed(content: bytes) -> Any:
+    """Return what JSON holds; raise ValueError, with the end of a sentence, where it cannot be read or served."""
+    if nesting.is_deep(content):
+        raise ValueError(f"nested deeper than {nesting.MOST_LEVELS} levels")
+    try:
+        text = content.decode()
+        found = json.loads(text, parse_constant=_refuse)
+    except ValueError as error:
+        raise ValueError("not JSON") from error
+    try:
+        json.dumps(found, allow_nan=False)
+    except ValueError as error:
+        # JSON allows 1e999. Python reads infinity, and would write that as no JSON.
+        raise ValueError("JSON with a number that is out of range") from error
+    return found
 
-    return json.loads(text, parse_constant=refuse)
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def _check(attestation: Any, name: str, sha256: str, release: Release) -> None:
@@ -72,9 +86,9 @@ def _check(attestation: Any, name: str, sha256: str, release: Release) -> None:
     _decoded(envelope, "signature")
     content = _decoded(envelope, "statement")
     try:
-        statement = _parsed(content.decode())
-    except (ValueError, RecursionError) as error:
-        raise ValueError("has a statement that is not JSON") from error
+        statement = _parsed(content)
+    except ValueError as error:
+        raise ValueError(f"has a statement that is {error}") from error
     _check_statement(statement, name, sha256, release)
 
 

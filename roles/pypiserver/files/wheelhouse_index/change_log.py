@@ -15,6 +15,8 @@ from typing import Any
 from .times import time_text
 
 log = logging.getLogger(__name__)
+# Attestations that are kept from now on, whether they came with their file or later.
+ATTEST = "attest"
 _BEFORE, _AFTER = "changes-", ".log"
 _DAY = "%Y-%m-%d"
 _NAME = re.compile(rf"{_BEFORE}(?P<day>\d{{4}}-\d\d-\d\d){re.escape(_AFTER)}", re.ASCII)
@@ -34,7 +36,7 @@ class ChangeLog:
         """Note a change; return whether that worked.
 
         Args:
-            action: what was done, as the form calls it.
+            action: what was done: as the form calls it, import or attest.
             login: whose it was; empty where there was none.
             address: where the request came from.
             what: what else is to be known of it.

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import attesting, deciding, finding, forms, incoming, installable, metadata, names, rights
 from .answers import Refusal, StartResponse, answer
-from .change_log import ChangeLog
+from .change_log import ATTEST, ChangeLog
 from .entry import Facts
 from .forms import File, Form
 from .incoming import Upload
@@ -97,7 +97,7 @@ class Changes:
         if reason := rights.refusal(action, environ, self._anonymous_uploads):
             raise Refusal(403, reason)
         login = environ.get(rights.LOGIN, "")
-        note = partial(self._change_log.note, action, login, environ.get(ADDRESS, ""))
+        note = partial(self._change_log.note, login=login, address=environ.get(ADDRESS, ""))
         if action == "remove_pkg":
             return self._remove(form, note)
         if action in deciding.ACTIONS:
@@ -106,10 +106,10 @@ class Changes:
             try:
                 said, changed = deciding.ACTIONS[action](self._store, form, login)
             except StayedError:
-                note(**what)
+                note(action, **what)
                 raise
             if changed:
-                note(**what)
+                note(action, **what)
             return said
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409
@@ -132,19 +132,22 @@ class Changes:
             facts = Facts(signature.content.sha256, upload.facts.release)
             uploads.append(Upload(signature.name, signature.content, facts))
         try:
-            changed = self._store.add(uploads, self._overwrite, origin)
+            added = self._store.add(uploads, self._overwrite, origin)
+            project, attested = upload.facts.release.project, set(added.attested)
             # What was new may have been the signature alone.
-            is_left = bool(upload.attestations) and (not changed or signature is not None)
-            attested = is_left and self._store.attest(upload, origin.login)
+            if new := {one.name: one.facts.sha256 for one in uploads if one.name in added.files}:
+                note("file_upload", project=project, files=new)
+            if upload.attestations and upload.name not in added.files:
+                attested = self._store.attest(upload, origin.login)
         except ConflictError as error:
             raise Refusal(conflict, str(error)) from error
-        if changed or attested:
-            note(project=upload.facts.release.project, files={one.name: one.facts.sha256 for one in uploads})
-        if changed:
-            return f"Published {upload.name}."
+        if attested:
+            note(ATTEST, project=project, files=dict.fromkeys(sorted(attested), upload.facts.sha256))
+        kept = " Its attestations stay as they are." if upload.attestations and not attested else ""
+        if new:
+            return f"Published {upload.name}.{kept}"
         if attested:
             return f"Added its attestations to {upload.name}, which already exists with this content."
-        kept = " Its attestations stay as they are." if upload.attestations else ""
         return f"Nothing to do: {upload.name} already exists with this content.{kept}"
 
     def _remove(self, form: Form, note: Callable[..., object]) -> str:
@@ -164,7 +167,9 @@ class Changes:
             own = {path: entry for path, entry in to_remove.items() if entry.project == project}
             self._store.remove(project, list(own))
             note(
-                project=project, files={path: entry.facts.sha256 if entry.facts else "" for path, entry in own.items()}
+                "remove_pkg",
+                project=project,
+                files={path: entry.facts.sha256 if entry.facts else "" for path, entry in own.items()},
             )
         return f"Removed {', '.join(sorted({entry.name for entry in to_remove.values()}))}."
 

@@ -11,16 +11,17 @@ from typing import Any
 from . import change_log, names
 from .decisions import Decision, Decisions
 from .facts import FactStore
-from .published import Published, published
+from .published import attested, published
 from .records import COPIED, IMPORT, UPLOAD, FactsError
 from .times import time_text
 
-PUBLISHED, IMPORTED, REMOVED, YANKED, UNYANKED, STATUS = (
-    "published", "imported", "removed", "yanked", "unyanked", "status"
+PUBLISHED, ATTESTED, IMPORTED, REMOVED, YANKED, UNYANKED, STATUS = (
+    "published", "attested", "imported", "removed", "yanked", "unyanked", "status"
 )  # fmt: skip
 # As the change log calls it.
 _ACTIONS = {
     "file_upload": PUBLISHED,
+    change_log.ATTEST: ATTESTED,
     "import": IMPORTED,
     "remove_pkg": REMOVED,
     "yank": YANKED,
@@ -52,14 +53,14 @@ class Event:
 
     Attributes:
         time: as text (``times``).
-        action: published, imported, copied, removed, yanked, unyanked or status.
+        action: published, attested, imported, copied, removed, yanked, unyanked or status.
         login: whose it was; empty where there was none.
         project: its normalised name.
         file: the file's name; empty for a release or a project.
         version: of a release; empty for a file or a project.
         status: that the project got; else empty.
         reason: for people.
-        sha256: of a file that was published or removed; else empty.
+        sha256: of a file that was published, attested or removed; else empty.
         address: from where; empty where that is not known.
     """
 
@@ -117,8 +118,13 @@ def _is_wanted(event: Event, wanted: Wanted) -> bool:
 
 def _known(store: FactStore, wanted: Wanted, damaged: list[str]) -> Iterator[Event]:
     """Yield what the facts tell."""
-    for one in published(store.records.folder, damaged, wanted.login, wanted.project, wanted.since[:10]):
-        yield _publication(one)
+    which = wanted.login, wanted.project, wanted.since[:10]
+    for one in published(store.records.folder, damaged, *which):
+        record = one.record
+        action, moment = _SOURCES.get(record.source, record.source), time_text(record.uploaded_ns)
+        yield Event(moment, action, record.login, one.project, one.file, sha256=record.sha256)
+    for own, file, kept in attested(store.records.folder, damaged, *which):
+        yield Event(time_text(kept.time_ns), ATTESTED, kept.login, own, file, sha256=kept.sha256)
     for project in [wanted.project] if wanted.project else store.decisions.projects():
         try:
             decisions = store.decisions.at(project)
@@ -127,12 +133,6 @@ def _known(store: FactStore, wanted: Wanted, damaged: list[str]) -> Iterator[Eve
             continue
         if decisions:
             yield from (event for event in _decided(project, decisions) if _is_wanted(event, wanted))
-
-
-def _publication(one: Published) -> Event:
-    record = one.record
-    action = _SOURCES.get(record.source, record.source)
-    return Event(time_text(record.uploaded_ns), action, record.login, one.project, one.file, sha256=record.sha256)
 
 
 def _decided(project: str, decisions: Decisions) -> Iterator[Event]:

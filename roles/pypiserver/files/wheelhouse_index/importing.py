@@ -217,9 +217,10 @@ class Import:
             return
         self._identities.clear()
         try:
-            is_new = self._store.add(list(held.values()), overwrite=False, origin=_ORIGIN)
+            new = self._store.add(list(held.values()), overwrite=False, origin=_ORIGIN).files
+            is_new = bool(new)
             if is_new:
-                self._note(list(held.values()))
+                self._note([upload for upload in held.values() if upload.name in new])
             self._done += [(path, IMPORTED, held[path].objection) if is_new else (path, PRESENT, "") for path in held]
         except (ConflictError, Refusal):
             # Something has come to the index meanwhile: which of them it is shows one by one.
@@ -230,7 +231,7 @@ class Import:
         if path.endswith(names.SIGNATURE) and _signed(path) not in self._signable:
             return REFUSED, _NO_FILE
         try:
-            if not self._store.add([upload], overwrite=False, origin=_ORIGIN):
+            if not self._store.add([upload], overwrite=False, origin=_ORIGIN).files:
                 return PRESENT, ""
             self._note([upload])
             return IMPORTED, upload.objection

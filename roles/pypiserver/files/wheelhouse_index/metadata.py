@@ -23,11 +23,13 @@ from typing import Any, BinaryIO, Protocol
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from . import names
+from . import names, nesting
 from .names import Release
 
 # PyPI's own files stay below all of these. Bytes, but for the entries of a tar.
 METADATA_BYTES = 4 * 1024 * 1024
+# Of a list of variants: parsed, it may take forty times as much.
+VARIANTS_BYTES = 256 * 1024
 HEADER_BYTES = 2 * 1024 * 1024
 # All headers of a tar together that speak of other members: tarfile holds them, and takes its time.
 TAR_HEADER_BYTES = 4 * 1024 * 1024
@@ -123,10 +125,12 @@ def inside(name: str, file: BinaryIO) -> Metadata | None:
 
 def _of_variants(name: str, file: BinaryIO) -> Metadata:
     """Return whose a list of variants is: its name alone says so."""
-    content = file.read(METADATA_BYTES + 1)
-    if len(content) > METADATA_BYTES:
-        raise BrokenArchiveError(f"{name} is larger than {METADATA_BYTES} bytes.")
-    with suppress(ValueError, RecursionError):
+    content = file.read(VARIANTS_BYTES + 1)
+    if len(content) > VARIANTS_BYTES:
+        raise BrokenArchiveError(f"{name} is larger than {VARIANTS_BYTES} bytes.")
+    if nesting.is_deep(content):
+        raise BrokenArchiveError(f"{name} is nested deeper than {nesting.MOST_LEVELS} levels.")
+    with suppress(ValueError):
         release = names.of_file(name)
         if release and isinstance(json.loads(content.decode()), dict):
             return Metadata(release)

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -54,6 +54,19 @@ LIST_SECONDS = 1.0
 _LISTS = ""
 # How many of many files a message names.
 _NAMED = 5
+
+
+@dataclass(frozen=True)
+class Added:
+    """What was new of uploads.
+
+    Attributes:
+        files: the names of those that were not there, byte by byte.
+        attested: the names of those whose attestations are kept now: what is there of a content is never replaced.
+    """
+
+    files: frozenset[str] = frozenset()
+    attested: frozenset[str] = frozenset()
 
 
 class Store:
@@ -158,7 +171,7 @@ class Store:
                 return True
         return self._recorder.has(project, upload.name, sha256)
 
-    def add(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> bool:
+    def add(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> Added:
         """Publish distribution files, and their signatures: when this returns, they are on all pages.
 
         Args:
@@ -167,7 +180,7 @@ class Store:
             origin: how they came.
 
         Returns:
-            Whether anything changed: what is there already, byte by byte, does not.
+            What was new.
 
         Raises:
             ConflictError: if one of them is, or was, there with other content; nothing has changed then.
@@ -183,13 +196,13 @@ class Store:
             with self.catalogue.reading() as known:
                 new, replaced = compared(known, uploads, overwrite)
                 if not new and not known.times_marked(project):
-                    return False
+                    return Added()
                 if new:
                     refuse_closed(project, known.decisions(project))
             with ExitStack() as stack:
                 records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
                 kept = {upload.name: upload for upload in new}
-                stack.enter_context(self.facts.attestations.publishing(project, kept, origin.login))
+                attested = stack.enter_context(self.facts.attestations.publishing(project, kept, origin.login))
                 for upload in new:
                     stack.enter_context(self._published(upload, overwrite))
                 with self.catalogue.writing() as known:
@@ -208,13 +221,13 @@ class Store:
             # Not before the new ones are on all pages: until then nothing has replaced them.
             self._unlink(replaced)
             self._done(seen, failed)
-            return bool(new)
+            return Added(frozenset(kept), frozenset(attested))
 
-    def attest(self, upload: Upload, login: str) -> bool:
+    def attest(self, upload: Upload, login: str) -> set[str]:
         """Keep the attestations of a file that is there with this content: when this returns, they are on its pages.
 
         Returns:
-            Whether it had none: those that are there are never replaced.
+            The names of the files that had none, one file in whatever spelling: those that are there are never replaced.
 
         Raises:
             ConflictError: if it is not there any more.
@@ -226,14 +239,14 @@ class Store:
                 sha256 = upload.facts.sha256
                 same = [entry for entry in same_as(known, upload) if entry.facts and entry.facts.sha256 == sha256]
                 if any(entry.attested for entry in same):
-                    return False
+                    return set()
                 refuse_closed(project, known.decisions(project))
             if not same:
                 raise ConflictError(f"{upload.name} was removed meanwhile. Send it again.")
             self._record(same)
             with ExitStack() as stack:
                 kept = {entry.name: upload for entry in same}
-                stack.enter_context(self.facts.attestations.publishing(project, kept, login))
+                attested = stack.enter_context(self.facts.attestations.publishing(project, kept, login))
                 with self.catalogue.writing() as known:
                     known.mark_dirty([project])
                     for entry in same:
@@ -242,7 +255,7 @@ class Store:
                     seen = {project: known.times_marked(project)}
             staged.publish()
             self._done(seen, {})
-        return True
+        return attested
 
     def _put(self, staged: Staged, known: Known, entry: Entry, metadata: bytes) -> None:
         """Note a file that has been read, and stage what is served beside it."""
