@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import catalogue, health, reading, store
+from wheelhouse_index import catalogue, health, reading, taking_in
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, sha256
@@ -97,7 +97,7 @@ def test_all_files_are_recorded_with_the_times_that_pages_had_and_none_is_read(
 
 
 def test_it_serves_meanwhile_and_keeps_what_is_changed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_RECORDED", 2)
+    monkeypatch.setattr(taking_in, "_RECORDED", 2)
     # While no server ran.
     (tree / "packages" / named(0)).touch()
     (tree / "packages" / named(4)).unlink()
@@ -121,7 +121,7 @@ def test_it_serves_meanwhile_and_keeps_what_is_changed(tree: Path, monkeypatch: 
 
 
 def test_it_goes_on_where_it_was_killed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_RECORDED", 3)
+    monkeypatch.setattr(taking_in, "_RECORDED", 3)
 
     def started(number: int) -> int:
         steps(number, STEPS, lambda: os.kill(os.getpid(), signal.SIGKILL))

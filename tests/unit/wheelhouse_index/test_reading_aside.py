@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import reading_aside, store
+from wheelhouse_index import reading_aside, writing
 from wheelhouse_index.entry import Entry, Stamp
 from wheelhouse_index.reading import read_files
 from wheelhouse_index.reading_aside import read_aside
@@ -89,7 +89,7 @@ def test_a_rebuild_of_many_projects_writes_what_uploads_have_written(
     in_memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading_aside, "_processors", lambda: 2)
-    monkeypatch.setattr(store, "_BATCH", 2)
+    monkeypatch.setattr(writing, "_BATCH", 2)
     index = Index(in_memory)
     for number in range(12):
         for version in ("1.0", "2.0"):

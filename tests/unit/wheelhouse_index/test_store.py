@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import catalogue, metadata, pages, store
+from wheelhouse_index import catalogue, metadata, pages, taking_in, writing
 from wheelhouse_index.entry import Entry, Stamp
 from wheelhouse_index.keeper import Keeper
 from wheelhouse_index.reading import Told
@@ -326,7 +326,7 @@ def test_a_store_that_is_not_there_is_not_one_without_files(index: Index) -> Non
 
 
 def test_much_metadata_is_not_held_in_memory_at_once(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_KEPT_BYTES", 100)
+    monkeypatch.setattr(taking_in, "_KEPT_BYTES", 100)
     kept: list[int] = []
     keep = index.store._keep
 
@@ -394,7 +394,7 @@ def test_a_long_list_of_projects_follows_after_the_answer(index: Index, monkeypa
         return {project["name"] for project in json.loads((index.pages / "simple/index.json").read_bytes())["projects"]}
 
     index.upload(ONE, made.file(ONE, b"one"))
-    monkeypatch.setattr(store, "LONG_LIST_BYTES", 1)
+    monkeypatch.setattr(writing, "LONG_LIST_BYTES", 1)
     other = "bar-1.0-py3-none-any.whl"
     assert index.upload(other, made.file(other, b"other")).status == 200
     assert (set(index.listed("bar")), projects()) == ({other}, {"foo"})
@@ -411,9 +411,9 @@ def test_a_long_list_of_projects_follows_after_the_answer(index: Index, monkeypa
 def test_the_list_does_not_wait_for_all_that_the_keeper_has_to_do(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LONG_LIST_BYTES", 0)
-    monkeypatch.setattr(store, "LIST_SECONDS", -1.0)
-    monkeypatch.setattr(store, "_BATCH", 1)
+    monkeypatch.setattr(writing, "LONG_LIST_BYTES", 0)
+    monkeypatch.setattr(writing, "LIST_SECONDS", -1.0)
+    monkeypatch.setattr(writing, "_BATCH", 1)
     for number in range(3):
         made.wheel(index.packages, f"copied{number}", "1.0")
     keep, listed = index.store._keep_all, list[bool]()

@@ -1,0 +1,232 @@
+"""What is in packages/ is taken in: read, recorded in the store of facts, and noted in the catalogue."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from . import names
+from .answers import one_line
+from .catalogue import Known
+from .entry import Entry, Facts, Stamp, guessed
+from .folders import Folders, settled, some, staging
+from .output import Staged
+from .reading import Told, read_files
+from .recording import is_young, young
+from .times import time_text
+
+log = logging.getLogger(__name__)
+# How much is kept in memory of what was read: bytes of core metadata, and files.
+_KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
+# How many files are recorded at once while uploads may be waiting.
+_RECORDED = 200
+
+
+class TakingIn(Folders):
+    """Takes in what arrives in packages/ by other ways than uploads; arguments and attributes as for ``Folders``."""
+
+    def note(self, found: Iterable[str], removed: Iterable[str]) -> None:
+        """Take in what a scan has found: files that are new or changed, and files that were removed.
+
+        Pages follow with write_pending.
+        """
+        self.facts.check()
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                self._record(settled(map(known.at, (*found, *removed))))
+                for path in (*found, *removed):
+                    # What it is now: since the scan it may have been uploaded, or removed.
+                    stamp = self._stamp(path)
+                    was = known.at(path)
+                    if (was.stamp if was else None) == stamp:
+                        continue
+                    before = [was.project] if was else []
+                    self._mark_dirty(known, {*before, guessed(path.rpartition("/")[2]).project})
+                    if stamp:
+                        known.put(Entry(path, stamp))
+                    else:
+                        known.remove([path])
+                        self.output.stage_removal(staged, path)
+                known.note_written(staged.written)
+            staged.publish()
+
+    def read(self, entry: Entry) -> Entry | None:
+        """Read a file that has not been read yet, and keep what it tells.
+
+        Returns:
+            What is known now; None if it cannot be read, or is on no page.
+
+        Raises:
+            FactsError: if it cannot be found out what was published by its name.
+        """
+        # What it is now.
+        self.note([entry.path], [])
+        self._read_all([entry])
+        with self.catalogue.reading() as known:
+            now = known.at(entry.path)
+        return now if now and now.facts else None
+
+    def check_recorded(self) -> None:
+        """Have claims and records made again that the store of facts has lost: a backup may be in its place."""
+        claims = set(os.listdir(self.facts.claims.folder))
+        lost: list[tuple[str, str]] = []
+        with self.catalogue.reading() as known:
+            for project, files in itertools.groupby(known.recorded(), key=lambda file: file[0]):
+                there = self.facts.records.names(project) if project in claims else set()
+                attested = self.facts.attestations.names(project)
+                lost += [
+                    (project, name) for _, name, with_any in files if name not in there or with_any > (name in attested)
+                ]
+        if lost:
+            log.warning("The store of facts lacks records of %s: they are made again", some([name for _, name in lost]))
+            with self._alone(), self.catalogue.writing() as known:
+                known.note_lost(lost)
+
+    def record_some(self) -> bool:
+        """Record some of the files that were there before there was a store of facts; return whether more wait."""
+        with self.catalogue.reading() as known:
+            ahead = known.unrecorded(_RECORDED, *young(time.time_ns()))
+        if not ahead:
+            return False
+        self.facts.check()
+        self._recorder.ahead(ahead, at_once=True)
+        with self._alone(), self.catalogue.writing() as known:
+            waiting = known.unrecorded(_RECORDED, *young(time.time_ns()))
+            noted = self._recorder.taken_in(waiting, at_once=True)
+            known.note_recorded(entry for entry in noted if entry.recorded)
+            for before, now in zip(waiting, noted):
+                if not now.recorded:
+                    known.put(now)
+                elif not self._has_attestations(now):
+                    known.put(Entry(now.path, now.stamp))
+                    self._mark_dirty(known, [now.project])
+                if time_text(before.time_ns) != time_text(now.time_ns) or not now.recorded:
+                    self._mark_dirty(known, [before.project])
+        return True
+
+    def _has_attestations(self, entry: Entry) -> bool:
+        """Tell whether the store of facts has attestations of a file, or none, as is known; what it has lost is put back."""
+        has = self.facts.attestations.has(entry.project, entry.name)
+        if entry.attested and not has and entry.facts:
+            content = self.output.provenance(entry.path)
+            has = self.facts.attestations.put_back(entry.project, entry.name, entry.facts.sha256, content)
+        return has == entry.attested
+
+    def _forget(self, staged: Staged, known: Known, paths: Sequence[str]) -> None:
+        known.remove(paths)
+        for path in paths:
+            self.output.stage_removal(staged, path)
+
+    def _put(self, staged: Staged, known: Known, entry: Entry, metadata: bytes) -> None:
+        """Note a file that has been read, and stage what is served beside it."""
+        self._put_attested(staged, known, entry)
+        self.output.stage_metadata(staged, entry.path, metadata if entry.facts else b"")
+
+    def _put_attested(self, staged: Staged, known: Known, entry: Entry) -> None:
+        sha256 = entry.facts.sha256 if entry.facts else ""
+        provenance = self.facts.attestations.provenance(entry.project, entry.name, sha256)
+        known.put(replace(entry, attested=bool(provenance)))
+        self.output.stage_provenance(staged, entry.path, provenance)
+
+    def _read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
+        """Read what has not been read of these projects. Not within the lock: this is what takes time.
+
+        Returns:
+            The files that cannot be read, and what they were then.
+        """
+        return self._read_all(self._unread(projects))
+
+    def _unread(self, projects: Iterable[str]) -> list[Entry]:
+        with self.catalogue.reading() as known:
+            return [entry for project in projects for entry in known.unread(project)]
+
+    def _read_all(self, entries: Iterable[Entry]) -> dict[str, Stamp]:
+        """Read files, whether that was done before or not, and keep what they tell; returns as _read_unread does."""
+        return self._keep_all(self._read(entries))
+
+    def _read(self, entries: Iterable[Entry]) -> Iterator[Told]:
+        """Read files one by one."""
+        return read_files(self.packages, entries)
+
+    def _keep_all(self, told: Iterable[Told]) -> dict[str, Stamp]:
+        """Keep what files tell, some at a time; returns as _read_unread does."""
+        failed: dict[str, Stamp] = {}
+        read: list[tuple[Entry, bytes]] = []
+        signatures: list[tuple[Entry, bytes]] = []
+        size = 0
+        for one in told:
+            now, content = self._noted(one)
+            # A signature is of the release that the file beside it is of.
+            if now.is_signature:
+                signatures.append((now, content))
+                continue
+            read.append((now, content))
+            size += len(content)
+            if size > _KEPT_BYTES or len(read) >= _KEPT_FILES:
+                failed |= self._keep(read)
+                read, size = [], 0
+        read += signatures
+        return failed | self._keep(read) if read else failed
+
+    def _noted(self, told: Told) -> tuple[Entry, bytes]:
+        """Return a file as it is noted, and its core metadata."""
+        entry = told.entry
+        if not entry.facts:
+            log.warning("%s cannot be read: %s", entry.path, told.error)
+            return Entry(entry.path, entry.stamp, unreadable=True), b""
+        if not told.opens and not self._recorder.has(guessed(entry.name).project, entry.name, entry.facts.sha256):
+            log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
+            return Entry(entry.path, entry.stamp, unreadable=True, refused=entry.facts.sha256), b""
+        if told.objection:
+            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(told.objection))
+        return entry, told.metadata
+
+    def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
+        """Note what was read, unless the file has changed or been removed since; then the next scan sees to it.
+
+        Returns:
+            The files that are on no page, and what they were when they were read.
+        """
+        self.facts.check()
+        with self.catalogue.reading() as known:
+            ahead = [entry for entry, _content in read if self._is_now(known, entry)]
+            others = self._before(known, ahead)
+        self._recorder.ahead(others, at_once=True)
+        self._recorder.ahead(ahead)
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                current = [(entry, content) for entry, content in read if self._is_now(known, entry)]
+                # What was there before is what its name stands for.
+                self._record(self._before(known, [entry for entry, _content in current]))
+                noted = self._recorder.taken_in([entry for entry, _content in current])
+                for now, (_entry, content) in zip(noted, current):
+                    entry = _with_release(known, now)
+                    before = known.at(entry.path)
+                    self._put(staged, known, entry, content)
+                    if before and entry.project != before.project:
+                        # Its name alone spoke of another one.
+                        self._mark_dirty(known, [before.project, entry.project])
+                known.note_written(staged.written)
+            staged.publish()
+        return {entry.path: entry.stamp for entry in (*(one for one, _content in read), *noted) if entry.unreadable}
+
+    def _before(self, known: Known, read: Sequence[Entry]) -> list[Entry]:
+        """Return the files without a record that are known by the names of those that were read."""
+        own = {entry.path for entry in read}
+        others = (known.at(path) for entry in read for path in known.named(entry.name))
+        waiting = (entry for entry in others if entry and entry.facts and not entry.recorded)
+        return [entry for entry in waiting if not (entry.path in own and is_young(entry))]
+
+    def _is_now(self, known: Known, entry: Entry) -> bool:
+        """Tell whether a file is known, and still what it was when it was read."""
+        return known.at(entry.path) is not None and self._stamp(entry.path) == entry.stamp
+
+
+def _with_release(known: Known, entry: Entry) -> Entry:
+    """Return a file with whose it is: a signature is of the release of the file beside it."""
+    signed = known.at(entry.path.removesuffix(names.SIGNATURE)) if entry.is_signature else None
+    return replace(entry, facts=Facts(entry.facts.sha256, signed.release)) if signed and entry.facts else entry

@@ -1,0 +1,291 @@
+"""Pages are brought in step with the catalogue, while no client waits for them."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from . import pages
+from .catalogue import Known
+from .entry import Entry, Stamp
+from .folders import some, staging
+from .output import Staged
+from .quarantine import StayedError
+from .reading import Told
+from .reading_aside import read_aside
+from .records import FactsError
+from .taking_in import TakingIn
+
+log = logging.getLogger(__name__)
+# How many projects' pages are written at once while no client waits for them.
+_BATCH = 50
+# So many batches are worth processes of their own, which read ahead.
+_MANY_BATCHES = 4
+# A list of projects that is as long is written after the answer, within a second: with 30,000 of them it takes longer than all
+# the rest of an upload. No installer reads it.
+LONG_LIST_BYTES = 64 * 1024
+LIST_SECONDS = 1.0
+# What is pending then, among the names of projects.
+_LISTS = ""
+
+
+class Writing(TakingIn):
+    """Writes what is pending, and what other hands have changed; arguments and attributes as for ``Folders``."""
+
+    def write_pending(self) -> int:
+        """Read what has not been read, and write the pages that are older than what is known.
+
+        Returns:
+            How many projects were done.
+        """
+        if not self.output.has_lists():
+            # Then more may be missing.
+            self.check_pages()
+        done: set[str] = set()
+        while True:
+            with self.catalogue.reading() as known:
+                seen = known.pending()
+                formatted = known.pages_format == pages.FORMAT
+                lists = not formatted or not self.output.has_lists()
+            # What was read may be of another project than its name alone spoke of: then that one is pending now.
+            if (done and seen.keys() <= done) or not (seen or lists):
+                self._note_complete()
+                return len(done)
+            self._write(seen, formatted)
+            done |= seen.keys() or {""}
+
+    def _write(self, seen: Mapping[str, int], formatted: bool) -> None:
+        """Write the pages of projects, and the lists.
+
+        Args:
+            seen: how often each was marked.
+            formatted: whether all other pages are of this version's format.
+        """
+        failed: dict[str, Stamp] = {}
+        listed = time.monotonic()
+        for projects, told in self._read_ahead([project for project in seen if project != _LISTS]):
+            failed |= self._keep_all(told)
+            with self._alone(), staging() as staged:
+                with self.catalogue.writing() as known:
+                    # There may be many batches, and uploads that left the lists to this.
+                    asked = known.times_marked(_LISTS) if time.monotonic() - listed > LIST_SECONDS else 0
+                    self._stage(staged, known, projects, lists=asked > 0)
+                staged.publish()
+                if asked:
+                    self._done({_LISTS: asked}, {})
+                    listed = time.monotonic()
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                self._stage(staged, known, [], lists=True)
+            staged.publish()
+            # Not before: what is pending is not yet on the list of projects.
+            self._done(seen, failed)
+            if not formatted:
+                with self.catalogue.writing() as known:
+                    known.pages_format = pages.FORMAT
+
+    def _read_ahead(self, waiting: Sequence[str]) -> Iterator[tuple[Sequence[str], Iterable[Told]]]:
+        """Yield some projects at a time, with what those of their files tell that have not been read."""
+        batches = [waiting[start : start + _BATCH] for start in range(0, len(waiting), _BATCH)]
+        if len(batches) < _MANY_BATCHES:
+            yield from ((batch, self._read(self._unread(batch))) for batch in batches)
+        else:
+            yield from zip(batches, read_aside(self.packages, map(self._unread, batches)))
+
+    def _lists_now(self, known: Known) -> bool:
+        """Tell whether a change waits for the list of projects; a long one is left to the keeper."""
+        if self.output.list_bytes() < LONG_LIST_BYTES:
+            return True
+        known.mark_dirty([_LISTS])
+        return False
+
+    def _note_complete(self) -> None:
+        """Have NGINX answer by itself for projects that do not exist, once all pages are written."""
+        if self.output.is_complete():
+            return
+        with self._alone(), self.catalogue.reading() as known:
+            written = known.pages_format == pages.FORMAT and not known.pending()
+            # The marks may have been removed together with pages.
+            if written and self.output.with_pages().issuperset(known.projects()):
+                self.output.mark_complete()
+
+    def check_pages(self) -> None:
+        """Have written what is missing or of an older format, and remove what belongs to removed files."""
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                projects = set(known.projects())
+                with_pages = self.output.with_pages()
+                old = projects if known.pages_format != pages.FORMAT else set()
+                lacking = {project for project in projects if not self.output.has_page(project)}
+                self._mark_dirty(known, old | lacking | (with_pages - projects))
+                served = self.output.beside()
+                again = [entry for entry in known.all() if _lacks(entry, served)]
+                self._mark_dirty(known, {entry.project for entry in again})
+                for path in set().union(*served.values()):
+                    if not known.at(path):
+                        self.output.stage_removal(staged, path)
+                known.note_written(staged.written)
+            staged.publish()
+        self._read_all(again)
+
+    def check_written(self) -> None:
+        """Have written again what other hands have changed or removed in index/."""
+        with self.catalogue.reading() as known:
+            altered = self.output.altered(known.written())
+        if not altered:
+            return
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                # What it is now: an upload may have replaced it meanwhile.
+                now = [(path, *status) for path in altered if (status := known.written_as(path))]
+                altered = self.output.altered(now)
+                again = self._write_again(staged, known, altered)
+                known.note_written(staged.written)
+            staged.publish()
+        if altered:
+            log.warning("Rewrote what was changed from outside: %s", some(altered))
+            self._read_all(again)
+
+    def _write_again(self, staged: Staged, known: Known, paths: Iterable[str]) -> list[Entry]:
+        """Have pages and metadata written again, given by their paths below index/.
+
+        Returns:
+            The files that have to be read once more, as their metadata are written then.
+        """
+        again: list[Entry] = []
+        projects: set[str] = set()
+        lists = False
+        for path in paths:
+            folder, *rest = PurePosixPath(path).parts
+            if folder == self.output.metadata.name:
+                file = "/".join(rest).rpartition(".")[0]
+                if entry := known.at(file):
+                    again.append(entry)
+                    projects.add(entry.project)
+                else:
+                    self.output.stage_removal(staged, file)
+            elif folder == self.output.legacy.name:
+                projects.add(rest[0].removesuffix(".json"))
+            elif len(rest) > 1:
+                projects.add(rest[0])
+            else:
+                lists = True
+        self._mark_dirty(known, projects)
+        if lists:
+            self.output.stage_lists(staged, known)
+            self.output.stage_front(staged, known)
+        return again
+
+    def retry(self) -> None:
+        """Have files read that could not be read, and those moved that could not be moved."""
+        with self.catalogue.reading() as known:
+            projects = [*known.with_unread(), *known.quarantined_with_files()]
+            # Their records are others now.
+            right = [entry for entry in known.refused() if self._recorder.has(entry.project, entry.name, entry.refused)]
+        if projects or right:
+            with self._alone(), self.catalogue.writing() as known:
+                for entry in right:
+                    if known.at(entry.path) == entry:
+                        known.put(Entry(entry.path, entry.stamp))
+                        projects.append(entry.project)
+                self._mark_dirty(known, projects)
+
+    def check_decisions(self) -> None:
+        """Take in decisions that other hands have changed in the store of facts, and keep those that they have lost."""
+        with self.catalogue.reading() as known:
+            differ = self._reconciler.differing(known)
+            back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
+        if differ:
+            with self._alone(), self.catalogue.writing() as known:
+                self._take_decisions(known)
+        for project in back:
+            self._give_back(project)
+
+    def _give_back(self, project: str) -> None:
+        """Move the files of a project out of quarantine, if it was decided that they are to be served."""
+        with self._alone():
+            try:
+                decided = self.facts.decisions.at(project)
+            except FactsError:
+                return
+            if not decided or decided.is_quarantined or not self.facts.quarantine.has(project):
+                return
+            back = self.facts.quarantine.give_back(project)
+        self.note(back, [])
+
+    def _stage(self, staged: Staged, known: Known, projects: Iterable[str], lists: bool) -> None:
+        """Stage pages of projects; only of files that are, by `stat`, what is known of them."""
+        for project in projects:
+            decisions = known.decisions(project)
+            if _is_shut(known, project):
+                self._quarantine(staged, known, project)
+            entries = known.of_project(project)
+            unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
+            if len(unchanged) < len(entries):
+                # The project may be without a page for a while, and exists.
+                self.output.mark_incomplete()
+            self.output.stage_project(staged, project, unchanged, decisions, known.served_at)
+        if lists:
+            self.output.stage_lists(staged, known)
+        self.output.stage_front(staged, known)
+        known.note_written(staged.written)
+
+    def _quarantine(self, staged: Staged, known: Known, project: str) -> None:
+        """Move the files of a project to where nothing is served."""
+        paths = [entry.path for entry in known.of_project(project)]
+        try:
+            self._record(known.of_project(project))
+            stayed = self.facts.quarantine.take(project, paths)
+        except (OSError, FactsError) as error:
+            # Other projects get their pages all the same, and this one says that it is quarantined.
+            log.error("The files of the quarantined project %s are still served: %s", project, error)
+            stayed = paths
+        self._forget(staged, known, [path for path in paths if path not in stayed])
+
+    def stayed(self, project: str = "") -> StayedError | None:
+        """Return what files of quarantined projects could not be moved; of one project, or of all."""
+        with self.catalogue.reading() as known:
+            projects = [project] if project else known.quarantined_with_files()
+            paths = [entry.path for name in projects if _is_shut(known, name) for entry in known.of_project(name)]
+        paths = [path for path in paths if self._stamp(path)]
+        if not paths:
+            return None
+        return StayedError(
+            f"files of quarantined projects are still served, as they cannot be moved: {some(paths)}."
+            " Correct the owner of their folder, or remove them."
+        )
+
+    def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp]) -> None:
+        """Note that pages of projects are written.
+
+        Args:
+            seen: how often each had been marked by then.
+            failed: files that are on no page because they cannot be read, and what they were then.
+        """
+
+        def settled(entry: Entry) -> bool:
+            return self._stamp(entry.path) == entry.stamp and bool(
+                entry.facts or entry.refused or failed.get(entry.path) == entry.stamp
+            )
+
+        try:
+            with self.catalogue.writing() as known:
+                known.mark_written({name: seen[name] for name in seen if all(map(settled, known.of_project(name)))})
+        except (OSError, sqlite3.Error) as error:
+            # For want of room, for one. The pages are there all the same; the keeper writes them again.
+            log.warning("Cannot record that pages are written: %s", error)
+
+
+def _lacks(entry: Entry, served: Mapping[str, set[str]]) -> bool:
+    """Tell whether something should be served beside a file, and is not: given the paths that have it, by its suffix."""
+    wanted = {".metadata": bool(entry.facts and entry.facts.metadata_sha256), ".provenance": entry.attested}
+    return any(entry.path not in served[suffix] for suffix in wanted if wanted[suffix])
+
+
+def _is_shut(known: Known, project: str) -> bool:
+    """Tell whether a project was quarantined: not where only its decisions cannot be read."""
+    decisions = known.decisions(project)
+    return decisions.is_quarantined and decisions.revision > 0
