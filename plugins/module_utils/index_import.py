@@ -11,12 +11,15 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from typing import IO, Any, Iterator, Tuple, cast
 
 # What the extension of an earlier version ends with.
 _UNKNOWN_VERB = 2
 _CHUNK = 1024 * 1024
+# So long a file must not have changed.
+_SETTLED_SECONDS = 1.0
 # A file's path below the folder, what became of it, and why.
 Done = Tuple[str, str, str]
 
@@ -43,6 +46,10 @@ class Index:
 
     def take(self, path: str, file: IO[bytes]) -> list[Done]:
         """Offer an open file; return what became of files, this one or those before it."""
+        # One that is being written in place may hold still in the middle of it, and look whole.
+        age = time.time() - os.fstat(file.fileno()).st_mtime
+        if 0 <= age < _SETTLED_SECONDS:
+            time.sleep(_SETTLED_SECONDS - age)
         digest = hashlib.sha256()
         size = 0
         for data in iter(lambda: file.read(_CHUNK), b""):

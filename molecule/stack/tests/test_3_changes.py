@@ -17,7 +17,8 @@ from tests.support.playbook import refused, site
 from tests.support.stack import SlowUpload, Stack, eventually, traffic
 
 # The files of NGINX with their revision, put aside and brought back.
-SAVE = "tar -C {home}/nginx -cf /root/nginx.tar ."
+# With fractions of seconds: the revision is of times, too.
+SAVE = "tar -C {home}/nginx --format posix -cf /root/nginx.tar ."
 BRING_BACK = "tar -C {home}/nginx -xf /root/nginx.tar"
 # Makes a wheel of a version and a size in the working folder.
 WHEEL = """

@@ -129,7 +129,7 @@ def has_tags(name: str) -> bool:
 
 def _is_torn(tags: list[str]) -> bool:
     """Tell whether the tags before a label cannot be all: an ABI is the tag of a Python, or a platform half of one."""
-    _, abi, platform = (tag.lower().split(".") for tag in tags)
+    _python, abi, platform = (tag.lower().split(".") for tag in tags)
     return any(map(_NO_ABI.fullmatch, abi)) or any(map(_NO_PLATFORM.fullmatch, platform))
 
 

@@ -28,7 +28,7 @@ def read_aside(packages: Path, chunks: Iterable[Sequence[Entry]]) -> Generator[I
     Each chunk has to be taken before the next one. No more of it is in memory than a pipe holds.
     """
     with ExitStack() as stack:
-        readers = [stack.enter_context(_Reader(packages)) for _ in range(min(_MOST, _processors() - 1))]
+        readers = [stack.enter_context(_Reader(packages)) for _reader in range(min(_MOST, _processors() - 1))]
         asked: deque[_Reader] = deque()
         for chunk, reader in zip(chunks, itertools.cycle(readers or [None])):
             if reader is None:
@@ -78,7 +78,7 @@ class _Reader:
         done = 0
         if self._process and self._process.stdout:
             with suppress(OSError, EOFError, pickle.UnpicklingError):
-                for _ in self._asked:
+                for _entry in self._asked:
                     told: Told = pickle.load(self._process.stdout)
                     done += 1
                     yield told

@@ -79,10 +79,14 @@ class TakingIn(Folders):
                 there = self.facts.records.names(project) if project in claims else set()
                 attested = self.facts.attestations.names(project)
                 lost += [
-                    (project, name) for _, name, with_any in files if name not in there or with_any > (name in attested)
+                    (project, name)
+                    for _project, name, with_any in files
+                    if name not in there or with_any > (name in attested)
                 ]
         if lost:
-            log.warning("The store of facts lacks records of %s: they are made again", some([name for _, name in lost]))
+            log.warning(
+                "The store of facts lacks records of %s: they are made again", some([name for _project, name in lost])
+            )
             with self._alone(), self.catalogue.writing() as known:
                 known.note_lost(lost)
 
