@@ -18,8 +18,8 @@ from tests.support.stack import SlowUpload, Stack, eventually, traffic
 
 # The files of NGINX with their revision, put aside and brought back.
 # With fractions of seconds: the revision is of times, too.
-SAVE = "tar -C {home}/nginx --format posix -cf /root/nginx.tar ."
-BRING_BACK = "tar -C {home}/nginx -xf /root/nginx.tar"
+SAVE = "tar -C {home} --format posix -cf /root/saved.tar nginx docker-compose.yml"
+BRING_BACK = "tar -C {home} -xf /root/saved.tar"
 # Makes a wheel of a version and a size in the working folder.
 WHEEL = """
 import os, sys, zipfile
