@@ -139,7 +139,7 @@ def change_users(model: Model, dice: random.Random) -> str:
     if password:
         model.passwords["leaver"] = password
     users = [
-        {"name": name, "password": word, "publish": name == "publisher", "delete": name == "publisher"}
+        {"name": name, "password": word, **dict.fromkeys(("publish", "delete", "yank"), name == "publisher")}
         for name, word in model.passwords.items()
     ]
     site("--tags", "users", pypi_users=users)
