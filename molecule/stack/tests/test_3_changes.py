@@ -43,8 +43,9 @@ def test_new_settings_of_nginx_are_loaded_without_losing_a_request(
     host: Any, index: Index, publisher: Login, reader: Login, tmp_path: Path, stack: Stack
 ) -> None:
     host.check_output(SAVE.format(home=stack.home))
-    index.request("/", reader)
-    client = stack.requests("/")[-1]["client"]
+    uri = f"/?{uuid4().hex}"
+    index.request(uri, reader)
+    client = stack.requests(uri)[0]["client"]
     before = stack.running()
     file = packages.wheel(tmp_path, f"during-{uuid4().hex}", padding=os.urandom(2 * 1024 * 1024))
     upload = SlowUpload(index, publisher, file)
