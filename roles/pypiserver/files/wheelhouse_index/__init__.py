@@ -11,7 +11,7 @@ How data flows::
     scan of packages/ ───────────────────────┘
 
 ``store`` is what clients change. It stands on ``writing`` (pages follow the catalogue), that on ``taking_in`` (files are read and
-noted), that on ``folders`` (what has to be there, and the lock). ``reading_aside`` reads many files by processes of their own.
+noted), that on ``folders`` (what has to be there, and the lock).
 
 Beside the files, ``facts`` is the store of what they do not tell: ``claims`` on names, ``records`` of who published what when,
 ``decisions`` (yanks, statuses), ``quarantine``. ``recording`` writes it before anything is listed; ``deciding`` takes the forms.

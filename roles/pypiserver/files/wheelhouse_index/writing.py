@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from . import pages
@@ -14,16 +14,12 @@ from .entry import Entry, Stamp
 from .folders import some, staging
 from .output import Staged
 from .quarantine import StayedError
-from .reading import Told
-from .reading_aside import read_aside
 from .records import FactsError
 from .taking_in import TakingIn
 
 log = logging.getLogger(__name__)
 # How many projects' pages are written at once while no client waits for them.
 _BATCH = 50
-# So many batches are worth processes of their own, which read ahead.
-_MANY_BATCHES = 4
 # A list of projects that is as long is written after the answer, within a second: with 30,000 of them it takes longer than all
 # the rest of an upload. No installer reads it.
 LONG_LIST_BYTES = 64 * 1024
@@ -66,8 +62,10 @@ class Writing(TakingIn):
         """
         failed: dict[str, Stamp] = {}
         listed = time.monotonic()
-        for projects, told in self._read_ahead([project for project in seen if project != _LISTS]):
-            failed |= self._keep_all(told)
+        waiting = [project for project in seen if project != _LISTS]
+        for start in range(0, len(waiting), _BATCH):
+            projects = waiting[start : start + _BATCH]
+            failed |= self._read_unread(projects)
             with self._alone(), staging() as staged:
                 with self.catalogue.writing() as known:
                     # There may be many batches, and uploads that left the lists to this.
@@ -86,14 +84,6 @@ class Writing(TakingIn):
             if not formatted:
                 with self.catalogue.writing() as known:
                     known.pages_format = pages.FORMAT
-
-    def _read_ahead(self, waiting: Sequence[str]) -> Iterator[tuple[Sequence[str], Iterable[Told]]]:
-        """Yield some projects at a time, with what those of their files tell that have not been read."""
-        batches = [waiting[start : start + _BATCH] for start in range(0, len(waiting), _BATCH)]
-        if len(batches) < _MANY_BATCHES:
-            yield from ((batch, self._read(self._unread(batch))) for batch in batches)
-        else:
-            yield from zip(batches, read_aside(self.packages, map(self._unread, batches)))
 
     def _lists_now(self, known: Known) -> bool:
         """Tell whether a change waits for the list of projects; a long one is left to the keeper."""
