@@ -17,7 +17,6 @@ import pytest
 from wheelhouse_index import catalogue, metadata, pages, taking_in, writing
 from wheelhouse_index.entry import Entry, Stamp
 from wheelhouse_index.keeper import Keeper
-from wheelhouse_index.reading import Told
 from wheelhouse_index.scan import Scanner
 
 from tests.support import packages as made
@@ -416,15 +415,15 @@ def test_the_list_does_not_wait_for_all_that_the_keeper_has_to_do(
     monkeypatch.setattr(writing, "_BATCH", 1)
     for number in range(3):
         made.wheel(index.packages, f"copied{number}", "1.0")
-    keep, listed = index.store._keep_all, list[bool]()
+    read, listed = index.store._read_unread, list[bool]()
 
-    def uploading(told: Iterable[Told]) -> dict[str, Stamp]:
+    def uploading(projects: Iterable[str]) -> dict[str, Stamp]:
         listed.append("new" in (index.pages / "simple/index.json").read_text())
         if len(listed) == 1:
             assert index.upload("new-1.0-py3-none-any.whl", made.file("new-1.0-py3-none-any.whl")).status == 200
-        return keep(told)
+        return read(projects)
 
-    monkeypatch.setattr(index.store, "_keep_all", uploading)
+    monkeypatch.setattr(index.store, "_read_unread", uploading)
     look(index)
     assert listed[0] is False and listed[-1] is True
     assert index.said() == index.truth()

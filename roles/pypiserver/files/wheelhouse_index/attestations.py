@@ -14,7 +14,7 @@ from typing import Any
 
 from . import disk
 from .incoming import Upload
-from .records import FactsError
+from .records import FactsError, read_fact
 from .times import nanoseconds, time_text
 
 log = logging.getLogger(__name__)
@@ -84,15 +84,7 @@ class Attestations:
         Raises:
             FactsError: if that cannot be read.
         """
-        place = self._place(project, name)
-        try:
-            text = place.read_text(encoding="utf-8")
-            # Empty: the power failed before it was synced.
-            return Attested.of_text(text) if text else None
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise FactsError(f"{place} cannot be used: {error}") from error
+        return read_fact(self._place(project, name), Attested.of_text)
 
     def provenance(self, project: str, name: str, sha256: str) -> bytes:
         """Return what is served beside a file with this content; nothing where there is nothing."""

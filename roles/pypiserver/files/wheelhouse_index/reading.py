@@ -2,48 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import BinaryIO
 
 from . import incoming, installable, metadata, names
-from .entry import Entry, Facts, Stamp, guessed
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a file tells.
-
-    Attributes:
-        entry: the file, by the stamp that it had when it was opened; without facts where it cannot be read.
-        metadata: its core metadata; empty where they are not served.
-        opens: whether it is an archive that can be opened.
-        objection: why no client can install it; empty where one can.
-        error: why it cannot be read; empty where it can.
-    """
-
-    entry: Entry
-    metadata: bytes = b""
-    opens: bool = True
-    objection: str = ""
-    error: str = ""
-
-
-def read_files(packages: Path, entries: Iterable[Entry]) -> Iterator[Told]:
-    """Read files; yield what each tells."""
-    return (_read(packages, entry) for entry in entries)
-
-
-def _read(packages: Path, entry: Entry) -> Told:
-    try:
-        with open(os.open(packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            stamp = Stamp.of(os.fstat(file.fileno()))
-            facts, content, opens, objection = read_file(entry.name, file)
-    except OSError as error:
-        return Told(replace(entry, facts=None), error=str(error))
-    return Told(Entry(entry.path, stamp, facts), content, opens, objection)
+from .entry import Facts, guessed
 
 
 def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool, str]:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from . import disk, names
 from .times import nanoseconds, time_text
 
 UPLOAD, IMPORT, COPIED = "upload", "import", "copied"
+T = TypeVar("T")
 
 
 class FactsError(Exception):
@@ -65,6 +67,26 @@ class Record:
             raise ValueError(f"it is no record: {error}") from error
 
 
+def read_fact(place: Path, of_text: Callable[[str], T]) -> T | None:
+    """Return what a file of the store of facts holds; None where there is none.
+
+    Args:
+        place: the file.
+        of_text: makes a fact of its text; raises ValueError if it is none.
+
+    Raises:
+        FactsError: if it cannot be read.
+    """
+    try:
+        text = place.read_text(encoding="utf-8")
+        # Empty: the power failed before it was synced, so nothing was published by this name.
+        return of_text(text) if text else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise FactsError(f"{place} cannot be used: {error}") from error
+
+
 class Records:
     """The folder files/ of the store of facts.
 
@@ -83,15 +105,7 @@ class Records:
         Raises:
             FactsError: if there is one that cannot be read.
         """
-        place = self._place(project, name)
-        try:
-            text = place.read_text(encoding="utf-8")
-            # Empty: the power failed before it was synced, so nothing was published by this name.
-            return Record.of_text(text) if text else None
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise FactsError(f"{place} cannot be used: {error}") from error
+        return read_fact(self._place(project, name), Record.of_text)
 
     def elsewhere(self, project: str, name: str) -> Record | None:
         """Return the record that a file's name has as that of another project: a-1-1.tar.gz may be of a, and of a-1.

@@ -6,16 +6,15 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from . import names
+from . import names, reading
 from .answers import one_line
 from .catalogue import Known
 from .entry import Entry, Facts, Stamp, guessed
 from .folders import Folders, settled, some, staging
 from .output import Staged
-from .reading import Told, read_files
 from .recording import is_young, young
 from .times import time_text
 
@@ -142,52 +141,40 @@ class TakingIn(Folders):
         Returns:
             The files that cannot be read, and what they were then.
         """
-        return self._read_all(self._unread(projects))
-
-    def _unread(self, projects: Iterable[str]) -> list[Entry]:
         with self.catalogue.reading() as known:
-            return [entry for project in projects for entry in known.unread(project)]
+            unread = [entry for project in projects for entry in known.unread(project)]
+        return self._read_all(unread)
 
     def _read_all(self, entries: Iterable[Entry]) -> dict[str, Stamp]:
         """Read files, whether that was done before or not, and keep what they tell; returns as _read_unread does."""
-        return self._keep_all(self._read(entries))
-
-    def _read(self, entries: Iterable[Entry]) -> Iterator[Told]:
-        """Read files one by one."""
-        return read_files(self.packages, entries)
-
-    def _keep_all(self, told: Iterable[Told]) -> dict[str, Stamp]:
-        """Keep what files tell, some at a time; returns as _read_unread does."""
         failed: dict[str, Stamp] = {}
         read: list[tuple[Entry, bytes]] = []
-        signatures: list[tuple[Entry, bytes]] = []
         size = 0
-        for one in told:
-            now, content = self._noted(one)
-            # A signature is of the release that the file beside it is of.
-            if now.is_signature:
-                signatures.append((now, content))
-                continue
+        # A signature is of the release that the file beside it is of.
+        for entry in sorted(entries, key=lambda entry: entry.is_signature):
+            now, content = self._read(entry)
             read.append((now, content))
             size += len(content)
             if size > _KEPT_BYTES or len(read) >= _KEPT_FILES:
                 failed |= self._keep(read)
                 read, size = [], 0
-        read += signatures
         return failed | self._keep(read) if read else failed
 
-    def _noted(self, told: Told) -> tuple[Entry, bytes]:
-        """Return a file as it is noted, and its core metadata."""
-        entry = told.entry
-        if not entry.facts:
-            log.warning("%s cannot be read: %s", entry.path, told.error)
+    def _read(self, entry: Entry) -> tuple[Entry, bytes]:
+        """Return a file with what it tells, and its core metadata."""
+        try:
+            with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+                stamp = Stamp.of(os.fstat(file.fileno()))
+                facts, content, opens, objection = reading.read_file(entry.name, file)
+        except OSError as error:
+            log.warning("%s cannot be read: %s", entry.path, error)
             return Entry(entry.path, entry.stamp, unreadable=True), b""
-        if not told.opens and not self._recorder.has(guessed(entry.name).project, entry.name, entry.facts.sha256):
+        if not opens and not self._recorder.has(entry.project, entry.name, facts.sha256):
             log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
-            return Entry(entry.path, entry.stamp, unreadable=True, refused=entry.facts.sha256), b""
-        if told.objection:
-            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(told.objection))
-        return entry, told.metadata
+            return Entry(entry.path, stamp, unreadable=True, refused=facts.sha256), b""
+        if objection:
+            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(objection))
+        return Entry(entry.path, stamp, facts), content
 
     def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
         """Note what was read, unless the file has changed or been removed since; then the next scan sees to it.
