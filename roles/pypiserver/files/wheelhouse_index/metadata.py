@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
+from functools import lru_cache
 from pathlib import PurePosixPath
 from tarfile import BLOCKSIZE, GNUTYPE_SPARSE
 from typing import Any, BinaryIO, Protocol
@@ -172,6 +173,8 @@ def _parsed(name: str, kind: str, content: bytes) -> Metadata | None:
     return Metadata(release, specifier(headers.get("Requires-Python")), content if served else b"", _is_text(content))
 
 
+# A wheel's are looked at twice.
+@lru_cache(maxsize=1)
 def _headers(content: bytes) -> Message:
     top = _BLANK_LINE.split(content, maxsplit=1)[0]
     if len(top) > HEADER_BYTES:

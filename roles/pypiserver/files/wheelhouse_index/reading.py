@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from typing import BinaryIO
 
 from . import incoming, installable, metadata, names
 from .entry import Facts, guessed
+
+# What is not larger is read once, and looked into in memory.
+_SMALL_BYTES = 1024 * 1024
 
 
 def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool, str]:
@@ -13,6 +17,7 @@ def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool, str]:
 
     What contradicts its name counts for nothing: then the name alone tells.
     """
+    file = _small(file)
     sha256 = incoming.sha256(file)
     if name.endswith(names.SIGNATURE):
         return Facts(sha256, guessed(name)), b"", True, ""
@@ -29,3 +34,12 @@ def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool, str]:
     if found:
         broken = f"{name} holds {str(found.release)[:200]}: file name and metadata differ."
     return Facts(sha256, guessed(name)), b"", opens, broken or installable.objection(name, guessed(name), None, is_all)
+
+
+def _small(file: BinaryIO) -> BinaryIO:
+    """Return a file, in memory where it is small."""
+    content = file.read(_SMALL_BYTES + 1)
+    if len(content) <= _SMALL_BYTES:
+        return io.BytesIO(content)
+    file.seek(0)
+    return file
