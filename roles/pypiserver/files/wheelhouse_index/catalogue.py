@@ -453,6 +453,18 @@ class Known:
         row = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE path = ?", (path,)).fetchone()
         return _entry(row) if row else None
 
+    def project_of(self, path: str) -> str | None:
+        """Return the project of the file with this path; None where there is none."""
+        row = self._db.execute("SELECT project FROM files WHERE path = ?", (path,)).fetchone()
+        return str(row[0]) if row else None
+
+    def unrecorded_named(self, name: str) -> list[Entry]:
+        """Return the files that have this name, have been read, and that the store of facts does not have yet."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM files WHERE name = ? AND recorded = 0 AND sha256 IS NOT NULL", (name,)
+        )
+        return [_entry(row) for row in rows]
+
     def named(self, name: str) -> list[str]:
         """Return the paths of the files that have this name, in whatever folders."""
         return [path for (path,) in self._db.execute("SELECT path FROM files WHERE name = ?", (name,))]

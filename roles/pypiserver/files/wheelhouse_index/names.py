@@ -187,10 +187,14 @@ def claimed(name: str, release: Release) -> bool:
         own = of_file(name)
         return own is not None and own.is_same(release)
     stem, length = name.removesuffix(kind), len(release.name)
-    if stem[length : length + 1] == "-" and is_project(release.project) and normalised(stem[:length]) == release.project:
-        # As nearly all are written: a pattern of its own for each costs more than the rest.
-        if same_version(stem[length + 1 :], release.version):
-            return True
+    # As nearly all are written: a pattern of its own for each costs more than all the rest.
+    if (
+        stem[length : length + 1] == "-"
+        and is_project(release.project)
+        and normalised(stem[:length]) == release.project
+        and same_version(stem[length + 1 :], release.version)
+    ):
+        return True
     spelt = "[-_.]+".join(map(re.escape, _SEPARATORS.split(release.name)))
     match = re.fullmatch(rf"{spelt}-(?P<version>.+)", stem, re.IGNORECASE)
     return match is not None and same_version(match["version"], release.version)
