@@ -332,6 +332,18 @@ class Known:
         """Return all files."""
         return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM files")]
 
+    def paths(self) -> set[str]:
+        """Return the paths of all files."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files")}
+
+    def with_metadata(self) -> set[str]:
+        """Return the paths of the files beside which core metadata are to be served."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files WHERE metadata_sha256 <> ''")}
+
+    def with_provenance(self) -> set[str]:
+        """Return the paths of the files beside which provenance is to be served."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files WHERE attested = 1")}
+
     def of_project(self, project: str) -> list[Entry]:
         """Return the files of a project, given by its normalised name."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ?", (project,))

@@ -27,7 +27,7 @@ _EACH = [page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)]
 COMPLETE = ".complete"
 
 # Behind the name of a distribution file: its core metadata, and its provenance.
-BESIDE = (".metadata", ".provenance")
+BESIDE = METADATA, PROVENANCE = ".metadata", ".provenance"
 
 Status = tuple[int, int]
 
@@ -203,9 +203,12 @@ class Output:
     def beside(self) -> dict[str, set[str]]:
         """Return the paths below packages/ of the files beside which something is served, by the suffix of that."""
         found: dict[str, set[str]] = {suffix: set() for suffix in BESIDE}
-        for path in self.metadata.rglob("*"):
-            if path.suffix in found:
-                found[path.suffix].add(str(path.relative_to(self.metadata)).removesuffix(path.suffix))
+        for folder, _folders, files in os.walk(self.metadata):
+            below = folder.removeprefix(str(self.metadata))[1:]
+            for file in files:
+                name, dot, suffix = file.rpartition(".")
+                if (of_suffix := found.get(dot + suffix)) is not None:
+                    of_suffix.add(f"{below}/{name}" if below else name)
         return found
 
     def has_lists(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import BinaryIO
 
 from . import incoming, installable, metadata, names
@@ -38,8 +39,6 @@ def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool, str]:
 
 def _small(file: BinaryIO) -> BinaryIO:
     """Return a file, in memory where it is small."""
-    content = file.read(_SMALL_BYTES + 1)
-    if len(content) <= _SMALL_BYTES:
-        return io.BytesIO(content)
+    size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    return file
+    return io.BytesIO(file.read(size)) if size <= _SMALL_BYTES else file

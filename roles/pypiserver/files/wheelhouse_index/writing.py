@@ -13,7 +13,7 @@ from .catalogue import Known
 from .decisions import Decisions
 from .entry import Entry, Stamp
 from .folders import some, staging
-from .output import Staged
+from .output import METADATA, PROVENANCE, Staged
 from .quarantine import StayedError
 from .records import FactsError
 from .taking_in import TakingIn
@@ -110,14 +110,14 @@ class Writing(TakingIn):
                 projects = set(known.projects())
                 with_pages = self.output.with_pages()
                 old = projects if known.pages_format != pages.FORMAT else set()
-                lacking = {project for project in projects if not self.output.has_page(project)}
+                lacking = {project for project in projects - old if not self.output.has_page(project)}
                 self._mark_dirty(known, old | lacking | (with_pages - projects))
                 served = self.output.beside()
-                again = [entry for entry in known.all() if _lacks(entry, served)]
+                bare = (known.with_metadata() - served[METADATA]) | (known.with_provenance() - served[PROVENANCE])
+                again = [entry for entry in map(known.at, sorted(bare)) if entry]
                 self._mark_dirty(known, {entry.project for entry in again})
-                for path in set().union(*served.values()):
-                    if not known.at(path):
-                        self.output.stage_removal(staged, path)
+                for path in set().union(*served.values()) - known.paths():
+                    self.output.stage_removal(staged, path)
                 known.note_written(staged.written)
             staged.publish()
         self._read_all(again)
@@ -272,12 +272,6 @@ class Writing(TakingIn):
         except (OSError, sqlite3.Error) as error:
             # For want of room, for one. The pages are there all the same; the keeper writes them again.
             log.warning("Cannot record that pages are written: %s", error)
-
-
-def _lacks(entry: Entry, served: Mapping[str, set[str]]) -> bool:
-    """Tell whether something should be served beside a file, and is not: given the paths that have it, by its suffix."""
-    wanted = {".metadata": bool(entry.facts and entry.facts.metadata_sha256), ".provenance": entry.attested}
-    return any(entry.path not in served[suffix] for suffix in wanted if wanted[suffix])
 
 
 def _is_shut(decisions: Decisions) -> bool:
