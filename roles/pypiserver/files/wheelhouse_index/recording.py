@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from . import disk
 from .entry import Entry
@@ -215,10 +214,9 @@ class Recorder:
 
     def _make(self, records: Mapping[str, Mapping[str, Record]], look: Look) -> None:
         """Claim projects, and record files of them by name."""
-        changed: list[Path | str] = [*self._facts.claims.make(records)]
-        for project, own in records.items():
-            changed += look.make(project, own)
-        disk.sync(changed)
+        claimed = self._facts.claims.make(records)
+        # Folders last: with a file that was made in them, most file systems have written them as well.
+        disk.sync([*(place for project, own in records.items() for place in look.make(project, own)), *claimed])
 
 
 def _recorded(uploads: Iterable[Upload]) -> list[Upload]:

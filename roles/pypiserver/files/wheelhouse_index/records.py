@@ -148,19 +148,17 @@ class Records:
             What has to be synced before they count, and the inodes of those that were made.
         """
         folder = f"{self.folder}/{project}"
-        changed = []
+        folders = [folder]
         try:
             os.mkdir(folder, 0o700)
-            changed.append(str(self.folder))
+            folders.append(str(self.folder))
         except FileExistsError:
             pass
         made: dict[str, int] = {}
         for name, record in records.items():
-            place = self._place(project, name)
-            if inode := self._put(place, record.text().encode()):
+            if inode := self._put(self._place(project, name), record.text().encode()):
                 made[name] = inode
-                changed.append(place)
-        return [*changed, folder] if changed else [], made
+        return [*(self._place(project, name) for name in made), *folders] if made or folders[1:] else [], made
 
     def replace(self, project: str, name: str, record: Record) -> None:
         """Put a record in another's place: only where files may be replaced."""
