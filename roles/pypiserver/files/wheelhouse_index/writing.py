@@ -86,6 +86,25 @@ class Writing(TakingIn):
                 with self.catalogue.writing() as known:
                     known.pages_format = pages.FORMAT
 
+    def _write_decided(self, project: str, had_page: bool, waited: bool) -> None:
+        """Write the pages of one project; and the list of projects, if it may be another one now.
+
+        Args:
+            project: its normalised name.
+            had_page: whether it had files on its page before.
+            waited: whether its pages had to be written then.
+        """
+        failed = self._read_unread([project])
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                self._stage(staged, known, [project], lists=False)
+                if (waited or known.has_page(project) != had_page) and self._lists_now(known):
+                    self.output.stage_lists(staged, known)
+                    known.note_written(staged.written)
+                seen = {project: known.times_marked(project)}
+            staged.publish()
+            self._done(seen, failed)
+
     def _lists_now(self, known: Known) -> bool:
         """Tell whether a change waits for the list of projects; a long one is left to the keeper."""
         if self.output.list_bytes() < LONG_LIST_BYTES:
