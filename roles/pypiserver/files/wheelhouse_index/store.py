@@ -98,7 +98,7 @@ class Store(Writing):
             staged.publish()
             # Not before the new ones are on all pages: until then nothing has replaced them.
             self._unlink(replaced)
-            self._done(seen, failed)
+            self._done(seen, failed, staged.whole)
             return Added(frozenset(kept), frozenset(attested))
 
     def attest(self, upload: Upload, login: str) -> set[str]:
@@ -132,7 +132,7 @@ class Store(Writing):
                     self._stage(staged, known, [project], lists=False)
                     seen = {project: known.times_marked(project)}
             staged.publish()
-            self._done(seen, {})
+            self._done(seen, {}, staged.whole)
         return attested
 
     def would_add(self, uploads: Sequence[Upload]) -> bool:
@@ -168,7 +168,7 @@ class Store(Writing):
             # Not before: for want of room, the catalogue may have been left as it was.
             self._unlink(paths)
             staged.publish()
-            self._done(seen, failed)
+            self._done(seen, failed, staged.whole)
 
     def decide(self, project: str, change: Callable[[Decisions], Decisions], at_once: bool = True) -> bool:
         """Change what was decided on a project: when this returns, its pages say so.

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # How much is kept in memory of what was read: bytes of core metadata, and files.
 _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
 # How many files are recorded at once while uploads may be waiting.
-_RECORDED = 200
+_RECORDED = 500
 
 
 class TakingIn(Folders):
