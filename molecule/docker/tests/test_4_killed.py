@@ -20,21 +20,21 @@ Depends: nowhere-to-be-had
 """
 
 
-def kill_a_run(host: Any, state: str, *, power_cut: bool) -> None:
-    """Kill a run, and the host with it if wanted, when docker.io is in a state."""
+def kill_a_run(host: Any, state: str, *, power_cut: bool) -> str:
+    """Kill a run, and the host with it if wanted, when docker.io gets into a state; return the one that it is left in."""
     dpkg.freeze_at(host, "docker.io", state)
     with playbook.running(ROLE, pypi_hosts=NAME) as process:
         dpkg.wait_until_frozen(host, process)
     if power_cut:
         hosts.restart(NAME, power_cut=True)
     assert "docker.io" in host.check_output("dpkg --audit")
-    assert host.check_output("dpkg-query --show --showformat '${db:Status-Status}' docker.io") == state
+    return str(host.check_output("dpkg-query --show --showformat '${db:Status-Status}' docker.io"))
 
 
 def test_the_next_run_repairs_what_killed_ones_left(host: Any) -> None:
-    kill_a_run(host, "half-installed", power_cut=True)
+    assert kill_a_run(host, "half-installed", power_cut=True) == "half-installed"
     assert host.run("docker version").rc != 0
-    kill_a_run(host, "half-configured", power_cut=True)
+    assert kill_a_run(host, "half-configured", power_cut=True) == "half-configured"
 
     dpkg.never_freeze(host)
     done = playbook.applied(ROLE, pypi_hosts=NAME)
