@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelhouse_index import health
+from wheelhouse_index import health, writing
 from wheelhouse_index.decisions import Decisions
 
 from tests.support import packages as made
@@ -392,3 +392,27 @@ def test_copies_of_a_quarantined_file_take_room_once(index: Index) -> None:
         assert index.stored() == {}
     after = {path for path in folder.rglob("*") if path.is_file()}
     assert before < after and [path.name for path in after - before] == [TWO]
+
+
+def test_only_a_project_that_comes_or_goes_has_the_list_of_projects_made(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_lists: list[str] = []
+    stage_lists = index.store.output.stage_lists
+
+    def projects() -> set[str]:
+        return {project["name"] for project in json.loads((index.pages / "simple/index.json").read_bytes())["projects"]}
+
+    monkeypatch.setattr(index.store.output, "stage_lists", lambda *of: made_lists.append("made") or stage_lists(*of))
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    assert index.ask("set_status", name="foo", status="deprecated").status == 200
+    assert index.ask("unyank", name="foo", version="1.0").status == 200
+    assert (made_lists, projects(), document(index)["project-status"]) == ([], {"foo"}, {"status": "deprecated"})
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    assert (made_lists, projects(), document(index)["files"]) == (["made"], set(), [])
+    # A long one follows.
+    monkeypatch.setattr(writing, "LONG_LIST_BYTES", 1)
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert (made_lists, projects(), set(index.listed("foo"))) == (["made"], set(), {ONE, SDIST, TWO})
+    index.store.write_pending()
+    assert projects() == {"foo"}

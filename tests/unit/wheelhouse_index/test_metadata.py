@@ -8,6 +8,7 @@ import hashlib
 import io
 import lzma
 import random
+import re
 import resource
 import struct
 import tarfile
@@ -16,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from email.parser import BytesHeaderParser
 from pathlib import Path
 
 import pytest
@@ -499,3 +501,43 @@ def test_a_wheel_that_lost_its_beginning_is_broken_and_not_a_fault_of_the_disk(t
             # Python's zipfile finds its way without what stands before the first file.
             found = metadata.inside(name, file)
             assert found and found.release.name == "foo"
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                [
+                    *(
+                        b"Name: foo",
+                        b"Name:foo",
+                        b"name:  foo  ",
+                        b"Version: 1.0",
+                        b"Version: 1.0\r",
+                        b"From: a",
+                        b"From a",
+                    ),
+                    *(
+                        b" folded",
+                        b"\tfolded",
+                        b"no colon",
+                        b": nothing",
+                        b"Na me: foo",
+                        b"Author: \xc3\xbc",
+                        b"A:\x00",
+                        b"",
+                    ),
+                ]
+            ),
+            st.binary(max_size=8),
+        ),
+        max_size=6,
+    )
+)
+def test_headers_are_what_the_parser_of_email_says(lines: list[bytes]) -> None:
+    content = b"\n".join(lines)
+    expected = BytesHeaderParser().parsebytes(re.split(rb"\r?\n\r?\n", content, maxsplit=1)[0])
+    # As text: what is not ASCII is an object of its own each time.
+    assert [(name, str(value)) for name, value in metadata._headers(content).items()] == [
+        (name, str(value)) for name, value in expected.items()
+    ], content

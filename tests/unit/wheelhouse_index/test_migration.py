@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,13 +11,24 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import catalogue, health, reading, taking_in
+from wheelhouse_index import catalogue, health, pages, reading, taking_in
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, sha256
 from tests.unit.wheelhouse_index.test_crashes import STEPS, steps
 
-# As the release before made it.
+# As the releases before made them.
+SCHEMA_1 = """
+CREATE TABLE files (
+    path TEXT PRIMARY KEY, name TEXT NOT NULL, project TEXT NOT NULL,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, sha256 TEXT,
+    requires_python TEXT NOT NULL DEFAULT '', metadata_sha256 TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE TABLE projects (project TEXT PRIMARY KEY, files INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE pages_format (number INTEGER NOT NULL);
+PRAGMA user_version = 1;
+"""
 SCHEMA_2 = """
 CREATE TABLE files (
     path TEXT PRIMARY KEY, name TEXT NOT NULL, project TEXT NOT NULL,
@@ -28,8 +40,15 @@ CREATE TABLE projects (project TEXT PRIMARY KEY, files INTEGER NOT NULL) WITHOUT
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
 CREATE TABLE written (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX files_by_project ON files (project);
+CREATE INDEX files_by_name ON files (name);
+CREATE TRIGGER file_added AFTER INSERT ON files BEGIN
+    INSERT INTO projects VALUES (new.project, 1) ON CONFLICT (project) DO UPDATE SET files = files + 1;
+END;
 PRAGMA user_version = 2;
 """
+# Of its pages; else they were the same.
+FORMAT_2, API_2 = 3, "1.1"
 FILES = "path, name, project, size, mtime_ns, inode, sha256, unreadable, own_name, own_version, requires_python"
 LONG_AGO = 1_500_000_000
 
@@ -50,12 +69,15 @@ def tree(in_memory: Path) -> Path:
     for number in range(12):
         (index.packages / named(number)).write_bytes(made.file(named(number)))
         os.utime(index.packages / named(number), (LONG_AGO + number,) * 2)
-    look(index)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "FORMAT", FORMAT_2)
+        patch.setattr(pages, "API_VERSION", API_2)
+        look(index)
     with sqlite3.connect(index.pages / "catalogue.sqlite") as before:
         before.executescript(SCHEMA_2)
         before.execute("ATTACH ? AS now", (str(index.pages / catalogue.NAME),))
         before.execute(f"INSERT INTO files ({FILES}, metadata_sha256) SELECT {FILES}, metadata_sha256 FROM now.files")
-        for table in ("projects", "pages_format", "written"):
+        for table in ("pages_format", "written"):
             before.execute(f"INSERT INTO {table} SELECT * FROM now.{table}")
     for path in index.pages.glob(f"{catalogue.NAME}*"):
         path.unlink()
@@ -72,16 +94,25 @@ def written(index: Index) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in index.pages.joinpath("simple").rglob("index.*")}
 
 
+def api_versions(index: Index) -> set[str]:
+    found = (json.loads(page.read_bytes()) for page in index.pages.joinpath("simple").rglob("index.json"))
+    return {page["meta"]["api-version"] for page in found}
+
+
 def test_all_files_are_recorded_with_the_times_that_pages_had_and_none_is_read(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
     monkeypatch.setattr(reading, "read_file", lambda name, _file: read.append(name))
     index = Index(tree)
-    before = written(index), index.said(), index.times("p1")
+    before = index.said(), index.times("p1")
+    assert api_versions(index) == {API_2}
     look(index)
     assert not read
-    assert (written(index), index.said(), index.times("p1")) == before
+    assert (index.said(), index.times("p1"), api_versions(index)) == (*before, {pages.API_VERSION})
+    once = written(index)
+    look(index)
+    assert written(index) == once
     assert recorded(index) == 12
     assert {path.name for path in (index.packages / ".wheelhouse/names").iterdir()} == {"p0", "p1", "p2", "p3"}
     assert index.times("p1") == {name: index.record("p1", name)["upload-time"] for name in index.times("p1")}
@@ -155,6 +186,31 @@ def test_a_catalogue_that_cannot_be_taken_over_is_made_from_the_files(tree: Path
     look(index)
     assert recorded(index) == 12
     assert index.times("p1")[named(1)] == "2017-07-14T02:40:01.000000Z"
+
+
+def test_a_tree_of_the_first_release_is_read_once_and_stays_its_own(tree: Path) -> None:
+    """What that release left: no json/, no note of what was written, another catalogue under the same name."""
+    before = tree / "index/catalogue.sqlite"
+    with sqlite3.connect(tree / "index/first.sqlite") as first:
+        first.executescript(SCHEMA_1)
+        first.execute("ATTACH ? AS second", (str(before),))
+        columns = "path, name, project, size, mtime_ns, inode, sha256, requires_python, metadata_sha256"
+        first.execute(f"INSERT INTO files ({columns}) SELECT {columns} FROM second.files")
+        first.execute("INSERT INTO projects SELECT * FROM second.projects")
+        first.execute("INSERT INTO pages_format VALUES (1)")
+    first.close()
+    (tree / "index/first.sqlite").replace(before)
+    shutil.rmtree(tree / "index/json")
+    (tree / "index/.removed").unlink()
+    content, index = before.read_bytes(), Index(tree)
+    look(index)
+    assert recorded(index) == 12
+    assert index.said() == index.truth() and api_versions(index) == {pages.API_VERSION}
+    assert {index.times(f"p{n % 4}")[named(n)] for n in range(12)} == {
+        f"2017-07-14T02:40:{n:02}.000000Z" for n in range(12)
+    }
+    assert before.read_bytes() == content
+    assert health.problems(index.store) == []
 
 
 def test_two_files_of_one_name_are_not_both_served(tree: Path, caplog: pytest.LogCaptureFixture) -> None:

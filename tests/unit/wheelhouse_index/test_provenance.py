@@ -426,8 +426,8 @@ def failing_to_sync(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[No
     """Have the disk fail where a file is synced by its name."""
     sync = disk.sync
 
-    def fail(paths: Collection[Path]) -> None:
-        if place in paths:
+    def fail(paths: Collection[Path | str]) -> None:
+        if place in map(Path, paths):
             raise OSError(5, "broken")
         sync(paths)
 
@@ -484,7 +484,7 @@ def test_they_are_synced_before_the_file_gets_its_name(index: Index, monkeypatch
     sync = disk.sync
 
     def noted(paths: Any) -> None:
-        synced.extend((path.name, (index.packages / ONE).exists()) for path in paths)
+        synced.extend((Path(path).name, (index.packages / ONE).exists()) for path in paths)
         sync(paths)
 
     monkeypatch.setattr(disk, "sync", noted)

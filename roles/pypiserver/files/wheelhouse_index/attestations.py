@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ class Attestations:
 
     def has(self, project: str, name: str) -> bool:
         """Tell whether anything is kept of a file."""
-        return self._place(project, name).exists()
+        return os.path.exists(self._place(project, name))
 
     def names(self, project: str) -> set[str]:
         """Return the names of the files of a project of which anything is kept."""
@@ -155,7 +155,7 @@ class Attestations:
             if kept and kept.sha256 == attested.sha256:
                 return False
             disk.put(self._aside, place, attested.text().encode())
-        disk.sync([place, place.parent])
+        disk.sync([place, f"{self._folder}/{project}"])
         return True
 
     def _take_back(self, project: str, name: str, before: Attested | None) -> None:
@@ -163,7 +163,8 @@ class Attestations:
         if before:
             disk.put(self._aside, place, before.text().encode())
         else:
-            place.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(place)
 
-    def _place(self, project: str, name: str) -> Path:
-        return self._folder / project / f"{name}{SUFFIX}"
+    def _place(self, project: str, name: str) -> str:
+        return f"{self._folder}/{project}/{name}{SUFFIX}"

@@ -332,6 +332,18 @@ class Known:
         """Return all files."""
         return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM files")]
 
+    def paths(self) -> set[str]:
+        """Return the paths of all files."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files")}
+
+    def with_metadata(self) -> set[str]:
+        """Return the paths of the files beside which core metadata are to be served."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files WHERE metadata_sha256 <> ''")}
+
+    def with_provenance(self) -> set[str]:
+        """Return the paths of the files beside which provenance is to be served."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files WHERE attested = 1")}
+
     def of_project(self, project: str) -> list[Entry]:
         """Return the files of a project, given by its normalised name."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ?", (project,))
@@ -452,6 +464,18 @@ class Known:
         """Return the file with this path."""
         row = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE path = ?", (path,)).fetchone()
         return _entry(row) if row else None
+
+    def project_of(self, path: str) -> str | None:
+        """Return the project of the file with this path; None where there is none."""
+        row = self._db.execute("SELECT project FROM files WHERE path = ?", (path,)).fetchone()
+        return str(row[0]) if row else None
+
+    def unrecorded_named(self, name: str) -> list[Entry]:
+        """Return the files that have this name, have been read, and that the store of facts does not have yet."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM files WHERE name = ? AND recorded = 0 AND sha256 IS NOT NULL", (name,)
+        )
+        return [_entry(row) for row in rows]
 
     def named(self, name: str) -> list[str]:
         """Return the paths of the files that have this name, in whatever folders."""

@@ -56,6 +56,8 @@ class Decisions:
 
     def yank_of(self, entry: Entry) -> Decision | None:
         """Return the yank that a file is under; None where it is under none."""
+        if not self.files and not self.releases:
+            return None
         return self.yank(entry.name, names.normal_version(entry.release.version))
 
     def yank(self, file: str, version: str) -> Decision | None:

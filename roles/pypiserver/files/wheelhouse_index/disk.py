@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import ctypes
 import os
-import tempfile
+import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 # From so many on, one call for the whole file system costs less than one for each.
 _MANY = 16
 
 
+def write(file: FileIO, content: bytes) -> None:
+    """Write all of a content to a file."""
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
+
+
 @contextmanager
-def written_aside(folder: Path, content: bytes) -> Iterator[Path]:
-    """Write a file without a name of its own, for who gives it one; what is left of it is removed."""
-    descriptor, name = tempfile.mkstemp(dir=folder)
-    path = Path(name)
+def written_aside(folder: Path, content: bytes) -> Iterator[tuple[str, int]]:
+    """Write a file without a name of its own, for who gives it one; what is left of it is removed.
+
+    Yields:
+        Where it is, and its inode.
+    """
+    path = f"{folder}/{secrets.token_hex(8)}"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        yield path
+        with open(descriptor, "wb", buffering=0) as file:
+            write(file, content)
+            inode = os.fstat(descriptor).st_ino
+        yield path, inode
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(path)
 
 
-def put_new(folder: Path, target: Path, content: bytes) -> bool:
-    """Give a file its name in one step, unless there is one of that name; return whether there was none.
+def put_new(folder: Path, target: Path | str, content: bytes) -> int:
+    """Give a file its name in one step, unless there is one of that name; return its inode, or 0 where there was one.
 
     It outlasts a loss of power once it is synced; until then it may be there and empty.
 
@@ -36,20 +50,20 @@ def put_new(folder: Path, target: Path, content: bytes) -> bool:
         target: its name.
         content: what it holds.
     """
-    with written_aside(folder, content) as aside, suppress(FileExistsError):
+    with written_aside(folder, content) as (aside, inode), suppress(FileExistsError):
         os.link(aside, target)
-        return True
-    return False
+        return inode
+    return 0
 
 
-def put(folder: Path, target: Path, content: bytes) -> None:
+def put(folder: Path, target: Path | str, content: bytes) -> None:
     """Replace a file in one step, by one that is synced; arguments as for ``put_new``."""
-    with written_aside(folder, content) as aside:
+    with written_aside(folder, content) as (aside, _inode):
         sync([aside])
         os.replace(aside, target)
 
 
-def sync(paths: Collection[Path]) -> None:
+def sync(paths: Collection[Path | str]) -> None:
     """Have files, and the names in folders, outlast a loss of power. All are of one file system."""
     if len(paths) >= _MANY and _sync_file_system(next(iter(paths))):
         return
@@ -61,7 +75,7 @@ def sync(paths: Collection[Path]) -> None:
             os.close(descriptor)
 
 
-def _sync_file_system(path: Path) -> bool:
+def _sync_file_system(path: Path | str) -> bool:
     """Sync all of the file system that a path is in; return whether this system can."""
     sync_all = getattr(ctypes.CDLL(None), "syncfs", None)
     if sync_all is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pypiserver.pkg_helpers import parse_version
 
@@ -107,7 +108,13 @@ class Entry:
     @property
     def order(self) -> tuple[tuple[str, ...], str]:
         """Pypiserver's order of the files of a project: from old to new."""
-        return parse_version(self.version), self.path
+        return _version_order(self.version), self.path
+
+
+# A page has the same versions again and again.
+@lru_cache(maxsize=4096)
+def _version_order(version: str) -> tuple[str, ...]:
+    return parse_version(version)
 
 
 def guessed(name: str) -> Release:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import TypeVar
 
 from packaging.utils import canonicalize_version
 from packaging.version import Version
@@ -40,6 +43,19 @@ _NO_PLATFORM = re.compile(
 )
 # Name, version, perhaps a build tag, three tags (PEP 427); a draft (PEP 825) puts a variant's label behind them.
 _WHEEL_PARTS = range(5, 8)
+T = TypeVar("T")
+
+
+def _remembered(function: Callable[[str], T]) -> Callable[[str], T]:
+    """Have a pure function remember what it has answered: the same names are asked about many times while a file is read."""
+    cached = lru_cache(maxsize=4096)(function)
+
+    @wraps(function)
+    def asked(text: str) -> T:
+        # Versions may be of any length, and so may what is kept.
+        return cached(text) if len(text) <= NAME_BYTES else function(text)
+
+    return asked
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,7 @@ class Release:
     @property
     def project(self) -> str:
         """The project's normalised name."""
-        return normalize_pkgname(self.name)
+        return normalised(self.name)
 
     def is_same(self, other: Release) -> bool:
         """Tell whether both are the same release, in whatever spelling."""
@@ -69,7 +85,10 @@ class Release:
 
 def suffix(name: str) -> str:
     """Return the suffix of a distribution file's name; empty where it has none that is served."""
-    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+    for suffix in SUFFIXES:
+        if name.endswith(suffix):
+            return suffix
+    return ""
 
 
 def is_served(name: str) -> bool:
@@ -93,11 +112,13 @@ def is_project(name: str) -> bool:
     return bool(_PROJECT.fullmatch(name))
 
 
+@_remembered
 def normalised(name: str) -> str:
     """Return a project's name in its normal form (PEP 503)."""
     return normalize_pkgname(name)
 
 
+@_remembered
 def of_file(name: str) -> Release | None:
     """Return the release that a file's name alone speaks of; None where it speaks of none.
 
@@ -133,6 +154,7 @@ def _is_torn(tags: list[str]) -> bool:
     return any(map(_NO_ABI.fullmatch, abi)) or any(map(_NO_PLATFORM.fullmatch, platform))
 
 
+@_remembered
 def is_standard_version(text: str) -> bool:
     """Tell whether this is a version of PEP 440, as it is written."""
     with suppress(ValueError):
@@ -164,8 +186,17 @@ def claimed(name: str, release: Release) -> bool:
     if kind in _BUILT:
         own = of_file(name)
         return own is not None and own.is_same(release)
+    stem, length = name.removesuffix(kind), len(release.name)
+    # As nearly all are written: a pattern of its own for each costs more than all the rest.
+    if (
+        stem[length : length + 1] == "-"
+        and is_project(release.project)
+        and normalised(stem[:length]) == release.project
+        and same_version(stem[length + 1 :], release.version)
+    ):
+        return True
     spelt = "[-_.]+".join(map(re.escape, _SEPARATORS.split(release.name)))
-    match = re.fullmatch(rf"{spelt}-(?P<version>.+)", name.removesuffix(kind), re.IGNORECASE)
+    match = re.fullmatch(rf"{spelt}-(?P<version>.+)", stem, re.IGNORECASE)
     return match is not None and same_version(match["version"], release.version)
 
 
@@ -207,6 +238,7 @@ def normal_version(version: str) -> str:
     return canonicalize_version(parsed) if parsed else _before_pep_440(version)
 
 
+@_remembered
 def shown_version(version: str) -> str:
     """Return a version as pages show it."""
     parsed = _parsed(version)
@@ -222,6 +254,7 @@ def _before_pep_440(version: str) -> str:
     return version.replace("_", "-").lower()
 
 
+@_remembered
 def _parsed(version: str) -> Version | None:
     if len(version) > NAME_BYTES:
         return None

@@ -9,10 +9,10 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
-from . import legacy, pages
+from . import disk, legacy, pages
 from .catalogue import Known
 from .decisions import Decisions
 from .entry import Entry
@@ -27,7 +27,7 @@ _EACH = [page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)]
 COMPLETE = ".complete"
 
 # Behind the name of a distribution file: its core metadata, and its provenance.
-BESIDE = (".metadata", ".provenance")
+BESIDE = METADATA, PROVENANCE = ".metadata", ".provenance"
 
 Status = tuple[int, int]
 
@@ -41,14 +41,16 @@ class Staged:
         to_remove: files that are to be removed.
         maybe_empty: folders that are removed if nothing is left in them.
         created: folders that were created.
+        there: folders that need not be created any more.
         written: what is to be known of all of them, and of those that need no change, by path below index/: size in
             bytes and time in ns, None for those that are to be removed.
     """
 
-    ready: list[tuple[Path, Path]] = field(default_factory=list)
-    to_remove: list[Path] = field(default_factory=list)
-    maybe_empty: list[Path] = field(default_factory=list)
-    created: list[Path] = field(default_factory=list)
+    ready: list[tuple[str, str]] = field(default_factory=list)
+    to_remove: list[str] = field(default_factory=list)
+    maybe_empty: list[str] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+    there: set[str] = field(default_factory=set)
     written: dict[str, Status | None] = field(default_factory=dict)
 
     def publish(self) -> None:
@@ -56,23 +58,26 @@ class Staged:
         for aside, target in self.ready:
             os.replace(aside, target)
         for target in self.to_remove:
-            target.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(target)
         for folder in self.maybe_empty:
             with suppress(OSError):
-                folder.rmdir()
+                os.rmdir(folder)
         self._forget()
 
     def discard(self) -> None:
         """Take back what was not published."""
         for aside, _target in self.ready:
-            aside.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(aside)
         for folder in reversed(self.created):
             with suppress(OSError):
-                folder.rmdir()
+                os.rmdir(folder)
         self._forget()
 
     def _forget(self) -> None:
         self.ready, self.to_remove, self.maybe_empty, self.created = [], [], [], []
+        self.there = set()
 
 
 class Output:
@@ -131,35 +136,34 @@ class Output:
             decisions: what was decided on it.
             url: the index's own address; empty where it is not known.
         """
-        folder = self.simple / project
+        folder = f"{self.simple}/{project}"
         entries = [] if decisions.is_quarantined else entries
         if not pages.listed(entries) and not decisions.is_quarantined:
-            self._remember(folder)
+            self._remember(project)
             for page in _EACH:
-                self._remove(staged, folder / page)
+                self._remove(staged, f"{folder}/{page}")
             self._remove(staged, self._legacy_of(project))
             staged.maybe_empty.append(folder)
             return
         self._make(staged, folder)
-        self._stage(staged, folder / "index.html", pages.project_html(project, entries, decisions, url))
-        self._stage(staged, folder / "index.json", pages.project_json(project, entries, decisions, url))
+        self._stage(staged, f"{folder}/index.html", pages.project_html(project, entries, decisions, url))
+        self._stage(staged, f"{folder}/index.json", pages.project_json(project, entries, decisions, url))
         # Not compressed: NGINX completes the addresses in it.
         self._stage(staged, self._legacy_of(project), legacy.project_json(project, entries, decisions), pack=False)
 
     def stage_lists(self, staged: Staged, known: Known) -> None:
         """Stage the list of projects, where that changes."""
         names = known.projects()
-        self._stage(staged, self.simple / "index.html", pages.list_html(names))
-        self._stage(staged, self.simple / "index.json", pages.list_json(names))
+        self._stage(staged, f"{self.simple}/index.html", pages.list_html(names))
+        self._stage(staged, f"{self.simple}/index.json", pages.list_json(names))
 
     def stage_front(self, staged: Staged, known: Known) -> None:
         """Stage the front page."""
-        self._stage(staged, self.folder / "index.html", pages.front_html(*known.counts()))
+        self._stage(staged, f"{self.folder}/index.html", pages.front_html(*known.counts()))
 
     def has_page(self, project: str) -> bool:
         """Tell whether a project's pages are there, and not empty, as a loss of power may leave them."""
-        folder = self.simple / project
-        return all(_size(folder / page) for page in _EACH) and bool(_size(self._legacy_of(project)))
+        return all(_size(f"{self.simple}/{project}/{page}") for page in _EACH) and bool(_size(self._legacy_of(project)))
 
     def with_pages(self) -> set[str]:
         """Return the projects that have any page, or a folder for them."""
@@ -169,11 +173,11 @@ class Output:
 
     def stage_metadata(self, staged: Staged, path: str, content: bytes) -> None:
         """Stage the core metadata that are served beside a file, or their removal where there are none."""
-        self._stage_beside(staged, self.metadata / f"{path}.metadata", content)
+        self._stage_beside(staged, f"{path}.metadata", content)
 
     def stage_provenance(self, staged: Staged, path: str, content: bytes) -> None:
         """Stage the provenance that is served beside a file, or its removal where there is none."""
-        self._stage_beside(staged, self.metadata / f"{path}.provenance", content)
+        self._stage_beside(staged, f"{path}.provenance", content)
 
     def provenance(self, path: str) -> bytes:
         """Return what is served beside a file; empty where nothing is."""
@@ -182,26 +186,29 @@ class Output:
     def stage_removal(self, staged: Staged, path: str) -> None:
         """Stage the removal of all that is served beside a file."""
         for suffix in BESIDE:
-            self._stage_beside(staged, self.metadata / f"{path}{suffix}", b"")
+            self._stage_beside(staged, f"{path}{suffix}", b"")
 
-    def _stage_beside(self, staged: Staged, target: Path, content: bytes) -> None:
+    def _stage_beside(self, staged: Staged, path: str, content: bytes) -> None:
+        target, folder = f"{self.metadata}/{path}", path.rpartition("/")[0]
         if content:
-            for folder in reversed(target.relative_to(self.metadata).parents):
-                self._make(staged, self.metadata / folder)
+            self._make(staged, f"{self.metadata}/{folder}".removesuffix("/"))
             self._write(staged, target, content, max(int(time.time()), _seconds(target) + 1))
         elif os.path.exists(target):
             self._remove(staged, target)
-            if target.parent != self.metadata:
-                staged.maybe_empty.append(target.parent)
+            if folder:
+                staged.maybe_empty.append(f"{self.metadata}/{folder}")
         else:
             staged.written[self._below(target)] = None
 
     def beside(self) -> dict[str, set[str]]:
         """Return the paths below packages/ of the files beside which something is served, by the suffix of that."""
         found: dict[str, set[str]] = {suffix: set() for suffix in BESIDE}
-        for path in self.metadata.rglob("*"):
-            if path.suffix in found:
-                found[path.suffix].add(str(path.relative_to(self.metadata)).removesuffix(path.suffix))
+        for folder, _folders, files in os.walk(self.metadata):
+            below = folder.removeprefix(str(self.metadata))[1:]
+            for file in files:
+                name, dot, suffix = file.rpartition(".")
+                if (of_suffix := found.get(dot + suffix)) is not None:
+                    of_suffix.add(f"{below}/{name}" if below else name)
         return found
 
     def has_lists(self) -> bool:
@@ -234,76 +241,82 @@ class Output:
                     found.append(path)
         return found
 
-    def _stage(self, staged: Staged, page: Path, text: str, pack: bool = True) -> None:
+    def _stage(self, staged: Staged, page: str, text: str, pack: bool = True) -> None:
         content = text.encode()
-        files = [page.with_name(page.name + _PACKED), page] if pack else [page]
+        files = [page + _PACKED, page] if pack else [page]
         # Before they are read: what other hands do to them meanwhile shows later.
         found = {self._below(file): _status(file) for file in files}
-        if _content(page) == content and all(_unpacked(file) == content for file in files[:-1]):
+        statuses = found.values()
+        if all(statuses) and _content(page) == content and all(_unpacked(file) == content for file in files[:-1]):
             staged.written |= found
             return
         # NGINX makes the ETag of size and time in whole seconds: each version needs a second of its own.
-        before = max(map(_seconds, files)) or _seconds(self._removed)
+        before = max(map(_in_seconds, statuses)) or _seconds(self._removed)
         seconds = max(int(time.time()), before + 1)
         level = _LEVEL if len(content) < _LARGE_BYTES else _QUICK_LEVEL
         # The page is the last to be replaced: while it is old, what is compressed may be new, but never the reverse.
         for file in files:
             self._write(staged, file, content if file == page else gzip.compress(content, level, mtime=0), seconds)
 
-    def _write(self, staged: Staged, target: Path, content: bytes, seconds: int) -> None:
+    def _write(self, staged: Staged, target: str, content: bytes, seconds: int) -> None:
         """Write a file aside, to replace its target; one that cannot be written whole is not there."""
         # One process at a time has anything here.
-        aside = self._staging / str(len(staged.ready))
+        aside = f"{self._staging}/{len(staged.ready)}"
         try:
             with _new_file(aside) as file:
-                file.write(content)
-            os.utime(aside, (seconds, seconds))
+                disk.write(file, content)
+                os.utime(file.fileno(), (seconds, seconds))
+                status = os.fstat(file.fileno())
         except OSError:
-            aside.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(aside)
             raise
         staged.ready.append((aside, target))
-        staged.written[self._below(target)] = _status(aside)
+        staged.written[self._below(target)] = status.st_size, status.st_mtime_ns
 
-    def _remove(self, staged: Staged, target: Path) -> None:
+    def _remove(self, staged: Staged, target: str) -> None:
         staged.to_remove.append(target)
         staged.written[self._below(target)] = None
 
-    def _legacy_of(self, project: str) -> Path:
-        return self.legacy / f"{project}.json"
+    def _legacy_of(self, project: str) -> str:
+        return f"{self.legacy}/{project}.json"
 
-    def _below(self, file: Path) -> str:
-        return str(file).removeprefix(self._root)
+    def _below(self, file: str) -> str:
+        return file.removeprefix(self._root)
 
-    def _make(self, staged: Staged, folder: Path) -> None:
+    def _make(self, staged: Staged, folder: str) -> None:
+        if folder in staged.there:
+            return
+        staged.there.add(folder)
         try:
-            folder.mkdir()
+            os.mkdir(folder)
         except FileExistsError:
             return
         except FileNotFoundError:
-            if folder in (self.simple, self.legacy, self.metadata):
+            if folder in map(str, (self.simple, self.legacy, self.metadata)):
                 raise
-            self._make(staged, folder.parent)
-            folder.mkdir()
+            self._make(staged, folder.rpartition("/")[0])
+            os.mkdir(folder)
         staged.created.append(folder)
 
-    def _remember(self, folder: Path) -> None:
+    def _remember(self, project: str) -> None:
         """Keep the last second that a project's pages had, so that new ones at the same place come after it."""
-        files = [*(folder / page for page in PROJECT_PAGES), self._legacy_of(folder.name)]
+        files = [*(f"{self.simple}/{project}/{page}" for page in PROJECT_PAGES), self._legacy_of(project)]
         seconds = max(map(_seconds, files))
         if seconds > _seconds(self._removed):
             os.utime(self._removed, (seconds, seconds))
 
 
-def _new_file(path: Path) -> BinaryIO:
+def _new_file(path: str) -> FileIO:
     """Open a file to be written; its folder may have been removed."""
     try:
-        return open(path, "wb")
+        return open(path, "wb", buffering=0)
     except FileNotFoundError:
-        path.parent.mkdir(exist_ok=True)
-        return open(path, "wb")
+        Path(path).parent.mkdir(exist_ok=True)
+        return open(path, "wb", buffering=0)
 
 
-def _status(file: Path) -> Status | None:
+def _status(file: Path | str) -> Status | None:
     try:
         found = os.stat(file)
     except OSError:
@@ -311,27 +324,31 @@ def _status(file: Path) -> Status | None:
     return found.st_size, found.st_mtime_ns
 
 
-def _content(page: Path) -> bytes:
+def _content(page: Path | str) -> bytes:
     try:
-        return page.read_bytes()
+        with open(page, "rb", buffering=0) as file:
+            return file.readall()
     except OSError:
         return b""
 
 
-def _unpacked(page: Path) -> bytes:
+def _unpacked(page: str) -> bytes:
     """Return what a compressed page holds; nothing where it is damaged."""
     try:
-        return gzip.decompress(page.read_bytes())
+        return gzip.decompress(_content(page))
     except (OSError, EOFError, zlib.error):
         return b""
 
 
-def _seconds(page: Path) -> int:
+def _seconds(page: Path | str) -> int:
     """Return the time of a page in whole seconds; 0 where there is none."""
-    status = _status(page)
+    return _in_seconds(_status(page))
+
+
+def _in_seconds(status: Status | None) -> int:
     return status[1] // 1_000_000_000 if status else 0
 
 
-def _size(file: Path) -> int:
+def _size(file: Path | str) -> int:
     status = _status(file)
     return status[0] if status else 0

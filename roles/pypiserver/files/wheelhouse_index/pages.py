@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ API_VERSION = "1.4"
 FORMAT = 4
 # Plain in the path of an address (RFC 3986): versions have them, and some proxies escape `%2B` a second time.
 _PLAIN = "/+!"
+_ALL_PLAIN = re.compile(r"[A-Za-z0-9_.~/+!-]*", re.ASCII)
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -36,13 +37,7 @@ _TAIL = "  </body>\n</html>\n"
 def listed(entries: Iterable[Entry]) -> list[Entry]:
     """Return the files that a page has, from old to new: all that have been read, signatures aside."""
     files = [entry for entry in entries if entry.facts and not entry.name.endswith(".asc")]
-    return sorted(files, key=_order)
-
-
-# A project's page has the same files again and again, and each of its forms needs them in order.
-@lru_cache(maxsize=4096)
-def _order(entry: Entry) -> tuple[tuple[str, ...], str]:
-    return entry.order
+    return sorted(files, key=lambda entry: entry.order) if len(files) > 1 else files
 
 
 def signed(entries: Iterable[Entry]) -> set[str]:
@@ -130,7 +125,8 @@ def json_text(document: dict[str, Any]) -> str:
 
 def quoted(path: str) -> str:
     """Return a path as it is written into an address."""
-    return quote(path, safe=_PLAIN)
+    # Nearly all are plain.
+    return path if _ALL_PLAIN.fullmatch(path) else quote(path, safe=_PLAIN)
 
 
 def _address(entry: Entry) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
 from typing import BinaryIO
 
 from . import incoming, installable, metadata, names
 from .entry import Facts, guessed
+
+# What is not larger is read once, and looked into in memory.
+_SMALL_BYTES = 1024 * 1024
 
 
 def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool, str]:
@@ -13,6 +18,7 @@ def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool, str]:
 
     What contradicts its name counts for nothing: then the name alone tells.
     """
+    file = _small(file)
     sha256 = incoming.sha256(file)
     if name.endswith(names.SIGNATURE):
         return Facts(sha256, guessed(name)), b"", True, ""
@@ -29,3 +35,10 @@ def read_file(name: str, file: BinaryIO) -> tuple[Facts, bytes, bool, str]:
     if found:
         broken = f"{name} holds {str(found.release)[:200]}: file name and metadata differ."
     return Facts(sha256, guessed(name)), b"", opens, broken or installable.objection(name, guessed(name), None, is_all)
+
+
+def _small(file: BinaryIO) -> BinaryIO:
+    """Return a file, in memory where it is small."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return io.BytesIO(file.read(size)) if size <= _SMALL_BYTES else file

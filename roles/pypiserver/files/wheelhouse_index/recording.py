@@ -13,7 +13,7 @@ from .entry import Entry
 from .facts import FactStore
 from .incoming import Upload
 from .names import SIGNATURE
-from .records import COPIED, UPLOAD, FactsError, Record
+from .records import COPIED, UPLOAD, FactsError, Look, Record
 
 log = logging.getLogger(__name__)
 # For so long a copied file must not have changed before it is recorded: until then it may be half of itself.
@@ -102,7 +102,7 @@ class Recorder:
         same = {name for name, record in before.items() if record.sha256 == wanted[name].sha256}
         new = {name: record for name, record in wanted.items() if name not in before}
         try:
-            self._make({project: new})
+            self._make({project: new}, self.look())
             for name in list(new):
                 there = self._facts.records.at(project, name)
                 if there and there.sha256 != wanted[name].sha256:
@@ -119,27 +119,34 @@ class Recorder:
                 self._facts.records.replace(project, name, before[name])
             raise
 
-    def taken_in(self, entries: Sequence[Entry], at_once: bool = False) -> list[Entry]:
+    def look(self) -> Look:
+        """Return a look at the records that there are."""
+        return self._facts.records.look()
+
+    def taken_in(self, entries: Sequence[Entry], at_once: bool = False, look: Look | None = None) -> list[Entry]:
         """Record files that have been read and did not come as uploads.
 
         Args:
             entries: they.
             at_once: record those as well that may still be written.
+            look: a look at the records, taken within the lock.
 
         Returns:
             What is known of each now: when it was published, or that it is not what was published by its name.
         """
-        found = self._recorded_now(entries, at_once)
+        found = self._recorded_now(entries, at_once, look or self.look())
         latest_ns = self._latest(entries)
         return [self._judged(entry, found.get((entry.project, entry.name)), latest_ns) for entry in entries]
 
-    def ahead(self, entries: Sequence[Entry], at_once: bool = False) -> None:
+    def ahead(self, entries: Sequence[Entry], look: Look, at_once: bool = False) -> None:
         """Make the claims and records that ``taken_in`` would make: not within the lock, as this waits for the disk."""
         # A record that is replaced is one that no other process makes at that moment.
         if not self._replaceable:
-            self._recorded_now(entries, at_once)
+            self._recorded_now(entries, at_once, look)
 
-    def _recorded_now(self, entries: Sequence[Entry], at_once: bool) -> Mapping[tuple[str, str], Record | FactsError]:
+    def _recorded_now(
+        self, entries: Sequence[Entry], at_once: bool, look: Look
+    ) -> Mapping[tuple[str, str], Record | FactsError]:
         """Return what is recorded of files by project and name, once it is."""
         found: dict[tuple[str, str], Record | FactsError] = {}
         new: dict[str, dict[str, Record]] = {}
@@ -149,7 +156,7 @@ class Recorder:
         latest_ns = self._latest(entries)
         for entry in filter(_is_recorded, entries):
             key = entry.project, entry.name
-            if key not in found and (known := self._found(entry)):
+            if key not in found and (known := self._found(entry, look)):
                 found[key] = known
             # Of two files of one name only one is served.
             elif key not in found and (at_once or len(digests[key]) > 1 or not is_young(entry)):
@@ -157,7 +164,7 @@ class Recorder:
             elif key not in found:
                 # Its name is private at once.
                 new.setdefault(entry.project, {})
-        self._make(new)
+        self._make(new, look)
         return found
 
     def has(self, project: str, name: str, sha256: str) -> bool:
@@ -168,9 +175,9 @@ class Recorder:
             return False
         return record is not None and record.sha256 == sha256
 
-    def _found(self, entry: Entry) -> Record | FactsError | None:
+    def _found(self, entry: Entry, look: Look) -> Record | FactsError | None:
         try:
-            record = self._facts.records.at(entry.project, entry.name)
+            record = look.at(entry.project, entry.name)
             if record or self._replaceable or not entry.facts:
                 return record
             other = self._facts.records.elsewhere(entry.project, entry.name)
@@ -205,12 +212,11 @@ class Recorder:
             self._facts.records.replace(entry.project, entry.name, record)
         return replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
 
-    def _make(self, records: Mapping[str, Mapping[str, Record]]) -> None:
+    def _make(self, records: Mapping[str, Mapping[str, Record]], look: Look) -> None:
         """Claim projects, and record files of them by name."""
-        changed = self._facts.claims.make(records)
-        for project, own in records.items():
-            changed += self._facts.records.make(project, own)
-        disk.sync(changed)
+        claimed = self._facts.claims.make(records)
+        # Folders last: with a file that was made in them, most file systems have written them as well.
+        disk.sync([*(place for project, own in records.items() for place in look.make(project, own)), *claimed])
 
 
 def _recorded(uploads: Iterable[Upload]) -> list[Upload]:

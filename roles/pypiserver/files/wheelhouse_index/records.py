@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,7 @@ from . import disk, names
 from .times import nanoseconds, time_text
 
 UPLOAD, IMPORT, COPIED = "upload", "import", "copied"
+SUFFIX = ".json"
 T = TypeVar("T")
 
 
@@ -67,7 +69,7 @@ class Record:
             raise ValueError(f"it is no record: {error}") from error
 
 
-def read_fact(place: Path, of_text: Callable[[str], T]) -> T | None:
+def read_fact(place: str, of_text: Callable[[str], T]) -> T | None:
     """Return what a file of the store of facts holds; None where there is none.
 
     Args:
@@ -78,7 +80,8 @@ def read_fact(place: Path, of_text: Callable[[str], T]) -> T | None:
         FactsError: if it cannot be read.
     """
     try:
-        text = place.read_text(encoding="utf-8")
+        with open(place, "rb", buffering=0) as file:
+            text = file.readall().decode()
         # Empty: the power failed before it was synced, so nothing was published by this name.
         return of_text(text) if text else None
     except FileNotFoundError:
@@ -122,26 +125,40 @@ class Records:
 
     def names(self, project: str) -> set[str]:
         """Return the names of the files of a project that have records."""
-        try:
-            found = os.listdir(self.folder / project)
-        except FileNotFoundError:
-            return set()
-        return {name.removesuffix(".json") for name in found if name.endswith(".json")}
+        return {name.removesuffix(SUFFIX) for name in self.listed(project) if name.endswith(SUFFIX)}
 
-    def make(self, project: str, records: Mapping[str, Record]) -> list[Path]:
+    def listed(self, project: str) -> dict[str, int]:
+        """Return the names of the facts on files of a project, each with its inode.
+
+        Raises:
+            FactsError: if they cannot be looked at.
+        """
+        try:
+            with os.scandir(f"{self.folder}/{project}") as found:
+                return {entry.name: entry.inode() for entry in found}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise FactsError(f"{self.folder}/{project} cannot be used: {error}") from error
+
+    def make(self, project: str, records: Mapping[str, Record]) -> tuple[list[str], dict[str, int]]:
         """Make records, by the names of the files; a name that has one keeps it.
 
         Returns:
-            What has to be synced before they count.
+            What has to be synced before they count, and the inodes of those that were made.
         """
-        folder = self.folder / project
-        made = [] if folder.exists() else [self.folder]
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder = f"{self.folder}/{project}"
+        folders = [folder]
+        try:
+            os.mkdir(folder, 0o700)
+            folders.append(str(self.folder))
+        except FileExistsError:
+            pass
+        made: dict[str, int] = {}
         for name, record in records.items():
-            place = self._place(project, name)
-            if self._put(place, record.text().encode()):
-                made.append(place)
-        return [*made, folder] if made else []
+            if inode := self._put(self._place(project, name), record.text().encode()):
+                made[name] = inode
+        return [*(self._place(project, name) for name in made), *folders] if made or folders[1:] else [], made
 
     def replace(self, project: str, name: str, record: Record) -> None:
         """Put a record in another's place: only where files may be replaced."""
@@ -149,15 +166,70 @@ class Records:
 
     def take_back(self, project: str, name: str) -> None:
         """Remove the record of a file that was not published after all."""
-        self._place(project, name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(self._place(project, name))
 
-    def _put(self, place: Path, content: bytes) -> bool:
-        if disk.put_new(self._aside, place, content):
-            return True
-        if place.stat().st_size:
-            return False
+    def look(self) -> Look:
+        """Return a look at what is there now."""
+        return Look(self)
+
+    def _put(self, place: str, content: bytes) -> int:
+        """Make a file; return its inode, or 0 where there is one already that says something."""
+        if inode := disk.put_new(self._aside, place, content):
+            return inode
+        if os.stat(place).st_size:
+            return 0
         disk.put(self._aside, place, content)
-        return True
+        return os.stat(place).st_ino
 
-    def _place(self, project: str, name: str) -> Path:
-        return self.folder / project / f"{name}.json"
+    def _place(self, project: str, name: str) -> str:
+        return f"{self.folder}/{project}/{name}{SUFFIX}"
+
+
+class Look:
+    """What there is on the files of some projects at a moment: each of their folders is listed once, and each record read once.
+
+    Args:
+        records: all of them.
+        read: records that were read before, by project and name, each with the inode of its file.
+    """
+
+    def __init__(self, records: Records, read: dict[tuple[str, str], tuple[int, Record | None]] | None = None) -> None:
+        self._records = records
+        self._read = {} if read is None else read
+        self._listed: dict[str, dict[str, int]] = {}
+
+    def again(self) -> Look:
+        """Return a look at what is there now. A record never changes: one whose inode is as it was is not read again."""
+        return Look(self._records, self._read)
+
+    def has(self, project: str, fact: str) -> bool:
+        """Tell whether there is a fact on a file of a project, given by its own name.
+
+        Raises:
+            FactsError: if that cannot be found out.
+        """
+        return fact in self._of(project)
+
+    def at(self, project: str, name: str) -> Record | None:
+        """Return the record of a file, as ``Records.at`` does."""
+        inode = self._of(project).get(name + SUFFIX)
+        if inode is None:
+            return None
+        before = self._read.get((project, name))
+        if not before or before[0] != inode:
+            before = self._read[project, name] = inode, self._records.at(project, name)
+        return before[1]
+
+    def make(self, project: str, records: Mapping[str, Record]) -> list[str]:
+        """Make records, as ``Records.make`` does; those that others have made meanwhile are found by another look."""
+        changed, made = self._records.make(project, records)
+        for name, inode in made.items():
+            self._of(project)[name + SUFFIX] = inode
+            self._read[project, name] = inode, records[name]
+        return changed
+
+    def _of(self, project: str) -> dict[str, int]:
+        if project not in self._listed:
+            self._listed[project] = self._records.listed(project)
+        return self._listed[project]

@@ -192,6 +192,7 @@ class Store(Writing):
             self.facts.decisions.at(project)
             taken = self._reconciler.take(known, [project])
             before = known.decisions(project)
+            had_page, waited = known.has_page(project), known.times_marked(project) > 0
             after = change(before)
             if after is before and not taken:
                 return False
@@ -202,9 +203,7 @@ class Store(Writing):
         if not at_once:
             return after is not before
         self._give_back(project)
-        with self.catalogue.reading() as known:
-            seen = {project: known.times_marked(project)}
-        self._write(seen, formatted=True)
+        self._write_decided(project, had_page, waited)
         if stayed := self.stayed(project):
             raise stayed
         return after is not before

@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from . import names, reading
+from . import attestations, names, reading
 from .answers import one_line
 from .catalogue import Known
 from .entry import Entry, Facts, Stamp, guessed
 from .folders import Folders, settled, some, staging
 from .output import Staged
 from .recording import is_young, young
+from .records import Look
 from .times import time_text
 
 log = logging.getLogger(__name__)
@@ -96,10 +97,11 @@ class TakingIn(Folders):
         if not ahead:
             return False
         self.facts.check()
-        self._recorder.ahead(ahead, at_once=True)
+        look = self._recorder.look()
+        self._recorder.ahead(ahead, look, at_once=True)
         with self._alone(), self.catalogue.writing() as known:
             waiting = known.unrecorded(_RECORDED, *young(time.time_ns()))
-            noted = self._recorder.taken_in(waiting, at_once=True)
+            noted = self._recorder.taken_in(waiting, at_once=True, look=look.again())
             known.note_recorded(entry for entry in noted if entry.recorded)
             for before, now in zip(waiting, noted):
                 if not now.recorded:
@@ -124,15 +126,17 @@ class TakingIn(Folders):
         for path in paths:
             self.output.stage_removal(staged, path)
 
-    def _put(self, staged: Staged, known: Known, entry: Entry, metadata: bytes) -> None:
+    def _put(self, staged: Staged, known: Known, entry: Entry, metadata: bytes, look: Look | None = None) -> None:
         """Note a file that has been read, and stage what is served beside it."""
-        self._put_attested(staged, known, entry)
+        self._put_attested(staged, known, entry, look)
         self.output.stage_metadata(staged, entry.path, metadata if entry.facts else b"")
 
-    def _put_attested(self, staged: Staged, known: Known, entry: Entry) -> None:
+    def _put_attested(self, staged: Staged, known: Known, entry: Entry, look: Look | None = None) -> None:
         sha256 = entry.facts.sha256 if entry.facts else ""
-        provenance = self.facts.attestations.provenance(entry.project, entry.name, sha256)
-        known.put(replace(entry, attested=bool(provenance)))
+        provenance = b""
+        if look is None or look.has(entry.project, entry.name + attestations.SUFFIX):
+            provenance = self.facts.attestations.provenance(entry.project, entry.name, sha256)
+        known.put(replace(entry, attested=True) if provenance else entry)
         self.output.stage_provenance(staged, entry.path, provenance)
 
     def _read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
@@ -186,21 +190,23 @@ class TakingIn(Folders):
         with self.catalogue.reading() as known:
             ahead = [entry for entry, _content in read if self._is_now(known, entry)]
             others = self._before(known, ahead)
-        self._recorder.ahead(others, at_once=True)
-        self._recorder.ahead(ahead)
+        look = self._recorder.look()
+        self._recorder.ahead(others, look, at_once=True)
+        self._recorder.ahead(ahead, look)
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
+                look = look.again()
                 current = [(entry, content) for entry, content in read if self._is_now(known, entry)]
                 # What was there before is what its name stands for.
                 self._record(self._before(known, [entry for entry, _content in current]))
-                noted = self._recorder.taken_in([entry for entry, _content in current])
+                noted = self._recorder.taken_in([entry for entry, _content in current], look=look)
                 for now, (_entry, content) in zip(noted, current):
                     entry = _with_release(known, now)
-                    before = known.at(entry.path)
-                    self._put(staged, known, entry, content)
-                    if before and entry.project != before.project:
+                    before = known.project_of(entry.path)
+                    self._put(staged, known, entry, content, look)
+                    if before is not None and entry.project != before:
                         # Its name alone spoke of another one.
-                        self._mark_dirty(known, [before.project, entry.project])
+                        self._mark_dirty(known, [before, entry.project])
                 known.note_written(staged.written)
             staged.publish()
         return {entry.path: entry.stamp for entry in (*(one for one, _content in read), *noted) if entry.unreadable}
@@ -208,13 +214,12 @@ class TakingIn(Folders):
     def _before(self, known: Known, read: Sequence[Entry]) -> list[Entry]:
         """Return the files without a record that are known by the names of those that were read."""
         own = {entry.path for entry in read}
-        others = (known.at(path) for entry in read for path in known.named(entry.name))
-        waiting = (entry for entry in others if entry and entry.facts and not entry.recorded)
+        waiting = (other for entry in read for other in known.unrecorded_named(entry.name))
         return [entry for entry in waiting if not (entry.path in own and is_young(entry))]
 
     def _is_now(self, known: Known, entry: Entry) -> bool:
         """Tell whether a file is known, and still what it was when it was read."""
-        return known.at(entry.path) is not None and self._stamp(entry.path) == entry.stamp
+        return known.project_of(entry.path) is not None and self._stamp(entry.path) == entry.stamp
 
 
 def _with_release(known: Known, entry: Entry) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 # 31 December 9999.
 _LAST_NS = 253_402_300_799_999_999_999
@@ -10,6 +11,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
+# Each form of a page says the same times.
+@lru_cache(maxsize=4096)
 def time_text(nanoseconds: int) -> str:
     """Return a moment, in ns since 1970, as text; the nearest that can be written."""
     seconds, rest = divmod(min(max(nanoseconds, 0), _LAST_NS), 1_000_000_000)

@@ -10,16 +10,17 @@ from pathlib import PurePosixPath
 
 from . import pages
 from .catalogue import Known
+from .decisions import Decisions
 from .entry import Entry, Stamp
 from .folders import some, staging
-from .output import Staged
+from .output import METADATA, PROVENANCE, Staged
 from .quarantine import StayedError
 from .records import FactsError
 from .taking_in import TakingIn
 
 log = logging.getLogger(__name__)
 # How many projects' pages are written at once while no client waits for them.
-_BATCH = 50
+_BATCH = 100
 # A list of projects that is as long is written after the answer, within a second: with 30,000 of them it takes longer than all
 # the rest of an upload. No installer reads it.
 LONG_LIST_BYTES = 64 * 1024
@@ -70,7 +71,7 @@ class Writing(TakingIn):
                 with self.catalogue.writing() as known:
                     # There may be many batches, and uploads that left the lists to this.
                     asked = known.times_marked(_LISTS) if time.monotonic() - listed > LIST_SECONDS else 0
-                    self._stage(staged, known, projects, lists=asked > 0)
+                    self._stage(staged, known, projects, lists=asked > 0, front=asked > 0)
                 staged.publish()
                 if asked:
                     self._done({_LISTS: asked}, {})
@@ -84,6 +85,25 @@ class Writing(TakingIn):
             if not formatted:
                 with self.catalogue.writing() as known:
                     known.pages_format = pages.FORMAT
+
+    def _write_decided(self, project: str, had_page: bool, waited: bool) -> None:
+        """Write the pages of one project; and the list of projects, if it may be another one now.
+
+        Args:
+            project: its normalised name.
+            had_page: whether it had files on its page before.
+            waited: whether its pages had to be written then.
+        """
+        failed = self._read_unread([project])
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                self._stage(staged, known, [project], lists=False)
+                if (waited or known.has_page(project) != had_page) and self._lists_now(known):
+                    self.output.stage_lists(staged, known)
+                    known.note_written(staged.written)
+                seen = {project: known.times_marked(project)}
+            staged.publish()
+            self._done(seen, failed)
 
     def _lists_now(self, known: Known) -> bool:
         """Tell whether a change waits for the list of projects; a long one is left to the keeper."""
@@ -109,14 +129,14 @@ class Writing(TakingIn):
                 projects = set(known.projects())
                 with_pages = self.output.with_pages()
                 old = projects if known.pages_format != pages.FORMAT else set()
-                lacking = {project for project in projects if not self.output.has_page(project)}
+                lacking = {project for project in projects - old if not self.output.has_page(project)}
                 self._mark_dirty(known, old | lacking | (with_pages - projects))
                 served = self.output.beside()
-                again = [entry for entry in known.all() if _lacks(entry, served)]
+                bare = (known.with_metadata() - served[METADATA]) | (known.with_provenance() - served[PROVENANCE])
+                again = [entry for entry in map(known.at, sorted(bare)) if entry]
                 self._mark_dirty(known, {entry.project for entry in again})
-                for path in set().union(*served.values()):
-                    if not known.at(path):
-                        self.output.stage_removal(staged, path)
+                for path in set().union(*served.values()) - known.paths():
+                    self.output.stage_removal(staged, path)
                 known.note_written(staged.written)
             staged.publish()
         self._read_all(again)
@@ -206,21 +226,23 @@ class Writing(TakingIn):
             back = self.facts.quarantine.give_back(project)
         self.note(back, [])
 
-    def _stage(self, staged: Staged, known: Known, projects: Iterable[str], lists: bool) -> None:
+    def _stage(self, staged: Staged, known: Known, projects: Iterable[str], lists: bool, front: bool = True) -> None:
         """Stage pages of projects; only of files that are, by `stat`, what is known of them."""
+        url = known.served_at
         for project in projects:
             decisions = known.decisions(project)
-            if _is_shut(known, project):
+            if _is_shut(decisions):
                 self._quarantine(staged, known, project)
             entries = known.of_project(project)
             unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
             if len(unchanged) < len(entries):
                 # The project may be without a page for a while, and exists.
                 self.output.mark_incomplete()
-            self.output.stage_project(staged, project, unchanged, decisions, known.served_at)
+            self.output.stage_project(staged, project, unchanged, decisions, url)
         if lists:
             self.output.stage_lists(staged, known)
-        self.output.stage_front(staged, known)
+        if front:
+            self.output.stage_front(staged, known)
         known.note_written(staged.written)
 
     def _quarantine(self, staged: Staged, known: Known, project: str) -> None:
@@ -239,7 +261,9 @@ class Writing(TakingIn):
         """Return what files of quarantined projects could not be moved; of one project, or of all."""
         with self.catalogue.reading() as known:
             projects = [project] if project else known.quarantined_with_files()
-            paths = [entry.path for name in projects if _is_shut(known, name) for entry in known.of_project(name)]
+            paths = [
+                entry.path for name in projects if _is_shut(known.decisions(name)) for entry in known.of_project(name)
+            ]
         paths = [path for path in paths if self._stamp(path)]
         if not paths:
             return None
@@ -269,13 +293,6 @@ class Writing(TakingIn):
             log.warning("Cannot record that pages are written: %s", error)
 
 
-def _lacks(entry: Entry, served: Mapping[str, set[str]]) -> bool:
-    """Tell whether something should be served beside a file, and is not: given the paths that have it, by its suffix."""
-    wanted = {".metadata": bool(entry.facts and entry.facts.metadata_sha256), ".provenance": entry.attested}
-    return any(entry.path not in served[suffix] for suffix in wanted if wanted[suffix])
-
-
-def _is_shut(known: Known, project: str) -> bool:
+def _is_shut(decisions: Decisions) -> bool:
     """Tell whether a project was quarantined: not where only its decisions cannot be read."""
-    decisions = known.decisions(project)
     return decisions.is_quarantined and decisions.revision > 0
