@@ -32,7 +32,7 @@ OLDEST_VENV = f".venv-core-{OLDEST}"
 OLDEST_UNITS = ("tests/unit/plugins", "tests/unit/test_argument_specs.py")
 OLDEST_SCENARIOS = ("pypiserver",)
 # From the longest on: what takes long must not run alone at the end.
-LONGEST = ("stack", "rollout", "access", "docker", "default", "tls", "index", "users")
+LONGEST = ("stack", "rollout", "airgap", "access", "docker", "import", "tls", "index", "default", "users")
 # The newest ansible-core, on Debian 13 with its Python (tests/ground/controller.py), which is the stand-in's as well:
 # our extension of pypiserver is tried on it too.
 LATEST = "2.21"
@@ -195,6 +195,20 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         check("lint"),
         check("sanity"),
         unit("unit", ".venv", ["venv"], profile="long" if long else ""),
+        # Before the scenarios, of which the shortest come last: these would be alone at the end for minutes.
+        Part(
+            f"venv-{LATEST}",
+            ((*controller, "python3", "-m", "tests.venvs", f"core-{LATEST}"),),
+            needs=("venv", "images"),
+            heavy=False,
+        ),
+        Part(
+            f"unit-{LATEST}",
+            ((*controller, f"{LATEST_VENV}/bin/python", "-m", "pytest", "--color", "no", *latest),),
+            needs=(f"venv-{LATEST}",),
+        ),
+        unit(f"unit-{OLDEST}", OLDEST_VENV, [f"venv-{OLDEST}"], *OLDEST_UNITS),
+        unit(f"unit-{NEWEST}", f".venv-{NEWEST}", [f"venv-{NEWEST}"], *NEWEST_UNITS),
         check("importer", "collection"),
         check("archive", "collection"),
         *(
@@ -216,20 +230,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
             )
             for name in names
         ),
-        unit(f"unit-{OLDEST}", OLDEST_VENV, [f"venv-{OLDEST}"], *OLDEST_UNITS),
-        unit(f"unit-{NEWEST}", f".venv-{NEWEST}", [f"venv-{NEWEST}"], *NEWEST_UNITS),
         syntax(OLDEST, OLDEST_VENV),
-        Part(
-            f"venv-{LATEST}",
-            ((*controller, "python3", "-m", "tests.venvs", f"core-{LATEST}"),),
-            needs=("venv", "images"),
-            heavy=False,
-        ),
-        Part(
-            f"unit-{LATEST}",
-            ((*controller, f"{LATEST_VENV}/bin/python", "-m", "pytest", "--color", "no", *latest),),
-            needs=(f"venv-{LATEST}",),
-        ),
         syntax(LATEST, LATEST_VENV, controller),
         *(
             scenario(name, OLDEST_VENV, do, suffix=f"-{OLDEST}", needs=(f"venv-{OLDEST}",))
