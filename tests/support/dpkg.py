@@ -9,9 +9,11 @@ from typing import Any
 _SECONDS = 180
 # dpkg tells this program whatever it does. It does so before it writes a state down (dpkg 1.21, modstatdb_note), so the
 # program waits until the database has the state: what is killed then is what dpkg itself would find after a crash.
+# Up to that line it starts no process: one for each would leave it far behind dpkg on a busy machine.
 _FREEZER = """#!/bin/sh
+read -r point </root/freeze-at
 while read -r line; do
-    [ "$line" = "$(cat /root/freeze-at)" ] || continue
+    [ "$line" = "$point" ] || continue
     package=${line#status: } && state=${package#*: } && package=${package%%:*}
     for _ in $(seq 200); do
         if [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$package")" = "$state" ]; then

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import NOBODY, Answer, Index, Login, form
-from tests.support.playbook import site
+from tests.support.playbook import SETTINGS, site
 from tests.support.routes import reads
 from tests.support.stack import Stack
 
@@ -102,7 +102,7 @@ def table(index: Index, closed: list[str], wheel: Path) -> Iterator[tuple[tuple[
 @pytest.mark.parametrize("closed", COMBINATIONS, ids=["+".join(closed) for closed in COMBINATIONS])
 def test_everybody_may_what_the_table_says(index: Index, wheel: Path, closed: list[str]) -> None:
     if closed != COMBINATIONS[0]:
-        site(pypi_authenticate=closed)
+        site(*SETTINGS, pypi_authenticate=closed)
     rows = list(table(index, closed, wheel))
     wrong = [f"{asked}: {got} instead of {expected}" for asked, expected, got in rows if got != expected]
     assert not wrong, "\n".join(wrong)
@@ -125,7 +125,7 @@ def test_uploads_are_open_where_that_is_said_and_removing_never_is(
     index: Index, tmp_path: Path, host: Any, home: str
 ) -> None:
     # Reading, which the test before this one may have opened, is closed again.
-    site(pypi_anonymous_uploads=True)
+    site(*SETTINGS, pypi_anonymous_uploads=True)
     try:
         assert index.request("/simple/").status == 401
         for who, login in WHO.items():
@@ -141,7 +141,7 @@ def test_uploads_are_open_where_that_is_said_and_removing_never_is(
             assert index.request("/", WHO[who], "POST", body, {**headers, **claims}).status in (401, 403), who
         assert index.request("/", NOBODY, "POST", body, {**headers, "Origin": "https://elsewhere"}).status == 403
     finally:
-        site()
+        site(*SETTINGS)
     assert index.upload(NOBODY, file).status == 401
 
 

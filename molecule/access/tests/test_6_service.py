@@ -12,7 +12,7 @@ import pytest
 from molecule.access.tests.test_1_rights import change
 from tests.support import packages
 from tests.support.clients import NOBODY, Index, Login
-from tests.support.playbook import refused, site
+from tests.support.playbook import SETTINGS, refused, site
 from tests.support.stack import Stack, eventually
 
 # Name, password, what X-Rights says; without a word, the header is missing. Each question is a line of its log.
@@ -62,13 +62,14 @@ def _service(host: Any, stack: Stack) -> Iterator[None]:
     start(host)
     network = "docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' pypi-server_front"
     site(
+        *SETTINGS,
         pypi_login_source="http",
         pypi_login_source_url=f"http://{host.check_output(network)}:9099/verify",
         pypi_users=[],
     )
     yield
     host.run("systemctl stop verify")
-    site()
+    site(*SETTINGS)
 
 
 def test_the_service_decides_who_reads_publishes_and_deletes(index: Index, tmp_path: Path) -> None:
