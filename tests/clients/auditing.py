@@ -83,6 +83,10 @@ class Locked:
             done = self._run(login, "audit", "--frozen", "--service-url", service, *options)
         return Audited(done.returncode, done.stdout, frozenset(asked))
 
+    def check(self, login: Login) -> subprocess.CompletedProcess[str]:
+        """Have uv compare the lock file with the index, as a login."""
+        return self._run(login, "lock", "--check", "--refresh")
+
     def _run(self, login: Login, *words: str) -> subprocess.CompletedProcess[str]:
         secrets = {"UV_INDEX_COMPANY_USERNAME": login.name, "UV_INDEX_COMPANY_PASSWORD": login.password}
         python = {"UV_NO_CACHE": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_PYTHON": UV.program("python")}

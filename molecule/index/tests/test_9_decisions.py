@@ -128,9 +128,12 @@ def test_uv_audit_shows_statuses_to_who_may_read_and_nothing_of_yanks(
         assert index.upload(publisher, packages.wheel(tmp_path, name)).status == 200
     (tmp_path / "wants").mkdir()
     locked = Locked(tmp_path / "wants", index, reader, list(names.values()))
-    for status, name in names.items():
-        assert ask("set_status", name=name, status=status, reason=f"it is {status}").status == 200
+    for status in statuses[:3]:
+        assert ask("set_status", name=names[status], status=status, reason=f"it is {status}").status == 200
     assert ask("yank", name=names["active"], version="1.0", reason="breaks on Mondays").status == 200
+
+    assert locked.check(reader).returncode == 0
+    assert ask("set_status", name=names["quarantined"], status="quarantined", reason="it is quarantined").status == 200
 
     found = locked.audit(reader)
     print(found.said)
@@ -146,6 +149,11 @@ def test_uv_audit_shows_statuses_to_who_may_read_and_nothing_of_yanks(
     print(found.said)
     assert "no adverse project statuses in 4 packages" in found.said
     assert found.code == 0
+    # What docs/clients.md has instead.
+    for login, reason in ((Login(reader.name, "not-the-password"), "401 Unauthorized"), (reader, names["quarantined"])):
+        done = locked.check(login)
+        print(done.stdout)
+        assert done.returncode != 0 and reason in done.stdout
 
 
 def test_it_takes_the_right_and_is_in_the_change_log(

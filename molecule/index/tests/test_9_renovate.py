@@ -98,14 +98,20 @@ def test_pages_in_html_have_yanks_and_no_dates(
     assert not any("releaseTimestamp" in release for release in found.values())
 
 
-def test_without_the_right_login_and_of_quarantined_projects_it_finds_nothing(
+def test_it_shows_no_status_and_finds_nothing_that_is_quarantined_or_needs_a_login(
     index: Index, reader: Login, publisher: Login, project: str, tmp_path: Path, uploaded: Path
 ) -> None:
     def found(login: Login) -> dict[str, Any] | None:
         return renovate.look_up(tmp_path, project, f"{index.url}/simple/", login)
 
+    def become(status: str) -> None:
+        body, headers = form({":action": "set_status", "name": project, "status": status, "reason": "a reason"})
+        assert index.request("/", publisher, "POST", body, headers).status == 200
+
     assert found(Login(reader.name, "not-the-password")) is None
-    assert found(reader) is not None
-    body, headers = form({":action": "set_status", "name": project, "status": "quarantined", "reason": "malware"})
-    assert index.request("/", publisher, "POST", body, headers).status == 200
-    assert found(reader) is None
+    before = found(reader)
+    assert before and [release["version"] for release in before["releases"]] == ["1.0"], uploaded
+    become("deprecated")
+    assert found(reader) == before
+    become("quarantined")
+    assert found(reader) == {"releases": [], "isPrivate": True}
