@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from tests.clients.tools import CACHE, Tool, run
 from tests.support.clients import Login
@@ -46,9 +47,10 @@ def look_up(folder: Path, project: str, registry: str, login: Login) -> dict[str
         folder: an empty one, for its cache.
         project: the name, in any spelling.
         registry: the address that `registryUrls` has.
-        login: in its `hostRules`, for this address alone.
+        login: in its `hostRules`, as docs/clients.md has them.
     """
-    rule = {"hostType": "pypi", "matchHost": registry, "username": login.name, "password": login.password}
+    host = urljoin(registry, "/")
+    rule = {"hostType": "pypi", "matchHost": host, "username": login.name, "password": login.password}
     question = {"packageName": project, "registryUrl": registry, "rules": [rule], "folder": str(folder)}
     command = [NODE.program("node"), str(SCRIPT), str(FOLDER / "node_modules" / "renovate")]
     done = run(command, folder, {"LOG_LEVEL": "debug"}, stdin=json.dumps(question))
