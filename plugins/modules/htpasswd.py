@@ -169,7 +169,9 @@ def wanted_users(arguments: dict[str, Any]) -> list[htpasswd.User]:
         if present and scheme_of(password_hash) is None:
             raise FileSetError("user %r: the hash is %s" % (name, describe(password_hash)))
         if not all(htpasswd.RIGHT.match(right) for right in rights):
-            raise FileSetError("user %r: a right is a word in lower case, perhaps with a pattern of projects behind a colon" % name)
+            raise FileSetError(
+                "user %r: a right is a word in lower case, perhaps with a pattern of projects behind a colon" % name
+            )
         users.append(htpasswd.User(name, password_hash, rights, present))
     if len({user.name for user in users}) != len(users):
         raise FileSetError("a user is named more than once")

@@ -39,7 +39,27 @@ def test_each_right_can_be_given_and_nothing_else_is_one() -> None:
 
 # Patterns that match a legal name, and those that match none.
 LEGAL = ("acme", "acme-*", "*", "**", "*-plugin", "a*z", "a-*-b", "7", "0-*")
-ILLEGAL = ("", "-", "-a", "a-", "a--b", "*-", "-*", "a-*-", "Acme", "a_b", "a.b", "a b", "a,b", "a:b", "a?", "[a]", "\u00fc", "a\n", "a\t")
+ILLEGAL = (
+    "",
+    "-",
+    "-a",
+    "a-",
+    "a--b",
+    "*-",
+    "-*",
+    "a-*-",
+    "Acme",
+    "a_b",
+    "a.b",
+    "a b",
+    "a,b",
+    "a:b",
+    "a?",
+    "[a]",
+    "\u00fc",
+    "a\n",
+    "a\t",
+)
 
 
 def test_inventory_module_and_index_agree_on_patterns() -> None:

@@ -126,6 +126,7 @@ def test_a_file_is_refused_before_it_is_kept_where_the_form_has_named_its_projec
     in_memory: Path, first: str, kept: int
 ) -> None:
     index = Index(in_memory)
+    index.keeper.step()
     content = file(WHEEL) + bytes(1024 * 1024)
     fields, kind = form({":action": "file_upload", "name": "Foo", "version": "1.0"}, {})
     edge = fields.partition(b"\r\n")[0]
@@ -191,7 +192,7 @@ def test_a_login_changes_only_the_projects_that_its_rights_name(in_memory: Path)
     assert not listed.get("yanked")
     for action, fields in (
         ("yank", {"name": "bar", "version": "1.0"}),
-        ("unyank", {"filename": OTHER}),
+        ("unyank", {"name": "bar", "version": "1.0"}),
         ("set_status", {"name": "BAR", "status": "archived"}),
         ("set_status", {"name": "bar", "status": "active"}),
         ("remove_pkg", {"filename": OTHER}),

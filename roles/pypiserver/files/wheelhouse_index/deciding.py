@@ -180,4 +180,8 @@ def _checked(reason: str) -> str:
     return reason
 
 
-ACTIONS: dict[str, Callable[[Store, Form, str, rights.Check], Outcome]] = {"yank": yank, "unyank": unyank, "set_status": set_status}
+ACTIONS: dict[str, Callable[[Store, Form, str, rights.Check], Outcome]] = {
+    "yank": yank,
+    "unyank": unyank,
+    "set_status": set_status,
+}

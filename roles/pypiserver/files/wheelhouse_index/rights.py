@@ -50,7 +50,9 @@ def refusal(action: str, environ: Mapping[str, Any], anonymous_uploads: bool, pr
         return f"Log in to {need}: this request came without a login."
     of_project = f" {project[:_SHOWN]}" if project and patterns else ""
     right = f"'{need}'{of_project and f' on{of_project}'}"
-    return f"The login {login} has no right to {need}{of_project}. Ask the operator of this index for the right {right}."
+    return (
+        f"The login {login} has no right to {need}{of_project}. Ask the operator of this index for the right {right}."
+    )
 
 
 def _patterns(said: str, need: str) -> list[str]:

@@ -159,7 +159,11 @@ def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
         ((BCRYPT, PUBLISHER), (BCRYPT, ()), "may not publish any more"),
         ((BCRYPT, PUBLISHER), (BCRYPT, ("publish", "delete")), "may delete now"),
         ((BCRYPT, ("delete",)), (BCRYPT, PUBLISHER), "may publish now, may not delete any more"),
-        ((BCRYPT, ()), (BCRYPT, ("publish:a-*", "publish:b", "yank:a-*")), "may publish a-* and b now, may yank a-* now"),
+        (
+            (BCRYPT, ()),
+            (BCRYPT, ("publish:a-*", "publish:b", "yank:a-*")),
+            "may publish a-* and b now, may yank a-* now",
+        ),
         ((BCRYPT, PUBLISHER), (BCRYPT, ("publish:a-*",)), "may publish a-* now, was all projects"),
         ((BCRYPT, ("publish:a-*",)), (BCRYPT, ("publish:a-*", "publish:b")), "may publish a-* and b now, was a-*"),
         ((BCRYPT, ("publish:a-*",)), (BCRYPT, PUBLISHER), "may publish all projects now, was a-*"),

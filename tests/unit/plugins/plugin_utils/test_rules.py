@@ -55,7 +55,15 @@ GOOD: list[tuple[str, list[Any]]] = [
             [{"name": "a", "password": "S3cret", "delete": "yes", "expires": "2099-12-31"}],
             [{"name": "a", "password": "S3cret", "expires": datetime.date(2020, 1, 31)}],
             [{"name": "a", "password": "S3cret", "expires": None}],
-            [{"name": "a", "password": "S3cret", "publish": [], "yank": ["*"], "delete": ["acme-*", "*-plugin", "a*z", "7"]}],
+            [
+                {
+                    "name": "a",
+                    "password": "S3cret",
+                    "publish": [],
+                    "yank": ["*"],
+                    "delete": ["acme-*", "*-plugin", "a*z", "7"],
+                }
+            ],
             [{"name": "a", "password": "S3cret", "publish": ["acme", "acme", "**", "a-*-b", "0-*"], "yank": None}],
             [{"name": "a", "state": "absent"}, {"name": "b", "state": "absent", "password": ""}],
             [
@@ -283,19 +291,55 @@ BAD_USERS = [
     ({"name": "a", "password": "S3cret", "publish": "acme-*"}, "publish that is neither"),
     ({"name": "a", "password": "S3cret", "publish": {"acme-*": True}}, "publish that is neither"),
     ({"name": "a", "password": "S3cret", "yank": 5}, "yank that is neither"),
-    ({"name": "a", "password": "S3cret", "publish": [7]}, "user 'a' has '7' in publish, which is not text; put it in quotes"),
+    (
+        {"name": "a", "password": "S3cret", "publish": [7]},
+        "user 'a' has '7' in publish, which is not text; put it in quotes",
+    ),
     ({"name": "a", "password": "S3cret", "publish": [["acme"]]}, "in publish, which is not text"),
     ({"name": "a", "password": "S3cret", "yank": [None]}, "'None' in yank, which is not text"),
     *(
-        ({"name": "a", "password": "S3cret", "delete": ["acme", pattern]}, f"has {pattern!r} in delete, which matches no project")
+        (
+            {"name": "a", "password": "S3cret", "delete": ["acme", pattern]},
+            f"has {pattern!r} in delete, which matches no project",
+        )
         for pattern in (
-            "", " ", "-", "-acme", "acme-", "*-", "-*", "a--b", "a-*-", "acme *", "acme,b", "acme:b", "acme?", "acme[0-9]", "a!b",
-            "übung", "acme/b", 'acme"', "acme;", "$acme", "acme\n", "acme-*\n", "Acme", "acme_x", "acme.*", "**-",
+            "",
+            " ",
+            "-",
+            "-acme",
+            "acme-",
+            "*-",
+            "-*",
+            "a--b",
+            "a-*-",
+            "acme *",
+            "acme,b",
+            "acme:b",
+            "acme?",
+            "acme[0-9]",
+            "a!b",
+            "übung",
+            "acme/b",
+            'acme"',
+            "acme;",
+            "$acme",
+            "acme\n",
+            "acme-*\n",
+            "Acme",
+            "acme_x",
+            "acme.*",
+            "**-",
         )
     ),
     ({"name": "a", "password": "S3cret", "publish": ["Acme.Tools_*"]}, "did you mean acme-tools-*?"),
-    ({"name": "a", "password": "S3cret", "publish": [f"p{n:04}" for n in range(300)]}, "has rights of more than 3500 letters"),
-    ({"name": "a", "password": "S3cret", "upload": ["acme-*"]}, "has the unknown right 'upload'; the rights are publish, delete, yank"),
+    (
+        {"name": "a", "password": "S3cret", "publish": [f"p{n:04}" for n in range(300)]},
+        "has rights of more than 3500 letters",
+    ),
+    (
+        {"name": "a", "password": "S3cret", "upload": ["acme-*"]},
+        "has the unknown right 'upload'; the rights are publish, delete, yank",
+    ),
     ({"name": "a", "password": "S3cret", "yanks": ["acme-*"]}, "did you mean yank?"),
     ({"name": "a", "password": "S3cret", "expires": "31.03.2027"}, "has an invalid expires: '31.03.2027'"),
     ({"name": "a", "password": "S3cret", "expires": "2027-02-30"}, "such as 2027-03-31"),
