@@ -169,6 +169,16 @@ def test_a_login_changes_only_the_projects_that_its_rights_name(
         assert index.request(f"/packages/{file.name}", login).status == 200
 
 
+def test_a_login_may_have_a_long_list_of_projects(index: Index, tmp_path: Path) -> None:
+    login = Login("many", "many-password")
+    for project, statuses in (
+        ("project-no-1000", (200, 409)),
+        ("project-no-1144", (200, 409)),
+        ("project-no-114", (403,)),
+    ):
+        assert index.upload(login, packages.wheel(tmp_path, project)).status in statuses, project
+
+
 def form_with_the_file_first(fields: dict[str, str], file: Path) -> tuple[bytes, dict[str, str]]:
     """Return body and headers of a form that names the project behind the file."""
     body, headers = form({}, file)

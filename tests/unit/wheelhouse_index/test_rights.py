@@ -69,9 +69,9 @@ def test_a_pattern_is_of_whole_normalised_names(pattern: str, inside: list[str],
         assert rights.refusal("file_upload", environ, False, project) == "", project
         assert rights.refusal("remove_pkg", environ, False, project), project
     for project in filter(None, outside):
-        assert rights.refusal("file_upload", environ, False, project) == (
-            f"The login ci has no right to publish {project}. Ask the operator of this index for the right 'publish' on {project}."
-        )
+        said = rights.refusal("file_upload", environ, False, project)
+        remedy = f"Ask the operator of this index for the right 'publish' on {project}."
+        assert said == f"The login ci has no right to publish {project}. {remedy}"
 
 
 @pytest.mark.parametrize(
