@@ -160,10 +160,10 @@ def test_a_login_changes_only_the_projects_that_its_rights_name(
         # To publish is neither to yank nor to remove.
         for fields in ({"name": name, "version": "1.0"}, {"filename": file.name}):
             for action in ("yank", "unyank"):
-                answer = change(index, login, action, **fields)
+                answer = change(index, login, action, None, **fields)
                 assert answer.status == (200 if right else 403), answer
                 assert right or answer.reason == missing("yank", project)
-            answer = change(index, login, "remove_pkg", **fields)
+            answer = change(index, login, "remove_pkg", None, **fields)
             assert answer.status == 403 and "no right to delete. Ask the operator" in answer.reason
         assert host.file(f"{home}/packages/{file.name}").exists
         assert index.request(f"/packages/{file.name}", login).status == 200

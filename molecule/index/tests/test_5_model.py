@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -148,7 +149,10 @@ def change_users(model: Model, dice: random.Random) -> str:
     model.passwords = {name: word for name, word in model.passwords.items() if name != "leaver"}
     if password:
         model.passwords["leaver"] = password
-    rights = {"publisher": dict.fromkeys(("publish", "delete", "yank"), True), "partner": PARTNER}
+    rights: dict[str, dict[str, Any]] = {
+        "publisher": dict.fromkeys(("publish", "delete", "yank"), True),
+        "partner": PARTNER,
+    }
     users = [{"name": name, "password": word, **rights.get(name, {})} for name, word in model.passwords.items()]
     site("--tags", "users", pypi_users=users)
     return f"leaver has {password or 'gone'}"
