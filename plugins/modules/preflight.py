@@ -54,7 +54,7 @@ options:
     default: false
   lock:
     description:
-      - Takes the index for this run until M(wheelhouse.pypi.release) ends that; a second run is refused meanwhile.
+      - Takes the index for this run until RV(release) ends that; a second run is refused meanwhile.
         Without it, and outside check mode, a run is refused while another one has the index.
       - A run whose process has ended is replaced; one of another controller after six hours.
     type: bool
@@ -84,6 +84,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+release:
+  description:
+    - Shell command that ends the hold of this run, for M(ansible.builtin.raw) at the end of the run, whatever came of it.
+      It leaves the hold of another run alone. Empty where this run holds nothing.
+  returned: success
+  type: str
 distribution:
   description: The distribution and its release, such as V(debian-13), V(ubuntu-24.04) or V(rocky-9).
   returned: success
