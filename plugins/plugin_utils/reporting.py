@@ -158,7 +158,8 @@ def _changes(before: Facts, running: Running, changes: Facts) -> str:
     files = _files(changes.get("written") or {})
     if files:
         found.append(f"files {', '.join(_shortened(files))}")
-    folders = changes.get("folders", 0)
+    # Text before ansible-core 2.19.
+    folders = int(changes.get("folders", 0))
     if folders:
         found.append(f"{folders} folder{'s' if folders > 1 else ''}")
     if changes.get("rotation"):
