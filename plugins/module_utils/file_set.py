@@ -326,17 +326,16 @@ class FileSet:
                     nofollow.remove_tree(name, top)
 
     @contextlib.contextmanager
-    def staged(self, files: Mapping[str, bytes], also: Sequence[str] = (), where: str | None = None) -> Iterator[str]:
+    def staged(self, files: Mapping[str, bytes], also: Sequence[str] = ()) -> Iterator[str]:
         """Write ``files``, with their final owner and mode, into a new folder; yield its path, and remove it afterwards.
 
         ``also``: names of live files that are shown beside them, as hard links (copies where the file system has none).
-        ``where``: another place than the destination, for a dry run where that does not exist.
         """
         name = STAGING_PREFIX + secrets.token_hex(4)
-        path = os.path.join(where or self.folder, name)
+        path = os.path.join(self.folder, name)
         with contextlib.ExitStack() as stack:
             with _in_words("write", self.folder):
-                parent = stack.enter_context(nofollow.folder(where or self.folder))
+                parent = stack.enter_context(nofollow.folder(self.folder))
                 stack.callback(nofollow.remove_tree, name, parent)
                 staging = self._make_one(name, parent)
                 stack.callback(os.close, staging)
