@@ -17,14 +17,10 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plai
 
 def report(run: Mapping[str, Any]) -> list[str]:
     """Return the sentences about a run; warn of a certificate that ends soon."""
-    facts = plain(run)
-    running = reporting.Running.parse(facts.pop("running"))
-    certificate, warnings = reporting.about_certificate(
-        facts.pop("certificate"), facts.pop("tls"), facts.pop("authority_file"), now()
-    )
+    sentences, warnings = reporting.report(plain(run), now())
     for text in warnings:
         Display().warning(text)
-    return reporting.report(running=running, certificate=certificate, **facts)
+    return sentences
 
 
 class FilterModule:

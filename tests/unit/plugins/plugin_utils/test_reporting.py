@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import Running, report
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import now
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report
 
 SERVICES = ("auth", "nginx", "pypi-server")
 IMAGES = {"auth": "nginx:1.30", "nginx": "nginx:1.30", "pypi-server": "pypiserver/pypiserver:v2.4.2"}
@@ -34,10 +35,12 @@ def said(
     check: bool = False,
     **changes: Any,
 ) -> list[str]:
-    return report(
-        before, Running.parse(lines), changes, address="http://pypi-1", asked="127.0.0.1:80", answers=answers,
-        access=["A login is needed to list."], check=check,
-    )  # fmt: skip
+    run = {
+        "before": before, "running": lines, "changes": changes, "check": check, "answers": answers,
+        "address": "http://pypi-1", "asked": "127.0.0.1:80", "access": ["A login is needed to list."],
+        "tls": "none", "certificate": {}, "authority_file": "",
+    }  # fmt: skip
+    return report(run, now())[0]
 
 
 def test_a_quiet_run() -> None:
