@@ -36,7 +36,33 @@ def open_folder(path: str) -> int:
     Args:
         path: absolute.
     """
-    return _walk(path, os.O_RDONLY | os.O_DIRECTORY)
+    waiting = _parts(path)
+    here, shown = os.open("/", _FOLDER), "/"
+    links = 0
+    try:
+        while waiting:
+            part = waiting.pop(0)
+            try:
+                found = os.open(part, _FOLDER, dir_fd=here)
+            except OSError as error:
+                # A link answers ELOOP or ENOTDIR.
+                target = _link(part, here, shown + part) if error.errno in (errno.ELOOP, errno.ENOTDIR) else None
+                if target is None:
+                    raise OSError(error.errno, error.strerror, shown + part) from error
+                links += 1
+                if links > _LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from error
+                waiting = _parts(target) + waiting
+                if os.path.isabs(target):
+                    os.close(here)
+                    here, shown = os.open("/", _FOLDER), "/"
+                continue
+            os.close(here)
+            here, shown = found, "%s%s/" % (shown, part)
+    except OSError:
+        os.close(here)
+        raise
+    return here
 
 
 @contextlib.contextmanager
@@ -113,41 +139,6 @@ def name_of(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return "uid %d" % uid
-
-
-def _walk(path: str, flags: int) -> int:
-    """Open a path from the root folder on, following links of root alone."""
-    waiting = _parts(path)
-    seen = ["/"]
-    here = os.open("/", _FOLDER)
-    links = 0
-    try:
-        while waiting:
-            part = waiting.pop(0)
-            last = not waiting
-            try:
-                found = os.open(part, (flags if last else _FOLDER) | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
-            except OSError as error:
-                shown = os.path.join("/".join(seen).replace("//", "/"), part)
-                # A link answers ELOOP or, where a folder is asked for, ENOTDIR.
-                target = _link(part, here, shown) if error.errno in (errno.ELOOP, errno.ENOTDIR) else None
-                if target is None:
-                    raise OSError(error.errno, error.strerror, shown) from error
-                links += 1
-                if links > _LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from error
-                waiting = _parts(target) + waiting
-                if os.path.isabs(target):
-                    os.close(here)
-                    here, seen = os.open("/", _FOLDER), ["/"]
-                continue
-            os.close(here)
-            here = found
-            seen.append(part)
-    except OSError:
-        os.close(here)
-        raise
-    return here
 
 
 def _parts(path: str) -> list[str]:
