@@ -141,20 +141,16 @@ class FileSet:
     @contextlib.contextmanager
     def _open_folder(self) -> Iterator[int | None]:
         """Have the folder open; None where there is none."""
-        descriptor = None
         try:
-            descriptor = nofollow.open_folder(self.folder)
+            with _folder_in_words():
+                descriptor = nofollow.open_folder(self.folder)
         except FileNotFoundError:
-            pass
-        except nofollow.ForeignLink as error:
-            raise FileSetError("%s %s" % (error.filename, error.strerror)) from error
-        except NotADirectoryError as error:
-            raise FileSetError("%s is not a folder" % error.filename) from error
+            yield None
+            return
         try:
             yield descriptor
         finally:
-            if descriptor is not None:
-                os.close(descriptor)
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def _open_parent(self, name: str) -> Iterator[int | None]:
@@ -286,37 +282,18 @@ class FileSet:
 
     def make_folder(self) -> list[str]:
         """Make the folder where it is missing; return the folders made, outermost first."""
-        missing: list[str] = []
-        folder = self.folder
-        while True:
-            try:
-                descriptor = nofollow.open_folder(folder)
-                break
-            except nofollow.ForeignLink as error:
-                raise FileSetError("%s %s" % (error.filename, error.strerror)) from error
-            except NotADirectoryError as error:
-                raise FileSetError("%s is not a folder" % error.filename) from error
-            except FileNotFoundError:
-                missing.insert(0, folder)
-                folder = os.path.dirname(folder)
-        with contextlib.ExitStack() as stack:
-            stack.callback(os.close, descriptor)
-            for path in missing:
-                descriptor = self._make_one(os.path.basename(path), descriptor)
-                stack.callback(os.close, descriptor)
-        return missing
+        with _folder_in_words():
+            descriptor, made = nofollow.make_folders(self.folder, *self._of_folders())
+        os.close(descriptor)
+        return made
+
+    def _of_folders(self) -> tuple[int, int, int]:
+        """Mode, owner and group of folders that are made."""
+        return (self.attributes.directory_mode, *self.attributes.ids())
 
     def _make_one(self, name: str, parent: int) -> int:
-        """Make a folder with the attributes that folders are to have, in an open one; return its descriptor."""
-        owner = self.attributes.ids()
-        descriptor = nofollow.make_folder(name, parent)
-        try:
-            os.fchown(descriptor, *owner)
-            os.fchmod(descriptor, self.attributes.directory_mode)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
+        """Make a folder in an open one; return its descriptor."""
+        return nofollow.make_folder(name, parent, *self._of_folders())
 
     def remove_leftovers(self) -> None:
         """Remove staging folders of runs that were killed; only while the folder is locked, or they may be in use."""
@@ -464,6 +441,16 @@ def _show(source: str, source_folder: int, name: str, folder: int) -> None:
 def _quietly(function: Callable[..., object], *arguments: object, **options: object) -> None:
     with contextlib.suppress(OSError):
         function(*arguments, **options)
+
+
+@contextlib.contextmanager
+def _folder_in_words() -> Iterator[None]:
+    try:
+        yield
+    except nofollow.ForeignLink as error:
+        raise FileSetError("%s %s" % (error.filename, error.strerror)) from error
+    except NotADirectoryError as error:
+        raise FileSetError("%s is not a folder" % error.filename) from error
 
 
 @contextlib.contextmanager

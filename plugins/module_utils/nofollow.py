@@ -85,7 +85,7 @@ def subfolder(name: str, parent: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def make_folder(name: str, parent: int, mode: int = 0o700) -> int:
+def make_folder(name: str, parent: int, mode: int = 0o700, uid: int = -1, gid: int = -1) -> int:
     """Make a folder in an open one, and return its descriptor; raise OSError where something is there.
 
     The folder that is opened is root's: one that another account has put in its place meanwhile is refused.
@@ -95,11 +95,24 @@ def make_folder(name: str, parent: int, mode: int = 0o700) -> int:
     try:
         if os.fstat(descriptor).st_uid != os.geteuid():
             raise OSError(errno.EPERM, "was replaced while it was made", name)
+        os.fchown(descriptor, uid, gid)
         os.fchmod(descriptor, mode)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def make_folders(path: str, mode: int, uid: int = -1, gid: int = -1) -> tuple[int, list[str]]:
+    """Make a folder where it is missing, and those above it; return its descriptor, and what was made, outermost first."""
+    try:
+        return open_folder(path), []
+    except FileNotFoundError:
+        parent, made = make_folders(os.path.dirname(path), mode, uid, gid)
+        try:
+            return make_folder(os.path.basename(path), parent, mode, uid, gid), [*made, path]
+        finally:
+            os.close(parent)
 
 
 def hand_over(descriptor: int, uid: int, gid: int, mode: int) -> bool:

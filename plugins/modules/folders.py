@@ -236,7 +236,7 @@ def _state(status: os.stat_result) -> State:
 
 def _make(folder: Folder) -> None:
     """Create a folder or correct it; closed to others from its first moment."""
-    parent = _make_parents(os.path.dirname(folder.path))
+    parent, _made = nofollow.make_folders(os.path.dirname(folder.path), 0o755)
     try:
         try:
             descriptor = nofollow.make_folder(os.path.basename(folder.path), parent)
@@ -250,18 +250,6 @@ def _make(folder: Folder) -> None:
         raise OSError(error.errno, error.strerror, folder.path) from error
     finally:
         os.close(parent)
-
-
-def _make_parents(path: str) -> int:
-    """Return a descriptor of a folder, which is made where it is missing."""
-    try:
-        return nofollow.open_folder(path)
-    except FileNotFoundError:
-        parent = _make_parents(os.path.dirname(path))
-        try:
-            return nofollow.make_folder(os.path.basename(path), parent, 0o755)
-        finally:
-            os.close(parent)
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
