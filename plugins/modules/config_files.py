@@ -17,16 +17,15 @@ description:
   - The checker does not run when only owner or mode differ, and nothing runs when nothing differs.
 author:
   - The wheelhouse.pypi developers (@wheelhouse)
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
   check_mode:
-    description: Says what would change. The set is staged and checked as in a normal run, if the folder is there.
     support: full
+    details: The set is staged and checked as in a normal run, if the folder is there.
   diff_mode:
-    description: Shows changed files line by line; new ones, and those of O(shown_by_name), by name.
     support: full
-  idempotent:
-    description: A second run with the same arguments changes nothing.
-    support: full
+    details: Shows changed files line by line; new ones, and those of O(shown_by_name), by name.
+  platform: {platforms: posix}
 options:
   path:
     description: Folder on the host. Missing folders are made, with O(directory_mode), O(owner) and O(group).

@@ -51,16 +51,11 @@ options:
     description: Mode of O(path), and of O(folders) that name no other, as an octal string.
     type: str
     required: true
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed when in diff mode.
-    support: full
-  idempotent:
-    description: When run twice in a row outside check mode, the second run indicates no change.
-    support: full
+  check_mode: {support: full}
+  diff_mode: {support: full}
+  platform: {platforms: posix}
 """
 
 EXAMPLES = r"""

@@ -59,18 +59,11 @@ options:
       - A run whose process has ended is replaced; one of another controller after six hours.
     type: bool
     default: false
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-    details: It only reads.
-  diff_mode:
-    description: Returns details on what has changed when in diff mode.
-    support: none
-    details: It changes nothing.
-  idempotent:
-    description: When run twice in a row outside check mode, the second run indicates no change.
-    support: full
+  check_mode: {support: full}
+  diff_mode: {support: none}
+  platform: {platforms: posix}
 """
 
 EXAMPLES = r"""
