@@ -27,7 +27,7 @@ import shutil
 import stat
 import time
 from dataclasses import dataclass, field
-from typing import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
 
@@ -114,6 +114,13 @@ class Change:
         return self.before != self.after
 
 
+class Staging(NamedTuple):
+    """The folder that files are written to before they go live: its path, and where it is open."""
+
+    path: str
+    descriptor: int
+
+
 class FileSet:
     """The files of one folder that belong together. All names are relative to ``folder``, with ``/`` between parts.
 
@@ -127,8 +134,6 @@ class FileSet:
             raise FileSetError("path must be absolute, not %r" % folder)
         self.folder = os.path.normpath(folder)
         self.attributes = attributes
-        # Path of a staging folder -> its descriptor.
-        self._staging: dict[str, int] = {}
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -303,13 +308,12 @@ class FileSet:
                     nofollow.remove_tree(name, top)
 
     @contextlib.contextmanager
-    def staged(self, files: Mapping[str, bytes], also: Sequence[str] = ()) -> Iterator[str]:
-        """Write ``files``, with their final owner and mode, into a new folder; yield its path, and remove it afterwards.
+    def staged(self, files: Mapping[str, bytes], also: Sequence[str] = ()) -> Iterator[Staging]:
+        """Write ``files``, with their final owner and mode, into a new folder; yield that, and remove it afterwards.
 
         ``also``: names of live files that are shown beside them, as hard links (copies where the file system has none).
         """
         name = STAGING_PREFIX + secrets.token_hex(4)
-        path = os.path.join(self.folder, name)
         with contextlib.ExitStack() as stack:
             with _in_words("write", self.folder):
                 parent = stack.enter_context(nofollow.folder(self.folder))
@@ -324,9 +328,7 @@ class FileSet:
                         with self._open_parent(one) as live, self._staged_parent(staging, one) as folder:
                             if live is not None:
                                 _show(posixpath.basename(one), live, posixpath.basename(one), folder)
-            self._staging[path] = staging
-            stack.callback(self._staging.pop, path)
-            yield path
+            yield Staging(os.path.join(self.folder, name), staging)
 
     @contextlib.contextmanager
     def _staged_parent(self, staging: int, name: str) -> Iterator[int]:
@@ -353,7 +355,7 @@ class FileSet:
             os.fchmod(descriptor, self.attributes.mode)
             os.fsync(descriptor)
 
-    def commit(self, changes: Iterable[Change], staging: str) -> None:
+    def commit(self, changes: Iterable[Change], staging: Staging) -> None:
         """Make the changes true: rename from ``staging``, and remove what is to go.
 
         A file of which only owner or mode differs is replaced as well: what serves from it sees the old one or the new
@@ -361,8 +363,7 @@ class FileSet:
         folder is as it was.
         """
         with contextlib.ExitStack() as open_folders, contextlib.ExitStack() as undo, _in_words("change", self.folder):
-            staged = self._staging[staging]
-            backups = nofollow.make_folder(STAGING_PREFIX + "before", staged)
+            backups = nofollow.make_folder(STAGING_PREFIX + "before", staging.descriptor)
             open_folders.callback(os.close, backups)
             touched = []
             for number, change in enumerate(changes):
@@ -376,7 +377,7 @@ class FileSet:
                 if change.after is None:
                     os.unlink(name, dir_fd=live)
                 else:
-                    with self._staged_parent(staged, change.name) as source:
+                    with self._staged_parent(staging.descriptor, change.name) as source:
                         os.replace(name, name, src_dir_fd=source, dst_dir_fd=live)
                 touched.append(live)
             for live in touched:

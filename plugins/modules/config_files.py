@@ -267,7 +267,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             also = file_set.matching(arguments["stage_also"])
             staging = stack.enter_context(file_set.staged(files, also))
             if checking:
-                result.update(check(module, command, staging, file_set.folder, changes))
+                result.update(check(module, command, staging.path, file_set.folder, changes))
             if not module.check_mode:
                 file_set.commit(changes, staging)
     return result
