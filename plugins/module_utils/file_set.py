@@ -321,27 +321,31 @@ class FileSet:
                 staging = self._make_one(name, parent)
                 stack.callback(os.close, staging)
                 for one, content in sorted(files.items()):
-                    with self._staged_parent(staging, one) as folder:
+                    with self._make_parent(one, staging) as folder:
                         self._write(posixpath.basename(one), folder, content)
                 for one in also:
                     if one not in files:
-                        with self._open_parent(one) as live, self._staged_parent(staging, one) as folder:
+                        with self._open_parent(one) as live, self._make_parent(one, staging) as folder:
                             if live is not None:
                                 _show(posixpath.basename(one), live, posixpath.basename(one), folder)
             yield Staging(os.path.join(self.folder, name), staging)
 
     @contextlib.contextmanager
-    def _staged_parent(self, staging: int, name: str) -> Iterator[int]:
-        """Have the folder of a staged file open, which is made where it is missing."""
+    def _make_parent(self, name: str, top: int, undo: contextlib.ExitStack | None = None) -> Iterator[int]:
+        """Have the folder of a file open, below an open one; what is missing is made, and ``undo`` can remove that."""
         with contextlib.ExitStack() as stack:
             for part in posixpath.dirname(name).split("/"):
-                if part:
-                    try:
-                        staging = self._make_one(part, staging)
-                        stack.callback(os.close, staging)
-                    except FileExistsError:
-                        staging = stack.enter_context(nofollow.subfolder(part, staging))
-            yield staging
+                if not part:
+                    continue
+                try:
+                    folder = stack.enter_context(nofollow.subfolder(part, top))
+                except FileNotFoundError:
+                    folder = self._make_one(part, top)
+                    stack.callback(os.close, folder)
+                    if undo is not None:
+                        undo.callback(_quietly, os.rmdir, part, dir_fd=top)
+                top = folder
+            yield top
 
     def _write(self, name: str, folder: int, content: bytes) -> None:
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
@@ -367,7 +371,8 @@ class FileSet:
             open_folders.callback(os.close, backups)
             touched = []
             for number, change in enumerate(changes):
-                live = self._open_live(change, open_folders, undo)
+                top = open_folders.enter_context(nofollow.folder(self.folder))
+                live = open_folders.enter_context(self._make_parent(change.name, top, undo))
                 name, backup = posixpath.basename(change.name), str(number)
                 if _exists(name, live):
                     _show(name, live, backup, backups)
@@ -377,26 +382,12 @@ class FileSet:
                 if change.after is None:
                     os.unlink(name, dir_fd=live)
                 else:
-                    with self._staged_parent(staging.descriptor, change.name) as source:
+                    with self._make_parent(change.name, staging.descriptor) as source:
                         os.replace(name, name, src_dir_fd=source, dst_dir_fd=live)
                 touched.append(live)
             for live in touched:
                 os.fsync(live)
             undo.pop_all()
-
-    def _open_live(self, change: Change, open_folders: contextlib.ExitStack, undo: contextlib.ExitStack) -> int:
-        """Return a descriptor of the folder that a change is made in; missing ones are made."""
-        live = open_folders.enter_context(nofollow.folder(self.folder))
-        for part in posixpath.dirname(change.name).split("/"):
-            if not part:
-                continue
-            try:
-                live, parent = open_folders.enter_context(nofollow.subfolder(part, live)), live
-            except FileNotFoundError:
-                live, parent = self._make_one(part, live), live
-                open_folders.callback(os.close, live)
-                undo.callback(_quietly, os.rmdir, part, dir_fd=parent)
-        return live
 
 
 def _check_name(name: str) -> None:
