@@ -54,16 +54,10 @@ class Attributes:
 
     def ids(self) -> tuple[int, int]:
         """Numeric owner and group, -1 for "leave it"; raise FileSetError if there is no such account."""
-        uid = _account_id(self.owner, _uid_of, "user")
-        return uid, _primary_group(uid) if self.group is None else _account_id(self.group, _gid_of, "group")
-
-
-def _uid_of(name: str) -> int:
-    return pwd.getpwnam(name).pw_uid
-
-
-def _gid_of(name: str) -> int:
-    return grp.getgrnam(name).gr_gid
+        uid = _account_id(self.owner, lambda name: pwd.getpwnam(name).pw_uid, "user")
+        if self.group is None:
+            return uid, _primary_group(uid)
+        return uid, _account_id(self.group, lambda name: grp.getgrnam(name).gr_gid, "group")
 
 
 def _account_id(name: str | None, lookup: Callable[[str], int], kind: str) -> int:

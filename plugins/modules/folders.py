@@ -158,7 +158,8 @@ def apply(module: AnsibleModule) -> tuple[dict[str, str], dict[str, tuple[str, s
         before = _found(folder)
         if before is None:
             created[folder.path] = _line(folder.path, folder.wanted, folder.owner)
-        elif before != folder.wanted and not _is_left_alone(folder):
+        # Where a link leads, others decide on owner and mode.
+        elif before != folder.wanted and not (folder.link and os.path.islink(folder.path)):
             after = _line(folder.path, folder.wanted, folder.owner)
             corrected[folder.path] = (_line(folder.path, before), after)
     if not module.check_mode:
@@ -205,7 +206,8 @@ def _found(folder: Folder) -> State | None:
             raise OSError(0, text, folder.path) from None
         return None
     try:
-        return _state(os.fstat(descriptor))
+        status = os.fstat(descriptor)
+        return State(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
     finally:
         os.close(descriptor)
 
@@ -218,15 +220,6 @@ def _open(folder: Folder) -> int:
             return os.open(os.path.basename(folder.path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
         except NotADirectoryError as error:
             raise NotADirectoryError(error.errno, error.strerror, folder.path) from error
-
-
-def _is_left_alone(folder: Folder) -> bool:
-    """Whether it is a link, as it may be, to where others decide on owner and mode."""
-    return folder.link and os.path.islink(folder.path)
-
-
-def _state(status: os.stat_result) -> State:
-    return State(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
 
 
 def _make(folder: Folder) -> None:
