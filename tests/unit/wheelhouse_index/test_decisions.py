@@ -403,7 +403,11 @@ def test_only_a_project_that_comes_or_goes_has_the_list_of_projects_made(
     def projects() -> set[str]:
         return {project["name"] for project in json.loads((index.pages / "simple/index.json").read_bytes())["projects"]}
 
-    monkeypatch.setattr(index.store.output, "stage_lists", lambda *of: made_lists.append("made") or stage_lists(*of))
+    def noted(*of: Any) -> Any:
+        made_lists.append("made")
+        return stage_lists(*of)
+
+    monkeypatch.setattr(index.store.output, "stage_lists", noted)
     assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
     assert index.ask("set_status", name="foo", status="deprecated").status == 200
     assert index.ask("unyank", name="foo", version="1.0").status == 200
