@@ -112,6 +112,9 @@ def literal(value: Any) -> str:
 
 def kind(option: Mapping[str, Any]) -> str:
     """Return the type of an option in words, with its elements."""
+    if option["type"] == "raw":
+        # The rights of logins alone.
+        return "bool or list of str"
     return f"list of {option['elements']}" if option.get("elements") else str(option["type"])
 
 

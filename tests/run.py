@@ -32,7 +32,7 @@ OLDEST_VENV = f".venv-core-{OLDEST}"
 OLDEST_UNITS = ("tests/unit/plugins", "tests/unit/test_argument_specs.py")
 OLDEST_SCENARIOS = ("pypiserver",)
 # From the longest on: what takes long must not run alone at the end.
-LONGEST = ("stack", "rollout", "access", "docker", "default", "tls", "index", "users")
+LONGEST = ("stack", "rollout", "airgap", "access", "docker", "import", "tls", "index", "default", "users")
 # The newest ansible-core, on Debian 13 with its Python (tests/ground/controller.py), which is the stand-in's as well:
 # our extension of pypiserver is tried on it too.
 LATEST = "2.21"
@@ -62,9 +62,16 @@ FRESH_MACHINES = ("root", "user", "systemd")
 PART_SECONDS = 1800
 ALIVE_SECONDS = 30.0
 EXCERPT_LINES = 80
+# Of each failed part, at the end of the run; what keeps a run's output may keep its end alone.
+REASON_LINES = 15
+_REASON_WIDTH = 160
 _END_SECONDS = 20.0
 _FAILED_TASK = re.compile(r"(fatal|failed): \[")
 _FAILED_TESTS = re.compile(r"=+ (FAILURES|ERRORS) =+")
+_FAILED_TEST = re.compile(r"_{3,} (.+) _{3,}")
+_TESTS_OVER = re.compile(r"=+ (short test summary info|warnings summary|slowest .*|.* in [0-9.]+s.*) =+")
+_SAYS_NOTHING = re.compile(r"E +(AssertionError:|[\^~]*)")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _IN_LOGS = {"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "COLUMNS": "120"}
 
 
@@ -91,12 +98,21 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of a part: a word for the summary, whether it passed, and how long it took in seconds."""
+    """What came out of a part.
+
+    Attributes:
+        part: what ran.
+        result: a word for the summary.
+        passed: whether it passed.
+        seconds: how long it took.
+        reasons: what its log says of the failure, in few lines.
+    """
 
     part: Part
     result: str
     passed: bool
     seconds: float
+    reasons: tuple[str, ...] = ()
 
 
 def clock(seconds: float) -> str:
@@ -179,6 +195,20 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         check("lint"),
         check("sanity"),
         unit("unit", ".venv", ["venv"], profile="long" if long else ""),
+        # Before the scenarios, of which the shortest come last: these would be alone at the end for minutes.
+        Part(
+            f"venv-{LATEST}",
+            ((*controller, "python3", "-m", "tests.venvs", f"core-{LATEST}"),),
+            needs=("venv", "images"),
+            heavy=False,
+        ),
+        Part(
+            f"unit-{LATEST}",
+            ((*controller, f"{LATEST_VENV}/bin/python", "-m", "pytest", "--color", "no", *latest),),
+            needs=(f"venv-{LATEST}",),
+        ),
+        unit(f"unit-{OLDEST}", OLDEST_VENV, [f"venv-{OLDEST}"], *OLDEST_UNITS),
+        unit(f"unit-{NEWEST}", f".venv-{NEWEST}", [f"venv-{NEWEST}"], *NEWEST_UNITS),
         check("importer", "collection"),
         check("archive", "collection"),
         *(
@@ -200,20 +230,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
             )
             for name in names
         ),
-        unit(f"unit-{OLDEST}", OLDEST_VENV, [f"venv-{OLDEST}"], *OLDEST_UNITS),
-        unit(f"unit-{NEWEST}", f".venv-{NEWEST}", [f"venv-{NEWEST}"], *NEWEST_UNITS),
         syntax(OLDEST, OLDEST_VENV),
-        Part(
-            f"venv-{LATEST}",
-            ((*controller, "python3", "-m", "tests.venvs", f"core-{LATEST}"),),
-            needs=("venv", "images"),
-            heavy=False,
-        ),
-        Part(
-            f"unit-{LATEST}",
-            ((*controller, f"{LATEST_VENV}/bin/python", "-m", "pytest", "--color", "no", *latest),),
-            needs=(f"venv-{LATEST}",),
-        ),
         syntax(LATEST, LATEST_VENV, controller),
         *(
             scenario(name, OLDEST_VENV, do, suffix=f"-{OLDEST}", needs=(f"venv-{OLDEST}",))
@@ -295,14 +312,57 @@ def excerpt(text: str, lines: int = EXCERPT_LINES) -> str:
     return _indented([*shown, *(["[...]"] if begin + len(shown) + len(rest) < len(every) else []), *rest])
 
 
+def reasons(text: str, lines: int = REASON_LINES) -> tuple[str, ...]:
+    """Return the lines of a failed part's log that say why: each failed test with its errors, the failed task, or the end."""
+    every = [line.rstrip() for line in _COLOUR.sub("", text).splitlines() if line.strip()]
+    found = _failed_tests(every, lines)
+    if not found:
+        tasks = [number for number, line in enumerate(every) if _FAILED_TASK.match(line)]
+        named = [line for line in every[: tasks[-1]] if line.startswith("TASK [")][-1:] if tasks else []
+        found = [*named, *every[tasks[-1] :][: lines - len(named)]] if tasks else every[-lines:]
+    return tuple(line if len(line) <= _REASON_WIDTH else f"{line[: _REASON_WIDTH - 1]}…" for line in found)
+
+
+def _failed_tests(every: Sequence[str], lines: int) -> list[str]:
+    """Return the names of the tests that failed in a log of pytest, each with the first and the last of its errors."""
+    errors: list[tuple[str, list[str]]] = []
+    inside = False
+    for line in every:
+        if _FAILED_TESTS.match(line) or _TESTS_OVER.match(line):
+            inside = bool(_FAILED_TESTS.match(line))
+        elif inside and (header := _FAILED_TEST.fullmatch(line)):
+            errors.append((header[1], []))
+        elif inside and errors and line.startswith("E  ") and not _SAYS_NOTHING.fullmatch(line):
+            errors[-1][1].append(line)
+    left = lines - len(errors)
+    found: list[str] = []
+    for number, (name, said) in enumerate(errors):
+        if len(found) >= lines - 1 and number < len(errors) - 1:
+            return [*found, f"and {len(errors) - number} more"]
+        share = max(left, 0) // (len(errors) - number)
+        shown = said if len(said) <= share else [*said[: min(share, 1)], *said[len(said) - max(share - 1, 0) :]]
+        found += [name, *shown]
+        left -= len(shown)
+    return found
+
+
 def _indented(lines: Iterable[str]) -> str:
     return "\n".join(f"    {line}".rstrip() for line in lines)
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float, live: bool = False) -> str:
-    """Return the closing table: a line per part, and the count on a line of its own; with ``live`` there are no logs."""
+    """Return the closing table, why parts failed, and the count on a line of its own.
+
+    What failed comes last, where it is seen, even if only the end of the output is kept. With ``live`` there are no logs.
+    """
     width = max((len(outcome.part.name) for outcome in outcomes), default=0)
-    rows = [f"{one.part.name:{width}}  {clock(one.seconds):>6}  {one.result}" for one in outcomes]
+    rows = [
+        f"{one.part.name:{width}}  {clock(one.seconds):>6}  {one.result}"
+        for one in sorted(outcomes, key=lambda outcome: not outcome.passed)
+    ]
+    for one in outcomes:
+        if one.reasons:
+            rows += ["", f"{one.part.name}:", _indented(one.reasons)]
     passed = sum(outcome.passed for outcome in outcomes)
     counts = f"{passed} passed, {len(outcomes) - passed} failed"
     logs = "" if live else f"; the logs are in {LOGS.relative_to(ROOT)}/"
@@ -398,7 +458,7 @@ class Runner:
         if result == "FAILED" and seconds > PART_SECONDS:
             result = f"FAILED, took longer than {clock(PART_SECONDS)}"
         with self._changed:
-            self._outcomes[part.name] = Outcome(part, result, result == "passed", seconds)
+            self._outcomes[part.name] = Outcome(part, result, result == "passed", seconds, reasons(text))
             del self._running[part.name]
             if not self.live:
                 self._say(f"{part.name} {result}, {clock(seconds)}")

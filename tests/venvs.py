@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.ground import bytecode
 from tests.ground.uvenv import uv_environment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,11 +60,13 @@ def ensure(name: str) -> None:
     environment = {**os.environ, **uv_environment()}
     if made:
         subprocess.run([*install_command(name, uv), "--upgrade"], env=environment, check=True)
+        bytecode.ensure(home)
         return
     shutil.rmtree(home, ignore_errors=True)
     print(f"installing tests/requirements/{name}.txt into {home.name}", flush=True)
     subprocess.run([str(uv), "venv", "--quiet", "--python", sys.executable, str(home)], env=environment, check=True)
     subprocess.run(install_command(name, uv), env=environment, check=True)
+    bytecode.ensure(home)
     stamp.write_text(digest, encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules, specs
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
         users = [
             {
                 "name": user["name"],
-                "rights": [right for right in specs.rights() if specs.is_true(user.get(right))],
+                "rights": logins.granted(user),
                 "state": "present" if user["name"] in names else "absent",
             }
             for user in arguments["users"]

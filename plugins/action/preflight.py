@@ -26,9 +26,6 @@ class ActionModule(ActionBase):
     """One remote call in plain shell, because a host without Python must get a clear error too."""
 
     _requires_connection = True
-    _VALID_ARGS = frozenset(
-        {"instance", "bind_address", "port", "tls_port", "user", "home", "images", "removing", "lock"}
-    )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Look at the host; fail with cause and remedy, or return what it has."""
@@ -48,18 +45,26 @@ class ActionModule(ActionBase):
             }
         )
         pythons = self._pythons(task_vars)
-        found = self._locked(args, pythons, run_lock.this_run(task_vars.get("inventory_hostname", "")))
+        mine = run_lock.this_run(task_vars.get("inventory_hostname", ""))
+        found = self._locked(args, pythons, mine)
+        release = run_lock.release(args["instance"], mine) if self._takes(args) else ""
         problem = python_problem(found, pythons, *target_pythons()) or problem_of(found, args)
         if problem:
+            if release:
+                self._low_level_execute_command(release)
             raise AnsibleActionFail(problem)
-        result.update(found.result(), changed=False)
+        result.update(found.result(), changed=False, release=release)
         if args["port"] is not None:
             result["warnings"] = ownership.replaceable(found, args["user"], args["home"])
         return result
 
+    def _takes(self, args: dict[str, t.Any]) -> bool:
+        """Whether this run is to hold the index."""
+        return bool(args["lock"]) and not self._task.check_mode
+
     def _locked(self, args: dict[str, t.Any], pythons: list[str], mine: run_lock.Holder) -> host.Host:
         """Look at the host, and take the index for this run if it is to be held; fail where another run holds it."""
-        takes = args["lock"] and not self._task.check_mode
+        takes = self._takes(args)
         found = self._look(args, pythons, run_lock.take(args["instance"], mine if takes else None))
         for attempt in range(2):
             if takes and found.lock is None:

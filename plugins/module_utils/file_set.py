@@ -27,7 +27,7 @@ import shutil
 import stat
 import time
 from dataclasses import dataclass, field
-from typing import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
 
@@ -54,16 +54,10 @@ class Attributes:
 
     def ids(self) -> tuple[int, int]:
         """Numeric owner and group, -1 for "leave it"; raise FileSetError if there is no such account."""
-        uid = _account_id(self.owner, _uid_of, "user")
-        return uid, _primary_group(uid) if self.group is None else _account_id(self.group, _gid_of, "group")
-
-
-def _uid_of(name: str) -> int:
-    return pwd.getpwnam(name).pw_uid
-
-
-def _gid_of(name: str) -> int:
-    return grp.getgrnam(name).gr_gid
+        uid = _account_id(self.owner, lambda name: pwd.getpwnam(name).pw_uid, "user")
+        if self.group is None:
+            return uid, _primary_group(uid)
+        return uid, _account_id(self.group, lambda name: grp.getgrnam(name).gr_gid, "group")
 
 
 def _account_id(name: str | None, lookup: Callable[[str], int], kind: str) -> int:
@@ -114,6 +108,13 @@ class Change:
         return self.before != self.after
 
 
+class Staging(NamedTuple):
+    """The folder that files are written to before they go live: its path, and where it is open."""
+
+    path: str
+    descriptor: int
+
+
 class FileSet:
     """The files of one folder that belong together. All names are relative to ``folder``, with ``/`` between parts.
 
@@ -127,8 +128,6 @@ class FileSet:
             raise FileSetError("path must be absolute, not %r" % folder)
         self.folder = os.path.normpath(folder)
         self.attributes = attributes
-        # Path of a staging folder -> its descriptor.
-        self._staging: dict[str, int] = {}
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -141,20 +140,16 @@ class FileSet:
     @contextlib.contextmanager
     def _open_folder(self) -> Iterator[int | None]:
         """Have the folder open; None where there is none."""
-        descriptor = None
         try:
-            descriptor = nofollow.open_folder(self.folder)
+            with _folder_in_words():
+                descriptor = nofollow.open_folder(self.folder)
         except FileNotFoundError:
-            pass
-        except nofollow.ForeignLink as error:
-            raise FileSetError("%s %s" % (error.filename, error.strerror)) from error
-        except NotADirectoryError as error:
-            raise FileSetError("%s is not a folder" % error.filename) from error
+            yield None
+            return
         try:
             yield descriptor
         finally:
-            if descriptor is not None:
-                os.close(descriptor)
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def _open_parent(self, name: str) -> Iterator[int | None]:
@@ -286,37 +281,18 @@ class FileSet:
 
     def make_folder(self) -> list[str]:
         """Make the folder where it is missing; return the folders made, outermost first."""
-        missing: list[str] = []
-        folder = self.folder
-        while True:
-            try:
-                descriptor = nofollow.open_folder(folder)
-                break
-            except nofollow.ForeignLink as error:
-                raise FileSetError("%s %s" % (error.filename, error.strerror)) from error
-            except NotADirectoryError as error:
-                raise FileSetError("%s is not a folder" % error.filename) from error
-            except FileNotFoundError:
-                missing.insert(0, folder)
-                folder = os.path.dirname(folder)
-        with contextlib.ExitStack() as stack:
-            stack.callback(os.close, descriptor)
-            for path in missing:
-                descriptor = self._make_one(os.path.basename(path), descriptor)
-                stack.callback(os.close, descriptor)
-        return missing
+        with _folder_in_words():
+            descriptor, made = nofollow.make_folders(self.folder, *self._of_folders())
+        os.close(descriptor)
+        return made
+
+    def _of_folders(self) -> tuple[int, int, int]:
+        """Mode, owner and group of folders that are made."""
+        return (self.attributes.directory_mode, *self.attributes.ids())
 
     def _make_one(self, name: str, parent: int) -> int:
-        """Make a folder with the attributes that folders are to have, in an open one; return its descriptor."""
-        owner = self.attributes.ids()
-        descriptor = nofollow.make_folder(name, parent)
-        try:
-            os.fchown(descriptor, *owner)
-            os.fchmod(descriptor, self.attributes.directory_mode)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
+        """Make a folder in an open one; return its descriptor."""
+        return nofollow.make_folder(name, parent, *self._of_folders())
 
     def remove_leftovers(self) -> None:
         """Remove staging folders of runs that were killed; only while the folder is locked, or they may be in use."""
@@ -326,44 +302,44 @@ class FileSet:
                     nofollow.remove_tree(name, top)
 
     @contextlib.contextmanager
-    def staged(self, files: Mapping[str, bytes], also: Sequence[str] = (), where: str | None = None) -> Iterator[str]:
-        """Write ``files``, with their final owner and mode, into a new folder; yield its path, and remove it afterwards.
+    def staged(self, files: Mapping[str, bytes], also: Sequence[str] = ()) -> Iterator[Staging]:
+        """Write ``files``, with their final owner and mode, into a new folder; yield that, and remove it afterwards.
 
         ``also``: names of live files that are shown beside them, as hard links (copies where the file system has none).
-        ``where``: another place than the destination, for a dry run where that does not exist.
         """
         name = STAGING_PREFIX + secrets.token_hex(4)
-        path = os.path.join(where or self.folder, name)
         with contextlib.ExitStack() as stack:
             with _in_words("write", self.folder):
-                parent = stack.enter_context(nofollow.folder(where or self.folder))
+                parent = stack.enter_context(nofollow.folder(self.folder))
                 stack.callback(nofollow.remove_tree, name, parent)
                 staging = self._make_one(name, parent)
                 stack.callback(os.close, staging)
                 for one, content in sorted(files.items()):
-                    with self._staged_parent(staging, one) as folder:
+                    with self._make_parent(one, staging) as folder:
                         self._write(posixpath.basename(one), folder, content)
                 for one in also:
                     if one not in files:
-                        with self._open_parent(one) as live, self._staged_parent(staging, one) as folder:
+                        with self._open_parent(one) as live, self._make_parent(one, staging) as folder:
                             if live is not None:
                                 _show(posixpath.basename(one), live, posixpath.basename(one), folder)
-            self._staging[path] = staging
-            stack.callback(self._staging.pop, path)
-            yield path
+            yield Staging(os.path.join(self.folder, name), staging)
 
     @contextlib.contextmanager
-    def _staged_parent(self, staging: int, name: str) -> Iterator[int]:
-        """Have the folder of a staged file open, which is made where it is missing."""
+    def _make_parent(self, name: str, top: int, undo: contextlib.ExitStack | None = None) -> Iterator[int]:
+        """Have the folder of a file open, below an open one; what is missing is made, and ``undo`` can remove that."""
         with contextlib.ExitStack() as stack:
             for part in posixpath.dirname(name).split("/"):
-                if part:
-                    try:
-                        staging = self._make_one(part, staging)
-                        stack.callback(os.close, staging)
-                    except FileExistsError:
-                        staging = stack.enter_context(nofollow.subfolder(part, staging))
-            yield staging
+                if not part:
+                    continue
+                try:
+                    folder = stack.enter_context(nofollow.subfolder(part, top))
+                except FileNotFoundError:
+                    folder = self._make_one(part, top)
+                    stack.callback(os.close, folder)
+                    if undo is not None:
+                        undo.callback(_quietly, os.rmdir, part, dir_fd=top)
+                top = folder
+            yield top
 
     def _write(self, name: str, folder: int, content: bytes) -> None:
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
@@ -377,7 +353,7 @@ class FileSet:
             os.fchmod(descriptor, self.attributes.mode)
             os.fsync(descriptor)
 
-    def commit(self, changes: Iterable[Change], staging: str) -> None:
+    def commit(self, changes: Iterable[Change], staging: Staging) -> None:
         """Make the changes true: rename from ``staging``, and remove what is to go.
 
         A file of which only owner or mode differs is replaced as well: what serves from it sees the old one or the new
@@ -385,12 +361,12 @@ class FileSet:
         folder is as it was.
         """
         with contextlib.ExitStack() as open_folders, contextlib.ExitStack() as undo, _in_words("change", self.folder):
-            staged = self._staging[staging]
-            backups = nofollow.make_folder(STAGING_PREFIX + "before", staged)
+            backups = nofollow.make_folder(STAGING_PREFIX + "before", staging.descriptor)
             open_folders.callback(os.close, backups)
             touched = []
             for number, change in enumerate(changes):
-                live = self._open_live(change, open_folders, undo)
+                top = open_folders.enter_context(nofollow.folder(self.folder))
+                live = open_folders.enter_context(self._make_parent(change.name, top, undo))
                 name, backup = posixpath.basename(change.name), str(number)
                 if _exists(name, live):
                     _show(name, live, backup, backups)
@@ -400,26 +376,12 @@ class FileSet:
                 if change.after is None:
                     os.unlink(name, dir_fd=live)
                 else:
-                    with self._staged_parent(staged, change.name) as source:
+                    with self._make_parent(change.name, staging.descriptor) as source:
                         os.replace(name, name, src_dir_fd=source, dst_dir_fd=live)
                 touched.append(live)
             for live in touched:
                 os.fsync(live)
             undo.pop_all()
-
-    def _open_live(self, change: Change, open_folders: contextlib.ExitStack, undo: contextlib.ExitStack) -> int:
-        """Return a descriptor of the folder that a change is made in; missing ones are made."""
-        live = open_folders.enter_context(nofollow.folder(self.folder))
-        for part in posixpath.dirname(change.name).split("/"):
-            if not part:
-                continue
-            try:
-                live, parent = open_folders.enter_context(nofollow.subfolder(part, live)), live
-            except FileNotFoundError:
-                live, parent = self._make_one(part, live), live
-                open_folders.callback(os.close, live)
-                undo.callback(_quietly, os.rmdir, part, dir_fd=parent)
-        return live
 
 
 def _check_name(name: str) -> None:
@@ -465,6 +427,16 @@ def _show(source: str, source_folder: int, name: str, folder: int) -> None:
 def _quietly(function: Callable[..., object], *arguments: object, **options: object) -> None:
     with contextlib.suppress(OSError):
         function(*arguments, **options)
+
+
+@contextlib.contextmanager
+def _folder_in_words() -> Iterator[None]:
+    try:
+        yield
+    except nofollow.ForeignLink as error:
+        raise FileSetError("%s %s" % (error.filename, error.strerror)) from error
+    except NotADirectoryError as error:
+        raise FileSetError("%s is not a folder" % error.filename) from error
 
 
 @contextlib.contextmanager

@@ -28,10 +28,15 @@ OBSOLETE = ".htpasswd-publish"
 NAME_LENGTH = 255
 # What can be a login: printable ASCII without the separator; a line that starts with # would be a comment.
 NAME = re.compile(r"(?!#)[!-9;-~]{1,%d}\Z" % NAME_LENGTH)
-# A right is a word; which ones there are is in the argument spec (pypi_users), and what each allows is pypi-server's matter.
-RIGHT = re.compile(r"[a-z]+\Z")
+# Which projects, by their normalised names: * stands for any letters, and alone is special. Each pattern matches a legal name.
+PATTERN = r"[a-z0-9*]+(?:-[a-z0-9*]+)*"
+# A right is a word, perhaps with a pattern behind a colon. Which words there are is in the argument spec (pypi_users), and what
+# each allows is pypi-server's matter. What an earlier pypi-server cannot read, such as a pattern, grants nothing there.
+RIGHT = re.compile(r"[a-z]+(?::%s)?\Z" % PATTERN)
+# NGINX takes up to 4,095 bytes for a value of a map.
+RIGHTS_BYTES = 3500
 
-# What a login may do beside reading, such as ("publish", "delete").
+# What a login may do beside reading, such as ("publish:acme-*", "delete").
 Rights = Tuple[str, ...]
 
 
@@ -136,7 +141,7 @@ def is_secret(content: bytes | None) -> bool:
 # -- what NGINX reads --------------------------------------------------------------------------------------------------
 
 _RIGHTS_MAP = "map $remote_user $pypi_login_rights {\n"
-_RIGHTS_ENTRY = re.compile(r'    (".+") "([a-z ]*)";\Z')
+_RIGHTS_ENTRY = re.compile(r'    (".+") "([a-z0-9:* -]*)";\Z')
 
 
 def credentials(users: Mapping[str, str], rights: Mapping[str, Rights]) -> bytes:
@@ -181,7 +186,8 @@ def rights_before(content: bytes | None, logins: Iterable[str]) -> dict[str, Rig
         return {}
     entries = content.decode("utf-8", "surrogateescape").partition(_RIGHTS_MAP)[2].split("\n")
     found = {match.group(1): match.group(2) for match in map(_RIGHTS_ENTRY.match, entries) if match}
-    return {name: tuple(words.split()) for name in logins for words in [found.get(_map_key(name, exact=True))] if words}
+    rights = {name: found.get(_map_key(name, exact=True), "").split() for name in logins}
+    return {name: tuple(filter(RIGHT.match, words)) for name, words in rights.items() if any(map(RIGHT.match, words))}
 
 
 def _fold(name: str) -> bytes:
@@ -220,11 +226,36 @@ def what_changes(
     for name in sorted(before.keys() & after.keys()):
         had, has = before[name][1], after[name][1]
         changes = [] if before[name][0] == after[name][0] else [_new_hash(before[name][0], after[name][0])]
-        changes += ["may %s now" % right for right in has if right not in had]
-        changes += ["may not %s any more" % right for right in had if right not in has]
+        changes += _new_rights(_by_right(had), _by_right(has))
         if changes:
             updated[name] = ", ".join(changes)
     return sorted(after.keys() - before.keys()), updated, sorted(before.keys() - after.keys())
+
+
+def _by_right(rights: Rights) -> dict[str, str]:
+    """Right -> the projects that it is on, in words; empty for all."""
+    patterns: dict[str, list[str]] = {}
+    for right in rights:
+        word, _colon, pattern = right.partition(":")
+        patterns.setdefault(word, []).append(pattern)
+    return {word: "" if "" in those else " and ".join(those) for word, those in patterns.items()}
+
+
+_ALL = "all projects"
+
+
+def _new_rights(had: Mapping[str, str], has: Mapping[str, str]) -> list[str]:
+    changes = ["may %s now" % _may(right, has[right]) for right in has if right not in had]
+    changes += [
+        "may %s now, was %s" % (_may(right, has[right] or _ALL), had[right] or _ALL)
+        for right in has
+        if right in had and has[right] != had[right]
+    ]
+    return changes + ["may not %s any more" % right for right in had if right not in has]
+
+
+def _may(right: str, projects: str) -> str:
+    return "%s %s" % (right, projects) if projects else right
 
 
 def _new_hash(before: str, after: str) -> str:
@@ -239,5 +270,7 @@ def _new_hash(before: str, after: str) -> str:
 
 def called(rights: Rights) -> str:
     """What a login with these rights is called."""
-    others = [right for right in rights if right != "publish"]
-    return ("publisher" if "publish" in rights else "reader") + (" who may " + " and ".join(others) if others else "")
+    projects = _by_right(rights)
+    others = [_may(*item) for item in projects.items() if item[0] != "publish"]
+    publisher = "publisher" + (" of %s" % projects["publish"] if projects.get("publish") else "")
+    return (publisher if "publish" in projects else "reader") + (" who may " + " and ".join(others) if others else "")

@@ -36,7 +36,33 @@ def open_folder(path: str) -> int:
     Args:
         path: absolute.
     """
-    return _walk(path, os.O_RDONLY | os.O_DIRECTORY)
+    waiting = _parts(path)
+    here, shown = os.open("/", _FOLDER), "/"
+    links = 0
+    try:
+        while waiting:
+            part = waiting.pop(0)
+            try:
+                found = os.open(part, _FOLDER, dir_fd=here)
+            except OSError as error:
+                # A link answers ELOOP or ENOTDIR.
+                target = _link(part, here, shown + part) if error.errno in (errno.ELOOP, errno.ENOTDIR) else None
+                if target is None:
+                    raise OSError(error.errno, error.strerror, shown + part) from error
+                links += 1
+                if links > _LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from error
+                waiting = _parts(target) + waiting
+                if os.path.isabs(target):
+                    os.close(here)
+                    here, shown = os.open("/", _FOLDER), "/"
+                continue
+            os.close(here)
+            here, shown = found, "%s%s/" % (shown, part)
+    except OSError:
+        os.close(here)
+        raise
+    return here
 
 
 @contextlib.contextmanager
@@ -59,7 +85,7 @@ def subfolder(name: str, parent: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def make_folder(name: str, parent: int, mode: int = 0o700) -> int:
+def make_folder(name: str, parent: int, mode: int = 0o700, uid: int = -1, gid: int = -1) -> int:
     """Make a folder in an open one, and return its descriptor; raise OSError where something is there.
 
     The folder that is opened is root's: one that another account has put in its place meanwhile is refused.
@@ -69,11 +95,24 @@ def make_folder(name: str, parent: int, mode: int = 0o700) -> int:
     try:
         if os.fstat(descriptor).st_uid != os.geteuid():
             raise OSError(errno.EPERM, "was replaced while it was made", name)
+        os.fchown(descriptor, uid, gid)
         os.fchmod(descriptor, mode)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def make_folders(path: str, mode: int, uid: int = -1, gid: int = -1) -> tuple[int, list[str]]:
+    """Make a folder where it is missing, and those above it; return its descriptor, and what was made, outermost first."""
+    try:
+        return open_folder(path), []
+    except FileNotFoundError:
+        parent, made = make_folders(os.path.dirname(path), mode, uid, gid)
+        try:
+            return make_folder(os.path.basename(path), parent, mode, uid, gid), [*made, path]
+        finally:
+            os.close(parent)
 
 
 def hand_over(descriptor: int, uid: int, gid: int, mode: int) -> bool:
@@ -113,41 +152,6 @@ def name_of(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return "uid %d" % uid
-
-
-def _walk(path: str, flags: int) -> int:
-    """Open a path from the root folder on, following links of root alone."""
-    waiting = _parts(path)
-    seen = ["/"]
-    here = os.open("/", _FOLDER)
-    links = 0
-    try:
-        while waiting:
-            part = waiting.pop(0)
-            last = not waiting
-            try:
-                found = os.open(part, (flags if last else _FOLDER) | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
-            except OSError as error:
-                shown = os.path.join("/".join(seen).replace("//", "/"), part)
-                # A link answers ELOOP or, where a folder is asked for, ENOTDIR.
-                target = _link(part, here, shown) if error.errno in (errno.ELOOP, errno.ENOTDIR) else None
-                if target is None:
-                    raise OSError(error.errno, error.strerror, shown) from error
-                links += 1
-                if links > _LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from error
-                waiting = _parts(target) + waiting
-                if os.path.isabs(target):
-                    os.close(here)
-                    here, seen = os.open("/", _FOLDER), ["/"]
-                continue
-            os.close(here)
-            here = found
-            seen.append(part)
-    except OSError:
-        os.close(here)
-        raise
-    return here
 
 
 def _parts(path: str) -> list[str]:

@@ -20,19 +20,11 @@ author:
   - The wheelhouse.pypi developers (@wheelhouse)
 requirements:
   - On the controller, libpass and bcrypt, if a user has a password.
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
-  check_mode:
-    description: Changes nothing, so it does the same in check mode.
-    support: full
-  diff_mode:
-    description: There is never anything to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
-  action:
-    description: Runs on the controller, as an action plugin.
-    support: full
+  check_mode: {support: full}
+  diff_mode: {support: none}
+  platform: {platforms: posix}
 options:
   variables:
     description:

@@ -17,16 +17,15 @@ description:
   - The checker does not run when only owner or mode differ, and nothing runs when nothing differs.
 author:
   - The wheelhouse.pypi developers (@wheelhouse)
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
   check_mode:
-    description: Says what would change. The set is staged and checked as in a normal run.
     support: full
+    details: The set is staged and checked as in a normal run, if the folder is there.
   diff_mode:
-    description: Shows changed files line by line; new ones, and those of O(shown_by_name), by name.
     support: full
-  idempotent:
-    description: A second run with the same arguments changes nothing.
-    support: full
+    details: Shows changed files line by line; new ones, and those of O(shown_by_name), by name.
+  platform: {platforms: posix}
 options:
   path:
     description: Folder on the host. Missing folders are made, with O(directory_mode), O(owner) and O(group).
@@ -115,17 +114,6 @@ validated:
   description: Whether the checker ran, and accepted the set.
   type: bool
   returned: success
-skipped_validation:
-  description:
-    - Whether the checker should have run but could not, because its program or the owner of the files is not there yet.
-    - Only in check mode; otherwise that is an error.
-  type: bool
-  returned: success
-digest:
-  description: SHA-256 of the names and contents of the set, to tell whether a running program has loaded this very set.
-  type: str
-  returned: success
-  sample: 3c1b0e6a6f0d9d4c8e5b7a2f1908c6d5e4f3b2a190817263544f5e6d7c8b9aa0
 refused:
   description: Files that differ from the live ones and are in the set that the checker refused.
   type: list
@@ -143,12 +131,10 @@ stderr:
 
 import contextlib
 import fnmatch
-import hashlib
 import os
 import shutil
-import tempfile
 import textwrap
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
@@ -180,15 +166,6 @@ class Refused(FileSetError):
     def __init__(self, message: str, **result: Any) -> None:
         super().__init__(message)
         self.result = result
-
-
-def digest(files: Mapping[str, bytes]) -> str:
-    """SHA-256, in hex, of names and contents; no two different sets give the same input to it."""
-    total = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        total.update(("%s\0%d\0" % (name, len(content))).encode())
-        total.update(content)
-    return total.hexdigest()
 
 
 def as_diff(folder: str, change: Change) -> dict[str, str]:
@@ -232,15 +209,6 @@ def _names(changes: Sequence[Change]) -> str:
     return text
 
 
-def can_check(command: Sequence[str], file_set: FileSet) -> bool:
-    """Whether this host has what staging and checking need; a bare host in check mode may lack it."""
-    try:
-        file_set.attributes.ids()
-    except FileSetError:
-        return False
-    return shutil.which(command[0]) is not None
-
-
 def check(
     module: AnsibleModule, command: Sequence[str], staging: str, folder: str, changes: Sequence[Change]
 ) -> dict[str, Any]:
@@ -279,29 +247,27 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
     )
     command = arguments["validate"]
 
-    result: dict[str, Any] = {"validated": False, "skipped_validation": False, "digest": digest(files)}
+    result: dict[str, Any] = {"validated": False}
     with contextlib.ExitStack() as stack:
         made = [] if module.check_mode else file_set.make_folder()
         for folder in made:
             # Runs last-made first, and only removes what is still empty: nothing came of it.
             stack.callback(_remove_if_empty, folder)
-        if file_set.exists:
+        exists = file_set.exists
+        if exists:
             stack.enter_context(file_set.locked())
             if not module.check_mode:
                 file_set.remove_leftovers()
         changes = file_set.plan(files)
         result.update(summary(file_set.folder, changes, arguments["shown_by_name"]))
-        checking = bool(command) and result["content_changed"]
-        if checking and module.check_mode and not can_check(command, file_set):
-            checking, result["skipped_validation"] = False, True
+        checking = bool(command) and result["content_changed"] and exists
         if checking and shutil.which(command[0]) is None:
             raise FileSetError("the checker %s is not on this host (PATH is %s)" % (command[0], os.environ.get("PATH")))
         if changes and (checking or not module.check_mode):
             also = file_set.matching(arguments["stage_also"])
-            where = None if file_set.exists else stack.enter_context(_temporary_folder())
-            staging = stack.enter_context(file_set.staged(files, also, where))
+            staging = stack.enter_context(file_set.staged(files, also))
             if checking:
-                result.update(check(module, command, staging, file_set.folder, changes))
+                result.update(check(module, command, staging.path, file_set.folder, changes))
             if not module.check_mode:
                 file_set.commit(changes, staging)
     return result
@@ -310,13 +276,6 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
 def _remove_if_empty(folder: str) -> None:
     with contextlib.suppress(OSError):
         os.rmdir(folder)
-
-
-@contextlib.contextmanager
-def _temporary_folder() -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o711)  # the staging folder inside is the one that keeps others out
-        yield folder
 
 
 def summary(folder: str, changes: Sequence[Change], by_name: Sequence[str] = ()) -> dict[str, Any]:

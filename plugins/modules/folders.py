@@ -51,16 +51,11 @@ options:
     description: Mode of O(path), and of O(folders) that name no other, as an octal string.
     type: str
     required: true
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed when in diff mode.
-    support: full
-  idempotent:
-    description: When run twice in a row outside check mode, the second run indicates no change.
-    support: full
+  check_mode: {support: full}
+  diff_mode: {support: full}
+  platform: {platforms: posix}
 """
 
 EXAMPLES = r"""
@@ -163,7 +158,8 @@ def apply(module: AnsibleModule) -> tuple[dict[str, str], dict[str, tuple[str, s
         before = _found(folder)
         if before is None:
             created[folder.path] = _line(folder.path, folder.wanted, folder.owner)
-        elif before != folder.wanted and not _is_left_alone(folder):
+        # Where a link leads, others decide on owner and mode.
+        elif before != folder.wanted and not (folder.link and os.path.islink(folder.path)):
             after = _line(folder.path, folder.wanted, folder.owner)
             corrected[folder.path] = (_line(folder.path, before), after)
     if not module.check_mode:
@@ -210,7 +206,8 @@ def _found(folder: Folder) -> State | None:
             raise OSError(0, text, folder.path) from None
         return None
     try:
-        return _state(os.fstat(descriptor))
+        status = os.fstat(descriptor)
+        return State(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
     finally:
         os.close(descriptor)
 
@@ -225,18 +222,9 @@ def _open(folder: Folder) -> int:
             raise NotADirectoryError(error.errno, error.strerror, folder.path) from error
 
 
-def _is_left_alone(folder: Folder) -> bool:
-    """Whether it is a link, as it may be, to where others decide on owner and mode."""
-    return folder.link and os.path.islink(folder.path)
-
-
-def _state(status: os.stat_result) -> State:
-    return State(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
-
-
 def _make(folder: Folder) -> None:
     """Create a folder or correct it; closed to others from its first moment."""
-    parent = _make_parents(os.path.dirname(folder.path))
+    parent, _made = nofollow.make_folders(os.path.dirname(folder.path), 0o755)
     try:
         try:
             descriptor = nofollow.make_folder(os.path.basename(folder.path), parent)
@@ -250,18 +238,6 @@ def _make(folder: Folder) -> None:
         raise OSError(error.errno, error.strerror, folder.path) from error
     finally:
         os.close(parent)
-
-
-def _make_parents(path: str) -> int:
-    """Return a descriptor of a folder, which is made where it is missing."""
-    try:
-        return nofollow.open_folder(path)
-    except FileNotFoundError:
-        parent = _make_parents(os.path.dirname(path))
-        try:
-            return nofollow.make_folder(os.path.basename(path), parent, 0o755)
-        finally:
-            os.close(parent)
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

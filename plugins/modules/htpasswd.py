@@ -13,7 +13,8 @@ description:
   - Makes the password file of a package index from the whole list of its users, in one go.
   - C(.htpasswd) holds all logins. C(credentials.conf) has two maps of NGINX from C($remote_user). C($pypi_credential) is the
     credential that a login stands for, so that what NGINX has cached about a login ends with the login's password.
-    C($pypi_login_rights) is what it may change, such as C(publish delete); a login that it does not name may change nothing.
+    C($pypi_login_rights) is what it may change, such as C(publish:acme-* delete); a login that it does not name may change
+    nothing.
   - C(peer/secret.conf) has the secret by which pypi-server knows NGINX, as a C(map) of NGINX too. It is made here, on the
     host, once, and again only where it is empty or malformed. No result shows it.
   - Passwords are hashed on the controller (see O(hashes)). Only hashes reach the host, and neither appears in results,
@@ -169,7 +170,9 @@ def wanted_users(arguments: dict[str, Any]) -> list[htpasswd.User]:
         if present and scheme_of(password_hash) is None:
             raise FileSetError("user %r: the hash is %s" % (name, describe(password_hash)))
         if not all(htpasswd.RIGHT.match(right) for right in rights):
-            raise FileSetError("user %r: a right is a word in lower case" % name)
+            raise FileSetError(
+                "user %r: a right is a word in lower case, perhaps with a pattern of projects behind a colon" % name
+            )
         users.append(htpasswd.User(name, password_hash, rights, present))
     if len({user.name for user in users}) != len(users):
         raise FileSetError("a user is named more than once")

@@ -34,18 +34,15 @@ options:
     type: list
     elements: str
     required: true
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
     details: Each file that the index does not have is verified, so it takes as long as the import.
   diff_mode:
-    description: Returns details on what has changed when in diff mode.
     support: full
     details: Names the files that are new.
-  idempotent:
-    description: When run twice in a row outside check mode, the second run indicates no change.
-    support: full
+  platform: {platforms: posix}
 """
 
 EXAMPLES = r"""

@@ -54,23 +54,16 @@ options:
     default: false
   lock:
     description:
-      - Takes the index for this run until M(wheelhouse.pypi.release) ends that; a second run is refused meanwhile.
+      - Takes the index for this run until RV(release) ends that; a second run is refused meanwhile.
         Without it, and outside check mode, a run is refused while another one has the index.
       - A run whose process has ended is replaced; one of another controller after six hours.
     type: bool
     default: false
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-    details: It only reads.
-  diff_mode:
-    description: Returns details on what has changed when in diff mode.
-    support: none
-    details: It changes nothing.
-  idempotent:
-    description: When run twice in a row outside check mode, the second run indicates no change.
-    support: full
+  check_mode: {support: full}
+  diff_mode: {support: none}
+  platform: {platforms: posix}
 """
 
 EXAMPLES = r"""
@@ -84,6 +77,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+release:
+  description:
+    - Shell command that ends the hold of this run, for M(ansible.builtin.raw) at the end of the run, whatever came of it.
+      It leaves the hold of another run alone. Empty where this run holds nothing.
+  returned: success
+  type: str
 distribution:
   description: The distribution and its release, such as V(debian-13), V(ubuntu-24.04) or V(rocky-9).
   returned: success

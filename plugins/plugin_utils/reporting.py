@@ -56,44 +56,30 @@ class Running:
         return sorted({service for service, _image, state in self.containers if not _HEALTHY.match(state)})
 
 
-def report(
-    before: Facts,
-    running: Running,
-    changes: Facts,
-    *,
-    address: str,
-    asked: str,
-    answers: bool,
-    access: list[str],
-    check: bool,
-    certificate: str = "",
-) -> list[str]:
+def report(run: Facts, at: datetime.datetime) -> tuple[list[str], list[str]]:
     """Say, a sentence or two each, where the index is and who gets in, what runs, and what the run has changed.
 
     Args:
-        before: ``engine`` and ``compose`` as they were before the run.
-        running: what runs now.
-        changes: what the run has changed: ``account`` and ``images`` are names, ``written`` has files ``created`` and
-            ``updated`` by folder, ``folders`` is a number, ``logins`` has those ``added``, ``updated`` and ``removed``,
-            ``up`` is what Compose has said, ``reloaded`` whether NGINX was, ``rotation`` whether that of the access log
-            has changed.
-        address: of the index, for those who use it.
-        asked: where on the host it was asked for an answer.
-        answers: it gave one.
-        access: sentences about who may do what.
-        check: the run was one in check mode.
-        certificate: a sentence about it; empty where there is none.
+        run: what __stack_run in roles/stack/vars/main.yml collects.
+        at: the time.
+
+    Returns:
+        The sentences, and what there is to warn of.
     """
-    done = (
+    running, changes = Running.parse(run["running"]), run["changes"]
+    certificate, warnings = about_certificate(run["certificate"], run["tls"], run["authority_file"], at)
+    who = "The index answers" if run["answers"] else "Nothing answers"
+    where = f"{who} on {run['address']} (asked on the host itself, at {run['asked']})."
+    sentences = [
+        " ".join([where, *run["access"]]),
+        certificate,
+        "" if run["check"] else _logins(changes.get("logins") or {}),
+        _versions(running),
         "Check mode: nothing was changed. The tasks above show what a run would change."
-        if check
-        else _changes(before, running, changes)
-    )
-    who = "The index answers" if answers else "Nothing answers"
-    where = " ".join([f"{who} on {address} (asked on the host itself, at {asked}).", *access])
-    logins = "" if check else _logins(changes.get("logins") or {})
-    sentences = [where, certificate, logins, _versions(running), done]
-    return [sentence for sentence in sentences if sentence]
+        if run["check"]
+        else _changes(run["before"], running, changes),
+    ]
+    return [sentence for sentence in sentences if sentence], warnings
 
 
 def about_certificate(info: Facts, tls: str, authority_file: str, at: datetime.datetime) -> tuple[str, list[str]]:
@@ -158,7 +144,8 @@ def _changes(before: Facts, running: Running, changes: Facts) -> str:
     files = _files(changes.get("written") or {})
     if files:
         found.append(f"files {', '.join(_shortened(files))}")
-    folders = changes.get("folders", 0)
+    # Text before ansible-core 2.19.
+    folders = int(changes.get("folders", 0))
     if folders:
         found.append(f"{folders} folder{'s' if folders > 1 else ''}")
     if changes.get("rotation"):

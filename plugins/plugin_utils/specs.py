@@ -43,8 +43,8 @@ def of_login() -> Mapping[str, Mapping[str, Any]]:
 
 
 def rights() -> tuple[str, ...]:
-    """Return the rights that a login can be given: the keys of an entry of pypi_users that are true or false."""
-    return tuple(key for key, option in of_login().items() if option["type"] == "bool")
+    """Return the rights that a login can be given: the keys of an entry of pypi_users that may be a list of projects."""
+    return tuple(key for key, option in of_login().items() if option["type"] == "raw")
 
 
 def is_true(value: Any) -> bool:

@@ -24,7 +24,7 @@ ALLOWED = tuple(
         r"(MANIFEST|FILES)\.json",
         r"(README|SECURITY)\.md|LICENSE|CHANGELOG\.rst|requirements\.txt",
         r"meta/runtime\.yml",
-        r"playbooks/[\w-]+\.yml",
+        r"playbooks/(vars/)?[\w-]+\.yml",
         r"inventories/(aws|demo|example|fleet|gcp)/.+\.(yml|yml\.example|md)",
         r"changelogs/(changelog|config)\.yaml",
         r"docs/.+\.(md|svg|png)",
@@ -45,6 +45,7 @@ NEEDED = (
     "docs/variables.md",
     "playbooks/site.yml",
     "playbooks/uninstall.yml",
+    "playbooks/vars/batches.yml",
     "roles/pypi/meta/argument_specs.yml",
 )
 # Wherever they lie: made by running something.

@@ -114,14 +114,14 @@ def environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def run(
-    command: list[str], folder: Path, variables: Mapping[str, str], seconds: float = 180
+    command: list[str], folder: Path, variables: Mapping[str, str], seconds: float = 180, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a tool in a folder; what it says on both outputs is in `stdout`."""
+    """Run a tool in a folder, with this standard input; what it says on both outputs is in `stdout`."""
     return subprocess.run(
         command,
         cwd=folder,
         env=environment(folder / "home", variables),
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

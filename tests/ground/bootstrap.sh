@@ -71,4 +71,5 @@ eval "$(.venv/bin/python -m tests.ground.uvenv)"
 export VIRTUAL_ENV="$PWD/.venv"
 step "installing requirements-dev.txt into .venv" .venv/bin/uv pip install --quiet -r requirements-dev.txt ||
     fail "uv could not install requirements-dev.txt (its output is above)"
+step "compiling it" .venv/bin/python -m tests.ground.bytecode .venv
 printf '%s\n' "$sum" >"$stamp"

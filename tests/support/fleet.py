@@ -107,7 +107,8 @@ class Client(Thread):
     def run(self) -> None:
         """Read."""
         number = 0
-        while not self._done.wait(0.02):
+        # Often enough to meet a reload, and seldom enough to leave the run under test a processor.
+        while not self._done.wait(0.05):
             began = time.monotonic()
             try:
                 answer = str(self._index.request(self._paths[number % len(self._paths)], self._login).status)

@@ -146,9 +146,14 @@ def form(fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> t
 
 
 def call(
-    application: Application, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    application: Application,
+    method: str,
+    path: str,
+    body: bytes | io.BytesIO = b"",
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Ask a WSGI application."""
+    stream = io.BytesIO(body) if isinstance(body, bytes) else body
     own = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in (headers or {}).items()}
     environment = {
         "REQUEST_METHOD": method,
@@ -156,9 +161,9 @@ def call(
         "SERVER_NAME": "pypi.example.com",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_LENGTH": str(len(stream.getbuffer())),
         "CONTENT_TYPE": (headers or {}).get("Content-Type", ""),
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": stream,
         "wsgi.errors": io.StringIO(),
         "wsgi.url_scheme": "http",
         **own,

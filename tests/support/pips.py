@@ -43,6 +43,10 @@ def command(version: str) -> list[str]:
             # Another run may have been faster.
             with suppress(OSError):
                 os.replace(Path(aside) / "pip", folder)
+    if not (folder / "pip" / "__pycache__").exists():
+        # Python would compile it at each start where PYTHONDONTWRITEBYTECODE is set.
+        plain = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        subprocess.run([sys.executable, "-m", "compileall", "-q", "-q", str(folder)], env=plain, check=False)
     return [sys.executable, str(folder / "pip")]
 
 

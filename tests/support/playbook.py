@@ -16,6 +16,8 @@ from typing import Any
 from tests.support.clients import BIN
 
 SITE = "wheelhouse.pypi.site"
+# What applies other variables to an index that is there: neither its engine nor its folders and images are looked at.
+SETTINGS = ("--tags", "users,pypiserver,nginx,stack")
 _RECAP = re.compile(r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+).* failed=(?P<failed>\d+)", re.M)
 
 

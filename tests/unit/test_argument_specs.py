@@ -25,7 +25,17 @@ HASHED = {"name": "bob", "hash": f"$2b$10${'u' * 53}"}
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "wrong-type-of-key": (
         {"pypi_users": [{**ALICE, "publish": "maybe"}]},
-        "- pypi_users: user 'alice' has a publish that is neither true nor false; give true or false",
+        "- pypi_users: user 'alice' has a publish that is neither true nor false nor a list of projects; give true, false, or "
+        'names and patterns such as publish: ["acme-*"]',
+    ),
+    "pattern-of-no-project": (
+        {"pypi_users": [{**ALICE, "publish": ["widgets", "Acme_*"]}]},
+        "- pypi_users: user 'alice' has 'Acme_*' in publish, which matches no project; give lower-case letters, digits and "
+        "single -, with * for any letters; did you mean acme-*?",
+    ),
+    "no-such-right": (
+        {"pypi_users": [{**ALICE, "administer": ["acme-*"]}]},
+        "- pypi_users: user 'alice' has the unknown right 'administer'; the rights are publish, delete, yank",
     ),
     "unknown-choice-of-key": (
         {"pypi_users": [{**HASHED, "state": "abset"}]},

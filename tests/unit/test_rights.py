@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import sys
 from pathlib import Path
 
@@ -12,11 +14,12 @@ sys.path[:0] = [str(develop()), str(ROOT / "roles/pypiserver/files")]
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd  # noqa: E402
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules, specs  # noqa: E402
-from wheelhouse_index import rights  # noqa: E402
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins  # noqa: E402
+from wheelhouse_index import rights as index_rights  # noqa: E402
 
 
 def test_each_right_is_needed_for_something_and_nothing_needs_another() -> None:
-    assert set(rights.NEEDS.values()) == set(specs.rights())
+    assert set(index_rights.NEEDS.values()) == set(specs.rights())
 
 
 def test_each_right_is_on_the_page_about_rights() -> None:
@@ -29,5 +32,58 @@ def test_each_right_can_be_given_and_nothing_else_is_one() -> None:
     for right in specs.rights():
         assert htpasswd.RIGHT.match(right), "as NGINX's map and the header have it"
         assert rules.problems({"pypi_users": [{**user, right: True}]}) == []
+        assert rules.problems({"pypi_users": [{**user, right: ["acme-*"]}]}) == []
     (problem,) = rules.problems({"pypi_users": [{**user, "administer": True}]})
     assert "has an unknown key" in problem.problem
+
+
+# Patterns that match a legal name, and those that match none.
+LEGAL = ("acme", "acme-*", "*", "**", "*-plugin", "a*z", "a-*-b", "7", "0-*")
+ILLEGAL = (
+    "",
+    "-",
+    "-a",
+    "a-",
+    "a--b",
+    "*-",
+    "-*",
+    "a-*-",
+    "Acme",
+    "a_b",
+    "a.b",
+    "a b",
+    "a,b",
+    "a:b",
+    "a?",
+    "[a]",
+    "\u00fc",
+    "a\n",
+    "a\t",
+)
+
+
+def test_inventory_module_and_index_agree_on_patterns() -> None:
+    for right, pattern in itertools.product(specs.rights(), (*LEGAL, *ILLEGAL)):
+        word = f"{right}:{pattern}"
+        user = {"name": "a", "password": "S3cret", right: [pattern]}
+        # A name that the pattern matches if any does.
+        name = pattern.replace("*", "x")
+        (action, *_others) = (action for action, need in index_rights.NEEDS.items() if need == right)
+        environ = {index_rights.LOGIN: "a", index_rights.RIGHTS: word}
+        verdicts = {
+            "inventory": rules.problems({"pypi_users": [user]}) == [],
+            "module": bool(htpasswd.RIGHT.match(word)),
+            "index": index_rights.refusal(action, environ, False, name or "x") == "",
+        }
+        assert set(verdicts.values()) == {pattern in LEGAL}, (word, verdicts)
+
+
+def test_an_index_of_an_earlier_release_takes_a_right_on_some_projects_for_none() -> None:
+    user = {right: ["*", "acme-*", "publish", "delete", "yank", *LEGAL] for right in specs.rights()}
+    said = " ".join(logins.granted(user))
+    # As it read what NGINX says.
+    assert {*said.replace(",", " ").split()} & {*specs.rights()} == set()
+    # And as its NGINX read X-Rights of a service.
+    assert not re.search(rf"(?:^|[ ,])(?:{'|'.join(specs.rights())})(?:[ ,]|$)", said)
+    # Its module reads no such line of credentials.conf.
+    assert not re.match(r'    (".+") "([a-z ]*)";\Z', f'    "~^a$" "{said}";')

@@ -110,8 +110,70 @@ def test_excerpt_shows_the_failure_and_the_end(lines: list[str], shown: list[str
     assert run.excerpt("\n".join(lines), lines=8).replace("    ", "").splitlines() == shown
 
 
-def test_summary_ends_with_the_count_alone() -> None:
-    outcomes = [Outcome(part("lint"), "passed", True, 61.5), Outcome(part("scenario-users"), "FAILED", False, 5)]
+TESTS = """
+=== FAILURES ===
+___ test_first[a b] ___
+>       assert 1 == 2
+E       AssertionError: the page
+E         Traceback
+E                  ^^^^^^
+E         deep below
+E         ValueError: the cause
+tests/x.py:3: AssertionError
+___ test_second ___
+E       assert 2 == 3
+--- Captured stdout call ---
+fatal: [x]: FAILED! => a task that the test wanted to fail
+=== short test summary info ===
+FAILED tests/x.py::test_first[a b] - AssertionError: the page
+ERROR    \x1b[31mExecuted: Failed\x1b[0m
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "said"),
+    [
+        (
+            TESTS,
+            6,
+            [
+                "test_first[a b]",
+                "E       AssertionError: the page",
+                "E         ValueError: the cause",
+                "test_second",
+                "E       assert 2 == 3",
+            ],
+        ),
+        (TESTS, 2, ["test_first[a b]", "test_second"]),
+        (
+            TESTS.replace("___ test_second", "___ ERROR at setup of test_s ___\n___ test_t"),
+            2,
+            ["test_first[a b]", "and 2 more"],
+        ),
+        (
+            "TASK [one]\nfatal: [x]: rescued\nTASK [two]\n\x1b[31mfailed: [y]: FAILED! =>\x1b[0m\n\n  msg: no\nmore\nend",
+            4,
+            ["TASK [two]", "failed: [y]: FAILED! =>", "  msg: no", "more"],
+        ),
+        ("a\n\nb\nc\n", 2, ["b", "c"]),
+        ("", 2, []),
+    ],
+)
+def test_reasons_name_each_failed_test_or_the_task_that_failed_last(text: str, lines: int, said: list[str]) -> None:
+    assert list(run.reasons(text, lines)) == said
+
+
+def test_summary_shows_failed_parts_last_then_why_and_ends_with_the_count_alone() -> None:
+    outcomes = [
+        *Runner(places=2).run([part("bad", "sh", "-c", "echo the reason; exit 3"), part("later", needs=("bad",))]),
+        Outcome(part("scenario-users"), "passed", True, 61.5),
+    ]
     text = run.summary(outcomes, 120).splitlines()
-    assert text[1:3] == ["lint              1:01  passed", "scenario-users    0:05  FAILED"]
-    assert text[-1] == "1 passed, 1 failed"
+    print("\n".join(text))
+    assert text[1] == "scenario-users    1:01  passed"
+    assert [line.split(maxsplit=2)[::2] for line in text[2:4]] == [
+        ["bad", "FAILED"],
+        ["later", "not run, it needs bad"],
+    ]
+    assert text[4:7] == ["", "bad:", "    the reason"]
+    assert text[-1] == "1 passed, 2 failed"

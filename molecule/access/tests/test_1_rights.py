@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import NOBODY, Answer, Index, Login, form
-from tests.support.playbook import site
+from tests.support.playbook import SETTINGS, refused, site
 from tests.support.routes import reads
 from tests.support.stack import Stack
 
@@ -27,9 +27,11 @@ WHO = {
     "publisher": Login("publisher", "publisher-password"),
     "deleter": Login("deleter", "deleter-password"),
     "owner": Login("owner", "owner-password"),
+    "ci-acme": Login("ci-acme", "ci-acme-password"),
 }
 STRANGERS = ("nobody", "wrong", "unknown")
-MAY = {"publisher": {"publish"}, "deleter": {"delete"}, "owner": {"publish", "delete"}}
+# The rights of the last one are on other projects.
+MAY = {"publisher": {"publish"}, "deleter": {"delete"}, "owner": {"publish", "delete"}, "ci-acme": {"elsewhere"}}
 READS = reads(PROJECT, FILE)
 CLOSED = [(route, 404) for route in ("/RPC2", "/health", "/_upload", "/_verdict/login", "/_refused/401")]
 # What a form's :action needs, and what it gets then. The very file is there already, and the release is none.
@@ -102,7 +104,7 @@ def table(index: Index, closed: list[str], wheel: Path) -> Iterator[tuple[tuple[
 @pytest.mark.parametrize("closed", COMBINATIONS, ids=["+".join(closed) for closed in COMBINATIONS])
 def test_everybody_may_what_the_table_says(index: Index, wheel: Path, closed: list[str]) -> None:
     if closed != COMBINATIONS[0]:
-        site(pypi_authenticate=closed)
+        site(*SETTINGS, pypi_authenticate=closed)
     rows = list(table(index, closed, wheel))
     wrong = [f"{asked}: {got} instead of {expected}" for asked, expected, got in rows if got != expected]
     assert not wrong, "\n".join(wrong)
@@ -121,11 +123,94 @@ def test_a_deleter_removes_a_release_and_a_publisher_does_not(
     assert not host.file(f"{home}/packages/{file.name}").exists
 
 
+def missing(right: str, project: str) -> str:
+    """Return the line that refuses a login the right on a project."""
+    return (
+        f"The login ci-acme has no right to {right} {project}. "
+        f"Ask the operator of this index for the right '{right}' on {project}."
+    )
+
+
+def test_a_login_changes_only_the_projects_that_its_rights_name(
+    index: Index, tmp_path: Path, host: Any, home: str
+) -> None:
+    login, number = WHO["ci-acme"], uuid4().hex
+    for name, right, status in (
+        (f"acme_{number}", "", 200),
+        (f"Acme.{number}_tools", "yank", 200),
+        (f"acme{number}", "", 403),
+        (f"the_acme_{number}", "", 403),
+    ):
+        project = name.lower().replace("_", "-").replace(".", "-")
+        file = packages.wheel(tmp_path, name.replace(".", "_"))
+        for body, headers in (
+            form({":action": "file_upload", "name": name, "version": "1.0"}, file),
+            # The project's name behind the file, and in the file alone.
+            form_with_the_file_first({":action": "file_upload", "name": name, "version": "1.0"}, file),
+            form({":action": "file_upload"}, file),
+        ):
+            answer = index.request("/", login, "POST", body, headers)
+            assert answer.status == status, answer
+            assert status == 200 or answer.reason == missing("publish", project)
+            assert answer.body == (answer.reason.encode() + b"\n" if status == 403 else answer.body)
+        assert host.file(f"{home}/packages/{file.name}").exists == (status == 200)
+        assert host.check_output(f"ls --almost-all {home}/packages/.incoming") == ""
+        if status == 403:
+            assert index.upload(WHO["publisher"], file).status == 200
+        # To publish is neither to yank nor to remove.
+        for fields in ({"name": name, "version": "1.0"}, {"filename": file.name}):
+            for action in ("yank", "unyank"):
+                answer = change(index, login, action, None, **fields)
+                assert answer.status == (200 if right else 403), answer
+                assert right or answer.reason == missing("yank", project)
+            answer = change(index, login, "remove_pkg", None, **fields)
+            assert answer.status == 403 and "no right to delete. Ask the operator" in answer.reason
+        assert host.file(f"{home}/packages/{file.name}").exists
+        assert index.request(f"/packages/{file.name}", login).status == 200
+
+
+def test_a_login_may_have_a_long_list_of_projects(index: Index, tmp_path: Path) -> None:
+    login = Login("many", "many-password")
+    for project, statuses in (
+        ("project-no-1000", (200, 409)),
+        ("project-no-1144", (200, 409)),
+        ("project-no-114", (403,)),
+    ):
+        assert index.upload(login, packages.wheel(tmp_path, project)).status in statuses, project
+
+
+def form_with_the_file_first(fields: dict[str, str], file: Path) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of a form that names the project behind the file."""
+    body, headers = form({}, file)
+    rest, _headers = form(fields)
+    return body.removesuffix(b"--edge--\r\n") + rest, headers
+
+
+@pytest.mark.parametrize("client", ["twine", "uv"])
+def test_publishers_show_which_right_on_which_project_is_missing(index: Index, tmp_path: Path, client: str) -> None:
+    publish = index.twine_upload if client == "twine" else index.uv_publish
+    number = uuid4().hex
+    done = publish(WHO["ci-acme"], packages.wheel(tmp_path, f"acme_{number}"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = publish(WHO["ci-acme"], packages.wheel(tmp_path, f"widgets_{number}"))
+    output = done.stdout + done.stderr
+    assert done.returncode != 0, output
+    # twine wraps its lines, within words where they are long.
+    assert "".join(missing("publish", f"widgets-{number}").split()) in "".join(output.split()), output
+    assert index.request(f"/simple/widgets-{number}/", WHO["reader"]).status == 404
+
+
+def test_a_pattern_of_no_project_is_refused_and_nothing_changes(index: Index) -> None:
+    message = refused(pypi_users=[{"name": "ci-acme", "password": "other-password", "publish": ["Acme_*"]}])
+    assert "pypi_users: user 'ci-acme' has 'Acme_*' in publish, which matches no project" in message
+    assert index.request("/simple/", WHO["ci-acme"]).status in (200, 404)
+
+
 def test_uploads_are_open_where_that_is_said_and_removing_never_is(
     index: Index, tmp_path: Path, host: Any, home: str
 ) -> None:
     # Reading, which the test before this one may have opened, is closed again.
-    site(pypi_anonymous_uploads=True)
+    site(*SETTINGS, pypi_anonymous_uploads=True)
     try:
         assert index.request("/simple/").status == 401
         for who, login in WHO.items():
@@ -141,7 +226,7 @@ def test_uploads_are_open_where_that_is_said_and_removing_never_is(
             assert index.request("/", WHO[who], "POST", body, {**headers, **claims}).status in (401, 403), who
         assert index.request("/", NOBODY, "POST", body, {**headers, "Origin": "https://elsewhere"}).status == 403
     finally:
-        site()
+        site(*SETTINGS)
     assert index.upload(NOBODY, file).status == 401
 
 

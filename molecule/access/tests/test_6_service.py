@@ -12,7 +12,7 @@ import pytest
 from molecule.access.tests.test_1_rights import change
 from tests.support import packages
 from tests.support.clients import NOBODY, Index, Login
-from tests.support.playbook import refused, site
+from tests.support.playbook import SETTINGS, refused, site
 from tests.support.stack import Stack, eventually
 
 # Name, password, what X-Rights says; without a word, the header is missing. Each question is a line of its log.
@@ -23,6 +23,8 @@ PEOPLE = {
     "eve": ("eve-password", "administer, Publish publisher"),
     "pam": ("pam-password", "audit, publish"),
     "dan": ("dan-password", "publish,delete"),
+    "kim": ("kim-password", "publish:by-service-*,publish:Acme,delete:nothing yank:,"),
+    "liz": ("liz-password", ",".join(f"publish:project-no-{number}" for number in range(1000, 1145))),
 }
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -46,7 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer(("0.0.0.0", 9099), Handler).serve_forever()
 """
-ANN, EVE, PAM, DAN = (Login(name, f"{name}-password") for name in ("ann", "eve", "pam", "dan"))
+ANN, EVE, PAM, DAN, KIM, LIZ = (Login(name, f"{name}-password") for name in ("ann", "eve", "pam", "dan", "kim", "liz"))
 
 
 def start(host: Any) -> None:
@@ -62,13 +64,14 @@ def _service(host: Any, stack: Stack) -> Iterator[None]:
     start(host)
     network = "docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' pypi-server_front"
     site(
+        *SETTINGS,
         pypi_login_source="http",
         pypi_login_source_url=f"http://{host.check_output(network)}:9099/verify",
         pypi_users=[],
     )
     yield
     host.run("systemctl stop verify")
-    site()
+    site(*SETTINGS)
 
 
 def test_the_service_decides_who_reads_publishes_and_deletes(index: Index, tmp_path: Path) -> None:
@@ -82,6 +85,19 @@ def test_the_service_decides_who_reads_publishes_and_deletes(index: Index, tmp_p
         )
     for login, status in ((ANN, 403), (EVE, 403), (PAM, 403), (DAN, 404)):
         assert change(index, login, "remove_pkg", name="nothing", version="1").status == status, login.name
+
+
+def test_the_service_names_projects(index: Index, tmp_path: Path) -> None:
+    assert index.upload(KIM, packages.wheel(tmp_path, "by-service-kim")).status in (200, 409)
+    for project in ("acme", "service-kim"):
+        answer = index.upload(KIM, packages.wheel(tmp_path, project))
+        assert answer.status == 403 and f"no right to publish {project}." in answer.reason, answer
+    for project, status in (("nothing", 404), ("by-service-kim", 403)):
+        assert change(index, KIM, "remove_pkg", name=project, version="1").status == status, project
+    for project, statuses in (("project-no-1144", (200, 409)), ("project-no-1145", (403,))):
+        assert index.upload(LIZ, packages.wheel(tmp_path, project)).status in statuses, project
+    # A word that cannot be read is no right.
+    assert change(index, KIM, "yank", name="by-service-kim", version="1.0").status == 403
 
 
 def test_the_log_names_whom_the_service_knows(index: Index, stack: Stack) -> None:

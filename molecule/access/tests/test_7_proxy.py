@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.certificates import authority, server
-from tests.support.playbook import site
+from tests.support.playbook import SETTINGS, site
 from tests.support.stack import Stack
 
 URL = "https://pypi.example.com:8443"
@@ -49,11 +49,11 @@ def _proxy(host: Any) -> Iterator[None]:
         " nginx -c /proxy/nginx.conf -g 'daemon off;'"
     )
     # As Docker hands on a connection from the host itself.
-    done = site(pypi_url=URL, pypi_trusted_proxies=["172.16.0.0/12"])
+    done = site(*SETTINGS, pypi_url=URL, pypi_trusted_proxies=["172.16.0.0/12"])
     assert "travel in clear" not in done.message()
     yield
     host.check_output("docker rm --force proxy")
-    site()
+    site(*SETTINGS)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tarfile
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import testinfra
 
 from tests.support import packages, playbook
 from tests.support.clients import Index, Login
@@ -84,13 +86,24 @@ def test_nothing_of_the_bundle_is_left_on_the_host(host: Any) -> None:
     )
 
 
-def test_a_second_run_does_not_even_look_for_the_bundle(host: Any) -> None:
-    name = host.backend.get_pytest_id().removeprefix("ansible://")
-    assert playbook.site(pypi_hosts=name, pypi_bundle="/srv/no-such.tar").changed == 0
+def second() -> playbook.Run:
+    """Run again on both hosts at once, without the bundles."""
+    return playbook.site(pypi_hosts=":".join(HOSTS), pypi_bundle="/srv/no-such.tar")
 
 
-def test_packages_that_a_killed_run_left_are_removed(host: Any) -> None:
-    host.check_output("mkdir -p /var/cache/wheelhouse.pypi/packages")
-    name = host.backend.get_pytest_id().removeprefix("ansible://")
-    assert playbook.site(pypi_hosts=name, pypi_bundle="/srv/no-such.tar").changed == 1
-    assert not host.file("/var/cache/wheelhouse.pypi").exists
+def test_a_second_run_changes_nothing_and_does_not_even_look_for_the_bundle() -> None:
+    done = second()
+    assert done.changed == 0, done.output
+
+
+def test_packages_that_a_killed_run_left_are_removed() -> None:
+    machines = [
+        testinfra.get_host(f"ansible://{name}", ansible_inventory=os.environ["MOLECULE_INVENTORY_FILE"])
+        for name in HOSTS
+    ]
+    for machine in machines:
+        machine.check_output("mkdir -p /var/cache/wheelhouse.pypi/packages")
+    done = second()
+    assert done.changed == len(machines), done.output
+    for machine in machines:
+        assert not machine.file("/var/cache/wheelhouse.pypi").exists

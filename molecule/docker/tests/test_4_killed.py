@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import time
 from typing import Any
 
-from tests.support import hosts, playbook
+from tests.support import dpkg, hosts, playbook
 
 NAME = "pypi-docker-killed"
 ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
@@ -21,40 +19,12 @@ Description: something that is not ours
 Depends: nowhere-to-be-had
 """
 
-# dpkg tells this program whatever it does; at a certain point the program freezes dpkg.
-FREEZER = """#!/bin/sh
-while read -r line; do
-    case "$line" in
-    "$(cat /root/freeze-at)") pkill -STOP -x dpkg; touch /run/frozen ;;
-    esac
-done
-"""
 
-
-def freeze_at(host: Any, status: str) -> None:
-    host.check_output("echo 'status-logger=/usr/local/sbin/freezer' > /etc/dpkg/dpkg.cfg.d/freezer")
-    host.check_output("printf %%s %s > /usr/local/sbin/freezer && chmod +x /usr/local/sbin/freezer", FREEZER)
-    host.check_output("echo %s > /root/freeze-at && rm -f /run/frozen", status)
-
-
-def never_freeze(host: Any) -> None:
-    host.check_output("rm /etc/dpkg/dpkg.cfg.d/freezer")
-
-
-def wait_until_frozen(host: Any, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not host.file("/run/frozen").exists:
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            raise AssertionError(f"dpkg was not frozen: {process.communicate()[0]}")
-        time.sleep(0.3)
-
-
-def kill_a_run(host: Any, status: str, *, power_cut: bool) -> str:
-    """Kill a run, and the host with it if wanted, when dpkg says this; return the state that docker.io is left in."""
-    freeze_at(host, status)
+def kill_a_run(host: Any, state: str, *, power_cut: bool) -> str:
+    """Kill a run, and the host with it if wanted, when docker.io gets into a state; return the one that it is left in."""
+    dpkg.freeze_at(host, "docker.io", state)
     with playbook.running(ROLE, pypi_hosts=NAME) as process:
-        wait_until_frozen(host, process)
+        dpkg.wait_until_frozen(host, process)
     if power_cut:
         hosts.restart(NAME, power_cut=True)
     assert "docker.io" in host.check_output("dpkg --audit")
@@ -62,11 +32,11 @@ def kill_a_run(host: Any, status: str, *, power_cut: bool) -> str:
 
 
 def test_the_next_run_repairs_what_killed_ones_left(host: Any) -> None:
-    assert kill_a_run(host, "status: docker.io: half-installed", power_cut=True) == "half-installed"
+    assert kill_a_run(host, "half-installed", power_cut=True) == "half-installed"
     assert host.run("docker version").rc != 0
-    assert kill_a_run(host, "status: docker.io: half-configured", power_cut=True) == "half-configured"
+    assert kill_a_run(host, "half-configured", power_cut=True) == "half-configured"
 
-    never_freeze(host)
+    dpkg.never_freeze(host)
     done = playbook.applied(ROLE, pypi_hosts=NAME)
     assert done.changed > 0
     assert_good(host)
@@ -83,16 +53,15 @@ def test_a_package_left_half_configured_beside_a_running_engine_is_finished(host
 
 def test_a_run_waits_for_the_installation_that_a_lost_one_left_at_work(host: Any) -> None:
     host.check_output("apt-get --yes purge docker.io 2>&1")
-    kill_a_run(host, "status: docker.io: unpacked", power_cut=False)
+    kill_a_run(host, "unpacked", power_cut=False)
     assert host.check_output("pgrep --exact dpkg")
     with playbook.running(ROLE, pypi_hosts=NAME) as process:
         assert process.stdout
         lines = []
         for line in process.stdout:
             lines.append(line)
-            if "RETRYING" in line and host.file("/run/frozen").exists:
-                never_freeze(host)
-                host.check_output("rm /run/frozen && pkill -CONT -x dpkg")
+            if "RETRYING" in line and dpkg.frozen(host):
+                dpkg.thaw(host)
         assert process.wait() == 0, "".join(lines)
     assert any("RETRYING" in line for line in lines), "".join(lines)
     assert_good(host)

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,7 +22,14 @@ STEPS = int(os.environ.get("WHEELHOUSE_STEPS", "400"))
 # How many steps lie between two changes of users, which take a run of the playbook.
 STEPS_BETWEEN_USERS = max(STEPS // 4, 1)
 FORMS = ("text/html", "application/vnd.pypi.simple.v1+json")
-NEWEST = {"publisher": "publisher-password", "reader": "reader-password", "leaver": "leaver-password"}
+NEWEST = {
+    "publisher": "publisher-password",
+    "reader": "reader-password",
+    "leaver": "leaver-password",
+    "partner": "partner-password",
+}
+# What the partner may do, by the right: the first of three projects alone, and the first two.
+PARTNER = {"publish": ["*-a"], "delete": ["*-a", "*-b"]}
 
 
 class Model:
@@ -49,12 +57,13 @@ class Model:
         """Return whether a login may list and download."""
         return self.passwords.get(login.name) == login.password and login != NOBODY
 
-    def may_publish(self, login: Login) -> bool:
-        """Return whether a login may upload and remove."""
-        return self.may_read(login) and login.name == "publisher"
+    def may(self, login: Login, right: str, project: str) -> bool:
+        """Return whether a login may change a project: publish or delete."""
+        by_name = {"publisher": True, "partner": f"*{project[-2:]}" in PARTNER[right]}
+        return self.may_read(login) and by_name.get(login.name, False)
 
     def refused(self, login: Login) -> int:
-        """Return the status for a login without the right to publish."""
+        """Return the status for a login without the right."""
         return 403 if self.may_read(login) else 401
 
     def new_file(self, project: str, version: str) -> Path:
@@ -82,13 +91,15 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
         first = model.first.get((project, version))
         file = first if first and dice.random() < 0.5 else model.new_file(project, version)
         status = index.upload(login, file).status
-        wanted = model.refused(login) if not model.may_publish(login) else 200 if first in (None, file) else 409
+        allowed = model.may(login, "publish", project)
+        wanted = model.refused(login) if not allowed else 200 if first in (None, file) else 409
         assert status == wanted, step
         if status == 200:
             files[version] = model.first[project, version] = file
     elif kind == "remove":
         status = remove(login, packages.escaped(project), version).status
-        wanted = model.refused(login) if not model.may_publish(login) else 200 if version in files else 404
+        allowed = model.may(login, "delete", project)
+        wanted = model.refused(login) if not allowed else 200 if version in files else 404
         assert status == wanted, step
         if status == 200:
             del files[version]
@@ -138,10 +149,11 @@ def change_users(model: Model, dice: random.Random) -> str:
     model.passwords = {name: word for name, word in model.passwords.items() if name != "leaver"}
     if password:
         model.passwords["leaver"] = password
-    users = [
-        {"name": name, "password": word, **dict.fromkeys(("publish", "delete", "yank"), name == "publisher")}
-        for name, word in model.passwords.items()
-    ]
+    rights: dict[str, dict[str, Any]] = {
+        "publisher": dict.fromkeys(("publish", "delete", "yank"), True),
+        "partner": PARTNER,
+    }
+    users = [{"name": name, "password": word, **rights.get(name, {})} for name, word in model.passwords.items()]
     site("--tags", "users", pypi_users=users)
     return f"leaver has {password or 'gone'}"
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.clients.auditing import Locked
 from tests.clients.installers import INSTALLERS, Wanted, taken_releases
 from tests.support import packages
 from tests.support.clients import Answer, Index, Login
@@ -116,6 +117,43 @@ def test_other_installers_go_by_decisions_as_well(
     assert installs("yanked") == (True, {f"{packages.escaped(wanted.project)}-1.0"})
     assert ask("set_status", name=wanted.project, status="quarantined", reason="malware").status == 200
     assert installs("quarantined") == (False, set())
+
+
+def test_uv_audit_shows_statuses_to_who_may_read_and_nothing_of_yanks(
+    index: Index, reader: Login, publisher: Login, project: str, tmp_path: Path, ask: Ask
+) -> None:
+    statuses = ("active", "archived", "deprecated", "quarantined")
+    names = {status: f"{project}-{status}" for status in statuses}
+    for name in names.values():
+        assert index.upload(publisher, packages.wheel(tmp_path, name)).status == 200
+    (tmp_path / "wants").mkdir()
+    locked = Locked(tmp_path / "wants", index, reader, list(names.values()))
+    for status in statuses[:3]:
+        assert ask("set_status", name=names[status], status=status, reason=f"it is {status}").status == 200
+    assert ask("yank", name=names["active"], version="1.0", reason="breaks on Mondays").status == 200
+
+    assert locked.check(reader).returncode == 0
+    assert ask("set_status", name=names["quarantined"], status="quarantined", reason="it is quarantined").status == 200
+
+    found = locked.audit(reader)
+    print(found.said)
+    assert "Found no known vulnerabilities and 3 adverse project statuses in 4 packages" in found.said
+    for status in statuses[1:]:
+        assert f"- {names[status]} is {status}: it is {status}\n" in found.said
+    assert "yank" not in found.said and "Mondays" not in found.said
+    assert found.code == 0, "not even a quarantined project makes it fail"
+    assert found.asked == set(names.values()), "the service gets the names of private projects"
+
+    # Pages that it may not read are no adverse statuses, and no errors.
+    found = locked.audit(Login(reader.name, "not-the-password"))
+    print(found.said)
+    assert "no adverse project statuses in 4 packages" in found.said
+    assert found.code == 0
+    # What docs/clients.md has instead.
+    for login, reason in ((Login(reader.name, "not-the-password"), "401 Unauthorized"), (reader, names["quarantined"])):
+        done = locked.check(login)
+        print(done.stdout)
+        assert done.returncode != 0 and reason in done.stdout
 
 
 def test_it_takes_the_right_and_is_in_the_change_log(

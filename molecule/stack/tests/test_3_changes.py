@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import Index, Login
-from tests.support.playbook import refused, site
+from tests.support.playbook import SETTINGS, refused, site
 from tests.support.stack import SlowUpload, Stack, eventually, traffic
 
 # The files of NGINX with their revision, put aside and brought back.
@@ -193,7 +193,7 @@ def test_the_next_whole_run_brings_back_what_the_inventory_says(
 def test_limit_of_uploads_and_address_are_what_the_variables_say(
     host: Any, index: Index, publisher: Login, stack: Stack
 ) -> None:
-    site(pypi_max_upload="1m", pypi_bind_address="127.0.0.1")
+    site(*SETTINGS, pypi_max_upload="1m", pypi_bind_address="127.0.0.1")
     with pytest.raises(OSError):
         index.request("/simple/", publisher)
     # Only the host itself gets through now.
@@ -206,5 +206,5 @@ def test_limit_of_uploads_and_address_are_what_the_variables_say(
         assert said == status
     assert "limit-1-" in host.check_output(f"{curl}/simple/limit/")
     assert not host.file(f"{stack.home}/packages/limit-2-py3-none-any.whl").exists
-    site()
+    site(*SETTINGS)
     assert index.request("/simple/no-such-project/", publisher).status == 404

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import Index, Login
-from tests.support.playbook import refused, says, site
+from tests.support.playbook import SETTINGS, refused, says, site
 from tests.support.stack import SERVICES, Stack
 
 # What /etc/environment or root's profile could say: each run's commands are started by this shell.
@@ -52,12 +52,12 @@ def test_a_run_does_not_listen_to_variables_of_docker_and_compose(
     assert site(**led_elsewhere).changed == 0
     assert stack.running() == before
     # Files, containers and the reload are checked, made and asked for in the right place.
-    done = site(**led_elsewhere, pypi_container_memory="900m", pypi_max_upload="3g")
+    done = site(*SETTINGS, **led_elsewhere, pypi_container_memory="900m", pypi_max_upload="3g")
     after = stack.running()
     assert all(after[service] != before[service] for service in SERVICES), done.output
     assert projects(host) == {"pypi-server"}, done.output
     assert index.request("/simple/", reader).status == 200
-    assert site().changed > 0
+    assert site(*SETTINGS).changed > 0
     assert projects(host) == {"pypi-server"}
 
 
@@ -71,7 +71,7 @@ def test_files_that_compose_would_obey_are_refused_by_name_before_anything_chang
         assert stack.running() == before
     finally:
         host.check_output(f"cd {stack.home} && rm {' '.join(names)}")
-    assert site().changed == 0
+    assert site(*SETTINGS).changed == 0
 
 
 def test_what_root_starts_is_what_the_controller_says_whatever_lies_in_the_tree(host: Any, stack: Stack) -> None:

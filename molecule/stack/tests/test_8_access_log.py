@@ -21,7 +21,7 @@ from tests.support.stack import Stack, eventually, traffic
 
 SERVICE, TIMER = "wheelhouse-pypi-server-logs.service", "wheelhouse-pypi-server-logs.timer"
 
-TEN_DAYS = {"pypi_change_log_retention": "10d"}
+TEN_DAYS, THIRTY_DAYS = {"pypi_change_log_retention": "10d"}, {"pypi_log_retention": "30d"}
 
 
 @pytest.fixture(scope="module")
@@ -61,25 +61,7 @@ def larger(host: Any, logs: str) -> None:
     host.check_output(f"yes '{line}' | head --lines 3500 >>{logs}/access.log")
 
 
-def test_lines_outlive_the_container_and_only_the_account_reads_them(
-    host: Any, index: Index, reader: Login, stack: Stack, logs: str
-) -> None:
-    uri = f"/simple/?{uuid4().hex}"
-    assert index.request(uri, reader).status == 200
-    eventually(lambda: len(lines(host, logs, uri)) == 1, "the request is in the log", 10)
-    before = stack.running()
-    site("--tags", "stack", pypi_container_memory="900m")
-    assert stack.running()["nginx"] != before["nginx"]
-    assert index.request(uri, NOBODY).status == 401
-    eventually(lambda: len(lines(host, logs, uri)) == 2, "both requests are in the log", 10)
-    assert [(line["user"], line["status"]) for line in lines(host, logs, uri)] == [("reader", 200), ("", 401)]
-    assert not [line for line in stack.log("nginx") if uri in line and '"status":200' in line], "docker has kept it"
-    file = host.file(f"{logs}/access.log")
-    assert (file.user, file.mode) == ("pypi", 0o600)
-    site("--tags", "stack")
-
-
-def test_both_logs_outlive_containers_and_engine(
+def test_both_logs_outlive_containers_and_engine_and_only_the_account_reads_them(
     host: Any, index: Index, publisher: Login, stack: Stack, logs: str, tmp_path: Path
 ) -> None:
     wheel = packages.wheel(tmp_path, f"kept-{uuid4().hex[:8]}")
@@ -87,6 +69,7 @@ def test_both_logs_outlive_containers_and_engine(
     assert index.upload(publisher, wheel).status == 200
     assert index.request(uri, publisher).status == 200
     eventually(lambda: len(lines(host, logs, uri)) == 1, "the request is in the log", 10)
+    before = stack.running()
     stack.compose("down")
     try:
         host.check_output("systemctl restart docker.service")
@@ -97,9 +80,18 @@ def test_both_logs_outlive_containers_and_engine(
     (line,) = map(json.loads, found.splitlines())
     assert (line["action"], line["login"], list(line["files"])) == ("file_upload", "publisher", [wheel.name])
     assert line["address"] and line["time"].startswith("20"), line
+    assert stack.running()["nginx"] != before["nginx"]
+    assert index.request(uri, NOBODY).status == 401
+    eventually(lambda: len(lines(host, logs, uri)) == 2, "both requests are in the log", 10)
+    assert [(line["user"], line["status"]) for line in lines(host, logs, uri)] == [("publisher", 200), ("", 401)]
+    assert not [line for line in stack.log("nginx") if uri in line and '"status":200' in line], "docker has kept it"
+    file = host.file(f"{logs}/access.log")
+    assert (file.user, file.mode) == ("pypi", 0o600)
 
 
-def test_the_change_log_is_kept_for_the_time_that_is_set(host: Any, stack: Stack, logs: str) -> None:
+def test_both_logs_are_kept_for_the_times_that_are_set(host: Any, stack: Stack, logs: str) -> None:
+    timer = host.service(TIMER)
+    assert (timer.is_running, timer.is_enabled) == (True, True)
     day = {days: host.check_output(f"date --utc --date '{days} days ago' +%F") for days in (9, 11)}
     ago = {days: f"{logs}/changes-{day[days]}.log" for days in day}
     foreign = [f"{logs}/changes-2020-01-01.log", f"{logs}/changes-2020-01-02.txt"]
@@ -109,16 +101,21 @@ def test_the_change_log_is_kept_for_the_time_that_is_set(host: Any, stack: Stack
     )
     before = stack.running()
     try:
-        assert "WHEELHOUSE_CHANGE_LOG_SECONDS" in site("--tags", "stack", "--check", "--diff", **TEN_DAYS).output
+        checked = site("--tags", "stack", "--check", "--diff", **TEN_DAYS, **THIRTY_DAYS).output
+        for shown in ("WHEELHOUSE_CHANGE_LOG_SECONDS", "rotate.sh", '-\' rotate "$logs" 129600'):
+            assert shown in checked, checked
         assert all(host.file(file).exists for file in ago.values())
-        site("--tags", "stack", **TEN_DAYS)
-        assert site("--tags", "stack", **TEN_DAYS).changed == 0
+        site("--tags", "stack", **TEN_DAYS, **THIRTY_DAYS)
+        assert site("--tags", "stack", **TEN_DAYS, **THIRTY_DAYS).changed == 0
         eventually(lambda: not host.file(ago[11]).exists, "a file of 11 days ago is removed", 30)
         assert host.file(ago[9]).exists
         assert host.file(foreign[0]).is_symlink and host.file(foreign[1]).exists
         assert host.file("/root/kept").content_string == "kept\n"
         after = stack.running()
         assert [service for service in after if after[service] != before[service]] == ["pypi-server"]
+        # The script is all that the other time is in.
+        assert site("--tags", "stack", **TEN_DAYS).changed == 1
+        assert stack.running() == after
     finally:
         host.check_output(f"rm --force {' '.join([*ago.values(), *foreign])} /root/kept")
         site("--tags", "stack")
@@ -174,17 +171,6 @@ def test_the_first_line_after_a_long_silence_is_kept(host: Any, index: Index, re
     for _ in range(3):
         rotate(host)
     assert len(lines(host, logs, uri)) == 1
-
-
-def test_a_timer_does_it_and_a_second_run_changes_nothing(host: Any) -> None:
-    timer = host.service(TIMER)
-    assert (timer.is_running, timer.is_enabled) == (True, True)
-    done = site("--tags", "stack", "--check", "--diff", pypi_log_retention="30d")
-    assert "rotate.sh" in done.output, done.output
-    assert '-\' rotate "$logs" 129600' in done.output, done.output
-    assert site("--tags", "stack", pypi_log_retention="30d").changed == 1
-    assert site("--tags", "stack", pypi_log_retention="30d").changed == 0
-    site("--tags", "stack")
 
 
 @pytest.mark.usefixtures("by_hand")

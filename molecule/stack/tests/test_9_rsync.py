@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import subprocess
+import time
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +22,10 @@ from tests.support.stack import Stack, eventually
 
 # As docs/releases.md has it; the second folder holds what arrives.
 EXCLUDED = "--exclude /.wheelhouse --exclude /.incoming"
+NAME = "pypi-stack"
 MIRROR, KEPT = "/root/mirror", "/root/kept"
+# What an rsync is slow enough for to be killed in the middle of a file: KiB, and KiB a second. It writes 256 KiB at once.
+LARGE, RATE = 2048, 1024
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 
@@ -31,6 +39,21 @@ class Copied:
     def rsync(self, options: str = "", source: str = MIRROR) -> None:
         """Copy the mirror into the index, and wait until it has looked."""
         self.host.check_output(f"rsync --archive --chown pypi:pypi {options} {source}/ {self.packages}/")
+        self.looked()
+
+    @contextmanager
+    def slowly(self, options: str) -> Iterator[int]:
+        """Begin to copy the mirror into the index; give the id of the group of processes that does, and end it."""
+        words = f"--archive --chown pypi:pypi --bwlimit {RATE} {EXCLUDED} {options}"
+        begin = f"setsid rsync {words} {MIRROR}/ {self.packages}/ >/dev/null 2>&1 & echo $!"
+        process = int(self.host.check_output(begin))
+        try:
+            yield process
+        finally:
+            self.host.run(f"kill -s KILL -- -{process}")
+
+    def looked(self) -> None:
+        """Wait until the index has looked at what is there now."""
         # What is copied afterwards is found by the same look, or by a later one.
         mark = f"mark-{uuid4().hex[:8]}"
         content = b64encode(packages.file(f"{mark}-1.0.zip")).decode()
@@ -124,3 +147,76 @@ def test_rsync_that_deletes_the_facts_changes_no_page_and_their_return_ends_it(c
     copied.stack.wait_until_healthy("pypi-server")
     assert copied.upload(more).status == 200
     assert copied.files(project) == before
+
+
+@pytest.mark.parametrize(
+    ("killed", "signal", "options"),
+    [
+        # It leaves a hidden file.
+        ("rsync", "KILL", ""),
+        # It leaves the part by the file's name, and may be read.
+        ("rsync", "TERM", "--partial"),
+        # It has written by the file's name from the beginning.
+        ("pypi-server", "KILL", "--inplace"),
+    ],
+    ids=["rsync", "rsync-partial", "pypi-server"],
+)
+def test_a_copy_in_which_something_is_killed_tears_nothing_and_another_one_completes_it(
+    copied: Copied, tmp_path: Path, killed: str, signal: str, options: str
+) -> None:
+    known = copied.published(tmp_path)
+    project = known.name.partition("-1.0")[0].replace("_", "-")
+    before = copied.files(project)
+    new = f"new-{uuid4().hex[:8]}"
+    padding = os.urandom(LARGE * 1024)
+    whole = {
+        f"{packages.escaped(new)}-{version}": packages.file(f"{packages.escaped(new)}-{version}", padding)
+        for version in ("1.0-py3-none-any.whl", "1.0.tar.gz")
+    }
+    for name, content in {**whole, known.name: known.read_bytes()}.items():
+        (tmp_path / name).write_bytes(content)
+        subprocess.run(["docker", "cp", tmp_path / name, f"{NAME}:{MIRROR}/"], check=True, capture_output=True)
+    # The known file is the same with another time.
+    copied.host.check_output(f"touch --date 2024-03-01T10:00:00Z {MIRROR}/*")
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in whole.items()}
+
+    def listed() -> dict[str, str]:
+        """Return the new files on their page, with digests; the known ones are as they were."""
+        assert copied.files(project) == before
+        return {name: file["hashes"]["sha256"] for name, file in copied.files(new).items()}
+
+    def parts() -> dict[str, int]:
+        """Return the sizes of what there is of the new files, by name."""
+        found = f"find {copied.packages} -maxdepth 1 -name '*{packages.escaped(new)}*' -printf '%f %s\\n'"
+        return {name: int(size) for name, size in map(str.split, copied.host.check_output(found).splitlines())}
+
+    with copied.slowly(options) as process:
+        eventually(
+            lambda: any(0 < size < LARGE * 1024 for name, size in parts().items() if ".tar.gz" in name),
+            "a part of the second file has been written",
+            20,
+        )
+        assert listed().items() <= digests.items()
+        if killed == "rsync":
+            copied.host.check_output(f"kill -s {signal} -- -{process}")
+            eventually(lambda: copied.host.run(f"kill -0 {process}").rc != 0, "rsync has ended", 10)
+        else:
+            copied.host.check_output(f"kill -s {signal} {copied.stack.inspect('pypi-server')['State']['Pid']}")
+        torn = parts()
+        print(torn)
+        assert sorted(size < LARGE * 1024 for size in torn.values()) == [False, True]
+        while killed != "rsync" and copied.host.run(f"kill -0 {process}").rc == 0:
+            assert listed().items() <= digests.items()
+            time.sleep(0.5)
+    copied.stack.wait_until_healthy("pypi-server")
+    if killed == "rsync":
+        copied.looked()
+        assert listed() == {name: digests[name] for name, size in torn.items() if size == len(whole.get(name, b""))}
+    copied.rsync(EXCLUDED)
+    assert listed() == digests
+    assert {file["upload-time"] for file in copied.files(new).values()} == {"2024-03-01T10:00:00.000000Z"}
+    claims = " ".join(f"{copied.packages}/.wheelhouse/names/{name}" for name in (project, new))
+    copied.host.check_output(f"ls {claims}")
+    (tmp_path / "other").mkdir()
+    other = copied.upload(packages.wheel(tmp_path / "other", project, padding=b"another content"))
+    assert other.status == 409, other

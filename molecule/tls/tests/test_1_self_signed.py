@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import ssl
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from molecule.tls.tests.conftest import NAME, shown
 from tests.support import packages
+from tests.support.attestations import attestation
 from tests.support.clients import NOBODY, Index, Login
 from tests.support.playbook import run, site
-from tests.support.stack import Stack
+from tests.support.stack import Stack, eventually
+
+CURL = "curl --silent --show-error --insecure"
 
 
 def test_clients_trust_it_by_the_file_that_the_run_has_left(address: str, authority_file: str) -> None:
@@ -81,10 +89,38 @@ def test_browsers_are_told_to_stay_with_tls(address: str, host: Any) -> None:
     assert "x-content-type-options: nosniff" in said
 
 
+@pytest.fixture
+def attested(host: Any, tmp_path: Path) -> Path:
+    """A wheel that was published with an attestation."""
+    wheel = packages.wheel(tmp_path, f"attested-{uuid4().hex[:8]}")
+    content = wheel.read_bytes()
+    sent = {wheel.name: content, "attestations": json.dumps([attestation(wheel.name, content)]).encode()}
+    for name, data in sent.items():
+        host.check_output(f"echo {b64encode(data).decode()} | base64 --decode >/root/{name}")
+    form = f"--form :action=file_upload --form content=@/root/{wheel.name} --form 'attestations=</root/attestations'"
+    said = host.check_output(f"{CURL} --user publisher:publisher-password {form} https://127.0.0.1/")
+    assert said.startswith(f"Published {wheel.name}"), said
+    return wheel
+
+
+def provenance(host: Any, wheel: Path) -> list[str]:
+    """Return the addresses that the page names for a wheel's provenance, in JSON and in HTML."""
+    project = wheel.name.partition("-")[0].replace("_", "-")
+
+    def page(kind: str) -> str:
+        accept = shlex.quote(f"Accept: {kind}")
+        command = f"{CURL} --user reader:reader-password --header {accept} https://127.0.0.1/simple/{project}/"
+        return str(host.check_output(command))
+
+    (file,) = json.loads(page("application/vnd.pypi.simple.v1+json"))["files"]
+    return [file["provenance"], *re.findall('data-provenance="(.*?)"', page("text/html"))]
+
+
 def test_a_run_renews_it_when_its_name_changes_and_says_so(
-    host: Any, address: str, authority_file: str, stack: Stack
+    host: Any, address: str, authority_file: str, stack: Stack, attested: Path
 ) -> None:
     before, containers = shown(address), stack.running()
+    assert provenance(host, attested) == [f"https://{NAME}/packages/{attested.name}.provenance"] * 2
     checked = run("wheelhouse.pypi.site", "--check", "--diff", variables={"pypi_url": "https://new.example.com"})
     assert "Make a certificate for new.example.com" in checked.output, checked.output
     assert shown(address).serial_number == before.serial_number
@@ -94,3 +130,8 @@ def test_a_run_renews_it_when_its_name_changes_and_says_so(
     # Its pages name the index's address; for NGINX a reload is enough.
     after = stack.running()
     assert [service for service in containers if after[service] != containers[service]] == ["pypi-server"]
+    there = f"https://new.example.com/packages/{attested.name}.provenance"
+    eventually(lambda: provenance(host, attested) == [there] * 2, "the page names the new address", 30)
+    command = f"{CURL} --user reader:reader-password --resolve new.example.com:443:127.0.0.1 {there}"
+    (bundle,) = json.loads(host.check_output(command))["attestation_bundles"]
+    assert bundle["attestations"] == json.loads(host.check_output("cat /root/attestations"))

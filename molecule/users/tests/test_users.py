@@ -137,6 +137,18 @@ def test_a_changed_right_is_replaced(host: Any) -> None:
     assert re.findall('"(~.*)" "(.*)";', rights) == [("~^reader$", "publish")]
 
 
+def test_a_right_on_some_projects_is_in_the_map_and_in_the_differences(host: Any) -> None:
+    some = {**PUBLISHER, "publish": ["widgets", "acme-*"], "yank": ["acme-*"], "delete": []}
+    done = applied("--diff", pypi_users=[some, READER])
+    assert "~ publisher: may yank acme-* now, may publish acme-* and widgets now, was all projects" in done.output
+    rights = host.file(f"{FOLDER}/credentials.conf").content_string.partition("$pypi_login_rights")[2]
+    assert re.findall('"(~.*)" "(.*)";', rights) == [("~^publisher$", "publish:acme-* publish:widgets yank:acme-*")]
+    # In another order, and some twice, they are the same.
+    assert applied(pypi_users=[{**some, "publish": ["acme-*", "widgets", "acme-*"]}, READER]).changed == 0
+    done = applied("--diff", pypi_users=[{**some, "yank": False}, READER])
+    assert "~ publisher: may not yank any more" in done.output
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.hash_schemes import bcrypt_cost
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import NAME, NAME_LENGTH
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import NAME, NAME_LENGTH, PATTERN, RIGHTS_BYTES
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.passwords import credential, edges
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
@@ -28,6 +28,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
 
 # What `htpasswd -B` makes without more words is 5: hundreds of guesses a second on one core.
 _BCRYPT_LOW = 8
+_PATTERN = re.compile(rf"{PATTERN}\Z")
+_PATTERN_SHOWN = 80
 ACTIONS = tuple(public()["pypi_authenticate"]["choices"])
 KEYS = tuple(of_login())
 STATES = tuple(of_login()["state"]["choices"])
@@ -89,7 +91,9 @@ def _user(user: Mapping[Any, Any]) -> Complaints:
         if key not in KEYS:
             # A key that is not like any could be a secret: "alice: secret".
             near = difflib.get_close_matches(str(key), KEYS, 1)
-            if near:
+            if isinstance(user[key], (list, tuple)) and not near:
+                yield f"has the unknown right {key!r}", f"the rights are {', '.join(rights())}"
+            elif near:
                 yield f"has the unknown key {key!r}", f"did you mean {near[0]}?"
             else:
                 yield "has an unknown key", f"give {', '.join(KEYS)}"
@@ -98,8 +102,12 @@ def _user(user: Mapping[Any, Any]) -> Complaints:
     if state not in STATES:
         yield f"has the unknown state {state!r}", instead(state, STATES)
     for right in rights():
-        if user.get(right) is not None and not is_boolean(user[right]):
-            yield f"has a {right} that is neither true nor false", "give true or false"
+        yield from _user_right(right, user.get(right))
+    if len(" ".join(granted(user))) > RIGHTS_BYTES:
+        yield (
+            f"has rights of more than {RIGHTS_BYTES} letters, which is too long for NGINX",
+            "give patterns that match more projects, or several logins",
+        )
     yield from _user_end(user.get("expires"))
     if state != "absent":
         yield from credential(user.get("password"), user.get("hash"))
@@ -124,6 +132,41 @@ def _user_name(name: Any) -> Complaints:
             yield "has a letter in the name that is not ASCII, which clients encode in different ways", mend
         else:
             yield "has a space or control character in the name", mend
+
+
+def _user_right(right: str, value: Any) -> Complaints:
+    """Problems of a right: all projects, none, or those that patterns match."""
+    if value is None or is_boolean(value):
+        return
+    if not isinstance(value, (list, tuple)):
+        yield (
+            f"has a {right} that is neither true nor false nor a list of projects",
+            f'give true, false, or names and patterns such as {right}: ["acme-*"]',
+        )
+        return
+    for pattern in value:
+        shown = f"has {str(pattern)[:_PATTERN_SHOWN]!r} in {right}"
+        if not isinstance(pattern, str):
+            yield f"{shown}, which is not text", "put it in quotes"
+        elif not _PATTERN.match(pattern):
+            normal = re.sub(r"[-_.]+", "-", pattern).strip("-").lower()
+            meant = f"; did you mean {normal}?" if _PATTERN.match(normal) else ""
+            yield (
+                f"{shown}, which matches no project",
+                f"give lower-case letters, digits and single -, with * for any letters{meant}",
+            )
+
+
+def granted(user: Mapping[Any, Any]) -> list[str]:
+    """Return the rights of an entry as the host gets them: publish for all projects, publish:acme-* for some."""
+    words = []
+    for right in rights():
+        value = user.get(right)
+        if isinstance(value, (list, tuple)):
+            words += [f"{right}:{pattern}" for pattern in sorted({*map(str, value)})]
+        elif is_true(value):
+            words.append(right)
+    return words
 
 
 def _user_end(expires: Any) -> Complaints:
@@ -204,7 +247,7 @@ def warnings(variables: Mapping[str, Any]) -> Iterator[str]:
         variables.get("pypi_authenticate")
         and variables.get("pypi_login_source") != "http"
         and users
-        and not any(is_true(user.get("publish")) for user in users)
+        and not any(granted({"publish": user.get("publish")}) for user in users)
     ):
         yield "no login may upload: no user in pypi_users has publish: true"
     for user in users:

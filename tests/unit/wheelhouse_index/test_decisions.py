@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 from wheelhouse_index import health, writing
-from wheelhouse_index.catalogue import Known
 from wheelhouse_index.decisions import Decisions
-from wheelhouse_index.output import Staged
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256
@@ -405,9 +403,9 @@ def test_only_a_project_that_comes_or_goes_has_the_list_of_projects_made(
     def projects() -> set[str]:
         return {project["name"] for project in json.loads((index.pages / "simple/index.json").read_bytes())["projects"]}
 
-    def noted(staged: Staged, known: Known) -> None:
+    def noted(*of: Any) -> Any:
         made_lists.append("made")
-        stage_lists(staged, known)
+        return stage_lists(*of)
 
     monkeypatch.setattr(index.store.output, "stage_lists", noted)
     assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200

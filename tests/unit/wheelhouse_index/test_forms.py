@@ -60,7 +60,7 @@ def read(store: Path, content: bytes, size: int = forms.CHUNK_BYTES) -> list[tup
     """Return what is in a form, fields first; files by their name, content and digest."""
     with ExitStack() as stack:
         stream = cast(BinaryIO, Pieces(content, size))
-        form = forms.read_parts(stream, EDGE, lambda: stack.enter_context(incoming.arriving(store)))
+        form = forms.read_parts(stream, EDGE, lambda _form: stack.enter_context(incoming.arriving(store)))
         found = [(name, (one.name, one.content.read(), one.content.sha256)) for name, one in form.files]
         return [*form.fields, *found]
 
@@ -148,7 +148,7 @@ def test_a_large_file_is_never_in_memory(store: Path) -> None:
     tracemalloc.start()
     try:
         with incoming.arriving(store) as place:
-            forms.read_parts(stream, EDGE, lambda: place)
+            forms.read_parts(stream, EDGE, lambda _form: place)
             assert place.file.seek(0, 2) == 64 * 1024 * 1024
         assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
     finally:
@@ -178,20 +178,20 @@ def test_only_forms_are_read_and_a_body_that_is_none_is_not_kept(store: Path, ki
     content = body(field("a", b"b")).replace(b"edge", boundary or b"edge")
     environ = environ_of(kind, content)
     if boundary:
-        assert forms.read(environ, lambda: pytest.fail("a file")).fields == [("a", "b")]
+        assert forms.read(environ, lambda _form: pytest.fail("a file")).fields == [("a", "b")]
     else:
         with pytest.raises(forms.MalformedFormError, match="multipart/form-data with a boundary"):
-            forms.read(environ, lambda: pytest.fail("a file"))
+            forms.read(environ, lambda _form: pytest.fail("a file"))
         # A client that is still sending would not hear the answer.
         assert environ["wsgi.input"].read() == b""
 
 
 def test_a_form_without_files_may_be_urlencoded(store: Path) -> None:
     kind = "application/x-www-form-urlencoded"
-    form = forms.read(environ_of(kind, b"%3Aaction=remove_pkg&name=a+b&empty="), lambda: pytest.fail("a file"))
+    form = forms.read(environ_of(kind, b"%3Aaction=remove_pkg&name=a+b&empty="), lambda _form: pytest.fail("a file"))
     assert form.fields == [(":action", "remove_pkg"), ("name", "a b"), ("empty", "")]
     with pytest.raises(forms.MalformedFormError, match="too large"):
-        forms.read(environ_of(kind, b"a=" + bytes(forms.URLENCODED_BYTES)), lambda: pytest.fail("a file"))
+        forms.read(environ_of(kind, b"a=" + bytes(forms.URLENCODED_BYTES)), lambda _form: pytest.fail("a file"))
 
 
 def test_thousands_of_fields_are_read_at_once(store: Path) -> None:
@@ -266,7 +266,7 @@ def test_of_gunicorn_large_pieces_are_read_and_no_more_than_the_request(store: P
         "wsgi.input": Body(LengthReader(unreader, len(content))),
     }
     with incoming.arriving(store) as place:
-        form = forms.read(environ, lambda: place)
+        form = forms.read(environ, lambda _form: place)
         sent = form.file("content")
         assert sent and sent.content.sha256 == incoming.sha256(io.BytesIO(bytes(8 * 1024 * 1024)))
     assert connection.asked <= len(content) // forms.CHUNK_BYTES + 2

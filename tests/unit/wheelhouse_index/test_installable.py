@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import re
 import tarfile
 import time
 import zipfile
@@ -120,15 +121,31 @@ def test_a_copy_of_it_is_on_its_page_and_the_log_says_so_once(
     assert line.startswith(f"{name} stays as it is, and no client can install it: ")
 
 
-@pytest.mark.parametrize(("name", "content", "words"), DOUBTFUL)
-def test_it_is_imported_and_reported(index: Index, name: str, content: bytes, words: str) -> None:
+def batches() -> list[list[tuple[str, bytes, str]]]:
+    """Return the cases in a few lists, each without two files of a name, or two sdists of a release."""
+    found: list[dict[str, tuple[str, bytes, str]]] = []
+    for case in DOUBTFUL:
+        name, content, words = case.values
+        assert isinstance(name, str) and isinstance(content, bytes) and isinstance(words, str)
+        key = name if name.endswith(".whl") else re.sub(r"(\.tar)?\.\w+$", "", name)
+        batch = next((one for one in found if key not in one), None)
+        if batch is None:
+            found.append(batch := {})
+        batch[key] = (name, content, words)
+    return [list(batch.values()) for batch in found]
+
+
+@pytest.mark.parametrize("batch", batches(), ids=lambda batch: f"{len(batch)} files")
+def test_they_are_imported_and_reported(index: Index, batch: list[tuple[str, bytes, str]]) -> None:
+    offers = [(name, content) for name, content, _words in batch]
     for options in (("--check",), ()):
-        ((became, why),) = imported(index, (name, content), options=options)
-        assert became == "imported"
-        assert words in why
-    assert index.stored() == {name: content}
-    # It was reported.
-    assert imported(index, (name, content)) == [("present", "")]
+        for (became, why), (name, _content, words) in zip(
+            imported(index, *offers, options=options), batch, strict=True
+        ):
+            assert (became, words in why) == ("imported", True), (name, why)
+    assert index.stored() == dict(offers)
+    # They were reported.
+    assert imported(index, *offers) == [("present", "")] * len(offers)
 
 
 @pytest.mark.parametrize("way", ["copied", "imported"])

@@ -36,6 +36,7 @@ RESPELT = {
     "foo-1.0.0.tgz": "Foo-1.0.tar.gz",
     "foo_bar-1!2.0c1.tar.bz2": "FOO__bar-1!2.0rc1.tar.gz",
 }
+PROJECTS = {"foo", "foo-bar", "old"}
 SPELLINGS = [*UPLOADED, *RESPELT]
 REFUSED = [
     "noversion.tar.gz",
@@ -162,6 +163,25 @@ class Operations(RuleBasedStateMachine):
         assert not self.fresh or status == (200 if meant else 404)
         if status == 200:
             assert not meant & self.index.listed(own.project).keys()
+
+    @rule(name=st.sampled_from(UPLOADED), right=st.sampled_from(["publish", "delete", "yank"]), form=st.booleans())
+    def change_without_the_right(self, name: str, right: str, form: bool) -> None:
+        """By a login with this right on all other projects, and with all other rights on this one."""
+        release = file_names.of_file(name)
+        assert release
+        words = [f"{right}:{other}" for other in PROJECTS - {release.project}]
+        words += [other if form else f"{other}:{release.project}" for other in {"publish", "delete", "yank"} - {right}]
+        headers = {"X-Wheelhouse-Login": "other", "X-Wheelhouse-Rights": ",".join(words)}
+        before = {path: path.read_bytes() for path in self._files()}
+        named = {"name": release.name, "version": release.version} if form else {}
+        if right == "publish":
+            answer = self.index.upload(name, made.file(name), headers, **named)
+        else:
+            action = "remove_pkg" if right == "delete" else "yank"
+            answer = self.index.ask(action, headers, **(named or {"filename": name}))
+        # What is not there cannot be said to be of a project, unless the form says so.
+        assert answer.status == 403 or (answer.status == 404 and not named), answer
+        assert {path: path.read_bytes() for path in self._files()} == before
 
     @rule(name=st.sampled_from(UPLOADED), taken_back=st.booleans())
     def yank(self, name: str, taken_back: bool) -> None:

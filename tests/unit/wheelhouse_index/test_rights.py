@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,22 @@ from tests.support.index import BY_NGINX, SECRET, Index, call, form
 from tests.support.packages import file
 
 WHEEL = "foo-1.0-py3-none-any.whl"
+OTHER = "bar-1.0-py3-none-any.whl"
+# Projects whose normalised names a pattern matches, and others.
+PATTERNS = [
+    ("acme", ["acme"], ["acme-x", "acm", "xacme", ""]),
+    ("acme-*", ["acme-x", "acme-x-y", "acme-0"], ["acme", "acmex", "x-acme-y"]),
+    ("*-plugin", ["a-plugin", "a-b-plugin"], ["plugin", "a-plugins"]),
+    ("a*z", ["az", "a-z", "a-b-z"], ["a", "za", "azb"]),
+    ("*", ["a", "a-b", "0"], []),
+    ("**", ["a", "a-b"], []),
+    ("a-*-b*", ["a-x-b", "a-x-y-bc"], ["a-b"]),
+]
+
+
+def limited(*words: str) -> dict[str, str]:
+    """Return the headers of a login with these rights."""
+    return {"X-Wheelhouse-Login": "ci-acme", "X-Wheelhouse-Rights": " ".join(words)}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +60,163 @@ def test_headers_that_are_missing_grant_nothing() -> None:
 def test_uploads_that_are_open_to_everybody_open_nothing_else() -> None:
     assert rights.refusal("file_upload", {}, True) == ""
     assert "no right to delete" in rights.refusal("remove_pkg", {rights.LOGIN: "ci", rights.RIGHTS: "publish"}, True)
+
+
+@pytest.mark.parametrize(("pattern", "inside", "outside"), PATTERNS)
+def test_a_pattern_is_of_whole_normalised_names(pattern: str, inside: list[str], outside: list[str]) -> None:
+    environ = {rights.LOGIN: "ci", rights.RIGHTS: f"yank delete:x publish:{pattern}"}
+    for project in inside:
+        assert rights.refusal("file_upload", environ, False, project) == "", project
+        assert rights.refusal("remove_pkg", environ, False, project), project
+    for project in filter(None, outside):
+        said = rights.refusal("file_upload", environ, False, project)
+        remedy = f"Ask the operator of this index for the right 'publish' on {project}."
+        assert said == f"The login ci has no right to publish {project}. {remedy}"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "publish:", ":publish", "publish:acme:x", "publish:Acme", "publish:acme--x", "publish:-", "publish:acme?", "publish: x",
+        "publish:[a-z]*", "publish:*\xa0publish", "x\tpublish", "publish;", "*", "publish*", "publish:acm\xe9", "publish:acme\n",
+    ],
+)  # fmt: skip
+def test_a_word_that_cannot_be_read_grants_nothing(said: str) -> None:
+    for project in ("", "acme", "x"):
+        assert rights.refusal("file_upload", {rights.LOGIN: "ci", rights.RIGHTS: said}, False, project), project
+        with_another = {rights.LOGIN: "ci", rights.RIGHTS: f"{said},publish:acme"}
+        assert bool(rights.refusal("file_upload", with_another, False, project)) == (project == "x")
+
+
+def test_a_long_pattern_is_matched_at_once() -> None:
+    environ = {rights.LOGIN: "ci", rights.RIGHTS: "publish:" + "*a" * 1000 + "b"}
+    started = time.monotonic()
+    assert rights.refusal("file_upload", environ, False, "a" * 5000)
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("spelling", ["Foo", "f.o_o"])
+def test_a_login_may_publish_to_the_projects_that_its_rights_name(in_memory: Path, spelling: str) -> None:
+    index = Index(in_memory)
+    name = f"{spelling.replace('.', '_')}-1.0-py3-none-any.whl"
+    project = spelling.lower().replace(".", "-").replace("_", "-")
+    for rights_on, status in ((f"publish:{project}-*", 403), (f"yank:{project}", 403), (f"publish:{project}", 200)):
+        for fields in ({"name": spelling, "version": "1.0"}, {}):
+            answer = index.upload(name, file(name), limited(rights_on), **fields)
+            assert answer.status == status, (rights_on, fields, answer)
+            assert status == 200 or answer.reason.startswith("The login ci-acme has no right to publish"), answer
+    assert index.projects() == {project}
+
+
+class Body(io.BytesIO):
+    """A body that says how much was written to packages/.incoming while it was read."""
+
+    def __init__(self, content: bytes, index: Index) -> None:
+        super().__init__(content)
+        self._folder = index.packages / ".incoming"
+        self.kept = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.kept = max(self.kept, len(list(self._folder.iterdir())))
+        return super().read(size)
+
+
+@pytest.mark.parametrize(("first", "kept"), [("fields", 0), ("file", 1)])
+def test_a_file_is_refused_before_it_is_kept_where_the_form_has_named_its_project(
+    in_memory: Path, first: str, kept: int
+) -> None:
+    index = Index(in_memory)
+    index.keeper.step()
+    content = file(WHEEL) + bytes(1024 * 1024)
+    fields, kind = form({":action": "file_upload", "name": "Foo", "version": "1.0"}, {})
+    edge = fields.partition(b"\r\n")[0]
+    sent = b'%s\r\nContent-Disposition: form-data; name="content"; filename="%s"\r\n\r\n%s\r\n' % (
+        edge,
+        WHEEL.encode(),
+        content,
+    )
+    end = edge + b"--\r\n"
+    body = fields.removesuffix(end) + sent + end if first == "fields" else sent + fields
+    stream = Body(body, index)
+    headers = {**BY_NGINX, **limited("publish:acme-*"), "Content-Type": kind}
+    answer = call(index.application, "POST", "/", stream, headers)
+    assert (answer.status, answer.reason) == (
+        403,
+        "The login ci-acme has no right to publish foo. Ask the operator of this index for the right 'publish' on foo.",
+    )
+    assert stream.kept == kept
+    # A client that is still sending would not hear the answer.
+    assert stream.tell() == len(body)
+    assert list((index.packages / ".incoming").iterdir()) == []
+    assert (index.projects(), index.stored()) == (set(), {})
+
+
+@pytest.mark.parametrize("names", [("acme-x", "foo"), ("foo", "acme-x")])
+def test_a_form_that_names_two_projects_is_refused(in_memory: Path, names: tuple[str, str]) -> None:
+    index = Index(in_memory)
+    for before in (0, 1, 2):
+        parts = [f'--edge\r\nContent-Disposition: form-data; name="name"\r\n\r\n{name}\r\n'.encode() for name in names]
+        head = f'--edge\r\nContent-Disposition: form-data; name="content"; filename="{WHEEL}"\r\n\r\n'.encode()
+        parts.insert(before, head + file(WHEEL) + b"\r\n")
+        parts.insert(0, b'--edge\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n')
+        headers = {**BY_NGINX, **limited("publish:acme-*"), "Content-Type": "multipart/form-data; boundary=edge"}
+        answer = call(index.application, "POST", "/", b"".join(parts) + b"--edge--\r\n", headers)
+        assert answer.status in (400, 403), answer
+        assert index.stored() == {}
+
+
+def test_a_file_that_the_form_calls_another_projects_is_refused(in_memory: Path) -> None:
+    index = Index(in_memory)
+    answer = index.upload(WHEEL, file(WHEEL), limited("publish:acme-*"), name="acme-x", version="1.0")
+    assert answer.status == 400 and index.stored() == {}, answer
+
+
+def test_a_login_changes_only_the_projects_that_its_rights_name(in_memory: Path) -> None:
+    index = Index(in_memory)
+    index.keeper.step()
+    for name in (WHEEL, OTHER):
+        assert index.upload(name, file(name)).status == 200
+    before = index.stored()
+    words = limited("publish", "delete:bar", "yank:bar", "yank:b-*")
+    release, own_file = {"name": "Foo", "version": "1.0"}, {"filename": WHEEL}
+    for action, right in (("remove_pkg", "delete"), ("yank", "yank"), ("unyank", "yank")):
+        for fields in (release, own_file, {**release, **own_file}):
+            answer = index.ask(action, words, **fields)
+            assert (answer.status, answer.reason) == (
+                403,
+                f"The login ci-acme has no right to {right} foo. Ask the operator of this index for the right '{right}' on foo.",
+            ), (action, fields)
+    assert index.ask("set_status", words, name="foo", status="archived").status == 403
+    assert index.stored() == before
+    (listed,) = json.loads((index.pages / "simple/foo/index.json").read_text())["files"]
+    assert not listed.get("yanked")
+    for action, fields in (
+        ("yank", {"name": "bar", "version": "1.0"}),
+        ("unyank", {"name": "bar", "version": "1.0"}),
+        ("set_status", {"name": "BAR", "status": "archived"}),
+        ("set_status", {"name": "bar", "status": "active"}),
+        ("remove_pkg", {"filename": OTHER}),
+    ):
+        assert index.ask(action, words, **fields).status == 200, action
+    assert index.projects() == {"foo"}
+
+
+def test_a_file_name_that_two_projects_have_needs_the_right_on_both(in_memory: Path) -> None:
+    index = Index(in_memory)
+    name = "x-2.0-1.zip"
+    for folder, release in (("one", ("x", "2.0-1")), ("two", ("x-2.0", "1"))):
+        (index.packages / folder).mkdir()
+        (index.packages / folder / name).write_bytes(file(name, release=release))
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+    assert index.projects() == {"x", "x-2-0"}
+    for action, right in (("remove_pkg", "delete"), ("yank", "yank")):
+        for allowed, missing in (("x", "x-2-0"), ("x-2-0", "x")):
+            answer = index.ask(action, limited(f"{right}:{allowed}"), filename=name)
+            assert answer.status == 403 and f"no right to {right} {missing}." in answer.text, answer
+    assert index.projects() == {"x", "x-2-0"} and len(index.stored()) == 2
+    assert index.ask("remove_pkg", limited("delete:x", "delete:x-2-0"), filename=name).status == 200
+    assert index.projects() == set()
 
 
 @pytest.mark.parametrize("said", ["", "0" * 64, SECRET[:-1], SECRET + "0", SECRET.upper(), "übung"])

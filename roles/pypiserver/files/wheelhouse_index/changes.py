@@ -64,8 +64,12 @@ class Changes:
         # What is not published by the end is removed.
         with ExitStack() as stack:
             try:
-                form = forms.read(environ, lambda: stack.enter_context(incoming.arriving(self._store.packages)))
-                said = self._change(form, environ)
+
+                def new_file(form: Form) -> incoming.Arriving:
+                    self._check_early(form, environ)
+                    return stack.enter_context(incoming.arriving(self._store.packages))
+
+                said = self._change(forms.read(environ, new_file), environ)
             except forms.MalformedFormError as error:
                 return answer(start_response, 400, str(error))
             except Refusal as error:
@@ -94,17 +98,17 @@ class Changes:
         if action not in rights.NEEDS:
             known = ", ".join(rights.NEEDS)
             raise Refusal(400, f"Unknown :action {action[:40]!r}: this index takes {known}.")
-        if reason := rights.refusal(action, environ, self._anonymous_uploads):
-            raise Refusal(403, reason)
+        check = partial(self._check, action, environ)
+        check(form.value("name"))
         login = environ.get(rights.LOGIN, "")
         note = partial(self._change_log.note, login=login, address=environ.get(ADDRESS, ""))
         if action == "remove_pkg":
-            return self._remove(form, note)
+            return self._remove(form, check, note)
         if action in deciding.ACTIONS:
             fields = ("name", "version", "filename", "status", "reason")
             what = {field: value for field in fields if (value := form.value(field))}
             try:
-                said, changed = deciding.ACTIONS[action](self._store, form, login)
+                said, changed = deciding.ACTIONS[action](self._store, form, login, check)
             except StayedError:
                 note(action, **what)
                 raise
@@ -113,13 +117,28 @@ class Changes:
             return said
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409
-        return self._publish(form, conflict, Origin(UPLOAD, login), note)
+        return self._publish(form, conflict, Origin(UPLOAD, login), check, note)
 
-    def _publish(self, form: Form, conflict: int, origin: Origin, note: Callable[..., object]) -> str:
+    def _check(self, action: str, environ: dict[str, Any], *projects: str) -> None:
+        """Refuse what a login may not do to each of these projects, in whatever spelling; an empty one is not known yet."""
+        for project in projects:
+            if reason := rights.refusal(action, environ, self._anonymous_uploads, names.normalised(project)):
+                raise Refusal(403, reason)
+
+    def _check_early(self, form: Form, environ: dict[str, Any]) -> None:
+        """Refuse a file before it is kept, where what came before it says whose it is; the whole form is checked later."""
+        if (action := form.value(":action")) in rights.NEEDS:
+            self._check(action, environ, form.value("name"))
+
+    def _publish(
+        self, form: Form, conflict: int, origin: Origin, check: rights.Check, note: Callable[..., object]
+    ) -> str:
         file = form.file("content")
         if file is None:
             raise Refusal(400, "The form has no distribution file: send it as 'content'.")
         upload = uploaded(file, form)
+        # The form need not name it.
+        check(upload.facts.release.project)
         # What was copied or imported may be sent again, for its attestations or after it was removed.
         if upload.objection and not self._store.has_had(upload):
             raise Refusal(400, upload.objection)
@@ -150,7 +169,7 @@ class Changes:
             return f"Added its attestations to {upload.name}, which already exists with this content."
         return f"Nothing to do: {upload.name} already exists with this content.{kept}"
 
-    def _remove(self, form: Form, note: Callable[..., object]) -> str:
+    def _remove(self, form: Form, check: rights.Check, note: Callable[..., object]) -> str:
         name, version, filename = (form.value(field) for field in ("name", "version", "filename"))
         if not filename and not (name and version):
             raise Refusal(400, "Name what to remove: 'name' and 'version', or 'filename'.")
@@ -163,7 +182,9 @@ class Changes:
             asked = filename or f"{name} {version}"
             raise Refusal(404, f"{asked[:200]} is not on this index: nothing was removed.")
         # Copied files of one name may be of several projects.
-        for project in {entry.project for entry in to_remove.values()}:
+        projects = {entry.project for entry in to_remove.values()}
+        check(*projects)
+        for project in projects:
             own = {path: entry for path, entry in to_remove.items() if entry.project == project}
             self._store.remove(project, list(own))
             note(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from . import finding, names
+from . import finding, names, rights
 from .answers import Refusal
 from .decisions import STATUSES, Decision, Decisions
 from .forms import Form
@@ -43,22 +43,23 @@ class Target:
 Change = Callable[[Target, Decisions], Decisions]
 
 
-def yank(store: Store, form: Form, login: str) -> Outcome:
+def yank(store: Store, form: Form, login: str, check: rights.Check) -> Outcome:
     """Yank a release, or a file; return what was done, and whether anything was."""
-    return _decide(store, form, to_yanked(form.value("reason"), login))
+    return _decide(store, form, to_yanked(form.value("reason"), login), check)
 
 
-def unyank(store: Store, form: Form, login: str) -> Outcome:
+def unyank(store: Store, form: Form, login: str, check: rights.Check) -> Outcome:
     """Take back the yank of a release with all its files, or of a file; return what was done, and whether anything was."""
-    return _decide(store, form, _unyanked)
+    return _decide(store, form, _unyanked, check)
 
 
-def set_status(store: Store, form: Form, login: str) -> Outcome:
+def set_status(store: Store, form: Form, login: str, check: rights.Check) -> Outcome:
     """Set the status of a project; return what was done, and whether anything was."""
     name, status = form.value("name"), form.value("status")
     if status not in STATUSES:
         raise Refusal(400, f"Unknown status {status[:40]!r}: give one of {', '.join(STATUSES)}.")
     project = names.normalised(name)
+    check(project)
     store.check_facts()
     if not names.is_project(project) or not store.claimed(project):
         raise Refusal(404, f"There is no project {name[:200]} on this index: nothing was changed.")
@@ -73,18 +74,20 @@ def set_status(store: Store, form: Form, login: str) -> Outcome:
     return f"Nothing to do: {project} is {status} already.", False
 
 
-def _decide(store: Store, form: Form, change: Change) -> Outcome:
+def _decide(store: Store, form: Form, change: Change, check: rights.Check) -> Outcome:
     """Change the yank of what a form names.
 
     Args:
         store: the index.
         form: names a release, or a file.
         change: what becomes of the decisions.
+        check: refuses projects, also those that the form names by a file alone.
     """
     name, version, filename = (form.value(field) for field in ("name", "version", "filename"))
     if not filename and not (name and version):
         raise Refusal(400, "Name what is meant: 'name' and 'version', or 'filename'.")
     meant = targets(store, name, version, filename)
+    check(*(target.project for target in meant))
     changed = False
     for target in meant:
         changed |= store.decide(target.project, partial(change, target))
@@ -177,4 +180,8 @@ def _checked(reason: str) -> str:
     return reason
 
 
-ACTIONS: dict[str, Callable[[Store, Form, str], Outcome]] = {"yank": yank, "unyank": unyank, "set_status": set_status}
+ACTIONS: dict[str, Callable[[Store, Form, str, rights.Check], Outcome]] = {
+    "yank": yank,
+    "unyank": unyank,
+    "set_status": set_status,
+}

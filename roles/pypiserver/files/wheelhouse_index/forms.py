@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
 
 from . import incoming
+from .answers import Refusal
 
 # What stays in a core's own cache is handled faster than a megabyte is.
 CHUNK_BYTES = 128 * 1024
@@ -78,17 +79,21 @@ class Form:
         return next(iter(found), None)
 
 
-def read(environ: dict[str, Any], new_file: Callable[[], incoming.Arriving]) -> Form:
+NewFile = Callable[[Form], incoming.Arriving]
+
+
+def read(environ: dict[str, Any], new_file: NewFile) -> Form:
     """Take the form of a request apart.
 
     Args:
         environ: the request.
-        new_file: makes a place for a file.
+        new_file: makes a place for a file; it gets what came before it, and may refuse that.
 
     Raises:
         MalformedFormError: if it is none, or ends too soon. What is left of the body has been read then, as a client
             that is still sending does not hear an answer.
         OSError: if there is no room; the same holds.
+        Refusal: of ``new_file``; the same holds.
     """
     body = _in_large_pieces(environ["wsgi.input"])
     try:
@@ -98,7 +103,7 @@ def read(environ: dict[str, Any], new_file: Callable[[], incoming.Arriving]) -> 
         if kind != "multipart/form-data" or not _BOUNDARY.fullmatch(boundary):
             raise MalformedFormError("Send a form: Content-Type: multipart/form-data with a boundary.")
         return read_parts(body, boundary, new_file)
-    except (MalformedFormError, OSError):
+    except (MalformedFormError, OSError, Refusal):
         while body.read(CHUNK_BYTES):
             pass
         raise
@@ -136,20 +141,20 @@ def _in_large_pieces(body: Any) -> Any:
     return reader
 
 
-def read_parts(stream: BinaryIO, boundary: bytes, new_file: Callable[[], incoming.Arriving]) -> Form:
+def read_parts(stream: BinaryIO, boundary: bytes, new_file: NewFile) -> Form:
     """Take a form apart that comes in parts (RFC 7578).
 
     Args:
         stream: the request's body.
         boundary: what separates its parts.
-        new_file: makes a place for a file.
+        new_file: makes a place for a file; it gets what came before it.
 
     Raises:
         MalformedFormError: if it is none, or ends too soon.
         OSError: if there is no room.
     """
     form = Form()
-    for name, filename, content in _parts(_Body(stream), b"\r\n--" + boundary, new_file):
+    for name, filename, content in _parts(_Body(stream), b"\r\n--" + boundary, lambda: new_file(form)):
         if isinstance(content, bytes):
             form.fields.append((name, content.decode("utf-8", "replace")))
         else:

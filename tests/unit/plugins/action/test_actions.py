@@ -75,6 +75,13 @@ def test_a_host_gets_hashes_only(assert_no_secret: Search) -> None:
     assert "invocation" not in result
 
 
+def test_rights_on_projects_are_words_in_a_fixed_order() -> None:
+    remote = Recorder()
+    users = [{**ALICE, "publish": ["widgets", "acme-*", "widgets"], "yank": "yes", "delete": []}]
+    run(htpasswd, {"path": "/x", "users": users, "hashes": {"alice": HASH}}, remote)
+    assert remote.calls[0][1]["users"][0]["rights"] == ["publish:acme-*", "publish:widgets", "yank"]
+
+
 def test_passwords_without_a_hash_are_hashed_after_one_look(assert_no_secret: Search) -> None:
     remote = Recorder()
     bob = {"name": "bob", "hash": OTHER}

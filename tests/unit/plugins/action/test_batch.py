@@ -33,6 +33,15 @@ WORK = """
 - name: Work is done
   ansible.builtin.debug: {msg: "done by {{ inventory_hostname }}"}
 """
+EARLIER = """
+- name: Play of the user's own
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Fails
+      ansible.builtin.fail: {}
+      when: inventory_hostname in (early | default([]))
+"""
 LATER = """
 - name: Play of the user's own
   hosts: all
@@ -46,20 +55,21 @@ LATER = """
 def frame(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a playbook's only play, and in it the block that is the work of a batch."""
     (play,) = yaml.safe_load((PLAYBOOKS / f"{name}.yml").read_text())
-    (batch,) = (task for task in play["tasks"] if "block" in task)
+    (batch,) = (task for task in play["tasks"] if "always" in task)
     return play, batch
 
 
 @pytest.fixture
 def rollout(playbook: Playbook) -> Playbook:
-    """Run site.yml with other work in it, and a play of the user's after it."""
+    """Run site.yml with other work in it, between plays of the user's."""
     play, batch = frame("site")
     batch["block"] = yaml.safe_load(WORK)
     play["become"] = False
+    play["vars_files"] = [str(PLAYBOOKS / file) for file in play["vars_files"]]
 
-    def run(*options: str) -> subprocess.CompletedProcess[str]:
-        text = yaml.safe_dump([play, *yaml.safe_load(LATER)], sort_keys=False)
-        return playbook(text, "-e", "pypi_hosts=all", *options, hosts=HOSTS)
+    def run(*options: str, hosts: str = HOSTS) -> subprocess.CompletedProcess[str]:
+        text = yaml.safe_dump([*yaml.safe_load(EARLIER), play, *yaml.safe_load(LATER)], sort_keys=False)
+        return playbook(text, "-e", "pypi_hosts=all", *options, hosts=hosts)
 
     return run
 
@@ -78,7 +88,7 @@ def test_both_playbooks_have_the_same_frame() -> None:
     for _play, batch in frames:
         batch["block"] = []
     (site, _), (remove, _) = frames
-    for key in ("hosts", "serial", "strategy", "gather_facts", "tasks"):
+    for key in ("hosts", "serial", "strategy", "gather_facts", "vars_files", "tasks"):
         assert site[key] == remove[key]
 
 
@@ -123,6 +133,22 @@ def test_what_to_do_is_said_before_nobody_is_left_to_say_it(rollout: Playbook) -
     assert "This batch: two. After it: three, four, five. If a host fails" in run.stdout
     assert "the same run with --limit two,three,four,five goes on" in run.stdout
     assert said(run, "later") == []
+
+
+def test_long_lists_are_cut_short(rollout: Playbook) -> None:
+    hosts = "".join(f"host{number}," for number in range(25))
+    run = rollout("-e", '{"pypi_serial": [1, 1, 20, 3], "bad": ["host1"]}', hosts=hosts)
+    assert "This batch: host0. After it: host1, " in run.stdout
+    assert "host20 and 4 more. If a host fails" in run.stdout
+    assert "not begun, and left as they are: host2, " in run.stdout
+    assert "host21 and 3 more. Mend what failed, then the same run goes on." in run.stdout
+
+
+def test_a_failure_in_an_earlier_play_stops_the_rollout_before_it_begins(rollout: Playbook) -> None:
+    run = rollout("-e", "pypi_serial=2", "-e", '{"early": ["one"]}')
+    assert run.returncode == 2, run.stdout
+    assert "Failed: one. The rollout stops here; not begun, and left as they are: three, four, five." in run.stdout
+    assert said(run, "done by") == said(run, "later") == []
 
 
 def test_the_last_batch_has_nobody_to_stop(rollout: Playbook) -> None:

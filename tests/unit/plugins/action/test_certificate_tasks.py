@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 import subprocess
@@ -37,10 +38,9 @@ MAKE = f"""
   tasks:
     - ansible.builtin.include_tasks: {ROOT}/roles/nginx/tasks/self_signed_new.yml
     - ansible.builtin.copy:
-        content: "{{{{ made[item] }}}}"
-        dest: "{{{{ playbook_dir }}}}/{{{{ inventory_hostname }}}}.{{{{ item }}}}"
+        content: "{{{{ made | to_json }}}}"
+        dest: "{{{{ playbook_dir }}}}/{{{{ inventory_hostname }}}}.json"
         mode: "0600"
-      loop: [authority, certificate, key]
       vars:
         made:
           authority: "{{{{ __nginx_authority.certificate }}}}"
@@ -70,6 +70,8 @@ def test_a_certificate_for_trials_is_trusted_by_those_who_trust_its_authority(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PRIVATE KEY" not in done.stdout + done.stderr
     for name in names:
+        for kind, text in json.loads((tmp_path / f"{name}.json").read_text()).items():
+            (tmp_path / f"{name}.{kind}").write_text(text)
         trusting = ssl.create_default_context(cafile=tmp_path / f"{name}.authority")
         trusting.verify_flags |= ssl.VERIFY_X509_STRICT
         serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

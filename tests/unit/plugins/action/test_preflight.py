@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible_collections.wheelhouse.pypi.plugins.action.preflight import (
+    ActionModule,
     problem_of,
     python_problem,
     target_pythons,
 )
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import run_lock
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.host import Host, Neighbour
 
 GOOD: dict[str, Any] = {
@@ -122,3 +127,42 @@ def test_a_run_that_cannot_hold_the_index_is_refused(playbook: Any, tmp_path: Pa
     assert "cannot hold the index no/such-folder on this host: " in done.stdout + done.stderr, done.stdout
     # It changes nothing, so it does not have to be alone.
     assert playbook(play, "--check").returncode == 0
+
+
+def shell(command: str) -> dict[str, Any]:
+    """Run a command on this machine, as an action runs it on a host."""
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    return {"rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+
+
+def look(home: Path) -> dict[str, Any]:
+    """Run the preflight of a run that holds the index."""
+    arguments = {"instance": "index", "user": "nobody-of-that-name", "home": str(home), "removing": True, "lock": True}
+    task = SimpleNamespace(args=arguments, async_val=0, check_mode=False, diff=False, environment=None, no_log=False)
+    action = ActionModule(
+        task=task,
+        connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)),
+        play_context=SimpleNamespace(check_mode=False),
+        loader=None,
+        templar=SimpleNamespace(template=lambda value: value),
+        shared_loader_obj=None,
+    )
+    action._low_level_execute_command = shell
+    found: dict[str, Any] = action.run(task_vars={"inventory_hostname": "pypi-1"})
+    return found
+
+
+def test_a_run_lets_go_of_the_index_at_its_end_or_when_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_lock, "FOLDER", str(tmp_path / "run"))
+    held = Path(run_lock.path("index"))
+    release = look(tmp_path / "home")["release"]
+    assert held.exists()
+    assert shell(release)["rc"] == 0
+    assert not held.exists()
+
+    (tmp_path / "docker-compose.yml").write_text("services: {}")
+    with pytest.raises(AnsibleActionFail, match="holds another server"):
+        look(tmp_path)
+    assert not held.exists()

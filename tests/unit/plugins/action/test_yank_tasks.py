@@ -101,26 +101,41 @@ def test_a_check_says_what_a_run_does_and_a_second_run_changes_nothing(playbook:
     assert yanked(home) == {}
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ((), "pypi_project, pypi_file, pypi_login: missing; name a release (-e pypi_project=NAME -e pypi_version=VERSION)"),
-        (("-e", "pypi_file=foo-2.0.tar.gz"), "pypi_file: foo-2.0.tar.gz is not on this index: nothing was changed."),
-        (
-            ("-e", '{"pypi_project": "foo", "pypi_version": 1.0}'),
-            "pypi_version: 1.0 is not a text; quote it where it is set, as in pypi_version: '1.10'",
-        ),
-        ((*RELEASE, "-e", '{"pypi_reason": "a\\u0007b"}'), "A reason is one line of at most 1000 printable characters."),
-        ((*RELEASE, "-e", "pypi_unyank=maybe"), "pypi_unyank: 'maybe' is neither true nor false"),
-    ],
-)  # fmt: skip
-def test_bad_input_fails_with_one_message(
-    playbook: Playbook, home: Path, options: tuple[str, ...], message: str
-) -> None:
-    done = playbook(PLAY, *options)
+# By host, what is said of it and what it is refused with.
+BAD_INPUT: dict[str, tuple[dict[str, object], str]] = {
+    "nothing": (
+        {},
+        "pypi_project, pypi_file, pypi_login: missing; name a release (-e pypi_project=NAME -e pypi_version=VERSION)",
+    ),
+    "missing": (
+        {"pypi_file": "foo-2.0.tar.gz"},
+        "pypi_file: foo-2.0.tar.gz is not on this index: nothing was changed.",
+    ),
+    "number": (
+        {"pypi_project": "foo", "pypi_version": 1.0},
+        "pypi_version: 1.0 is not a text; quote it where it is set, as in pypi_version: '1.10'",
+    ),
+    "bell": (
+        {"pypi_project": "foo", "pypi_version": "1.0", "pypi_reason": "a\x07b"},
+        "A reason is one line of at most 1000 printable characters.",
+    ),
+    "maybe": (
+        {"pypi_project": "foo", "pypi_version": "1.0", "pypi_unyank": "maybe"},
+        "pypi_unyank: 'maybe' is neither true nor false",
+    ),
+}
+
+
+def test_bad_input_fails_with_one_message(playbook: Playbook, home: Path, tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.json"
+    hosts = {name: variables for name, (variables, _message) in BAD_INPUT.items()}
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    done = playbook(PLAY, hosts=str(inventory))
     assert done.returncode == 2
-    assert message in said(done), done.stdout
-    assert "changed=0" in done.stdout and yanked(home) == {}
+    for name, (_variables, message) in BAD_INPUT.items():
+        (fatal,) = [line for line in done.stdout.splitlines() if line.startswith(f"fatal: [{name}]")]
+        assert message in " ".join(fatal.split()), done.stdout
+    assert done.stdout.count("changed=0") == len(BAD_INPUT) and yanked(home) == {}
 
 
 @pytest.mark.parametrize("check", [(), ("--check",)])

@@ -159,6 +159,15 @@ def test_passlib_reads_what_was_written(wanted: list[User]) -> None:
         ((BCRYPT, PUBLISHER), (BCRYPT, ()), "may not publish any more"),
         ((BCRYPT, PUBLISHER), (BCRYPT, ("publish", "delete")), "may delete now"),
         ((BCRYPT, ("delete",)), (BCRYPT, PUBLISHER), "may publish now, may not delete any more"),
+        (
+            (BCRYPT, ()),
+            (BCRYPT, ("publish:a-*", "publish:b", "yank:a-*")),
+            "may publish a-* and b now, may yank a-* now",
+        ),
+        ((BCRYPT, PUBLISHER), (BCRYPT, ("publish:a-*",)), "may publish a-* now, was all projects"),
+        ((BCRYPT, ("publish:a-*",)), (BCRYPT, ("publish:a-*", "publish:b")), "may publish a-* and b now, was a-*"),
+        ((BCRYPT, ("publish:a-*",)), (BCRYPT, PUBLISHER), "may publish all projects now, was a-*"),
+        ((BCRYPT, ("yank:a",)), (BCRYPT, PUBLISHER), "may publish now, may not yank any more"),
         (("plain", PUBLISHER), (BCRYPT, PUBLISHER), "hash changed from another scheme to bcrypt of cost 10"),
         ((BCRYPT, ()), (BCRYPT, ("any", "word")), "may any now, may word now"),
     ],
@@ -187,16 +196,18 @@ def test_rights_are_in_a_map_and_are_read_from_it_again() -> None:
         "ann": PUBLISHER,
         "Ben": ("publish", "delete"),
         "eve": ("delete",),
+        "zed": ("publish:acme-*", "publish:widgets", "yank:*"),
         'x"\\$y': PUBLISHER,
     }
     content = htpasswd.credentials(dict.fromkeys([*rights, "ben", "bob"], "h"), {**rights, "bob": ()})
-    assert content.decode().splitlines()[-7:] == [
+    assert content.decode().splitlines()[-8:] == [
         "map $remote_user $pypi_login_rights {",
         '    default "";',
         '    "~^Ben$" "publish delete";',
         '    "~^ann$" "publish";',
         '    "~^eve$" "delete";',
         r'    "~^x\\\"\\\\\\$y$" "publish";',
+        '    "~^zed$" "publish:acme-* publish:widgets yank:*";',
         "}",
     ]
     assert htpasswd.rights_before(content, [*rights, "ben", "bob", "zoe"]) == rights
@@ -208,6 +219,25 @@ def test_rights_are_in_a_map_and_are_read_from_it_again() -> None:
 )
 def test_what_is_missing_grants_nothing(content: bytes | None) -> None:
     assert htpasswd.rights_before(content, ["ann"]) == {}
+
+
+@pytest.mark.parametrize("words", ["publish:", "publish:-a", "publish:a--b", "publish:a:b", ":a", "*", "-"])
+def test_a_word_that_cannot_be_read_grants_nothing_and_its_neighbours_count(words: str) -> None:
+    content = htpasswd.credentials({"ann": "h", "bob": "h"}, {"ann": (words,), "bob": (words, "delete")})
+    assert htpasswd.rights_before(content, ["ann", "bob"]) == {"bob": ("delete",)}
+
+
+@pytest.mark.parametrize(
+    ("rights", "called"),
+    [
+        ((), "reader"),
+        (("publish", "yank"), "publisher who may yank"),
+        (("publish:a-*", "publish:b", "delete:b", "yank"), "publisher of a-* and b who may delete b and yank"),
+        (("yank:a-*",), "reader who may yank a-*"),
+    ],
+)
+def test_a_login_is_called_by_its_rights(rights: Rights, called: str) -> None:
+    assert htpasswd.called(rights) == called
 
 
 def test_secrets_are_random_and_well_formed() -> None:

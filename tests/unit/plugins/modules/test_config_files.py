@@ -48,13 +48,12 @@ def test_first_run_creates_and_second_run_is_quiet(run_module: Run, tmp_path: Pa
     assert not second["content_changed"]
     assert not second["validated"]
     assert second["diff"] == []
-    assert second["digest"] == first["digest"]
 
 
 def test_check_mode_says_the_same_and_touches_nothing(run_module: Run, tmp_path: Path) -> None:
-    predicted = run_module(config_files, check=True, path=f"{tmp_path}/x", files=FILES, validate=CHECKER)
-    assert not (tmp_path / "x").exists()
-    real = run_module(config_files, path=f"{tmp_path}/x", files=FILES, validate=CHECKER)
+    predicted = run_module(config_files, check=True, path=str(tmp_path), files=FILES, validate=CHECKER)
+    assert list(tmp_path.iterdir()) == []
+    real = run_module(config_files, path=str(tmp_path), files=FILES, validate=CHECKER)
     for result in (predicted, real):
         result.pop("invocation", None)  # of ansible-core up to 2.20
         del result["logged"]
@@ -112,13 +111,13 @@ def test_drift_of_modes_is_repaired_without_the_checker(run_module: Run, tmp_pat
 @pytest.mark.parametrize(
     "arguments", [{"validate": ["no-such-checker"]}, {"validate": CHECKER, "owner": "no-such-user"}]
 )
-def test_a_bare_host_skips_the_checker_in_check_mode_only(
+def test_a_bare_host_is_spared_the_checker_in_check_mode_only(
     run_module: Run, tmp_path: Path, arguments: dict[str, Any]
 ) -> None:
     predicted = run_module(config_files, check=True, path=f"{tmp_path}/x", files=FILES, **arguments)
     assert predicted["changed"]
-    assert predicted["skipped_validation"]
     assert not predicted["validated"]
+    assert list(tmp_path.iterdir()) == []
     real = run_module(config_files, path=f"{tmp_path}/x", files=FILES, **arguments)
     assert real["failed"]
     assert "no-such" in real["msg"]
@@ -179,11 +178,6 @@ def test_staging_is_for_the_owner_alone(run_module: Run, tmp_path: Path) -> None
     ]
     result = run_module(config_files, path=str(tmp_path), files=FILES, owner=str(os.getuid()), validate=show)
     assert result["stdout"].split() == ["0o40700", str(os.getuid())]
-
-
-def test_a_digest_tells_sets_apart() -> None:
-    sets = [{"a": b"bc"}, {"ab": b"c"}, {"a": b"b", "c": b""}, {"a": b"b", "": b"c"}, {}]
-    assert len({config_files.digest(files) for files in sets}) == len(sets)
 
 
 def test_whole_files_stay_out_of_the_journal(run_module: Run, tmp_path: Path) -> None:

@@ -88,6 +88,11 @@ def test_second_run_changes_nothing(run: Run, tmp_path: Path) -> None:
             ["bob"],
             "~ bob: may publish now, may delete now",
         ),
+        (
+            {"users": [wanted("alice", "publish:acme-*"), wanted("bob")]},
+            ["alice"],
+            "~ alice: may publish acme-* now, was all projects",
+        ),
     ],
 )
 def test_changes_are_told(run: Run, tmp_path: Path, change: dict[str, Any], updated: list[str], line: str) -> None:
@@ -237,6 +242,8 @@ def test_a_failure_leaves_all_files(
         ({"users": [wanted("a\nb")]}, "cannot be a login"),
         ({"users": [wanted("bob"), wanted("bob")]}, "more than once"),
         ({"users": [wanted("bob", 'publish";')]}, "user 'bob': a right is a word in lower case"),
+        ({"users": [wanted("bob", "publish:Acme")]}, "user 'bob': a right is a word in lower case"),
+        ({"users": [wanted("bob", "publish:a b")]}, "user 'bob': a right is a word in lower case"),
         ({"mode": "u=rw"}, "mode must be octal"),
         ({"owner": "no-such-user"}, "no user 'no-such-user'"),
     ],

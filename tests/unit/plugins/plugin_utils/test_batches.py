@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sizes of batches, whose turn it is, and what is said."""
+"""Sizes of batches."""
 
 from __future__ import annotations
 
@@ -50,18 +50,3 @@ def test_a_size_that_the_play_has_not_read_is_a_problem() -> None:
     assert names.serial([1, "50%"], 6, 10)
     # Hosts that have failed are not counted.
     assert names.serial(5, 2, 10) == []
-
-
-@pytest.mark.parametrize(
-    ("batch", "later"),
-    [(["a"], ["b", "c", "d"]), (["b", "c"], ["d"]), (["c"], ["d"]), (["d"], []), (["a", "b", "c", "d"], []), ([], [])],
-)
-def test_hosts_that_wait_come_after_the_batch(batch: list[str], later: list[str]) -> None:
-    assert batches.waiting(["a", "b", "c", "d"], batch) == later
-
-
-def test_long_lists_are_cut_short() -> None:
-    hosts = [f"pypi-{number}" for number in range(50)]
-    said = batches.stopped(hosts[:1], hosts[1:])
-    assert "pypi-20 and 29 more. Mend what failed, then the same run goes on." in said
-    assert batches.go_on(["a", "b"]) == "the same run with --limit a,b"

@@ -6,9 +6,15 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import Running, report
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import now
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report
 
 SERVICES = ("auth", "nginx", "pypi-server")
 IMAGES = {"auth": "nginx:1.30", "nginx": "nginx:1.30", "pypi-server": "pypiserver/pypiserver:v2.4.2"}
@@ -29,10 +35,12 @@ def said(
     check: bool = False,
     **changes: Any,
 ) -> list[str]:
-    return report(
-        before, Running.parse(lines), changes, address="http://pypi-1", asked="127.0.0.1:80", answers=answers,
-        access=["A login is needed to list."], check=check,
-    )  # fmt: skip
+    run = {
+        "before": before, "running": lines, "changes": changes, "check": check, "answers": answers,
+        "address": "http://pypi-1", "asked": "127.0.0.1:80", "access": ["A login is needed to list."],
+        "tls": "none", "certificate": {}, "authority_file": "",
+    }  # fmt: skip
+    return report(run, now())[0]
 
 
 def test_a_quiet_run() -> None:
@@ -113,3 +121,36 @@ def test_many_files_are_counted_by_folder() -> None:
 def test_logins_are_named() -> None:
     logins = {"added": ["bob"], "updated": ["ci"], "removed": ["alice"], "changed": True}
     assert "Logins new: bob; changed: ci; removed: alice." in said(logins=logins)
+
+
+def test_the_role_hands_over_what_a_run_has_made(playbook: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    roles = Path(__file__).parents[4] / "roles"
+    begin, end = (
+        f"{datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days):%Y%m%d%H%M%SZ}" for days in (-70, 20.5)
+    )
+    variables = {
+        "__pypi_preflight": {"engine": "26.1.5", "compose": "2.26.1", "images": []},
+        "__stack_look": {"stdout_lines": LINES},
+        "__stack_answer": {"status": 401},
+        "__layout_tree": {"created": ["/a", "/b"], "corrected": []},
+        "__users_written": {"changed": True, "added": ["bob"]},
+        "__pypi_tls_chain": [
+            {"subject_alt_name": ["DNS:pypi"], "issuer": {"commonName": "CA"}, "not_before": begin, "not_after": end}
+        ],
+        "pypi_url": "https://pypi",
+        "pypi_tls": "provided",
+    }
+    files = [str(roles / name) for name in ("pypi/defaults/main.yml", "pypi/vars/main.yml", "stack/vars/main.yml")]
+    task = {"name": "Report", "ansible.builtin.debug": {"msg": "{{ __stack_run | wheelhouse.pypi.report }}"}}
+    play = {"hosts": "all", "gather_facts": False, "vars_files": files, "tasks": [task]}
+    done = playbook(json.dumps([play]), "--extra-vars", json.dumps(variables))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (
+        "The index answers on https://pypi (asked on the host itself, at 127.0.0.1:443). A login is needed to list, ",
+        "The certificate is for pypi, by CA, and good for ",
+        "Logins new: bob.",
+        "Changed by this run: files authentication/.htpasswd; 2 folders.",
+    ):
+        assert words in done.stdout, done.stdout
+    warning = "[WARNING]: pypi_tls_certificate: the certificate ends in 20 days"
+    assert warning in done.stdout + done.stderr, done.stdout + done.stderr
