@@ -67,11 +67,11 @@ class Writing(TakingIn):
         waiting = [project for project in seen if project != _LISTS]
         for start in range(0, len(waiting), _BATCH):
             projects = waiting[start : start + _BATCH]
-            failed |= self._read_unread(projects)
+            failed |= self.read_unread(projects)
             with self._alone(), staging() as staged:
                 with self.catalogue.writing() as known:
                     # There may be many batches, and uploads that left the lists to this.
-                    asked = known.times_marked(_LISTS) if time.monotonic() - listed > LIST_SECONDS else 0
+                    asked = known.mark_of(_LISTS) if time.monotonic() - listed > LIST_SECONDS else 0
                     self._stage(staged, known, projects, lists=asked > 0, front=asked > 0)
                 staged.publish()
                 whole |= staged.whole
@@ -96,14 +96,14 @@ class Writing(TakingIn):
             had_page: whether it had files on its page before.
             waited: whether its pages had to be written then.
         """
-        failed = self._read_unread([project])
+        failed = self.read_unread([project])
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
                 self._stage(staged, known, [project], lists=False)
                 if (waited or known.has_page(project) != had_page) and self._lists_now(known):
                     self.output.stage_lists(staged, known)
                     known.note_written(staged.written)
-                seen = {project: known.times_marked(project)}
+                seen = {project: known.mark_of(project)}
             staged.publish()
             self._done(seen, failed, staged.whole)
 
@@ -280,7 +280,7 @@ class Writing(TakingIn):
         """Note that pages of projects are written.
 
         Args:
-            seen: how often each had been marked by then.
+            seen: the mark that each had by then.
             failed: files that are on no page because they cannot be read, and what they were then.
             whole: projects whose pages have all that there is; at others is looked.
         """
