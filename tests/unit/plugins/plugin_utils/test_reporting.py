@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import now
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import about_certificate, report
 
 SERVICES = ("auth", "nginx", "pypi-server")
 IMAGES = {"auth": "nginx:1.30", "nginx": "nginx:1.30", "pypi-server": "pypiserver/pypiserver:v2.4.2"}
@@ -154,3 +155,15 @@ def test_the_role_hands_over_what_a_run_has_made(playbook: Callable[..., subproc
         assert words in done.stdout, done.stdout
     warning = "[WARNING]: pypi_tls_certificate: the certificate ends in 20 days"
     assert warning in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+def test_the_authority_to_trust_is_named_by_a_path_that_clients_can_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ops")
+    info = {
+        "subject_alt_name": ["DNS:pypi"],
+        "issuer": {"commonName": "CA"},
+        "not_before": "20260101000000Z",
+        "not_after": "20460101000000Z",
+    }
+    text, _warnings = about_certificate(info, "self_signed", "~/.wheelhouse.pypi/index.pem", now())
+    assert text.endswith("Clients have to trust /home/ops/.wheelhouse.pypi/index.pem on the controller.")
