@@ -21,10 +21,8 @@ from wheelhouse_index import app, names, reading
 from wheelhouse_index.backend import IndexedBackend
 from wheelhouse_index.keeper import Keeper
 
-SECRET = "5ec2e7" * 10 + "0123"
 # What NGINX sends with a request of a login that may do everything.
 BY_NGINX = {
-    "X-Wheelhouse-Peer": SECRET,
     "X-Wheelhouse-Login": "publisher",
     "X-Wheelhouse-Rights": "publish delete yank",
 }
@@ -58,41 +56,42 @@ class Index:
         self.pages = folder / "index"
         self.packages.mkdir(exist_ok=True)
         self.pages.mkdir(exist_ok=True)
-        secret = folder / "secret.conf"
-        secret.write_text(f'map "" $pypi_peer {{ default "{SECRET}"; }}\n')
         self.logs = folder / "logs"
         self.logs.mkdir(exist_ok=True)
-        folders = self.packages.resolve(), self.pages, secret, self.logs
+        folders = self.packages.resolve(), self.pages, self.logs
         self.settings = app.Settings(*folders, overwrite=overwrite, url=url)
         self.overwrite = overwrite
         self.store = self.settings.store()
         self.store.prepare()
         self.keeper = Keeper(self.store, 0.0)
-        self.application = app.Application(self.store, self.settings)
+        self.application = app.Application(self.store)
+        self.changes = app.changes(self.store, self.settings)
         self.backend = IndexedBackend(Config.default_with_overrides(roots=[self.packages]), self.store)
 
     def get(self, path: str) -> Answer:
         """Ask for a page that disk lacks."""
-        return call(self.application, "GET", path, b"", BY_NGINX)
+        return call(self.application, path)
 
     def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         """Upload a file as clients do; ``fields`` are further ones of the form."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
-        return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
+        return self.send(body, kind, headers)
 
-    def send(self, body: bytes, kind: str) -> Answer:
+    def send(self, body: bytes | io.BytesIO, kind: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a body of a content type."""
-        return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind})
+        stream = io.BytesIO(body) if isinstance(body, bytes) else body
+        said = self.changes.answer({**BY_NGINX, "Content-Type": kind, **(headers or {})}, stream)
+        status, own, text = said.parts()
+        number, _blank, reason = status.partition(" ")
+        return Answer(int(number), dict(own), text.decode(), reason)
 
     def ask(self, action: str, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         """Send a form with an action and these fields."""
-        body, kind = form({":action": action, **fields}, {})
-        return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
+        return self.send(*form({":action": action, **fields}, {}), headers)
 
     def remove(self, name: str = "", version: str = "", **fields: str) -> Answer:
         """Remove a release, or by ``filename`` a file."""
-        body, kind = form({":action": "remove_pkg", "name": name, "version": version, **fields}, {})
-        return call(self.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind})
+        return self.ask("remove_pkg", name=name, version=version, **fields)
 
     def listed(self, project: str) -> dict[str, str]:
         """Return the digest of each file on a project's page; empty where there is no page."""
@@ -145,28 +144,18 @@ def form(fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> t
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def call(
-    application: Application,
-    method: str,
-    path: str,
-    body: bytes | io.BytesIO = b"",
-    headers: Mapping[str, str] | None = None,
-) -> Answer:
+def call(application: Application, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
     """Ask a WSGI application."""
-    stream = io.BytesIO(body) if isinstance(body, bytes) else body
-    own = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in (headers or {}).items()}
     environment = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,
         "SERVER_NAME": "pypi.example.com",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "CONTENT_LENGTH": str(len(stream.getbuffer())),
-        "CONTENT_TYPE": (headers or {}).get("Content-Type", ""),
-        "wsgi.input": stream,
+        "wsgi.input": io.BytesIO(),
         "wsgi.errors": io.StringIO(),
         "wsgi.url_scheme": "http",
-        **own,
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in (headers or {}).items()},
     }
     begun: list[tuple[str, list[tuple[str, str]]]] = []
     parts = application(environment, lambda status, found, _error=None: begun.append((status, found)))

@@ -1,4 +1,4 @@
-"""Pypiserver with our extension under a real gunicorn, on loopback: what tests start, kill and upload to."""
+"""pypi-server as it runs in its container, on sockets of its own: what tests start, kill and upload to."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import contextlib
 import http.client
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.index import BY_NGINX, SECRET, Answer, form
+from tests.support.index import BY_NGINX, Answer, form
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = ROOT / "roles" / "pypiserver" / "files"
 READY_SECONDS = 30.0
-# Other runs of these tests may look for ports at the same time.
-_PORTS = itertools.count(18100 + os.getpid() % 700 * 20)
+_NUMBERS = itertools.count(1)
 _SETTINGS = """
 workers = {workers}
 worker_class = "gthread"
@@ -38,22 +39,29 @@ class Server:
     Args:
         folder: has packages/ and index/; made where they are missing.
         workers: of gunicorn.
+        sockets: the folder of its sockets, if it is to share one.
         environment: variables on top.
     """
 
-    def __init__(self, folder: Path, workers: int = 2, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        workers: int = 2,
+        environment: Mapping[str, str] | None = None,
+        sockets: Path | None = None,
+    ) -> None:
         self.folder = folder
         self.packages = folder / "packages"
         self.pages = folder / "index"
         self.packages.mkdir(exist_ok=True)
         self.pages.mkdir(exist_ok=True)
         (folder / "logs").mkdir(exist_ok=True)
-        self.port = _free_port()
-        self.log = folder / f"server-{self.port}.log"
-        settings = folder / f"gunicorn-{self.port}.conf.py"
+        # A short path: that of a socket has 107 letters at most.
+        self.sockets = sockets or Path(tempfile.mkdtemp(prefix="sockets-"))
+        self.name = f"replica-{next(_NUMBERS)}"
+        self.log = folder / f"{self.name}.log"
+        settings = folder / f"{self.name}.conf.py"
         settings.write_text(_SETTINGS.format(workers=workers))
-        secret = folder / "secret.conf"
-        secret.write_text(f'map "" $pypi_peer {{ default "{SECRET}"; }}\n')
         self._environment = {
             **os.environ,
             "PYTHONPATH": str(EXTENSION),
@@ -61,9 +69,9 @@ class Server:
             "HOME": str(folder),
             "WHEELHOUSE_PACKAGES": str(self.packages),
             "WHEELHOUSE_INDEX": str(self.pages),
-            "WHEELHOUSE_PEER": str(secret),
             "WHEELHOUSE_LOGS": str(folder / "logs"),
-            "WHEELHOUSE_BIND": f"127.0.0.1:{self.port}",
+            "WHEELHOUSE_SOCKETS": str(self.sockets),
+            "WHEELHOUSE_REPLICA": self.name,
             "GUNICORN_CMD_ARGS": f"--config={settings}",
             **(environment or {}),
         }
@@ -75,6 +83,7 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        shutil.rmtree(self.sockets / self.name, ignore_errors=True)
 
     def start(self) -> None:
         """Start it, and wait until it answers.
@@ -109,39 +118,39 @@ class Server:
             self._process.wait()
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The process that was started, and the group of all that it has started."""
+        assert self._process
+        return self._process.pid
+
     def get(self, path: str) -> Answer:
         """Ask for a page."""
-        return self._ask("GET", path, b"", BY_NGINX)
+        return self._ask("pages", "GET", path, b"", {})
 
     def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         """Upload a file as clients do; ``fields`` are further ones of the form."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
-        return self._ask("POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
+        return self._ask("uploads", "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
 
     def cut_off(self, name: str, content: bytes, kept: float, **fields: str) -> None:
         """Upload a file, and hang up when this share of the request is sent."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
         own = "".join(f"{name}: {value}\r\n" for name, value in BY_NGINX.items())
         head = f"POST / HTTP/1.1\r\nHost: x\r\n{own}Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with self.connect("uploads") as connection:
             connection.sendall(head.encode() + body[: int(len(body) * kept)])
 
-    def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
+    def connect(self, kind: str, name: str = "") -> socket.socket:
+        """Connect to one of its sockets, or to that of the replica of a name."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(60)
+        connection.connect(str(self.sockets / (name or self.name) / f"{kind}.sock"))
+        return connection
+
+    def _ask(self, kind: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        connection = http.client.HTTPConnection("localhost", timeout=60)
+        with self.connect(kind) as connection.sock:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.headers), answer.read().decode(), answer.reason)
-        finally:
-            connection.close()
-
-
-def _free_port() -> int:
-    """Return a port that nobody listens on."""
-    for port in _PORTS:
-        with socket.socket() as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                tried.bind(("127.0.0.1", port))
-                return port
-    raise AssertionError("unreachable")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import packages as made
-from tests.support.index import BY_NGINX, Answer, Index, call, form, sha256
+from tests.support.index import Answer, Index, call, form, sha256
 
 WHEEL = "foo-1.0-py3-none-any.whl"
 
@@ -216,7 +216,7 @@ def test_what_was_copied_in_a_moment_ago_counts(index: Index) -> None:
 def signed(index: Index, content: bytes, signature: bytes, name: str = f"{WHEEL}.asc") -> Answer:
     files = {"content": (WHEEL, content), "gpg_signature": (name, signature)}
     body, kind = form({":action": "file_upload"}, files)
-    return call(index.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind})
+    return index.send(body, kind)
 
 
 def test_a_signature_comes_and_goes_with_its_file(index: Index) -> None:
@@ -267,7 +267,7 @@ def test_a_removal_by_filename_takes_one_file(index: Index) -> None:
 @pytest.mark.parametrize("action", ["", "doc_upload", "submit", "verify", "FILE_UPLOAD", "\x1b[31m"])
 def test_other_actions_are_refused(index: Index, action: str) -> None:
     body, kind = form({":action": action}, {"content": (WHEEL, made.file(WHEEL))})
-    answer = call(index.application, "POST", "/", body, {**BY_NGINX, "Content-Type": kind})
+    answer = index.send(body, kind)
     refused(answer, 400, "file_upload, remove_pkg, yank")
 
 
@@ -275,13 +275,13 @@ def test_forms_that_say_two_things_are_refused(index: Index) -> None:
     body, kind = form({":action": "file_upload", "name": "foo"}, {"content": (WHEEL, made.file(WHEEL))})
     edge = kind.partition("boundary=")[2]
     more = f'--{edge}\r\nContent-Disposition: form-data; name="name"\r\n\r\nbar\r\n'.encode()
-    answer = call(index.application, "POST", "/", more + body, {**BY_NGINX, "Content-Type": kind})
+    answer = index.send(more + body, kind)
     refused(answer, 400, "more than one field name")
 
 
 def test_a_body_that_is_no_form_is_refused(index: Index) -> None:
     for kind in ("application/json", "multipart/form-data", ""):
-        answer = call(index.application, "POST", "/", b"{}", {**BY_NGINX, "Content-Type": kind})
+        answer = index.send(b"{}", kind)
         refused(answer, 400, "multipart/form-data")
 
 
@@ -291,7 +291,7 @@ def test_more_metadata_than_any_public_package_has_can_be_uploaded(index: Index)
     body, kind = form({":action": "file_upload"}, {"content": (WHEEL, content)})
     edge = kind.partition("boundary=")[2]
     part = f'--{edge}\r\nContent-Disposition: form-data; name="requires_dist"\r\n\r\ndep\r\n'.encode()
-    answer = call(index.application, "POST", "/", part * 5000 + body, {**BY_NGINX, "Content-Type": kind})
+    answer = index.send(part * 5000 + body, kind)
     assert answer.status == 200, answer
     assert (index.pages / "packages" / f"{WHEEL}.metadata").read_text().count("Requires-Dist") == 5000
 
@@ -339,10 +339,10 @@ def test_a_page_that_is_not_on_disk_yet_has_the_form_that_was_asked_for(index: I
     (index.packages / WHEEL).write_bytes(made.file(WHEEL, more="Requires-Python: >=3.8\n"))
     index.store.note([WHEEL], [])
     json_type = "application/vnd.pypi.simple.v1+json"
-    document = call(index.application, "GET", "/simple/foo/", b"", {**BY_NGINX, "Accept": json_type})
+    document = call(index.application, "/simple/foo/", {"Accept": json_type})
     assert document.headers["Content-Type"] == json_type
     assert '"requires-python":">=3.8"' in document.text
-    page = call(index.application, "GET", "/simple/foo/", b"", {**BY_NGINX, "Accept": "text/html; charset=utf-8"})
+    page = call(index.application, "/simple/foo/", {"Accept": "text/html; charset=utf-8"})
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert 'data-requires-python="&gt;=3.8"' in page.text
     index.keeper.step()
@@ -475,7 +475,7 @@ def test_what_a_client_sends_makes_no_line_of_the_log(index: Index, caplog: pyte
     "kind", ["multipart/form-data; boundary*0=a; boundary*=b", "multipart/form-data; boundary*" + "9" * 5000 + "=a"]
 )
 def test_a_content_type_that_cannot_be_read_is_refused(index: Index, kind: str) -> None:
-    answer = call(index.application, "POST", "/", b"--a--", {**BY_NGINX, "Content-Type": kind})
+    answer = index.send(b"--a--", kind)
     refused(answer, 400)
 
 
@@ -491,5 +491,5 @@ def test_a_name_may_be_sent_in_extended_notation(index: Index) -> None:
     body, kind = form({":action": "file_upload"}, {"content": (WHEEL, made.file(WHEEL))})
     extended = body.replace(f'filename="{WHEEL}"'.encode(), f"filename*=UTF-8''{WHEEL}".encode())
     assert extended != body
-    answer = call(index.application, "POST", "/", extended, {**BY_NGINX, "Content-Type": kind})
+    answer = index.send(extended, kind)
     assert answer.status == 200, answer

@@ -7,17 +7,15 @@ import time
 import tracemalloc
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import pytest
-from gunicorn.http.body import Body, LengthReader
-from gunicorn.http.unreader import SocketUnreader
 from hypothesis import given
 from hypothesis import strategies as st
 from pypiserver.bottle_wrapper import BaseRequest, FileUpload
 from wheelhouse_index import forms, incoming
 
-EDGE = b"edge"
+KIND = "multipart/form-data; boundary=edge"
 NAMES = st.text("abcXYZ:_-09", min_size=1, max_size=8)
 # What looks most like a boundary, and what breaks lines.
 PIECES = st.sampled_from([b"\r\n", b"\n", b"\r", b"--", b"\r\n--edg", b"\r\n-", b"-", b"a", b"\0\xff", b"\x80" * 40])
@@ -45,9 +43,11 @@ class Pieces(io.RawIOBase):
     def __init__(self, content: bytes, size: int) -> None:
         self._rest, self._size = content, size
 
-    def read(self, size: int = -1) -> bytes:
-        data, self._rest = self._rest[: self._size], self._rest[self._size :]
-        return data
+    def readinto(self, buffer: Any) -> int:
+        size = min(self._size, len(buffer))
+        data, self._rest = self._rest[:size], self._rest[size:]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def store(tmp_path: Path) -> Path:
 def read(store: Path, content: bytes, size: int = forms.CHUNK_BYTES) -> list[tuple[str, Any]]:
     """Return what is in a form, fields first; files by their name, content and digest."""
     with ExitStack() as stack:
-        stream = cast(BinaryIO, Pieces(content, size))
-        form = forms.read_parts(stream, EDGE, lambda _form: stack.enter_context(incoming.arriving(store)))
+        body = Pieces(content, size)
+        form = forms.read(KIND, body, lambda _form: stack.enter_context(incoming.arriving(store)))
         found = [(name, (one.name, one.content.read(), one.content.sha256)) for name, one in form.files]
         return [*form.fields, *found]
 
@@ -148,15 +148,11 @@ def test_a_large_file_is_never_in_memory(store: Path) -> None:
     tracemalloc.start()
     try:
         with incoming.arriving(store) as place:
-            forms.read_parts(stream, EDGE, lambda _form: place)
+            forms.read(KIND, stream, lambda _form: place)
             assert place.file.seek(0, 2) == 64 * 1024 * 1024
         assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
     finally:
         tracemalloc.stop()
-
-
-def environ_of(kind: str, content: bytes) -> dict[str, Any]:
-    return {"REQUEST_METHOD": "POST", "PATH_INFO": "/", "CONTENT_TYPE": kind, "wsgi.input": io.BytesIO(content)}
 
 
 @pytest.mark.parametrize(
@@ -174,24 +170,24 @@ def environ_of(kind: str, content: bytes) -> dict[str, Any]:
         ("", b""),
     ],
 )
-def test_only_forms_are_read_and_a_body_that_is_none_is_not_kept(store: Path, kind: str, boundary: bytes) -> None:
+def test_only_forms_are_read(store: Path, kind: str, boundary: bytes) -> None:
     content = body(field("a", b"b")).replace(b"edge", boundary or b"edge")
-    environ = environ_of(kind, content)
     if boundary:
-        assert forms.read(environ, lambda _form: pytest.fail("a file")).fields == [("a", "b")]
+        form = forms.read(kind, io.BytesIO(content), lambda _form: pytest.fail("a file"))
+        assert form.fields == [("a", "b")]
     else:
         with pytest.raises(forms.MalformedFormError, match="multipart/form-data with a boundary"):
-            forms.read(environ, lambda _form: pytest.fail("a file"))
-        # A client that is still sending would not hear the answer.
-        assert environ["wsgi.input"].read() == b""
+            forms.read(kind, io.BytesIO(content), lambda _form: pytest.fail("a file"))
 
 
 def test_a_form_without_files_may_be_urlencoded(store: Path) -> None:
     kind = "application/x-www-form-urlencoded"
-    form = forms.read(environ_of(kind, b"%3Aaction=remove_pkg&name=a+b&empty="), lambda _form: pytest.fail("a file"))
+    content = io.BytesIO(b"%3Aaction=remove_pkg&name=a+b&empty=")
+    form = forms.read(kind, content, lambda _form: pytest.fail("a file"))
     assert form.fields == [(":action", "remove_pkg"), ("name", "a b"), ("empty", "")]
+    content = io.BytesIO(b"a=" + bytes(forms.URLENCODED_BYTES))
     with pytest.raises(forms.MalformedFormError, match="too large"):
-        forms.read(environ_of(kind, b"a=" + bytes(forms.URLENCODED_BYTES)), lambda _form: pytest.fail("a file"))
+        forms.read(kind, content, lambda _form: pytest.fail("a file"))
 
 
 def test_thousands_of_fields_are_read_at_once(store: Path) -> None:
@@ -246,30 +242,7 @@ def test_odd_headers_are_refused_or_read_at_once(store: Path, more: str) -> None
     assert time.monotonic() - began < 10
 
 
-class Connection:
-    """A connection on which a body arrives; it tells how often it was asked."""
-
-    def __init__(self, content: bytes) -> None:
-        self._rest, self.asked = io.BytesIO(content), 0
-
-    def recv(self, size: int) -> bytes:
-        self.asked += 1
-        return self._rest.read(size)
-
-
-def test_of_gunicorn_large_pieces_are_read_and_no_more_than_the_request(store: Path) -> None:
-    content = body(file("content", "a.whl", bytes(8 * 1024 * 1024)))
-    connection = Connection(content + b"GET / HTTP/1.1\r\n\r\n")
-    unreader = SocketUnreader(connection)
-    environ = {
-        **environ_of("multipart/form-data; boundary=edge", b""),
-        "wsgi.input": Body(LengthReader(unreader, len(content))),
-    }
-    with incoming.arriving(store) as place:
-        form = forms.read(environ, lambda _form: place)
-        sent = form.file("content")
-        assert sent and sent.content.sha256 == incoming.sha256(io.BytesIO(bytes(8 * 1024 * 1024)))
-    assert connection.asked <= len(content) // forms.CHUNK_BYTES + 2
-    # gunicorn finds the body read, and the next request whole.
-    assert environ["wsgi.input"].read(1) == b""
-    assert unreader.read(18) == b"GET / HTTP/1.1\r\n\r\n"
+def test_a_body_is_read_to_its_end_and_what_follows_the_form_is_not_kept(store: Path) -> None:
+    stream = io.BytesIO(b"before" + b"\r\n" + body(field("a", b"b")) + bytes(3 * forms.CHUNK_BYTES))
+    assert forms.read(KIND, stream, lambda _form: pytest.fail("a file")).fields == [("a", "b")]
+    assert stream.read() == b""

@@ -72,12 +72,12 @@ def test_an_upload_that_goes_on_is_not_taken_for_a_leftover(in_memory: Path) -> 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert app.Settings.of_environment() == app.Settings()
-    for name, value in {"FRESHNESS_SECONDS": "5", "OVERWRITE": "1", "ANONYMOUS_UPLOADS": "0", "BIND": "x:1"}.items():
+    for name, value in {"FRESHNESS_SECONDS": "5", "OVERWRITE": "1", "ANONYMOUS_UPLOADS": "0", "REPLICA": "x"}.items():
         monkeypatch.setenv(f"WHEELHOUSE_{name}", value)
-    assert app.Settings.of_environment() == app.Settings(freshness=5.0, overwrite=True, bind="x:1")
+    assert app.Settings.of_environment() == app.Settings(freshness=5.0, overwrite=True, replica="x")
 
 
-def test_under_gunicorn_a_refusal_is_in_the_status_line_too(tmp_path: Path) -> None:
+def test_a_refusal_is_in_the_status_line_too(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         name = "foo-1.0-py3-none-any.whl"
         assert server.upload(name, file(name)).reason == "OK"

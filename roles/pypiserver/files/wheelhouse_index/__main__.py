@@ -1,4 +1,4 @@
-"""``python3 -m wheelhouse_index serve`` runs the index; ``check`` says whether it would run in this image.
+"""``python3 -m wheelhouse_index serve`` runs the index; ``check`` says whether it would run in this image, ``health`` how it is.
 
 ``import`` brings files in from standard input, and ``import --check`` says what would become of them. ``yank`` yanks what
 standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what.
@@ -26,10 +26,14 @@ def main(words: list[str]) -> int:
         from . import listing
 
         return listing.main(words[1:])
+    if words == ["health"]:
+        from .settings import Settings
+
+        status, text = Settings.of_environment().replica_sockets().health()
+        print(text, end="")
+        return int(status != 200)
     if words not in (["serve"], ["check"]):
-        usage = (
-            "serve | check | import [--check] | yank [--check] | list [--login NAME] [--project NAME] [--since TIME]"
-        )
+        usage = "serve | check | health | import [--check] | yank [--check] | list [--login NAME] [--project NAME] [--since TIME]"
         print(f"usage: python3 -m wheelhouse_index {usage} [--json]", file=sys.stderr)
         return 2
     try:

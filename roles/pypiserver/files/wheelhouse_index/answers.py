@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -33,13 +34,33 @@ def one_line(text: str) -> str:
     return _UNPRINTABLE.sub("?", " ".join(text.split()))
 
 
+@dataclass(frozen=True)
+class Answer:
+    """An answer in a line.
+
+    Attributes:
+        status: of HTTP.
+        text: the line, however long, and of whatever letters.
+        headers: what is to be said besides.
+    """
+
+    status: int
+    text: str
+    headers: Sequence[tuple[str, str]] = ()
+
+    def parts(self) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Return status line, headers and body. The line is the reason phrase as well where the request is refused."""
+        line = one_line(self.text)
+        reason = line[:_REASON_LETTERS] if self.status >= HTTPStatus.BAD_REQUEST else HTTPStatus(self.status).phrase
+        body = f"{line}\n".encode()
+        kind = ("Content-Type", "text/plain; charset=utf-8")
+        return f"{self.status} {reason}", [kind, ("Content-Length", str(len(body))), *self.headers], body
+
+
 def answer(
     start_response: StartResponse, status: int, text: str, headers: Sequence[tuple[str, str]] = ()
 ) -> Iterable[bytes]:
-    """Answer with a line of text, which is the reason phrase as well where the request is refused."""
-    line = one_line(text)
-    reason = line[:_REASON_LETTERS] if status >= HTTPStatus.BAD_REQUEST else HTTPStatus(status).phrase
-    body = f"{line}\n".encode()
-    kind = ("Content-Type", "text/plain; charset=utf-8")
-    start_response(f"{status} {reason}", [kind, ("Content-Length", str(len(body))), *headers])
+    """Answer a request of WSGI in a line."""
+    said, own, body = Answer(status, text, headers).parts()
+    start_response(said, own)
     return [body]

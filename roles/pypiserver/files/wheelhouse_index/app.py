@@ -1,14 +1,13 @@
-"""The WSGI application: who asks, and which part answers."""
+"""What runs in pypi-server: gunicorn answers who reads, the receiver takes what changes something, the keeper looks on."""
 
 from __future__ import annotations
 
 import logging
-import os
 import re
+import socket
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,17 @@ import pypiserver
 from pypiserver.backend import BackendProxy
 from pypiserver.config import Config, RunConfig
 
-from . import legacy, names, pages, rights
+from . import legacy, names, pages
 from .answers import StartResponse, WsgiApp, answer
 from .backend import IndexedBackend
 from .change_log import ChangeLog
 from .changes import NO_FACTS, Changes
 from .health import Health
 from .keeper import Keeper
+from .receiver import Receiver
 from .records import FactsError
+from .settings import Settings
+from .sockets import Sockets
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -34,72 +36,17 @@ _PROJECT_PAGE = re.compile(r"/simple/(?P<name>[^/]+)/?|/(?:pypi/)?(?P<named>[^/]
 _HOST = re.compile(r"https?://[^/]+", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Settings from the environment.
-
-    Attributes:
-        packages: the folder of the distribution files (WHEELHOUSE_PACKAGES).
-        index: the folder of the pages (WHEELHOUSE_INDEX).
-        peer: NGINX's file with the secret (WHEELHOUSE_PEER).
-        logs: the folder of the change log (WHEELHOUSE_LOGS).
-        change_log: seconds for which the change log is kept (WHEELHOUSE_CHANGE_LOG_SECONDS).
-        url: the index's own address, where it is known (WHEELHOUSE_URL).
-        bind: where gunicorn listens (WHEELHOUSE_BIND).
-        freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
-        overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
-        anonymous_uploads: whether publishing needs no login (WHEELHOUSE_ANONYMOUS_UPLOADS=1).
-    """
-
-    packages: Path = Path("/data/packages")
-    index: Path = Path("/data/index")
-    peer: Path = Path("/data/peer/secret.conf")
-    logs: Path = Path("/data/logs")
-    change_log: int = 400 * 24 * 3600
-    url: str = ""
-    bind: str = "0.0.0.0:8080"
-    freshness: float = 2.0
-    overwrite: bool = False
-    anonymous_uploads: bool = False
-
-    @classmethod
-    def of_environment(cls) -> Settings:
-        """Return what the environment says; the defaults are those of the container."""
-
-        def said(name: str, default: object) -> str:
-            return os.environ.get(f"WHEELHOUSE_{name}", str(default))
-
-        return cls(
-            packages=Path(said("PACKAGES", cls.packages)).resolve(),
-            index=Path(said("INDEX", cls.index)),
-            peer=Path(said("PEER", cls.peer)),
-            logs=Path(said("LOGS", cls.logs)),
-            change_log=int(said("CHANGE_LOG_SECONDS", cls.change_log)),
-            url=said("URL", cls.url).rstrip("/"),
-            bind=said("BIND", cls.bind),
-            freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
-            overwrite=said("OVERWRITE", "") == "1",
-            anonymous_uploads=said("ANONYMOUS_UPLOADS", "") == "1",
-        )
-
-    def store(self) -> Store:
-        """Return the index that is set so."""
-        return Store(self.packages, self.index, self.overwrite, self.url)
-
-
 class Application:
-    """The application that gunicorn runs. It answers NGINX alone.
+    """The application that gunicorn runs: it reads, and changes nothing.
 
     Args:
         store: the index.
-        settings: how it is set.
+        uploads: the socket of the receiver, where there is one.
     """
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, uploads: Path | None = None) -> None:
         self._store = store
-        self._peer = rights.Peer(settings.peer)
-        self._health = Health(store)
-        self._changes = Changes(store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs))
+        self._health = Health(store, uploads)
         self._pypiserver = reading(store)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -114,10 +61,6 @@ class Application:
         method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
         if path == "/health":
             return answer(start_response, *self._health.answer())
-        if not self._peer.is_nginx(environ):
-            return answer(start_response, 403, "Only the index's own NGINX may ask here. Use the address of the index.")
-        if method == "POST" and path == "/":
-            return self._changes(environ, start_response)
         if method not in ("GET", "HEAD"):
             return answer(start_response, 405, f"{method[:20]} is not supported here.", [("Allow", "GET, HEAD")])
         if match := _PROJECT_PAGE.fullmatch(path):
@@ -187,13 +130,22 @@ def reading(store: Store) -> WsgiApp:
     return application
 
 
-def create() -> WsgiApp:
-    """Return the application. Called in each of gunicorn's processes, after the fork, as threads do not survive one."""
-    settings = Settings.of_environment()
+def changes(store: Store, settings: Settings) -> Changes:
+    """Return what takes forms."""
+    return Changes(store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs))
+
+
+def create(settings: Settings, sockets: Sockets, listening: socket.socket) -> WsgiApp:
+    """Start what runs beside gunicorn, and return the application.
+
+    Called in each of gunicorn's processes, after the fork, as threads do not survive one.
+    """
     store = settings.store()
     store.catalogue.hold()
     Keeper(store, settings.freshness, partial(ChangeLog(settings.logs).prune, settings.change_log)).start()
-    return Application(store, settings)
+    Receiver(listening, changes(store, settings).answer).start()
+    sockets.start_leading()
+    return Application(store, sockets.uploads)
 
 
 def check() -> None:
@@ -230,12 +182,27 @@ def serve() -> None:
     Raises:
         SystemExit: if the index cannot be prepared.
     """
-    from gunicorn.app.wsgiapp import run
+    from gunicorn.app.base import Application as Gunicorn
 
     settings = Settings.of_environment()
+    sockets = settings.replica_sockets()
     try:
         settings.store().prepare()
     except Exception as error:
         raise SystemExit(f"{settings.packages} or {settings.index} cannot be used: {error}") from error
-    sys.argv = ["gunicorn", "--bind", settings.bind, f"{__package__}.app:create()"]
-    run()
+    try:
+        listening = sockets.listen()
+    except OSError as error:
+        raise SystemExit(f"{settings.sockets} cannot be used: {error}") from error
+
+    class Server(Gunicorn):
+        """gunicorn with our application."""
+
+        def init(self, _parser: object, _options: object, _words: object) -> dict[str, object]:
+            return {"bind": f"unix:{sockets.pages}"}
+
+        def load(self) -> WsgiApp:
+            return create(settings, sockets, listening)
+
+    sys.argv = ["gunicorn"]
+    Server().run()

@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
 
 from . import attesting, deciding, finding, forms, incoming, installable, metadata, names, rights
-from .answers import Refusal, StartResponse, answer
+from .answers import Answer, Refusal
 from .change_log import ATTEST, ChangeLog
 from .entry import Facts
-from .forms import File, Form
+from .forms import Body, File, Form
 from .incoming import Upload
 from .names import Release
 from .quarantine import StayedError
@@ -27,7 +26,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # The second: one of the files beside a database cannot be made.
 _FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 # As NGINX says it.
-ADDRESS = "HTTP_X_FORWARDED_FOR"
+ADDRESS = "X-Forwarded-For"
 NO_ROOM = "The disk of this index is full; nothing was stored. Ask its operator to make room."
 UNWRITABLE = "This index cannot write to its folders. Try again later; the log of pypi-server names the reason."
 NO_FACTS = (
@@ -44,7 +43,7 @@ def is_full(error: BaseException | None) -> bool:
 
 
 class Changes:
-    """The WSGI application for ``POST /``.
+    """What becomes of forms that are posted to the front page.
 
     Args:
         store: what is changed.
@@ -59,49 +58,54 @@ class Changes:
         self._overwrite = overwrite
         self._anonymous_uploads = anonymous_uploads
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Do what the form asks for, or answer in one line why not."""
+    def answer(self, headers: Mapping[str, str], body: Body) -> Answer:
+        """Do what the form asks for, or say in one line why not.
+
+        Args:
+            headers: those that NGINX has sent.
+            body: of the request.
+        """
         # What is not published by the end is removed.
         with ExitStack() as stack:
             try:
 
                 def new_file(form: Form) -> incoming.Arriving:
-                    self._check_early(form, environ)
+                    self._check_early(form, headers)
                     return stack.enter_context(incoming.arriving(self._store.packages))
 
-                said = self._change(forms.read(environ, new_file), environ)
+                form = forms.read(headers.get("Content-Type", ""), body, new_file)
+                return Answer(200, self._change(form, headers))
             except forms.MalformedFormError as error:
-                return answer(start_response, 400, str(error))
+                return Answer(400, str(error))
             except Refusal as error:
                 log.warning("Refused with %s: %s", error.status, error.reason)
-                return answer(start_response, error.status, error.reason)
+                return Answer(error.status, error.reason)
             except FactsError as error:
                 log.error("%s", error)
-                return answer(start_response, 503, NO_FACTS, [("Retry-After", "60")])
+                return Answer(503, NO_FACTS, [("Retry-After", "60")])
             except StayedError as error:
                 log.error("%s", error)
-                return answer(start_response, 503, f"This was decided, but {error}")
+                return Answer(503, f"This was decided, but {error}")
             except (OSError, sqlite3.Error) as error:
                 if is_full(error):
                     log.error("The disk is full: %s", error)
-                    return answer(start_response, 507, NO_ROOM)
+                    return Answer(507, NO_ROOM)
                 log.exception("An upload or removal failed")
-                return answer(start_response, 503, UNWRITABLE, [("Retry-After", "5")])
+                return Answer(503, UNWRITABLE, [("Retry-After", "5")])
             except Exception:
-                # A bug of ours: gunicorn would answer with a page, which no publisher shows.
+                # A bug of ours.
                 log.exception("An upload or removal failed")
-                return answer(start_response, 500, BROKEN)
-        return answer(start_response, 200, said)
+                return Answer(500, BROKEN)
 
-    def _change(self, form: Form, environ: dict[str, Any]) -> str:
+    def _change(self, form: Form, headers: Mapping[str, str]) -> str:
         action = form.value(":action")
         if action not in rights.NEEDS:
             known = ", ".join(rights.NEEDS)
             raise Refusal(400, f"Unknown :action {action[:40]!r}: this index takes {known}.")
-        check = partial(self._check, action, environ)
+        check = partial(self._check, action, headers)
         check(form.value("name"))
-        login = environ.get(rights.LOGIN, "")
-        note = partial(self._change_log.note, login=login, address=environ.get(ADDRESS, ""))
+        login = headers.get(rights.LOGIN, "")
+        note = partial(self._change_log.note, login=login, address=headers.get(ADDRESS, ""))
         if action == "remove_pkg":
             return self._remove(form, check, note)
         if action in deciding.ACTIONS:
@@ -116,19 +120,19 @@ class Changes:
                 note(action, **what)
             return said
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
-        conflict = 400 if "twine" in environ.get("HTTP_USER_AGENT", "") else 409
+        conflict = 400 if "twine" in headers.get("User-Agent", "") else 409
         return self._publish(form, conflict, Origin(UPLOAD, login), check, note)
 
-    def _check(self, action: str, environ: dict[str, Any], *projects: str) -> None:
+    def _check(self, action: str, headers: Mapping[str, str], *projects: str) -> None:
         """Refuse what a login may not do to each of these projects, in whatever spelling; an empty one is not known yet."""
         for project in projects:
-            if reason := rights.refusal(action, environ, self._anonymous_uploads, names.normalised(project)):
+            if reason := rights.refusal(action, headers, self._anonymous_uploads, names.normalised(project)):
                 raise Refusal(403, reason)
 
-    def _check_early(self, form: Form, environ: dict[str, Any]) -> None:
+    def _check_early(self, form: Form, headers: Mapping[str, str]) -> None:
         """Refuse a file before it is kept, where what came before it says whose it is; the whole form is checked later."""
         if (action := form.value(":action")) in rights.NEEDS:
-            self._check(action, environ, form.value("name"))
+            self._check(action, headers, form.value("name"))
 
     def _publish(
         self, form: Form, conflict: int, origin: Origin, check: rights.Check, note: Callable[..., object]

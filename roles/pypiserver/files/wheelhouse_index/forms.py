@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import collapse_rfc2231_value
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from . import incoming
-from .answers import Refusal
 
-# What stays in a core's own cache is handled faster than a megabyte is.
-CHUNK_BYTES = 128 * 1024
+# As much as a socket holds. What stays in a core's own cache is handled faster than a megabyte is.
+CHUNK_BYTES = 256 * 1024
 HEADER_BYTES = 4 * 1024
 # Of all parts that are no files together, headers included: a large description, or thousands of requirements.
 FIELDS_BYTES = 16 * 1024 * 1024
@@ -35,6 +34,9 @@ _USUAL = re.compile(
     rb"(?:\r\nContent-Type: [^\r\n]*)?",
     re.IGNORECASE,
 )
+
+
+TRUNCATED = "Truncated request body. Send it again."
 
 
 class MalformedFormError(ValueError):
@@ -82,31 +84,46 @@ class Form:
 NewFile = Callable[[Form], incoming.Arriving]
 
 
-def read(environ: dict[str, Any], new_file: NewFile) -> Form:
-    """Take the form of a request apart.
+class Body(Protocol):
+    """What a request's body is read from."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Read some of it into a buffer; return how many bytes, none at the end.
+
+        Raises:
+            MalformedFormError: if it ends before all has arrived.
+            Refusal: if it does not arrive in time.
+        """
+        ...
+
+
+def read(kind: str, body: Body, new_file: NewFile) -> Form:
+    """Take a form apart.
 
     Args:
-        environ: the request.
+        kind: the content type.
+        body: of the request; all of it is read.
         new_file: makes a place for a file; it gets what came before it, and may refuse that.
 
     Raises:
-        MalformedFormError: if it is none, or ends too soon. What is left of the body has been read then, as a client
-            that is still sending does not hear an answer.
-        OSError: if there is no room; the same holds.
-        Refusal: of ``new_file``; the same holds.
+        MalformedFormError: if it is none, or ends too soon.
+        OSError: if there is no room.
+        Refusal: of ``new_file`` and of the body.
     """
-    body = _in_large_pieces(environ["wsgi.input"])
-    try:
-        kind, boundary = _kind(environ.get("CONTENT_TYPE", ""))
-        if kind == "application/x-www-form-urlencoded":
-            return _urlencoded(body)
-        if kind != "multipart/form-data" or not _BOUNDARY.fullmatch(boundary):
-            raise MalformedFormError("Send a form: Content-Type: multipart/form-data with a boundary.")
-        return read_parts(body, boundary, new_file)
-    except (MalformedFormError, OSError, Refusal):
-        while body.read(CHUNK_BYTES):
-            pass
-        raise
+    kind, boundary = _kind(kind)
+    ahead = _Ahead(body)
+    if kind == "application/x-www-form-urlencoded":
+        return _urlencoded(ahead)
+    if kind != "multipart/form-data" or not _BOUNDARY.fullmatch(boundary):
+        raise MalformedFormError("Send a form: Content-Type: multipart/form-data with a boundary.")
+    form = Form()
+    for name, filename, content in _parts(ahead, b"\r\n--" + boundary, lambda: new_file(form)):
+        if isinstance(content, bytes):
+            form.fields.append((name, content.decode("utf-8", "replace")))
+        else:
+            form.files.append((name, File(filename or "", content)))
+    ahead.rest(lambda data: None)
+    return form
 
 
 def _kind(text: str) -> tuple[str, bytes]:
@@ -119,51 +136,18 @@ def _kind(text: str) -> tuple[str, bytes]:
         raise MalformedFormError("Unreadable Content-Type.") from error
 
 
-def _urlencoded(body: BinaryIO) -> Form:
-    data = bytearray()
-    while piece := body.read(CHUNK_BYTES):
-        data += piece
-        if len(data) > URLENCODED_BYTES:
-            raise MalformedFormError("This form is too large: send it as multipart/form-data.")
+def _urlencoded(body: _Ahead) -> Form:
+    content = _Limited(URLENCODED_BYTES, "This form is too large: send it as multipart/form-data.")
+    body.take(2)
+    body.rest(content.write)
     try:
-        return Form(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True))
+        return Form(parse_qsl(content.data.decode("utf-8", "replace"), keep_blank_values=True))
     except ValueError as error:
         raise MalformedFormError("Unreadable form.") from error
 
 
-def _in_large_pieces(body: Any) -> Any:
-    """Return what gunicorn's body reads from: the body itself asks it for a kilobyte at a time."""
-    reader = getattr(body, "reader", None)
-    connection: Any = getattr(reader, "unreader", None)
-    if not hasattr(connection, "mxchunk"):
-        return body
-    connection.mxchunk = CHUNK_BYTES
-    return reader
-
-
-def read_parts(stream: BinaryIO, boundary: bytes, new_file: NewFile) -> Form:
-    """Take a form apart that comes in parts (RFC 7578).
-
-    Args:
-        stream: the request's body.
-        boundary: what separates its parts.
-        new_file: makes a place for a file; it gets what came before it.
-
-    Raises:
-        MalformedFormError: if it is none, or ends too soon.
-        OSError: if there is no room.
-    """
-    form = Form()
-    for name, filename, content in _parts(_Body(stream), b"\r\n--" + boundary, lambda: new_file(form)):
-        if isinstance(content, bytes):
-            form.fields.append((name, content.decode("utf-8", "replace")))
-        else:
-            form.files.append((name, File(filename or "", content)))
-    return form
-
-
 def _parts(
-    body: _Body, mark: bytes, new_file: Callable[[], incoming.Arriving]
+    body: _Ahead, mark: bytes, new_file: Callable[[], incoming.Arriving]
 ) -> Iterator[tuple[str, str | None, bytes | incoming.Arriving]]:
     """Yield each part's name, its file's name, and its content."""
     left, files = FIELDS_BYTES, FILES
@@ -189,7 +173,6 @@ def _parts(
                 raise MalformedFormError("The form has too many files: send one distribution file, and its signature.")
             file = new_file()
             body.until(mark, file.write)
-            file.finish()
             yield name, filename, file
         else:
             value = _Limited(left)
@@ -216,23 +199,27 @@ def _named(head: bytes) -> tuple[str, str | None]:
 class _Limited:
     """Bytes in memory, up to a number."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, refusal: str = "A part of the form is too large.") -> None:
         self.data = bytearray()
-        self._most = most
+        self._most, self._refusal = most, refusal
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: memoryview) -> None:
         self.data += data
         if len(self.data) > self._most:
-            raise MalformedFormError("A part of the form is too large.")
+            raise MalformedFormError(self._refusal)
 
 
-class _Body:
-    """A request's body, read in large pieces. It begins with a line break, as the first boundary has none before it."""
+class _Ahead:
+    """A request's body, read ahead into one buffer. It begins with a line break, as the first boundary has none before it."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        # What was read ahead, and how far it has been handed on: a piece may hold thousands of small parts.
-        self._ahead, self._at = b"\r\n", 0
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        # Whoever gets a piece of it has to be done with that before more is read.
+        self._buffer = bytearray(CHUNK_BYTES)
+        self._view = memoryview(self._buffer)
+        self._buffer[:2] = b"\r\n"
+        # What was read and not handed on: a buffer may hold thousands of small parts.
+        self._at, self._end = 0, 2
 
     def back(self, size: int) -> None:
         """Have the last bytes read once more."""
@@ -240,24 +227,36 @@ class _Body:
 
     def take(self, size: int) -> bytes:
         """Return the next bytes."""
-        while len(self._ahead) - self._at < size:
+        while self._end - self._at < size:
             self._more()
         self._at += size
-        return self._ahead[self._at - size : self._at]
+        return bytes(self._view[self._at - size : self._at])
 
-    def until(self, mark: bytes, write: Callable[[bytes], Any]) -> None:
+    def until(self, mark: bytes, write: Callable[[memoryview], Any]) -> None:
         """Hand on what comes before a mark, and go on behind it."""
         keep = len(mark) - 1
-        while (end := self._ahead.find(mark, self._at)) < 0:
-            if len(self._ahead) - self._at > keep:
-                write(self._ahead[self._at : len(self._ahead) - keep])
-                self._at = len(self._ahead) - keep
+        while (end := self._buffer.find(mark, self._at, self._end)) < 0:
+            if self._end - self._at > keep:
+                write(self._view[self._at : self._end - keep])
+                self._at = self._end - keep
             self._more()
-        write(self._ahead[self._at : end])
+        write(self._view[self._at : end])
         self._at = end + len(mark)
 
+    def rest(self, write: Callable[[memoryview], Any]) -> None:
+        """Hand on all that comes."""
+        while self._at < self._end or self._fill():
+            write(self._view[self._at : self._end])
+            self._at = self._end
+
     def _more(self) -> None:
-        data = self._stream.read(CHUNK_BYTES)
-        if not data:
-            raise MalformedFormError("Truncated request body. Send it again.")
-        self._ahead, self._at = self._ahead[self._at :] + data, 0
+        if not self._fill():
+            raise MalformedFormError(TRUNCATED)
+
+    def _fill(self) -> int:
+        """Read more behind what is left, which is shorter than a mark; return how many bytes."""
+        left = self._end - self._at
+        self._buffer[:left] = self._buffer[self._at : self._end]
+        size = self._body.readinto(self._view[left:])
+        self._at, self._end = 0, left + size
+        return size

@@ -18,6 +18,7 @@ from .changes import is_full
 from .incoming import FOLDER
 from .quarantine import StayedError
 from .records import FactsError
+from .sockets import is_answered
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -54,14 +55,19 @@ def problems(store: Store) -> list[str]:
 class Health:
     """The answer to ``GET /health``; what changes in it is logged, where a run finds it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, uploads: Path | None = None) -> None:
         self._store = store
+        self._uploads = uploads
         self._last: list[str] = []
         self._lock = threading.Lock()
 
     def answer(self) -> tuple[int, str]:
         """Return status and text: 200, or 503 with all problems."""
         found = problems(self._store)
+        if self._uploads and not is_answered(self._uploads):
+            found.append(
+                f"sockets/{self._uploads.parent.name}/{self._uploads.name} does not answer: restart the container"
+            )
         with self._lock:
             if found != self._last:
                 log.warning("Health: %s", "; ".join(found) or "ok")

@@ -1,0 +1,157 @@
+"""Takes forms from NGINX, which passes their bodies on while they arrive: a thread for each, on a unix socket.
+
+The socket is in a folder of the account's alone: what connects there is NGINX, and what its headers say of a login is so.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http.client import HTTPException, parse_headers
+from typing import TypeVar
+
+from .answers import Answer, Refusal
+from .forms import TRUNCATED, Body, MalformedFormError
+
+log = logging.getLogger(__name__)
+# Seconds that a client may be waited for in all, and so many more as this rate of bytes a second allows. NGINX ends a silence.
+GRACE_SECONDS = 60.0
+LEAST_RATE = 10_000
+TOO_SLOW = f"The upload is too slow: it needs {LEAST_RATE // 1000} kB a second. Try again from a faster network."
+# NGINX closes a connection as soon as it has an answer.
+_LINGER_SECONDS = 30.0
+# What is read ahead, for lines. In a chunked body, these say how long the next piece is.
+_AHEAD_BYTES, _LINE_BYTES = 16 * 1024, 100
+# While no thread or descriptor is to be had.
+_PAUSE_SECONDS = 0.2
+
+_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}\r\n")
+
+T = TypeVar("T")
+Change = Callable[[Mapping[str, str], Body], Answer]
+
+
+class Receiver:
+    """A thread that takes connections.
+
+    Args:
+        listening: where NGINX connects. Several processes may share it.
+        change: does what a form asks for.
+    """
+
+    def __init__(self, listening: socket.socket, change: Change) -> None:
+        self._listening = listening
+        self._change = change
+
+    def start(self) -> None:
+        """Start the thread. It ends with the process, which waits for the uploads that it has begun."""
+        threading.Thread(target=self._run, name="receiver", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._begin(self._listening.accept()[0])
+            except (OSError, RuntimeError) as error:
+                log.error("An upload cannot be taken: %s", error)
+                time.sleep(_PAUSE_SECONDS)
+
+    def _begin(self, connection: socket.socket) -> None:
+        """Answer in a thread.
+
+        Raises:
+            RuntimeError: if there may be no more.
+        """
+        try:
+            threading.Thread(target=answer, args=(connection, self._change), name="upload", daemon=False).start()
+        except RuntimeError:
+            connection.close()
+            raise
+
+
+def answer(connection: socket.socket, change: Change) -> None:
+    """Read a request, have done what it asks for, and answer; NGINX makes a connection for each."""
+    # NGINX may have hung up: the client has.
+    with connection, suppress(ConnectionError, TimeoutError):
+        connection.settimeout(GRACE_SECONDS)
+        request = _Request(connection)
+        if request.is_any:
+            _say(connection, request.answer(change))
+
+
+def _say(connection: socket.socket, said: Answer) -> None:
+    status, headers, body = said.parts()
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "Connection: close", "", ""]
+    connection.sendall("\r\n".join(lines).encode() + body)
+    # To close while NGINX is still sending would make a 502 of the answer: read on until it closes.
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(_LINGER_SECONDS)
+    unread, until = bytearray(_AHEAD_BYTES), time.monotonic() + _LINGER_SECONDS
+    while time.monotonic() < until and connection.recv_into(unread):
+        pass
+
+
+class _Request:
+    """A request as it arrives; its body is read by whoever does what it asks for.
+
+    Attributes:
+        is_any: whether there is one. A health check connects and hangs up.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._file = connection.makefile("rb", buffering=_AHEAD_BYTES)
+        self._received, self._waited = 0, 0.0
+        # Of the body: what is left of it, or of a piece of it.
+        self._left, self._chunked = 0, False
+        self._line = self._file.readline(_LINE_BYTES)
+        self.is_any = bool(self._line)
+
+    def answer(self, change: Change) -> Answer:
+        """Return the answer to it."""
+        if self._line != b"POST / HTTP/1.1\r\n":
+            return Answer(405, "Only a POST to / is taken here.")
+        try:
+            headers = parse_headers(self._file)
+            self._chunked = "Transfer-Encoding" in headers
+            self._left = 0 if self._chunked else int(headers.get("Content-Length", "0"))
+        except (HTTPException, ValueError):
+            return Answer(400, "Unreadable headers.")
+        return change(headers, self)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Read some of the body; as ``forms.Body`` says it."""
+        while self._chunked and not self._left:
+            line = self._wait(lambda: self._file.readline(_LINE_BYTES))
+            # Before each size but the first, a line ends.
+            if line.strip():
+                if not _SIZE.match(line):
+                    raise MalformedFormError("Malformed chunk.")
+                self._left = int(line, 16)
+                self._chunked = self._left > 0
+        if not self._left:
+            return 0
+        size = self._wait(lambda: self._file.readinto1(buffer[: self._left]))
+        self._left -= size
+        self._received += size
+        return size
+
+    def _wait(self, read: Callable[[], T]) -> T:
+        """Read something, for which the client is not waited too long."""
+        before = time.monotonic()
+        allowed = GRACE_SECONDS + self._received / LEAST_RATE - self._waited
+        try:
+            self._connection.settimeout(max(allowed, 0.001))
+            found = read()
+        except TimeoutError as error:
+            raise Refusal(408, TOO_SLOW) from error
+        except ConnectionError as error:
+            raise MalformedFormError(TRUNCATED) from error
+        if not found:
+            raise MalformedFormError(TRUNCATED)
+        self._waited += time.monotonic() - before
+        return found

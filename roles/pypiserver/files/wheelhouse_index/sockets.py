@@ -1,0 +1,95 @@
+"""Where NGINX reaches pypi-server: sockets in a folder that all replicas share, and that is the account's alone.
+
+Each replica has a folder of its own there. A link says which of them NGINX asks; when that one ends, another takes over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import socket
+import threading
+from http.client import HTTPConnection
+from pathlib import Path
+
+# The link, and what who has made it holds.
+CURRENT, LOCK = "current", ".lock"
+# Connections that wait to be taken.
+_WAITING = 1024
+# Seconds.
+_PATIENCE = 5.0
+
+
+class Sockets:
+    """The sockets of a replica.
+
+    Args:
+        folder: of all replicas.
+        name: of this one.
+
+    Attributes:
+        pages: where gunicorn listens.
+        uploads: where the receiver does.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+        self.pages = folder / name / "pages.sock"
+        self.uploads = folder / name / "uploads.sock"
+
+    def listen(self) -> socket.socket:
+        """Make the folder, and the socket for uploads; what a container of this name has left is replaced."""
+        self.uploads.parent.mkdir(mode=0o700, exist_ok=True)
+        self.uploads.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(self.uploads))
+        listening.listen(_WAITING)
+        return listening
+
+    def health(self) -> tuple[int, str]:
+        """Ask gunicorn how the index is; return status and text."""
+        connection = HTTPConnection("localhost")
+        with _connected(self.pages) as connection.sock:
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def start_leading(self) -> None:
+        """Have NGINX ask this replica as soon as no other one is asked, and until this process ends."""
+        threading.Thread(target=self._lead, name="leader", daemon=True).start()
+
+    def _lead(self) -> None:
+        with open(self._folder / LOCK, "ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            new = self._folder / f".{self._name}"
+            new.unlink(missing_ok=True)
+            new.symlink_to(self._name)
+            new.replace(self._folder / CURRENT)
+            self._remove_left()
+            threading.Event().wait()
+
+    def _remove_left(self) -> None:
+        """Remove what containers have left that are no more."""
+        for path in self._folder.glob("*/uploads.sock"):
+            if path.parent.name != CURRENT and not is_answered(path):
+                shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def is_answered(path: Path) -> bool:
+    """Tell whether a process listens on a socket."""
+    try:
+        _connected(path).close()
+    except OSError:
+        return False
+    return True
+
+
+def _connected(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_PATIENCE)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,353 @@
+"""How forms arrive from NGINX: whole or cut off, in chunks, slowly, many at once; and which replica takes them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+from wheelhouse_index import forms, receiver
+from wheelhouse_index.answers import Answer as Said
+
+from tests.support import packages as made
+from tests.support.index import BY_NGINX, Index, form
+from tests.support.index_server import Server
+
+NAME = "foo-1.0-py3-none-any.whl"
+MEGABYTE = 1024 * 1024
+
+
+def head(kind: str, more: str, headers: dict[str, str] | None = None) -> bytes:
+    """Return the head of a request as NGINX sends it."""
+    lines = [f"{name}: {value}" for name, value in {**BY_NGINX, "Content-Type": kind, **(headers or {})}.items()]
+    return "\r\n".join(["POST / HTTP/1.1", "Host: x", "Connection: close", *lines, more, "", ""]).encode()
+
+
+def chunked(body: bytes, size: int) -> bytes:
+    """Return a body in chunks of a size."""
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def answered(connection: socket.socket) -> tuple[int, str]:
+    """Return status and body of what is said on a connection until the other side ends it."""
+    said = b""
+    while data := connection.recv(65536):
+        said += data
+    status, _blank, text = said.decode().partition("\r\n\r\n")
+    return int(status.split()[1]), text.strip()
+
+
+def upload_form(name: str, content: bytes, /, **fields: str) -> tuple[bytes, str]:
+    return form({":action": "file_upload", **fields}, {"content": (name, content)})
+
+
+@pytest.fixture
+def index(in_memory: Path) -> Index:
+    made_here = Index(in_memory)
+    made_here.keeper.step()
+    return made_here
+
+
+@pytest.fixture
+def connect(index: Index) -> Iterator[Callable[[], socket.socket]]:
+    """Make connections to a receiver of an index."""
+    with ExitStack() as stack:
+
+        def connected() -> socket.socket:
+            ours, theirs = socket.socketpair()
+            ours.settimeout(30)
+            thread = threading.Thread(target=receiver.answer, args=(theirs, index.changes.answer))
+            thread.start()
+            stack.callback(thread.join)
+            return stack.enter_context(ours)
+
+        yield connected
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 10_000_000])
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["length", "chunks"])
+def test_a_form_is_taken_in_pieces_of_any_size(
+    index: Index, connect: Callable[[], socket.socket], size: int, in_chunks: bool
+) -> None:
+    content = made.file(NAME, os.urandom(20 if size == 1 else 300_000))
+    body, kind = upload_form(NAME, content, name="foo", version="1.0")
+    sent = chunked(body, size) if in_chunks else body
+    connection = connect()
+    connection.sendall(head(kind, "Transfer-Encoding: chunked" if in_chunks else f"Content-Length: {len(body)}"))
+    for at in range(0, len(sent), size):
+        connection.sendall(sent[at : at + size])
+    assert answered(connection) == (200, f"Published {NAME}.")
+    assert index.stored() == {NAME: content}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["length", "chunks"])
+def test_of_a_body_that_is_cut_off_nothing_is_kept(
+    index: Index, connect: Callable[[], socket.socket], share: float, in_chunks: bool
+) -> None:
+    body, kind = upload_form(NAME, made.file(NAME, os.urandom(600_000)))
+    sent = chunked(body, 100_000) if in_chunks else body
+    connection = connect()
+    connection.sendall(head(kind, "Transfer-Encoding: chunked" if in_chunks else f"Content-Length: {len(body)}"))
+    connection.sendall(sent[: int(len(sent) * share)])
+    connection.shutdown(socket.SHUT_WR)
+    assert answered(connection) == (400, forms.TRUNCATED)
+    assert index.stored() == {}
+    assert list((index.packages / ".incoming").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        # Less than the form has, and more.
+        (-10, 400),
+        (+10, 400),
+    ],
+)
+def test_a_length_that_is_not_the_bodys_is_refused(
+    index: Index, connect: Callable[[], socket.socket], more: int, status: int
+) -> None:
+    body, kind = upload_form(NAME, made.file(NAME))
+    connection = connect()
+    connection.sendall(head(kind, f"Content-Length: {len(body) + more}") + body)
+    connection.shutdown(socket.SHUT_WR)
+    assert answered(connection) == (status, forms.TRUNCATED)
+    assert index.stored() == {}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"POST /x HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + b"x: y\r\n" * 200 + b"\r\n",
+        b"POST / HTTP/1.1\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"\x16\x03\x01 no HTTP at all\r\n\r\n",
+        b"x" * 1000,
+        head("multipart/form-data; boundary=edge", "Transfer-Encoding: chunked") + b"no number\r\n",
+        head("multipart/form-data; boundary=edge", "Transfer-Encoding: chunked") + b"-5\r\n",
+    ],
+    ids=lambda sent: repr(sent[:40]),
+)
+def test_what_is_no_request_of_nginx_is_refused(connect: Callable[[], socket.socket], sent: bytes) -> None:
+    connection = connect()
+    connection.sendall(sent)
+    connection.shutdown(socket.SHUT_WR)
+    assert answered(connection)[0] in (400, 405)
+
+
+def test_who_hangs_up_gets_no_answer(connect: Callable[[], socket.socket]) -> None:
+    connection = connect()
+    connection.shutdown(socket.SHUT_WR)
+    assert connection.recv(1) == b""
+
+
+def test_a_refusal_is_said_while_the_body_arrives_and_the_rest_is_read(
+    index: Index, connect: Callable[[], socket.socket]
+) -> None:
+    body, kind = upload_form(NAME, made.file(NAME, bytes(64 * MEGABYTE)), name="foo")
+    connection = connect()
+    limited = {"X-Wheelhouse-Rights": "publish:acme-*"}
+    connection.sendall(head(kind, f"Content-Length: {2 * len(body)}", limited) + body[:MEGABYTE])
+    # Nothing more has to be sent for it.
+    said = connection.recv(65536)
+    assert said.startswith(b"HTTP/1.1 403 The login publisher has no right to publish foo."), said
+    # NGINX may be writing meanwhile, and must not find the connection broken.
+    connection.sendall(body[MEGABYTE:])
+    assert connection.recv(1) == b""
+    assert list((index.packages / ".incoming").iterdir()) == []
+
+
+def test_a_client_that_is_too_slow_is_refused(
+    index: Index, connect: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(receiver, "LEAST_RATE", 100_000)
+    body, kind = upload_form(NAME, made.file(NAME, os.urandom(200_000)))
+
+    def sent(pause: float, size: int) -> tuple[float, tuple[int, str]]:
+        connection = connect()
+        connection.sendall(head(kind, f"Content-Length: {len(body)}"))
+        began = time.monotonic()
+        for at in range(0, len(body), size):
+            connection.setblocking(False)
+            with suppress(BlockingIOError):
+                # It has been refused.
+                if connection.recv(1, socket.MSG_PEEK):
+                    break
+            connection.settimeout(30)
+            connection.sendall(body[at : at + size])
+            time.sleep(pause)
+        connection.settimeout(30)
+        return time.monotonic() - began, answered(connection)
+
+    # 20 kB a second, and then 200.
+    seconds, (status, text) = sent(0.05, 1000)
+    print(f"refused after {seconds:.1f} s: {text}")
+    assert (status, text) == (408, receiver.TOO_SLOW)
+    assert 0.4 < seconds < 2
+    assert index.stored() == {}
+    assert list((index.packages / ".incoming").iterdir()) == []
+    assert sent(0.05, 10_000)[1][0] == 200
+
+
+def test_a_silent_client_is_refused(connect: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "GRACE_SECONDS", 0.3)
+    connection = connect()
+    connection.sendall(head("multipart/form-data; boundary=edge", "Content-Length: 1000") + b"--edge\r\n")
+    assert answered(connection) == (408, receiver.TOO_SLOW)
+
+
+def test_where_no_thread_is_to_be_had_the_next_upload_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    taken = receiver.Receiver(theirs, lambda _headers, _body: Said(200, "done"))
+    real, tries = threading.Thread.start, iter([True])
+
+    def start(thread: threading.Thread) -> None:
+        if next(tries, False):
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    first, second = socket.socketpair(), socket.socketpair()
+    with pytest.raises(RuntimeError):
+        taken._begin(first[1])
+    assert first[0].recv(1) == b"", "it is hung up on"
+    taken._begin(second[1])
+    second[0].sendall(b"POST / HTTP/1.1\r\n\r\n")
+    assert answered(second[0]) == (200, "done")
+    for one in (ours, theirs, *first, *second):
+        one.close()
+
+
+def test_many_slow_clients_hold_nobody_else(tmp_path: Path) -> None:
+    def seconds(server: Server, version: int) -> float:
+        name = f"foo-{version}.0-py3-none-any.whl"
+        began = time.monotonic()
+        assert server.upload(name, made.file(name, bytes(20_000))).status == 200
+        return time.monotonic() - began
+
+    with Server(tmp_path) as server, ExitStack() as stack:
+        alone = [seconds(server, number) for number in range(20)]
+        kind = "multipart/form-data; boundary=edge"
+        slow = [stack.enter_context(server.connect("uploads")) for _ in range(200)]
+        for connection in slow:
+            connection.sendall(head(kind, "Content-Length: 1000000") + b"--edge\r\n")
+        beside = [seconds(server, number) for number in range(20, 40)]
+        before, after = statistics.median(alone), statistics.median(beside)
+        print(f"an upload alone {before * 1000:.0f} ms, beside 200 slow ones {after * 1000:.0f} ms")
+        assert after < 3 * before + 0.05
+        assert server.get("/health").status == 200
+
+
+def anonymous_megabytes(group: int) -> float:
+    """Return the memory of a process group that is no file's."""
+    total = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            if os.getpgid(int(status.parent.name)) == group:
+                total += int(re.findall(r"RssAnon:\s+(\d+)", status.read_text())[0])
+    return total / 1024
+
+
+def test_large_uploads_at_once_take_no_memory(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        assert server.upload(NAME, made.file(NAME)).status == 200
+        before = anonymous_megabytes(server.pid)
+        largest, stop = [before], threading.Event()
+
+        def watch() -> None:
+            while not stop.wait(0.05):
+                largest[0] = max(largest[0], anonymous_megabytes(server.pid))
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        found: list[int] = []
+
+        def publish(number: int) -> None:
+            name = f"foo-{number}.0-py3-none-any.whl"
+            found.append(server.upload(name, made.file(name, bytes(100 * MEGABYTE))).status)
+
+        threads = [threading.Thread(target=publish, args=(number,)) for number in range(2, 6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        stop.set()
+        watching.join()
+        print(f"anonymous memory: {before:.0f} MB before, {largest[0]:.0f} MB at most during four uploads of 100 MB")
+        assert found == [200] * 4
+        assert largest[0] < before + 40
+
+
+def test_an_upload_that_has_begun_is_finished_when_the_server_is_ended(tmp_path: Path) -> None:
+    content = made.file(NAME, os.urandom(MEGABYTE))
+    body, kind = upload_form(NAME, content)
+    with Server(tmp_path) as server:
+        with server.connect("uploads") as connection:
+            connection.sendall(head(kind, f"Content-Length: {len(body)}") + body[:500_000])
+            time.sleep(0.3)
+            os.kill(server.pid, signal.SIGTERM)
+            time.sleep(0.5)
+            connection.sendall(body[500_000:])
+            assert answered(connection) == (200, f"Published {NAME}.")
+        there = (server.packages / NAME).read_bytes()
+        assert hashlib.sha256(there).digest() == hashlib.sha256(content).digest()
+
+
+def test_nginx_is_led_to_one_replica_and_to_another_when_that_ends(tmp_path: Path) -> None:
+    first = Server(tmp_path)
+    current = first.sockets / "current"
+
+    def leads_to(server: Server) -> bool:
+        return current.is_symlink() and os.readlink(current) == server.name
+
+    def within(seconds: float, server: Server) -> float:
+        began = time.monotonic()
+        while not leads_to(server):
+            assert time.monotonic() - began < seconds, os.listdir(first.sockets)
+            time.sleep(0.005)
+        return time.monotonic() - began
+
+    first.start()
+    within(5, first)
+    with Server(tmp_path, sockets=first.sockets) as second:
+        assert leads_to(first)
+        assert second.get("/health").status == 200
+        first.kill()
+        print(f"the other one is asked after {within(5, second) * 1000:.0f} ms")
+        with first.connect("uploads", "current") as connection:
+            body, kind = upload_form(NAME, made.file(NAME))
+            connection.sendall(head(kind, f"Content-Length: {len(body)}") + body)
+            assert answered(connection)[0] == 200
+        # What the first one has left is removed, and it can come back.
+        until = time.monotonic() + 5
+        while (left := {path.name for path in first.sockets.iterdir()}) != {".lock", "current", second.name}:
+            assert time.monotonic() < until, left
+            time.sleep(0.05)
+        with first:
+            assert leads_to(second)
+            second.kill()
+            within(5, first)
+            assert first.upload("foo-2.0-py3-none-any.whl", made.file("foo-2.0-py3-none-any.whl")).status == 200
+
+
+def test_a_socket_that_is_removed_by_hand_is_a_problem_that_is_named(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        (server.sockets / server.name / "uploads.sock").unlink()
+        answer = server.get("/health")
+        assert (answer.status, answer.text) == (
+            503,
+            f"sockets/{server.name}/uploads.sock does not answer: restart the container\n",
+        )
