@@ -226,7 +226,7 @@ def test_a_link_among_the_pages_leads_nowhere(host: Any, index: Index, home: str
         (Login("reader", "reader-password"), "POST", "/", {}, 403, "need a login with that right"),
         (PUBLISHER, "POST", "/simple/", {}, 405, "uploads are a POST to the address of the index itself"),
         (PUBLISHER, "POST", "/legacy/", {}, 405, "uploads are a POST to the address of the index itself"),
-        (PUBLISHER, "POST", "/", {"Content-Length": "99999999999"}, 413, "larger than this index takes, 2g"),
+        (PUBLISHER, "POST", "/", {"Content-Length": "99999999999"}, 413, "larger than this index takes, 5g"),
     ],
 )
 def test_a_refusal_says_why_in_the_status_line_and_in_the_body(

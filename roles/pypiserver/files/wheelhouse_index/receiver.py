@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPException, parse_headers
+from io import BufferedReader
 from typing import TypeVar
 
 from .answers import Answer, Refusal
-from .forms import TRUNCATED, Body, MalformedFormError
+from .forms import CHUNK_BYTES, TRUNCATED, Body, MalformedFormError
 
 log = logging.getLogger(__name__)
 # Seconds that a client may be waited for in all, and so many more as this rate of bytes a second allows. NGINX ends a silence.
@@ -25,8 +26,8 @@ LEAST_RATE = 10_000
 TOO_SLOW = f"The upload is too slow: it needs {LEAST_RATE // 1000} kB a second. Try again from a faster network."
 # NGINX closes a connection as soon as it has an answer.
 _LINGER_SECONDS = 30.0
-# What is read ahead, for lines. In a chunked body, these say how long the next piece is.
-_AHEAD_BYTES, _LINE_BYTES = 16 * 1024, 100
+# The longest line that begins a request, or says how long the next piece of a chunked body is.
+_LINE_BYTES = 100
 # While no thread or descriptor is to be had.
 _PAUSE_SECONDS = 0.2
 
@@ -76,9 +77,9 @@ class Receiver:
 def answer(connection: socket.socket, change: Change) -> None:
     """Read a request, have done what it asks for, and answer; NGINX makes a connection for each."""
     # NGINX may have hung up: the client has.
-    with connection, suppress(ConnectionError, TimeoutError):
+    with suppress(ConnectionError, TimeoutError), connection, connection.makefile("rb") as file:
         connection.settimeout(GRACE_SECONDS)
-        request = _Request(connection)
+        request = _Request(connection, file)
         if request.is_any:
             _say(connection, request.answer(change))
 
@@ -90,7 +91,7 @@ def _say(connection: socket.socket, said: Answer) -> None:
     # To close while NGINX is still sending would make a 502 of the answer: read on until it closes.
     connection.shutdown(socket.SHUT_WR)
     connection.settimeout(_LINGER_SECONDS)
-    unread, until = bytearray(_AHEAD_BYTES), time.monotonic() + _LINGER_SECONDS
+    unread, until = bytearray(CHUNK_BYTES), time.monotonic() + _LINGER_SECONDS
     while time.monotonic() < until and connection.recv_into(unread):
         pass
 
@@ -102,9 +103,9 @@ class _Request:
         is_any: whether there is one. A health check connects and hangs up.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, file: BufferedReader) -> None:
         self._connection = connection
-        self._file = connection.makefile("rb", buffering=_AHEAD_BYTES)
+        self._file = file
         self._received, self._waited = 0, 0.0
         # Of the body: what is left of it, or of a piece of it.
         self._left, self._chunked = 0, False
@@ -118,10 +119,10 @@ class _Request:
         try:
             headers = parse_headers(self._file)
             self._chunked = "Transfer-Encoding" in headers
-            self._left = 0 if self._chunked else int(headers.get("Content-Length", "0"))
+            self._left = 0 if self._chunked else max(int(headers.get("Content-Length", "0")), 0)
         except (HTTPException, ValueError):
             return Answer(400, "Unreadable headers.")
-        return change(headers, self)
+        return change(dict(headers.items()), self)
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Read some of the body; as ``forms.Body`` says it."""
