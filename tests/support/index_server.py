@@ -131,13 +131,13 @@ class Server:
     def upload(self, name: str, content: bytes, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         """Upload a file as clients do; ``fields`` are further ones of the form."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
-        return self._ask("uploads", "POST", "/", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
+        return self._ask("uploads", "POST", "/_upload", body, {**BY_NGINX, "Content-Type": kind, **(headers or {})})
 
     def cut_off(self, name: str, content: bytes, kept: float, **fields: str) -> None:
         """Upload a file, and hang up when this share of the request is sent."""
         body, kind = form({":action": "file_upload", **fields}, {"content": (name, content)})
         own = "".join(f"{name}: {value}\r\n" for name, value in BY_NGINX.items())
-        head = f"POST / HTTP/1.1\r\nHost: x\r\n{own}Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /_upload HTTP/1.1\r\nHost: x\r\n{own}Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
         with self.connect("uploads") as connection:
             connection.sendall(head.encode() + body[: int(len(body) * kept)])
 

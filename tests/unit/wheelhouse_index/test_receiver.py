@@ -29,7 +29,7 @@ MEGABYTE = 1024 * 1024
 def head(kind: str, more: str, headers: dict[str, str] | None = None) -> bytes:
     """Return the head of a request as NGINX sends it."""
     lines = [f"{name}: {value}" for name, value in {**BY_NGINX, "Content-Type": kind, **(headers or {})}.items()]
-    return "\r\n".join(["POST / HTTP/1.1", "Host: x", "Connection: close", *lines, more, "", ""]).encode()
+    return "\r\n".join(["POST /_upload HTTP/1.1", "Host: x", "Connection: close", *lines, more, "", ""]).encode()
 
 
 def chunked(body: bytes, size: int) -> bytes:
@@ -128,11 +128,11 @@ def test_a_length_that_is_not_the_bodys_is_refused(
 @pytest.mark.parametrize(
     "sent",
     [
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"POST /x HTTP/1.1\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
-        b"POST / HTTP/1.1\r\n" + b"x: y\r\n" * 200 + b"\r\n",
-        b"POST / HTTP/1.1\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"GET /_upload HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\n\r\n",
+        b"POST /_upload HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+        b"POST /_upload HTTP/1.1\r\n" + b"x: y\r\n" * 200 + b"\r\n",
+        b"POST /_upload HTTP/1.1\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
         b"\x16\x03\x01 no HTTP at all\r\n\r\n",
         b"x" * 1000,
         head("multipart/form-data; boundary=edge", "Transfer-Encoding: chunked") + b"no number\r\n",
@@ -225,7 +225,7 @@ def test_where_no_thread_is_to_be_had_the_next_upload_is_taken(monkeypatch: pyte
         taken._begin(first[1])
     assert first[0].recv(1) == b"", "it is hung up on"
     taken._begin(second[1])
-    second[0].sendall(b"POST / HTTP/1.1\r\n\r\n")
+    second[0].sendall(b"POST /_upload HTTP/1.1\r\n\r\n")
     assert answered(second[0]) == (200, "done")
     for one in (ours, theirs, *first, *second):
         one.close()

@@ -114,8 +114,8 @@ class _Request:
 
     def answer(self, change: Change) -> Answer:
         """Return the answer to it."""
-        if self._line != b"POST / HTTP/1.1\r\n":
-            return Answer(405, "Only a POST to / is taken here.")
+        if self._line != b"POST /_upload HTTP/1.1\r\n":
+            return Answer(405, "Only forms are taken here, by the index's own NGINX.")
         try:
             headers = parse_headers(self._file)
             self._chunked = "Transfer-Encoding" in headers
