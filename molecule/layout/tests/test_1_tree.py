@@ -20,7 +20,7 @@ ROOTS = {
     "pypiserver/wheelhouse_index",
 }
 # ... or the account's alone, as its containers write there.
-ACCOUNTS = {"nginx_cache", "nginx_cache/uploads", "nginx_cache/acme", "packages", "index", "logs"}
+ACCOUNTS = {"nginx_cache", "nginx_cache/acme", "packages", "index", "logs", "sockets"}
 HOMES = {
     "/home/pypi/pypi-server": "pypi:pypi",
     "/home/pypi/dev": "pypi:pypi",

@@ -72,38 +72,36 @@ def test_nothing_listens_but_the_published_port(host: Any, stack: Stack) -> None
     assert [service for service in SERVICES if stack.inspect(service)["HostConfig"]["PortBindings"]] == ["nginx"]
 
 
-def test_pypiserver_and_the_passwords_are_in_a_network_without_a_way_out(host: Any, stack: Stack) -> None:
-    for service in ("pypi-server", "auth"):
-        (network,) = stack.inspect(service)["NetworkSettings"]["Networks"]
-        assert host.check_output("docker network inspect --format '{{.Internal}}' %s", network) == "true"
+def test_the_passwords_are_in_a_network_without_a_way_out_and_pypiserver_is_in_none(host: Any, stack: Stack) -> None:
+    (network,) = stack.inspect("auth")["NetworkSettings"]["Networks"]
+    assert host.check_output("docker network inspect --format '{{.Internal}}' %s", network) == "true"
+    assert stack.inspect("pypi-server")["HostConfig"]["NetworkMode"] == "none"
+    assert stack.compose("exec -T pypi-server cat /proc/net/tcp /proc/net/tcp6").count("\n") == 1, (
+        "it listens on a port"
+    )
 
 
-def test_an_account_of_the_host_gets_nothing_from_pypiserver_itself(host: Any, stack: Stack) -> None:
-    """It reaches the container's address, and lacks the secret that NGINX sends."""
-    (network,) = stack.inspect("pypi-server")["NetworkSettings"]["Networks"].values()
-    address = f"http://{network['IPAddress']}:8080"
-    asked = "setpriv --reuid nobody --regid nogroup --clear-groups curl --silent --output /dev/null --write-out '%{http_code}'"
-    said = {
-        path: host.check_output(f"{asked} {how} {address}{path}")
-        for path, how in {
-            "/health": "",
-            "/simple/": "",
-            "/packages/": "--header 'X-Wheelhouse-Peer: '",
-            "/": "--form :action=file_upload --header 'X-Wheelhouse-Rights: publish delete'",
-        }.items()
+def test_an_account_of_the_host_does_not_reach_pypiserver(host: Any, stack: Stack) -> None:
+    sockets = f"{stack.home}/sockets"
+    form = "--form :action=file_upload --header 'X-Wheelhouse-Login: publisher' --header 'X-Wheelhouse-Rights: publish'"
+    asked = {
+        how: f"curl --silent --max-time 10 --unix-socket {sockets}/current/{how} --write-out '%{{http_code}}' --output /dev/null"
+        for how in ("pages.sock http://x/health", f"uploads.sock {form} http://x/_upload")
     }
-    assert said == {"/health": "200", "/simple/": "403", "/packages/": "403", "/": "403"}
-    secret = f"{stack.home}/authentication/peer/secret.conf"
-    assert host.run(f"setpriv --reuid nobody --regid nogroup --clear-groups cat {secret}").rc != 0
-    listed = host.file(secret)
-    assert (listed.user, listed.group, listed.mode) == ("root", "pypi", 0o640)
+    for how, command in asked.items():
+        stranger = host.run(f"setpriv --reuid nobody --regid nogroup --clear-groups {command}")
+        assert (stranger.rc, stranger.stdout) == (7, "000"), (how, stranger)
+        # NGINX runs as the account.
+        account = host.run(f"setpriv --reuid pypi --regid pypi --clear-groups {command}")
+        assert account.stdout == ("200" if "health" in how else "400"), (how, account)
+    listed = host.file(sockets)
+    assert (listed.user, listed.group, listed.mode) == ("pypi", "pypi", 0o700)
 
 
 def test_pypiserver_sees_no_password_and_no_hash(stack: Stack) -> None:
     mounted = {mount["Destination"]: mount["RW"] for mount in stack.inspect("pypi-server")["Mounts"]}
-    written = {"/data/packages": True, "/data/index": True, "/data/logs": True}
-    assert mounted == {**written, "/data/pypiserver": False, "/data/peer": False}
-    assert stack.compose("exec -T pypi-server ls /data/peer") == "secret.conf"
+    written = {"/data/packages": True, "/data/index": True, "/data/logs": True, "/data/sockets": True}
+    assert mounted == {**written, "/data/pypiserver": False}
 
 
 def test_no_password_or_hash_is_in_a_containers_environment_or_command(host: Any, stack: Stack) -> None:

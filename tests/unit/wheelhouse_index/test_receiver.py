@@ -332,7 +332,7 @@ def test_nginx_is_led_to_one_replica_and_to_another_when_that_ends(tmp_path: Pat
             connection.sendall(head(kind, f"Content-Length: {len(body)}") + body)
             assert answered(connection)[0] == 200
         # What the first one has left is removed, and it can come back.
-        until = time.monotonic() + 5
+        until = time.monotonic() + 15
         while (left := {path.name for path in first.sockets.iterdir()}) != {".lock", "current", second.name}:
             assert time.monotonic() < until, left
             time.sleep(0.05)

@@ -6,18 +6,24 @@ Each replica has a folder of its own there. A link says which of them NGINX asks
 from __future__ import annotations
 
 import fcntl
+import logging
+import os
 import shutil
 import socket
 import threading
+import time
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
-# The link, and what who has made it holds.
+log = logging.getLogger(__name__)
+# The link, and what the process holds that sees to it.
 CURRENT, LOCK = "current", ".lock"
 # Connections that wait to be taken.
 _WAITING = 1024
 # Seconds.
 _PATIENCE = 5.0
+_LOOK_SECONDS = 5.0
 
 
 class Sockets:
@@ -43,6 +49,7 @@ class Sockets:
         self.uploads.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(str(self.uploads))
+        self.uploads.chmod(0o600)
         listening.listen(_WAITING)
         return listening
 
@@ -59,14 +66,23 @@ class Sockets:
         threading.Thread(target=self._lead, name="leader", daemon=True).start()
 
     def _lead(self) -> None:
-        with open(self._folder / LOCK, "ab") as lock:
+        with open(self._folder / LOCK, "ab", opener=partial(os.open, mode=0o600)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            while True:
+                try:
+                    self._set_link()
+                    self._remove_left()
+                except OSError as error:
+                    log.error("NGINX may not find this container: %s", error)
+                time.sleep(_LOOK_SECONDS)
+
+    def _set_link(self) -> None:
+        current = self._folder / CURRENT
+        if not current.is_symlink() or os.readlink(current) != self._name:
             new = self._folder / f".{self._name}"
             new.unlink(missing_ok=True)
             new.symlink_to(self._name)
-            new.replace(self._folder / CURRENT)
-            self._remove_left()
-            threading.Event().wait()
+            new.replace(current)
 
     def _remove_left(self) -> None:
         """Remove what containers have left that are no more."""
