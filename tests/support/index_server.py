@@ -58,7 +58,8 @@ class Server:
         (folder / "logs").mkdir(exist_ok=True)
         # A short path: that of a socket has 107 letters at most.
         self.sockets = sockets or Path(tempfile.mkdtemp(prefix="sockets-"))
-        self.name = f"replica-{next(_NUMBERS)}"
+        self.number = next(_NUMBERS)
+        self.name = f"replica-{self.number}"
         self.log = folder / f"{self.name}.log"
         settings = folder / f"{self.name}.conf.py"
         settings.write_text(_SETTINGS.format(workers=workers))

@@ -221,7 +221,6 @@ def test_an_imported_file_keeps_its_time(index: Index) -> None:
 
     with incoming.arriving(index.packages) as arriving:
         arriving.write(place.read_bytes())
-        arriving.finish()
         os.utime(arriving.file.fileno(), (LONG_AGO, LONG_AGO))
         index.store.add([uploaded(File(name, arriving), Form())], False, Origin(IMPORT))
     record = index.record("bar", name)

@@ -161,8 +161,8 @@ def test_what_is_removed_under_running_servers_stops_no_upload_and_comes_back(
     for server in servers:
         assert (
             server.upload(
-                named("later", server.name.replace("-", "_")),
-                made.file(named("later", server.name.replace("-", "_")), b"later"),
+                named("later", str(server.number)),
+                made.file(named("later", str(server.number)), b"later"),
             ).status
             == 200
         ), server.log.read_text()
@@ -348,8 +348,8 @@ def test_rebuild_says_that_it_is_done_when_it_is(servers: list[Server], folder: 
     for server in servers:
         assert (
             server.upload(
-                named("later", server.name.replace("-", "_")),
-                made.file(named("later", server.name.replace("-", "_")), b"later"),
+                named("later", str(server.number)),
+                made.file(named("later", str(server.number)), b"later"),
             ).status
             == 200
         ), server.log.read_text()

@@ -285,7 +285,7 @@ def test_an_index_that_is_emptied_while_servers_run_comes_back(tmp_path: Path, r
 
 def test_the_keeper_of_a_killed_replica_is_followed_by_another(tmp_path: Path, replicas: list[Server]) -> None:
     for server in replicas:
-        name = named("1.0", server.name.replace("-", "_"))
+        name = named("1.0", f"project{server.number}")
         (tmp_path / "packages" / name).write_bytes(made.file(name))
         within(6.0, lambda: said(tmp_path), truth(tmp_path / "packages"))
         server.kill()
