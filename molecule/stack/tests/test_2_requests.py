@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import packages
-from tests.support.clients import NOBODY, Index, Login
+from tests.support.clients import NOBODY, Index, Login, upload_form
 from tests.support.stack import SlowUpload, Stack, eventually, traffic
 
 # Files that a process of NGINX has open below nginx_cache/ or /tmp, where bodies would be spooled.
@@ -94,6 +94,47 @@ def test_uploads_at_the_same_time_are_kept_apart(
         assert set(pool.map(lambda file: index.upload(publisher, file).status, files)) == {200}
     sums = host.check_output(f"cd {stack.home}/packages && sha256sum " + " ".join(file.name for file in sorted(files)))
     assert sums.splitlines() == sorted_sums(files)
+
+
+def test_a_refusal_in_mid_body_is_seen(index: Index, publisher: Login) -> None:
+    """pypi-server answers while NGINX is still writing to it: the connection must not break, nor NGINX make a 502 of it."""
+    body = bytes(64 * 1024 * 1024)
+    for _ in range(10):
+        answer = index.request("/", publisher, "POST", body, {"Content-Type": "application/json"})
+        assert (answer.status, answer.reason) == (
+            400,
+            "Send a form: Content-Type: multipart/form-data with a boundary.",
+        ), answer
+
+
+@pytest.mark.parametrize("size", [1, 1000, 5_000_000], ids="chunks of {}".format)
+def test_a_body_without_a_length_is_taken(index: Index, publisher: Login, tmp_path: Path, size: int) -> None:
+    file = packages.wheel(tmp_path, f"chunked-{uuid4().hex}", padding=os.urandom(500 if size == 1 else 2_000_000))
+    body, headers = upload_form(file)
+    # http.client sends what it cannot know the length of in chunks.
+    pieces = (body[at : at + size] for at in range(0, len(body), size))
+    answer = index.request("/", publisher, "POST", pieces, headers)  # type: ignore[arg-type]
+    assert answer.status == 200, answer
+
+
+def test_one_login_holds_its_own_share_of_uploads_and_no_more(
+    index: Index, publisher: Login, tmp_path: Path, host: Any, stack: Stack
+) -> None:
+    held = packages.wheel(tmp_path, "held")
+    slow = [SlowUpload(index, publisher, held) for _ in range(50)]
+    try:
+        file = packages.wheel(tmp_path, f"beside-{uuid4().hex}")
+        answer = index.upload(publisher, file)
+        assert (answer.status, answer.headers.get("retry-after")) == (429, "5"), answer
+        assert answer.reason.startswith("Too many uploads at once - one login may have 50, all together 300."), answer
+        # Strangers who know its name do not count, and other logins go on.
+        assert index.upload(Login(publisher.name, "wrong"), file).status == 401
+        assert index.upload(Login("newcomer", "newcomer-password"), file).status == 200
+    finally:
+        for upload in slow:
+            upload.give_up()
+    eventually(lambda: index.upload(publisher, file).status == 200, "its share is free again", 10)
+    assert host.check_output(f"ls -A {stack.home}/packages/.incoming") == ""
 
 
 def test_a_large_upload_may_be_a_publishers_first_request(index: Index, tmp_path: Path) -> None:
