@@ -28,6 +28,8 @@ TOO_SLOW = f"The upload is too slow: it needs {LEAST_RATE // 1000} kB a second. 
 _LINGER_SECONDS = 30.0
 # The longest line that begins a request, or says how long the next piece of a chunked body is.
 _LINE_BYTES = 100
+# Of a large body that comes in small pieces, as by HTTP/2, more is there in a moment: so many bytes, bytes and seconds.
+_LARGE_BYTES, _SMALL_BYTES, _MOMENT = 1024 * 1024, 64 * 1024, 0.001
 # While no thread or descriptor is to be had.
 _PAUSE_SECONDS = 0.2
 
@@ -106,7 +108,7 @@ class _Request:
     def __init__(self, connection: socket.socket, file: BufferedReader) -> None:
         self._connection = connection
         self._file = file
-        self._received, self._waited = 0, 0.0
+        self._received, self._size, self._waited = 0, 0, 0.0
         # Of the body: what is left of it, or of a piece of it.
         self._left, self._chunked = 0, False
         self._line = self._file.readline(_LINE_BYTES)
@@ -136,7 +138,9 @@ class _Request:
                 self._chunked = self._left > 0
         if not self._left:
             return 0
-        size = self._wait(lambda: self._file.readinto1(buffer[: self._left]))
+        if self._received > _LARGE_BYTES and self._size < _SMALL_BYTES:
+            time.sleep(_MOMENT)
+        self._size = size = self._wait(lambda: self._file.readinto1(buffer[: self._left]))
         self._left -= size
         self._received += size
         return size
