@@ -61,7 +61,8 @@ echo '@@foreign'; (cd {home} && {{
     for file in {instead} {passwords}; do [ ! -f "$file" ] || echo "$file"; done
 }}) 2>/dev/null
 echo '@@tree'; (cd {home} && find . -maxdepth 3 -printf '%y %p\0' \
-    \( -path ./packages -o -path ./index -o -path './nginx_cache/*' -o -path './logs/*' -o -path './sockets/*' \) -prune) 2>/dev/null | one_line
+    \( -path ./packages -o -path ./index -o -path './nginx_cache/*' -o -path './logs/*' \
+    -o -path './sockets/*' \) -prune) 2>/dev/null | one_line
 echo '@@images'; for image in {images}; do
     docker image inspect --format '{{{{.Id}}}}' "$image" >/dev/null 2>&1 && echo "$image"
 done
