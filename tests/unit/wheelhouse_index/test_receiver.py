@@ -147,7 +147,7 @@ def test_what_is_no_request_of_nginx_is_refused(connect: Callable[[], socket.soc
     assert answered(connection)[0] in (400, 405)
 
 
-def test_who_hangs_up_gets_no_answer(connect: Callable[[], socket.socket]) -> None:
+def test_a_connection_without_a_request_gets_no_answer(connect: Callable[[], socket.socket]) -> None:
     connection = connect()
     connection.shutdown(socket.SHUT_WR)
     assert connection.recv(1) == b""
@@ -231,7 +231,7 @@ def test_where_no_thread_is_to_be_had_the_next_upload_is_taken(monkeypatch: pyte
         one.close()
 
 
-def test_many_slow_clients_hold_nobody_else(tmp_path: Path) -> None:
+def test_many_slow_clients_hold_no_other(tmp_path: Path) -> None:
     def seconds(server: Server, version: int) -> float:
         name = f"foo-{version}.0-py3-none-any.whl"
         began = time.monotonic()

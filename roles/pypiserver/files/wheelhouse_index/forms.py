@@ -214,7 +214,7 @@ class _Ahead:
 
     def __init__(self, body: Body) -> None:
         self._body = body
-        # Whoever gets a piece of it has to be done with that before more is read.
+        # A piece of it counts until more is read.
         self._buffer = bytearray(CHUNK_BYTES)
         self._view = memoryview(self._buffer)
         self._buffer[:2] = b"\r\n"

@@ -99,7 +99,7 @@ def _say(connection: socket.socket, said: Answer) -> None:
 
 
 class _Request:
-    """A request as it arrives; its body is read by whoever does what it asks for.
+    """A request as it arrives; its body is read where what it asks for is done.
 
     Attributes:
         is_any: whether there is one. A health check connects and hangs up.
