@@ -6,8 +6,8 @@ bytes and gets another line, or ``{"done": [[path, became, why], ...]}``: what b
 Of an imported one, ``why`` says why no client can install it, if none can.
 The rest follows when the other side has no more. After ``{"stop"}`` nothing more is taken.
 
-Files go the way of uploads: verified aside, published in one step, and on their pages before that is answered. The files of a project
-that come one after the other are published together, as its pages list all of them each time.
+Files go the way of uploads: verified aside, published in one step, and on their pages before that is answered. Files of a
+project that come one after the other are published together, as its pages list all of them each time.
 """
 
 from __future__ import annotations
