@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .decisions import NOTHING, Decisions
+from .decisions import NOTHING, UNKNOWN, Decisions
 from .entry import Entry, Facts, Stamp
 from .names import Release
 
@@ -419,7 +419,7 @@ class Known:
             " AND EXISTS (SELECT 1 FROM files WHERE files.project = decisions.project)"
         )
         found = ((name, self.decisions(name)) for (name,) in rows.fetchall())
-        return [name for name, decisions in found if decisions.is_quarantined and decisions.revision]
+        return [name for name, decisions in found if decisions.is_quarantined and decisions != UNKNOWN]
 
     def decide(self, project: str, decisions: Decisions) -> None:
         """Note what was decided on a project."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from . import finding, names, rights
 from .answers import Refusal
-from .decisions import STATUSES, Decision, Decisions
+from .decisions import STATUSES, Decision, Decisions, Subject
 from .forms import Form
 from .store import Store
 from .times import time_text
@@ -63,11 +63,11 @@ def set_status(store: Store, form: Form, login: str, check: rights.Check) -> Out
     store.check_facts()
     if not names.is_project(project) or not store.claimed(project):
         raise Refusal(404, f"There is no project {name[:200]} on this index: nothing was changed.")
-    made = Decision(_checked(form.value("reason")), login, time_text(time.time_ns()), status)
+    made = Decision(time_text(time.time_ns()), login, _checked(form.value("reason")), status)
 
     def change(before: Decisions) -> Decisions:
         is_same = (before.status.status, before.status.reason) == (made.status, made.reason)
-        return before if is_same else before.changed(status=made)
+        return before if is_same else before.changed([made])
 
     if store.decide(project, change):
         return f"{project} is {status} now.", True
@@ -137,39 +137,33 @@ def to_yanked(reason: str, login: str) -> Change:
     Raises:
         Refusal: if that is no reason.
     """
-    return partial(_yanked, Decision(_checked(reason), login, time_text(time.time_ns())))
+    return partial(_yanked, Decision(time_text(time.time_ns()), login, _checked(reason)))
 
 
 def _yanked(made: Decision, target: Target, before: Decisions) -> Decisions:
-    def is_same(old: Decision | None) -> bool:
+    def is_same(subject: Subject) -> bool:
+        old = before.counting.get(subject)
         return old is not None and old.reason == made.reason
 
+    files: list[Subject] = [("file", name) for name in target.files]
     if target.version:
+        new = [replace(made, release=target.version)]
         # What was said of its files alone counts no more.
-        others = {name: one for name, one in before.files.items() if name not in target.files or is_same(one)}
-        if is_same(before.releases.get(target.version)):
-            return before if len(others) == len(before.files) else before.changed(files=others)
-        return before.changed(files=others, releases={**before.releases, target.version: made})
-    new = {name: made for name in target.files if not is_same(before.files.get(name))}
-    return before.changed(files={**before.files, **new}) if new else before
+        back = [file for file in files if not is_same(file)]
+    else:
+        new, back = [replace(made, file=name) for _file, name in files], []
+    return before.changed([one for one in new if not is_same(one.subject)], back)
 
 
 def _unyanked(target: Target, before: Decisions) -> Decisions:
-    if not target.version and any(version in before.releases for version in target.files.values()):
+    if not target.version and any(("release", version) in before.counting for version in target.files.values()):
         raise Refusal(409, "The whole release is yanked: unyank it by name and version.")
     return taken_back(target, before)
 
 
 def taken_back(target: Target, before: Decisions) -> Decisions:
     """Return decisions without the yanks of a target; files stay yanked by the yank of their whole release."""
-    kept = {name: one for name, one in before.files.items() if name not in target.files}
-    releases = _without(before.releases, target.version)
-    same = (len(kept), len(releases)) == (len(before.files), len(before.releases))
-    return before if same else before.changed(files=kept, releases=releases)
-
-
-def _without(releases: Mapping[str, Decision], version: str) -> dict[str, Decision]:
-    return {own: one for own, one in releases.items() if own != version}
+    return before.changed(back=[("release", target.version), *(("file", name) for name in target.files)])
 
 
 def _checked(reason: str) -> str:

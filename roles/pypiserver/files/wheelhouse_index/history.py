@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import change_log, names
-from .decisions import Decision, Decisions
+from .decisions import Decisions
 from .facts import FactStore
 from .published import attested, published
 from .records import COPIED, IMPORT, UPLOAD, FactsError
@@ -136,15 +136,9 @@ def _known(store: FactStore, wanted: Wanted, damaged: list[str]) -> Iterator[Eve
 
 
 def _decided(project: str, decisions: Decisions) -> Iterator[Event]:
-    def event(action: str, decision: Decision, **what: str) -> Event:
-        return Event(decision.time, action, decision.login, project, reason=decision.reason, **what)
-
-    for version, one in decisions.releases.items():
-        yield event(YANKED, one, version=version)
-    for file, one in decisions.files.items():
-        yield event(YANKED, one, file=file)
-    if decisions.status.time:
-        yield event(STATUS, decisions.status, status=decisions.status.status)
+    for one in decisions.made:
+        what = {"file": one.file, "version": one.release, "status": one.status, "reason": one.reason}
+        yield Event(one.time, STATUS if one.status else YANKED, one.login, project, **what)
 
 
 def _logged(logs: Path, day: str, damaged: list[str]) -> Iterator[Event]:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from . import pages
 from .catalogue import Known
-from .decisions import Decisions
+from .decisions import UNKNOWN, Decisions
 from .entry import Entry, Stamp
 from .folders import some, staging
 from .output import METADATA, PROVENANCE, Staged
@@ -209,10 +209,12 @@ class Writing(TakingIn):
         """Take in decisions that other hands have changed in the store of facts, and keep those that they have lost."""
         with self.catalogue.reading() as known:
             differ = self._reconciler.differing(known)
-            back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
         if differ:
             with self._alone(), self.catalogue.writing() as known:
                 self._take_decisions(known)
+        # By what holds now: a decision that was just taken in may have ended a quarantine.
+        with self.catalogue.reading() as known:
+            back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
         for project in back:
             self._give_back(project)
 
@@ -301,4 +303,4 @@ class Writing(TakingIn):
 
 def _is_shut(decisions: Decisions) -> bool:
     """Tell whether a project was quarantined: not where only its decisions cannot be read."""
-    return decisions.is_quarantined and decisions.revision > 0
+    return decisions.is_quarantined and decisions != UNKNOWN

@@ -255,7 +255,7 @@ class Yank:
         """Warn of files that stay yanked, as their whole releases are."""
         if not self._request.unyank or target.version:
             return
-        staying = sorted(file for file, version in target.files.items() if version in after.releases)
+        staying = sorted(file for file, version in target.files.items() if ("release", version) in after.counting)
         if staying:
             self.outcome.warnings.append(
                 f"Yanked as before with the whole release; unyank that by pypi_project and pypi_version: {_some(staying)}"
