@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelhouse_index import health, writing
+from wheelhouse_index import health, rebuild, writing
 from wheelhouse_index.decisions import Decisions
 
 from tests.support import packages as made
@@ -252,8 +252,14 @@ def test_a_yank_is_not_lost_with_its_file(
         assert f"{decided(index)} cannot be used" in caplog.text
         assert index.ask("unyank", name="foo", version="1.0").status == 503
         assert yanked(index) == {ONE: "second", SDIST: "second"}
-        # Where nothing else is known, nothing is offered; and nothing is moved for it.
+        # A rebuild forgets nothing of it.
         index.store.forget()
+        look(index)
+        assert yanked(index) == {ONE: "second", SDIST: "second"}
+        # Where nothing else is known, nothing is offered; and nothing is moved for it.
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+        index = Index(index.packages.parent)
         look(index)
         assert document(index)["files"] == []
         assert set(index.stored()) == {ONE, SDIST, TWO, three}
@@ -263,6 +269,33 @@ def test_a_yank_is_not_lost_with_its_file(
     else:
         assert decided(index).read_text() == before
         assert "Merged what was decided on foo; restored: 20" in caplog.text
+
+
+@pytest.mark.parametrize("accident", [removed, emptied, of_an_earlier_day, cut_off])
+def test_a_rebuild_forgets_no_decision_that_the_store_has_lost(index: Index, accident: Callable[[Index], None]) -> None:
+    assert index.ask("yank", name="foo", version="2.0", reason="broken").status == 200
+    assert index.ask("set_status", name="foo", status="deprecated").status == 200
+    before = decided(index).read_text()
+    accident(index)
+    # Before the keeper looks.
+    rebuild.rebuilt(index.store)
+    if accident is cut_off:
+        decided(index).unlink()
+    look(index)
+    assert yanked(index) == {TWO: "broken"}
+    assert document(index)["project-status"] == {"status": "deprecated"}
+    assert decided(index).read_text() == before
+    assert health.problems(index.store) == []
+
+
+def test_a_rebuild_of_a_damaged_catalogue_goes_by_the_store(index: Index) -> None:
+    assert index.ask("yank", name="foo", version="2.0", reason="broken").status == 200
+    for path in index.pages.glob("catalogue-3.sqlite*"):
+        path.write_bytes(b"x" * 100) if path.suffix == ".sqlite" else path.unlink()
+    rebuild.rebuilt(index.store)
+    look(index)
+    assert yanked(index) == {TWO: "broken"}
+    assert index.said() == index.truth()
 
 
 def test_decisions_outlast_a_rebuild_removal_and_another_index(index: Index, tmp_path: Path) -> None:

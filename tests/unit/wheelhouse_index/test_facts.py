@@ -369,6 +369,22 @@ def test_a_damaged_record_keeps_its_file_off_pages_and_its_name_from_uploads(
     assert index.upload("foo-3.0.tar.gz", made.file("foo-3.0.tar.gz")).status == 200
 
 
+def test_a_rebuild_forgets_no_time_that_the_store_has_lost(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    (index.packages / TWO).write_bytes(made.file(TWO))
+    os.utime(index.packages / TWO, (10**9, 10**9))
+    look(index)
+    before = index.times("foo")
+    for name in (ONE, TWO):
+        (index.packages / name).touch()
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    # Before the keeper looks.
+    rebuild.rebuilt(index.store)
+    look(index)
+    assert index.times("foo") == before
+    assert {name: index.record("foo", name)["upload-time"] for name in before} == before
+
+
 def test_a_record_that_a_loss_of_power_has_left_empty_is_made_again(index: Index) -> None:
     folder = wheelhouse(index) / "files/foo"
     folder.mkdir()

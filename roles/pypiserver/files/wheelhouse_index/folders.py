@@ -113,21 +113,6 @@ class Folders:
         if not getattr(self._locked, "here", False) and not self.in_place():
             self.prepare()
 
-    def forget(self) -> None:
-        """Have all files read and all pages written once more; those that are there are served meanwhile.
-
-        Whatever state the catalogue is in: nothing of it is used.
-        """
-        with self._alone():
-            self.output.prepare()
-            incoming.prepare(self.packages)
-            self.facts.prepare()
-            self.facts.check()
-            self.catalogue.replace(self._survey)
-            with self.catalogue.writing() as known:
-                self._take_decisions(known)
-                self._take_address(known)
-
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
         found, removed = Scanner(self.packages, known.stamps()).changes(thorough=True)

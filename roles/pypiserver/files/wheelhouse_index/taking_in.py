@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -53,6 +54,38 @@ class TakingIn(Folders):
                         self.output.stage_removal(staged, path)
                 known.note_written(staged.written)
             staged.publish()
+
+    def forget(self) -> None:
+        """Have all files read and all pages written once more; those that are there are served meanwhile.
+
+        Of the catalogue, whatever state it is in, nothing is used but what it alone knows: that is written to the store of facts.
+        """
+        self.prepare()
+        self.facts.check()
+        try:
+            self.check_recorded()
+            while self.record_some():
+                pass
+            with self.catalogue.reading() as known:
+                decided = {project: known.decisions(project) for project in known.decided()}
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            log.error("%s is damaged, and what it alone knew is lost: %s", self.catalogue.file, error)
+            decided = {}
+
+        def fill(known: Known) -> None:
+            self._survey(known)
+            # Also where the file of the decisions cannot be read at present.
+            for project, decisions in decided.items():
+                known.decide(project, decisions)
+            self._mark_dirty(known, decided)
+
+        with self._alone():
+            self.catalogue.replace(fill)
+            with self.catalogue.writing() as known:
+                self._take_decisions(known)
+                self._take_address(known)
 
     def read(self, entry: Entry) -> Entry | None:
         """Read a file that has not been read yet, and keep what it tells.
