@@ -102,7 +102,8 @@ def test_a_release_is_yanked_once_and_taken_back(index: Index) -> None:
     assert everything(index) == before
     assert asked(index, **variables) == would
     assert yanked(index) == {ONE: "breaks on Python 3.9", SDIST: "breaks on Python 3.9"}
-    line = {"login": "", "address": "", "name": "foo", "version": "1.0.0"}
+    files = {name: sha256(made.file(name)) for name in (ONE, SDIST)}
+    line = {"login": "", "address": "", "project": "foo", "version": "1", "files": files}
     assert noted(index)[-1] == {"action": "yank", **line, "reason": "breaks on Python 3.9"}
     before = everything(index)
     assert asked(index, **variables) == {"changed": [], "same": 2, "warnings": []}
@@ -155,7 +156,8 @@ def test_a_run_that_dies_half_way_leaves_pages_to_the_server_and_the_rest_to_the
     with pytest.raises(OSError):
         run.run()
     assert run.outcome.changed == [BAR]
-    assert noted(index)[-1] == {"action": "yank", "login": "", "address": "", "name": "bar", "filename": BAR}
+    line = {"login": "", "address": "", "project": "bar", "files": {BAR: sha256(made.file(BAR))}}
+    assert noted(index)[-1] == {"action": "yank", **line}
     assert (yanked(index), yanked(index, "bar")) == ({}, {})
     index.keeper.step()
     assert yanked(index, "bar") == {BAR: True}
@@ -282,8 +284,8 @@ def test_each_event_is_listed_once_in_the_order_of_time(index: Index) -> None:
     assert [event["time"] for event in found] == sorted(event["time"] for event in found)
     assert [(event["action"], event["login"], event.get("file", event.get("version", ""))) for event in found] == [
         ("published", "ci", ONE), ("published", "ci", SDIST), ("published", "ci", TWO), ("published", "alice", OTHER),
-        ("published", "ci", BAR), ("yanked", "alice", "1.0"), ("imported", "", "baz-1.0.tar.gz"), ("yanked", "", BAR),
-        ("unyanked", "alice", "1.0.0"), ("removed", "alice", TWO), ("status", "bob", ""),
+        ("published", "ci", BAR), ("yanked", "alice", "1"), ("imported", "", "baz-1.0.tar.gz"), ("yanked", "", BAR),
+        ("unyanked", "alice", "1"), ("removed", "alice", TWO), ("status", "bob", ""),
     ]  # fmt: skip
     assert found[0] == {
         "time": found[0]["time"], "action": "published", "login": "ci", "project": "foo", "file": ONE,
@@ -300,7 +302,7 @@ def test_each_event_is_listed_once_in_the_order_of_time(index: Index) -> None:
     assert listed(index, "--since", found[-2]["time"]) == found[-2:]
     assert listed(index, "--since", TODAY) == found
     assert index.ask("yank", as_login("alice"), name="foo", version="1.0").status == 200
-    assert listed(index)[-1]["version"] == "1.0"
+    assert listed(index)[-1]["version"] == "1"
     plain = program(index, "list", "--project", "bar", "--login", "bob").stdout
     assert plain == f"{found[-1]['time']} status bob bar deprecated (use foo)\n"
     none = program(index, "list", "--login", "unknown")
@@ -309,8 +311,7 @@ def test_each_event_is_listed_once_in_the_order_of_time(index: Index) -> None:
 
 def test_without_the_change_log_what_the_facts_say_is_left(index: Index) -> None:
     assert index.ask("yank", as_login("alice"), name="foo", version="1.0", reason="broken").status == 200
-    # The change log has the version as it was spelt.
-    before = [{**event, "address": "", **({"version": "1"} if "version" in event else {})} for event in listed(index)]
+    before = [{**event, "address": ""} for event in listed(index)]
     for file in index.logs.iterdir():
         file.unlink()
     assert [{**event, "address": ""} for event in listed(index)] == before
