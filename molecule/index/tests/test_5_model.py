@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import packages
-from tests.support.clients import NOBODY, Answer, Index, Login
+from tests.support.clients import NOBODY, Answer, Index, Login, form
 from tests.support.playbook import site
 
 # In make test-long more: WHEELHOUSE_STEPS.
@@ -28,6 +28,7 @@ NEWEST = {
     "leaver": "leaver-password",
     "partner": "partner-password",
 }
+STATUSES = ("active", "deprecated", "archived", "quarantined")
 # What the partner may do, by the right: the first of three projects alone, and the first two.
 PARTNER = {"publish": ["*-a"], "delete": ["*-a", "*-b"]}
 
@@ -39,12 +40,16 @@ class Model:
         passwords: of the logins that there are.
         files: by project, the files that have been uploaded and not removed, by version.
         first: what was first uploaded by a name, which no other content may have, by project and version.
+        yanked: the releases that are yanked, by project and version.
+        status: of the projects of which it was set.
     """
 
     def __init__(self, prefix: str, folder: Path) -> None:
         self.passwords = dict(NEWEST)
         self.files: dict[str, dict[str, Path]] = {f"{prefix}-{letter}": {} for letter in "abc"}
         self.first: dict[tuple[str, str], Path] = {}
+        self.yanked: set[tuple[str, str]] = set()
+        self.status: dict[str, str] = {}
         self._folder = folder
 
     def logins(self) -> list[Login]:
@@ -58,9 +63,20 @@ class Model:
         return self.passwords.get(login.name) == login.password and login != NOBODY
 
     def may(self, login: Login, right: str, project: str) -> bool:
-        """Return whether a login may change a project: publish or delete."""
-        by_name = {"publisher": True, "partner": f"*{project[-2:]}" in PARTNER[right]}
+        """Return whether a login may change a project: publish, delete or yank."""
+        by_name = {"publisher": True, "partner": f"*{project[-2:]}" in PARTNER.get(right, [])}
         return self.may_read(login) and by_name.get(login.name, False)
+
+    def served(self, project: str) -> dict[str, Path]:
+        """Return the files of a project that are on its page, by version."""
+        return {} if self.status.get(project) == "quarantined" else self.files[project]
+
+    def uploaded(self, project: str, version: str, file: Path) -> int:
+        """Return the status for an upload of a login that may publish."""
+        status, first = self.status.get(project), self.first.get((project, version))
+        if status == "quarantined" or (status == "archived" and version not in self.files[project]):
+            return 403
+        return 200 if first in (None, file) else 409
 
     def refused(self, login: Login) -> int:
         """Return the status for a login without the right."""
@@ -84,6 +100,9 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
     login, project = dice.choice(model.logins()), dice.choice(sorted(model.files))
     version, files = dice.choice(("1.0", "2.0", "3.0")), model.files[project]
     kinds = {"page": 6, "list": 2, "file": 3, "metadata": 2, "upload": 3, "remove": 2, "head": 1, "cached": 2}
+    kinds |= {"yank": 1, "unyank": 1, "status": 1}
+    served, was_there = model.served(project), (project, version) in model.first
+    quarantined = model.status.get(project) == "quarantined"
     (kind,) = dice.choices(list(kinds), list(kinds.values()))
     step = f"{login.name or 'nobody'} with {login.password or 'nothing'}: {kind} of {project} {version}"
     readable = model.may_read(login)
@@ -92,21 +111,33 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
         file = first if first and dice.random() < 0.5 else model.new_file(project, version)
         status = index.upload(login, file).status
         allowed = model.may(login, "publish", project)
-        wanted = model.refused(login) if not allowed else 200 if first in (None, file) else 409
-        assert status == wanted, step
+        assert status == (model.uploaded(project, version, file) if allowed else model.refused(login)), step
         if status == 200:
             files[version] = model.first[project, version] = file
     elif kind == "remove":
         status = remove(login, packages.escaped(project), version).status
         allowed = model.may(login, "delete", project)
-        wanted = model.refused(login) if not allowed else 200 if version in files else 404
-        assert status == wanted, step
+        there = 200 if version in served else 409 if quarantined and was_there else 404
+        assert status == (there if allowed else model.refused(login)), step
         if status == 200:
             del files[version]
+    elif kind in ("yank", "unyank"):
+        status = decide(index, login, kind, name=project, version=version).status
+        there = 200 if version in served or (quarantined and was_there) else 404
+        assert status == (there if model.may(login, "yank", project) else model.refused(login)), step
+        if status == 200:
+            (model.yanked.add if kind == "yank" else model.yanked.discard)((project, version))
+    elif kind == "status":
+        new = dice.choice(STATUSES)
+        status = decide(index, login, "set_status", name=project, status=new).status
+        there = 200 if any(own == project for own, _version in model.first) else 404
+        assert status == (there if model.may(login, "yank", project) else model.refused(login)), f"{step}: {new}"
+        if status == 200:
+            model.status[project] = new
     elif kind in ("file", "metadata"):
         name = f"{packages.escaped(project)}-{version}-py3-none-any.whl"
         answer = index.request(f"/packages/{name}{'.metadata' if kind == 'metadata' else ''}", login)
-        assert answer.status == (401 if not readable else 200 if version in files else 404), step
+        assert answer.status == (401 if not readable else 200 if version in served else 404), step
         if answer.status == 200:
             content = files[version].read_bytes()
             assert answer.body == (content if kind == "file" else packages.metadata(project, version)), step
@@ -119,7 +150,8 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
     else:
         path = "/simple/" if kind == "list" else f"/simple/{project}/"
         answer = index.request(path, login, "HEAD" if kind == "head" else "GET", headers={"Accept": dice.choice(FORMS)})
-        assert answer.status == (401 if not readable else 200 if files or kind == "list" else 404), step
+        there = 200 if served or quarantined or kind == "list" else 404
+        assert answer.status == (there if readable else 401), step
         if not readable:
             assert project.encode() not in answer.body, step
         elif answer.status == 200 and kind != "head":
@@ -127,17 +159,28 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
     return step
 
 
+def decide(index: Index, login: Login, action: str, **fields: str) -> Answer:
+    """Yank, unyank, or set a status."""
+    body, headers = form({":action": action, **fields})
+    return index.request("/", login, "POST", body, headers)
+
+
 def check_page(answer: Answer, model: Model, project: str, is_list: bool, step: str) -> None:
     """Check what is on a page: all that is there, and nothing else."""
     text = answer.body.decode()
     if is_list:
-        for name, files in model.files.items():
-            assert (f'"{name}"' in text or f">{name}<" in text) == bool(files), f"{step}: {text}"
+        for name in model.files:
+            assert (f'"{name}"' in text or f">{name}<" in text) == bool(model.served(name)), f"{step}: {text}"
         return
-    names = {file.name for file in model.files[project].values()}
+    names = {file.name: (project, version) in model.yanked for version, file in model.served(project).items()}
+    status = model.status.get(project, "active")
     with suppress(json.JSONDecodeError):
-        assert {file["filename"] for file in json.loads(text)["files"]} == names, step
+        page = json.loads(text)
+        assert {file["filename"]: bool(file.get("yanked")) for file in page["files"]} == names, step
+        assert page.get("project-status", {"status": "active"})["status"] == status, step
         return
+    assert text.count("data-yanked") == sum(names.values()), f"{step}: {text}"
+    assert (f'content="{status}"' in text) == (status != "active"), f"{step}: {text}"
     for version in ("1.0", "2.0", "3.0"):
         name = f"{packages.escaped(project)}-{version}-py3-none-any.whl"
         assert (f">{name}<" in text) == (name in names), f"{step}: {text}"
