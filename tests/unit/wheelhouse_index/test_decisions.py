@@ -316,6 +316,26 @@ def test_decisions_outlast_a_rebuild_removal_and_another_index(index: Index, tmp
     assert health.problems(other.store) == []
 
 
+def test_two_processes_that_yank_at_once_lose_no_yank(index: Index) -> None:
+    names = [f"foo-{number}.5-py3-none-any.whl" for number in range(12)]
+    for name in names:
+        assert index.upload(name, made.file(name)).status == 200
+    children = []
+    for own in (names[::2], names[1::2]):
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                mine = Index(index.packages.parent)
+                code = sum(mine.ask("yank", filename=name, reason=name).status != 200 for name in own)
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+    assert yanked(index) == {name: name for name in names}
+    assert {one["file"] for one in json.loads(decided(index).read_text())["decisions"]} == set(names)
+
+
 def test_a_decision_that_other_hands_bring_is_taken_in(index: Index, tmp_path: Path) -> None:
     shutil.copytree(index.packages, tmp_path / "packages")
     other = Index(tmp_path)
