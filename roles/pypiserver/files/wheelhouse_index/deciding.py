@@ -45,14 +45,9 @@ class Target:
 
     def line(self, changed: Iterable[str], reason: str) -> dict[str, Any]:
         """Return what the change log has of a yank, or of its end: a release with its files, or the files that it changed."""
-        version, said = {"version": self.version}, {"reason": reason}
         files = {name: self.digests[name] for name in sorted(self.files if self.version else changed)}
-        return {
-            "project": self.project,
-            **(version if self.version else {}),
-            "files": files,
-            **(said if reason else {}),
-        }
+        more = {"version": self.version, "reason": reason}
+        return {"project": self.project, "files": files, **{name: value for name, value in more.items() if value}}
 
 
 Change = Callable[[Target, Decisions], Decisions]
