@@ -437,3 +437,51 @@ def test_only_a_project_that_comes_or_goes_has_the_list_of_projects_made(
     assert (made_lists, projects(), set(index.listed("foo"))) == (["made"], set(), {ONE, SDIST, TWO})
     index.store.write_pending()
     assert projects() == {"foo"}
+
+
+def spoilt(change: Callable[[dict[str, Any]], object]) -> Callable[[str], str]:
+    def spoil(text: str) -> str:
+        found = json.loads(text)
+        change(found)
+        return json.dumps(found).replace("Infinity", "1e999")
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(
+            spoilt(lambda found, number=number: found.update(revision=number))
+            for number in (float("inf"), -1, True, 1.5, "1", 10**30, None)
+        ),
+        *(
+            spoilt(lambda found, reason=reason: found["yanked"]["releases"]["1"].update(reason=reason))
+            for reason in ("\ud800", None, 1, ["x"])
+        ),
+        spoilt(lambda found: found["yanked"]["releases"].update({"\ud800": found["yanked"]["releases"]["1"]})),
+        spoilt(lambda found: found["yanked"].update(files=[])),
+        spoilt(lambda found: found["status"].update(reason="\ud800")),
+        spoilt(lambda found: found["status"].update(status=["active"])),
+        spoilt(lambda found: found["status"].pop("status")),
+        lambda text: "[]",
+        lambda text: "null",
+        lambda text: "",
+        lambda text: "[" * 100_000,
+    ],
+)
+def test_damaged_decisions_stop_their_project_alone(
+    index: Index, spoil: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    decided(index).write_text(spoil(decided(index).read_text()))
+    for number, again in enumerate((index, Index(index.packages.parent))):
+        bar = f"bar-{number}.0.zip"
+        (index.packages / bar).write_bytes(made.file(bar))
+        look(again)
+        assert bar in again.listed("bar")
+        assert yanked(again) == {ONE: "broken", SDIST: "broken"}
+        assert again.ask("unyank", name="foo", version="1.0").status == 503
+        three = f"foo-3.{number}-py3-none-any.whl"
+        assert again.upload(three, made.file(three)).status == 200
+    assert f"{decided(index)} cannot be used" in caplog.text

@@ -660,3 +660,55 @@ def test_a_project_whose_records_cannot_be_listed_keeps_no_other_from_its_pages(
     again.keeper.step()
     assert again.projects() >= {"bar", "zoo"}
     assert again.listed("bar") and again.listed("zoo")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.9", "true", '"1"', "1e999", "NaN", "null"])
+def test_a_format_is_a_whole_number_from_1_on(index: Index, number: str) -> None:
+    place = wheelhouse(index) / "format"
+    own = json.loads(place.read_text())["id"]
+    place.write_text(f'{{"format": {number}, "id": "{own}"}}')
+    assert index.upload(ONE, CONTENT).status == 503
+    assert "packages/.wheelhouse/format cannot be used" in " ".join(health.problems(index.store))
+    with pytest.raises(facts.FactsError):
+        look(index)
+    place.write_text(json.dumps({"format": 1, "id": own}))
+    assert index.upload(ONE, CONTENT).status == 200
+
+
+@pytest.mark.parametrize("own", ['""', "null", "1", '"\\ud800"'])
+def test_a_store_has_an_id_that_can_be_kept(in_memory: Path, own: str) -> None:
+    for folder in ("", "names", "files", "projects"):
+        (in_memory / "packages/.wheelhouse" / folder).mkdir(parents=True, exist_ok=True)
+    (in_memory / "packages/.wheelhouse/format").write_text(f'{{"format": 1, "id": {own}}}')
+    (in_memory / "index").mkdir()
+    new = Index(in_memory)
+    assert "packages/.wheelhouse/format cannot be used" in " ".join(health.problems(new.store))
+    assert new.upload(ONE, CONTENT).status == 503
+
+
+BAD_RECORDS: dict[str, object] = {
+    "size": [-1, 1.5, True, None, "1", 10**30, float("inf")],
+    "sha256": [None, 1, "", "x", sha256(CONTENT).upper(), "\ud800"],
+    "upload-time": [None, 1, "0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z", "\ud800"],
+    "source": [None, ["upload"], "\ud800"],
+    "login": [None, ["publisher"], "\ud800"],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in BAD_RECORDS.items() for value in values])
+def test_a_damaged_record_stops_its_file_alone(
+    index: Index, key: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    place = wheelhouse(index) / f"files/foo/{ONE}.json"
+    place.write_text(json.dumps({**index.record("foo", ONE), key: value}).replace("Infinity", "1e999"))
+    (index.packages / ONE).touch()
+    for number, again in enumerate((index, Index(index.packages.parent))):
+        bar = f"bar-{number}.0.zip"
+        copied(again, bar, made.file(bar))
+        assert bar in again.listed("bar") and again.listed("foo") == {}
+    assert f"{place} cannot be used" in caplog.text and f"{ONE} is on no page" in caplog.text
+    (index.packages / ONE).unlink()
+    look(index)
+    assert index.upload(ONE, CONTENT).status == 503
+    assert index.upload(TWO, made.file(TWO)).status == 200

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import disk, names
+from . import disk, names, strict
 from .entry import Entry
 from .records import FactsError
 
@@ -92,19 +92,12 @@ class Decisions:
         Raises:
             ValueError: if it holds none, or a status that this release does not know.
         """
-        try:
-            found = json.loads(text)
-            yanked = found["yanked"]
-            status = _decision(found["status"])
-            releases, files = (
-                {key: _decision(one) for key, one in yanked[kind].items()} for kind in ("releases", "files")
-            )
-            revision = int(found["revision"])
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"it holds no decisions: {error}") from error
+        found = strict.parsed(text)
+        yanked = strict.at(found, "yanked")
+        status = _decision(strict.at(found, "status"), strict.text(found["status"], "status"))
         if status.status not in STATUSES:
             raise ValueError(f"the status {status.status[:40]!r} is unknown")
-        return cls(revision, status, releases, files)
+        return cls(strict.whole(found, "revision"), status, _yanks(yanked, "releases"), _yanks(yanked, "files"))
 
 
 NOTHING = Decisions()
@@ -151,5 +144,13 @@ def _document(decision: Decision) -> dict[str, str]:
     return {**status, "reason": decision.reason, "login": decision.login, "time": decision.time}
 
 
-def _decision(found: Mapping[str, Any]) -> Decision:
-    return Decision(str(found["reason"]), str(found["login"]), str(found["time"]), str(found.get("status", "")))
+def _decision(found: Any, status: str = "") -> Decision:
+    reason, login, time = (strict.text(found, key) for key in ("reason", "login", "time"))
+    return Decision(reason, login, time, status)
+
+
+def _yanks(found: Any, kind: str) -> dict[str, Decision]:
+    yanks = strict.at(found, kind)
+    if not isinstance(yanks, dict):
+        raise ValueError(f"{kind} is not an object")
+    return {strict.written(key, "a key"): _decision(one) for key, one in yanks.items()}

@@ -23,7 +23,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from . import disk, incoming
+from . import disk, incoming, strict
 from .attestations import Attestations
 from .claims import Claims
 from .decisions import DecisionFiles
@@ -150,12 +150,14 @@ class FactStore:
         """Return the id of the store that is there; raise FactsError where there is none that can be used."""
         self._look()
         try:
-            text = self.folder.joinpath("format").read_text(encoding="utf-8")
-            found = json.loads(text)
-            number, own = int(found["format"]), str(found["id"])
+            found = strict.parsed(self.folder.joinpath("format").read_text(encoding="utf-8"))
+            number = strict.whole(found, "format", least=1)
+            own = strict.text(found, "id") if number <= FORMAT else ""
+            if number <= FORMAT and not own:
+                raise ValueError("id is empty")
         except FileNotFoundError:
             raise FactsError(f"packages/{FOLDER}/format is missing: {_RESTORE}") from None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise FactsError(f"packages/{FOLDER}/format cannot be used ({error}): {_RESTORE}") from error
         if number > FORMAT:
             raise FactsError(

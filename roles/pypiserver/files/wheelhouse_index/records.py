@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from . import disk, names
-from .times import nanoseconds, time_text
+from . import disk, names, strict
+from .times import time_text
 
 UPLOAD, IMPORT, COPIED = "upload", "import", "copied"
 SUFFIX = ".json"
@@ -61,12 +61,9 @@ class Record:
         Raises:
             ValueError: if it holds none.
         """
-        try:
-            found = json.loads(text)
-            uploaded_ns = nanoseconds(found["upload-time"])
-            return cls(str(found["sha256"]), int(found["size"]), uploaded_ns, found["source"], found["login"])
-        except (KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"it is no record: {error}") from error
+        found = strict.parsed(text)
+        uploaded_ns, source, login = strict.moment(found), strict.text(found, "source"), strict.text(found, "login")
+        return cls(strict.sha256(found), strict.whole(found, "size"), uploaded_ns, source, login)
 
 
 def read_fact(place: str, of_text: Callable[[str], T]) -> T | None:
