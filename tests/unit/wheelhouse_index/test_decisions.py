@@ -485,3 +485,16 @@ def test_damaged_decisions_stop_their_project_alone(
         three = f"foo-3.{number}-py3-none-any.whl"
         assert again.upload(three, made.file(three)).status == 200
     assert f"{decided(index)} cannot be used" in caplog.text
+
+
+def test_what_is_no_projects_name_makes_no_page(index: Index) -> None:
+    quarantine = decided(index).parent.with_name("quarantine")
+    for name in (".x", "Foo Bar", "a_b", "x" + "\udcff"):
+        decided(index).with_name(f"{name}.json").write_text("{")
+    for name in ("lost+found", ".snapshot", "x" + "\udcff"):
+        (quarantine / name).mkdir(parents=True)
+    (quarantine / "notes").write_text("a file")
+    look(index)
+    assert {path.name for path in (index.pages / "simple").iterdir() if path.is_dir()} == {"foo"}
+    assert index.projects() == {"foo"}
+    assert health.problems(index.store) == []

@@ -114,7 +114,7 @@ class DecisionFiles:
 
     def projects(self) -> list[str]:
         """Return the projects on which anything was decided."""
-        return [file.stem for file in self.folder.glob("*.json")]
+        return [file.stem for file in self.folder.glob("*.json") if names.is_project(file.stem)]
 
     def at(self, project: str) -> Decisions | None:
         """Return what was decided on a project; None where nothing was.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from . import incoming
+from . import incoming, names
 
 # Second copies, which do not come back.
 _OTHERS = ".others"
@@ -34,7 +34,8 @@ class Quarantine:
     def projects(self) -> list[str]:
         """Return the projects that have files here."""
         with suppress(FileNotFoundError):
-            return [name for name in os.listdir(self._folder) if name != _OTHERS]
+            # Not second copies, nor what a file system or a tool has put here.
+            return [name for name in os.listdir(self._folder) if names.is_project(name) and self.has(name)]
         return []
 
     def has(self, project: str) -> bool:
