@@ -541,6 +541,135 @@ def test_records_that_an_older_copy_of_the_store_lacks_are_made_again(index: Ind
     assert {**index.times("foo"), **index.times("bar")} == before
 
 
+def older_copy(index: Index, copy: Path) -> None:
+    """Put an older copy of the store in place, as ``rsync -a --delete`` does."""
+    shutil.rmtree(wheelhouse(index))
+    shutil.copytree(copy, wheelhouse(index))
+
+
+@pytest.mark.parametrize("removed", ["by the index", "by hand", "before it was recorded"])
+@pytest.mark.parametrize("then", ["uploaded", "uploaded after a look", "uploaded after a restart", "copied"])
+def test_a_removed_name_outlasts_an_older_copy_of_the_store(
+    index: Index, tmp_path: Path, removed: str, then: str
+) -> None:
+    assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
+    look(index)
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    if removed == "before it was recorded":
+        (index.packages / ONE).write_bytes(CONTENT)
+        look(index)
+        assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
+    else:
+        assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    if removed == "by hand":
+        (index.packages / ONE).unlink()
+    else:
+        assert index.remove("foo", "1.0").status == 200
+    look(index)
+    before = index.record("foo", ONE)
+    older_copy(index, tmp_path / "older")
+    if then == "copied":
+        copied(index, content=OTHER)
+        assert index.listed("foo") == {}
+        (index.packages / ONE).unlink()
+    elif then == "uploaded after a restart":
+        index = Index(index.packages.parent)
+    if then != "uploaded":
+        look(index)
+        assert (wheelhouse(index) / "names/foo").exists()
+    answer = index.upload(ONE, OTHER)
+    assert answer.status == 409 and "was published before with other content" in answer.text
+    assert index.record("foo", ONE) == {**before, "source": "copied", "login": ""}
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.times("foo") == times and (wheelhouse(index) / "names/foo").exists()
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_look_makes_lost_claims_again(index: Index, removed: bool, caplog: pytest.LogCaptureFixture) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    if removed:
+        assert index.remove("foo", "1.0").status == 200
+    look(index)
+    time.sleep(0.1)
+    look(index)
+    (wheelhouse(index) / "names/foo").unlink()
+    look(index)
+    assert (wheelhouse(index) / "names/foo").exists()
+    assert "The store of facts lacks claims of foo" in caplog.text
+
+
+def test_records_alone_make_a_lost_claim_again(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    (wheelhouse(index) / "names/foo").unlink()
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    look(Index(index.packages.parent))
+    assert (wheelhouse(index) / "names/foo").exists()
+
+
+@pytest.mark.parametrize("part", ["files/foo", "files/foo and names/foo"])
+def test_records_that_are_removed_under_a_running_server_are_made_again(
+    index: Index, part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    three = "foo-3.0-py3-none-any.whl"
+    for name in (ONE, TWO):
+        assert index.upload(name, made.file(name, b"one")).status == 200
+    times = index.times("foo")
+    assert index.remove("foo", "1.0").status == 200
+    look(index)
+    time.sleep(0.1)
+    look(index)
+    for one in part.split(" and "):
+        place = wheelhouse(index) / one
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    # At once, and without the look.
+    assert index.upload(ONE, OTHER).status == 409
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    assert index.upload(three, made.file(three)).status == 200
+    look(index)
+    assert (wheelhouse(index) / "names/foo").exists()
+    assert {name: index.record("foo", name)["upload-time"] for name in (ONE, TWO)} == times
+    assert f"The store of facts lacks records of {TWO}, {ONE}: they are made again" in caplog.text
+    caplog.clear()
+    look(index)
+    assert "lacks" not in caplog.text
+
+
+@pytest.mark.parametrize("how", ["a rebuild", "another catalogue"])
+def test_an_index_learns_removed_names_from_the_store(index: Index, tmp_path: Path, how: str) -> None:
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    look(index)
+    time.sleep(0.1)
+    look(index)
+    if how == "a rebuild":
+        again = index
+        again.store.forget()
+    else:
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+        again = Index(index.packages.parent)
+    look(again)
+    older_copy(again, tmp_path / "older")
+    look(again)
+    assert again.upload(ONE, OTHER).status == 409
+    # What is damaged there is passed over.
+    (wheelhouse(index) / f"files/foo/{TWO}.json").write_text("{")
+    look(again)
+
+
+def test_a_record_that_a_failing_disk_has_emptied_is_made_again(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    before = index.record("foo", ONE)
+    assert index.remove("foo", "1.0").status == 200
+    (wheelhouse(index) / f"files/foo/{ONE}.json").write_text("")
+    assert index.upload(ONE, OTHER).status == 409
+    assert index.record("foo", ONE)["upload-time"] == before["upload-time"]
+
+
 def test_a_refused_file_is_on_its_page_once_its_record_is_restored(index: Index, tmp_path: Path) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     record = wheelhouse(index) / f"files/foo/{ONE}.json"

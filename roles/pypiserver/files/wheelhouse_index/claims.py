@@ -28,6 +28,10 @@ class Claims:
             os.close(os.open(f"{self.folder}/{project}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         return [self.folder] if new else []
 
+    def names(self) -> set[str]:
+        """Return the projects that are claimed."""
+        return set(os.listdir(self.folder))
+
     def has(self, project: str) -> bool:
         """Tell whether a project is claimed."""
         return os.path.exists(f"{self.folder}/{project}")

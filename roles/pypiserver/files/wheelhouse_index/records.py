@@ -124,6 +124,26 @@ class Records:
         """Return the names of the files of a project that have records."""
         return {name.removesuffix(SUFFIX) for name in self.listed(project) if name.endswith(SUFFIX)}
 
+    def folders(self) -> dict[str, tuple[int, int]]:
+        """Return the projects that have records, each with what is another where names in its folder have changed."""
+        found: dict[str, tuple[int, int]] = {}
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    if names.is_project(entry.name):
+                        status = entry.stat(follow_symlinks=False)
+                        found[entry.name] = status.st_ino, status.st_ctime_ns
+        return found
+
+    def has(self, project: str, name: str) -> bool:
+        """Tell whether a file has a record that says something, or may: who asks for it learns whether it can be read."""
+        try:
+            return os.lstat(self._place(project, name)).st_size > 0
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+
     def listed(self, project: str) -> dict[str, int]:
         """Return the names of the facts on files of a project, each with its inode.
 
