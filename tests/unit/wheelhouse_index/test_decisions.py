@@ -498,3 +498,43 @@ def test_what_is_no_projects_name_makes_no_page(index: Index) -> None:
     assert {path.name for path in (index.pages / "simple").iterdir() if path.is_dir()} == {"foo"}
     assert index.projects() == {"foo"}
     assert health.problems(index.store) == []
+
+
+@pytest.mark.parametrize("accident", [cut_off, removed])
+@pytest.mark.parametrize("lost", ["the index", "nothing"])
+def test_a_quarantined_project_stays_shut_where_its_decisions_cannot_be_read(
+    index: Index, accident: Callable[[Index], None], lost: str
+) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    accident(index)
+    if lost == "the index":
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+    again = Index(index.packages.parent)
+    look(again)
+    # As rsync does from a copy of before.
+    (again.packages / ONE).write_bytes(made.file(ONE))
+    look(again)
+    assert again.stored() == {} and document(again)["files"] == []
+    assert again.upload(ONE, made.file(ONE)).status == 403
+
+
+def test_files_that_stay_of_a_project_of_lost_decisions_are_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    cut_off(index)
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    again = Index(index.packages.parent)
+    look(again)
+
+    def refusing(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (again.packages / "foo-3.0.tar.gz").write_bytes(made.file("foo-3.0.tar.gz"))
+    monkeypatch.setattr(os, "rename", refusing)
+    look(again)
+    assert "foo-3.0.tar.gz" in str(again.store.stayed())
+    monkeypatch.undo()
+    again.keeper._retry_at = 0.0
+    look(again)
+    assert again.store.stayed() is None and again.stored() == {}

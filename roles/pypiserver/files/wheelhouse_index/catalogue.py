@@ -474,13 +474,12 @@ class Known:
         return [name for (name,) in self._db.execute("SELECT project FROM decisions ORDER BY project")]
 
     def quarantined_with_files(self) -> list[str]:
-        """Return the projects that have files in packages/, and were quarantined: not those of which that is unknown."""
+        """Return the projects that have files in packages/, and were quarantined, or of which that is unknown."""
         rows = self._db.execute(
             "SELECT project FROM decisions WHERE decided LIKE '%quarantined%'"
             " AND EXISTS (SELECT 1 FROM files WHERE files.project = decisions.project)"
         )
-        found = ((name, self.decisions(name)) for (name,) in rows.fetchall())
-        return [name for name, decisions in found if decisions.is_quarantined and decisions.revision]
+        return [name for (name,) in rows.fetchall() if self.decisions(name).is_quarantined]
 
     def decide(self, project: str, decisions: Decisions) -> None:
         """Note what was decided on a project."""

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from . import pages
 from .catalogue import Known
-from .decisions import Decisions
+from .decisions import UNKNOWN, Decisions
 from .entry import Entry, Stamp
 from .folders import some, staging
 from .output import METADATA, PROVENANCE, Staged
@@ -194,7 +194,7 @@ class Writing(TakingIn):
     def retry(self) -> None:
         """Have files read that could not be read, and those moved that could not be moved."""
         with self.catalogue.reading() as known:
-            projects = [*known.with_unread(), *known.quarantined_with_files()]
+            projects = [*known.with_unread(), *self._shut(known)]
             # Their records are others now.
             right = [entry for entry in known.refused() if self._recorder.has(entry.project, entry.name, entry.refused)]
         if projects or right:
@@ -233,7 +233,7 @@ class Writing(TakingIn):
         url = known.served_at
         for project in projects:
             decisions = known.decisions(project)
-            if _is_shut(decisions):
+            if self._is_shut(project, decisions):
                 self._quarantine(staged, known, project)
             entries = known.of_project(project)
             unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
@@ -261,13 +261,19 @@ class Writing(TakingIn):
             stayed = paths
         self._forget(staged, known, [path for path in paths if path not in stayed])
 
+    def _shut(self, known: Known, project: str = "") -> list[str]:
+        """Return the projects that have files in packages/, and were quarantined; of one project, or of all."""
+        projects = [project] if project else known.quarantined_with_files()
+        return [name for name in projects if self._is_shut(name, known.decisions(name))]
+
+    def _is_shut(self, project: str, decisions: Decisions) -> bool:
+        """Tell whether a project was quarantined: where its decisions cannot be read, or are lost, its files there tell."""
+        return decisions.is_quarantined and (decisions != UNKNOWN or self.facts.quarantine.has(project))
+
     def stayed(self, project: str = "") -> StayedError | None:
         """Return what files of quarantined projects could not be moved; of one project, or of all."""
         with self.catalogue.reading() as known:
-            projects = [project] if project else known.quarantined_with_files()
-            paths = [
-                entry.path for name in projects if _is_shut(known.decisions(name)) for entry in known.of_project(name)
-            ]
+            paths = [entry.path for name in self._shut(known, project) for entry in known.of_project(name)]
         paths = [path for path in paths if self._stamp(path)]
         if not paths:
             return None
@@ -297,8 +303,3 @@ class Writing(TakingIn):
         except (OSError, sqlite3.Error) as error:
             # For want of room, for one. The pages are there all the same; the keeper writes them again.
             log.warning("Cannot record that pages are written: %s", error)
-
-
-def _is_shut(decisions: Decisions) -> bool:
-    """Tell whether a project was quarantined: not where only its decisions cannot be read."""
-    return decisions.is_quarantined and decisions.revision > 0
