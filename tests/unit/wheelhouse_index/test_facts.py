@@ -320,6 +320,38 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
     assert (index.listed("foo"), index.times("foo")) == (before["foo"], times)
 
 
+@pytest.mark.parametrize("listed", ["nothing ever", "nothing now", "decisions only"])
+def test_a_missing_store_is_not_replaced_whatever_is_listed(index: Index, listed: str) -> None:
+    if listed != "nothing ever":
+        assert index.upload(ONE, CONTENT).status == 200
+        if listed == "decisions only":
+            assert index.ask("set_status", name="foo", status="quarantined").status == 200
+        else:
+            assert index.remove("foo", "1.0").status == 200
+        look(index)
+    wheelhouse(index).rename(index.packages.parent / "away")
+    for again in (index, Index(index.packages.parent)):
+        assert again.upload(ONE, OTHER).status == 503
+        assert again.ask("set_status", name="foo", status="active").status == 503
+        with pytest.raises(facts.FactsError):
+            look(again)
+        assert "packages/.wheelhouse/format is missing" in " ".join(health.problems(again.store))
+        assert not wheelhouse(index).exists()
+    # Nor is it mistaken for that of another index.
+    if listed != "nothing ever":
+        wheelhouse(index).mkdir()
+        for folder in ("names", "files", "projects"):
+            (wheelhouse(index) / folder).mkdir()
+        (wheelhouse(index) / "format").write_text('{"format": 1, "id": "another"}')
+        assert index.upload(ONE, OTHER).status == 503
+        shutil.rmtree(wheelhouse(index))
+    (index.packages.parent / "away").rename(wheelhouse(index))
+    look(index)
+    assert health.problems(index.store) == []
+    answer = index.upload(ONE, OTHER)
+    assert answer.status == {"nothing ever": 200, "nothing now": 409, "decisions only": 403}[listed]
+
+
 def test_a_store_that_is_lost_for_good_is_made_from_what_the_index_knows(index: Index) -> None:
     copied(index)
     assert index.upload(TWO, made.file(TWO)).status == 200

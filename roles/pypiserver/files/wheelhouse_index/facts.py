@@ -37,6 +37,10 @@ FORMAT = 1
 KNOWN = ".facts"
 
 
+class AnotherStoreError(FactsError):
+    """The store of facts is whole, and not the one that the index takes for its own."""
+
+
 class FactStore:
     """The folder packages/.wheelhouse/.
 
@@ -109,11 +113,6 @@ class FactStore:
             FactsError: if it cannot.
         """
         known, own = self.known(), self._id()
-        if known != own:
-            raise FactsError(
-                f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"
-                f" that belongs to it. If this one is to be it from now on, remove index/{KNOWN}."
-            )
         for folder in self.folders():
             try:
                 mode = os.lstat(folder).st_mode
@@ -125,6 +124,11 @@ class FactStore:
                 raise FactsError(f"packages/{FOLDER}/{folder.name} is a link: put the folder itself there.")
             if not stat.S_ISDIR(mode):
                 raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
+        if known != own:
+            raise AnotherStoreError(
+                f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"
+                f" that belongs to it. If this one is to be it from now on, remove index/{KNOWN}."
+            )
 
     def _make(self) -> None:
         """Make an empty store. Its number is the last to be there: what is cut off before is no store yet."""

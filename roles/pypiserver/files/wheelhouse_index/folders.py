@@ -15,7 +15,7 @@ from typing import IO
 from . import catalogue, incoming, pages
 from .catalogue import Catalogue, Known
 from .entry import Entry, Stamp, guessed
-from .facts import FactStore
+from .facts import AnotherStoreError, FactStore
 from .output import Output, Staged
 from .reconciling import Reconciler
 from .recording import Recorder, is_young
@@ -86,16 +86,16 @@ class Folders:
             log.error("%s", error)
 
     def check_facts(self) -> None:
-        """Find out whether the store of facts can be used; one that nothing was taken from yet may be another one.
+        """Find out whether the store of facts can be used; one that nothing was put into yet may be another one.
 
-        So a backup can be put in place of the empty store of a new index.
+        So a backup can be put in place of the empty store of a new index. A missing one is never made again: it may come back.
 
         Raises:
             FactsError: if it cannot.
         """
         try:
             self.facts.check()
-        except FactsError:
+        except AnotherStoreError:
             with self.catalogue.reading() as known:
                 if known.has_recorded():
                     raise
