@@ -538,3 +538,38 @@ def test_files_that_stay_of_a_project_of_lost_decisions_are_said(index: Index, m
     again.keeper._retry_at = 0.0
     look(again)
     assert again.store.stayed() is None and again.stored() == {}
+
+
+@pytest.mark.parametrize("lost", ["nothing more", "the catalogue"])
+def test_quarantined_files_outlast_a_store_that_is_lost_for_good(index: Index, lost: str) -> None:
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    before, times, store = index.listed("foo"), index.times("foo"), decided(index).parent.parent
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    shutil.rmtree(store / "files")
+    found = " ".join(health.problems(index.store))
+    assert "move it aside, move its quarantine/, the only copy of quarantined files, to a new" in found
+    # As it says.
+    aside = store.rename(index.packages.parent / "aside")
+    store.mkdir()
+    (aside / "quarantine").rename(store / "quarantine")
+    (index.pages / ".facts").unlink()
+    if lost == "the catalogue":
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+    again = Index(index.packages.parent)
+    look(again)
+    assert health.problems(again.store) == []
+    assert document(again)["files"] == [] and again.stored() == {}
+    assert again.upload(ONE, made.file(ONE, b"other")).status == 403
+    assert again.ask("set_status", name="foo", status="active").status == 200
+    assert again.listed("foo") == before
+    if lost == "nothing more":
+        assert yanked(again) == {ONE: "broken", SDIST: "broken"} and again.times("foo") == times
+
+
+def test_a_quarantined_project_without_a_claim_gets_a_status(index: Index) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    claim = index.packages / ".wheelhouse/names/foo"
+    claim.unlink()
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert set(index.listed("foo")) == {ONE, SDIST, TWO} and claim.exists()

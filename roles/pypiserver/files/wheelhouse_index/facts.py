@@ -172,6 +172,7 @@ class FactStore:
 
 
 _RESTORE = (
-    f"restore packages/{FOLDER}/ from the backup. If it is lost for good, remove packages/{FOLDER}/ and index/{KNOWN}:"
-    " another store is made then, from what this index still knows."
+    f"restore packages/{FOLDER}/ from the backup. If it is lost for good, move it aside, move its quarantine/, the only copy"
+    f" of quarantined files, to a new packages/{FOLDER}/, and remove index/{KNOWN}: the rest is made again from what this"
+    " index still knows."
 )

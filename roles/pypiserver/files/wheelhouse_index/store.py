@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from . import disk
 from .comparing import compared, refuse_closed, same_as
-from .decisions import Decisions
+from .decisions import NOTHING, Decisions
 from .entry import Entry
 from .folders import staging
 from .incoming import Upload
@@ -213,11 +213,11 @@ class Store(Writing):
         return after is not before
 
     def claimed(self, project: str) -> bool:
-        """Tell whether there is, or was, a project; one that was not recorded yet is claimed."""
+        """Tell whether there is, or was, a project; one that has no claim yet, or has lost it, gets one."""
         if self.facts.claims.has(project):
             return True
         with self.catalogue.reading() as known:
-            if not known.of_project(project):
+            if not known.of_project(project) and known.decisions(project) == NOTHING:
                 return False
         disk.sync(self.facts.claims.make([project]))
         return True
