@@ -573,3 +573,38 @@ def test_a_quarantined_project_without_a_claim_gets_a_status(index: Index) -> No
     claim.unlink()
     assert index.ask("set_status", name="foo", status="active").status == 200
     assert set(index.listed("foo")) == {ONE, SDIST, TWO} and claim.exists()
+
+
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_a_projects_folder_in_quarantine_is_a_folder(index: Index, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    place, elsewhere = decided(index).parent.with_name("quarantine") / "foo", index.packages / "visible"
+    place.parent.mkdir()
+    elsewhere.mkdir()
+    place.symlink_to(elsewhere) if what == "link" else place.write_text("in its place")
+    answer = index.ask("set_status", name="foo", status="quarantined", reason="malware")
+    assert answer.status == 503 and not decided(index).exists()
+    assert f"{place} cannot be used: [Errno 20] it is " in caplog.text
+    assert set(index.stored()) == {ONE, SDIST, TWO} == set(index.listed("foo"))
+    place.unlink()
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    assert index.stored() == {}
+    kept = place.rename(place.parent.parent.with_name("kept"))
+    place.symlink_to(kept) if what == "link" else place.write_text("in its place")
+    assert index.ask("set_status", name="foo", status="active").status == 503
+    (index.packages / ONE).write_bytes(made.file(ONE))
+    look(index)
+    assert document(index)["files"] == [] and ONE in str(index.store.stayed())
+    place.unlink()
+    kept.rename(place)
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert {path for path in index.listed("foo") if "/" not in path} == {ONE, SDIST, TWO}
+
+
+def test_a_quarantine_on_another_mount_is_named(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(source: Any, target: Any) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link", str(source))
+
+    monkeypatch.setattr(os, "rename", refusing)
+    answer = index.ask("set_status", name="foo", status="quarantined")
+    assert answer.status == 503
+    assert "(packages/.wheelhouse/quarantine/ is on another mount than the file)" in answer.text

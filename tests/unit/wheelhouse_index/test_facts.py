@@ -262,6 +262,21 @@ def a_linked_part(index: Index) -> None:
     (wheelhouse(index) / "names").symlink_to(index.packages.parent / "elsewhere")
 
 
+def a_linked_format(index: Index) -> None:
+    (wheelhouse(index) / "format").rename(index.packages.parent / "elsewhere")
+    (wheelhouse(index) / "format").symlink_to(index.packages.parent / "elsewhere")
+
+
+def a_linked_quarantine(index: Index) -> None:
+    """To where files are served."""
+    (index.packages / "visible").mkdir()
+    (wheelhouse(index) / "quarantine").symlink_to(index.packages / "visible")
+
+
+def a_file_for_quarantine(index: Index) -> None:
+    (wheelhouse(index) / "quarantine").write_text("in its place")
+
+
 def a_file(index: Index) -> None:
     removed(index)
     wheelhouse(index).write_text("in its place")
@@ -279,6 +294,9 @@ def a_file(index: Index) -> None:
         (a_link, "packages/.wheelhouse is a link"),
         (a_linked_part, "packages/.wheelhouse/names is a link"),
         (a_file, "packages/.wheelhouse is not a folder"),
+        (a_linked_format, "packages/.wheelhouse/format cannot be used ([Errno 40] it is a link"),
+        (a_linked_quarantine, "packages/.wheelhouse/quarantine is a link: put the folder itself there"),
+        (a_file_for_quarantine, "packages/.wheelhouse/quarantine is not a folder: move it aside"),
     ],
 )
 def test_without_its_facts_an_index_changes_nothing_and_says_why(
@@ -873,3 +891,67 @@ def test_a_damaged_record_stops_its_file_alone(
     look(index)
     assert index.upload(ONE, CONTENT).status == 503
     assert index.upload(TWO, made.file(TWO)).status == 200
+
+
+@pytest.mark.parametrize("what", ["link", "dangling link", "folder"])
+def test_a_claim_is_a_file(index: Index, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    claim, target = wheelhouse(index) / "names/foo", index.packages.parent / "target"
+    claim.mkdir() if what == "folder" else claim.symlink_to(target)
+    if what == "link":
+        target.touch()
+    for again in (index, Index(index.packages.parent)):
+        assert again.upload(ONE, CONTENT).status == 503
+        assert again.ask("set_status", name="foo", status="archived").status == 503
+        (again.packages / TWO).write_bytes(made.file(TWO))
+        copied(again, "bar-1.0.zip", made.file("bar-1.0.zip"))
+        assert set(again.listed("bar")) == {"bar-1.0.zip"}
+    assert f"{claim} is a link or no file: remove it" in caplog.text
+    assert target.exists() == (what == "link") and set(index.stored()) == {TWO, "bar-1.0.zip"}
+    claim.rmdir() if what == "folder" else claim.unlink()
+    look(index)
+    assert index.upload(ONE, CONTENT).status == 200 and claim.is_file() and ONE in index.listed("foo")
+
+
+def test_a_folder_of_records_that_is_a_link_stops_its_project_alone(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    place, elsewhere = wheelhouse(index) / "files/foo", index.packages.parent / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    before = {path.name for path in elsewhere.iterdir()}
+    for again in (index, Index(index.packages.parent)):
+        assert again.upload(TWO, made.file(TWO)).status == 503
+        copied(again, "bar-1.0.zip", made.file("bar-1.0.zip"))
+        assert set(again.listed("bar")) == {"bar-1.0.zip"}
+    assert f"{place} cannot be used: [Errno 20] it is a link" in caplog.text
+    assert {path.name for path in elsewhere.iterdir()} == before
+    place.unlink()
+    elsewhere.rename(place)
+    assert index.upload(TWO, made.file(TWO)).status == 200
+
+
+def test_a_record_that_is_a_link_is_damaged(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    place = wheelhouse(index) / f"files/foo/{ONE}.json"
+    place.unlink()
+    place.symlink_to(index.packages.parent / "nowhere")
+    assert index.upload(ONE, CONTENT).status == 503
+    look(index)
+    assert not (index.packages.parent / "nowhere").exists()
+
+
+def test_a_part_on_another_mount_is_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    lstat, place = os.lstat, wheelhouse(index) / "quarantine"
+    place.mkdir()
+
+    def elsewhere(path: os.PathLike[str] | str) -> os.stat_result:
+        found = list(lstat(path))
+        # Its device.
+        found[2] += Path(path) == place
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "lstat", elsewhere)
+    assert index.upload(ONE, CONTENT).status == 503
+    assert "packages/.wheelhouse/quarantine/ is a mount of its own" in " ".join(health.problems(index.store))

@@ -114,21 +114,34 @@ class FactStore:
         """
         known, own = self.known(), self._id()
         for folder in self.folders():
-            try:
-                mode = os.lstat(folder).st_mode
-            except FileNotFoundError:
-                mode = 0
-            except OSError as error:
-                raise FactsError(f"packages/{FOLDER}/{folder.name}/ cannot be used: {error}") from error
-            if stat.S_ISLNK(mode):
-                raise FactsError(f"packages/{FOLDER}/{folder.name} is a link: put the folder itself there.")
-            if not stat.S_ISDIR(mode):
+            if not self._is_part(folder):
                 raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
+        # It is made with its first file.
+        self._is_part(self.quarantine.folder)
         if known != own:
             raise AnotherStoreError(
                 f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"
                 f" that belongs to it. If this one is to be it from now on, remove index/{KNOWN}."
             )
+
+    def _is_part(self, folder: Path) -> bool:
+        """Tell whether a folder of the store is there; raise FactsError where something else is."""
+        name = f"packages/{FOLDER}/{folder.name}"
+        try:
+            status = os.lstat(folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise FactsError(f"{name}/ cannot be used: {error}") from error
+        if stat.S_ISLNK(status.st_mode):
+            raise FactsError(f"{name} is a link: put the folder itself there.")
+        if not stat.S_ISDIR(status.st_mode):
+            raise FactsError(f"{name} is not a folder: move it aside.")
+        if status.st_dev != os.lstat(self.folder).st_dev:
+            raise FactsError(
+                f"{name}/ is a mount of its own, and files are moved within one: put the folder itself there."
+            )
+        return True
 
     def _make(self) -> None:
         """Make an empty store. Its number is the last to be there: what is cut off before is no store yet."""
@@ -154,7 +167,7 @@ class FactStore:
         """Return the id of the store that is there; raise FactsError where there is none that can be used."""
         self._look()
         try:
-            found = strict.parsed(self.folder.joinpath("format").read_text(encoding="utf-8"))
+            found = strict.parsed(disk.read(self.folder / "format").decode())
             number = strict.whole(found, "format", least=1)
             own = strict.text(found, "id") if number <= FORMAT else ""
             if number <= FORMAT and not own:

@@ -171,6 +171,11 @@ class Recorder:
             elif key not in found:
                 # Its name is private at once.
                 new.setdefault(entry.project, {})
+        for project in list(new):
+            try:
+                self._facts.claims.has(project)
+            except FactsError as error:
+                found.update({(project, name): error for name in new.pop(project)})
         self._make(new, look)
         return found
 

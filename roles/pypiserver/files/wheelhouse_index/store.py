@@ -194,6 +194,7 @@ class Store(Writing):
         self.check_facts()
         with self._alone(), self.catalogue.writing() as known:
             self.facts.decisions.at(project)
+            self.facts.quarantine.check(project)
             taken = self._reconciler.take(known, [project])
             before = known.decisions(project)
             had_page, waited = known.has_page(project), known.mark_of(project) > 0

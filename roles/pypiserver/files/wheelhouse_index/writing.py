@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from . import pages
 from .catalogue import Known
@@ -31,6 +31,11 @@ _LISTS = ""
 
 class Writing(TakingIn):
     """Writes what is pending, and what other hands have changed; arguments and attributes as for ``Folders``."""
+
+    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
+        super().__init__(packages, index, replaceable, url)
+        # Why files of quarantined projects could not be moved, by project.
+        self._stay: dict[str, set[str]] = {}
 
     def write_pending(self) -> int:
         """Read what has not been read, and write the pages that are older than what is known.
@@ -221,7 +226,9 @@ class Writing(TakingIn):
         with self._alone():
             try:
                 decided = self.facts.decisions.at(project)
-            except FactsError:
+                self.facts.quarantine.check(project)
+            except FactsError as error:
+                log.error("%s", error)
                 return
             if not decided or decided.is_quarantined or not self.facts.quarantine.has(project):
                 return
@@ -258,7 +265,8 @@ class Writing(TakingIn):
         except (OSError, FactsError) as error:
             # Other projects get their pages all the same, and this one says that it is quarantined.
             log.error("The files of the quarantined project %s are still served: %s", project, error)
-            stayed = paths
+            stayed = dict.fromkeys(paths, "the log of pypi-server names the reason")
+        self._stay[project] = set(stayed.values())
         self._forget(staged, known, [path for path in paths if path not in stayed])
 
     def _shut(self, known: Known, project: str = "") -> list[str]:
@@ -273,13 +281,15 @@ class Writing(TakingIn):
     def stayed(self, project: str = "") -> StayedError | None:
         """Return what files of quarantined projects could not be moved; of one project, or of all."""
         with self.catalogue.reading() as known:
-            paths = [entry.path for name in self._shut(known, project) for entry in known.of_project(name)]
+            shut = self._shut(known, project)
+            paths = [entry.path for name in shut for entry in known.of_project(name)]
         paths = [path for path in paths if self._stamp(path)]
         if not paths:
             return None
+        reasons = sorted(set().union(*(self._stay.get(name, set()) for name in shut)))
         return StayedError(
-            f"files of quarantined projects are still served, as they cannot be moved: {some(paths)}."
-            " Correct the owner of their folder, or remove them."
+            f"files of quarantined projects are still served, as they cannot be moved: {some(paths)}"
+            f"{' (' + some(reasons) + ')' if reasons else ''}. Correct the cause, or remove them."
         )
 
     def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp], whole: Collection[str] = ()) -> None:
