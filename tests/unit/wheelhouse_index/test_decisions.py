@@ -484,3 +484,174 @@ def test_only_a_project_that_comes_or_goes_has_the_list_of_projects_made(
     assert (made_lists, projects(), set(index.listed("foo"))) == (["made"], set(), {ONE, SDIST, TWO})
     index.store.write_pending()
     assert projects() == {"foo"}
+
+
+def spoilt(change: Callable[[dict[str, Any]], object]) -> Callable[[str], str]:
+    def spoil(text: str) -> str:
+        found = json.loads(text)
+        change(found)
+        return json.dumps(found).replace("Infinity", "1e999")
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(
+            spoilt(lambda found, over=over: found.update(over=over))
+            for over in (float("inf"), 1, "x", None, {}, [1], ["\ud800"])
+        ),
+        *(
+            spoilt(lambda found, reason=reason: found["decisions"][0].update(reason=reason))
+            for reason in ("\ud800", None, 1, ["x"])
+        ),
+        spoilt(lambda found: found["decisions"][0].update(release="\ud800")),
+        spoilt(lambda found: found["decisions"][0].update(file=ONE)),
+        spoilt(lambda found: found["decisions"][0].pop("release")),
+        spoilt(lambda found: found.update(decisions={})),
+        spoilt(lambda found: found["decisions"].append({**found["decisions"][0], "release": "", "status": ["active"]})),
+        lambda text: "[]",
+        lambda text: "null",
+        lambda text: "",
+        lambda text: "[" * 100_000,
+    ],
+)
+def test_damaged_decisions_stop_their_project_alone(
+    index: Index, spoil: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    decided(index).write_text(spoil(decided(index).read_text()))
+    for number, again in enumerate((index, Index(index.packages.parent))):
+        bar = f"bar-{number}.0.zip"
+        (index.packages / bar).write_bytes(made.file(bar))
+        look(again)
+        assert bar in again.listed("bar")
+        assert yanked(again) == {ONE: "broken", SDIST: "broken"}
+        assert again.ask("unyank", name="foo", version="1.0").status == 503
+        three = f"foo-3.{number}-py3-none-any.whl"
+        assert again.upload(three, made.file(three)).status == 200
+    assert f"{decided(index)} cannot be used" in caplog.text
+
+
+def test_what_is_no_projects_name_makes_no_page(index: Index) -> None:
+    quarantine = decided(index).parent.with_name("quarantine")
+    for name in (".x", "Foo Bar", "a_b", "x" + "\udcff"):
+        decided(index).with_name(f"{name}.json").write_text("{")
+    for name in ("lost+found", ".snapshot", "x" + "\udcff"):
+        (quarantine / name).mkdir(parents=True)
+    (quarantine / "notes").write_text("a file")
+    look(index)
+    assert {path.name for path in (index.pages / "simple").iterdir() if path.is_dir()} == {"foo"}
+    assert index.projects() == {"foo"}
+    assert health.problems(index.store) == []
+
+
+@pytest.mark.parametrize("accident", [cut_off, removed])
+@pytest.mark.parametrize("lost", ["the index", "nothing"])
+def test_a_quarantined_project_stays_shut_where_its_decisions_cannot_be_read(
+    index: Index, accident: Callable[[Index], None], lost: str
+) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    accident(index)
+    if lost == "the index":
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+    again = Index(index.packages.parent)
+    look(again)
+    # As rsync does from a copy of before.
+    (again.packages / ONE).write_bytes(made.file(ONE))
+    look(again)
+    assert again.stored() == {} and document(again)["files"] == []
+    assert again.upload(ONE, made.file(ONE)).status == 403
+
+
+def test_files_that_stay_of_a_project_of_lost_decisions_are_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    cut_off(index)
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    again = Index(index.packages.parent)
+    look(again)
+
+    def refusing(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (again.packages / "foo-3.0.tar.gz").write_bytes(made.file("foo-3.0.tar.gz"))
+    monkeypatch.setattr(os, "rename", refusing)
+    look(again)
+    assert "foo-3.0.tar.gz" in str(again.store.stayed())
+    monkeypatch.undo()
+    again.keeper._retry_at = 0.0
+    look(again)
+    assert again.store.stayed() is None and again.stored() == {}
+
+
+@pytest.mark.parametrize("lost", ["nothing more", "the catalogue"])
+def test_quarantined_files_outlast_a_store_that_is_lost_for_good(index: Index, lost: str) -> None:
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    before, times, store = index.listed("foo"), index.times("foo"), decided(index).parent.parent
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    shutil.rmtree(store / "files")
+    found = " ".join(health.problems(index.store))
+    assert "move it aside, move its quarantine/, the only copy of quarantined files, to a new" in found
+    # As it says.
+    aside = store.rename(index.packages.parent / "aside")
+    store.mkdir()
+    (aside / "quarantine").rename(store / "quarantine")
+    (index.pages / ".facts").unlink()
+    if lost == "the catalogue":
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+    again = Index(index.packages.parent)
+    look(again)
+    assert health.problems(again.store) == []
+    assert document(again)["files"] == [] and again.stored() == {}
+    assert again.upload(ONE, made.file(ONE, b"other")).status == 403
+    assert again.ask("set_status", name="foo", status="active").status == 200
+    assert again.listed("foo") == before
+    if lost == "nothing more":
+        assert yanked(again) == {ONE: "broken", SDIST: "broken"} and again.times("foo") == times
+
+
+def test_a_quarantined_project_without_a_claim_gets_a_status(index: Index) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    claim = index.packages / ".wheelhouse/names/foo"
+    claim.unlink()
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert set(index.listed("foo")) == {ONE, SDIST, TWO} and claim.exists()
+
+
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_a_projects_folder_in_quarantine_is_a_folder(index: Index, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    place, elsewhere = decided(index).parent.with_name("quarantine") / "foo", index.packages / "visible"
+    place.parent.mkdir()
+    elsewhere.mkdir()
+    place.symlink_to(elsewhere) if what == "link" else place.write_text("in its place")
+    answer = index.ask("set_status", name="foo", status="quarantined", reason="malware")
+    assert answer.status == 503 and not decided(index).exists()
+    assert f"{place} cannot be used: [Errno 20] it is " in caplog.text
+    assert set(index.stored()) == {ONE, SDIST, TWO} == set(index.listed("foo"))
+    place.unlink()
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    assert index.stored() == {}
+    kept = place.rename(place.parent.parent.with_name("kept"))
+    place.symlink_to(kept) if what == "link" else place.write_text("in its place")
+    assert index.ask("set_status", name="foo", status="active").status == 503
+    (index.packages / ONE).write_bytes(made.file(ONE))
+    look(index)
+    assert document(index)["files"] == [] and ONE in str(index.store.stayed())
+    place.unlink()
+    kept.rename(place)
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert {path for path in index.listed("foo") if "/" not in path} == {ONE, SDIST, TWO}
+
+
+def test_a_quarantine_on_another_mount_is_named(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(source: Any, target: Any) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link", str(source))
+
+    monkeypatch.setattr(os, "rename", refusing)
+    answer = index.ask("set_status", name="foo", status="quarantined")
+    assert answer.status == 503
+    assert "(packages/.wheelhouse/quarantine/ is on another mount than the file)" in answer.text

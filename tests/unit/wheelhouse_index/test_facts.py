@@ -262,6 +262,21 @@ def a_linked_part(index: Index) -> None:
     (wheelhouse(index) / "names").symlink_to(index.packages.parent / "elsewhere")
 
 
+def a_linked_format(index: Index) -> None:
+    (wheelhouse(index) / "format").rename(index.packages.parent / "elsewhere")
+    (wheelhouse(index) / "format").symlink_to(index.packages.parent / "elsewhere")
+
+
+def a_linked_quarantine(index: Index) -> None:
+    """To where files are served."""
+    (index.packages / "visible").mkdir()
+    (wheelhouse(index) / "quarantine").symlink_to(index.packages / "visible")
+
+
+def a_file_for_quarantine(index: Index) -> None:
+    (wheelhouse(index) / "quarantine").write_text("in its place")
+
+
 def a_file(index: Index) -> None:
     removed(index)
     wheelhouse(index).write_text("in its place")
@@ -279,6 +294,9 @@ def a_file(index: Index) -> None:
         (a_link, "packages/.wheelhouse is a link"),
         (a_linked_part, "packages/.wheelhouse/names is a link"),
         (a_file, "packages/.wheelhouse is not a folder"),
+        (a_linked_format, "packages/.wheelhouse/format cannot be used ([Errno 40] it is a link"),
+        (a_linked_quarantine, "packages/.wheelhouse/quarantine is a link: put the folder itself there"),
+        (a_file_for_quarantine, "packages/.wheelhouse/quarantine is not a folder: move it aside"),
     ],
 )
 def test_without_its_facts_an_index_changes_nothing_and_says_why(
@@ -318,6 +336,38 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
     assert health.problems(index.store) == []
     assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
     assert (index.listed("foo"), index.times("foo")) == (before["foo"], times)
+
+
+@pytest.mark.parametrize("listed", ["nothing ever", "nothing now", "decisions only"])
+def test_a_missing_store_is_not_replaced_whatever_is_listed(index: Index, listed: str) -> None:
+    if listed != "nothing ever":
+        assert index.upload(ONE, CONTENT).status == 200
+        if listed == "decisions only":
+            assert index.ask("set_status", name="foo", status="quarantined").status == 200
+        else:
+            assert index.remove("foo", "1.0").status == 200
+        look(index)
+    wheelhouse(index).rename(index.packages.parent / "away")
+    for again in (index, Index(index.packages.parent)):
+        assert again.upload(ONE, OTHER).status == 503
+        assert again.ask("set_status", name="foo", status="active").status == 503
+        with pytest.raises(facts.FactsError):
+            look(again)
+        assert "packages/.wheelhouse/format is missing" in " ".join(health.problems(again.store))
+        assert not wheelhouse(index).exists()
+    # Nor is it mistaken for that of another index.
+    if listed != "nothing ever":
+        wheelhouse(index).mkdir()
+        for folder in ("names", "files", "projects"):
+            (wheelhouse(index) / folder).mkdir()
+        (wheelhouse(index) / "format").write_text('{"format": 1, "id": "another"}')
+        assert index.upload(ONE, OTHER).status == 503
+        shutil.rmtree(wheelhouse(index))
+    (index.packages.parent / "away").rename(wheelhouse(index))
+    look(index)
+    assert health.problems(index.store) == []
+    answer = index.upload(ONE, OTHER)
+    assert answer.status == {"nothing ever": 200, "nothing now": 409, "decisions only": 403}[listed]
 
 
 def test_a_store_that_is_lost_for_good_is_made_from_what_the_index_knows(index: Index) -> None:
@@ -557,6 +607,135 @@ def test_records_that_an_older_copy_of_the_store_lacks_are_made_again(index: Ind
     assert {**index.times("foo"), **index.times("bar")} == before
 
 
+def older_copy(index: Index, copy: Path) -> None:
+    """Put an older copy of the store in place, as ``rsync -a --delete`` does."""
+    shutil.rmtree(wheelhouse(index))
+    shutil.copytree(copy, wheelhouse(index))
+
+
+@pytest.mark.parametrize("removed", ["by the index", "by hand", "before it was recorded"])
+@pytest.mark.parametrize("then", ["uploaded", "uploaded after a look", "uploaded after a restart", "copied"])
+def test_a_removed_name_outlasts_an_older_copy_of_the_store(
+    index: Index, tmp_path: Path, removed: str, then: str
+) -> None:
+    assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
+    look(index)
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    if removed == "before it was recorded":
+        (index.packages / ONE).write_bytes(CONTENT)
+        look(index)
+        assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
+    else:
+        assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    if removed == "by hand":
+        (index.packages / ONE).unlink()
+    else:
+        assert index.remove("foo", "1.0").status == 200
+    look(index)
+    before = index.record("foo", ONE)
+    older_copy(index, tmp_path / "older")
+    if then == "copied":
+        copied(index, content=OTHER)
+        assert index.listed("foo") == {}
+        (index.packages / ONE).unlink()
+    elif then == "uploaded after a restart":
+        index = Index(index.packages.parent)
+    if then != "uploaded":
+        look(index)
+        assert (wheelhouse(index) / "names/foo").exists()
+    answer = index.upload(ONE, OTHER)
+    assert answer.status == 409 and "was published before with other content" in answer.text
+    assert index.record("foo", ONE) == {**before, "source": "copied", "login": ""}
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.times("foo") == times and (wheelhouse(index) / "names/foo").exists()
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_look_makes_lost_claims_again(index: Index, removed: bool, caplog: pytest.LogCaptureFixture) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    if removed:
+        assert index.remove("foo", "1.0").status == 200
+    look(index)
+    time.sleep(0.1)
+    look(index)
+    (wheelhouse(index) / "names/foo").unlink()
+    look(index)
+    assert (wheelhouse(index) / "names/foo").exists()
+    assert "The store of facts lacks claims of foo" in caplog.text
+
+
+def test_records_alone_make_a_lost_claim_again(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    (wheelhouse(index) / "names/foo").unlink()
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    look(Index(index.packages.parent))
+    assert (wheelhouse(index) / "names/foo").exists()
+
+
+@pytest.mark.parametrize("part", ["files/foo", "files/foo and names/foo"])
+def test_records_that_are_removed_under_a_running_server_are_made_again(
+    index: Index, part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    three = "foo-3.0-py3-none-any.whl"
+    for name in (ONE, TWO):
+        assert index.upload(name, made.file(name, b"one")).status == 200
+    times = index.times("foo")
+    assert index.remove("foo", "1.0").status == 200
+    look(index)
+    time.sleep(0.1)
+    look(index)
+    for one in part.split(" and "):
+        place = wheelhouse(index) / one
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    # At once, and without the look.
+    assert index.upload(ONE, OTHER).status == 409
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    assert index.upload(three, made.file(three)).status == 200
+    look(index)
+    assert (wheelhouse(index) / "names/foo").exists()
+    assert {name: index.record("foo", name)["upload-time"] for name in (ONE, TWO)} == times
+    assert f"The store of facts lacks records of {TWO}, {ONE}: they are made again" in caplog.text
+    caplog.clear()
+    look(index)
+    assert "lacks" not in caplog.text
+
+
+@pytest.mark.parametrize("how", ["a rebuild", "another catalogue"])
+def test_an_index_learns_removed_names_from_the_store(index: Index, tmp_path: Path, how: str) -> None:
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    look(index)
+    time.sleep(0.1)
+    look(index)
+    if how == "a rebuild":
+        again = index
+        again.store.forget()
+    else:
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+        again = Index(index.packages.parent)
+    look(again)
+    older_copy(again, tmp_path / "older")
+    look(again)
+    assert again.upload(ONE, OTHER).status == 409
+    # What is damaged there is passed over.
+    (wheelhouse(index) / f"files/foo/{TWO}.json").write_text("{")
+    look(again)
+
+
+def test_a_record_that_a_failing_disk_has_emptied_is_made_again(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    before = index.record("foo", ONE)
+    assert index.remove("foo", "1.0").status == 200
+    (wheelhouse(index) / f"files/foo/{ONE}.json").write_text("")
+    assert index.upload(ONE, OTHER).status == 409
+    assert index.record("foo", ONE)["upload-time"] == before["upload-time"]
+
+
 def test_a_refused_file_is_on_its_page_once_its_record_is_restored(index: Index, tmp_path: Path) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     record = wheelhouse(index) / f"files/foo/{ONE}.json"
@@ -676,3 +855,119 @@ def test_a_project_whose_records_cannot_be_listed_keeps_no_other_from_its_pages(
     again.keeper.step()
     assert again.projects() >= {"bar", "zoo"}
     assert again.listed("bar") and again.listed("zoo")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.9", "true", '"1"', "1e999", "NaN", "null"])
+def test_a_format_is_a_whole_number_from_1_on(index: Index, number: str) -> None:
+    place = wheelhouse(index) / "format"
+    own = json.loads(place.read_text())["id"]
+    place.write_text(f'{{"format": {number}, "id": "{own}"}}')
+    assert index.upload(ONE, CONTENT).status == 503
+    assert "packages/.wheelhouse/format cannot be used" in " ".join(health.problems(index.store))
+    with pytest.raises(facts.FactsError):
+        look(index)
+    place.write_text(json.dumps({"format": 1, "id": own}))
+    assert index.upload(ONE, CONTENT).status == 200
+
+
+@pytest.mark.parametrize("own", ['""', "null", "1", '"\\ud800"'])
+def test_a_store_has_an_id_that_can_be_kept(in_memory: Path, own: str) -> None:
+    for folder in ("", "names", "files", "projects"):
+        (in_memory / "packages/.wheelhouse" / folder).mkdir(parents=True, exist_ok=True)
+    (in_memory / "packages/.wheelhouse/format").write_text(f'{{"format": 1, "id": {own}}}')
+    (in_memory / "index").mkdir()
+    new = Index(in_memory)
+    assert "packages/.wheelhouse/format cannot be used" in " ".join(health.problems(new.store))
+    assert new.upload(ONE, CONTENT).status == 503
+
+
+BAD_RECORDS: dict[str, object] = {
+    "size": [-1, 1.5, True, None, "1", 10**30, float("inf")],
+    "sha256": [None, 1, "", "x", sha256(CONTENT).upper(), "\ud800"],
+    "upload-time": [None, 1, "0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z", "\ud800"],
+    "source": [None, ["upload"], "\ud800"],
+    "login": [None, ["publisher"], "\ud800"],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in BAD_RECORDS.items() for value in values])
+def test_a_damaged_record_stops_its_file_alone(
+    index: Index, key: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    place = wheelhouse(index) / f"files/foo/{ONE}.json"
+    place.write_text(json.dumps({**index.record("foo", ONE), key: value}).replace("Infinity", "1e999"))
+    (index.packages / ONE).touch()
+    for number, again in enumerate((index, Index(index.packages.parent))):
+        bar = f"bar-{number}.0.zip"
+        copied(again, bar, made.file(bar))
+        assert bar in again.listed("bar") and again.listed("foo") == {}
+    assert f"{place} cannot be used" in caplog.text and f"{ONE} is on no page" in caplog.text
+    (index.packages / ONE).unlink()
+    look(index)
+    assert index.upload(ONE, CONTENT).status == 503
+    assert index.upload(TWO, made.file(TWO)).status == 200
+
+
+@pytest.mark.parametrize("what", ["link", "dangling link", "folder"])
+def test_a_claim_is_a_file(index: Index, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    claim, target = wheelhouse(index) / "names/foo", index.packages.parent / "target"
+    claim.mkdir() if what == "folder" else claim.symlink_to(target)
+    if what == "link":
+        target.touch()
+    for again in (index, Index(index.packages.parent)):
+        assert again.upload(ONE, CONTENT).status == 503
+        assert again.ask("set_status", name="foo", status="archived").status == 503
+        (again.packages / TWO).write_bytes(made.file(TWO))
+        copied(again, "bar-1.0.zip", made.file("bar-1.0.zip"))
+        assert set(again.listed("bar")) == {"bar-1.0.zip"}
+    assert f"{claim} is a link or no file: remove it" in caplog.text
+    assert target.exists() == (what == "link") and set(index.stored()) == {TWO, "bar-1.0.zip"}
+    claim.rmdir() if what == "folder" else claim.unlink()
+    look(index)
+    assert index.upload(ONE, CONTENT).status == 200 and claim.is_file() and ONE in index.listed("foo")
+
+
+def test_a_folder_of_records_that_is_a_link_stops_its_project_alone(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    place, elsewhere = wheelhouse(index) / "files/foo", index.packages.parent / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    before = {path.name for path in elsewhere.iterdir()}
+    for again in (index, Index(index.packages.parent)):
+        assert again.upload(TWO, made.file(TWO)).status == 503
+        copied(again, "bar-1.0.zip", made.file("bar-1.0.zip"))
+        assert set(again.listed("bar")) == {"bar-1.0.zip"}
+    assert f"{place} cannot be used: [Errno 20] it is a link" in caplog.text
+    assert {path.name for path in elsewhere.iterdir()} == before
+    place.unlink()
+    elsewhere.rename(place)
+    assert index.upload(TWO, made.file(TWO)).status == 200
+
+
+def test_a_record_that_is_a_link_is_damaged(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    place = wheelhouse(index) / f"files/foo/{ONE}.json"
+    place.unlink()
+    place.symlink_to(index.packages.parent / "nowhere")
+    assert index.upload(ONE, CONTENT).status == 503
+    look(index)
+    assert not (index.packages.parent / "nowhere").exists()
+
+
+def test_a_part_on_another_mount_is_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    lstat, place = os.lstat, wheelhouse(index) / "quarantine"
+    place.mkdir()
+
+    def elsewhere(path: os.PathLike[str] | str) -> os.stat_result:
+        found = list(lstat(path))
+        # Its device.
+        found[2] += Path(path) == place
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "lstat", elsewhere)
+    assert index.upload(ONE, CONTENT).status == 503
+    assert "packages/.wheelhouse/quarantine/ is a mount of its own" in " ".join(health.problems(index.store))

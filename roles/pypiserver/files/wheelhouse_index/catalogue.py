@@ -15,9 +15,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .decisions import NOTHING, UNKNOWN, Decisions
+from .decisions import NOTHING, Decisions
 from .entry import Entry, Facts, Stamp
 from .names import Release
+from .records import COPIED, Record
 
 log = logging.getLogger(__name__)
 # Another number is another file.
@@ -63,6 +64,20 @@ CREATE TRIGGER file_removed AFTER DELETE ON files WHEN {_ON_PAGE.format(row="old
     DELETE FROM projects WHERE project = old.project AND files = 0;
 END;
 
+-- Files that the store of facts has, and that are in packages/ no more: their names stay theirs, also where it loses them.
+CREATE TABLE removed (
+    name TEXT NOT NULL, project TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, uploaded_ns INTEGER NOT NULL,
+    PRIMARY KEY (name, project)
+) WITHOUT ROWID;
+CREATE INDEX removed_by_project ON removed (project);
+CREATE TRIGGER recorded_removed AFTER DELETE ON files WHEN old.recorded = 1 AND old.sha256 IS NOT NULL BEGIN
+    INSERT OR REPLACE INTO removed
+        VALUES (old.name, old.project, old.sha256, old.size, max(coalesce(old.uploaded_ns, old.mtime_ns), 0));
+END;
+CREATE TRIGGER recorded_back AFTER INSERT ON files WHEN new.recorded = 1 BEGIN
+    DELETE FROM removed WHERE name = new.name AND project = new.project;
+END;
+
 -- Projects whose pages have to be written: files to read, or pages that are older than what is known. Who has written
 -- them knows by the number whether they were marked again meanwhile.
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
@@ -81,6 +96,7 @@ PRAGMA user_version = {SCHEMA_VERSION};
 _READ = "own_name, own_version, requires_python, metadata_sha256"
 _COLUMNS_BEFORE = f"path, name, project, size, mtime_ns, inode, sha256, unreadable, {_READ}"
 _COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded, refused, attested"
+_REMOVED = "project, name, sha256, size, uploaded_ns FROM removed"
 _UNREAD = "sha256 IS NULL AND refused = ''"
 _UNTRIED = "sha256 IS NULL AND unreadable = 0"
 # A signature makes no project, nor does it count as a file.
@@ -97,6 +113,12 @@ def _entry(row: Sequence[Any]) -> Entry:
     facts = None if sha256 is None else Facts(sha256, Release(name, version), python, metadata_sha256)
     stamp = Stamp(size, mtime_ns, inode)
     return Entry(path, stamp, facts, bool(unreadable), uploaded_ns, bool(recorded), refused, bool(attested))
+
+
+def _record(row: Sequence[Any]) -> Record:
+    sha256, size, uploaded_ns = row
+    # Its login is not kept here.
+    return Record(sha256, size, uploaded_ns, COPIED)
 
 
 class TornError(sqlite3.OperationalError):
@@ -332,6 +354,10 @@ class Known:
         """Return all files."""
         return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM files")]
 
+    def names(self) -> set[str]:
+        """Return the names of all files."""
+        return {name for (name,) in self._db.execute("SELECT DISTINCT name FROM files")}
+
     def paths(self) -> set[str]:
         """Return the paths of all files."""
         return {path for (path,) in self._db.execute("SELECT path FROM files")}
@@ -388,20 +414,55 @@ class Known:
             ((entry.uploaded_ns, entry.path) for entry in entries),
         )
 
-    def recorded(self) -> list[tuple[str, str, int]]:
-        """Return project and name of the files that the store of facts has, by project, and whether with attestations."""
-        rows = self._db.execute(
-            "SELECT DISTINCT project, name, attested FROM files WHERE recorded = 1 ORDER BY project"
+    def recorded(self, projects: Iterable[str] | None = None) -> dict[str, dict[str, bool]]:
+        """Return the names of the files that the store of facts has, by project, and whether with attestations.
+
+        Args:
+            projects: of which; all without.
+        """
+        found: dict[str, dict[str, bool]] = {}
+        for project, name, attested in self._of("project, name, attested FROM files WHERE recorded = 1", projects):
+            own = found.setdefault(project, {})
+            own[name] = own.get(name, False) or bool(attested)
+        return found
+
+    def removed_of(self, projects: Iterable[str] | None = None) -> dict[str, dict[str, Record]]:
+        """Return the records of files that were removed, by project and name; arguments as for ``recorded``."""
+        found: dict[str, dict[str, Record]] = {}
+        for project, name, *record in self._of(f"{_REMOVED} WHERE 1", projects):
+            found.setdefault(project, {})[name] = _record(record)
+        return found
+
+    def removed(self, names: Iterable[str]) -> list[tuple[str, str, Record]]:
+        """Return the records of files that had these names, whatever their projects, and were removed."""
+        rows = (row for name in names for row in self._db.execute(f"SELECT {_REMOVED} WHERE name = ?", (name,)))
+        return [(project, name, _record(record)) for project, name, *record in rows]
+
+    def note_removed(self, files: Iterable[tuple[str, str, Record]]) -> None:
+        """Note records of files that are not there."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO removed SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM files WHERE name = ?1)",
+            ((name, project, one.sha256, one.size, one.uploaded_ns) for project, name, one in files),
         )
-        return rows.fetchall()
+
+    def _of(self, what: str, projects: Iterable[str] | None) -> Iterator[Any]:
+        """Yield rows of projects, or of all."""
+        if projects is None:
+            yield from self._db.execute(f"SELECT {what}")
+        else:
+            for project in projects:
+                yield from self._db.execute(f"SELECT {what} AND project = ?", (project,))
 
     def note_lost(self, files: Iterable[tuple[str, str]]) -> None:
         """Note files, by project and name, that the store of facts does not have any more."""
         self._db.executemany("UPDATE files SET recorded = 0 WHERE project = ? AND name = ?", files)
 
     def has_recorded(self) -> bool:
-        """Tell whether the store of facts has any of the files."""
-        return self._db.execute("SELECT 1 FROM files WHERE recorded = 1").fetchone() is not None
+        """Tell whether the store of facts has, or had, anything."""
+        asked = (
+            "SELECT 1 FROM files WHERE recorded = 1 UNION ALL SELECT 1 FROM removed UNION ALL SELECT 1 FROM decisions"
+        )
+        return self._db.execute(f"{asked} LIMIT 1").fetchone() is not None
 
     def decisions(self, project: str) -> Decisions:
         """Return what was decided on a project."""
@@ -413,13 +474,12 @@ class Known:
         return [name for (name,) in self._db.execute("SELECT project FROM decisions ORDER BY project")]
 
     def quarantined_with_files(self) -> list[str]:
-        """Return the projects that have files in packages/, and were quarantined: not those of which that is unknown."""
+        """Return the projects that have files in packages/, and were quarantined, or of which that is unknown."""
         rows = self._db.execute(
             "SELECT project FROM decisions WHERE decided LIKE '%quarantined%'"
             " AND EXISTS (SELECT 1 FROM files WHERE files.project = decisions.project)"
         )
-        found = ((name, self.decisions(name)) for (name,) in rows.fetchall())
-        return [name for name, decisions in found if decisions.is_quarantined and decisions != UNKNOWN]
+        return [name for (name,) in rows.fetchall() if self.decisions(name).is_quarantined]
 
     def decide(self, project: str, decisions: Decisions) -> None:
         """Note what was decided on a project."""

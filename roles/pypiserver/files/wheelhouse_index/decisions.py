@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from . import disk, names
+from . import disk, names, strict
 from .entry import Entry
 from .records import FactsError
 
@@ -69,11 +69,11 @@ class Decision:
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Decision:
-        """Return the decision that JSON has; raises KeyError, TypeError or ValueError if it is none."""
+        """Return the decision that JSON has; raises AttributeError or ValueError if it is none."""
         which = [name for name in _WHICH if found.get(name)]
         if len(which) != 1:
             raise ValueError(f"a decision is on one of {', '.join(_WHICH)}")
-        made = cls(**{name: _text(found[name]) for name in ("time", "login", "reason", *which)})
+        made = cls(**{name: strict.text(found, name) for name in ("time", "login", "reason", *which)})
         if made.status not in _STRICTNESS:
             raise ValueError(f"the status {made.status[:40]!r} is unknown")
         return made
@@ -142,10 +142,13 @@ class Decisions:
             ValueError: if it holds none, or a status that this release does not know.
         """
         try:
-            found = json.loads(text)
-            made = found["decisions"] if "decisions" in found else _of_before(found)
-            return cls(frozenset(map(Decision.of, made)), frozenset(map(_text, found.get("over", ()))))
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            found = strict.parsed(text)
+            made = found["decisions"] if "decisions" in found else list(_of_before(found))
+            over = found.get("over", [])
+            if not (isinstance(made, list) and isinstance(over, list)):
+                raise TypeError("no lists")
+            return cls(frozenset(map(Decision.of, made)), frozenset(strict.written(one, "over") for one in over))
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it holds no decisions: {error}") from error
 
 
@@ -161,14 +164,6 @@ def _of_before(found: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     # Where none was set.
     if found["status"] != _ACTIVE.document():
         yield found["status"]
-
-
-def _text(found: Any) -> str:
-    if not isinstance(found, str):
-        raise TypeError(f"{found!r:.40} is not a text")
-    # Half a surrogate pair is in no page.
-    found.encode()
-    return found
 
 
 _ACTIVE = Decision(status=ACTIVE)
@@ -188,7 +183,7 @@ class DecisionFiles:
 
     def projects(self) -> list[str]:
         """Return the projects on which anything was decided."""
-        return [file.stem for file in self.folder.glob("*.json")]
+        return [file.stem for file in self.folder.glob("*.json") if names.is_project(file.stem)]
 
     def at(self, project: str) -> Decisions | None:
         """Return what was decided on a project; None where nothing was.

@@ -15,12 +15,13 @@ from typing import IO
 from . import catalogue, incoming, pages
 from .catalogue import Catalogue, Known
 from .entry import Entry, Stamp, guessed
-from .facts import FactStore
+from .facts import AnotherStoreError, FactStore
 from .output import Output, Staged
 from .reconciling import Reconciler
 from .recording import Recorder, is_young
 from .records import FactsError
 from .scan import Scanner
+from .times import time_text
 
 log = logging.getLogger(__name__)
 # How many of many files a message names.
@@ -85,16 +86,16 @@ class Folders:
             log.error("%s", error)
 
     def check_facts(self) -> None:
-        """Find out whether the store of facts can be used; one that nothing was taken from yet may be another one.
+        """Find out whether the store of facts can be used; one that nothing was put into yet may be another one.
 
-        So a backup can be put in place of the empty store of a new index.
+        So a backup can be put in place of the empty store of a new index. A missing one is never made again: it may come back.
 
         Raises:
             FactsError: if it cannot.
         """
         try:
             self.facts.check()
-        except FactsError:
+        except AnotherStoreError:
             with self.catalogue.reading() as known:
                 if known.has_recorded():
                     raise
@@ -117,7 +118,7 @@ class Folders:
         """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
         found, removed = Scanner(self.packages, known.stamps()).changes(thorough=True)
         before = [entry for path in (*found, *removed) if (entry := known.at(path))]
-        self._record(settled(before))
+        self._record(known, settled(before))
         known.remove(removed)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
@@ -135,12 +136,15 @@ class Folders:
         known.recorded_in = own
         self._mark_dirty(known, self._reconciler.take(known, self._reconciler.differing(known), is_new))
 
-    def _record(self, entries: Iterable[Entry | None]) -> None:
-        """Record files that have no record yet, and will be known no more: their names stay theirs."""
+    def _record(self, known: Known, entries: Iterable[Entry | None]) -> None:
+        """Record files that have no record yet, and may not be there for long: their names stay theirs."""
         waiting = [entry for entry in entries if entry and entry.facts and not entry.recorded]
         if waiting:
             self.facts.check()
-            self._recorder.taken_in(waiting, at_once=True)
+            noted = self._recorder.taken_in(waiting, at_once=True)
+            known.note_recorded(entry for entry in noted if entry.recorded)
+            later = [one for one, was in zip(noted, waiting) if time_text(one.time_ns) != time_text(was.time_ns)]
+            self._mark_dirty(known, {entry.project for entry in later})
 
     def _mark_dirty(self, known: Known, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""

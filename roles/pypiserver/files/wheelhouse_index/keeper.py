@@ -69,10 +69,10 @@ class Keeper:
             self._store.prepare()
             self._store.output.mark_incomplete()
         self._store.check_facts()
-        if first:
-            self._store.check_recorded()
         began = time.monotonic()
         thorough = first or began >= self._thorough_at
+        if thorough:
+            self._store.check_recorded()
         if scanner is None or thorough:
             # From what is known, and not from what was seen: a file may have been uploaded and removed between two looks.
             with self._store.catalogue.reading() as known:

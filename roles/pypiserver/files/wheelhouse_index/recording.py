@@ -119,6 +119,13 @@ class Recorder:
                 self._facts.records.replace(project, name, before[name])
             raise
 
+    def restore(self, kept: Iterable[tuple[str, str, Record]]) -> None:
+        """Make records of removed files again, given by project and name; one that is there stays."""
+        lost: dict[str, dict[str, Record]] = {}
+        for project, name, record in kept:
+            lost.setdefault(project, {})[name] = record
+        self._make(lost, self.look())
+
     def look(self) -> Look:
         """Return a look at the records that there are."""
         return self._facts.records.look()
@@ -164,6 +171,11 @@ class Recorder:
             elif key not in found:
                 # Its name is private at once.
                 new.setdefault(entry.project, {})
+        for project in list(new):
+            try:
+                self._facts.claims.has(project)
+            except FactsError as error:
+                found.update({(project, name): error for name in new.pop(project)})
         self._make(new, look)
         return found
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from . import disk
 from .comparing import compared, refuse_closed, same_as
-from .decisions import Decisions
+from .decisions import NOTHING, Decisions
 from .entry import Entry
 from .folders import staging
 from .incoming import Upload
@@ -47,6 +47,7 @@ class Store(Writing):
         with self.catalogue.reading() as known:
             if any(entry.facts and entry.facts.sha256 == sha256 for entry in same_as(known, upload)):
                 return True
+            self._restore(known.removed([upload.name]))
         return self._recorder.has(project, upload.name, sha256)
 
     def add(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> Added:
@@ -77,6 +78,7 @@ class Store(Writing):
                     return Added()
                 if new:
                     refuse_closed(project, known.decisions(project))
+                self._restore(known.removed(upload.name for upload in new))
             with ExitStack() as stack:
                 records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
                 kept = {upload.name: upload for upload in new}
@@ -121,7 +123,8 @@ class Store(Writing):
                 refuse_closed(project, known.decisions(project))
             if not same:
                 raise ConflictError(f"{upload.name} was removed meanwhile. Send it again.")
-            self._record(same)
+            with self.catalogue.writing() as known:
+                self._record(known, same)
             with ExitStack() as stack:
                 kept = {entry.name: upload for entry in same}
                 attested = stack.enter_context(self.facts.attestations.publishing(project, kept, login))
@@ -143,6 +146,7 @@ class Store(Writing):
             if new:
                 project = new[0].facts.release.project
                 refuse_closed(project, known.decisions(project))
+            self._restore(known.removed(upload.name for upload in new))
         self._recorder.compare(new, overwrite=False)
         return bool(new)
 
@@ -160,7 +164,7 @@ class Store(Writing):
             with self.catalogue.writing() as known:
                 lists = known.mark_of(project) > 0
                 known.mark_dirty([project])
-                self._record(known.at(path) for path in paths)
+                self._record(known, map(known.at, paths))
                 self._forget(staged, known, paths)
                 lists = lists or not known.has_page(project)
                 self._stage(staged, known, [project], lists and self._lists_now(known))
@@ -190,6 +194,7 @@ class Store(Writing):
         self.check_facts()
         with self._alone(), self.catalogue.writing() as known:
             self.facts.decisions.at(project)
+            self.facts.quarantine.check(project)
             taken = self._reconciler.take(known, [project])
             before = known.decisions(project)
             had_page, waited = known.has_page(project), known.mark_of(project) > 0
@@ -209,11 +214,11 @@ class Store(Writing):
         return after is not before
 
     def claimed(self, project: str) -> bool:
-        """Tell whether there is, or was, a project; one that was not recorded yet is claimed."""
+        """Tell whether there is, or was, a project; one that has no claim yet, or has lost it, gets one."""
         if self.facts.claims.has(project):
             return True
         with self.catalogue.reading() as known:
-            if not known.of_project(project):
+            if not known.of_project(project) and known.decisions(project) == NOTHING:
                 return False
         disk.sync(self.facts.claims.make([project]))
         return True

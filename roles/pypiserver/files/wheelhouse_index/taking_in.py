@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 import sqlite3
@@ -14,10 +13,11 @@ from . import attestations, names, reading
 from .answers import one_line
 from .catalogue import Known
 from .entry import Entry, Facts, Stamp, guessed
-from .folders import Folders, settled, some, staging
+from .folders import settled, staging
 from .output import Staged
 from .recording import is_young, young
 from .records import Look
+from .restoring import Restoring
 from .times import time_text
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
 _RECORDED = 500
 
 
-class TakingIn(Folders):
+class TakingIn(Restoring):
     """Takes in what arrives in packages/ by other ways than uploads; arguments and attributes as for ``Folders``."""
 
     def note(self, found: Iterable[str], removed: Iterable[str]) -> None:
@@ -38,7 +38,7 @@ class TakingIn(Folders):
         self.facts.check()
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
-                self._record(settled(map(known.at, (*found, *removed))))
+                self._record(known, settled(map(known.at, (*found, *removed))))
                 for path in (*found, *removed):
                     # What it is now: since the scan it may have been uploaded, or removed.
                     stamp = self._stamp(path)
@@ -102,26 +102,6 @@ class TakingIn(Folders):
         with self.catalogue.reading() as known:
             now = known.at(entry.path)
         return now if now and now.facts else None
-
-    def check_recorded(self) -> None:
-        """Have claims and records made again that the store of facts has lost: a backup may be in its place."""
-        claims = set(os.listdir(self.facts.claims.folder))
-        lost: list[tuple[str, str]] = []
-        with self.catalogue.reading() as known:
-            for project, files in itertools.groupby(known.recorded(), key=lambda file: file[0]):
-                there = self.facts.records.names(project) if project in claims else set()
-                attested = self.facts.attestations.names(project)
-                lost += [
-                    (project, name)
-                    for _project, name, with_any in files
-                    if name not in there or with_any > (name in attested)
-                ]
-        if lost:
-            log.warning(
-                "The store of facts lacks records of %s: they are made again", some([name for _project, name in lost])
-            )
-            with self._alone(), self.catalogue.writing() as known:
-                known.note_lost(lost)
 
     def record_some(self) -> bool:
         """Record some of the files that were there before there was a store of facts; return whether more wait."""
@@ -223,6 +203,7 @@ class TakingIn(Folders):
         with self.catalogue.reading() as known:
             ahead = [entry for entry, _content in read if self._is_now(known, entry)]
             others = self._before(known, ahead)
+            self._restore(known.removed(entry.name for entry in ahead))
         look = self._recorder.look()
         self._recorder.ahead(others, look, at_once=True)
         self._recorder.ahead(ahead, look)
@@ -231,7 +212,7 @@ class TakingIn(Folders):
                 look = look.again()
                 current = [(entry, content) for entry, content in read if self._is_now(known, entry)]
                 # What was there before is what its name stands for.
-                self._record(self._before(known, [entry for entry, _content in current]))
+                self._record(known, self._before(known, [entry for entry, _content in current]))
                 noted = self._recorder.taken_in([entry for entry, _content in current], look=look)
                 for now, (_entry, content) in zip(noted, current):
                     entry = _with_release(known, now)

@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from . import pages
 from .catalogue import Known
@@ -31,6 +31,11 @@ _LISTS = ""
 
 class Writing(TakingIn):
     """Writes what is pending, and what other hands have changed; arguments and attributes as for ``Folders``."""
+
+    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
+        super().__init__(packages, index, replaceable, url)
+        # Why files of quarantined projects could not be moved, by project.
+        self._stay: dict[str, set[str]] = {}
 
     def write_pending(self) -> int:
         """Read what has not been read, and write the pages that are older than what is known.
@@ -194,7 +199,7 @@ class Writing(TakingIn):
     def retry(self) -> None:
         """Have files read that could not be read, and those moved that could not be moved."""
         with self.catalogue.reading() as known:
-            projects = [*known.with_unread(), *known.quarantined_with_files()]
+            projects = [*known.with_unread(), *self._shut(known)]
             # Their records are others now.
             right = [entry for entry in known.refused() if self._recorder.has(entry.project, entry.name, entry.refused)]
         if projects or right:
@@ -223,7 +228,9 @@ class Writing(TakingIn):
         with self._alone():
             try:
                 decided = self.facts.decisions.at(project)
-            except FactsError:
+                self.facts.quarantine.check(project)
+            except FactsError as error:
+                log.error("%s", error)
                 return
             if not decided or decided.is_quarantined or not self.facts.quarantine.has(project):
                 return
@@ -235,7 +242,7 @@ class Writing(TakingIn):
         url = known.served_at
         for project in projects:
             decisions = known.decisions(project)
-            if _is_shut(decisions):
+            if self._is_shut(project, decisions):
                 self._quarantine(staged, known, project)
             entries = known.of_project(project)
             unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
@@ -255,27 +262,36 @@ class Writing(TakingIn):
         """Move the files of a project to where nothing is served."""
         paths = [entry.path for entry in known.of_project(project)]
         try:
-            self._record(known.of_project(project))
+            self._record(known, known.of_project(project))
             stayed = self.facts.quarantine.take(project, paths)
         except (OSError, FactsError) as error:
             # Other projects get their pages all the same, and this one says that it is quarantined.
             log.error("The files of the quarantined project %s are still served: %s", project, error)
-            stayed = paths
+            stayed = dict.fromkeys(paths, "the log of pypi-server names the reason")
+        self._stay[project] = set(stayed.values())
         self._forget(staged, known, [path for path in paths if path not in stayed])
+
+    def _shut(self, known: Known, project: str = "") -> list[str]:
+        """Return the projects that have files in packages/, and were quarantined; of one project, or of all."""
+        projects = [project] if project else known.quarantined_with_files()
+        return [name for name in projects if self._is_shut(name, known.decisions(name))]
+
+    def _is_shut(self, project: str, decisions: Decisions) -> bool:
+        """Tell whether a project was quarantined: where its decisions cannot be read, or are lost, its files there tell."""
+        return decisions.is_quarantined and (decisions != UNKNOWN or self.facts.quarantine.has(project))
 
     def stayed(self, project: str = "") -> StayedError | None:
         """Return what files of quarantined projects could not be moved; of one project, or of all."""
         with self.catalogue.reading() as known:
-            projects = [project] if project else known.quarantined_with_files()
-            paths = [
-                entry.path for name in projects if _is_shut(known.decisions(name)) for entry in known.of_project(name)
-            ]
+            shut = self._shut(known, project)
+            paths = [entry.path for name in shut for entry in known.of_project(name)]
         paths = [path for path in paths if self._stamp(path)]
         if not paths:
             return None
+        reasons = sorted(set().union(*(self._stay.get(name, set()) for name in shut)))
         return StayedError(
-            f"files of quarantined projects are still served, as they cannot be moved: {some(paths)}."
-            " Correct the owner of their folder, or remove them."
+            f"files of quarantined projects are still served, as they cannot be moved: {some(paths)}"
+            f"{' (' + some(reasons) + ')' if reasons else ''}. Correct the cause, or remove them."
         )
 
     def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp], whole: Collection[str] = ()) -> None:
@@ -299,8 +315,3 @@ class Writing(TakingIn):
         except (OSError, sqlite3.Error) as error:
             # For want of room, for one. The pages are there all the same; the keeper writes them again.
             log.warning("Cannot record that pages are written: %s", error)
-
-
-def _is_shut(decisions: Decisions) -> bool:
-    """Tell whether a project was quarantined: not where only its decisions cannot be read."""
-    return decisions.is_quarantined and decisions != UNKNOWN
