@@ -156,7 +156,8 @@ def decision(**fields: Any) -> dict[str, Any]:
         {"decisions": [decision(file=ONE, release="1")]}, {"decisions": [decision(file=ONE, reason=None)]},
         {"decisions": [decision(file=1)]}, {"decisions": [{"file": ONE, "reason": ""}]},
         {"decisions": [decision(status="haunted")]}, {"decisions": [decision(file=ONE, login=["a"])]},
-        {"decisions": [], "over": 1}, {"decisions": [decision(file=ONE, reason="\ud800")]},
+        {"decisions": [], "over": 1}, {"decisions": [], "over": "x"}, {"decisions": [], "over": {}}, {"decisions": {}},
+        {"decisions": "", "over": []}, {"decisions": [decision(file=ONE, reason="\ud800")]},
     ],
 )  # fmt: skip
 def test_what_is_no_document_of_decisions_is_an_error(document: Any) -> None:

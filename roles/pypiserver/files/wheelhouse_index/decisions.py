@@ -143,8 +143,11 @@ class Decisions:
         """
         try:
             found = json.loads(text)
-            made = found["decisions"] if "decisions" in found else _of_before(found)
-            return cls(frozenset(map(Decision.of, made)), frozenset(map(_text, found.get("over", ()))))
+            made = found["decisions"] if "decisions" in found else list(_of_before(found))
+            over = found.get("over", [])
+            if not (isinstance(made, list) and isinstance(over, list)):
+                raise TypeError("no lists")
+            return cls(frozenset(map(Decision.of, made)), frozenset(map(_text, over)))
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"it holds no decisions: {error}") from error
 
