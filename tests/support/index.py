@@ -71,6 +71,11 @@ class Index:
         self.application = app.Application(self.store, self.settings)
         self.backend = IndexedBackend(Config.default_with_overrides(roots=[self.packages]), self.store)
 
+    def look(self) -> None:
+        """Do what the keeper does when it looks at every file."""
+        self.keeper._thorough_at = 0.0
+        self.keeper.step()
+
     def get(self, path: str) -> Answer:
         """Ask for a page that disk lacks."""
         return call(self.application, "GET", path, b"", BY_NGINX)

@@ -79,13 +79,6 @@ class Sender:
         return answer
 
 
-@pytest.fixture
-def index(in_memory: Path) -> Index:
-    found = Index(in_memory)
-    found.keeper.step()
-    return found
-
-
 def imported(index: Index, *offers: tuple[str, bytes], options: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """Import files; return what became of each, and why."""
     sender = Sender(index, *options)
