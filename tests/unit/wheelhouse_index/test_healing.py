@@ -35,6 +35,12 @@ def named(project: str, version: str = "1.0") -> str:
     return f"{project}-{version}-py3-none-any.whl"
 
 
+def publish(server: Server, project: str, version: str = "1.0") -> int:
+    """Upload a release through a server; return the status of the answer."""
+    name = named(project, version)
+    return server.upload(name, made.file(name, b"late")).status
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     """Two servers of two processes each over one index, which look often."""
@@ -51,10 +57,8 @@ def servers(running: list[Server]) -> list[Server]:
     for path in (folder / "packages").glob("late*"):
         path.unlink()
     for number, project in enumerate(PROJECTS):
-        file = made.wheel(folder, project)
-        assert running[number % 2].upload(file.name, file.read_bytes()).status == 200, running[
-            number % 2
-        ].log.read_text()
+        file, server = made.wheel(folder, project), running[number % 2]
+        assert server.upload(file.name, file.read_bytes()).status == 200, server.log.read_text()
     eventually(lambda: is_settled(folder), "all pages are written", SECONDS)
     return running
 
@@ -147,10 +151,7 @@ def test_what_is_removed_under_running_servers_stops_no_upload_and_comes_back(
         away = path.rename(folder / f"away-{number}")
         shutil.rmtree(away) if away.is_dir() else away.unlink()
     # At once, through each server.
-    statuses = [
-        server.upload(named("late", f"{at}.0"), made.file(named("late", f"{at}.0"), b"late")).status
-        for at, server in enumerate(servers * 2)
-    ]
+    statuses = [publish(server, "late", f"{at}.0") for at, server in enumerate(servers * 2)]
     assert [status for status in statuses if status not in (200, 409)] == [], [one.log.read_text() for one in servers]
     assert statuses[:2] == [200, 200]
     for path in (folder / "packages").glob("late*"):
@@ -159,12 +160,7 @@ def test_what_is_removed_under_running_servers_stops_no_upload_and_comes_back(
     print(f"{removed}: as before after {took:.1f} s")
     assert listed(folder / "index", "project1") == truth(folder / "packages")["project1"]
     for server in servers:
-        assert (
-            server.upload(
-                named("later", str(server.port)), made.file(named("later", str(server.port)), b"later")
-            ).status
-            == 200
-        ), server.log.read_text()
+        assert publish(server, "later", str(server.port)) == 200, server.log.read_text()
         assert server.get("/packages/").status == 200
     assert not problems(Store(folder / "packages", folder / "index"))
 
@@ -188,9 +184,7 @@ def test_a_catalogue_that_is_damaged_under_running_servers_is_replaced(
             # A process whose memory was a part of a file that is shorter now is killed, and another one takes over.
             statuses.append(0)
             with suppress(OSError, http.client.HTTPException):
-                statuses[-1] = server.upload(
-                    named("late", f"{len(statuses)}.0"), made.file(named("late", f"{len(statuses)}.0"), b"late")
-                ).status
+                statuses[-1] = publish(server, "late", f"{len(statuses)}.0")
         time.sleep(0.05)
     assert statuses[-4:] == [200] * 4, (statuses, [server.log.read_text()[-3000:] for server in servers])
     for path in (folder / "packages").glob("late*"):
@@ -345,12 +339,7 @@ def test_rebuild_says_that_it_is_done_when_it_is(servers: list[Server], folder: 
     assert (done.returncode, done.stdout) == (0, "All pages are written (projects: 6, files: 6).\n"), done.stderr
     assert contents(folder) == before
     for server in servers:
-        assert (
-            server.upload(
-                named("later", str(server.port)), made.file(named("later", str(server.port)), b"later")
-            ).status
-            == 200
-        ), server.log.read_text()
+        assert publish(server, "later", str(server.port)) == 200, server.log.read_text()
 
 
 def test_rebuild_works_without_a_server_and_fails_where_it_cannot(in_memory: Path, index: Index) -> None:

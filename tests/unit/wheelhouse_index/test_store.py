@@ -85,13 +85,6 @@ def test_what_a_scan_has_seen_does_not_undo_an_upload_after_it(in_memory: Path) 
     assert index.listed("foo") == {ONE: sha256(made.file(ONE, b"uploaded")), TWO: sha256(made.file(TWO, b"two"))}
 
 
-def test_an_upload_that_is_deleted_by_hand_before_the_next_look_is_unlisted(index: Index) -> None:
-    index.upload(ONE, made.file(ONE, b"one"))
-    (index.packages / ONE).unlink()
-    index.look()
-    assert index.said() == {}
-
-
 def test_a_file_that_cannot_be_read_holds_nobody_up(index: Index, caplog: pytest.LogCaptureFixture) -> None:
     index.upload(ONE, made.file(ONE, b"one"))
     # A name for which `stat` works, and reading does not, even for root.
@@ -327,19 +320,6 @@ def test_much_metadata_is_not_held_in_memory_at_once(index: Index, monkeypatch: 
     index.look()
     assert kept == [1] * 5
     assert index.said() == index.truth()
-
-
-@pytest.mark.parametrize("name", [".foo-1.0.tar.gz", "..tar.gz", "foo-1.0.txt", "foo-1.0.whl", "../foo-1.0.tar.gz"])
-def test_an_upload_of_a_name_that_would_not_be_listed_is_refused(index: Index, name: str) -> None:
-    assert index.upload(name, b"content").status == 400
-    assert index.stored() == {}
-
-
-@pytest.mark.parametrize(("agent", "status"), [("twine/7.0", 400), ("curl/8", 409)])
-def test_a_file_that_is_there_already_is_not_replaced(index: Index, agent: str, status: int) -> None:
-    index.upload(ONE, made.file(ONE, b"one"))
-    assert index.upload(ONE, made.file(ONE, b"another"), {"User-Agent": agent}).status == status
-    assert index.listed("foo") == {ONE: sha256(made.file(ONE, b"one"))}
 
 
 def test_a_project_stays_marked_until_its_last_change_is_on_its_page(index: Index) -> None:
