@@ -54,6 +54,7 @@ class Index:
     """
 
     def __init__(self, folder: Path, overwrite: bool = False, url: str = "") -> None:
+        self.folder = folder
         self.packages = folder / "packages"
         self.pages = folder / "index"
         self.packages.mkdir(exist_ok=True)

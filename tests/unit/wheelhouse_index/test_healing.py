@@ -21,7 +21,7 @@ from wheelhouse_index.store import Store
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, listed, projects, sha256, truth
-from tests.support.index_server import EXTENSION, Server
+from tests.support.index_server import Server, environment_of, program
 from tests.support.stack import eventually
 
 OPENING = {"open", "os.scandir", "os.listdir"}
@@ -254,7 +254,7 @@ def test_a_folder_that_is_missing_or_cannot_be_written_to_is_said(
 
 def test_a_mount_that_is_read_only_is_said(tmp_path: Path) -> None:
     Index(tmp_path)
-    program = (
+    look = (
         "import sys; from pathlib import Path; from wheelhouse_index.store import Store;"
         "from wheelhouse_index.health import problems;"
         "print(*problems(Store(Path(sys.argv[1], 'packages'), Path(sys.argv[1], 'index'))), sep='\\n')"
@@ -262,13 +262,8 @@ def test_a_mount_that_is_read_only_is_said(tmp_path: Path) -> None:
     script = (
         'mount --bind "$1/packages" "$1/packages" && mount -o remount,bind,ro "$1/packages" && exec "$2" -c "$3" "$1"'
     )
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, "sh", str(tmp_path), sys.executable, program],
-        env={**os.environ, "PYTHONPATH": str(EXTENSION)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", str(tmp_path), sys.executable, look]
+    done = subprocess.run(command, env=environment_of(tmp_path), capture_output=True, text=True, check=False)
     assert done.stdout == "packages/ is mounted read-only\n", done.stderr
 
 
@@ -305,20 +300,8 @@ def test_a_damaged_catalogue_is_said(in_memory: Path, index: Index) -> None:
 
 
 def rebuilding(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command that rebuilds, as people do."""
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "wheelhouse_index.rebuild"],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(EXTENSION),
-            "WHEELHOUSE_PACKAGES": str(folder / "packages"),
-            "WHEELHOUSE_INDEX": str(folder / "index"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """Run the command that rebuilds."""
+    return program(folder, module="wheelhouse_index.rebuild")
 
 
 @pytest.mark.parametrize(

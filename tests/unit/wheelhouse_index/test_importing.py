@@ -16,7 +16,7 @@ import pytest
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256
-from tests.support.index_server import EXTENSION
+from tests.support.index_server import environment_of
 
 WHEEL = "foo-1.0-py3-none-any.whl"
 MTIME = 1_500_000_000_123_456_789
@@ -35,14 +35,7 @@ class Sender:
         self.stopped = ""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "wheelhouse_index", "import", *options],
-            env={
-                **os.environ,
-                "PYTHONPATH": str(EXTENSION),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "WHEELHOUSE_PACKAGES": str(index.packages),
-                "WHEELHOUSE_INDEX": str(index.pages),
-                "WHEELHOUSE_LOGS": str(index.logs),
-            },
+            env=environment_of(index.folder),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
