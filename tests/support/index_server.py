@@ -76,10 +76,14 @@ class Server:
         secret = folder / "secret.conf"
         secret.write_text(f'map "" $pypi_peer {{ default "{SECRET}"; }}\n')
         self._environment = {
-            **environment_of(folder),
+            **os.environ,
+            "PYTHONPATH": str(EXTENSION),
             # gunicorn keeps a socket there.
             "HOME": str(folder),
+            "WHEELHOUSE_PACKAGES": str(self.packages),
+            "WHEELHOUSE_INDEX": str(self.pages),
             "WHEELHOUSE_PEER": str(secret),
+            "WHEELHOUSE_LOGS": str(folder / "logs"),
             "WHEELHOUSE_BIND": f"127.0.0.1:{self.port}",
             "GUNICORN_CMD_ARGS": f"--config={settings}",
             **(environment or {}),

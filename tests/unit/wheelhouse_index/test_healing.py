@@ -160,7 +160,12 @@ def test_what_is_removed_under_running_servers_stops_no_upload_and_comes_back(
     print(f"{removed}: as before after {took:.1f} s")
     assert listed(folder / "index", "project1") == truth(folder / "packages")["project1"]
     for server in servers:
-        assert publish(server, "later", str(server.port)) == 200, server.log.read_text()
+        assert (
+            server.upload(
+                named("later", str(server.port)), made.file(named("later", str(server.port)), b"later")
+            ).status
+            == 200
+        ), server.log.read_text()
         assert server.get("/packages/").status == 200
     assert not problems(Store(folder / "packages", folder / "index"))
 
@@ -322,7 +327,12 @@ def test_rebuild_says_that_it_is_done_when_it_is(servers: list[Server], folder: 
     assert (done.returncode, done.stdout) == (0, "All pages are written (projects: 6, files: 6).\n"), done.stderr
     assert contents(folder) == before
     for server in servers:
-        assert publish(server, "later", str(server.port)) == 200, server.log.read_text()
+        assert (
+            server.upload(
+                named("later", str(server.port)), made.file(named("later", str(server.port)), b"later")
+            ).status
+            == 200
+        ), server.log.read_text()
 
 
 def test_rebuild_works_without_a_server_and_fails_where_it_cannot(in_memory: Path, index: Index) -> None:
