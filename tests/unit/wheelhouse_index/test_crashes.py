@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -189,6 +190,7 @@ def with_decision(folder: Path, decision: str) -> tuple[Index, State, State]:
         assert before is None or before(index) == 200
         assert place.name == "before" or change(index) == 200
         states.append(state(index))
+    shutil.rmtree(folder / "after")
     assert states[0] != states[1]
     return index, states[1], states[0]
 

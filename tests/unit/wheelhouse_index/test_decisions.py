@@ -30,11 +30,6 @@ def index(in_memory: Path) -> Index:
     return found
 
 
-def look(index: Index) -> None:
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
-
-
 def document(index: Index, project: str = "foo") -> dict[str, Any]:
     return dict(json.loads((index.pages / "simple" / project / "index.json").read_text()))
 
@@ -124,7 +119,7 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     (index.packages / "nested").mkdir()
     nested = "nested/foo-0.9.tar.gz"
     (index.packages / nested).write_bytes(made.file("foo-0.9.tar.gz"))
-    look(index)
+    index.look()
     before, times = index.listed("foo"), index.times("foo")
     assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
     assert index.stored() == {}
@@ -137,16 +132,16 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     assert (answer.status, answer.text) == (200, html(index))
     # A copy goes the same way.
     (index.packages / TWO).write_bytes(made.file(TWO, b"other"))
-    look(index)
+    index.look()
     assert index.stored() == {} and document(index)["files"] == []
-    again = Index(index.packages.parent)
+    again = Index(index.folder)
     again.keeper.step()
     assert document(again)["files"] == []
     assert again.ask("set_status", name="foo", status="active").status == 200
     assert (again.listed("foo"), again.times("foo")) == (before, times)
     # The second copy stays where it is.
     assert [path.name for path in (index.packages / ".wheelhouse/quarantine").iterdir()] == [".others"]
-    look(again)
+    again.look()
     assert again.said() == again.truth()
 
 
@@ -166,11 +161,11 @@ def test_a_process_that_is_killed_while_it_takes_back_a_quarantine_is_followed_u
     before = index.listed("foo")
     assert index.ask("set_status", name="foo", status="quarantined").status == 200
     place = index.packages / ".wheelhouse/quarantine/foo"
-    kept = index.packages.parent / "kept"
+    kept = index.folder / "kept"
     place.rename(kept)
     assert index.ask("set_status", name="foo", status="active").status == 200
     kept.rename(place)
-    look(index)
+    index.look()
     assert index.listed("foo") == before
 
 
@@ -244,7 +239,7 @@ def test_a_yank_is_not_lost_with_its_file(
         assert index.ask("yank", name="foo", version="1.0", reason=reason).status == 200
     before = decided(index).read_text()
     accident(index)
-    look(index)
+    index.look()
     three = "foo-3.0-py3-none-any.whl"
     assert index.upload(three, made.file(three)).status == 200
     assert yanked(index) == {ONE: "second", SDIST: "second"}
@@ -254,17 +249,17 @@ def test_a_yank_is_not_lost_with_its_file(
         assert yanked(index) == {ONE: "second", SDIST: "second"}
         # A rebuild forgets nothing of it.
         index.store.forget()
-        look(index)
+        index.look()
         assert yanked(index) == {ONE: "second", SDIST: "second"}
         # Where nothing else is known, nothing is offered; and nothing is moved for it.
         shutil.rmtree(index.pages)
         index.pages.mkdir()
-        index = Index(index.packages.parent)
-        look(index)
+        index = Index(index.folder)
+        index.look()
         assert document(index)["files"] == []
         assert set(index.stored()) == {ONE, SDIST, TWO, three}
         decided(index).write_text(before)
-        look(index)
+        index.look()
         assert yanked(index) == {ONE: "second", SDIST: "second"}
     else:
         assert decided(index).read_text() == before
@@ -281,7 +276,7 @@ def test_a_rebuild_forgets_no_decision_that_the_store_has_lost(index: Index, acc
     rebuild.rebuilt(index.store)
     if accident is cut_off:
         decided(index).unlink()
-    look(index)
+    index.look()
     assert yanked(index) == {TWO: "broken"}
     assert document(index)["project-status"] == {"status": "deprecated"}
     assert decided(index).read_text() == before
@@ -293,7 +288,7 @@ def test_a_rebuild_of_a_damaged_catalogue_goes_by_the_store(index: Index) -> Non
     for path in index.pages.glob("catalogue-3.sqlite*"):
         path.write_bytes(b"x" * 100) if path.suffix == ".sqlite" else path.unlink()
     rebuild.rebuilt(index.store)
-    look(index)
+    index.look()
     assert yanked(index) == {TWO: "broken"}
     assert index.said() == index.truth()
 
@@ -302,7 +297,7 @@ def test_decisions_outlast_a_rebuild_removal_and_another_index(index: Index, tmp
     assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
     assert index.ask("set_status", name="foo", status="deprecated").status == 200
     index.store.forget()
-    look(index)
+    index.look()
     assert yanked(index) == {ONE: "broken", SDIST: "broken"}
     assert index.remove("foo", "1.0").status == 200
     assert index.upload(ONE, made.file(ONE)).status == 200
@@ -326,7 +321,7 @@ def test_two_processes_that_yank_at_once_lose_no_yank(index: Index) -> None:
         if child == 0:
             code = 99
             try:
-                mine = Index(index.packages.parent)
+                mine = Index(index.folder)
                 code = sum(mine.ask("yank", filename=name, reason=name).status != 200 for name in own)
             finally:
                 os._exit(code)
@@ -342,7 +337,7 @@ def test_a_decision_that_other_hands_bring_is_taken_in(index: Index, tmp_path: P
     other.keeper.step()
     assert other.ask("yank", filename=TWO, reason="there").status == 200
     shutil.copy(decided(other), decided(index))
-    look(index)
+    index.look()
     assert yanked(index) == {TWO: "there"}
 
 
@@ -366,14 +361,14 @@ def test_a_file_that_cannot_be_quarantined_is_said_and_stops_no_other_project(
     # Others get their pages meanwhile.
     other = "bar-1.0-py3-none-any.whl"
     (index.packages / other).write_bytes(made.file(other))
-    look(index)
+    index.look()
     assert set(index.listed("bar")) == {other}
     assert document(index)["files"] == []
     health.note(index.store, index.store.stayed())
     assert SDIST in " ".join(health.problems(index.store))
     monkeypatch.undo()
     index.keeper._retry_at = 0.0
-    look(index)
+    index.look()
     assert set(index.stored()) == {other}
     health.note(index.store, index.store.stayed())
     assert health.problems(index.store) == []
@@ -386,9 +381,9 @@ def test_quarantined_files_do_not_come_back_where_the_decision_is_lost(index: In
     decided(index).unlink()
     shutil.rmtree(index.pages)
     index.pages.mkdir()
-    again = Index(index.packages.parent)
-    look(again)
-    look(again)
+    again = Index(index.folder)
+    again.look()
+    again.look()
     assert again.stored() == {}
     assert document(again)["files"] == []
     assert again.upload(ONE, made.file(ONE)).status == 403
@@ -409,8 +404,8 @@ def test_another_store_counts_where_it_says_anything(index: Index, tmp_path: Pat
     shutil.rmtree(index.packages / ".wheelhouse")
     shutil.copytree(other.packages / ".wheelhouse", index.packages / ".wheelhouse")
     (index.pages / ".facts").unlink()
-    look(index)
-    look(index)
+    index.look()
+    index.look()
     assert yanked(index) == {TWO: "there"}
     # Of this, it says nothing.
     (of_bar,) = json.loads(decided(index).with_name("bar.json").read_text())["decisions"]
@@ -423,7 +418,7 @@ def test_a_project_is_back_when_its_damaged_decisions_are(
 ) -> None:
     decided(index).write_text("{")
     for _ in range(3):
-        look(index)
+        index.look()
     assert document(index)["files"] == []
     assert caplog.text.count(f"{decided(index)} cannot be used") == 1
     if how == "repaired":
@@ -433,7 +428,7 @@ def test_a_project_is_back_when_its_damaged_decisions_are(
     if how == "set":
         assert index.ask("set_status", name="foo", status="active").status == 200
     else:
-        look(index)
+        index.look()
     assert set(index.listed("foo")) == {ONE, SDIST, TWO}
 
 
@@ -452,7 +447,7 @@ def test_copies_of_a_quarantined_file_take_room_once(index: Index) -> None:
     for _ in range(3):
         (index.packages / ONE).write_bytes(made.file(ONE))
         (index.packages / TWO).write_bytes(made.file(TWO, b"other"))
-        look(index)
+        index.look()
         assert index.stored() == {}
     after = {path for path in folder.rglob("*") if path.is_file()}
     assert before < after and [path.name for path in after - before] == [TWO]

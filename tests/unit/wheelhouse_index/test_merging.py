@@ -156,7 +156,8 @@ def decision(**fields: Any) -> dict[str, Any]:
         {"decisions": [decision(file=ONE, release="1")]}, {"decisions": [decision(file=ONE, reason=None)]},
         {"decisions": [decision(file=1)]}, {"decisions": [{"file": ONE, "reason": ""}]},
         {"decisions": [decision(status="haunted")]}, {"decisions": [decision(file=ONE, login=["a"])]},
-        {"decisions": [], "over": 1}, {"decisions": [decision(file=ONE, reason="\ud800")]},
+        {"decisions": [], "over": 1}, {"decisions": [], "over": "x"}, {"decisions": [], "over": {}}, {"decisions": {}},
+        {"decisions": "", "over": []}, {"decisions": [decision(file=ONE, reason="\ud800")]},
     ],
 )  # fmt: skip
 def test_what_is_no_document_of_decisions_is_an_error(document: Any) -> None:
@@ -174,16 +175,11 @@ def two(in_memory: Path) -> tuple[Index, Index]:
     for name in (ONE, SDIST, TWO):
         assert index.upload(name, made.file(name)).status == 200
     assert index.ask("yank", filename=ONE, reason="both").status == 200
-    look(index)
+    index.look()
     shutil.copytree(index.packages, folders[1] / "packages")
     other = Index(folders[1])
-    look(other)
+    other.look()
     return index, other
-
-
-def look(index: Index) -> None:
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
 
 
 def place(index: Index) -> Path:
@@ -193,7 +189,7 @@ def place(index: Index) -> Path:
 def copied(source: Index, target: Index) -> None:
     """As rsync does."""
     shutil.copy2(place(source), place(target))
-    look(target)
+    target.look()
 
 
 def page(index: Index) -> tuple[str, dict[str, Any]]:
@@ -226,7 +222,7 @@ def test_a_copy_that_was_changed_more_often_ends_no_quarantine(
     copied(index, other)
     assert page(other) == ("quarantined", {}) and other.stored() == {}
     caplog.clear()
-    look(index)
+    index.look()
     assert not caplog.records
     # Who has seen it may end it.
     ask(other, "set_status", name="foo", status="active")
@@ -266,14 +262,14 @@ def test_an_older_copy_of_the_whole_store_takes_nothing_back_and_brings_nothing_
     store = index.packages / ".wheelhouse"
     shutil.rmtree(store)
     shutil.copytree(other.packages / ".wheelhouse", store)
-    again = Index(index.packages.parent)
-    look(again)
+    again = Index(index.folder)
+    again.look()
     assert page(again) == ("active", {TWO: "later"})
 
 
 def test_a_document_of_today_and_one_of_tomorrow_are_merged(two: tuple[Index, Index]) -> None:
     index, _other = two
     place(index).write_text(json.dumps(OF_TODAY))
-    look(index)
+    index.look()
     assert page(index) == ("archived", {ONE: "both", SDIST: "broken", TWO: True})
     assert set(json.loads(place(index).read_text())) == {"decisions", "over"}
