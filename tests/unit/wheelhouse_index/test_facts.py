@@ -620,7 +620,11 @@ def test_a_removed_name_outlasts_an_older_copy_of_the_store(
     before = index.record("foo", ONE)
     older_copy(index, tmp_path / "older")
     if then == "copied":
-        copied(index, content=OTHER)
+        # Between two looks at everything.
+        (index.packages / ONE).write_bytes(OTHER)
+        os.utime(index.packages / ONE, (LONG_AGO, LONG_AGO))
+        index.keeper._thorough_at = time.monotonic() + 60
+        index.keeper.step()
         assert index.listed("foo") == {}
         (index.packages / ONE).unlink()
     elif then == "uploaded after a restart":
@@ -955,3 +959,60 @@ def test_a_part_on_another_mount_is_said(index: Index, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "lstat", elsewhere)
     assert index.upload(ONE, CONTENT).status == 503
     assert "packages/.wheelhouse/quarantine/ is a mount of its own" in " ".join(health.problems(index.store))
+
+
+def test_facts_are_synced_before_anything_counts(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync, link = os.fsync, os.link
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}").removeprefix(f"{index.packages}/"))
+
+    def published(source: str | Path, target: str | Path, **how: bool) -> None:
+        link(source, target, **how)
+        if Path(target).name == ONE:
+            synced.append("published")
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "link", published)
+    assert index.upload(ONE, CONTENT).status == 200
+    print(synced)
+    before = synced[: synced.index("published")]
+    facts_of_it = {f".wheelhouse/{part}" for part in ("names", "files", "files/foo", f"files/foo/{ONE}.json")}
+    assert facts_of_it <= set(before)
+    synced.clear()
+    assert index.ask("yank", filename=ONE).status == 200
+    print(synced)
+    # The document before it gets its name, and then the name.
+    assert synced[0].startswith(".incoming/") and synced[1] == ".wheelhouse/projects"
+    synced.clear()
+    (wheelhouse(index) / "names/foo").unlink()
+    look(index)
+    assert ".wheelhouse/names" in synced
+
+
+def test_what_a_replaced_file_was_before_is_forgotten(in_memory: Path, tmp_path: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    assert index.upload(ONE, OTHER).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    older_copy(index, tmp_path / "older")
+    again = Index(in_memory)
+    look(again)
+    look(again)
+    assert again.listed("foo") == {ONE: sha256(CONTENT)} and again.times("foo") == times
+    assert again.record("foo", ONE)["sha256"] == sha256(CONTENT)
+
+
+def test_a_young_copy_is_recorded_before_it_is_quarantined(index: Index) -> None:
+    (index.packages / ONE).write_bytes(CONTENT)
+    look(index)
+    times = index.times("foo")
+    assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert index.times("foo") == times
