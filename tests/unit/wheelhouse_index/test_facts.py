@@ -1002,3 +1002,21 @@ def test_a_young_copy_is_recorded_before_it_is_quarantined(index: Index) -> None
     assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
     assert index.ask("set_status", name="foo", status="active").status == 200
     assert index.times("foo") == times
+
+
+def test_records_that_cannot_be_made_again_stop_their_project_alone(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    index.look()
+    claim = wheelhouse(index) / "names/foo"
+    claim.unlink()
+    claim.symlink_to("nowhere")
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    copied(index, "bar-1.0.zip", made.file("bar-1.0.zip"))
+    assert set(index.listed("bar")) == {"bar-1.0.zip"}
+    assert f"{claim} is a link or no file" in caplog.text
+    assert index.upload(ONE, OTHER).status == 503
+    claim.unlink()
+    assert index.upload(ONE, OTHER).status == 409
