@@ -520,7 +520,7 @@ def test_damaged_decisions_stop_their_project_alone(
     for number, again in enumerate((index, Index(index.packages.parent))):
         bar = f"bar-{number}.0.zip"
         (index.packages / bar).write_bytes(made.file(bar))
-        look(again)
+        again.look()
         assert bar in again.listed("bar")
         assert yanked(again) == {ONE: "broken", SDIST: "broken"}
         assert again.ask("unyank", name="foo", version="1.0").status == 503
@@ -536,7 +536,7 @@ def test_what_is_no_projects_name_makes_no_page(index: Index) -> None:
     for name in ("lost+found", ".snapshot", "x" + "\udcff"):
         (quarantine / name).mkdir(parents=True)
     (quarantine / "notes").write_text("a file")
-    look(index)
+    index.look()
     assert {path.name for path in (index.pages / "simple").iterdir() if path.is_dir()} == {"foo"}
     assert index.projects() == {"foo"}
     assert health.problems(index.store) == []
@@ -553,10 +553,10 @@ def test_a_quarantined_project_stays_shut_where_its_decisions_cannot_be_read(
         shutil.rmtree(index.pages)
         index.pages.mkdir()
     again = Index(index.packages.parent)
-    look(again)
+    again.look()
     # As rsync does from a copy of before.
     (again.packages / ONE).write_bytes(made.file(ONE))
-    look(again)
+    again.look()
     assert again.stored() == {} and document(again)["files"] == []
     assert again.upload(ONE, made.file(ONE)).status == 403
 
@@ -567,18 +567,18 @@ def test_files_that_stay_of_a_project_of_lost_decisions_are_said(index: Index, m
     shutil.rmtree(index.pages)
     index.pages.mkdir()
     again = Index(index.packages.parent)
-    look(again)
+    again.look()
 
     def refusing(*_: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     (again.packages / "foo-3.0.tar.gz").write_bytes(made.file("foo-3.0.tar.gz"))
     monkeypatch.setattr(os, "rename", refusing)
-    look(again)
+    again.look()
     assert "foo-3.0.tar.gz" in str(again.store.stayed())
     monkeypatch.undo()
     again.keeper._retry_at = 0.0
-    look(again)
+    again.look()
     assert again.store.stayed() is None and again.stored() == {}
 
 
@@ -599,7 +599,7 @@ def test_quarantined_files_outlast_a_store_that_is_lost_for_good(index: Index, l
         shutil.rmtree(index.pages)
         index.pages.mkdir()
     again = Index(index.packages.parent)
-    look(again)
+    again.look()
     assert health.problems(again.store) == []
     assert document(again)["files"] == [] and again.stored() == {}
     assert again.upload(ONE, made.file(ONE, b"other")).status == 403
@@ -634,7 +634,7 @@ def test_a_projects_folder_in_quarantine_is_a_folder(index: Index, what: str, ca
     place.symlink_to(kept) if what == "link" else place.write_text("in its place")
     assert index.ask("set_status", name="foo", status="active").status == 503
     (index.packages / ONE).write_bytes(made.file(ONE))
-    look(index)
+    index.look()
     assert document(index)["files"] == [] and ONE in str(index.store.stayed())
     place.unlink()
     kept.rename(place)

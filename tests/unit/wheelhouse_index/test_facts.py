@@ -333,13 +333,13 @@ def test_a_missing_store_is_not_replaced_whatever_is_listed(index: Index, listed
             assert index.ask("set_status", name="foo", status="quarantined").status == 200
         else:
             assert index.remove("foo", "1.0").status == 200
-        look(index)
+        index.look()
     wheelhouse(index).rename(index.packages.parent / "away")
     for again in (index, Index(index.packages.parent)):
         assert again.upload(ONE, OTHER).status == 503
         assert again.ask("set_status", name="foo", status="active").status == 503
         with pytest.raises(facts.FactsError):
-            look(again)
+            again.look()
         assert "packages/.wheelhouse/format is missing" in " ".join(health.problems(again.store))
         assert not wheelhouse(index).exists()
     # Nor is it mistaken for that of another index.
@@ -351,7 +351,7 @@ def test_a_missing_store_is_not_replaced_whatever_is_listed(index: Index, listed
         assert index.upload(ONE, OTHER).status == 503
         shutil.rmtree(wheelhouse(index))
     (index.packages.parent / "away").rename(wheelhouse(index))
-    look(index)
+    index.look()
     assert health.problems(index.store) == []
     answer = index.upload(ONE, OTHER)
     assert answer.status == {"nothing ever": 200, "nothing now": 409, "decisions only": 403}[listed]
@@ -606,11 +606,11 @@ def test_a_removed_name_outlasts_an_older_copy_of_the_store(
     index: Index, tmp_path: Path, removed: str, then: str
 ) -> None:
     assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
-    look(index)
+    index.look()
     shutil.copytree(wheelhouse(index), tmp_path / "older")
     if removed == "before it was recorded":
         (index.packages / ONE).write_bytes(CONTENT)
-        look(index)
+        index.look()
         assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
     else:
         assert index.upload(ONE, CONTENT).status == 200
@@ -619,17 +619,21 @@ def test_a_removed_name_outlasts_an_older_copy_of_the_store(
         (index.packages / ONE).unlink()
     else:
         assert index.remove("foo", "1.0").status == 200
-    look(index)
+    index.look()
     before = index.record("foo", ONE)
     older_copy(index, tmp_path / "older")
     if then == "copied":
-        copied(index, content=OTHER)
+        # Between two looks at everything.
+        (index.packages / ONE).write_bytes(OTHER)
+        os.utime(index.packages / ONE, (LONG_AGO, LONG_AGO))
+        index.keeper._thorough_at = time.monotonic() + 60
+        index.keeper.step()
         assert index.listed("foo") == {}
         (index.packages / ONE).unlink()
     elif then == "uploaded after a restart":
         index = Index(index.packages.parent)
     if then != "uploaded":
-        look(index)
+        index.look()
         assert (wheelhouse(index) / "names/foo").exists()
     answer = index.upload(ONE, OTHER)
     assert answer.status == 409 and "was published before with other content" in answer.text
@@ -643,11 +647,11 @@ def test_a_look_makes_lost_claims_again(index: Index, removed: bool, caplog: pyt
     assert index.upload(ONE, CONTENT).status == 200
     if removed:
         assert index.remove("foo", "1.0").status == 200
-    look(index)
+    index.look()
     time.sleep(0.1)
-    look(index)
+    index.look()
     (wheelhouse(index) / "names/foo").unlink()
-    look(index)
+    index.look()
     assert (wheelhouse(index) / "names/foo").exists()
     assert "The store of facts lacks claims of foo" in caplog.text
 
@@ -658,7 +662,7 @@ def test_records_alone_make_a_lost_claim_again(index: Index) -> None:
     (wheelhouse(index) / "names/foo").unlink()
     shutil.rmtree(index.pages)
     index.pages.mkdir()
-    look(Index(index.packages.parent))
+    Index(index.packages.parent).look()
     assert (wheelhouse(index) / "names/foo").exists()
 
 
@@ -671,9 +675,9 @@ def test_records_that_are_removed_under_a_running_server_are_made_again(
         assert index.upload(name, made.file(name, b"one")).status == 200
     times = index.times("foo")
     assert index.remove("foo", "1.0").status == 200
-    look(index)
+    index.look()
     time.sleep(0.1)
-    look(index)
+    index.look()
     for one in part.split(" and "):
         place = wheelhouse(index) / one
         shutil.rmtree(place) if place.is_dir() else place.unlink()
@@ -681,12 +685,12 @@ def test_records_that_are_removed_under_a_running_server_are_made_again(
     assert index.upload(ONE, OTHER).status == 409
     shutil.rmtree(wheelhouse(index) / "files/foo")
     assert index.upload(three, made.file(three)).status == 200
-    look(index)
+    index.look()
     assert (wheelhouse(index) / "names/foo").exists()
     assert {name: index.record("foo", name)["upload-time"] for name in (ONE, TWO)} == times
     assert f"The store of facts lacks records of {TWO}, {ONE}: they are made again" in caplog.text
     caplog.clear()
-    look(index)
+    index.look()
     assert "lacks" not in caplog.text
 
 
@@ -695,9 +699,9 @@ def test_an_index_learns_removed_names_from_the_store(index: Index, tmp_path: Pa
     shutil.copytree(wheelhouse(index), tmp_path / "older")
     assert index.upload(ONE, CONTENT).status == 200
     assert index.remove("foo", "1.0").status == 200
-    look(index)
+    index.look()
     time.sleep(0.1)
-    look(index)
+    index.look()
     if how == "a rebuild":
         again = index
         again.store.forget()
@@ -705,13 +709,13 @@ def test_an_index_learns_removed_names_from_the_store(index: Index, tmp_path: Pa
         shutil.rmtree(index.pages)
         index.pages.mkdir()
         again = Index(index.packages.parent)
-    look(again)
+    again.look()
     older_copy(again, tmp_path / "older")
-    look(again)
+    again.look()
     assert again.upload(ONE, OTHER).status == 409
     # What is damaged there is passed over.
     (wheelhouse(index) / f"files/foo/{TWO}.json").write_text("{")
-    look(again)
+    again.look()
 
 
 def test_a_record_that_a_failing_disk_has_emptied_is_made_again(index: Index) -> None:
@@ -851,7 +855,7 @@ def test_a_format_is_a_whole_number_from_1_on(index: Index, number: str) -> None
     assert index.upload(ONE, CONTENT).status == 503
     assert "packages/.wheelhouse/format cannot be used" in " ".join(health.problems(index.store))
     with pytest.raises(facts.FactsError):
-        look(index)
+        index.look()
     place.write_text(json.dumps({"format": 1, "id": own}))
     assert index.upload(ONE, CONTENT).status == 200
 
@@ -890,7 +894,7 @@ def test_a_damaged_record_stops_its_file_alone(
         assert bar in again.listed("bar") and again.listed("foo") == {}
     assert f"{place} cannot be used" in caplog.text and f"{ONE} is on no page" in caplog.text
     (index.packages / ONE).unlink()
-    look(index)
+    index.look()
     assert index.upload(ONE, CONTENT).status == 503
     assert index.upload(TWO, made.file(TWO)).status == 200
 
@@ -910,7 +914,7 @@ def test_a_claim_is_a_file(index: Index, what: str, caplog: pytest.LogCaptureFix
     assert f"{claim} is a link or no file: remove it" in caplog.text
     assert target.exists() == (what == "link") and set(index.stored()) == {TWO, "bar-1.0.zip"}
     claim.rmdir() if what == "folder" else claim.unlink()
-    look(index)
+    index.look()
     assert index.upload(ONE, CONTENT).status == 200 and claim.is_file() and ONE in index.listed("foo")
 
 
@@ -940,7 +944,7 @@ def test_a_record_that_is_a_link_is_damaged(index: Index) -> None:
     place.unlink()
     place.symlink_to(index.packages.parent / "nowhere")
     assert index.upload(ONE, CONTENT).status == 503
-    look(index)
+    index.look()
     assert not (index.packages.parent / "nowhere").exists()
 
 
@@ -957,3 +961,78 @@ def test_a_part_on_another_mount_is_said(index: Index, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "lstat", elsewhere)
     assert index.upload(ONE, CONTENT).status == 503
     assert "packages/.wheelhouse/quarantine/ is a mount of its own" in " ".join(health.problems(index.store))
+
+
+def test_facts_are_synced_before_anything_counts(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync, link = os.fsync, os.link
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}").removeprefix(f"{index.packages}/"))
+
+    def published(source: str | Path, target: str | Path, **how: bool) -> None:
+        link(source, target, **how)
+        if Path(target).name == ONE:
+            synced.append("published")
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "link", published)
+    assert index.upload(ONE, CONTENT).status == 200
+    print(synced)
+    before = synced[: synced.index("published")]
+    facts_of_it = {f".wheelhouse/{part}" for part in ("names", "files", "files/foo", f"files/foo/{ONE}.json")}
+    assert facts_of_it <= set(before)
+    synced.clear()
+    assert index.ask("yank", filename=ONE).status == 200
+    print(synced)
+    # The document before it gets its name, and then the name.
+    assert synced[0].startswith(".incoming/") and synced[1] == ".wheelhouse/projects"
+    synced.clear()
+    (wheelhouse(index) / "names/foo").unlink()
+    index.look()
+    assert ".wheelhouse/names" in synced
+
+
+def test_what_a_replaced_file_was_before_is_forgotten(in_memory: Path, tmp_path: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    assert index.upload(ONE, OTHER).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    older_copy(index, tmp_path / "older")
+    again = Index(in_memory)
+    again.look()
+    again.look()
+    assert again.listed("foo") == {ONE: sha256(CONTENT)} and again.times("foo") == times
+    assert again.record("foo", ONE)["sha256"] == sha256(CONTENT)
+
+
+def test_a_young_copy_is_recorded_before_it_is_quarantined(index: Index) -> None:
+    (index.packages / ONE).write_bytes(CONTENT)
+    index.look()
+    times = index.times("foo")
+    assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert index.times("foo") == times
+
+
+def test_records_that_cannot_be_made_again_stop_their_project_alone(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    index.look()
+    claim = wheelhouse(index) / "names/foo"
+    claim.unlink()
+    claim.symlink_to("nowhere")
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    copied(index, "bar-1.0.zip", made.file("bar-1.0.zip"))
+    assert set(index.listed("bar")) == {"bar-1.0.zip"}
+    assert f"{claim} is a link or no file" in caplog.text
+    assert index.upload(ONE, OTHER).status == 503
+    claim.unlink()
+    assert index.upload(ONE, OTHER).status == 409

@@ -21,7 +21,6 @@ from .reconciling import Reconciler
 from .recording import Recorder, is_young
 from .records import FactsError
 from .scan import Scanner
-from .times import time_text
 
 log = logging.getLogger(__name__)
 # How many of many files a message names.
@@ -118,7 +117,7 @@ class Folders:
         """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
         found, removed = Scanner(self.packages, known.stamps()).changes(thorough=True)
         before = [entry for path in (*found, *removed) if (entry := known.at(path))]
-        self._record(known, settled(before))
+        self._record(settled(before))
         known.remove(removed)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
@@ -136,15 +135,12 @@ class Folders:
         known.recorded_in = own
         self._mark_dirty(known, self._reconciler.take(known, self._reconciler.differing(known), is_new))
 
-    def _record(self, known: Known, entries: Iterable[Entry | None]) -> None:
-        """Record files that have no record yet, and may not be there for long: their names stay theirs."""
+    def _record(self, entries: Iterable[Entry | None]) -> None:
+        """Record files that have no record yet, and will be known no more: their names stay theirs."""
         waiting = [entry for entry in entries if entry and entry.facts and not entry.recorded]
         if waiting:
             self.facts.check()
-            noted = self._recorder.taken_in(waiting, at_once=True)
-            known.note_recorded(entry for entry in noted if entry.recorded)
-            later = [one for one, was in zip(noted, waiting) if time_text(one.time_ns) != time_text(was.time_ns)]
-            self._mark_dirty(known, {entry.project for entry in later})
+            self._recorder.taken_in(waiting, at_once=True)
 
     def _mark_dirty(self, known: Known, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""

@@ -123,8 +123,7 @@ class Store(Writing):
                 refuse_closed(project, known.decisions(project))
             if not same:
                 raise ConflictError(f"{upload.name} was removed meanwhile. Send it again.")
-            with self.catalogue.writing() as known:
-                self._record(known, same)
+            self._record(same)
             with ExitStack() as stack:
                 kept = {entry.name: upload for entry in same}
                 attested = stack.enter_context(self.facts.attestations.publishing(project, kept, login))
@@ -164,7 +163,7 @@ class Store(Writing):
             with self.catalogue.writing() as known:
                 lists = known.mark_of(project) > 0
                 known.mark_dirty([project])
-                self._record(known, map(known.at, paths))
+                self._record(known.at(path) for path in paths)
                 self._forget(staged, known, paths)
                 lists = lists or not known.has_page(project)
                 self._stage(staged, known, [project], lists and self._lists_now(known))

@@ -38,7 +38,7 @@ class TakingIn(Restoring):
         self.facts.check()
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
-                self._record(known, settled(map(known.at, (*found, *removed))))
+                self._record(settled(map(known.at, (*found, *removed))))
                 for path in (*found, *removed):
                     # What it is now: since the scan it may have been uploaded, or removed.
                     stamp = self._stamp(path)
@@ -212,7 +212,7 @@ class TakingIn(Restoring):
                 look = look.again()
                 current = [(entry, content) for entry, content in read if self._is_now(known, entry)]
                 # What was there before is what its name stands for.
-                self._record(known, self._before(known, [entry for entry, _content in current]))
+                self._record(self._before(known, [entry for entry, _content in current]))
                 noted = self._recorder.taken_in([entry for entry, _content in current], look=look)
                 for now, (_entry, content) in zip(noted, current):
                     entry = _with_release(known, now)

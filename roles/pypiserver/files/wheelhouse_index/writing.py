@@ -262,7 +262,7 @@ class Writing(TakingIn):
         """Move the files of a project to where nothing is served."""
         paths = [entry.path for entry in known.of_project(project)]
         try:
-            self._record(known, known.of_project(project))
+            self._record(known.of_project(project))
             stayed = self.facts.quarantine.take(project, paths)
         except (OSError, FactsError) as error:
             # Other projects get their pages all the same, and this one says that it is quarantined.
