@@ -481,7 +481,7 @@ def test_only_a_project_that_comes_or_goes_has_the_list_of_projects_made(
     assert projects() == {"foo"}
 
 
-def spoilt(change: Callable[[dict[str, Any]], object]) -> Callable[[str], str]:
+def spoilt(change: Callable[..., object]) -> Callable[[str], str]:
     def spoil(text: str) -> str:
         found = json.loads(text)
         change(found)

@@ -871,7 +871,7 @@ def test_a_store_has_an_id_that_can_be_kept(in_memory: Path, own: str) -> None:
     assert new.upload(ONE, CONTENT).status == 503
 
 
-BAD_RECORDS: dict[str, object] = {
+BAD_RECORDS: dict[str, list[object]] = {
     "size": [-1, 1.5, True, None, "1", 10**30, float("inf")],
     "sha256": [None, 1, "", "x", sha256(CONTENT).upper(), "\ud800"],
     "upload-time": [None, 1, "0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z", "\ud800"],

@@ -30,13 +30,16 @@ def read(place: Path | str) -> bytes:
         OSError: if that cannot be read, or is a link.
     """
     try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW)
+        with open(place, "rb", buffering=0, opener=_not_by_a_link) as file:
+            return file.readall()
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "it is a link", str(place)) from error
         raise
-    with open(descriptor, "rb", buffering=0) as file:
-        return file.readall()
+
+
+def _not_by_a_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def check_folder(place: Path | str) -> None:
