@@ -495,7 +495,7 @@ def spoilt(change: Callable[..., object]) -> Callable[[str], str]:
     [
         *(
             spoilt(lambda found, over=over: found.update(over=over))
-            for over in (float("inf"), 1, "x", None, {}, [1], ["\ud800"])
+            for over in (float("inf"), 1, "x", None, {"a": 1}, [1], ["\ud800"])
         ),
         *(
             spoilt(lambda found, reason=reason: found["decisions"][0].update(reason=reason))
