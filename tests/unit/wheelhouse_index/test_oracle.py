@@ -113,7 +113,8 @@ class Operations(RuleBasedStateMachine):
     def upload(self, name: str, content: bytes, digest: bool, twine: bool, signature: bytes) -> None:
         sent = made.file(name, content)
         place = self.index.packages / name
-        blocked = os.path.lexists(place) and (place.is_symlink() or not place.is_file())
+        # Where files may be replaced, links are as well.
+        blocked = not self.overwrite if place.is_symlink() else place.exists() and not place.is_file()
         same = self._same(name)
         status = self.status.get(file_names.of_file(name).project, "active")  # type: ignore[union-attr]
         # By this name, something else was published, or lies where it would be.
@@ -134,7 +135,7 @@ class Operations(RuleBasedStateMachine):
             assert {path: path.read_bytes() for path in self._files()} == before
         elif identical:
             assert answer.status == 200 and {path: path.read_bytes() for path in self._files()} == before, answer
-        elif ((same or taken) and not self.overwrite) or (blocked and not (self.overwrite and place.is_symlink())):
+        elif ((same or taken) and not self.overwrite) or blocked:
             assert answer.status == (400 if twine else 409), answer
             assert "already exists" in answer.text or blocked
         else:
