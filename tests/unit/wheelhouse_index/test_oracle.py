@@ -297,6 +297,7 @@ class Operations(RuleBasedStateMachine):
         index = self.index
         assert index.said() == index.truth()
         assert index.projects() == set(index.truth())
+        assert index.backend.package_count() == sum(map(len, index.truth().values()))
         with index.store.catalogue.reading() as known:
             assert known.counts() == (len(index.truth()), sum(map(len, index.truth().values())))
         assert set(index.backend.get_projects()) == set(index.truth())

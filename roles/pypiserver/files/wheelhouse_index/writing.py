@@ -81,6 +81,9 @@ class Writing(TakingIn):
 
     def renew_some(self) -> bool:
         """Write some of the pages that are of an older format; return whether there were any."""
+        with self.catalogue.reading() as known:
+            if not known.outdated(1):
+                return False
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
                 projects = known.outdated(_BATCH)
@@ -88,7 +91,7 @@ class Writing(TakingIn):
             staged.publish()
             with self.catalogue.writing() as known:
                 known.mark_written(dict.fromkeys(projects, 0))
-        return bool(projects)
+        return True
 
     def _write_decided(self, project: str, had_page: bool, waited: bool) -> None:
         """Write the pages of one project; and the list of projects, if it may be another one now.
