@@ -58,7 +58,7 @@ options:
     default: {}
   tokens:
     description:
-      - All tokens, with the keys of an entry of C(pypi_tokens), which docs/variables.md describes. One that is not named is revoked.
+      - All tokens, with the keys of an entry of C(pypi_tokens). One that is not named is revoked.
     type: list
     elements: dict
     default: []
