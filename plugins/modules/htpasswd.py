@@ -133,10 +133,11 @@ removed:
   returned: success
   sample: [carol]
 tokens:
-  description: Ids of tokens, as C(added), C(updated) and C(removed), sorted.
+  description:
+    - Ids of tokens, as C(added), C(updated) and C(removed), sorted; and as C(valid) each token with what it may, and until when.
   type: dict
   returned: success
-  sample: {added: [ci-acme], updated: [], removed: []}
+  sample: {added: [ci-acme], updated: [], removed: [], valid: ["ci-acme may read, publish acme-*, until 2027-03-31"]}
 secret_changed:
   description: Whether C(peer/secret.conf) was made. Containers that have read the old one then have to read it again.
   type: bool
@@ -321,7 +322,10 @@ def plan(
         "added": added,
         "updated": list(updated),
         "removed": removed,
-        "tokens": dict(zip(("added", "updated", "removed"), map(sorted, token_changes))),
+        "tokens": {
+            **dict(zip(("added", "updated", "removed"), map(sorted, token_changes))),
+            "valid": ["%s %s" % (token.id, tokens.called(token)) for token in sorted(wanted, key=lambda one: one.id)],
+        },
         "secret_changed": any(change.content_differs for change in secret),
     }
     if changes or secret:

@@ -31,6 +31,8 @@ PREFIX = "wheelhouse_"
 SECRET = re.compile(rf"{PREFIX}[0-9a-f]{{72}}\Z")
 _CHECKSUM = 8
 _BITS = 256
+# Days before its end in which each run warns of a token.
+_SOON = 14
 KEYS = tuple(of_token())
 _MAKE = "run wheelhouse.pypi.token, which makes one"
 
@@ -187,6 +189,10 @@ def expire_in_time(variables: Mapping[str, Any]) -> Iterator[Problem]:
 
 def warnings(variables: Mapping[str, Any]) -> Iterator[str]:
     """What is allowed, yet may not be meant."""
+    soon = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=_SOON)
     for number, entry in enumerate(logins.entries(variables, "pypi_tokens"), 1):
+        name, expires = _called(entry, number), entry.get("expires")
         if logins.has_expired(entry):
-            yield f"pypi_tokens: {_called(entry, number)} expired after {entry['expires']}; this run removes it"
+            yield f"pypi_tokens: {name} expired after {expires}; this run removes it"
+        elif logins.has_expired(entry, soon):
+            yield f"pypi_tokens: {name} expires after {expires}; wheelhouse.pypi.token makes another"

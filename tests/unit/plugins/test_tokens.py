@@ -160,6 +160,13 @@ def test_an_expired_token_is_named_and_no_reason_to_refuse_a_run() -> None:
     assert tokens.present(variables) == []
 
 
+@pytest.mark.parametrize(("days", "warned"), [(0, True), (13, True), (16, False)])
+def test_a_token_that_expires_soon_is_a_warning(days: int, warned: bool) -> None:
+    found = rules.warnings({"pypi_tokens": [{**CI, "expires": in_days(days)}]})
+    expected = f"pypi_tokens: token 'ci-acme' expires after {in_days(days)}; wheelhouse.pypi.token makes another"
+    assert found == ([expected] if warned else [])
+
+
 def test_the_rights_of_tokens_are_those_of_logins() -> None:
     keys = specs.of_token()
     assert tuple(key for key, option in keys.items() if option["type"] == "raw") == specs.rights()
@@ -225,7 +232,12 @@ def test_the_file_has_a_line_for_each_token(run: Run, tmp_path: Path) -> None:
     result = run(
         {**CI, "yank": True, "expires": "2099-03-31"}, {"id": "b", "secret": TWO, "publish": True, "read": False}
     )
-    assert result["tokens"] == {"added": ["b", "ci-acme"], "updated": [], "removed": []}
+    assert result["tokens"] == {
+        "added": ["b", "ci-acme"],
+        "updated": [],
+        "removed": [],
+        "valid": ["b may publish, does not expire", "ci-acme may read, publish acme-*, yank, until 2099-03-31"],
+    }
     assert (tmp_path / "tokens.conf").read_text().splitlines()[1:] == [
         f'"{sha256(TWO)}" "never b - publish";',
         f'"{sha256(ONE)}" "4078684800 ci-acme read publish:acme-* yank";',
@@ -249,7 +261,7 @@ def test_the_file_has_a_line_for_each_token(run: Run, tmp_path: Path) -> None:
 def test_changes_of_tokens_are_named(run: Run, entry: dict[str, Any], line: str) -> None:
     run(CI)
     result = run(entry)
-    assert result["tokens"] == {"added": [], "updated": ["ci-acme"], "removed": []}
+    assert (result["tokens"]["added"], result["tokens"]["updated"]) == ([], ["ci-acme"])
     assert result["diff"]["prepared"].splitlines()[1:] == [line]
 
 

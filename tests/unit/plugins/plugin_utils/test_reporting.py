@@ -123,6 +123,16 @@ def test_logins_are_named() -> None:
     assert "Logins new: bob; changed: ci; removed: alice." in said(logins=logins)
 
 
+def test_tokens_are_named_and_listed_with_what_they_may() -> None:
+    tokens = {"added": ["ci"], "updated": [], "removed": ["old"], "valid": ["ci may read, until 2027-03-31"]}
+    text = said(logins={"added": [], "tokens": tokens})
+    assert "Tokens new: ci; removed: old." in text
+    assert "Tokens: ci may read, until 2027-03-31." in text
+    (many,) = (line for line in said(logins={"tokens": {"valid": ["a may read"] * 60}}) if "Tokens" in line)
+    assert many.count("a may read") == 50
+    assert many.endswith("; and 10 more.")
+
+
 def test_the_role_hands_over_what_a_run_has_made(playbook: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     roles = Path(__file__).parents[4] / "roles"
     begin, end = (
