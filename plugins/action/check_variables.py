@@ -27,7 +27,9 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         variables, found = self._variables(task_vars)
-        found += names.misspelt(task_vars, specs.public(), yanking="__pypi_yanks" in task_vars)
+        plays = {"__pypi_yanks": names.OF_YANK, "__pypi_makes_token": names.OF_TOKEN}
+        of_play = [name for play, of_it in plays.items() if play in task_vars for name in of_it]
+        found += names.misspelt(task_vars, specs.public(), of_play)
         # An index that is to be removed may be one of an earlier release: only what names it is checked.
         removing = plain(task_vars.get("__pypi_removing", False))
         found += [one for one in names.removed(task_vars) if not removing or one.variable == "pypi_user"]
