@@ -23,6 +23,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import token
 from tests.collection import DEVELOPED, ROOT
 
 Play = Callable[..., subprocess.CompletedProcess[str]]
+PLAYBOOK = str(ROOT / "playbooks/token.yml")
 SHOWN = re.compile(r"wheelhouse_[0-9a-f]{72}")
 INVENTORY: dict[str, Any] = {
     "pypi": {
@@ -41,8 +42,7 @@ def play(tmp_path: Path) -> Play:
     def run(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         words = [option for name, value in variables.items() for option in ("-e", f"pypi_{name}={value}")]
         return subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.yml", *options, *words]
-            + [str(ROOT / "playbooks/token.yml")],
+            [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.yml", *options, *words, PLAYBOOK],
             cwd=tmp_path,
             env={
                 **os.environ,
