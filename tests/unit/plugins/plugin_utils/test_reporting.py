@@ -164,3 +164,9 @@ def test_the_role_hands_over_what_a_run_has_made(playbook: Callable[..., subproc
         assert words in done.stdout, done.stdout
     warning = "[WARNING]: pypi_tls_certificate: the certificate ends in 20 days"
     assert warning in done.stdout + done.stderr, done.stdout + done.stderr
+    # A run that has changed tokens alone.
+    tokens = {"added": ["ci"], "updated": [], "removed": [], "valid": ["ci may read, does not expire"]}
+    variables["__users_written"] = {"changed": True, "added": [], "updated": [], "removed": [], "tokens": tokens}
+    done = playbook(json.dumps([play]), "--extra-vars", json.dumps(variables))
+    for words in ("Tokens new: ci.", "Tokens: ci may read, does not expire.", "files authentication/tokens.conf;"):
+        assert words in done.stdout, done.stdout
