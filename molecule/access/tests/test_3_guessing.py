@@ -101,6 +101,19 @@ def test_no_login_at_all_is_an_answer_that_costs_nothing(index: Index) -> None:
     assert statuses.keys() == {401}, statuses
 
 
+def test_tokens_that_are_unknown_are_no_guesses(index: Index, reader: Login) -> None:
+    unknown = [Login("__token__", f"wheelhouse_{number:072}") for number in range(5 * LIMIT)]
+    with ThreadPoolExecutor(5 * LIMIT) as pool:
+        statuses = Counter(
+            answer.status for answer in pool.map(lambda login: index.request("/simple/", login), unknown)
+        )
+    assert statuses.keys() == {401}, statuses
+    # Passwords are verified as before.
+    began = time.monotonic()
+    assert index.request("/simple/", reader).status == 200
+    assert time.monotonic() - began < 5
+
+
 @pytest.fixture(scope="module")
 def short_memory(index: Index, reader: Login) -> None:
     """Verdicts are forgotten after a second, and a verification takes its time, so that others come meanwhile."""
@@ -162,11 +175,15 @@ def test_fail2ban_finds_the_guesses_in_the_log_and_nothing_else(
     # One who would have others banned, by a name that reads like a line of the log.
     index.request("/simple/", Login('x","status":401,"client":"192.0.2.1', "guess"))
     index.request('/simple/?","client":"192.0.2.2","user":"x","status":401,', reader)
+    # A job whose token has expired.
+    assert index.request("/simple/", Login("__token__", f"wheelhouse_{0:072}")).status == 401
     index.request("/simple/", Login("reader", "guess"))
     # Each of NGINX's workers writes once a second.
     time.sleep(2)
     lines = [line for line in stack.log("nginx") if line.startswith("{")][-200:]
-    refused = [one for one in map(json.loads, lines) if one["status"] in (401, 429) and one["user"]]
+    refused = [
+        one for one in map(json.loads, lines) if one["status"] in (401, 429) and one["user"] not in ("", "token:")
+    ]
     assert refused[-1]["uri"] == "/simple/" and any("192.0.2.2" in line for line in lines)
     host.check_output("printf '%%s\\n' %s >/tmp/access.log", "\n".join(lines))
     # As NGINX writes it, and as Docker keeps it.
