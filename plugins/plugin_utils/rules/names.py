@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import rights
 
 # What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from; and what to yank.
 _OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from")
@@ -19,9 +20,7 @@ OF_YANK = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_sinc
 # And the token to make.
 OF_TOKEN = (
     "pypi_token_id",
-    "pypi_token_publish",
-    "pypi_token_delete",
-    "pypi_token_yank",
+    *(f"pypi_token_{right}" for right in rights()),
     "pypi_token_read",
     "pypi_token_expires",
     "pypi_token_file",
