@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.wheelhouse.pypi.plugins.action import htpasswd as action
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import tokens as host_tokens
 from ansible_collections.wheelhouse.pypi.plugins.modules import htpasswd
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules, specs
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import in_clear, rules, specs
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import tokens
 
 Run = Callable[..., dict[str, Any]]
@@ -165,6 +165,23 @@ def test_a_token_that_expires_soon_is_a_warning(days: int, warned: bool) -> None
     found = rules.warnings({"pypi_tokens": [{**CI, "expires": in_days(days)}]})
     expected = f"pypi_tokens: token 'ci-acme' expires after {in_days(days)}; wheelhouse.pypi.token makes another"
     assert found == ([expected] if warned else [])
+
+
+def test_a_token_in_clear_in_a_file_of_the_inventory_is_a_warning(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    for secret, warned in ((ONE, True), ("{{ vault_pypi_token_ci }}", False)):
+        inventory.write_text(f"all: {{vars: {{pypi_tokens: [{{id: ci, secret: '{secret}'}}]}}}}\n")
+        found = in_clear.warnings({"ansible_inventory_sources": [str(inventory)]})
+        assert found == (
+            [f"{inventory} has passwords in clear. Encrypt it: ansible-vault encrypt {inventory}"] if warned else []
+        )
+    # What the template refers to.
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/all.yml").write_text(f"vault_pypi_token_ci: {ONE}\n")
+    assert len(in_clear.warnings({"ansible_inventory_sources": [str(inventory)]})) == 1
+    # A hash need not be secret.
+    inventory.write_text(f"all: {{vars: {{pypi_tokens: [{{id: ci, hash: '{sha256(ONE)}'}}]}}}}\n")
+    assert in_clear.warnings({"ansible_inventory_sources": [str(inventory)]}) == []
 
 
 def test_the_rights_of_tokens_are_those_of_logins() -> None:
