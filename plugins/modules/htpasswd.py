@@ -323,7 +323,9 @@ def plan(
         "updated": list(updated),
         "removed": removed,
         "tokens": {
-            **dict(zip(("added", "updated", "removed"), map(sorted, token_changes))),
+            "added": sorted(token_changes[0]),
+            "updated": sorted(token_changes[1]),
+            "removed": token_changes[2],
             "valid": ["%s %s" % (token.id, tokens.called(token)) for token in sorted(wanted, key=lambda one: one.id)],
         },
         "secret_changed": any(change.content_differs for change in secret),

@@ -15,7 +15,11 @@ from tests.support.playbook import Run
 
 PLAYBOOK = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml"))
 TEMPLATES = Path(__file__).parents[3] / "roles/nginx/templates"
-FILES = sorted(str(path.relative_to(TEMPLATES).with_suffix("")) for path in TEMPLATES.rglob("*.conf.j2"))
+FILES = sorted(
+    str(path.relative_to(TEMPLATES).with_suffix(""))
+    for path in TEMPLATES.rglob("*.j2")
+    if path.stem.endswith((".conf", ".js"))
+)
 # Every variable that shows in the files, away from its default.
 SETTINGS: dict[str, Any] = {
     "pypi_url": "https://pypi.example.com:8443",

@@ -198,7 +198,7 @@ def sent(entries: list[dict[str, Any]]) -> dict[str, Any]:
     task = SimpleNamespace(
         args={"path": "/x", "users": [], "tokens": entries}, async_val=0, check_mode=False, diff=False, environment=None
     )
-    plugin = action.ActionModule(
+    plugin: Any = action.ActionModule(
         task=task,
         connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)),
         play_context=SimpleNamespace(check_mode=False),
@@ -206,7 +206,12 @@ def sent(entries: list[dict[str, Any]]) -> dict[str, Any]:
         templar=None,
         shared_loader_obj=None,
     )
-    plugin._execute_module = lambda **options: calls.append(options["module_args"]) or {"changed": False}
+
+    def execute(**options: Any) -> dict[str, Any]:
+        calls.append(options["module_args"])
+        return {"changed": False}
+
+    plugin._execute_module = execute
     plugin.run(task_vars={})
     return calls[0]
 
