@@ -59,8 +59,9 @@ dependencies = ["app"]
 url = "$base/simple/"
 default = true
 EOF
-# uv knows no settings here but those of the project.
-unset UV_NO_CONFIG
+# uv reads the project's settings, and none of this machine's user.
+unset UV_NO_CONFIG UV_OFFLINE UV_EXCLUDE_NEWER
+export XDG_CONFIG_HOME=$work/none XDG_CONFIG_DIRS=$work/none
 (cd "$work/wants" && "$bin/uv" lock --quiet --python "$bin/python")
 # audit: what it says of statuses, and its exit code.
 audit() {

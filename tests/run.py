@@ -541,8 +541,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="print the names of the parts")
     parser.add_argument("--long", action="store_true", help="with the exhaustive parts")
     parser.add_argument("--live", action="store_true", help="one part at a time, its output on the terminal")
-    # One more than there are processors saves nothing: scenarios keep a processor busy each, with what their hosts run.
-    jobs = os.cpu_count() or 2
+    # One more than there are processors: a scenario waits for its hosts for a third of its time.
+    jobs = (os.cpu_count() or 1) + 1
     parser.add_argument("--jobs", type=int, default=jobs, metavar="N", help=f"heavy parts at a time (default: {jobs})")
     parser.add_argument("--do", default="test", metavar="COMMAND", help="what Molecule is to do (default: test)")
     options = parser.parse_args(arguments)

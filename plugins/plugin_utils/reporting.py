@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -104,7 +105,7 @@ def about_certificate(info: Facts, tls: str, authority_file: str, at: datetime.d
         f"The certificate is for {names}, by {certificate.issuer}, and good for {certificate.days} days, until {end}."
     )
     if tls == "self_signed":
-        text += f" Clients have to trust {authority_file} on the controller."
+        text += f" Clients have to trust {os.path.expanduser(authority_file)} on the controller."
     warnings = []
     if certificate.due and tls in ("provided", "on_host"):
         warnings.append(f"pypi_tls_certificate: the certificate ends in {certificate.days} days ({end})")

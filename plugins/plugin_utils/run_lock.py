@@ -38,7 +38,7 @@ _LOOK = r"""
 [ ! -e {file} ] ||
     printf '%s %s\n' "$(($(date +%s) - $(stat --format %Y {file})))" "$(cat {file})" 2>/dev/null"""
 _RELEASE = r"""
-exec 9<{folder} && flock 9 || exit 0
+[ -d {folder} ] && exec 9<{folder} && flock 9 || exit 0
 case $(cat {file}) in {identity}' '*) rm {file} ;; esac
 true"""
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 # Ansible compiles collections by itself, and keeps nothing; of the others hardly anything is ever imported.
-_LEFT_OUT = "/(ansible_collections|ansible_test|black|botocore|docutils|moto|mypy|setuptools)/"
+_LEFT_OUT = "/site-packages/(ansible_collections|ansible_test|black|botocore|docutils|moto|mypy|setuptools)/"
 
 
 def command(folder: Path) -> list[str]:

@@ -108,7 +108,7 @@ class Client(Thread):
         """Read."""
         number = 0
         # Often enough to meet a reload, and seldom enough to leave the run under test a processor.
-        while not self._done.wait(0.05):
+        while not self._done.wait(0.02):
             began = time.monotonic()
             try:
                 answer = str(self._index.request(self._paths[number % len(self._paths)], self._login).status)

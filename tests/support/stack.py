@@ -114,7 +114,7 @@ def traffic(index: Index, login: Login, path: str, clients: int = 3) -> Iterator
                 answers.append(repr(error))
             # A connection each: without a pause, this machine would be out of ports in a minute. A shorter one takes
             # from what is watched the processor that it needs.
-            done.wait(0.02)
+            done.wait(0.01)
 
     threads = [Thread(target=ask) for _ in range(clients)]
     for thread in threads:

@@ -53,7 +53,8 @@ def test_a_package_left_half_configured_beside_a_running_engine_is_finished(host
 
 def test_a_run_waits_for_the_installation_that_a_lost_one_left_at_work(host: Any) -> None:
     host.check_output("apt-get --yes purge docker.io 2>&1")
-    kill_a_run(host, "unpacked", power_cut=False)
+    # Unpacking takes the longest: a state that dpkg soon leaves could be over before it is frozen.
+    kill_a_run(host, "half-installed", power_cut=False)
     assert host.check_output("pgrep --exact dpkg")
     with playbook.running(ROLE, pypi_hosts=NAME) as process:
         assert process.stdout

@@ -30,6 +30,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
 _BCRYPT_LOW = 8
 _PATTERN = re.compile(rf"{PATTERN}\Z")
 _PATTERN_SHOWN = 80
+_RIGHT_LIKE = re.compile(r"[a-z_]{1,20}\Z")
 ACTIONS = tuple(public()["pypi_authenticate"]["choices"])
 KEYS = tuple(of_login())
 STATES = tuple(of_login()["state"]["choices"])
@@ -102,9 +103,9 @@ def unknown_keys(entry: Mapping[Any, Any], keys: Sequence[str]) -> Complaints:
     """Keys of an entry that do not count."""
     for key in entry:
         if key not in keys:
-            # A key that is not like any could be a secret: "alice: secret".
             near = difflib.get_close_matches(str(key), keys, 1)
-            if isinstance(entry[key], (list, tuple)) and not near:
+            # A key that is not like any could be a secret: "alice: secret".
+            if isinstance(entry[key], (list, tuple)) and not near and _RIGHT_LIKE.match(str(key)):
                 yield f"has the unknown right {key!r}", f"the rights are {', '.join(rights())}"
             elif near:
                 yield f"has the unknown key {key!r}", f"did you mean {near[0]}?"
@@ -155,14 +156,19 @@ def _right(right: str, value: Any) -> Complaints:
         )
         return
     for pattern in value:
-        shown = f"has {str(pattern)[:_PATTERN_SHOWN]!r} in {right}"
         if not isinstance(pattern, str):
-            yield f"{shown}, which is not text", "put it in quotes"
-        elif not _PATTERN.match(pattern):
-            normal = re.sub(r"[-_.]+", "-", pattern).strip("-").lower()
-            meant = f"; did you mean {normal}?" if _PATTERN.match(normal) else ""
+            # A dictionary may be the next login with its password, one indent too deep.
+            what = repr(pattern) if isinstance(pattern, (int, float)) else "something"
             yield (
-                f"{shown}, which matches no project",
+                f"has {what} in {right} that is not text",
+                f'give names and patterns in quotes, such as {right}: ["acme-*"]',
+            )
+        elif not _PATTERN.match(pattern):
+            # Who ends it with a separator means what begins like that.
+            normal = re.sub(r"-\Z", "-*", re.sub(r"\A-", "*-", re.sub(r"[-_.]+", "-", pattern).lower()))
+            meant = f"; did you mean {normal}?" if _PATTERN.match(normal) and re.search("[a-z0-9]", normal) else ""
+            yield (
+                f"has {pattern[:_PATTERN_SHOWN]!r} in {right}, which matches no project",
                 f"give lower-case letters, digits and single -, with * for any letters{meant}",
             )
 

@@ -645,3 +645,18 @@ def test_a_name_that_two_projects_may_have_gets_one_content(index: Index, again:
     (index.packages / name).unlink(missing_ok=True)
     look(index)
     assert index.upload(name, first).status == 200
+
+
+def test_a_project_whose_records_cannot_be_listed_keeps_no_other_from_its_pages(index: Index) -> None:
+    for project in ("foo", "bar", "zoo"):
+        name = f"{project}-1.0-py3-none-any.whl"
+        assert index.upload(name, made.file(name)).status == 200
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    (wheelhouse(index) / "files/foo").write_text("not a folder")
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    again = Index(index.packages.parent)
+    again.keeper._thorough_at = 0.0
+    again.keeper.step()
+    assert again.projects() >= {"bar", "zoo"}
+    assert again.listed("bar") and again.listed("zoo")

@@ -219,6 +219,39 @@ def test_a_file_name_that_two_projects_have_needs_the_right_on_both(in_memory: P
     assert index.projects() == set()
 
 
+@pytest.mark.parametrize("folder", ["", "sub"])
+def test_the_right_to_publish_replaces_no_file_of_another_project(in_memory: Path, folder: str) -> None:
+    index = Index(in_memory, overwrite=True)
+    name = "x-2.0-1.zip"
+    (index.packages / folder).mkdir(exist_ok=True)
+    (index.packages / folder / name).write_bytes(file(name, release=("x-2.0", "1")))
+    index.keeper._thorough_at = 0.0
+    index.keeper.step()
+    before = index.stored()
+    answer = index.upload(name, file(name, release=("x", "2.0-1")), limited("publish:x"))
+    assert (answer.status, answer.reason) == (
+        409,
+        f"{name} already exists as a file of x-2-0. Publish it under another version.",
+    )
+    assert (index.projects(), index.stored()) == ({"x-2-0"}, before)
+
+
+@pytest.mark.parametrize("fields", [{"filename": "x-2.0-1.zip"}, {"name": "x", "version": "2.0-1"}])
+@pytest.mark.parametrize(("action", "right"), [("remove_pkg", "delete"), ("yank", "yank")])
+def test_a_file_that_was_just_copied_is_of_the_project_that_it_names_itself(
+    in_memory: Path, action: str, right: str, fields: dict[str, str]
+) -> None:
+    index = Index(in_memory)
+    index.keeper.step()
+    name = "x-2.0-1.zip"
+    (index.packages / name).write_bytes(file(name, release=("x-2.0", "1")))
+    index.store.note([name], [])
+    answer = index.ask(action, limited(f"{right}:x"), **fields)
+    assert answer.status == (403 if "filename" in fields else 404), answer
+    assert set(index.stored()) == {name}
+    assert index.ask(action, limited(f"{right}:x-2-0"), filename=name).status == 200
+
+
 @pytest.mark.parametrize("said", ["", "0" * 64, SECRET[:-1], SECRET + "0", SECRET.upper(), "übung"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_of_anybody_but_nginx_nothing_is_taken(in_memory: Path, said: str, method: str) -> None:

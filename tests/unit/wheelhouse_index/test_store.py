@@ -362,9 +362,20 @@ def test_a_project_stays_marked_until_its_last_change_is_on_its_page(index: Inde
         seen = known.pending()
         known.mark_dirty(["foo"])
         known.mark_written(seen)
-        assert known.times_marked("foo") == 2
+        assert known.pending().keys() == seen.keys() and known.pending() != seen
         known.mark_written(known.pending())
         assert known.pending() == {}
+
+
+def test_a_mark_is_no_earlier_one_after_the_pages_were_written(index: Index) -> None:
+    with index.store.catalogue.writing() as known:
+        known.mark_dirty(["foo"])
+        seen = known.pending()
+        known.mark_written(seen)
+        known.mark_dirty(["foo"])
+        # Of a keeper that took long.
+        known.mark_written(seen)
+        assert known.mark_of("foo") > 0
 
 
 def test_of_two_keepers_one_works(index: Index) -> None:
@@ -415,7 +426,7 @@ def test_the_list_does_not_wait_for_all_that_the_keeper_has_to_do(
     monkeypatch.setattr(writing, "_BATCH", 1)
     for number in range(3):
         made.wheel(index.packages, f"copied{number}", "1.0")
-    read, listed = index.store._read_unread, list[bool]()
+    read, listed = index.store.read_unread, list[bool]()
 
     def uploading(projects: Iterable[str]) -> dict[str, Stamp]:
         listed.append("new" in (index.pages / "simple/index.json").read_text())
@@ -423,7 +434,7 @@ def test_the_list_does_not_wait_for_all_that_the_keeper_has_to_do(
             assert index.upload("new-1.0-py3-none-any.whl", made.file("new-1.0-py3-none-any.whl")).status == 200
         return read(projects)
 
-    monkeypatch.setattr(index.store, "_read_unread", uploading)
+    monkeypatch.setattr(index.store, "read_unread", uploading)
     look(index)
     assert listed[0] is False and listed[-1] is True
     assert index.said() == index.truth()

@@ -525,23 +525,25 @@ class Known:
         self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
 
     def pending(self) -> dict[str, int]:
-        """Return the projects whose pages have to be written, and how often they were marked."""
+        """Return the projects whose pages have to be written, each with its mark."""
         return dict(self._db.execute("SELECT project, times FROM pending ORDER BY project"))
 
     def mark_dirty(self, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written."""
+        # A mark that does not come again, also after the row is removed: who writes pages may still have an earlier one.
         self._db.executemany(
-            "INSERT INTO pending VALUES (?, 1) ON CONFLICT (project) DO UPDATE SET times = times + 1",
+            "INSERT INTO pending VALUES (?, 1 + abs(random() / 2))"
+            " ON CONFLICT (project) DO UPDATE SET times = excluded.times",
             ((name,) for name in projects),
         )
 
-    def times_marked(self, project: str) -> int:
-        """Return how often a project was marked; 0 where its pages are written."""
+    def mark_of(self, project: str) -> int:
+        """Return the mark of a project whose pages have to be written; 0 where they are written."""
         row = self._db.execute("SELECT times FROM pending WHERE project = ?", (project,)).fetchone()
         return int(row[0]) if row else 0
 
     def mark_written(self, projects: Mapping[str, int]) -> None:
-        """Note projects whose pages are written, unless they were marked again since."""
+        """Note projects whose pages are written, unless they have another mark than this by now."""
         self._db.executemany("DELETE FROM pending WHERE project = ? AND times = ?", projects.items())
 
     def written(self) -> list[tuple[str, int, int]]:

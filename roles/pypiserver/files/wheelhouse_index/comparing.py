@@ -55,6 +55,11 @@ def compared(known: Known, uploads: Sequence[Upload], overwrite: bool) -> tuple[
             raise ConflictError(
                 f"{upload.name} already exists{spelt} with other content. A released file never changes: publish another version."
             )
+        if others := sorted({entry.project for entry in same} - {upload.facts.release.project}):
+            # The right to publish one project is none to replace the files of another.
+            raise ConflictError(
+                f"{upload.name} already exists as a file of {', '.join(others)}. Publish it under another version."
+            )
         new.append(upload)
         # With a file goes the signature that was made for it.
         replaced |= {path for entry in same for path in (entry.path, entry.path + names.SIGNATURE) if known.at(path)}

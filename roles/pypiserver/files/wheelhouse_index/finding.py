@@ -16,6 +16,15 @@ def found(store: Store, name: str, version: str, filename: str) -> list[Entry]:
         version: of it, in any spelling; empty for any.
         filename: the file; empty for all of the release.
     """
+    entries = _known(store, name, version, filename)
+    # Until it is read, a file may be of another project than its name alone says.
+    if unread := {entry.project for entry in entries if not (entry.facts or entry.refused)}:
+        store.read_unread(unread)
+        entries = _known(store, name, version, filename)
+    return entries
+
+
+def _known(store: Store, name: str, version: str, filename: str) -> list[Entry]:
     with store.catalogue.reading() as known:
         if filename:
             entries = [entry for path in known.named(filename) if (entry := known.at(path))]

@@ -190,6 +190,7 @@ def claimed(name: str, release: Release) -> bool:
     # As nearly all are written: a pattern of its own for each costs more than all the rest.
     if (
         stem[length : length + 1] == "-"
+        and len(stem) > length + 1
         and is_project(release.project)
         and normalised(stem[:length]) == release.project
         and same_version(stem[length + 1 :], release.version)

@@ -42,6 +42,7 @@ class Staged:
         maybe_empty: folders that are removed if nothing is left in them.
         created: folders that were created.
         there: folders that need not be created any more.
+        whole: projects whose pages have all their files, as these are on disk.
         written: what is to be known of all of them, and of those that need no change, by path below index/: size in
             bytes and time in ns, None for those that are to be removed.
     """
@@ -51,6 +52,7 @@ class Staged:
     maybe_empty: list[str] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     there: set[str] = field(default_factory=set)
+    whole: set[str] = field(default_factory=set)
     written: dict[str, Status | None] = field(default_factory=dict)
 
     def publish(self) -> None:

@@ -204,12 +204,14 @@ class Look:
         return Look(self._records, self._read)
 
     def has(self, project: str, fact: str) -> bool:
-        """Tell whether there is a fact on a file of a project, given by its own name.
+        """Tell whether there is, or may be, a fact on a file of a project, given by its own name.
 
-        Raises:
-            FactsError: if that cannot be found out.
+        Where that cannot be found out, who asks for the fact itself learns why; the files of other projects go on.
         """
-        return fact in self._of(project)
+        try:
+            return fact in self._of(project)
+        except FactsError:
+            return True
 
     def at(self, project: str, name: str) -> Record | None:
         """Return the record of a file, as ``Records.at`` does."""
@@ -225,7 +227,9 @@ class Look:
         """Make records, as ``Records.make`` does; those that others have made meanwhile are found by another look."""
         changed, made = self._records.make(project, records)
         for name, inode in made.items():
-            self._of(project)[name + SUFFIX] = inode
+            # What nothing has asked for is not listed for this.
+            if project in self._listed:
+                self._listed[project][name + SUFFIX] = inode
             self._read[project, name] = inode, records[name]
         return changed
 

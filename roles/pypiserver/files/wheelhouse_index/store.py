@@ -43,7 +43,7 @@ class Store(Writing):
         self.check_facts()
         project, sha256 = upload.facts.release.project, upload.facts.sha256
         self._notice([upload])
-        self._read_unread([project])
+        self.read_unread([project])
         with self.catalogue.reading() as known:
             if any(entry.facts and entry.facts.sha256 == sha256 for entry in same_as(known, upload)):
                 return True
@@ -69,11 +69,11 @@ class Store(Writing):
         self.check_facts()
         project = uploads[0].facts.release.project
         self._notice(uploads)
-        failed = self._read_unread([project])
+        failed = self.read_unread([project])
         with self._alone(), staging() as staged:
             with self.catalogue.reading() as known:
                 new, replaced = compared(known, uploads, overwrite)
-                if not new and not known.times_marked(project):
+                if not new and not known.mark_of(project):
                     return Added()
                 if new:
                     refuse_closed(project, known.decisions(project))
@@ -85,7 +85,7 @@ class Store(Writing):
                     stack.enter_context(self._published(upload, overwrite))
                 with self.catalogue.writing() as known:
                     # Until the pages are in place another process has to see to them, if this one is killed.
-                    lists = known.times_marked(project) > 0 or not known.has_page(project)
+                    lists = known.mark_of(project) > 0 or not known.has_page(project)
                     known.mark_dirty([project])
                     self._forget(staged, known, replaced)
                     for upload in new:
@@ -94,11 +94,11 @@ class Store(Writing):
                             entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
                         self._put(staged, known, entry, upload.metadata)
                     self._stage(staged, known, [project], lists and self._lists_now(known))
-                    seen = {project: known.times_marked(project)}
+                    seen = {project: known.mark_of(project)}
             staged.publish()
             # Not before the new ones are on all pages: until then nothing has replaced them.
             self._unlink(replaced)
-            self._done(seen, failed)
+            self._done(seen, failed, staged.whole)
             return Added(frozenset(kept), frozenset(attested))
 
     def attest(self, upload: Upload, login: str) -> set[str]:
@@ -130,9 +130,9 @@ class Store(Writing):
                     for entry in same:
                         self._put_attested(staged, known, entry)
                     self._stage(staged, known, [project], lists=False)
-                    seen = {project: known.times_marked(project)}
+                    seen = {project: known.mark_of(project)}
             staged.publish()
-            self._done(seen, {})
+            self._done(seen, {}, staged.whole)
         return attested
 
     def would_add(self, uploads: Sequence[Upload]) -> bool:
@@ -155,20 +155,20 @@ class Store(Writing):
         """
         self.mend()
         self.check_facts()
-        failed = self._read_unread([project])
+        failed = self.read_unread([project])
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
-                lists = known.times_marked(project) > 0
+                lists = known.mark_of(project) > 0
                 known.mark_dirty([project])
                 self._record(known.at(path) for path in paths)
                 self._forget(staged, known, paths)
                 lists = lists or not known.has_page(project)
                 self._stage(staged, known, [project], lists and self._lists_now(known))
-                seen = {project: known.times_marked(project)}
+                seen = {project: known.mark_of(project)}
             # Not before: for want of room, the catalogue may have been left as it was.
             self._unlink(paths)
             staged.publish()
-            self._done(seen, failed)
+            self._done(seen, failed, staged.whole)
 
     def decide(self, project: str, change: Callable[[Decisions], Decisions], at_once: bool = True) -> bool:
         """Change what was decided on a project: when this returns, its pages say so.
@@ -192,7 +192,7 @@ class Store(Writing):
             self.facts.decisions.at(project)
             taken = self._reconciler.take(known, [project])
             before = known.decisions(project)
-            had_page, waited = known.has_page(project), known.times_marked(project) > 0
+            had_page, waited = known.has_page(project), known.mark_of(project) > 0
             after = change(before)
             if after is before and not taken:
                 return False

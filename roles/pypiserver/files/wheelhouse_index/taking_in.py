@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # How much is kept in memory of what was read: bytes of core metadata, and files.
 _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
 # How many files are recorded at once while uploads may be waiting.
-_RECORDED = 200
+_RECORDED = 500
 
 
 class TakingIn(Folders):
@@ -136,10 +136,10 @@ class TakingIn(Folders):
         provenance = b""
         if look is None or look.has(entry.project, entry.name + attestations.SUFFIX):
             provenance = self.facts.attestations.provenance(entry.project, entry.name, sha256)
-        known.put(replace(entry, attested=True) if provenance else entry)
+        known.put(replace(entry, attested=bool(provenance)))
         self.output.stage_provenance(staged, entry.path, provenance)
 
-    def _read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
+    def read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
         """Read what has not been read of these projects. Not within the lock: this is what takes time.
 
         Returns:
@@ -150,7 +150,7 @@ class TakingIn(Folders):
         return self._read_all(unread)
 
     def _read_all(self, entries: Iterable[Entry]) -> dict[str, Stamp]:
-        """Read files, whether that was done before or not, and keep what they tell; returns as _read_unread does."""
+        """Read files, whether that was done before or not, and keep what they tell; returns as read_unread does."""
         failed: dict[str, Stamp] = {}
         read: list[tuple[Entry, bytes]] = []
         size = 0

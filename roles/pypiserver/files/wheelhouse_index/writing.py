@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 
 from . import pages
@@ -62,17 +62,19 @@ class Writing(TakingIn):
             formatted: whether all other pages are of this version's format.
         """
         failed: dict[str, Stamp] = {}
+        whole: set[str] = set()
         listed = time.monotonic()
         waiting = [project for project in seen if project != _LISTS]
         for start in range(0, len(waiting), _BATCH):
             projects = waiting[start : start + _BATCH]
-            failed |= self._read_unread(projects)
+            failed |= self.read_unread(projects)
             with self._alone(), staging() as staged:
                 with self.catalogue.writing() as known:
                     # There may be many batches, and uploads that left the lists to this.
-                    asked = known.times_marked(_LISTS) if time.monotonic() - listed > LIST_SECONDS else 0
+                    asked = known.mark_of(_LISTS) if time.monotonic() - listed > LIST_SECONDS else 0
                     self._stage(staged, known, projects, lists=asked > 0, front=asked > 0)
                 staged.publish()
+                whole |= staged.whole
                 if asked:
                     self._done({_LISTS: asked}, {})
                     listed = time.monotonic()
@@ -81,7 +83,7 @@ class Writing(TakingIn):
                 self._stage(staged, known, [], lists=True)
             staged.publish()
             # Not before: what is pending is not yet on the list of projects.
-            self._done(seen, failed)
+            self._done(seen, failed, whole)
             if not formatted:
                 with self.catalogue.writing() as known:
                     known.pages_format = pages.FORMAT
@@ -94,16 +96,16 @@ class Writing(TakingIn):
             had_page: whether it had files on its page before.
             waited: whether its pages had to be written then.
         """
-        failed = self._read_unread([project])
+        failed = self.read_unread([project])
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
                 self._stage(staged, known, [project], lists=False)
                 if (waited or known.has_page(project) != had_page) and self._lists_now(known):
                     self.output.stage_lists(staged, known)
                     known.note_written(staged.written)
-                seen = {project: known.times_marked(project)}
+                seen = {project: known.mark_of(project)}
             staged.publish()
-            self._done(seen, failed)
+            self._done(seen, failed, staged.whole)
 
     def _lists_now(self, known: Known) -> bool:
         """Tell whether a change waits for the list of projects; a long one is left to the keeper."""
@@ -238,6 +240,8 @@ class Writing(TakingIn):
             if len(unchanged) < len(entries):
                 # The project may be without a page for a while, and exists.
                 self.output.mark_incomplete()
+            elif all(entry.facts or entry.refused for entry in entries):
+                staged.whole.add(project)
             self.output.stage_project(staged, project, unchanged, decisions, url)
         if lists:
             self.output.stage_lists(staged, known)
@@ -272,12 +276,13 @@ class Writing(TakingIn):
             " Correct the owner of their folder, or remove them."
         )
 
-    def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp]) -> None:
+    def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp], whole: Collection[str] = ()) -> None:
         """Note that pages of projects are written.
 
         Args:
-            seen: how often each had been marked by then.
+            seen: the mark that each had by then.
             failed: files that are on no page because they cannot be read, and what they were then.
+            whole: projects whose pages have all that there is; at others is looked.
         """
 
         def settled(entry: Entry) -> bool:
@@ -287,7 +292,8 @@ class Writing(TakingIn):
 
         try:
             with self.catalogue.writing() as known:
-                known.mark_written({name: seen[name] for name in seen if all(map(settled, known.of_project(name)))})
+                done = (name for name in seen if name in whole or all(map(settled, known.of_project(name))))
+                known.mark_written({name: seen[name] for name in done})
         except (OSError, sqlite3.Error) as error:
             # For want of room, for one. The pages are there all the same; the keeper writes them again.
             log.warning("Cannot record that pages are written: %s", error)

@@ -159,8 +159,12 @@ def test_a_run_lets_go_of_the_index_at_its_end_or_when_it_is_refused(
     held = Path(run_lock.path("index"))
     release = look(tmp_path / "home")["release"]
     assert held.exists()
-    assert shell(release)["rc"] == 0
-    assert not held.exists()
+    # The second time it is not held, and the third time nothing of it is left, as after a restart of the host.
+    for _ in range(2):
+        assert shell(release)["rc"] == 0
+        assert not held.exists()
+    held.parent.rmdir()
+    assert shell(release) == {"rc": 0, "stdout": "", "stderr": ""}
 
     (tmp_path / "docker-compose.yml").write_text("services: {}")
     with pytest.raises(AnsibleActionFail, match="holds another server"):

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.certificates import now
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import report
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import about_certificate, report
 
 SERVICES = ("auth", "nginx", "pypi-server")
 IMAGES = {"auth": "nginx:1.30", "nginx": "nginx:1.30", "pypi-server": "pypiserver/pypiserver:v2.4.2"}
@@ -170,3 +171,15 @@ def test_the_role_hands_over_what_a_run_has_made(playbook: Callable[..., subproc
     done = playbook(json.dumps([play]), "--extra-vars", json.dumps(variables))
     for words in ("Tokens new: ci.", "Tokens: ci may read, does not expire.", "files authentication/tokens.conf;"):
         assert words in done.stdout, done.stdout
+
+
+def test_the_authority_to_trust_is_named_by_a_path_that_clients_can_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ops")
+    info = {
+        "subject_alt_name": ["DNS:pypi"],
+        "issuer": {"commonName": "CA"},
+        "not_before": "20260101000000Z",
+        "not_after": "20460101000000Z",
+    }
+    text, _warnings = about_certificate(info, "self_signed", "~/.wheelhouse.pypi/index.pem", now())
+    assert text.endswith("Clients have to trust /home/ops/.wheelhouse.pypi/index.pem on the controller.")

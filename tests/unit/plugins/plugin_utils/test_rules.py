@@ -293,10 +293,15 @@ BAD_USERS = [
     ({"name": "a", "password": "S3cret", "yank": 5}, "yank that is neither"),
     (
         {"name": "a", "password": "S3cret", "publish": [7]},
-        "user 'a' has '7' in publish, which is not text; put it in quotes",
+        "user 'a' has 7 in publish that is not text; give names and patterns in quotes, such as publish: [\"acme-*\"]",
     ),
-    ({"name": "a", "password": "S3cret", "publish": [["acme"]]}, "in publish, which is not text"),
-    ({"name": "a", "password": "S3cret", "yank": [None]}, "'None' in yank, which is not text"),
+    ({"name": "a", "password": "S3cret", "publish": [["S3cret"]]}, "has something in publish that is not text"),
+    ({"name": "a", "password": "S3cret", "yank": [None]}, "has something in yank that is not text"),
+    # The next login, one indent too deep.
+    (
+        {"name": "a", "hash": BCRYPT, "publish": [{"name": "b", "password": "S3cret"}]},
+        "user 'a' has something in publish that is not text",
+    ),
     *(
         (
             {"name": "a", "password": "S3cret", "delete": ["acme", pattern]},
@@ -332,6 +337,9 @@ BAD_USERS = [
         )
     ),
     ({"name": "a", "password": "S3cret", "publish": ["Acme.Tools_*"]}, "did you mean acme-tools-*?"),
+    ({"name": "a", "password": "S3cret", "publish": ["acme_"]}, "did you mean acme-*?"),
+    ({"name": "a", "password": "S3cret", "publish": ["-plugin"]}, "did you mean *-plugin?"),
+    ({"name": "a", "password": "S3cret", "S3cret2": ["acme-*"]}, "user 'a' has an unknown key"),
     (
         {"name": "a", "password": "S3cret", "publish": [f"p{n:04}" for n in range(300)]},
         "has rights of more than 3500 letters",
