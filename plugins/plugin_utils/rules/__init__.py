@@ -98,7 +98,9 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
 def problems(variables: Mapping[str, Any]) -> list[Problem]:
     """Every problem of some variables, given by name, in their order; rules about others are not applied."""
     found = [Problem(name, *problem) for name, value in variables.items() for problem in _of_one(name, value)]
-    return found + [problem for rule in CROSS_RULES for problem in rule(variables)]
+    found += [problem for rule in CROSS_RULES for problem in rule(variables)]
+    # A token in the wrong place would be shown as the value that is wrong; it can be known by its form.
+    return [Problem(name, tokens.hidden(problem), tokens.hidden(mend)) for name, problem, mend in found]
 
 
 def _of_one(name: str, value: Any) -> list[tuple[str, str]]:

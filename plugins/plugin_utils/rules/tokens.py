@@ -29,6 +29,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
 # roles/nginx/templates/token.js.j2 and playbooks/token.yml have the same form.
 PREFIX = "wheelhouse_"
 SECRET = re.compile(rf"{PREFIX}[0-9a-f]{{72}}\Z")
+# A part of one, also where a message says how a project of that name would be written.
+_SHOWN = re.compile(r"(wheelhouse[_-])[0-9a-f]{8,}")
 _CHECKSUM = 8
 _BITS = 256
 # Days before its end in which each run warns of a token.
@@ -114,6 +116,11 @@ def _secret(secret: Any) -> Complaints:
         yield f"has a secret of {bits} bits instead of {_BITS}", f"copy it whole, or {_MAKE}"
     elif checksum(secret[:-_CHECKSUM]) != secret[-_CHECKSUM:]:
         yield "has a secret that was altered: its checksum differs", f"copy it whole, or {_MAKE}"
+
+
+def hidden(text: str) -> str:
+    """Return a message without the tokens in it."""
+    return _SHOWN.sub(r"\1...", text)
 
 
 def checksum(text: str) -> str:

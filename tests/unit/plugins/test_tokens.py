@@ -109,6 +109,26 @@ def test_bad_tokens_get_one_line_that_shows_no_token(entry: Any, words: str) -> 
     assert not any(part in str(problem) for part in ("1" * 8, "S3cret", "e" * 53))
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"pypi_tokens": [{**CI, "publish": [ONE]}]},
+        {"pypi_tokens": [{**CI, "publish": ONE}]},
+        {"pypi_tokens": [{**CI, "expires": ONE}]},
+        {"pypi_tokens": [{"id": ONE, "read": ONE}]},
+        {"pypi_tokens": [{**CI, ONE: ["x"]}]},
+        {"pypi_tokens": ONE},
+        {"pypi_tokens_max_days": ONE},
+        {"pypi_users": [{"name": "a", "password": ONE, "yank": [ONE]}]},
+        {"pypi_http_port": ONE},
+    ],
+)
+def test_a_token_in_the_wrong_place_is_not_shown(variables: dict[str, Any]) -> None:
+    found = rules.problems(variables)
+    assert found
+    assert "11111111" not in " ".join(map(str, found))
+
+
 def test_two_tokens_have_neither_one_id_nor_one_secret() -> None:
     (problem,) = rules.problems({"pypi_tokens": [CI, {**CI, "secret": TWO}]})
     assert problem.problem == "token 'ci-acme' is listed 2 times"
