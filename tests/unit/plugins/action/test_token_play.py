@@ -46,6 +46,7 @@ def play(tmp_path: Path) -> Play:
             cwd=tmp_path,
             env={
                 **os.environ,
+                "PWD": str(tmp_path),
                 "ANSIBLE_COLLECTIONS_PATH": str(DEVELOPED),
                 "ANSIBLE_NOCOLOR": "1",
                 "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
@@ -85,7 +86,8 @@ def test_a_token_is_printed_with_the_line_for_the_inventory(play: Play) -> None:
 def test_a_token_goes_into_a_file_and_its_entry_into_the_inventory(play: Play, tmp_path: Path) -> None:
     file, group = tmp_path / "token", tmp_path / "group_vars/pypi/tokens.yml"
     group.parent.mkdir(parents=True)
-    where = {"token_file": str(file), "token_inventory": str(group)}
+    # One as the shell completes it.
+    where = {"token_file": str(file), "token_inventory": "group_vars/pypi/tokens.yml"}
     checked = play("--check", "--diff", token_id="a", token_publish="acme-*", token_read="false", **where)
     assert checked.returncode == 0, checked.stdout
     assert not file.exists()
@@ -107,7 +109,7 @@ def test_a_token_goes_into_a_file_and_its_entry_into_the_inventory(play: Play, t
     assert "token 'a' is listed 2 times; give each token an id of its own" in again.stdout
     again = play(token_id="b", token_yank="true", **where)
     assert again.returncode != 0
-    assert f"pypi_token_file: {file} exists; give another path, or remove the file" in again.stdout
+    assert f"pypi_token_file: {file} exists, or its folder is missing; give the path of a new file" in again.stdout
     assert file.read_text() == token
 
     done = play(token_id="b", token_yank="true", token_file=f"{file}-b", token_inventory=str(group))
@@ -156,6 +158,7 @@ def test_a_file_that_an_entry_cannot_be_added_to_stays_as_it_is(play: Play, tmp_
         ({"token_id": "alice"}, "token 'alice' has the name of a login in pypi_users"),
         ({"token_id": "a", "token_publish": "Acme_*"}, "did you mean acme-*?"),
         ({"token_id": "a", "token_expire": "2099-03-31"}, "did you mean pypi_token_expires?"),
+        ({"token_id": "a", "token_inventory": "missing/tokens.yml"}, "or a new one in a folder that exists"),
     ],
 )
 def test_what_is_wrong_is_named_before_a_token_is_made(play: Play, variables: dict[str, str], words: str) -> None:
