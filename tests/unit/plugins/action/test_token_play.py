@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import os
 import re
@@ -29,7 +30,15 @@ INVENTORY: dict[str, Any] = {
     "pypi": {
         # Reached by nothing: the play works on the controller alone.
         "hosts": {"one.invalid": {"ansible_connection": "ssh"}, "two.invalid": {}},
-        "vars": {"pypi_users": [{"name": "alice", "hash": "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0"}]},
+        "vars": {
+            "pypi_users": [
+                {
+                    "name": "alice",
+                    "hash": "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0",
+                    "expires": datetime.date(2099, 1, 31),
+                }
+            ],
+        },
     }
 }
 
@@ -122,7 +131,7 @@ def test_a_token_goes_into_a_file_and_its_entry_into_the_inventory(play: Play, t
     [
         "# ours\npypi_tokens:\n- {id: x, hash: '%s'}\nother: 1\n" % ("5" * 64),
         "pypi_tokens: []  # none\n",
-        "pypi_tokens:\n  # the first\n  - id: x\n    hash: '%s'\n\n" % ("5" * 64),
+        "pypi_tokens:\n    # the first\n    - id: x\n      hash: '%s'\n\n" % ("5" * 64),
     ],
 )
 def test_what_else_is_in_the_file_of_the_inventory_stays(play: Play, tmp_path: Path, before: str) -> None:
