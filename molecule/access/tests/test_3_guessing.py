@@ -101,16 +101,14 @@ def test_no_login_at_all_is_an_answer_that_costs_nothing(index: Index) -> None:
     assert statuses.keys() == {401}, statuses
 
 
-def test_tokens_that_are_unknown_are_no_guesses(index: Index, reader: Login) -> None:
+def test_tokens_that_are_unknown_are_no_guesses(index: Index) -> None:
     unknown = [Login("__token__", f"wheelhouse_{number:072}") for number in range(5 * LIMIT)]
-    with ThreadPoolExecutor(5 * LIMIT) as pool:
-        statuses = Counter(
-            answer.status for answer in pool.map(lambda login: index.request("/simple/", login), unknown)
-        )
-    assert statuses.keys() == {401}, statuses
-    # Passwords are verified as before.
     began = time.monotonic()
-    assert index.request("/simple/", reader).status == 200
+    with ThreadPoolExecutor(5 * LIMIT) as pool:
+        answers = pool.map(lambda login: index.request("/simple/", login), unknown)
+        statuses = Counter(answer.status for answer in answers)
+    # Of so many passwords, most would wait for seconds or be refused.
+    assert statuses == {401: 5 * LIMIT}, statuses
     assert time.monotonic() - began < 5
 
 
