@@ -18,7 +18,7 @@ from typing import IO, Any, Iterator, Tuple, cast
 # What the extension of an earlier version ends with.
 _UNKNOWN_VERB = 2
 _CHUNK = 1024 * 1024
-# So long a file must not have changed.
+# So long a file must not have changed before it is read: longer than the clock of any file system takes to move on.
 _SETTLED_SECONDS = 1.0
 # A file's path below the folder, what became of it, and why.
 Done = Tuple[str, str, str]
@@ -47,7 +47,8 @@ class Index:
     def take(self, path: str, file: IO[bytes]) -> list[Done]:
         """Offer an open file; return what became of files, this one or those before it."""
         # One that is being written in place may hold still in the middle of it, and look whole.
-        age = time.time() - os.fstat(file.fileno()).st_mtime
+        mtime = os.fstat(file.fileno()).st_mtime_ns
+        age = time.time() - mtime / 1e9
         if 0 <= age < _SETTLED_SECONDS:
             time.sleep(_SETTLED_SECONDS - age)
         digest = hashlib.sha256()
@@ -55,7 +56,8 @@ class Index:
         for data in iter(lambda: file.read(_CHUNK), b""):
             digest.update(data)
             size += len(data)
-        mtime = os.fstat(file.fileno()).st_mtime_ns
+        if os.fstat(file.fileno()).st_mtime_ns != mtime:
+            return [(path, "refused", "it is being written; import it once it is complete")]
         offer = {"path": path, "size": size, "mtime_ns": mtime, "sha256": digest.hexdigest()}
         answer = self._ask([json.dumps(offer).encode() + b"\n"])
         if answer.get("send"):

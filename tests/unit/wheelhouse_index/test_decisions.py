@@ -144,6 +144,18 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     assert again.said() == again.truth()
 
 
+@pytest.mark.parametrize("fields", [{"name": "Foo", "version": "1.0"}, {"filename": ONE}])
+def test_removing_what_is_in_quarantine_says_how(index: Index, fields: dict[str, str]) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    answer = index.ask("remove_pkg", **fields)
+    assert answer.status == 409 and "is in quarantine, where it is not served: nothing was removed." in answer.text
+    assert index.ask("yank", **fields, reason="malware").status == 200
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert {file["filename"]: file.get("yanked") for file in document(index)["files"]}[ONE] == "malware"
+    assert index.ask("remove_pkg", **fields).status == 200
+    assert ONE not in index.stored() and TWO in index.stored()
+
+
 def test_a_process_that_is_killed_while_it_takes_back_a_quarantine_is_followed_up(index: Index) -> None:
     before = index.listed("foo")
     assert index.ask("set_status", name="foo", status="quarantined").status == 200

@@ -180,6 +180,13 @@ class Changes:
             to_remove |= {entry.path: entry for entry in signatures if entry}
         if not to_remove:
             asked = filename or f"{name} {version}"
+            if away := deciding.quarantined(self._store, name, version, filename):
+                check(project := away[0][0])
+                raise Refusal(
+                    409,
+                    f"{asked[:200]} is in quarantine, where it is not served: nothing was removed."
+                    f" To remove it, yank it, set the status of {project} to active, then remove it.",
+                )
             raise Refusal(404, f"{asked[:200]} is not on this index: nothing was removed.")
         # Copied files of one name may be of several projects.
         projects = {entry.project for entry in to_remove.values()}

@@ -107,7 +107,7 @@ def targets(store: Store, name: str, version: str, filename: str) -> list[Target
         (entry.project, entry.name, entry.release.version)
         for entry in finding.found(store, name, version, filename)
         if not entry.is_signature
-    ] or _quarantined(store, name, version, filename)
+    ] or quarantined(store, name, version, filename)
     if not found:
         raise Refusal(404, f"{(filename or f'{name} {version}')[:200]} is not on this index: nothing was changed.")
     normal = "" if filename else names.normal_version(version)
@@ -118,7 +118,7 @@ def targets(store: Store, name: str, version: str, filename: str) -> list[Target
     return [Target(project, normal, files[project]) for project in sorted(files)]
 
 
-def _quarantined(store: Store, name: str, version: str, filename: str) -> list[tuple[str, str, str]]:
+def quarantined(store: Store, name: str, version: str, filename: str) -> list[tuple[str, str, str]]:
     """Return project, name and version of files of a quarantined project: what is yanked now is so when they are back."""
     guessed = names.of_file(filename)
     project = names.normalised(name) if name else guessed.project if guessed else ""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import index_import
 from ansible_collections.wheelhouse.pypi.plugins.modules import import_packages
 
 from tests.support import packages as made
@@ -196,6 +197,20 @@ def test_an_index_that_takes_nothing_fails_the_run(imported: Import, tmp_path: P
     assert result["msg"] == f"pypi_import_from: {said}"
 
 
+def test_a_file_that_is_being_written_is_left_for_the_next_import(
+    imported: Import, home: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is written to while the import waits for it to settle, and looks whole each time."""
+    target = source / "live-1.0.zip"
+    target.write_bytes(made.file("live-1.0.zip"))
+    with monkeypatch.context() as patched:
+        patched.setattr(index_import.time, "sleep", lambda _seconds: os.utime(target))
+        result = imported()
+    assert result["refused"] == ["live-1.0.zip: it is being written; import it once it is complete"]
+    assert "live-1.0.zip" not in on_index(home)
+    assert imported()["imported"] == ["live-1.0.zip"]
+
+
 def test_files_that_change_all_the_time_never_come_in_broken(imported: Import, home: Path, source: Path) -> None:
     """Another server goes on writing: a file in place, and one that gets shorter."""
     contents = [made.file("live-1.0.zip", bytes([n]) * 400_000 * n) for n in (1, 2)]
@@ -212,7 +227,7 @@ def test_files_that_change_all_the_time_never_come_in_broken(imported: Import, h
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(5):
+        for _ in range(3):
             imported()
     finally:
         done.set()
