@@ -119,10 +119,13 @@ def called(one: Token) -> str:
 
 def until(end: int | None) -> str:
     """The last day of a token, in words."""
-    if end is None:
-        return "does not expire"
+    return "does not expire" if end is None else "until %s" % last_day(end)
+
+
+def last_day(end: int) -> str:
+    """The last valid day of a token, given the first second in which it is no longer valid."""
     last = datetime.datetime.fromtimestamp(end, datetime.timezone.utc) - datetime.timedelta(days=1)
-    return "until %s" % last.date().isoformat()
+    return last.date().isoformat()
 
 
 def _words(one: Token) -> htpasswd.Rights:
