@@ -56,7 +56,7 @@ logins:
   elements: dict
   returned: success
   sample:
-    - {name: ci-acme, kind: token, rights: [read, "publish:acme-*"], expires: "2027-03-31", last_used: "2026-11-28T14:03:10+00:00"}
+    - {name: ci-acme, kind: token, rights: [read], expires: "2027-03-31", last_used: "2026-11-28T14:03:10+00:00"}
 log_begins:
   description: Time of the first line of the access log. Empty without one, and where all logins were found.
   type: str
