@@ -40,8 +40,8 @@ def token(digit: str) -> str:
     return text + hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-# Tokens by their ids, each with what it may: one reads, one does not. The job's is replaced, revoked, and expires. At first all are
-# as molecule.yml has them.
+# Tokens by their ids, each with what it may: one reads, one does not. The job's is replaced, revoked, and expires. They begin as
+# molecule.yml has them.
 JOB, UPLOADER = token("1"), token("2")
 SECOND_JOB = token("3")
 TOKENS: dict[str, dict[str, Any]] = {
