@@ -303,6 +303,8 @@ def test_each_event_is_listed_once_in_the_order_of_time(index: Index) -> None:
     assert listed(index)[-1]["version"] == "1.0"
     plain = program(index, "list", "--project", "bar", "--login", "bob").stdout
     assert plain == f"{found[-1]['time']} status bob bar deprecated (use foo)\n"
+    none = program(index, "list", "--login", "unknown")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "list: nothing matches\n")
 
 
 def test_without_the_change_log_what_the_facts_say_is_left(index: Index) -> None:
