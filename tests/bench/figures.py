@@ -24,6 +24,7 @@ TARGETS = {
     "stale": "<= 0",
     "upload_ms": "<= 150",
     "upload_vs_disk": "<= 2",
+    "uploads_per_second": ">= 2",
     "burst_p95_ms": "< 100",
     "burst_p99_ms": "< 250",
     "burst_errors": "<= 0",

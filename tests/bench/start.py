@@ -25,7 +25,7 @@ from tests.support.stack import eventually
 from . import store
 from .hosts import SERVING, WORK, BenchError, address, ask, play, send
 from .rollout import HOME, INDEX, SITE
-from .sides import PUBLISHER, READER, Side
+from .sides import PUBLISHER, PUBLISHERS, READER, TOKENS, Side
 
 _HERE = Path(__file__).resolve().parent
 # What the tutorial tells its reader to write, as the scenario has it.
@@ -39,10 +39,13 @@ DEVPI = StandIn("devpi", "", "", (), {}, (), ("devpi-server",), PYPISERVER.pytho
 
 def ours(variables: Mapping[str, Any] | None = None) -> Side:
     """Apply site.yml, with bcrypt-10 logins."""
-    users = [{"name": login.name, "password": login.password} for login in (READER, PUBLISHER)]
-    users[1]["publish"] = True  # type: ignore[assignment]
+    publishers = (PUBLISHER, *PUBLISHERS)
+    users = [
+        {"name": one.name, "password": one.password, "publish": one in publishers} for one in (READER, *publishers)
+    ]
+    tokens = [{"id": f"token-{number}", "secret": one.password, "publish": True} for number, one in enumerate(TOKENS)]
     with step("our stack, by site.yml"):
-        play(SITE, variables={**INDEX, "pypi_users": users, **(variables or {})})
+        play(SITE, variables={**INDEX, "pypi_users": users, "pypi_tokens": tokens, **(variables or {})})
     return Side("ours", f"http://{address(SERVING)}", READER)
 
 

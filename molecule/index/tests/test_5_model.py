@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import hashlib
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,11 +35,28 @@ STATUSES = ("active", "deprecated", "archived", "quarantined")
 PARTNER = {"publish": ["*-a"], "delete": ["*-a", "*-b"]}
 
 
+def token(digit: str) -> str:
+    """A token of 64 equal digits, as wheelhouse.pypi.token makes it."""
+    text = "wheelhouse_" + digit * 64
+    return text + hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+# Tokens by their ids, each with what it may: one reads, one does not. The job's is replaced, revoked, and expires. They begin as
+# molecule.yml has them.
+JOB, UPLOADER = token("1"), token("2")
+SECOND_JOB = token("3")
+TOKENS: dict[str, dict[str, Any]] = {
+    "job": {"publish": ["*-b"], "delete": ["*-b"]},
+    "uploader": {"publish": ["*-c"], "read": False},
+}
+
+
 class Model:
     """What the index must answer.
 
     Attributes:
         passwords: of the logins that there are.
+        tokens: those that are valid, each with its id.
         files: by project, the files that have been uploaded and not removed, by version.
         first: what was first uploaded by a name, which no other content may have, by project and version.
         yanked: the releases that are yanked, by project and version.
@@ -46,6 +65,7 @@ class Model:
 
     def __init__(self, prefix: str, folder: Path) -> None:
         self.passwords = dict(NEWEST)
+        self.tokens = {JOB: "job", UPLOADER: "uploader"}
         self.files: dict[str, dict[str, Path]] = {f"{prefix}-{letter}": {} for letter in "abc"}
         self.first: dict[tuple[str, str], Path] = {}
         self.yanked: set[tuple[str, str]] = set()
@@ -56,16 +76,27 @@ class Model:
         """Return all current and former logins, with right and wrong passwords, and no login."""
         known = [Login(name, password) for name, password in self.passwords.items()]
         former = [Login(name, password) for name, password in NEWEST.items()] + [Login("leaver", "second-password")]
-        return [NOBODY, Login("reader", "wrong"), Login("stranger", "reader-password"), *former, *known, *known]
+        wrong = [NOBODY, Login("reader", "wrong"), Login("stranger", "reader-password"), Login("publisher", token("4"))]
+        # Whatever user name a token comes with.
+        tokens = [Login("__token__", secret) for secret in (JOB, SECOND_JOB, UPLOADER)]
+        tokens += [Login("publisher", secret) for secret in (JOB, SECOND_JOB)]
+        return [*wrong, *former, *known, *known, *tokens]
+
+    def is_known(self, login: Login) -> bool:
+        """Return whether a login is accepted."""
+        return login.password in self.tokens or (self.passwords.get(login.name) == login.password and login != NOBODY)
 
     def may_read(self, login: Login) -> bool:
         """Return whether a login may list and download."""
-        return self.passwords.get(login.name) == login.password and login != NOBODY
+        entry = TOKENS.get(self.tokens.get(login.password, ""), {})
+        return self.is_known(login) and bool(entry.get("read", True))
 
     def may(self, login: Login, right: str, project: str) -> bool:
         """Return whether a login may change a project: publish, delete or yank."""
-        by_name = {"publisher": True, "partner": f"*{project[-2:]}" in PARTNER.get(right, [])}
-        return self.may_read(login) and by_name.get(login.name, False)
+        if login.password in self.tokens:
+            return f"*{project[-2:]}" in TOKENS[self.tokens[login.password]].get(right, ())
+        by_name = {"publisher": True, "partner": f"*{project[-2:]}" in PARTNER.get(right, ())}
+        return self.is_known(login) and by_name.get(login.name, False)
 
     def served(self, project: str) -> dict[str, Path]:
         """Return the files of a project that are on its page, by version."""
@@ -80,7 +111,7 @@ class Model:
 
     def refused(self, login: Login) -> int:
         """Return the status for a login without the right."""
-        return 403 if self.may_read(login) else 401
+        return 403 if self.is_known(login) else 401
 
     def new_file(self, project: str, version: str) -> Path:
         """Return a wheel of another content than any before."""
@@ -91,7 +122,7 @@ class Model:
 
 @pytest.fixture
 def model(tmp_path: Path, project: str) -> Model:
-    """An index that has served no request; the next module restores its logins."""
+    """An index that has served no request; of its logins and tokens, those that other tests need stay."""
     return Model(project, tmp_path)
 
 
@@ -137,7 +168,7 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
     elif kind in ("file", "metadata"):
         name = f"{packages.escaped(project)}-{version}-py3-none-any.whl"
         answer = index.request(f"/packages/{name}{'.metadata' if kind == 'metadata' else ''}", login)
-        assert answer.status == (401 if not readable else 200 if version in served else 404), step
+        assert answer.status == (model.refused(login) if not readable else 200 if version in served else 404), step
         if answer.status == 200:
             content = files[version].read_bytes()
             assert answer.body == (content if kind == "file" else packages.metadata(project, version)), step
@@ -145,13 +176,14 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
         # What NGINX keeps for a moment: who may not see it does not, however fresh it is there.
         path = dice.choice(("/packages/", "/", f"/{project}/json"))
         answer = index.request(path, login)
-        assert answer.status in ((401,) if not readable else (200, 404) if path.endswith("json") else (200,)), step
+        right = (200, 404) if path.endswith("json") else (200,)
+        assert answer.status in (right if readable else (model.refused(login),)), step
         assert readable or (project not in answer.body.decode() and b"distribution file" not in answer.body), step
     else:
         path = "/simple/" if kind == "list" else f"/simple/{project}/"
         answer = index.request(path, login, "HEAD" if kind == "head" else "GET", headers={"Accept": dice.choice(FORMS)})
         there = 200 if served or quarantined or kind == "list" else 404
-        assert answer.status == (there if readable else 401), step
+        assert answer.status == (there if readable else model.refused(login)), step
         if not readable:
             assert project.encode() not in answer.body, step
         elif answer.status == 200 and kind != "head":
@@ -186,8 +218,8 @@ def check_page(answer: Answer, model: Model, project: str, is_list: bool, step: 
         assert (f">{name}<" in text) == (name in names), f"{step}: {text}"
 
 
-def change_users(model: Model, dice: random.Random) -> str:
-    """Take a login out or in, or give it another password, by a run of the playbook."""
+def change_users(model: Model, dice: random.Random, others: list[dict[str, Any]]) -> str:
+    """Take a login and a token out or in, or give them another password, secret or end, by a run of the playbook."""
     password = dice.choice((None, "leaver-password", "second-password"))
     model.passwords = {name: word for name, word in model.passwords.items() if name != "leaver"}
     if password:
@@ -197,20 +229,29 @@ def change_users(model: Model, dice: random.Random) -> str:
         "partner": PARTNER,
     }
     users = [{"name": name, "password": word, **rights.get(name, {})} for name, word in model.passwords.items()]
-    site("--tags", "users", pypi_users=users)
-    return f"leaver has {password or 'gone'}"
+    secret, days = dice.choice((None, JOB, SECOND_JOB)), dice.choice((None, -1, 1, 300))
+    tokens = [*others, {"id": "uploader", "secret": UPLOADER, **TOKENS["uploader"]}]
+    model.tokens = {UPLOADER: "uploader"}
+    if secret:
+        today = datetime.datetime.now(datetime.UTC).date()
+        expires = {} if days is None else {"expires": str(today + datetime.timedelta(days=days))}
+        tokens.append({"id": "job", "secret": secret, **TOKENS["job"], **expires})
+        model.tokens.update({} if days == -1 else {secret: "job"})
+    site("--tags", "users", pypi_users=users, pypi_tokens=tokens)
+    return f"leaver has {password or 'left'}, the job {secret or 'no token'}, which ends in {days} days"
 
 
 def test_random_walks_get_what_the_model_says(
-    index: Index, model: Model, remove_as: Callable[[Login, str, str], Answer]
+    index: Index, model: Model, remove_as: Callable[[Login, str, str], Answer], variables: Mapping[str, Any]
 ) -> None:
+    others = [entry for entry in variables["pypi_tokens"] if entry["id"] not in TOKENS]
     seed = int(os.environ.get("WHEELHOUSE_SEED", random.randrange(10**9)))
     dice = random.Random(seed)
     steps: list[str] = []
     try:
         for number in range(1, STEPS + 1):
             if number % STEPS_BETWEEN_USERS == 0:
-                steps.append(change_users(model, dice))
+                steps.append(change_users(model, dice, others))
             steps.append(walk(index, model, dice, remove_as))
     except AssertionError:
         print(f"WHEELHOUSE_SEED={seed}, step {len(steps) + 1}; the last before it:", *steps[-10:], sep="\n  ")

@@ -12,17 +12,27 @@ from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import rights
 
 # What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from, whether packages are
 # removed with the index; and what to yank.
 _OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from", "pypi_remove_data")
 OF_YANK = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason", "pypi_unyank")
+# And the token to make.
+OF_TOKEN = (
+    "pypi_token_id",
+    *(f"pypi_token_{right}" for right in rights()),
+    "pypi_token_read",
+    "pypi_token_expires",
+    "pypi_token_file",
+    "pypi_token_inventory",
+)
 # And the facts that roles set, and what the inventories of clouds could not make sense of.
-_NO_ROLES = (*_OF_PLAYS, *OF_YANK, "pypi_unknown_tags")
+_NO_ROLES = (*_OF_PLAYS, *OF_YANK, *OF_TOKEN, "pypi_unknown_tags")
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
 _LIKENESS = 0.85
-# Where it says what to yank: with a slip, that would be more than was meant.
-_LIKENESS_OF_YANK = 0.75
+# Where it says what to yank, or what a token may: with a slip, that would be more than was meant.
+_LIKENESS_OF_PLAY = 0.75
 _VERSION = "pin and hold the packages by the host's package manager (docs/docker.md#a-version)"
 _COMPOSE = "install the plugin by a role of your own (docs/docker.md#compose-from-an-address)"
 _REPOSITORY = "set it for apt or dnf by a role of your own (docs/docker.md#a-mirror)"
@@ -79,26 +89,26 @@ def undefined(name: str, message: str) -> Problem:
     return Problem(name, missing, mend)
 
 
-def misspelt(names: Iterable[str], public: Collection[str], yanking: bool = False) -> list[Problem]:
+def misspelt(names: Iterable[str], public: Collection[str], of_play: Collection[str] = ()) -> list[Problem]:
     """Names that begin with pypi_ and are almost those of public variables: what they say would silently not count.
 
     Args:
         names: of all variables.
         public: of the roles'.
-        yanking: the playbook yank.yml runs, which takes others.
+        of_play: what the playbook that runs takes beside them.
     """
     strange = sorted(name for name in names if name.startswith("pypi_") and name not in {*public, *_NO_ROLES, *REMOVED})
     return [
         Problem(name, "unknown variable", f"did you mean {near[0]}?")
         for name in strange
-        if (near := _near(name, public, yanking))
+        if (near := _near(name, public, of_play))
     ]
 
 
-def _near(name: str, public: Collection[str], yanking: bool) -> list[str]:
+def _near(name: str, public: Collection[str], of_play: Collection[str]) -> list[str]:
     """Return the name that this one may be a slip of, if there is one."""
-    of_yank = difflib.get_close_matches(name, OF_YANK, 1, _LIKENESS_OF_YANK) if yanking else []
-    return difflib.get_close_matches(name, [*public, *_OF_PLAYS], 1, _LIKENESS) or of_yank
+    near = difflib.get_close_matches(name, [*public, *_OF_PLAYS], 1, _LIKENESS)
+    return near or difflib.get_close_matches(name, of_play, 1, _LIKENESS_OF_PLAY)
 
 
 def serial(value: Any, batch: int, hosts: int) -> list[Problem]:

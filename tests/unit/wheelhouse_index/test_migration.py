@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import catalogue, health, pages, reading, taking_in
+from wheelhouse_index import catalogue, health, pages, reading, taking_in, writing
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, sha256
@@ -57,6 +57,18 @@ def named(number: int) -> str:
     return f"p{number % 4}-1.{number}-py3-none-any.whl"
 
 
+def look(index: Index) -> None:
+    """Look until there is no more to do."""
+    index.keeper._thorough_at = 0.0
+    while index.keeper.step():
+        pass
+
+
+def api_of_projects(index: Index) -> dict[str, str]:
+    found = {page.parent.name: json.loads(page.read_bytes()) for page in index.pages.glob("simple/*/index.json")}
+    return {project: page["meta"]["api-version"] for project, page in sorted(found.items())}
+
+
 @pytest.fixture
 def tree(in_memory: Path) -> Path:
     """A tree with twelve files, as the release before has left it."""
@@ -67,7 +79,7 @@ def tree(in_memory: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "FORMAT", FORMAT_2)
         patch.setattr(pages, "API_VERSION", API_2)
-        index.look()
+        look(index)
     with sqlite3.connect(index.pages / "catalogue.sqlite") as before:
         before.executescript(SCHEMA_2)
         before.execute("ATTACH ? AS now", (str(index.pages / catalogue.NAME),))
@@ -102,11 +114,11 @@ def test_all_files_are_recorded_with_the_times_that_pages_had_and_none_is_read(
     index = Index(tree)
     before = index.said(), index.times("p1")
     assert api_versions(index) == {API_2}
-    index.look()
+    look(index)
     assert not read
     assert (index.said(), index.times("p1"), api_versions(index)) == (*before, {pages.API_VERSION})
     once = written(index)
-    index.look()
+    look(index)
     assert written(index) == once
     assert recorded(index) == 12
     assert {path.name for path in (index.packages / ".wheelhouse/names").iterdir()} == {"p0", "p1", "p2", "p3"}
@@ -128,16 +140,15 @@ def test_it_serves_meanwhile_and_keeps_what_is_changed(tree: Path, monkeypatch: 
     (tree / "packages" / named(0)).touch()
     (tree / "packages" / named(4)).unlink()
     index = Index(tree)
-    index.keeper._pause = -1.0
-    index.look()
-    assert recorded(index) < 12
+    assert index.keeper.step()
+    assert 0 < recorded(index) < 12
     new = "p1-2.0-py3-none-any.whl"
     assert index.upload(new, made.file(new)).status == 200
     assert index.remove("p3", "1.11").status == 200
     (index.packages / named(10)).touch()
     (index.packages / named(9)).unlink()
-    while recorded(index) < 13:
-        index.look()
+    look(index)
+    assert recorded(index) == 13
     # By hand, over HTTP, while no server ran: the names stay theirs.
     for name in (named(11), named(9), named(4)):
         assert index.upload(name, made.file(name, b"other")).status == 409, name
@@ -146,20 +157,49 @@ def test_it_serves_meanwhile_and_keeps_what_is_changed(tree: Path, monkeypatch: 
     assert index.said() == index.truth()
 
 
+def test_files_are_recorded_before_pages_are_renewed_and_those_of_before_serve(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_in, "_RECORDED", 5)
+    monkeypatch.setattr(writing, "_BATCH", 1)
+    index = Index(tree)
+    assert index.store.output.is_complete()
+    seen = []
+    while index.keeper.step():
+        assert index.store.output.is_complete() and index.said() == index.truth()
+        seen.append((recorded(index), list(api_of_projects(index).values()).count(API_2)))
+    print(seen)
+    assert seen == [(5, 4), (10, 4), (12, 4), (12, 3), (12, 2), (12, 1), (12, 0)]
+    assert api_versions(index) == {pages.API_VERSION}
+
+
+def test_a_page_of_before_that_changes_is_renewed_at_once(tree: Path) -> None:
+    index = Index(tree)
+    index.keeper._pause = -1.0
+    index.keeper.step()
+    new = "p1-2.0-py3-none-any.whl"
+    assert index.upload(new, made.file(new)).status == 200
+    assert api_of_projects(index) == {"p0": API_2, "p1": pages.API_VERSION, "p2": API_2, "p3": API_2}
+    assert new in index.listed("p1")
+    look(index)
+    assert index.said() == index.truth() and api_versions(index) == {pages.API_VERSION}
+
+
 def test_it_goes_on_where_it_was_killed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taking_in, "_RECORDED", 3)
 
     def started(number: int) -> int:
         steps(number, STEPS, lambda: os.kill(os.getpid(), signal.SIGKILL))
-        Index(tree).look()
+        look(Index(tree))
         return 0
 
     codes = [in_a_child(partial(started, number)) for number in range(5, 200, 13)]
     print(codes)
     assert -signal.SIGKILL in codes[:2] and codes[-1] == 0
     index = Index(tree)
-    index.look()
+    look(index)
     assert recorded(index) == 12
+    assert api_versions(index) == {pages.API_VERSION}
     assert index.said() == index.truth()
     assert {index.record(f"p{n % 4}", named(n))["upload-time"] for n in range(12)} == {
         f"2017-07-14T02:40:{n:02}.000000Z" for n in range(12)
@@ -178,7 +218,7 @@ def test_a_catalogue_that_cannot_be_taken_over_is_made_from_the_files(tree: Path
         with sqlite3.connect(before) as connection:
             connection.execute("PRAGMA user_version = 1")
     index = Index(tree)
-    index.look()
+    look(index)
     assert recorded(index) == 12
     assert index.times("p1")[named(1)] == "2017-07-14T02:40:01.000000Z"
 
@@ -198,7 +238,7 @@ def test_a_tree_of_the_first_release_is_read_once_and_stays_its_own(tree: Path) 
     shutil.rmtree(tree / "index/json")
     (tree / "index/.removed").unlink()
     content, index = before.read_bytes(), Index(tree)
-    index.look()
+    look(index)
     assert recorded(index) == 12
     assert index.said() == index.truth() and api_versions(index) == {pages.API_VERSION}
     assert {index.times(f"p{n % 4}")[named(n)] for n in range(12)} == {
@@ -214,7 +254,7 @@ def test_two_files_of_one_name_are_not_both_served(tree: Path, caplog: pytest.Lo
     (nested / named(1)).write_bytes(made.file(named(1), b"other"))
     index = Index(tree)
     for _ in range(2):
-        index.look()
+        look(index)
     assert index.listed("p1")[named(1)] == sha256(made.file(named(1)))
     assert f"nested/{named(1)}" not in index.listed("p1")
     assert f"nested/{named(1)} is on no page" in caplog.text

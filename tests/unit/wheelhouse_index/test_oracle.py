@@ -344,6 +344,8 @@ class Operations(RuleBasedStateMachine):
         assert index.said() == index.truth()
         assert index.projects() == set(index.truth())
         assert index.backend.package_count() == sum(map(len, index.truth().values()))
+        with index.store.catalogue.reading() as known:
+            assert known.counts() == (len(index.truth()), sum(map(len, index.truth().values())))
         assert set(index.backend.get_projects()) == set(index.truth())
         for project, files in index.truth().items():
             assert {package.relfn for package in index.backend.find_project_packages(project.upper())} == set(files)

@@ -52,6 +52,15 @@ def test_a_right_that_is_not_said_is_not_there(login: str, said: str, action: st
     assert (rights.refusal(action, environ, False) == "") is allowed
 
 
+def test_a_refusal_says_whether_it_is_a_token() -> None:
+    environ = {rights.LOGIN: "ci-acme", rights.RIGHTS: "publish:acme-*", rights.KIND: "token"}
+    said = rights.refusal("file_upload", environ, False, "widgets")
+    assert said.startswith("The token ci-acme has no right to publish widgets. Ask the operator"), said
+    # Nothing else about it counts.
+    assert rights.refusal("file_upload", environ, False, "acme-tools") == ""
+    assert rights.refusal("file_upload", {rights.KIND: "token"}, False).startswith("Log in to publish")
+
+
 def test_headers_that_are_missing_grant_nothing() -> None:
     assert rights.refusal("file_upload", {}, False) == "Log in to publish: this request came without a login."
     assert rights.refusal("remove_pkg", {}, True) == "Log in to delete: this request came without a login."

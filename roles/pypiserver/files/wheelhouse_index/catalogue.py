@@ -53,16 +53,22 @@ CREATE INDEX files_untried ON files (project) WHERE sha256 IS NULL AND unreadabl
 CREATE INDEX files_refused ON files (path) WHERE refused <> '';
 CREATE INDEX files_attested ON files (project) WHERE attested = 1;
 
--- How many files the page of a project has: counting them in `files` would take the longer the more there are. What has
--- not been read is on no page, and a signature is not a file of its own there.
+-- How many files the page of a project has, and how many projects and files are on pages: counting them in `files` would
+-- take the longer the more there are. What has not been read is on no page, and a signature is not a file of its own there.
 CREATE TABLE projects (project TEXT PRIMARY KEY, files INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE counts (projects INTEGER NOT NULL, files INTEGER NOT NULL);
+INSERT INTO counts VALUES (0, 0);
 CREATE TRIGGER file_added AFTER INSERT ON files WHEN {_ON_PAGE.format(row="new")} BEGIN
     INSERT INTO projects VALUES (new.project, 1) ON CONFLICT (project) DO UPDATE SET files = files + 1;
+    UPDATE counts SET files = files + 1;
 END;
 CREATE TRIGGER file_removed AFTER DELETE ON files WHEN {_ON_PAGE.format(row="old")} BEGIN
     UPDATE projects SET files = files - 1 WHERE project = old.project;
     DELETE FROM projects WHERE project = old.project AND files = 0;
+    UPDATE counts SET files = files - 1;
 END;
+CREATE TRIGGER project_added AFTER INSERT ON projects BEGIN UPDATE counts SET projects = projects + 1; END;
+CREATE TRIGGER project_removed AFTER DELETE ON projects BEGIN UPDATE counts SET projects = projects - 1; END;
 
 -- Files that the store of facts has, and that are in packages/ no more: their names stay theirs, also where it loses them.
 CREATE TABLE removed (
@@ -79,7 +85,7 @@ CREATE TRIGGER recorded_back AFTER INSERT ON files WHEN new.recorded = 1 BEGIN
 END;
 
 -- Projects whose pages have to be written: files to read, or pages that are older than what is known. Who has written
--- them knows by the number whether they were marked again meanwhile.
+-- them knows by the number whether they were marked again meanwhile. 0: they say what is known, in an older format.
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
 CREATE TABLE recorded_in (id TEXT NOT NULL);
@@ -560,11 +566,12 @@ class Known:
 
     def counts(self) -> tuple[int, int]:
         """Return how many projects and files there are on pages, or will be."""
-        projects = self._db.execute(f"SELECT count(*) FROM ({_PROJECTS})").fetchone()[0]
-        files = self._db.execute(
-            f"SELECT (SELECT coalesce(sum(files), 0) FROM projects) + (SELECT count(*) FROM {_UNTRIED_FILES})"
-        ).fetchone()[0]
-        return projects, files
+        projects, files = self._db.execute("SELECT projects, files FROM counts").fetchone()
+        more, unread = self._db.execute(
+            "SELECT count(DISTINCT CASE WHEN project NOT IN (SELECT project FROM projects) THEN project END), count(*)"
+            f" FROM {_UNTRIED_FILES}"
+        ).fetchone()
+        return projects + more, files + unread
 
     def put(self, entry: Entry) -> None:
         """Note a file, whether it was known or not."""
@@ -586,7 +593,16 @@ class Known:
 
     def pending(self) -> dict[str, int]:
         """Return the projects whose pages have to be written, each with its mark."""
-        return dict(self._db.execute("SELECT project, times FROM pending ORDER BY project"))
+        return dict(self._db.execute("SELECT project, times FROM pending WHERE times > 0 ORDER BY project"))
+
+    def outdated(self, most: int) -> list[str]:
+        """Return some of the projects whose pages say what is known, in an older format."""
+        rows = self._db.execute("SELECT project FROM pending WHERE times = 0 ORDER BY project LIMIT ?", (most,))
+        return [name for (name,) in rows]
+
+    def mark_outdated(self, projects: Iterable[str]) -> None:
+        """Note projects whose pages are of an older format, unless they have to be written anyway."""
+        self._db.executemany("INSERT OR IGNORE INTO pending VALUES (?, 0)", ((name,) for name in projects))
 
     def mark_dirty(self, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written."""
@@ -598,7 +614,7 @@ class Known:
         )
 
     def mark_of(self, project: str) -> int:
-        """Return the mark of a project whose pages have to be written; 0 where they are written."""
+        """Return the mark of a project whose pages have to be written; 0 where they say what is known."""
         row = self._db.execute("SELECT times FROM pending WHERE project = ?", (project,)).fetchone()
         return int(row[0]) if row else 0
 

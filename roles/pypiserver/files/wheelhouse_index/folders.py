@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import catalogue, incoming, pages
+from . import catalogue, incoming
 from .catalogue import Catalogue, Known
 from .entry import Entry, Stamp, guessed
 from .facts import AnotherStoreError, FactStore
@@ -67,7 +67,7 @@ class Folders:
                 self._take_address(known)
                 if missing:
                     self._mark_dirty(known, known.all_projects())
-                if known.pages_format != pages.FORMAT or known.pending():
+                if known.pending():
                     self.output.mark_incomplete()
 
     def _take_address(self, known: Known) -> None:

@@ -20,6 +20,8 @@ NEEDS = {"file_upload": "publish", "remove_pkg": "delete", "yank": "yank", "unya
 # Headers that NGINX sends; what a client sends under these names does not get through NGINX.
 LOGIN = "HTTP_X_WHEELHOUSE_LOGIN"
 RIGHTS = "HTTP_X_WHEELHOUSE_RIGHTS"
+# Says "token" where the login is the id of one. Refusals alone read it.
+KIND = "HTTP_X_WHEELHOUSE_KIND"
 PEER = "HTTP_X_WHEELHOUSE_PEER"
 
 # As the collection's htpasswd.RIGHT: in a pattern, * alone is special.
@@ -50,8 +52,9 @@ def refusal(action: str, environ: Mapping[str, Any], anonymous_uploads: bool, pr
         return f"Log in to {need}: this request came without a login."
     of_project = f" {project[:_SHOWN]}" if project and patterns else ""
     right = f"'{need}'{of_project and f' on{of_project}'}"
+    kind = "token" if environ.get(KIND) == "token" else "login"
     return (
-        f"The login {login} has no right to {need}{of_project}. Ask the operator of this index for the right {right}."
+        f"The {kind} {login} has no right to {need}{of_project}. Ask the operator of this index for the right {right}."
     )
 
 

@@ -50,22 +50,16 @@ class Writing(TakingIn):
         while True:
             with self.catalogue.reading() as known:
                 seen = known.pending()
-                formatted = known.pages_format == pages.FORMAT
-                lists = not formatted or not self.output.has_lists()
+                lists = not self.output.has_lists()
             # What was read may be of another project than its name alone spoke of: then that one is pending now.
             if (done and seen.keys() <= done) or not (seen or lists):
                 self._note_complete()
                 return len(done)
-            self._write(seen, formatted)
+            self._write(seen)
             done |= seen.keys() or {""}
 
-    def _write(self, seen: Mapping[str, int], formatted: bool) -> None:
-        """Write the pages of projects, and the lists.
-
-        Args:
-            seen: how often each was marked.
-            formatted: whether all other pages are of this version's format.
-        """
+    def _write(self, seen: Mapping[str, int]) -> None:
+        """Write the pages of projects, by their marks, and the lists."""
         failed: dict[str, Stamp] = {}
         whole: set[str] = set()
         listed = time.monotonic()
@@ -89,9 +83,20 @@ class Writing(TakingIn):
             staged.publish()
             # Not before: what is pending is not yet on the list of projects.
             self._done(seen, failed, whole)
-            if not formatted:
-                with self.catalogue.writing() as known:
-                    known.pages_format = pages.FORMAT
+
+    def renew_some(self) -> bool:
+        """Write some of the pages that are of an older format; return whether there were any."""
+        with self.catalogue.reading() as known:
+            if not known.outdated(1):
+                return False
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                projects = known.outdated(_BATCH)
+                self._stage(staged, known, projects, lists=False, front=False)
+            staged.publish()
+            with self.catalogue.writing() as known:
+                known.mark_written(dict.fromkeys(projects, 0))
+        return True
 
     def _write_decided(self, project: str, had_page: bool, waited: bool) -> None:
         """Write the pages of one project; and the list of projects, if it may be another one now.
@@ -124,20 +129,23 @@ class Writing(TakingIn):
         if self.output.is_complete():
             return
         with self._alone(), self.catalogue.reading() as known:
-            written = known.pages_format == pages.FORMAT and not known.pending()
             # The marks may have been removed together with pages.
-            if written and self.output.with_pages().issuperset(known.projects()):
+            if not known.pending() and self.output.with_pages().issuperset(known.projects()):
                 self.output.mark_complete()
 
     def check_pages(self) -> None:
-        """Have written what is missing or of an older format, and remove what belongs to removed files."""
+        """Have written what is missing, and in time what is of an older format; remove what belongs to removed files."""
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
                 projects = set(known.projects())
                 with_pages = self.output.with_pages()
-                old = projects if known.pages_format != pages.FORMAT else set()
-                lacking = {project for project in projects - old if not self.output.has_page(project)}
-                self._mark_dirty(known, old | lacking | (with_pages - projects))
+                lacking = {project for project in projects if not self.output.has_page(project)}
+                self._mark_dirty(known, lacking | (with_pages - projects))
+                if known.pages_format != pages.FORMAT:
+                    known.mark_outdated(projects)
+                    known.pages_format = pages.FORMAT
+                    self.output.stage_lists(staged, known)
+                    self.output.stage_front(staged, known)
                 served = self.output.beside()
                 bare = (known.with_metadata() - served[METADATA]) | (known.with_provenance() - served[PROVENANCE])
                 again = [entry for entry in map(known.at, sorted(bare)) if entry]
