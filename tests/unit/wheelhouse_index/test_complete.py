@@ -68,8 +68,8 @@ def unfinished(index: Index) -> None:
 
 DOUBTS: dict[str, Callable[[Index], object]] = {
     "an upload that a killed process has not finished": unfinished,
-    "no catalogue": lambda index: (index.pages / "catalogue-3.sqlite").unlink(),
-    "a damaged catalogue": lambda index: (index.pages / "catalogue-3.sqlite").write_bytes(b"no database" * 1000),
+    "no catalogue": lambda index: (index.pages / "catalogue-4.sqlite").unlink(),
+    "a damaged catalogue": lambda index: (index.pages / "catalogue-4.sqlite").write_bytes(b"no database" * 1000),
     "no simple/": lambda index: shutil.rmtree(index.pages / "simple"),
     "no json/": lambda index: shutil.rmtree(index.pages / "json"),
 }

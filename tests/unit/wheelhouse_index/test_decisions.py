@@ -285,7 +285,7 @@ def test_a_rebuild_forgets_no_decision_that_the_store_has_lost(index: Index, acc
 
 def test_a_rebuild_of_a_damaged_catalogue_goes_by_the_store(index: Index) -> None:
     assert index.ask("yank", name="foo", version="2.0", reason="broken").status == 200
-    for path in index.pages.glob("catalogue-3.sqlite*"):
+    for path in index.pages.glob("catalogue-4.sqlite*"):
         path.write_bytes(b"x" * 100) if path.suffix == ".sqlite" else path.unlink()
     rebuild.rebuilt(index.store)
     index.look()

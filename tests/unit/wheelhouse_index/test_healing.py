@@ -136,8 +136,8 @@ def test_a_page_or_metadata_that_other_hands_change_is_as_before_within_seconds(
 REMOVED = [
     *("index/simple", "index/json", "index/packages", "index/.staging", "packages/.incoming", "index/simple/project1"),
     *("index/simple/*", "index/simple/.complete", "index/json/.complete"),
-    *("index/.lock", "index/.keeper", "index/catalogue-3.sqlite"),
-    *("index/catalogue-3.sqlite-wal", "index/catalogue-3.sqlite-shm", "index/catalogue-3.sqlite*"),
+    *("index/.lock", "index/.keeper", "index/catalogue-4.sqlite"),
+    *("index/catalogue-4.sqlite-wal", "index/catalogue-4.sqlite-shm", "index/catalogue-4.sqlite*"),
 ]
 
 
@@ -171,7 +171,7 @@ def test_what_is_removed_under_running_servers_stops_no_upload_and_comes_back(
 
 
 @pytest.mark.parametrize("damage", ["emptied", "half", "overwritten"])
-@pytest.mark.parametrize("file", ["catalogue-3.sqlite", "catalogue-3.sqlite-wal", "catalogue-3.sqlite-shm"])
+@pytest.mark.parametrize("file", ["catalogue-4.sqlite", "catalogue-4.sqlite-wal", "catalogue-4.sqlite-shm"])
 def test_a_catalogue_that_is_damaged_under_running_servers_is_replaced(
     servers: list[Server], folder: Path, file: str, damage: str
 ) -> None:
@@ -297,8 +297,8 @@ def test_why_pages_are_not_brought_up_to_date_is_said_until_they_are(
 
 
 def test_a_damaged_catalogue_is_said(in_memory: Path, index: Index) -> None:
-    in_memory.joinpath("index/catalogue-3.sqlite").write_bytes(b"not a database" * 1000)
-    assert problems(index.store) == ["index/catalogue-3.sqlite cannot be used: file is not a database"]
+    in_memory.joinpath("index/catalogue-4.sqlite").write_bytes(b"not a database" * 1000)
+    assert problems(index.store) == ["index/catalogue-4.sqlite cannot be used: file is not a database"]
     index.keeper._scanner = None
     index.keeper.step()
     assert not problems(index.store)
@@ -310,7 +310,7 @@ def rebuilding(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "removed", ["nothing", "index/catalogue-3.sqlite-*", "index/catalogue-3.sqlite", "index/simple"]
+    "removed", ["nothing", "index/catalogue-4.sqlite-*", "index/catalogue-4.sqlite", "index/simple"]
 )
 def test_rebuild_says_that_it_is_done_when_it_is(servers: list[Server], folder: Path, removed: str) -> None:
     before = contents(folder)

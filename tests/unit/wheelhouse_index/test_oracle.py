@@ -314,7 +314,7 @@ class Operations(RuleBasedStateMachine):
     def forget(self) -> None:
         self.index.store.forget()
 
-    @rule(part=st.sampled_from(["", "simple", "packages", "catalogue-3.sqlite", "simple/foo", "simple/index.html"]))
+    @rule(part=st.sampled_from(["", "simple", "packages", "catalogue-4.sqlite", "simple/foo", "simple/index.html"]))
     def empty_the_index(self, part: str) -> None:
         for path in [self.index.pages / part] if part else list(self.index.pages.iterdir()):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

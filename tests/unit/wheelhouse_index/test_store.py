@@ -51,7 +51,7 @@ def test_old_pages_are_served_until_new_ones_are_there(index: Index) -> None:
     before = index.said()
     index.store.forget()
     assert index.said() == before
-    (index.pages / "catalogue-3.sqlite").unlink()
+    (index.pages / "catalogue-4.sqlite").unlink()
     index.store.prepare()
     assert index.said() == before
     assert index.upload("p1-2.0.tar.gz", made.file("p1-2.0.tar.gz", b"more")).status == 200
@@ -63,7 +63,7 @@ def test_nobody_is_told_that_a_project_does_not_exist_before_somebody_has_looked
     (in_memory / "packages" / ONE).write_bytes(made.file(ONE, b"one"))
     index = Index(in_memory)
     assert f"{ONE}#sha256={sha256(made.file(ONE, b'one'))}" in index.get("/simple/foo/").text.replace("</a>", "")
-    (index.pages / "catalogue-3.sqlite").unlink()
+    (index.pages / "catalogue-4.sqlite").unlink()
     assert f"{ONE}#sha256={sha256(made.file(ONE, b'one'))}" in index.get("/simple/foo/").text.replace("</a>", "")
 
 
@@ -232,7 +232,7 @@ def test_another_format_of_pages_has_all_of_them_written(index: Index, monkeypat
 @pytest.mark.parametrize("damage", [b"", b"not a database" * 1000, None])
 def test_a_damaged_catalogue_is_made_anew(index: Index, damage: bytes | None) -> None:
     index.upload(ONE, made.file(ONE, b"one"))
-    file = index.pages / "catalogue-3.sqlite"
+    file = index.pages / "catalogue-4.sqlite"
     if damage is None:
         with file.open("r+b") as damaged:
             damaged.seek(100)
@@ -249,7 +249,7 @@ def test_a_catalogue_that_cannot_be_looked_at_now_is_not_thrown_away(
 ) -> None:
     index.upload(ONE, made.file(ONE, b"one"))
     monkeypatch.setattr(catalogue, "_BUSY_SECONDS", 0.0)
-    other = sqlite3.connect(index.pages / "catalogue-3.sqlite")
+    other = sqlite3.connect(index.pages / "catalogue-4.sqlite")
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(sqlite3.OperationalError):

@@ -22,7 +22,7 @@ from .records import COPIED, Record
 
 log = logging.getLogger(__name__)
 # Another number is another file.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 NAME = f"catalogue-{SCHEMA_VERSION}.sqlite"
 # Of the release before: what it knows of the files' contents still holds.
 _BEFORE, _VERSION_BEFORE = "catalogue.sqlite", 2
