@@ -15,6 +15,9 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, in
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins, names
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
+# What a token that is yet to be made is checked with.
+_OF_TOKENS = ("pypi_users", "pypi_tokens", "pypi_tokens_max_days")
+
 
 class ActionModule(ActionBase):
     """Action plugin wheelhouse.pypi.check_variables; never opens a connection."""
@@ -27,7 +30,10 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         variables, found = self._variables(task_vars)
-        found += names.misspelt(task_vars, specs.public(), yanking="__pypi_yanks" in task_vars)
+        of_play = (
+            names.OF_YANK if "__pypi_yanks" in task_vars else names.OF_TOKEN if self._task.args.get("token") else ()
+        )
+        found += names.misspelt(task_vars, specs.public(), of_play)
         # An index that is to be removed may be one of an earlier release: only what names it is checked.
         removing = plain(task_vars.get("__pypi_removing", False))
         found += [one for one in names.removed(task_vars) if not removing or one.variable == "pypi_user"]
@@ -61,10 +67,15 @@ class ActionModule(ActionBase):
             return given, []
         variables, found = {}, []
         without = plain(self._task.args.get("without") or [])
-        for name in specs.public():
+        token = plain(self._task.args.get("token"))
+        for name in _OF_TOKENS if token else specs.public():
             if name in task_vars and name not in without:
                 try:
                     variables[name] = plain(self._templar.template(task_vars[name]))
                 except AnsibleUndefinedVariable as error:
                     found.append(names.undefined(name, error.message))
+        if token:
+            # Here, because a template would make text of dates on ansible-core 2.18.
+            there = variables.get("pypi_tokens") or []
+            variables["pypi_tokens"] = [*there, token] if isinstance(there, list) else there
         return variables, found

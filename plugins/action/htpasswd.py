@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keeps passwords on the controller: hashes them there, or takes their hashes, and hands the module nothing else."""
+"""Keeps passwords and tokens on the controller: hashes them there, or takes their hashes, and hands the module nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, rules
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins, tokens
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 
@@ -31,9 +31,10 @@ class ActionModule(ActionBase):
         if not isinstance(given, Mapping):
             raise AnsibleActionFail("hashes must be a mapping of logins to hashes")
         # The rules speak of public variables; here it is the options that are judged by them.
-        problems = rules.problems({"pypi_users": arguments.get("users"), "pypi_bcrypt_cost": cost})
+        wanted = {"pypi_users": arguments.get("users"), "pypi_tokens": arguments.get("tokens") or []}
+        problems = rules.problems({**wanted, "pypi_bcrypt_cost": cost})
         if problems:
-            options = {"pypi_users": "users", "pypi_bcrypt_cost": "bcrypt_cost"}
+            options = {"pypi_users": "users", "pypi_tokens": "tokens", "pypi_bcrypt_cost": "bcrypt_cost"}
             raise AnsibleActionFail(
                 "\n".join(str(problem._replace(variable=options[problem.variable])) for problem in problems)
             )
@@ -75,7 +76,12 @@ class ActionModule(ActionBase):
             _without_secrets(
                 self._execute_module(
                     module_name="wheelhouse.pypi.htpasswd",
-                    module_args=dict(arguments, users=users, hashes=hashes),
+                    module_args=dict(
+                        arguments,
+                        users=users,
+                        hashes=hashes,
+                        tokens=[tokens.for_host(entry) for entry in tokens.present(wanted)],
+                    ),
                     task_vars=task_vars,
                 )
             )

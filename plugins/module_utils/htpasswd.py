@@ -226,7 +226,7 @@ def what_changes(
     for name in sorted(before.keys() & after.keys()):
         had, has = before[name][1], after[name][1]
         changes = [] if before[name][0] == after[name][0] else [_new_hash(before[name][0], after[name][0])]
-        changes += _new_rights(_by_right(had), _by_right(has))
+        changes += new_rights(had, has)
         if changes:
             updated[name] = ", ".join(changes)
     return sorted(after.keys() - before.keys()), updated, sorted(before.keys() - after.keys())
@@ -244,7 +244,9 @@ def _by_right(rights: Rights) -> dict[str, str]:
 _ALL = "all projects"
 
 
-def _new_rights(had: Mapping[str, str], has: Mapping[str, str]) -> list[str]:
+def new_rights(before: Rights, after: Rights) -> list[str]:
+    """What is new about rights, in words."""
+    had, has = _by_right(before), _by_right(after)
     changes = ["may %s now" % _may(right, has[right]) for right in has if right not in had]
     changes += [
         "may %s now, was %s" % (_may(right, has[right] or _ALL), had[right] or _ALL)
@@ -252,6 +254,11 @@ def _new_rights(had: Mapping[str, str], has: Mapping[str, str]) -> list[str]:
         if right in had and has[right] != had[right]
     ]
     return changes + ["may not %s any more" % right for right in had if right not in has]
+
+
+def may(rights: Rights) -> str:
+    """What some rights allow, in words."""
+    return "may " + (", ".join(_may(*item) for item in _by_right(rights).items()) or "nothing")
 
 
 def _may(right: str, projects: str) -> str:

@@ -37,6 +37,10 @@ options:
     type: list
     elements: str
     default: []
+  token:
+    description:
+      - An entry that is to be added to C(pypi_tokens). Then this is checked alone, with the logins and tokens that there are.
+    type: dict
 """
 
 EXAMPLES = r"""

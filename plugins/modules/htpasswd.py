@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: htpasswd
-short_description: Logins of a package index, with their rights
+short_description: Logins and tokens of a package index, with their rights
 version_added: 0.1.0
 description:
   - Makes the password file of a package index from the whole list of its users, in one go.
@@ -15,6 +15,7 @@ description:
     credential that a login stands for, so that what NGINX has cached about a login ends with the login's password.
     C($pypi_login_rights) is what it may change, such as C(publish:acme-* delete); a login that it does not name may change
     nothing.
+  - C(tokens.conf) has the entries of another map, from the SHA-256 of a token to its end, its id and its rights.
   - C(peer/secret.conf) has the secret by which pypi-server knows NGINX, as a C(map) of NGINX too. It is made here, on the
     host, once, and again only where it is empty or malformed. No result shows it.
   - Passwords are hashed on the controller (see O(hashes)). Only hashes reach the host, and neither appears in results,
@@ -55,6 +56,12 @@ options:
       - Passwords of logins that are not in it are hashed or verified by this task, for this host alone.
     type: dict
     default: {}
+  tokens:
+    description:
+      - All tokens, with the keys of an entry of C(pypi_tokens). One that is not named is revoked.
+    type: list
+    elements: dict
+    default: []
   bcrypt_cost:
     description: Cost of the hashes that this task makes. Not used for logins in O(hashes).
     type: int
@@ -125,6 +132,12 @@ removed:
   elements: str
   returned: success
   sample: [carol]
+tokens:
+  description:
+    - Ids of tokens, as C(added), C(updated) and C(removed), sorted; and as C(valid) each token with what it may, and until when.
+  type: dict
+  returned: success
+  sample: {added: [ci-acme], updated: [], removed: [], valid: ["ci-acme may read, publish acme-*, until 2027-03-31"]}
 secret_changed:
   description: Whether C(peer/secret.conf) was made. Containers that have read the old one then have to read it again.
   type: bool
@@ -135,7 +148,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd, tokens
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.file_set import (
     Attributes,
     Change,
@@ -150,6 +163,8 @@ ARGUMENTS = {
     # From the action plugin: name, rights, state.
     "users": {"type": "list", "elements": "dict", "required": True},
     "hashes": {"type": "dict", "default": {}, "no_log": True},
+    # From the action plugin: id, sha256, rights, reads, end.
+    "tokens": {"type": "list", "elements": "dict", "default": [], "no_log": False},
     "bcrypt_cost": {"type": "int", "default": 10},
     "purge": {"type": "bool", "default": True},
     "owner": {"type": "str"},
@@ -177,6 +192,18 @@ def wanted_users(arguments: dict[str, Any]) -> list[htpasswd.User]:
     if len({user.name for user in users}) != len(users):
         raise FileSetError("a user is named more than once")
     return users
+
+
+def wanted_tokens(arguments: dict[str, Any]) -> list[tokens.Token]:
+    """The tokens as asked for; raise FileSetError for what would spoil the file."""
+    try:
+        wanted = [tokens.token(entry) for entry in arguments["tokens"]]
+    except ValueError as error:
+        raise FileSetError(str(error)) from error
+    for what in ("id", "sha256"):
+        if len({getattr(token, what) for token in wanted}) != len(wanted):
+            raise FileSetError("two tokens have the same %s" % what)
+    return wanted
 
 
 def apply(module: AnsibleModule) -> dict[str, Any]:
@@ -252,16 +279,24 @@ def plan(
     rights = {name: words for name, words in rights.items() if name in hashes}
     after = htpasswd.logins(hashes, rights)
     added, updated, removed = htpasswd.what_changes(before, after)
+    wanted = wanted_tokens(module.params)
+    # A login that something else has added on the host; the rules have compared those of the inventory.
+    both = [token.id for token in wanted if token.id in after]
+    if both:
+        raise FileSetError("a login of the host has the name of token %r: give the token another id" % both[0])
+    token_changes = tokens.what_changes(tokens.parse(file_set.read(tokens.TOKENS)), wanted)
     changes = file_set.plan(
         {
             htpasswd.ALL_USERS: htpasswd.as_bytes(lines),
             htpasswd.CREDENTIALS: htpasswd.credentials(hashes, rights),
+            tokens.TOKENS: tokens.as_bytes(wanted),
             htpasswd.OBSOLETE: None,
         }
     )
     text = ["+ %s (%s)" % (name, htpasswd.called(after[name][1])) for name in added]
     text += ["~ %s: %s" % (name, what) for name, what in updated.items()]
     text += ["- %s" % name for name in removed]
+    text += tokens.as_lines(*token_changes)
     for change in [*changes, *secret]:
         if change.before is None:
             text.append("+ file %s" % change.name)
@@ -277,13 +312,22 @@ def plan(
                     ", ".join("%s %s -> %s" % (key, *pair) for key, pair in sorted(change.attributes.items())),
                 )
             )
-        elif change.content_differs and not (added or updated or removed):
-            text.append("~ file %s: rewritten, with the same logins" % change.name)
+        elif change.content_differs and not any(
+            token_changes if change.name == tokens.TOKENS else (added, updated, removed)
+        ):
+            what = "tokens" if change.name == tokens.TOKENS else "logins"
+            text.append("~ file %s: rewritten, with the same %s" % (change.name, what))
     result: dict[str, Any] = {
         "changed": bool(changes or secret),
         "added": added,
         "updated": list(updated),
         "removed": removed,
+        "tokens": {
+            "added": sorted(token_changes[0]),
+            "updated": sorted(token_changes[1]),
+            "removed": token_changes[2],
+            "valid": ["%s %s" % (token.id, tokens.called(token)) for token in sorted(wanted, key=lambda one: one.id)],
+        },
         "secret_changed": any(change.content_differs for change in secret),
     }
     if changes or secret:

@@ -17,6 +17,8 @@ import yaml
 _VARIABLE = re.compile(r"{{\s*([A-Za-z_]\w*)")
 _SUFFIXES = ("", ".yml", ".yaml", ".json")
 _ENCRYPTED = b"$ANSIBLE_VAULT"
+# Lists of logins and tokens, and the key of an entry that is not to be in clear.
+_LISTS = {"pypi_users": "password", "pypi_tokens": "secret"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -30,7 +32,7 @@ def warnings(task_vars: Mapping[str, Any]) -> list[str]:
     """Return a warning for each file of the inventory that has passwords of logins in clear.
 
     Args:
-        task_vars: variables of a host; ``ansible_inventory_sources`` and ``pypi_users`` count, the latter as written.
+        task_vars: variables of a host; ``ansible_inventory_sources`` counts.
     """
     sources = [str(source) for source in task_vars.get("ansible_inventory_sources") or ()]
     files = dict.fromkeys(file for source in sources for file in _files(Path(source)))
@@ -66,14 +68,15 @@ def _items(content: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(content, Mapping):
         for key, value in content.items():
             yield str(key), value
-            if key != "pypi_users":
+            if key not in _LISTS:
                 yield from _items(value)
 
 
-def _passwords(users: Any) -> Iterable[str]:
-    for user in users if isinstance(users, list) else ():
-        if isinstance(user, Mapping) and isinstance(user.get("password"), str):
-            yield user["password"]
+def _passwords(key: str, entries: Any) -> Iterable[str]:
+    """The passwords of logins, or the secrets of tokens."""
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping) and isinstance(entry.get(_LISTS[key]), str):
+            yield entry[_LISTS[key]]
 
 
 def _variables(content: Any) -> set[str]:
@@ -81,15 +84,15 @@ def _variables(content: Any) -> set[str]:
     return {
         name
         for key, value in _items(content)
-        if key == "pypi_users"
-        for password in _passwords(value)
+        if key in _LISTS
+        for password in _passwords(key, value)
         for name in _VARIABLE.findall(password)
     }
 
 
 def _in_clear(name: str, value: Any, names: set[str]) -> bool:
-    if name == "pypi_users":
-        return any(_is_literal(password) for password in _passwords(value))
+    if name in _LISTS:
+        return any(_is_literal(password) for password in _passwords(name, value))
     return name in names and _has_literal(value)
 
 

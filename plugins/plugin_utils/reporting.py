@@ -19,6 +19,8 @@ Facts = Mapping[str, Any]
 EXTENSION = "pypiserver/wheelhouse_index"
 # With more files than this, a folder and its number of files stand for them.
 _NAMED = 6
+# And so many tokens are listed.
+_TOKENS = 50
 _HEALTHY = re.compile(r"running .*\(healthy\)")
 # What Compose says of a container: its project, service and number, and what was done to it.
 _DONE = re.compile(r" Container (?P<name>\S+)-\d+ +(?P<what>Created|Recreated|Started)\s*$", re.MULTILINE)
@@ -68,13 +70,16 @@ def report(run: Facts, at: datetime.datetime) -> tuple[list[str], list[str]]:
         The sentences, and what there is to warn of.
     """
     running, changes = Running.parse(run["running"]), run["changes"]
+    tokens = (changes.get("logins") or {}).get("tokens") or {}
     certificate, warnings = about_certificate(run["certificate"], run["tls"], run["authority_file"], at)
     who = "The index answers" if run["answers"] else "Nothing answers"
     where = f"{who} on {run['address']} (asked on the host itself, at {run['asked']})."
     sentences = [
         " ".join([where, *run["access"]]),
         certificate,
-        "" if run["check"] else _logins(changes.get("logins") or {}),
+        "" if run["check"] else _logins("Logins", changes.get("logins") or {}),
+        "" if run["check"] else _logins("Tokens", tokens),
+        _listed(tokens.get("valid") or []),
         _versions(running),
         "Check mode: nothing was changed. The tasks above show what a run would change."
         if run["check"]
@@ -112,10 +117,16 @@ def about_certificate(info: Facts, tls: str, authority_file: str, at: datetime.d
     return text, warnings
 
 
-def _logins(logins: Mapping[str, list[str]]) -> str:
+def _logins(kind: str, changes: Mapping[str, Any]) -> str:
     words = {"added": "new", "updated": "changed", "removed": "removed"}
-    found = [f"{word}: {', '.join(logins[what])}" for what, word in words.items() if logins.get(what)]
-    return f"Logins {'; '.join(found)}." if found else ""
+    found = [f"{word}: {', '.join(changes[what])}" for what, word in words.items() if changes.get(what)]
+    return f"{kind} {'; '.join(found)}." if found else ""
+
+
+def _listed(tokens: Sequence[str]) -> str:
+    """Name the tokens with what each may, or the first of many."""
+    more = f"; and {len(tokens) - _TOKENS} more" if len(tokens) > _TOKENS else ""
+    return f"Tokens: {'; '.join(tokens[:_TOKENS])}{more}." if tokens else ""
 
 
 def _versions(running: Running) -> str:

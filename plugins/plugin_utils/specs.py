@@ -42,6 +42,12 @@ def of_login() -> Mapping[str, Mapping[str, Any]]:
     return keys
 
 
+def of_token() -> Mapping[str, Mapping[str, Any]]:
+    """Return what an entry of pypi_tokens may have: key -> its options in the argument spec."""
+    keys: Mapping[str, Mapping[str, Any]] = public()["pypi_tokens"]["options"]
+    return keys
+
+
 def rights() -> tuple[str, ...]:
     """Return the rights that a login can be given: the keys of an entry of pypi_users that may be a list of projects."""
     return tuple(key for key, option in of_login().items() if option["type"] == "raw")

@@ -33,6 +33,7 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     yield pressure.restart(ours)
     yield installers.figures(pace, ours, static)
     yield writing.uploads(pace, ours)
+    yield writing.by_token(pace, ours)
     yield writing.beside_uploads(pace, ours)
     yield writing.freshness(pace, ours)
     yield reading.encrypted(pace, start.encrypted, digests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
@@ -11,8 +12,18 @@ from tests.support.clients import NOBODY, Index, Login
 from .hosts import BenchError
 from .store import MEASURED, MEASURED_FILES
 
+
+def token(number: int) -> str:
+    """Return a token as wheelhouse.pypi.token makes it, of equal digits."""
+    text = "wheelhouse_" + str(number) * 64
+    return text + hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 READER = Login("reader", "bench-reader")
 PUBLISHER = Login("publisher", "bench-publisher")
+# Of eight jobs, as logins and as tokens.
+PUBLISHERS = tuple(Login(f"job-{number}", f"bench-job-{number}") for number in range(8))
+TOKENS = tuple(Login("__token__", token(number)) for number in range(8))
 _LINK = re.compile(r'href="([^"#]+)#sha256=([0-9a-f]{64})"')
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -12,19 +12,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
-from tests.support.clients import upload_form
+from tests.support.clients import Login, upload_form
 
 from .figures import Figure
 from .hosts import SERVING, BenchError, ask
 from .load import right, started
 from .pace import Pace, in_turn
 from .rollout import HOME
-from .sides import PUBLISHER, Side
+from .sides import PUBLISHER, PUBLISHERS, TOKENS, Side
 from .store import KILO_BYTES, Release, written
 
 _LARGE_BYTES = 200_000_000
 _TIMED_UPLOADS = 30
 _PUBLISHERS = 4
+# Of each of eight publishers, in a round.
+_OF_EACH = 20
 # Readers meanwhile: some, not so many that uploads wait for them alone.
 _READERS = 2
 _numbers = count(1)
@@ -58,7 +60,7 @@ def freshness(pace: Pace, ours: Side) -> Iterator[Figure]:
     wanted = [_new(f"fresh-{number % _PUBLISHERS}") for number in range(pace.uploads)]
     with started(ours, ours.page(), 600, connections=_READERS), ThreadPoolExecutor(_PUBLISHERS) as publishers:
         stale = sum(publishers.map(partial(_unseen, ours), wanted))
-    yield Figure("stale", float(stale), f"of {pace.uploads}", "<= 0", (float(stale),))
+    yield Figure.of("stale", f"of {pace.uploads}", [stale])
 
 
 def beside_uploads(pace: Pace, ours: Side) -> Iterator[Figure]:
@@ -74,6 +76,34 @@ def beside_uploads(pace: Pace, ours: Side) -> Iterator[Figure]:
 
     here, there = in_turn(pace.slow_rounds, together, alone)
     yield Figure.quotient("uploads_throughput", here, there)
+
+
+def by_token(pace: Pace, ours: Side) -> Iterator[Figure]:
+    """What eight publishers get in at once, with tokens and with passwords."""
+    here, there = in_turn(pace.slow_rounds, partial(_together, ours, TOKENS), partial(_together, ours, PUBLISHERS))
+    yield Figure.quotient("uploads_per_second", here, there)
+    yield Figure.of("token_uploads_per_second", "uploads/s", here)
+    yield Figure.of("login_uploads_per_second", "uploads/s", there)
+
+
+def _together(side: Side, logins: Sequence[Login]) -> float:
+    """Upload wheels of 20 kB, as all logins at once; return how many a second."""
+    wanted = [(login, _new(f"together-{number}")) for number, login in enumerate(logins) for _ in range(_OF_EACH)]
+    with TemporaryDirectory() as folder:
+        forms = [(login, *upload_form(written(Path(folder), release))) for login, release in wanted]
+
+    def publish(number: int) -> None:
+        for login, body, headers in forms[number * _OF_EACH : (number + 1) * _OF_EACH]:
+            answer = side.index.request("/", login, "POST", body, headers)
+            if answer.status != 200:
+                raise BenchError(
+                    f"{side.name}: an upload of {login.name} is answered with {answer.status}: {answer.body!r}"
+                )
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(logins)) as publishers:
+        list(publishers.map(publish, range(len(logins))))
+    return len(forms) / (time.perf_counter() - began)
 
 
 def _new(project: str, padding: int = KILO_BYTES) -> Release:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +38,12 @@ def guess(index: Index, name: str = "reader") -> tuple[int, dict[str, str]]:
 def guesses_at_once(index: Index, number: int, name: str = "reader") -> list[tuple[int, dict[str, str]]]:
     with ThreadPoolExecutor(number) as pool:
         return list(pool.map(lambda _: guess(index, name), range(number)))
+
+
+@pytest.fixture
+def valid_token(variables: Mapping[str, Any]) -> Login:
+    (entry,) = variables["pypi_tokens"]
+    return Login("__token__", entry["secret"])
 
 
 @contextmanager
@@ -101,6 +107,29 @@ def test_no_login_at_all_is_an_answer_that_costs_nothing(index: Index) -> None:
     assert statuses.keys() == {401}, statuses
 
 
+def test_unknown_tokens_have_a_limit_of_their_own_and_valid_ones_none(index: Index, valid_token: Login) -> None:
+    unknown = [Login("__token__", f"wheelhouse_{number:072}") for number in range(5 * LIMIT)]
+    # Passwords of this address are at their limit.
+    assert 429 in {status for status, _headers in guesses_at_once(index, 3 * LIMIT)}
+    began = time.monotonic()
+    with ThreadPoolExecutor(5 * LIMIT) as pool:
+        answers = list(pool.map(lambda login: index.request("/simple/", login), unknown))
+    statuses = Counter(answer.status for answer in answers)
+    print(f"unknown tokens: {dict(statuses)} in {time.monotonic() - began:.1f} s")
+    assert statuses.keys() == {401, 429}, statuses
+    assert LIMIT - 2 <= statuses[401] <= LIMIT + 4, statuses
+    # No token waits, as a password would.
+    assert time.monotonic() - began < 5
+    assert next(answer for answer in answers if answer.status == 429).headers["retry-after"] == "5"
+    assert index.request("/", unknown[0], "POST").status == 429
+    # Now that all others are at their limit, a burst of jobs with a valid token.
+    began = time.monotonic()
+    with ThreadPoolExecutor(20) as pool:
+        statuses = Counter(pool.map(lambda _: index.request("/simple/", valid_token).status, range(200)))
+    print(f"a valid token: {dict(statuses)} in {time.monotonic() - began:.1f} s")
+    assert statuses == {200: 200}, statuses
+
+
 @pytest.fixture(scope="module")
 def short_memory(index: Index, reader: Login) -> None:
     """Verdicts are forgotten after a second, and a verification takes its time, so that others come meanwhile."""
@@ -162,11 +191,15 @@ def test_fail2ban_finds_the_guesses_in_the_log_and_nothing_else(
     # One who would have others banned, by a name that reads like a line of the log.
     index.request("/simple/", Login('x","status":401,"client":"192.0.2.1', "guess"))
     index.request('/simple/?","client":"192.0.2.2","user":"x","status":401,', reader)
+    # A job whose token has expired.
+    assert index.request("/simple/", Login("__token__", f"wheelhouse_{0:072}")).status == 401
     index.request("/simple/", Login("reader", "guess"))
     # Each of NGINX's workers writes once a second.
     time.sleep(2)
     lines = [line for line in stack.log("nginx") if line.startswith("{")][-200:]
-    refused = [one for one in map(json.loads, lines) if one["status"] in (401, 429) and one["user"]]
+    refused = [
+        one for one in map(json.loads, lines) if one["status"] in (401, 429) and one["user"] not in ("", "token:")
+    ]
     assert refused[-1]["uri"] == "/simple/" and any("192.0.2.2" in line for line in lines)
     host.check_output("printf '%%s\\n' %s >/tmp/access.log", "\n".join(lines))
     # As NGINX writes it, and as Docker keeps it.

@@ -161,8 +161,10 @@ def test_no_other_account_on_the_host_reads_what_is_ours_and_the_services_own_ch
 
 def test_no_password_is_anywhere(host: Any, variables: Mapping[str, Any], index: Index) -> None:
     done = site("-vvv")
-    passwords = [user["password"] for user in variables["pypi_users"]]
-    pairs = [f"{user['name']}:{user['password']}" for user in variables["pypi_users"]]
+    (token,) = (entry["secret"] for entry in variables["pypi_tokens"])
+    assert index.request("/simple/", Login("__token__", token)).status == 200
+    passwords = [*(user["password"] for user in variables["pypi_users"]), token]
+    pairs = [f"{user['name']}:{user['password']}" for user in variables["pypi_users"]] + [f"__token__:{token}"]
     secrets = [*passwords, *(base64.b64encode(pair.encode()).decode() for pair in pairs)]
     hashes = [
         line.split(":")[1]

@@ -118,8 +118,8 @@ def test_the_number_of_replicas_can_be_changed_while_the_others_go_on(
 
 
 REMOVED = [
-    "index/catalogue-3.sqlite-wal index/catalogue-3.sqlite-shm",
-    *("index/catalogue-3.sqlite", "index/.staging", "packages/.incoming", "index/packages", "index/simple"),
+    "index/catalogue-4.sqlite-wal index/catalogue-4.sqlite-shm",
+    *("index/catalogue-4.sqlite", "index/.staging", "packages/.incoming", "index/packages", "index/simple"),
     *("index/json", "index/simple/.complete", "index/json/.complete"),
 ]
 

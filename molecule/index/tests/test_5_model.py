@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import hashlib
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import packages
-from tests.support.clients import NOBODY, Answer, Index, Login
+from tests.support.clients import NOBODY, Answer, Index, Login, form
 from tests.support.playbook import site
 
 # In make test-long more: WHEELHOUSE_STEPS.
@@ -28,8 +30,25 @@ NEWEST = {
     "leaver": "leaver-password",
     "partner": "partner-password",
 }
+STATUSES = ("active", "deprecated", "archived", "quarantined")
 # What the partner may do, by the right: the first of three projects alone, and the first two.
 PARTNER = {"publish": ["*-a"], "delete": ["*-a", "*-b"]}
+
+
+def token(digit: str) -> str:
+    """A token of 64 equal digits, as wheelhouse.pypi.token makes it."""
+    text = "wheelhouse_" + digit * 64
+    return text + hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+# Tokens by their ids, each with what it may: one reads, one does not. The job's is replaced, revoked, and expires. They begin as
+# molecule.yml has them.
+JOB, UPLOADER = token("1"), token("2")
+SECOND_JOB = token("3")
+TOKENS: dict[str, dict[str, Any]] = {
+    "job": {"publish": ["*-b"], "delete": ["*-b"]},
+    "uploader": {"publish": ["*-c"], "read": False},
+}
 
 
 class Model:
@@ -37,34 +56,62 @@ class Model:
 
     Attributes:
         passwords: of the logins that there are.
+        tokens: those that are valid, each with its id.
         files: by project, the files that have been uploaded and not removed, by version.
         first: what was first uploaded by a name, which no other content may have, by project and version.
+        yanked: the releases that are yanked, by project and version.
+        status: of the projects of which it was set.
     """
 
     def __init__(self, prefix: str, folder: Path) -> None:
         self.passwords = dict(NEWEST)
+        self.tokens = {JOB: "job", UPLOADER: "uploader"}
         self.files: dict[str, dict[str, Path]] = {f"{prefix}-{letter}": {} for letter in "abc"}
         self.first: dict[tuple[str, str], Path] = {}
+        self.yanked: set[tuple[str, str]] = set()
+        self.status: dict[str, str] = {}
         self._folder = folder
 
     def logins(self) -> list[Login]:
         """Return all current and former logins, with right and wrong passwords, and no login."""
         known = [Login(name, password) for name, password in self.passwords.items()]
         former = [Login(name, password) for name, password in NEWEST.items()] + [Login("leaver", "second-password")]
-        return [NOBODY, Login("reader", "wrong"), Login("stranger", "reader-password"), *former, *known, *known]
+        wrong = [NOBODY, Login("reader", "wrong"), Login("stranger", "reader-password"), Login("publisher", token("4"))]
+        # Whatever user name a token comes with.
+        tokens = [Login("__token__", secret) for secret in (JOB, SECOND_JOB, UPLOADER)]
+        tokens += [Login("publisher", secret) for secret in (JOB, SECOND_JOB)]
+        return [*wrong, *former, *known, *known, *tokens]
+
+    def is_known(self, login: Login) -> bool:
+        """Return whether a login is accepted."""
+        return login.password in self.tokens or (self.passwords.get(login.name) == login.password and login != NOBODY)
 
     def may_read(self, login: Login) -> bool:
         """Return whether a login may list and download."""
-        return self.passwords.get(login.name) == login.password and login != NOBODY
+        entry = TOKENS.get(self.tokens.get(login.password, ""), {})
+        return self.is_known(login) and bool(entry.get("read", True))
 
     def may(self, login: Login, right: str, project: str) -> bool:
-        """Return whether a login may change a project: publish or delete."""
-        by_name = {"publisher": True, "partner": f"*{project[-2:]}" in PARTNER[right]}
-        return self.may_read(login) and by_name.get(login.name, False)
+        """Return whether a login may change a project: publish, delete or yank."""
+        if login.password in self.tokens:
+            return f"*{project[-2:]}" in TOKENS[self.tokens[login.password]].get(right, ())
+        by_name = {"publisher": True, "partner": f"*{project[-2:]}" in PARTNER.get(right, ())}
+        return self.is_known(login) and by_name.get(login.name, False)
+
+    def served(self, project: str) -> dict[str, Path]:
+        """Return the files of a project that are on its page, by version."""
+        return {} if self.status.get(project) == "quarantined" else self.files[project]
+
+    def uploaded(self, project: str, version: str, file: Path) -> int:
+        """Return the status for an upload of a login that may publish."""
+        status, first = self.status.get(project), self.first.get((project, version))
+        if status == "quarantined" or (status == "archived" and version not in self.files[project]):
+            return 403
+        return 200 if first in (None, file) else 409
 
     def refused(self, login: Login) -> int:
         """Return the status for a login without the right."""
-        return 403 if self.may_read(login) else 401
+        return 403 if self.is_known(login) else 401
 
     def new_file(self, project: str, version: str) -> Path:
         """Return a wheel of another content than any before."""
@@ -75,7 +122,7 @@ class Model:
 
 @pytest.fixture
 def model(tmp_path: Path, project: str) -> Model:
-    """An index that has served no request; the next module restores its logins."""
+    """An index that has served no request; of its logins and tokens, those that other tests need stay."""
     return Model(project, tmp_path)
 
 
@@ -84,6 +131,9 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
     login, project = dice.choice(model.logins()), dice.choice(sorted(model.files))
     version, files = dice.choice(("1.0", "2.0", "3.0")), model.files[project]
     kinds = {"page": 6, "list": 2, "file": 3, "metadata": 2, "upload": 3, "remove": 2, "head": 1, "cached": 2}
+    kinds |= {"yank": 1, "unyank": 1, "status": 1}
+    served, was_there = model.served(project), (project, version) in model.first
+    quarantined = model.status.get(project) == "quarantined"
     (kind,) = dice.choices(list(kinds), list(kinds.values()))
     step = f"{login.name or 'nobody'} with {login.password or 'nothing'}: {kind} of {project} {version}"
     readable = model.may_read(login)
@@ -92,21 +142,33 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
         file = first if first and dice.random() < 0.5 else model.new_file(project, version)
         status = index.upload(login, file).status
         allowed = model.may(login, "publish", project)
-        wanted = model.refused(login) if not allowed else 200 if first in (None, file) else 409
-        assert status == wanted, step
+        assert status == (model.uploaded(project, version, file) if allowed else model.refused(login)), step
         if status == 200:
             files[version] = model.first[project, version] = file
     elif kind == "remove":
         status = remove(login, packages.escaped(project), version).status
         allowed = model.may(login, "delete", project)
-        wanted = model.refused(login) if not allowed else 200 if version in files else 404
-        assert status == wanted, step
+        there = 200 if version in served else 409 if quarantined and was_there else 404
+        assert status == (there if allowed else model.refused(login)), step
         if status == 200:
             del files[version]
+    elif kind in ("yank", "unyank"):
+        status = decide(index, login, kind, name=project, version=version).status
+        there = 200 if version in served or (quarantined and was_there) else 404
+        assert status == (there if model.may(login, "yank", project) else model.refused(login)), step
+        if status == 200:
+            (model.yanked.add if kind == "yank" else model.yanked.discard)((project, version))
+    elif kind == "status":
+        new = dice.choice(STATUSES)
+        status = decide(index, login, "set_status", name=project, status=new).status
+        there = 200 if any(own == project for own, _version in model.first) else 404
+        assert status == (there if model.may(login, "yank", project) else model.refused(login)), f"{step}: {new}"
+        if status == 200:
+            model.status[project] = new
     elif kind in ("file", "metadata"):
         name = f"{packages.escaped(project)}-{version}-py3-none-any.whl"
         answer = index.request(f"/packages/{name}{'.metadata' if kind == 'metadata' else ''}", login)
-        assert answer.status == (401 if not readable else 200 if version in files else 404), step
+        assert answer.status == (model.refused(login) if not readable else 200 if version in served else 404), step
         if answer.status == 200:
             content = files[version].read_bytes()
             assert answer.body == (content if kind == "file" else packages.metadata(project, version)), step
@@ -114,12 +176,14 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
         # What NGINX keeps for a moment: who may not see it does not, however fresh it is there.
         path = dice.choice(("/packages/", "/", f"/{project}/json"))
         answer = index.request(path, login)
-        assert answer.status in ((401,) if not readable else (200, 404) if path.endswith("json") else (200,)), step
+        right = (200, 404) if path.endswith("json") else (200,)
+        assert answer.status in (right if readable else (model.refused(login),)), step
         assert readable or (project not in answer.body.decode() and b"distribution file" not in answer.body), step
     else:
         path = "/simple/" if kind == "list" else f"/simple/{project}/"
         answer = index.request(path, login, "HEAD" if kind == "head" else "GET", headers={"Accept": dice.choice(FORMS)})
-        assert answer.status == (401 if not readable else 200 if files or kind == "list" else 404), step
+        there = 200 if served or quarantined or kind == "list" else 404
+        assert answer.status == (there if readable else model.refused(login)), step
         if not readable:
             assert project.encode() not in answer.body, step
         elif answer.status == 200 and kind != "head":
@@ -127,24 +191,35 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
     return step
 
 
+def decide(index: Index, login: Login, action: str, **fields: str) -> Answer:
+    """Yank, unyank, or set a status."""
+    body, headers = form({":action": action, **fields})
+    return index.request("/", login, "POST", body, headers)
+
+
 def check_page(answer: Answer, model: Model, project: str, is_list: bool, step: str) -> None:
     """Check what is on a page: all that is there, and nothing else."""
     text = answer.body.decode()
     if is_list:
-        for name, files in model.files.items():
-            assert (f'"{name}"' in text or f">{name}<" in text) == bool(files), f"{step}: {text}"
+        for name in model.files:
+            assert (f'"{name}"' in text or f">{name}<" in text) == bool(model.served(name)), f"{step}: {text}"
         return
-    names = {file.name for file in model.files[project].values()}
+    names = {file.name: (project, version) in model.yanked for version, file in model.served(project).items()}
+    status = model.status.get(project, "active")
     with suppress(json.JSONDecodeError):
-        assert {file["filename"] for file in json.loads(text)["files"]} == names, step
+        page = json.loads(text)
+        assert {file["filename"]: bool(file.get("yanked")) for file in page["files"]} == names, step
+        assert page.get("project-status", {"status": "active"})["status"] == status, step
         return
+    assert text.count("data-yanked") == sum(names.values()), f"{step}: {text}"
+    assert (f'content="{status}"' in text) == (status != "active"), f"{step}: {text}"
     for version in ("1.0", "2.0", "3.0"):
         name = f"{packages.escaped(project)}-{version}-py3-none-any.whl"
         assert (f">{name}<" in text) == (name in names), f"{step}: {text}"
 
 
-def change_users(model: Model, dice: random.Random) -> str:
-    """Take a login out or in, or give it another password, by a run of the playbook."""
+def change_users(model: Model, dice: random.Random, others: list[dict[str, Any]]) -> str:
+    """Take a login and a token out or in, or give them another password, secret or end, by a run of the playbook."""
     password = dice.choice((None, "leaver-password", "second-password"))
     model.passwords = {name: word for name, word in model.passwords.items() if name != "leaver"}
     if password:
@@ -154,20 +229,29 @@ def change_users(model: Model, dice: random.Random) -> str:
         "partner": PARTNER,
     }
     users = [{"name": name, "password": word, **rights.get(name, {})} for name, word in model.passwords.items()]
-    site("--tags", "users", pypi_users=users)
-    return f"leaver has {password or 'gone'}"
+    secret, days = dice.choice((None, JOB, SECOND_JOB)), dice.choice((None, -1, 1, 300))
+    tokens = [*others, {"id": "uploader", "secret": UPLOADER, **TOKENS["uploader"]}]
+    model.tokens = {UPLOADER: "uploader"}
+    if secret:
+        today = datetime.datetime.now(datetime.UTC).date()
+        expires = {} if days is None else {"expires": str(today + datetime.timedelta(days=days))}
+        tokens.append({"id": "job", "secret": secret, **TOKENS["job"], **expires})
+        model.tokens.update({} if days == -1 else {secret: "job"})
+    site("--tags", "users", pypi_users=users, pypi_tokens=tokens)
+    return f"leaver has {password or 'left'}, the job {secret or 'no token'}, which ends in {days} days"
 
 
 def test_random_walks_get_what_the_model_says(
-    index: Index, model: Model, remove_as: Callable[[Login, str, str], Answer]
+    index: Index, model: Model, remove_as: Callable[[Login, str, str], Answer], variables: Mapping[str, Any]
 ) -> None:
+    others = [entry for entry in variables["pypi_tokens"] if entry["id"] not in TOKENS]
     seed = int(os.environ.get("WHEELHOUSE_SEED", random.randrange(10**9)))
     dice = random.Random(seed)
     steps: list[str] = []
     try:
         for number in range(1, STEPS + 1):
             if number % STEPS_BETWEEN_USERS == 0:
-                steps.append(change_users(model, dice))
+                steps.append(change_users(model, dice, others))
             steps.append(walk(index, model, dice, remove_as))
     except AssertionError:
         print(f"WHEELHOUSE_SEED={seed}, step {len(steps) + 1}; the last before it:", *steps[-10:], sep="\n  ")

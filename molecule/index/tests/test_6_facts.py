@@ -35,7 +35,7 @@ def changes(host: Any, stack: Stack, file: Path, command: str) -> None:
     status = host.check_output(f"stat --format %s,%.9Y {place} | tr -d .")
     query = f"SELECT size || ',' || mtime_ns FROM files WHERE path = '{file.name}' AND recorded"
     query += f" AND EXISTS (SELECT 1 FROM files WHERE path = '{marker}')"
-    catalogue = f"file:{stack.home}/index/catalogue-3.sqlite?mode=ro"
+    catalogue = f"file:{stack.home}/index/catalogue-4.sqlite?mode=ro"
     program = f"import sqlite3; print(*sqlite3.connect({catalogue!r}, uri=True).execute({query!r}).fetchone() or '')"
     eventually(lambda: host.check_output(f"python3 -c {quote(program)}") == status, "the index has seen it", 90)
     host.check_output(f"rm {stack.home}/packages/{marker}")

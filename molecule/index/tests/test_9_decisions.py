@@ -169,5 +169,6 @@ def test_it_takes_the_right_and_is_in_the_change_log(
     lines = host.check_output(f"cat {stack.home}/logs/changes-*.log").splitlines()
     noted = [found for line in lines if project in (found := json.loads(line)).values()]
     assert [line["action"] for line in noted] == ["file_upload", "file_upload", "yank"]
-    assert noted[-1].items() >= {"login": "publisher", "reason": "noted", **fields}.items()
+    assert noted[-1].items() >= {"login": "publisher", "reason": "noted", "project": project, "version": "1"}.items()
+    assert noted[-1]["files"] == noted[0]["files"]
     assert noted[-1]["address"]

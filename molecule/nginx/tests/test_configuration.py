@@ -15,7 +15,11 @@ from tests.support.playbook import Run
 
 PLAYBOOK = str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml"))
 TEMPLATES = Path(__file__).parents[3] / "roles/nginx/templates"
-FILES = sorted(str(path.relative_to(TEMPLATES).with_suffix("")) for path in TEMPLATES.rglob("*.conf.j2"))
+FILES = sorted(
+    str(path.relative_to(TEMPLATES).with_suffix(""))
+    for path in TEMPLATES.rglob("*.j2")
+    if path.stem.endswith((".conf", ".js"))
+)
 # Every variable that shows in the files, away from its default.
 SETTINGS: dict[str, Any] = {
     "pypi_url": "https://pypi.example.com:8443",
@@ -164,6 +168,26 @@ def test_a_size_that_is_too_large_for_nginx_is_refused_in_its_own_words(live: Ca
         message = refused(*mode, pypi_max_upload="99999999999999999999g")
         assert '"client_max_body_size" directive invalid value in /etc/pypi-nginx/conf.d/pypi.conf:' in message, message
         assert live() == before
+
+
+@pytest.fixture
+def without_njs(host: Any) -> Iterator[str]:
+    """An image of NGINX as the official -slim ones are."""
+    image = "nginx:1.30-slim"
+    host.check_output(
+        "docker run --name slim --network none --entrypoint sh nginx:1.30 -c 'rm -v /usr/lib/nginx/modules/ngx_http_js_module.so'"
+        f" && docker commit slim {image} && docker rm slim"
+    )
+    yield image
+    host.check_output(f"docker rmi {image}")
+
+
+def test_an_image_without_njs_is_refused_in_one_line(live: Callable[[], str], without_njs: str) -> None:
+    before = live()
+    message = refused(pypi_image_nginx=without_njs)
+    said = f"pypi_image_nginx: {without_njs} has no njs (ngx_http_js_module.so), which decides on tokens; give an image with it"
+    assert said in message and "dlopen" not in message, message
+    assert live() == before
 
 
 def test_check_and_diff_show_what_would_change_and_change_nothing(live: Callable[[], str]) -> None:

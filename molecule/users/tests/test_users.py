@@ -16,7 +16,7 @@ from tests.support.playbook import Run
 testinfra_hosts = ["ansible://pypi-users-1"]
 
 FOLDER = "/home/pypi/pypi-server/authentication"
-FILES = (".htpasswd", "credentials.conf")
+FILES = (".htpasswd", "credentials.conf", "tokens.conf")
 PUBLISHER = {"name": "publisher", "password": "publisher-password", "publish": True}
 YESCRYPT = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC"
 READER = {"name": "reader", "password": "reader-password"}

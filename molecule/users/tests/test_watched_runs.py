@@ -27,7 +27,7 @@ def bare_hosts(host: Any) -> None:
     """Both hosts are without password files, so that a run has to make all of them."""
     other = host.get_host(f"ansible://pypi-users-2?ansible_inventory={os.environ['MOLECULE_INVENTORY_FILE']}")
     for each in (host, other):
-        each.check_output(f"rm -f {FOLDER}/.htpasswd {FOLDER}/credentials.conf")
+        each.check_output(f"rm -f {FOLDER}/.htpasswd {FOLDER}/credentials.conf {FOLDER}/tokens.conf")
 
 
 @pytest.fixture

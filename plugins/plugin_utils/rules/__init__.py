@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import specs
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import host, logins, network, passwords, tls
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import host, logins, network, passwords, tls, tokens
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import (
     Problem,
     Rule,
@@ -50,6 +50,8 @@ RULES: Mapping[str, Rule] = {
         "give one such as https://auth.example.com/pypi",
     ),
     "pypi_users": logins.users,
+    "pypi_tokens": tokens.tokens,
+    "pypi_tokens_max_days": between(range(3651), "0 allows tokens that do not expire"),
     "pypi_bcrypt_cost": between(
         passwords.BCRYPT_COSTS, "each step doubles the time of a check: 10 is about 50 ms, 17 about 6 s"
     ),
@@ -81,6 +83,8 @@ RULES: Mapping[str, Rule] = {
 CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     logins.authentication_needs_users,
     logins.auth_has_a_service,
+    tokens.have_names_of_their_own,
+    tokens.expire_in_time,
     host.registry_login_is_whole,
     network.ports_differ,
     network.proxies_differ_from_clients,
@@ -94,7 +98,9 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
 def problems(variables: Mapping[str, Any]) -> list[Problem]:
     """Every problem of some variables, given by name, in their order; rules about others are not applied."""
     found = [Problem(name, *problem) for name, value in variables.items() for problem in _of_one(name, value)]
-    return found + [problem for rule in CROSS_RULES for problem in rule(variables)]
+    found += [problem for rule in CROSS_RULES for problem in rule(variables)]
+    # A token in the wrong place would be shown as the value that is wrong; it can be known by its form.
+    return [Problem(name, tokens.hidden(problem), tokens.hidden(mend)) for name, problem, mend in found]
 
 
 def _of_one(name: str, value: Any) -> list[tuple[str, str]]:
@@ -106,4 +112,4 @@ def _of_one(name: str, value: Any) -> list[tuple[str, str]]:
 
 def warnings(variables: Mapping[str, Any]) -> list[str]:
     """What is allowed, yet may not be meant."""
-    return [text for part in (logins, tls, network) for text in part.warnings(variables)]
+    return [text for part in (logins, tokens, tls, network) for text in part.warnings(variables)]

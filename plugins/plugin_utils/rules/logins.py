@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.hash_schemes import bcrypt_cost
@@ -71,47 +71,57 @@ def users(value: Any) -> Complaints:
     for name, count in names.items():
         if count > 1:
             yield (
-                f"user {_shown(name)} is listed {count} times",
+                f"user {shown(name)} is listed {count} times",
                 "name each login once; a second credential is a login of its own, such as alice+ci",
             )
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A name for a message; what is behind a colon or after a space or newline may be a password."""
     safe = re.split(r"[:\s]", name, maxsplit=1)[0]
     return repr(safe if safe == name else safe + "...")[:NAME_LENGTH]
 
 
 def _called(name: Any, number: int) -> str:
-    return f"user {_shown(name)}" if isinstance(name, str) and name else f"entry {number}"
+    return f"user {shown(name)}" if isinstance(name, str) and name else f"entry {number}"
 
 
 def _user(user: Mapping[Any, Any]) -> Complaints:
     """Problems of one entry."""
-    for key in user:
-        if key not in KEYS:
-            near = difflib.get_close_matches(str(key), KEYS, 1)
-            # A key that is not like any could be a secret: "alice: secret".
-            if isinstance(user[key], (list, tuple)) and not near and _RIGHT_LIKE.match(str(key)):
-                yield f"has the unknown right {key!r}", f"the rights are {', '.join(rights())}"
-            elif near:
-                yield f"has the unknown key {key!r}", f"did you mean {near[0]}?"
-            else:
-                yield "has an unknown key", f"give {', '.join(KEYS)}"
+    yield from unknown_keys(user, KEYS)
     yield from _user_name(user.get("name"))
     state = user.get("state") or "present"
     if state not in STATES:
         yield f"has the unknown state {state!r}", instead(state, STATES)
+    yield from rights_of(user)
+    yield from last_day(user.get("expires"), "login")
+    if state != "absent":
+        yield from credential(user.get("password"), user.get("hash"))
+
+
+def unknown_keys(entry: Mapping[Any, Any], keys: Sequence[str]) -> Complaints:
+    """Keys of an entry that do not count."""
+    for key in entry:
+        if key not in keys:
+            near = difflib.get_close_matches(str(key), keys, 1)
+            # A key that is not like any could be a secret: "alice: secret".
+            if isinstance(entry[key], (list, tuple)) and not near and _RIGHT_LIKE.match(str(key)):
+                yield f"has the unknown right {key!r}", f"the rights are {', '.join(rights())}"
+            elif near:
+                yield f"has the unknown key {key!r}", f"did you mean {near[0]}?"
+            else:
+                yield "has an unknown key", f"give {', '.join(keys)}"
+
+
+def rights_of(entry: Mapping[Any, Any]) -> Complaints:
+    """Problems of the rights of a login or token, alone and together."""
     for right in rights():
-        yield from _user_right(right, user.get(right))
-    if len(" ".join(granted(user))) > RIGHTS_BYTES:
+        yield from _right(right, entry.get(right))
+    if len(" ".join(granted(entry))) > RIGHTS_BYTES:
         yield (
             f"has rights of more than {RIGHTS_BYTES} letters, which is too long for NGINX",
             "give patterns that match more projects, or several logins",
         )
-    yield from _user_end(user.get("expires"))
-    if state != "absent":
-        yield from credential(user.get("password"), user.get("hash"))
 
 
 def _user_name(name: Any) -> Complaints:
@@ -135,7 +145,7 @@ def _user_name(name: Any) -> Complaints:
             yield "has a space or control character in the name", mend
 
 
-def _user_right(right: str, value: Any) -> Complaints:
+def _right(right: str, value: Any) -> Complaints:
     """Problems of a right: all projects, none, or those that patterns match."""
     if value is None or is_boolean(value):
         return
@@ -175,7 +185,8 @@ def granted(user: Mapping[Any, Any]) -> list[str]:
     return words
 
 
-def _user_end(expires: Any) -> Complaints:
+def last_day(expires: Any, what: str) -> Complaints:
+    """Problems of the last day of a login or token; it may be missing."""
     if expires in (None, ""):
         return
     try:
@@ -183,18 +194,19 @@ def _user_end(expires: Any) -> Complaints:
     except ValueError:
         yield (
             f"has an invalid expires: {str(expires)[:40]!r}",
-            "give the last day of the login, such as 2027-03-31",
+            f"give the last day of the {what}, such as 2027-03-31",
         )
 
 
+def entries(variables: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The entries of pypi_users or pypi_tokens, as far as they can be made out."""
+    value = variables.get(name)
+    return [entry for entry in (value if isinstance(value, (list, tuple)) else ()) if isinstance(entry, Mapping)]
+
+
 def listed_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The users that are to exist some day or other, as far as they can be made out."""
-    value = variables.get("pypi_users")
-    return [
-        user
-        for user in (value if isinstance(value, (list, tuple)) else ())
-        if isinstance(user, Mapping) and user.get("state") != "absent"
-    ]
+    """The users that are to exist some day or other."""
+    return [user for user in entries(variables, "pypi_users") if user.get("state") != "absent"]
 
 
 def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -202,10 +214,10 @@ def present_users(variables: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [user for user in listed_users(variables) if not has_expired(user)]
 
 
-def has_expired(user: Mapping[str, Any], today: datetime.date | None = None) -> bool:
-    """Whether the last day of a login is over; ``today`` is today's date in UTC."""
+def has_expired(entry: Mapping[str, Any], today: datetime.date | None = None) -> bool:
+    """Whether the last day of a login or token is over; ``today`` is today's date in UTC."""
     try:
-        last = datetime.date.fromisoformat(str(user.get("expires") or "9999-12-31"))
+        last = datetime.date.fromisoformat(str(entry.get("expires") or "9999-12-31"))
     except ValueError:
         return False  # which its own rule says
     return last < (today or datetime.datetime.now(datetime.UTC).date())
@@ -219,7 +231,7 @@ def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem
     if not isinstance(closed, (list, tuple)):
         return  # which its own rule says
     needed = [str(action) for action in closed if not (action == "update" and anonymous_uploads(variables))]
-    if needed and "pypi_users" in variables and not listed_users(variables):
+    if needed and "pypi_users" in variables and not listed_users(variables) and not variables.get("pypi_tokens"):
         yield Problem(
             "pypi_users",
             f"is empty, but {', '.join(needed)} need{'s' * (len(needed) == 1)} a login (pypi_authenticate)",
@@ -244,7 +256,7 @@ def warnings(variables: Mapping[str, Any]) -> Iterator[str]:
     """What is allowed, yet may not be meant."""
     for user in listed_users(variables):
         if has_expired(user):
-            login = _shown(str(user.get("name")))
+            login = shown(str(user.get("name")))
             yield f"pypi_users: the login of {login} expired after {user['expires']}; this run removes it"
     users = present_users(variables)
     if anonymous_uploads(variables):
@@ -253,13 +265,13 @@ def warnings(variables: Mapping[str, Any]) -> Iterator[str]:
         variables.get("pypi_authenticate")
         and variables.get("pypi_login_source") != "http"
         and users
-        and not any(granted({"publish": user.get("publish")}) for user in users)
+        and not any(granted({"publish": user.get("publish")}) for user in [*users, *entries(variables, "pypi_tokens")])
     ):
         yield "no login may upload: no user in pypi_users has publish: true"
     for user in users:
         cost = bcrypt_cost(str(user.get("hash") or ""))
         if cost is not None and cost < _BCRYPT_LOW:
             yield (
-                f"pypi_users: the hash of {_shown(str(user.get('name')))} is bcrypt of cost {cost}, which is guessed quickly; "
+                f"pypi_users: the hash of {shown(str(user.get('name')))} is bcrypt of cost {cost}, which is guessed quickly; "
                 "htpasswd -nB -C 10 makes a better one"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from datetime import UTC, datetime, timedelta
@@ -23,13 +24,6 @@ DAY = 24 * 3600
 FROM = {"X-Forwarded-For": "192.0.2.7"}
 
 
-@pytest.fixture
-def index(in_memory: Path) -> Index:
-    found = Index(in_memory)
-    found.keeper.step()
-    return found
-
-
 def noted(index: Index) -> list[dict[str, Any]]:
     """Return all lines, without their times."""
     lines = [json.loads(line) for file in sorted(index.logs.iterdir()) for line in file.read_text().splitlines()]
@@ -43,21 +37,46 @@ def test_each_change_is_noted_with_login_address_and_digest(index: Index) -> Non
     # Nothing changes.
     assert index.upload(WHEEL, content, FROM).status == 200
     assert index.upload(WHEEL, made.file(WHEEL, b"other"), FROM).status == 409
-    assert index.ask("yank", FROM, name="foo", version="1.0", reason="broken\u00fc").status == 200
+    assert index.ask("yank", FROM, name="FOO", version="1.0.0", reason="broken\u00fc").status == 200
+    assert index.ask("set_status", FROM, name="Foo", status="deprecated", reason="use bar").status == 200
     assert index.ask("set_status", FROM, name="foo", status="deprecated").status == 200
     assert "Nothing to do" in index.ask("set_status", FROM, name="foo", status="deprecated").text
     assert index.ask("unyank", FROM, filename="foo-1.0-py3-none-any.whl").status == 409
+    assert index.ask("unyank", FROM, name="foo", version="1.0").status == 200
+    assert index.ask("yank", FROM, filename=WHEEL).status == 200
     assert index.ask("remove_pkg", FROM, name="foo", version="1.0").status == 200
     who = {"login": "publisher", "address": "192.0.2.7"}
     files = {"project": "foo", "files": {WHEEL: sha256(content)}}
     assert noted(index) == [
         {"action": "file_upload", **who, **files},
-        {"action": "yank", **who, "name": "foo", "version": "1.0", "reason": "broken\u00fc"},
-        {"action": "set_status", **who, "name": "foo", "status": "deprecated"},
+        {"action": "yank", **who, **files, "version": "1", "reason": "broken\u00fc"},
+        {"action": "set_status", **who, "project": "foo", "status": "deprecated", "reason": "use bar"},
+        {"action": "set_status", **who, "project": "foo", "status": "deprecated"},
+        {"action": "unyank", **who, **files, "version": "1"},
+        {"action": "yank", **who, **files},
         {"action": "remove_pkg", **who, **files},
     ]
     (file,) = index.logs.iterdir()
     assert (file.name, file.stat().st_mode & 0o777) == (f"changes-{datetime.now(UTC):%Y-%m-%d}.log", 0o600)
+
+
+def test_a_yank_in_quarantine_is_noted_with_its_digest_and_a_quarantine_that_does_not_move_as_well(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = made.file(WHEEL)
+    assert index.upload(WHEEL, content).status == 200
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    assert index.ask("yank", filename=WHEEL).status == 200
+    who, files = {"login": "publisher", "address": ""}, {"project": "foo", "files": {WHEEL: sha256(content)}}
+    assert noted(index)[-1] == {"action": "yank", **who, **files}
+    assert index.ask("set_status", name="foo", status="active").status == 200
+
+    def refusing(*_paths: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "rename", refusing)
+    assert index.ask("set_status", name="foo", status="quarantined").status == 503
+    assert noted(index)[-1] == {"action": "set_status", **who, "project": "foo", "status": "quarantined"}
 
 
 def test_an_import_is_noted(index: Index) -> None:

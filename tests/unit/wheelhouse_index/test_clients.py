@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.installers import INSTALLERS, Wanted
+from tests.support import clients
 from tests.support import packages as made
 from tests.support.attestations import attestation
+from tests.support.clients import Login
 from tests.support.index import Index
 from tests.support.served import serving
 
@@ -126,6 +129,27 @@ def test_publishers_send_attestations_and_installers_read_the_page(tmp_path: Pat
         run([*uv, "--default-index", page, "--target", tmp_path / "uv", "app"])
     assert (tmp_path / "pip" / file.name).read_bytes() == file.read_bytes()
     assert (tmp_path / "uv" / "app-1.0.dist-info").is_dir()
+
+
+@pytest.mark.parametrize("name", ["poetry", "pdm"])
+def test_other_installers_read_a_page_that_names_provenance_as_well(tmp_path: Path, name: str) -> None:
+    command, tools = INSTALLERS[name]
+    tools[-1].install()
+    index = Index(tmp_path, url="https://pypi.example.com")
+    file = made.wheel(tmp_path, "app", "1.0")
+    field = json.dumps([attestation(file.name, file.read_bytes())])
+    assert index.upload(file.name, file.read_bytes(), attestations=field).status == 200
+    html = (index.pages / "simple/app/index.html").read_text()
+    assert f'data-provenance="https://pypi.example.com/packages/{file.name}.provenance"' in html
+    (tmp_path / "wants").mkdir()
+    with serving(index) as (address, asked):
+        login = Login("reader", "reader-password")
+        wanted = Wanted("app", "", f"{address}/simple/", clients.Index(address), login)
+        done = command(tools[-1], tmp_path / "wants", wanted)
+    print(done.stdout, *asked, sep="\n")
+    assert done.returncode == 0
+    assert list((tmp_path / "wants").rglob("app-1.0.dist-info"))
+    assert downloaded(asked) == [file.name]
 
 
 @pytest.mark.parametrize(

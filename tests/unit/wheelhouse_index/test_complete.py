@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import keeper, pages, rebuild
+from wheelhouse_index import keeper, rebuild
 from wheelhouse_index.output import COMPLETE
 from wheelhouse_index.store import Store
 
@@ -61,21 +61,15 @@ def test_a_restart_stays_complete(index: Index) -> None:
     assert complete(index)
 
 
-def other_format(index: Index) -> None:
-    with index.store.catalogue.writing() as known:
-        known.pages_format = pages.FORMAT - 1
-
-
 def unfinished(index: Index) -> None:
     with index.store.catalogue.writing() as known:
         known.mark_dirty(["foo"])
 
 
 DOUBTS: dict[str, Callable[[Index], object]] = {
-    "pages of another format": other_format,
     "an upload that a killed process has not finished": unfinished,
-    "no catalogue": lambda index: (index.pages / "catalogue-3.sqlite").unlink(),
-    "a damaged catalogue": lambda index: (index.pages / "catalogue-3.sqlite").write_bytes(b"no database" * 1000),
+    "no catalogue": lambda index: (index.pages / "catalogue-4.sqlite").unlink(),
+    "a damaged catalogue": lambda index: (index.pages / "catalogue-4.sqlite").write_bytes(b"no database" * 1000),
     "no simple/": lambda index: shutil.rmtree(index.pages / "simple"),
     "no json/": lambda index: shutil.rmtree(index.pages / "json"),
 }
@@ -173,6 +167,5 @@ def test_marks_that_were_removed_with_pages_do_not_come_back_before_these(index:
     (index.pages / "json/foo.json").unlink()
     index.store.write_pending()
     assert not complete(index)
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
+    index.look()
     assert complete(index) and index.listed("foo")

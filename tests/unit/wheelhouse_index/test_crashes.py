@@ -1,10 +1,11 @@
-"""Uploads and removals that end at every single step: killed there, or refused by a disk that is full."""
+"""Uploads, removals and decisions that end at every single step: killed there, or refused by a disk that is full."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -38,6 +39,10 @@ def remove(name: str, version: str) -> Callable[[Index], int]:
     return lambda index: index.remove(name, version).status
 
 
+def ask(action: str, **fields: str) -> Callable[[Index], int]:
+    return lambda index: index.ask(action, name="foo", **fields).status
+
+
 def look(index: Index) -> int:
     index.keeper.step()
     return 200
@@ -55,6 +60,19 @@ OPERATIONS: dict[str, Callable[[Index], int]] = {
 
 # What packages/ has, at once.
 CHANGING = [name for name in OPERATIONS if name not in ("what was copied in", "attestations of a release")]
+YANK, QUARANTINE = (
+    ask("yank", version="1.0", reason="broken"),
+    ask("set_status", status="quarantined", reason="malware"),
+)
+# What is decided, after what was decided before.
+DECISIONS: dict[str, tuple[Callable[[Index], int], Callable[[Index], int] | None]] = {
+    "a yank": (YANK, None),
+    "another yank": (ask("yank", version="1.0", reason="worse"), YANK),
+    "the end of a yank": (ask("unyank", version="1.0"), YANK),
+    "a status": (ask("set_status", status="deprecated"), YANK),
+    "a quarantine": (QUARANTINE, YANK),
+    "the end of a quarantine": (ask("set_status", status="active"), QUARANTINE),
+}
 
 
 def prepared(folder: Path, operation: str) -> Index:
@@ -145,5 +163,89 @@ def test_whatever_the_disk_has_no_room_for_nothing_of_it_is_left(in_memory: Path
         assert not list((folder / "index/.staging").iterdir()), f"step {step}"
         assert {path.name for path in (folder / "index/simple").iterdir() if path.is_dir()} == set(after)
         assert index.upload(LATER, made.file(LATER)).status == 200
+        if code == 0 and step > 40:
+            return
+
+
+State = tuple[dict[str, object], dict[str, str], set[str]]
+
+
+def state(index: Index) -> State:
+    """Return what the page says of status and yanks, and which files are served."""
+    page = json.loads((index.pages / "simple/foo/index.json").read_text())
+    yanked = {file["filename"]: file.get("yanked", "") for file in page["files"]}
+    return page.get("project-status", {}), yanked, set(index.stored())
+
+
+def with_decision(folder: Path, decision: str) -> tuple[Index, State, State]:
+    """Return an index on which something is to be decided, and its state before and after."""
+    change, before = DECISIONS[decision]
+    states = []
+    for place in (folder / "after", folder / "before"):
+        place.mkdir(parents=True)
+        index = Index(place)
+        for name in (OLD, "foo-1.0.tar.gz", NEW):
+            assert index.upload(name, made.file(name)).status == 200
+        index.keeper.step()
+        assert before is None or before(index) == 200
+        assert place.name == "before" or change(index) == 200
+        states.append(state(index))
+    shutil.rmtree(folder / "after")
+    assert states[0] != states[1]
+    return index, states[1], states[0]
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_a_decision_that_is_killed_at_whatever_step_is_taken_whole_or_not_at_all(
+    in_memory: Path, decision: str
+) -> None:
+    change, _before = DECISIONS[decision]
+    found: set[str] = set()
+    for step in LOOKED_AT:
+        index, before, after = with_decision(in_memory / str(step), decision)
+
+        def killed(index: Index = index, step: int = step) -> int:
+            steps(step, STEPS, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            change(index)
+            return 0
+
+        code = in_a_child(killed)
+        again = Index(index.packages.parent)
+        again.keeper.step()
+        now = state(again)
+        assert now in (before, after), f"step {step}"
+        found.add("after" if now == after else "before")
+        assert again.said() == again.truth(), f"step {step}"
+        assert again.projects() == set(again.truth()), f"step {step}"
+        # The client had no answer, and sends it again.
+        assert change(again) == 200, f"step {step}"
+        assert state(again) == after, f"step {step}"
+        if code == 0:
+            assert found == {"before", "after"}
+            return
+        assert code == -signal.SIGKILL
+    raise AssertionError("it has more steps than are looked at")
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_a_decision_for_which_the_disk_has_no_room_is_taken_whole_or_not_at_all(in_memory: Path, decision: str) -> None:
+    change, _before = DECISIONS[decision]
+    for step in LOOKED_AT:
+        index, before, after = with_decision(in_memory / str(step), decision)
+
+        def refused(index: Index = index, step: int = step) -> int:
+            def full() -> None:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            steps(step, NEED_ROOM, full)
+            return {200: 0, 503: 2, 507: 1}[change(index)]
+
+        code = in_a_child(refused)
+        # There is room again.
+        again = Index(index.packages.parent)
+        again.keeper.step()
+        assert state(again) in ((after,) if code in (0, 2) else (before, after)), f"step {step}: {code}"
+        assert change(again) == 200, f"step {step}"
+        assert state(again) == after, f"step {step}"
         if code == 0 and step > 40:
             return

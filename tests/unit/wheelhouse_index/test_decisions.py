@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelhouse_index import health, writing
+from wheelhouse_index import health, rebuild, writing
 from wheelhouse_index.decisions import Decisions
 
 from tests.support import packages as made
@@ -28,11 +28,6 @@ def index(in_memory: Path) -> Index:
         assert found.upload(name, made.file(name)).status == 200
     found.keeper.step()
     return found
-
-
-def look(index: Index) -> None:
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
 
 
 def document(index: Index, project: str = "foo") -> dict[str, Any]:
@@ -63,14 +58,20 @@ def test_a_release_is_yanked_with_a_reason_and_unyanked(index: Index, name: str,
     assert (answer.status, answer.text) == (200, f"yank: {ONE}, {SDIST}.\n")
     assert yanked(index) == {ONE: "breaks on <3.9> & später", SDIST: "breaks on <3.9> & später"}
     assert 'data-yanked="breaks on &lt;3.9&gt; &amp; später"' in html(index)
-    assert json.loads(decided(index).read_text())["yanked"]["releases"]["1"]["login"] == "publisher"
+    (made_here,) = json.loads(decided(index).read_text())["decisions"]
+    assert made_here.items() >= {"release": "1", "login": "publisher"}.items()
+    again = index.ask("yank", name=name, version=version, reason="breaks on <3.9> & später")
+    assert (again.status, again.text) == (200, f"yank: nothing to do for {ONE}, {SDIST}.\n")
     # What comes later is of the same release.
     late = "foo-1.0-1-py3-none-any.whl"
     assert index.upload(late, made.file(late)).status == 200
     assert set(yanked(index)) == {ONE, SDIST, late}
     assert json.loads((index.pages / "json/foo.json").read_text())["info"]["version"] == "2.0"
-    assert index.ask("unyank", name=name, version=version).status == 200
+    answer = index.ask("unyank", name=name, version=version)
+    assert (answer.status, answer.text) == (200, f"unyank: {late}, {ONE}, {SDIST}.\n")
     assert yanked(index) == {}
+    answer = index.ask("unyank", name=name, version=version)
+    assert (answer.status, answer.text) == (200, f"unyank: nothing to do for {late}, {ONE}, {SDIST}.\n")
 
 
 def test_a_file_is_yanked_without_a_reason(index: Index) -> None:
@@ -118,7 +119,7 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     (index.packages / "nested").mkdir()
     nested = "nested/foo-0.9.tar.gz"
     (index.packages / nested).write_bytes(made.file("foo-0.9.tar.gz"))
-    look(index)
+    index.look()
     before, times = index.listed("foo"), index.times("foo")
     assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
     assert index.stored() == {}
@@ -131,16 +132,16 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     assert (answer.status, answer.text) == (200, html(index))
     # A copy goes the same way.
     (index.packages / TWO).write_bytes(made.file(TWO, b"other"))
-    look(index)
+    index.look()
     assert index.stored() == {} and document(index)["files"] == []
-    again = Index(index.packages.parent)
+    again = Index(index.folder)
     again.keeper.step()
     assert document(again)["files"] == []
     assert again.ask("set_status", name="foo", status="active").status == 200
     assert (again.listed("foo"), again.times("foo")) == (before, times)
     # The second copy stays where it is.
     assert [path.name for path in (index.packages / ".wheelhouse/quarantine").iterdir()] == [".others"]
-    look(again)
+    again.look()
     assert again.said() == again.truth()
 
 
@@ -160,11 +161,11 @@ def test_a_process_that_is_killed_while_it_takes_back_a_quarantine_is_followed_u
     before = index.listed("foo")
     assert index.ask("set_status", name="foo", status="quarantined").status == 200
     place = index.packages / ".wheelhouse/quarantine/foo"
-    kept = index.packages.parent / "kept"
+    kept = index.folder / "kept"
     place.rename(kept)
     assert index.ask("set_status", name="foo", status="active").status == 200
     kept.rename(place)
-    look(index)
+    index.look()
     assert index.listed("foo") == before
 
 
@@ -217,15 +218,20 @@ def cut_off(index: Index) -> None:
 
 
 def of_an_earlier_day(index: Index) -> None:
-    found = json.loads(decided(index).read_text())
-    decided(index).write_text(json.dumps({**found, "revision": 1, "yanked": {"releases": {}, "files": {}}}))
+    decided(index).write_text(Decisions().text())
 
 
 def an_unknown_status(index: Index) -> None:
-    decided(index).write_text(decided(index).read_text().replace('"active"', '"haunted"'))
+    decided(index).write_text(decided(index).read_text().replace('"release"', '"status"'))
 
 
-@pytest.mark.parametrize("accident", [removed, emptied, cut_off, of_an_earlier_day, an_unknown_status])
+def half_a_character(index: Index) -> None:
+    decided(index).write_text(decided(index).read_text().replace("second", "\\ud800"))
+
+
+@pytest.mark.parametrize(
+    "accident", [removed, emptied, cut_off, of_an_earlier_day, an_unknown_status, half_a_character]
+)
 def test_a_yank_is_not_lost_with_its_file(
     index: Index, accident: Callable[[Index], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -233,32 +239,65 @@ def test_a_yank_is_not_lost_with_its_file(
         assert index.ask("yank", name="foo", version="1.0", reason=reason).status == 200
     before = decided(index).read_text()
     accident(index)
-    look(index)
+    index.look()
     three = "foo-3.0-py3-none-any.whl"
     assert index.upload(three, made.file(three)).status == 200
     assert yanked(index) == {ONE: "second", SDIST: "second"}
-    if accident in (cut_off, an_unknown_status):
+    if accident in (cut_off, an_unknown_status, half_a_character):
         assert f"{decided(index)} cannot be used" in caplog.text
         assert index.ask("unyank", name="foo", version="1.0").status == 503
         assert yanked(index) == {ONE: "second", SDIST: "second"}
-        # Where nothing else is known, nothing is offered; and nothing is moved for it.
+        # A rebuild forgets nothing of it.
         index.store.forget()
-        look(index)
+        index.look()
+        assert yanked(index) == {ONE: "second", SDIST: "second"}
+        # Where nothing else is known, nothing is offered; and nothing is moved for it.
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+        index = Index(index.folder)
+        index.look()
         assert document(index)["files"] == []
         assert set(index.stored()) == {ONE, SDIST, TWO, three}
         decided(index).write_text(before)
-        look(index)
+        index.look()
         assert yanked(index) == {ONE: "second", SDIST: "second"}
     else:
         assert decided(index).read_text() == before
-        assert "Restored what was decided on foo" in caplog.text
+        assert "Merged what was decided on foo; restored: 20" in caplog.text
+
+
+@pytest.mark.parametrize("accident", [removed, emptied, of_an_earlier_day, cut_off])
+def test_a_rebuild_forgets_no_decision_that_the_store_has_lost(index: Index, accident: Callable[[Index], None]) -> None:
+    assert index.ask("yank", name="foo", version="2.0", reason="broken").status == 200
+    assert index.ask("set_status", name="foo", status="deprecated").status == 200
+    before = decided(index).read_text()
+    accident(index)
+    # Before the keeper looks.
+    rebuild.rebuilt(index.store)
+    if accident is cut_off:
+        decided(index).unlink()
+    index.look()
+    assert yanked(index) == {TWO: "broken"}
+    assert document(index)["project-status"] == {"status": "deprecated"}
+    assert decided(index).read_text() == before
+    assert health.problems(index.store) == []
+
+
+def test_a_rebuild_of_a_damaged_catalogue_goes_by_the_store(index: Index) -> None:
+    assert index.ask("yank", name="foo", version="2.0", reason="broken").status == 200
+    for path in index.pages.glob("catalogue-4.sqlite*"):
+        path.write_bytes(b"x" * 100) if path.suffix == ".sqlite" else path.unlink()
+    rebuild.rebuilt(index.store)
+    index.look()
+    assert yanked(index) == {TWO: "broken"}
+    assert index.said() == index.truth()
 
 
 def test_decisions_outlast_a_rebuild_removal_and_another_index(index: Index, tmp_path: Path) -> None:
     assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
     assert index.ask("set_status", name="foo", status="deprecated").status == 200
     index.store.forget()
-    look(index)
+    index.look()
     assert yanked(index) == {ONE: "broken", SDIST: "broken"}
     assert index.remove("foo", "1.0").status == 200
     assert index.upload(ONE, made.file(ONE)).status == 200
@@ -272,13 +311,33 @@ def test_decisions_outlast_a_rebuild_removal_and_another_index(index: Index, tmp
     assert health.problems(other.store) == []
 
 
+def test_two_processes_that_yank_at_once_lose_no_yank(index: Index) -> None:
+    names = [f"foo-{number}.5-py3-none-any.whl" for number in range(12)]
+    for name in names:
+        assert index.upload(name, made.file(name)).status == 200
+    children = []
+    for own in (names[::2], names[1::2]):
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                mine = Index(index.folder)
+                code = sum(mine.ask("yank", filename=name, reason=name).status != 200 for name in own)
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+    assert yanked(index) == {name: name for name in names}
+    assert {one["file"] for one in json.loads(decided(index).read_text())["decisions"]} == set(names)
+
+
 def test_a_decision_that_other_hands_bring_is_taken_in(index: Index, tmp_path: Path) -> None:
     shutil.copytree(index.packages, tmp_path / "packages")
     other = Index(tmp_path)
     other.keeper.step()
     assert other.ask("yank", filename=TWO, reason="there").status == 200
     shutil.copy(decided(other), decided(index))
-    look(index)
+    index.look()
     assert yanked(index) == {TWO: "there"}
 
 
@@ -302,14 +361,14 @@ def test_a_file_that_cannot_be_quarantined_is_said_and_stops_no_other_project(
     # Others get their pages meanwhile.
     other = "bar-1.0-py3-none-any.whl"
     (index.packages / other).write_bytes(made.file(other))
-    look(index)
+    index.look()
     assert set(index.listed("bar")) == {other}
     assert document(index)["files"] == []
     health.note(index.store, index.store.stayed())
     assert SDIST in " ".join(health.problems(index.store))
     monkeypatch.undo()
     index.keeper._retry_at = 0.0
-    look(index)
+    index.look()
     assert set(index.stored()) == {other}
     health.note(index.store, index.store.stayed())
     assert health.problems(index.store) == []
@@ -322,27 +381,14 @@ def test_quarantined_files_do_not_come_back_where_the_decision_is_lost(index: In
     decided(index).unlink()
     shutil.rmtree(index.pages)
     index.pages.mkdir()
-    again = Index(index.packages.parent)
-    look(again)
-    look(again)
+    again = Index(index.folder)
+    again.look()
+    again.look()
     assert again.stored() == {}
     assert document(again)["files"] == []
     assert again.upload(ONE, made.file(ONE)).status == 403
     assert again.ask("set_status", name="foo", status="active").status == 200
     assert set(again.listed("foo")) == {ONE, SDIST, TWO}
-
-
-def test_two_decisions_of_one_number_lose_no_yank_and_the_stricter_status_counts(index: Index) -> None:
-    assert index.ask("yank", filename=ONE, reason="here").status == 200
-    found = json.loads(decided(index).read_text())
-    one = found["yanked"]["files"].pop(ONE)
-    status = {"status": "archived", "reason": "old", "login": "", "time": ""}
-    decided(index).write_text(json.dumps({**found, "status": status, "yanked": {"releases": {}, "files": {TWO: one}}}))
-    look(index)
-    assert yanked(index) == {ONE: "here", TWO: "here"}
-    assert document(index)["project-status"] == {"status": "archived", "reason": "old"}
-    found = json.loads(decided(index).read_text())
-    assert (found["revision"], set(found["yanked"]["files"])) == (2, {ONE, TWO})
 
 
 def test_another_store_counts_where_it_says_anything(index: Index, tmp_path: Path) -> None:
@@ -358,11 +404,12 @@ def test_another_store_counts_where_it_says_anything(index: Index, tmp_path: Pat
     shutil.rmtree(index.packages / ".wheelhouse")
     shutil.copytree(other.packages / ".wheelhouse", index.packages / ".wheelhouse")
     (index.pages / ".facts").unlink()
-    look(index)
-    look(index)
+    index.look()
+    index.look()
     assert yanked(index) == {TWO: "there"}
     # Of this, it says nothing.
-    assert json.loads(decided(index).with_name("bar.json").read_text())["yanked"]["files"].keys() == {bar}
+    (of_bar,) = json.loads(decided(index).with_name("bar.json").read_text())["decisions"]
+    assert of_bar["file"] == bar
 
 
 @pytest.mark.parametrize("how", ["repaired", "removed", "set"])
@@ -371,7 +418,7 @@ def test_a_project_is_back_when_its_damaged_decisions_are(
 ) -> None:
     decided(index).write_text("{")
     for _ in range(3):
-        look(index)
+        index.look()
     assert document(index)["files"] == []
     assert caplog.text.count(f"{decided(index)} cannot be used") == 1
     if how == "repaired":
@@ -381,7 +428,7 @@ def test_a_project_is_back_when_its_damaged_decisions_are(
     if how == "set":
         assert index.ask("set_status", name="foo", status="active").status == 200
     else:
-        look(index)
+        index.look()
     assert set(index.listed("foo")) == {ONE, SDIST, TWO}
 
 
@@ -400,7 +447,7 @@ def test_copies_of_a_quarantined_file_take_room_once(index: Index) -> None:
     for _ in range(3):
         (index.packages / ONE).write_bytes(made.file(ONE))
         (index.packages / TWO).write_bytes(made.file(TWO, b"other"))
-        look(index)
+        index.look()
         assert index.stored() == {}
     after = {path for path in folder.rglob("*") if path.is_file()}
     assert before < after and [path.name for path in after - before] == [TWO]
@@ -432,3 +479,174 @@ def test_only_a_project_that_comes_or_goes_has_the_list_of_projects_made(
     assert (made_lists, projects(), set(index.listed("foo"))) == (["made"], set(), {ONE, SDIST, TWO})
     index.store.write_pending()
     assert projects() == {"foo"}
+
+
+def spoilt(change: Callable[..., object]) -> Callable[[str], str]:
+    def spoil(text: str) -> str:
+        found = json.loads(text)
+        change(found)
+        return json.dumps(found).replace("Infinity", "1e999")
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(
+            spoilt(lambda found, over=over: found.update(over=over))
+            for over in (float("inf"), 1, "x", None, {"a": 1}, [1], ["\ud800"])
+        ),
+        *(
+            spoilt(lambda found, reason=reason: found["decisions"][0].update(reason=reason))
+            for reason in ("\ud800", None, 1, ["x"])
+        ),
+        spoilt(lambda found: found["decisions"][0].update(release="\ud800")),
+        spoilt(lambda found: found["decisions"][0].update(file=ONE)),
+        spoilt(lambda found: found["decisions"][0].pop("release")),
+        spoilt(lambda found: found.update(decisions={})),
+        spoilt(lambda found: found["decisions"].append({**found["decisions"][0], "release": "", "status": ["active"]})),
+        lambda text: "[]",
+        lambda text: "null",
+        lambda text: "",
+        lambda text: "[" * 100_000,
+    ],
+)
+def test_damaged_decisions_stop_their_project_alone(
+    index: Index, spoil: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    decided(index).write_text(spoil(decided(index).read_text()))
+    for number, again in enumerate((index, Index(index.packages.parent))):
+        bar = f"bar-{number}.0.zip"
+        (index.packages / bar).write_bytes(made.file(bar))
+        again.look()
+        assert bar in again.listed("bar")
+        assert yanked(again) == {ONE: "broken", SDIST: "broken"}
+        assert again.ask("unyank", name="foo", version="1.0").status == 503
+        three = f"foo-3.{number}-py3-none-any.whl"
+        assert again.upload(three, made.file(three)).status == 200
+    assert f"{decided(index)} cannot be used" in caplog.text
+
+
+def test_what_is_no_projects_name_makes_no_page(index: Index) -> None:
+    quarantine = decided(index).parent.with_name("quarantine")
+    for name in (".x", "Foo Bar", "a_b", "x" + "\udcff"):
+        decided(index).with_name(f"{name}.json").write_text("{")
+    for name in ("lost+found", ".snapshot", "x" + "\udcff"):
+        (quarantine / name).mkdir(parents=True)
+    (quarantine / "notes").write_text("a file")
+    index.look()
+    assert {path.name for path in (index.pages / "simple").iterdir() if path.is_dir()} == {"foo"}
+    assert index.projects() == {"foo"}
+    assert health.problems(index.store) == []
+
+
+@pytest.mark.parametrize("accident", [cut_off, removed])
+@pytest.mark.parametrize("lost", ["the index", "nothing"])
+def test_a_quarantined_project_stays_shut_where_its_decisions_cannot_be_read(
+    index: Index, accident: Callable[[Index], None], lost: str
+) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    accident(index)
+    if lost == "the index":
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+    again = Index(index.packages.parent)
+    again.look()
+    # As rsync does from a copy of before.
+    (again.packages / ONE).write_bytes(made.file(ONE))
+    again.look()
+    assert again.stored() == {} and document(again)["files"] == []
+    assert again.upload(ONE, made.file(ONE)).status == 403
+
+
+def test_files_that_stay_of_a_project_of_lost_decisions_are_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    cut_off(index)
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    again = Index(index.packages.parent)
+    again.look()
+
+    def refusing(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (again.packages / "foo-3.0.tar.gz").write_bytes(made.file("foo-3.0.tar.gz"))
+    monkeypatch.setattr(os, "rename", refusing)
+    again.look()
+    assert "foo-3.0.tar.gz" in str(again.store.stayed())
+    monkeypatch.undo()
+    again.keeper._retry_at = 0.0
+    again.look()
+    assert again.store.stayed() is None and again.stored() == {}
+
+
+@pytest.mark.parametrize("lost", ["nothing more", "the catalogue"])
+def test_quarantined_files_outlast_a_store_that_is_lost_for_good(index: Index, lost: str) -> None:
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    before, times, store = index.listed("foo"), index.times("foo"), decided(index).parent.parent
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    shutil.rmtree(store / "files")
+    found = " ".join(health.problems(index.store))
+    assert "move it aside, move its quarantine/, the only copy of quarantined files, to a new" in found
+    # As it says.
+    aside = store.rename(index.packages.parent / "aside")
+    store.mkdir()
+    (aside / "quarantine").rename(store / "quarantine")
+    (index.pages / ".facts").unlink()
+    if lost == "the catalogue":
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+    again = Index(index.packages.parent)
+    again.look()
+    assert health.problems(again.store) == []
+    assert document(again)["files"] == [] and again.stored() == {}
+    assert again.upload(ONE, made.file(ONE, b"other")).status == 403
+    assert again.ask("set_status", name="foo", status="active").status == 200
+    assert again.listed("foo") == before
+    if lost == "nothing more":
+        assert yanked(again) == {ONE: "broken", SDIST: "broken"} and again.times("foo") == times
+
+
+def test_a_quarantined_project_without_a_claim_gets_a_status(index: Index) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    claim = index.packages / ".wheelhouse/names/foo"
+    claim.unlink()
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert set(index.listed("foo")) == {ONE, SDIST, TWO} and claim.exists()
+
+
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_a_projects_folder_in_quarantine_is_a_folder(index: Index, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    place, elsewhere = decided(index).parent.with_name("quarantine") / "foo", index.packages / "visible"
+    place.parent.mkdir()
+    elsewhere.mkdir()
+    place.symlink_to(elsewhere) if what == "link" else place.write_text("in its place")
+    answer = index.ask("set_status", name="foo", status="quarantined", reason="malware")
+    assert answer.status == 503 and not decided(index).exists()
+    assert f"{place} cannot be used: [Errno 20] it is " in caplog.text
+    assert set(index.stored()) == {ONE, SDIST, TWO} == set(index.listed("foo"))
+    place.unlink()
+    assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
+    assert index.stored() == {}
+    kept = place.rename(place.parent.parent.with_name("kept"))
+    place.symlink_to(kept) if what == "link" else place.write_text("in its place")
+    assert index.ask("set_status", name="foo", status="active").status == 503
+    (index.packages / ONE).write_bytes(made.file(ONE))
+    index.look()
+    assert document(index)["files"] == [] and ONE in str(index.store.stayed())
+    place.unlink()
+    kept.rename(place)
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert {path for path in index.listed("foo") if "/" not in path} == {ONE, SDIST, TWO}
+
+
+def test_a_quarantine_on_another_mount_is_named(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(source: Any, target: Any) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link", str(source))
+
+    monkeypatch.setattr(os, "rename", refusing)
+    answer = index.ask("set_status", name="foo", status="quarantined")
+    assert answer.status == 503
+    assert "(packages/.wheelhouse/quarantine/ is on another mount than the file)" in answer.text

@@ -25,26 +25,13 @@ CONTENT, OTHER = made.file(ONE, b"one"), made.file(ONE, b"other")
 LONG_AGO = 1_500_000_000
 
 
-@pytest.fixture
-def index(in_memory: Path) -> Index:
-    found = Index(in_memory)
-    found.keeper.step()
-    return found
-
-
-def look(index: Index) -> None:
-    """Do what the keeper does when it looks at every file."""
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
-
-
 def copied(index: Index, name: str = ONE, content: bytes = CONTENT, seconds: int = LONG_AGO) -> Path:
     """Put a file in place as rsync does, with a time of its own, and have the keeper look."""
     place = index.packages / name
     place.parent.mkdir(exist_ok=True)
     place.write_bytes(content)
     os.utime(place, (seconds, seconds))
-    look(index)
+    index.look()
     return place
 
 
@@ -70,7 +57,7 @@ def test_a_copied_file_is_recorded_with_its_own_time_once(index: Index) -> None:
         **{"source": "copied", "login": ""},
     }
     os.utime(index.packages / ONE, (LONG_AGO + 10**8,) * 2)
-    look(index)
+    index.look()
     assert index.times("foo") == {ONE: "2017-07-14T02:40:00.000000Z"}
 
 
@@ -109,7 +96,7 @@ def forget(index: Index) -> None:
 
 def remove_by_hand_and_restore(index: Index) -> None:
     (index.packages / ONE).unlink()
-    look(index)
+    index.look()
     assert index.projects() == set()
     (index.packages / ONE).write_bytes(CONTENT)
 
@@ -129,7 +116,7 @@ def test_an_upload_time_lasts(index: Index, how: Callable[[Index], None], publis
     before = index.times("foo"), index.record("foo", ONE)
     time.sleep(0.01)
     how(index)
-    again = Index(index.packages.parent)
+    again = Index(index.folder)
     again.keeper.step()
     assert (again.times("foo"), again.record("foo", ONE)) == before
     legacy = json.loads((index.pages / "json/foo.json").read_text())
@@ -142,7 +129,7 @@ def test_a_removed_name_never_gets_other_content(index: Index, removed: str, age
     assert index.upload(ONE, CONTENT).status == 200
     if removed == "by hand":
         (index.packages / ONE).unlink()
-        look(index)
+        index.look()
     else:
         assert index.remove("foo", "1.0").status == 200
     answer = index.upload(ONE, OTHER, {"User-Agent": agent})
@@ -210,7 +197,7 @@ def test_an_upload_that_fails_leaves_no_record(
 
 def test_an_imported_file_keeps_its_time(index: Index) -> None:
     name = "bar-1.0.zip"
-    place = index.packages.parent / name
+    place = index.folder / name
     place.write_bytes(made.file(name))
     os.utime(place, (LONG_AGO, LONG_AGO))
     from wheelhouse_index import incoming
@@ -252,13 +239,28 @@ def damaged(index: Index) -> None:
 
 
 def a_link(index: Index) -> None:
-    wheelhouse(index).rename(index.packages.parent / "elsewhere")
-    wheelhouse(index).symlink_to(index.packages.parent / "elsewhere")
+    wheelhouse(index).rename(index.folder / "elsewhere")
+    wheelhouse(index).symlink_to(index.folder / "elsewhere")
 
 
 def a_linked_part(index: Index) -> None:
-    (wheelhouse(index) / "names").rename(index.packages.parent / "elsewhere")
-    (wheelhouse(index) / "names").symlink_to(index.packages.parent / "elsewhere")
+    (wheelhouse(index) / "names").rename(index.folder / "elsewhere")
+    (wheelhouse(index) / "names").symlink_to(index.folder / "elsewhere")
+
+
+def a_linked_format(index: Index) -> None:
+    (wheelhouse(index) / "format").rename(index.packages.parent / "elsewhere")
+    (wheelhouse(index) / "format").symlink_to(index.packages.parent / "elsewhere")
+
+
+def a_linked_quarantine(index: Index) -> None:
+    """To where files are served."""
+    (index.packages / "visible").mkdir()
+    (wheelhouse(index) / "quarantine").symlink_to(index.packages / "visible")
+
+
+def a_file_for_quarantine(index: Index) -> None:
+    (wheelhouse(index) / "quarantine").write_text("in its place")
 
 
 def a_file(index: Index) -> None:
@@ -278,6 +280,9 @@ def a_file(index: Index) -> None:
         (a_link, "packages/.wheelhouse is a link"),
         (a_linked_part, "packages/.wheelhouse/names is a link"),
         (a_file, "packages/.wheelhouse is not a folder"),
+        (a_linked_format, "packages/.wheelhouse/format cannot be used ([Errno 40] it is a link"),
+        (a_linked_quarantine, "packages/.wheelhouse/quarantine is a link: put the folder itself there"),
+        (a_file_for_quarantine, "packages/.wheelhouse/quarantine is not a folder: move it aside"),
     ],
 )
 def test_without_its_facts_an_index_changes_nothing_and_says_why(
@@ -285,13 +290,13 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
 ) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     assert index.ask("yank", filename=ONE, reason="broken").status == 200
-    before, times, kept = index.said(), index.times("foo"), index.packages.parent / "kept"
+    before, times, kept = index.said(), index.times("foo"), index.folder / "kept"
     shutil.copytree(wheelhouse(index), kept)
     accident(index)
-    for again in (index, Index(index.packages.parent)):
+    for again in (index, Index(index.folder)):
         (index.packages / TWO).write_bytes(made.file(TWO))
         with pytest.raises(facts.FactsError, match=r"packages/\.wheelhouse"):
-            look(again)
+            again.look()
         asked = again.upload("bar-1.0.zip", made.file("bar-1.0.zip")), again.remove("foo", "1.0")
         for answer in (
             *asked,
@@ -313,10 +318,42 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
     else:
         shutil.rmtree(wheelhouse(index), ignore_errors=True)
     shutil.move(kept, wheelhouse(index))
-    look(index)
+    index.look()
     assert health.problems(index.store) == []
     assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
     assert (index.listed("foo"), index.times("foo")) == (before["foo"], times)
+
+
+@pytest.mark.parametrize("listed", ["nothing ever", "nothing now", "decisions only"])
+def test_a_missing_store_is_not_replaced_whatever_is_listed(index: Index, listed: str) -> None:
+    if listed != "nothing ever":
+        assert index.upload(ONE, CONTENT).status == 200
+        if listed == "decisions only":
+            assert index.ask("set_status", name="foo", status="quarantined").status == 200
+        else:
+            assert index.remove("foo", "1.0").status == 200
+        index.look()
+    wheelhouse(index).rename(index.packages.parent / "away")
+    for again in (index, Index(index.packages.parent)):
+        assert again.upload(ONE, OTHER).status == 503
+        assert again.ask("set_status", name="foo", status="active").status == 503
+        with pytest.raises(facts.FactsError):
+            again.look()
+        assert "packages/.wheelhouse/format is missing" in " ".join(health.problems(again.store))
+        assert not wheelhouse(index).exists()
+    # Nor is it mistaken for that of another index.
+    if listed != "nothing ever":
+        wheelhouse(index).mkdir()
+        for folder in ("names", "files", "projects"):
+            (wheelhouse(index) / folder).mkdir()
+        (wheelhouse(index) / "format").write_text('{"format": 1, "id": "another"}')
+        assert index.upload(ONE, OTHER).status == 503
+        shutil.rmtree(wheelhouse(index))
+    (index.packages.parent / "away").rename(wheelhouse(index))
+    index.look()
+    assert health.problems(index.store) == []
+    answer = index.upload(ONE, OTHER)
+    assert answer.status == {"nothing ever": 200, "nothing now": 409, "decisions only": 403}[listed]
 
 
 def test_a_store_that_is_lost_for_good_is_made_from_what_the_index_knows(index: Index) -> None:
@@ -326,7 +363,7 @@ def test_a_store_that_is_lost_for_good_is_made_from_what_the_index_knows(index: 
     shutil.rmtree(wheelhouse(index))
     (index.pages / ".facts").unlink()
     touch(index)
-    look(index)
+    index.look()
     assert index.times("foo") == times == {name: index.record("foo", name)["upload-time"] for name in times}
     assert health.problems(index.store) == []
 
@@ -340,9 +377,9 @@ def test_a_backup_is_put_in_place_of_the_empty_store_of_a_new_index(index: Index
     new.keeper.step()
     # The facts first, as the page on backups says.
     shutil.copytree(wheelhouse(index), wheelhouse(new), dirs_exist_ok=True)
-    look(new)
+    new.look()
     shutil.copy(index.packages / ONE, new.packages)
-    look(new)
+    new.look()
     assert new.times("foo") == times
     assert health.problems(new.store) == []
     assert new.upload("bar-1.0.zip", made.file("bar-1.0.zip", b"other")).status == 409
@@ -355,17 +392,33 @@ def test_a_damaged_record_keeps_its_file_off_pages_and_its_name_from_uploads(
         assert index.upload(name, made.file(name, b"one")).status == 200
     before, place = index.said(), wheelhouse(index) / "files/foo" / f"{ONE}.json"
     place.write_text(place.read_text()[:50])
-    look(index)
+    index.look()
     # What is known stays.
     assert index.said() == before
     index.store.forget()
-    look(index)
+    index.look()
     assert set(index.listed("foo")) == {TWO}
     assert f"{ONE} is on no page" in caplog.text and f"{place} cannot be used" in caplog.text
     (index.packages / ONE).unlink()
-    look(index)
+    index.look()
     assert index.upload(ONE, CONTENT).status == 503
     assert index.upload("foo-3.0.tar.gz", made.file("foo-3.0.tar.gz")).status == 200
+
+
+def test_a_rebuild_forgets_no_time_that_the_store_has_lost(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    (index.packages / TWO).write_bytes(made.file(TWO))
+    os.utime(index.packages / TWO, (10**9, 10**9))
+    index.look()
+    before = index.times("foo")
+    for name in (ONE, TWO):
+        (index.packages / name).touch()
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    # Before the keeper looks.
+    rebuild.rebuilt(index.store)
+    index.look()
+    assert index.times("foo") == before
+    assert {name: index.record("foo", name)["upload-time"] for name in before} == before
 
 
 def test_a_record_that_a_loss_of_power_has_left_empty_is_made_again(index: Index) -> None:
@@ -382,7 +435,7 @@ def test_what_a_later_release_has_added_to_a_record_is_no_harm(index: Index) -> 
     place.write_text(json.dumps({**index.record("foo", ONE), "attestations": []}))
     times = index.times("foo")
     index.store.forget()
-    look(index)
+    index.look()
     assert index.times("foo") == times
 
 
@@ -411,7 +464,7 @@ def test_two_processes_that_start_at_once_make_one_store(in_memory: Path) -> Non
 def test_pypiserver_and_the_scan_see_nothing_of_it(index: Index) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     shutil.copy(index.packages / ONE, wheelhouse(index) / "names/bar-1.0-py3-none-any.whl")
-    look(index)
+    index.look()
     assert set(index.backend.get_projects()) == {"foo"}
     assert index.backend.package_count() == 1
     assert not index.backend.exists("bar-1.0-py3-none-any.whl")
@@ -449,7 +502,7 @@ def test_a_process_that_is_killed_while_it_records_leaves_no_name_taken_for_the_
 
     assert in_a_child(killed) == 9
     assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
-    again = Index(index.packages.parent)
+    again = Index(index.folder)
     assert again.projects() == set()
     assert again.upload(ONE, CONTENT).status == 200
 
@@ -461,11 +514,11 @@ def test_a_half_copied_file_takes_no_name_from_the_whole_one(index: Index, monke
     place.write_bytes(whole[: len(whole) // 2])
     # As a copy that has stalled for longer than the keeper waits: by its time, it is finished.
     os.utime(place, (LONG_AGO, LONG_AGO))
-    look(index)
+    index.look()
     assert index.listed("foo") == {}
     assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
     place.write_bytes(whole)
-    look(index)
+    index.look()
     assert index.listed("foo") == {ONE: sha256(whole)}
 
 
@@ -477,13 +530,13 @@ def test_a_copy_is_recorded_when_it_has_not_changed_for_a_minute(
     # Its archive opens: an sdist's metadata are at the beginning.
     place = index.packages / ONE
     place.write_bytes(OTHER)
-    look(index)
+    index.look()
     record = wheelhouse(index) / f"files/foo/{ONE}.json"
     assert index.listed("foo") == {ONE: sha256(OTHER)} and not record.exists()
     assert (wheelhouse(index) / "names/foo").exists()
     if then == "copied":
         place.write_bytes(CONTENT)
-        look(index)
+        index.look()
     else:
         place.unlink()
         assert index.upload(ONE, CONTENT).status == 200
@@ -491,7 +544,7 @@ def test_a_copy_is_recorded_when_it_has_not_changed_for_a_minute(
     assert record.exists() == (then == "uploaded")
     before = time.time() - 61
     os.utime(place, (before, before))
-    look(index)
+    index.look()
     assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
 
 
@@ -509,7 +562,7 @@ def test_a_refused_file_is_read_once(index: Index, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(reading, "read_file", noting)
     index.keeper._retry_at = 0.0
-    look(index)
+    index.look()
     assert index.upload(TWO, made.file(TWO)).status == 200
     assert index.get("/simple/foo/").status == 200
     assert names == []
@@ -528,16 +581,149 @@ def test_records_that_an_older_copy_of_the_store_lacks_are_made_again(index: Ind
     shutil.rmtree(wheelhouse(index))
     if when == "after a failure":
         with pytest.raises(facts.FactsError):
-            look(index)
+            index.look()
     shutil.copytree(tmp_path / "backup", wheelhouse(index))
     if when == "at a start":
-        index = Index(index.packages.parent)
-    look(index)
+        index = Index(index.folder)
+    index.look()
     assert (wheelhouse(index) / "names/bar").exists()
     for project, name in (("foo", ONE), ("foo", TWO), ("bar", bar)):
         assert index.record(project, name)["upload-time"] == before[name]
     assert index.record("foo", ONE)["login"] == "publisher"
     assert {**index.times("foo"), **index.times("bar")} == before
+
+
+def older_copy(index: Index, copy: Path) -> None:
+    """Put an older copy of the store in place, as ``rsync -a --delete`` does."""
+    shutil.rmtree(wheelhouse(index))
+    shutil.copytree(copy, wheelhouse(index))
+
+
+@pytest.mark.parametrize("removed", ["by the index", "by hand", "before it was recorded"])
+@pytest.mark.parametrize("then", ["uploaded", "uploaded after a look", "uploaded after a restart", "copied"])
+def test_a_removed_name_outlasts_an_older_copy_of_the_store(
+    index: Index, tmp_path: Path, removed: str, then: str
+) -> None:
+    assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
+    index.look()
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    if removed == "before it was recorded":
+        (index.packages / ONE).write_bytes(CONTENT)
+        index.look()
+        assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
+    else:
+        assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    if removed == "by hand":
+        (index.packages / ONE).unlink()
+    else:
+        assert index.remove("foo", "1.0").status == 200
+    index.look()
+    before = index.record("foo", ONE)
+    older_copy(index, tmp_path / "older")
+    if then == "copied":
+        # Between two looks at everything.
+        (index.packages / ONE).write_bytes(OTHER)
+        os.utime(index.packages / ONE, (LONG_AGO, LONG_AGO))
+        index.keeper._thorough_at = time.monotonic() + 60
+        index.keeper.step()
+        assert index.listed("foo") == {}
+        (index.packages / ONE).unlink()
+    elif then == "uploaded after a restart":
+        index = Index(index.packages.parent)
+    if then != "uploaded":
+        index.look()
+        assert (wheelhouse(index) / "names/foo").exists()
+    answer = index.upload(ONE, OTHER)
+    assert answer.status == 409 and "was published before with other content" in answer.text
+    assert index.record("foo", ONE) == {**before, "source": "copied", "login": ""}
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.times("foo") == times and (wheelhouse(index) / "names/foo").exists()
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_look_makes_lost_claims_again(index: Index, removed: bool, caplog: pytest.LogCaptureFixture) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    if removed:
+        assert index.remove("foo", "1.0").status == 200
+    index.look()
+    time.sleep(0.1)
+    index.look()
+    (wheelhouse(index) / "names/foo").unlink()
+    index.look()
+    assert (wheelhouse(index) / "names/foo").exists()
+    assert "The store of facts lacks claims of foo" in caplog.text
+
+
+def test_records_alone_make_a_lost_claim_again(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    (wheelhouse(index) / "names/foo").unlink()
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    Index(index.packages.parent).look()
+    assert (wheelhouse(index) / "names/foo").exists()
+
+
+@pytest.mark.parametrize("part", ["files/foo", "files/foo and names/foo"])
+def test_records_that_are_removed_under_a_running_server_are_made_again(
+    index: Index, part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    three = "foo-3.0-py3-none-any.whl"
+    for name in (ONE, TWO):
+        assert index.upload(name, made.file(name, b"one")).status == 200
+    times = index.times("foo")
+    assert index.remove("foo", "1.0").status == 200
+    index.look()
+    time.sleep(0.1)
+    index.look()
+    for one in part.split(" and "):
+        place = wheelhouse(index) / one
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    # At once, and without the look.
+    assert index.upload(ONE, OTHER).status == 409
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    assert index.upload(three, made.file(three)).status == 200
+    index.look()
+    assert (wheelhouse(index) / "names/foo").exists()
+    assert {name: index.record("foo", name)["upload-time"] for name in (ONE, TWO)} == times
+    assert f"The store of facts lacks records of {TWO}, {ONE}: they are made again" in caplog.text
+    caplog.clear()
+    index.look()
+    assert "lacks" not in caplog.text
+
+
+@pytest.mark.parametrize("how", ["a rebuild", "another catalogue"])
+def test_an_index_learns_removed_names_from_the_store(index: Index, tmp_path: Path, how: str) -> None:
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    index.look()
+    time.sleep(0.1)
+    index.look()
+    if how == "a rebuild":
+        again = index
+        again.store.forget()
+    else:
+        shutil.rmtree(index.pages)
+        index.pages.mkdir()
+        again = Index(index.packages.parent)
+    again.look()
+    older_copy(again, tmp_path / "older")
+    again.look()
+    assert again.upload(ONE, OTHER).status == 409
+    # What is damaged there is passed over.
+    (wheelhouse(index) / f"files/foo/{TWO}.json").write_text("{")
+    again.look()
+
+
+def test_a_record_that_a_failing_disk_has_emptied_is_made_again(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    before = index.record("foo", ONE)
+    assert index.remove("foo", "1.0").status == 200
+    (wheelhouse(index) / f"files/foo/{ONE}.json").write_text("")
+    assert index.upload(ONE, OTHER).status == 409
+    assert index.record("foo", ONE)["upload-time"] == before["upload-time"]
 
 
 def test_a_refused_file_is_on_its_page_once_its_record_is_restored(index: Index, tmp_path: Path) -> None:
@@ -549,7 +735,7 @@ def test_a_refused_file_is_on_its_page_once_its_record_is_restored(index: Index,
     found = json.loads(record.read_text())
     record.write_text(json.dumps({**found, "sha256": sha256(OTHER)}))
     index.keeper._retry_at = 0.0
-    look(index)
+    index.look()
     assert index.listed("foo") == {ONE: sha256(OTHER)}
 
 
@@ -567,7 +753,7 @@ def test_a_clock_that_is_behind_freezes_no_wrong_time(
     for name in files:
         (index.packages / name).write_bytes(made.file(name))
         os.utime(index.packages / name, (LONG_AGO, LONG_AGO))
-    look(index)
+    index.look()
     assert set(index.times("foo").values()) == {"2017-07-14T02:40:00.000000Z"}
 
 
@@ -611,7 +797,7 @@ def test_the_lock_is_free_while_copies_are_synced(index: Index, monkeypatch: pyt
     with index.store.catalogue.writing() as known:
         known.note_lost([("foo", ONE)])
     shutil.rmtree(wheelhouse(index) / "files/foo")
-    look(index)
+    index.look()
     assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
     assert len(held) > 1 and not any(held)
 
@@ -642,7 +828,7 @@ def test_a_name_that_two_projects_may_have_gets_one_content(index: Index, again:
     assert index.listed("a-1") == {}
     assert not (wheelhouse(index) / f"files/a-1/{name}.json").exists()
     (index.packages / name).unlink(missing_ok=True)
-    look(index)
+    index.look()
     assert index.upload(name, first).status == 200
 
 
@@ -654,8 +840,198 @@ def test_a_project_whose_records_cannot_be_listed_keeps_no_other_from_its_pages(
     (wheelhouse(index) / "files/foo").write_text("not a folder")
     shutil.rmtree(index.pages)
     index.pages.mkdir()
-    again = Index(index.packages.parent)
-    again.keeper._thorough_at = 0.0
-    again.keeper.step()
+    again = Index(index.folder)
+    again.look()
     assert again.projects() >= {"bar", "zoo"}
     assert again.listed("bar") and again.listed("zoo")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.9", "true", '"1"', "1e999", "NaN", "null"])
+def test_a_format_is_a_whole_number_from_1_on(index: Index, number: str) -> None:
+    place = wheelhouse(index) / "format"
+    own = json.loads(place.read_text())["id"]
+    place.write_text(f'{{"format": {number}, "id": "{own}"}}')
+    assert index.upload(ONE, CONTENT).status == 503
+    assert "packages/.wheelhouse/format cannot be used" in " ".join(health.problems(index.store))
+    with pytest.raises(facts.FactsError):
+        index.look()
+    place.write_text(json.dumps({"format": 1, "id": own}))
+    assert index.upload(ONE, CONTENT).status == 200
+
+
+@pytest.mark.parametrize("own", ['""', "null", "1", '"\\ud800"'])
+def test_a_store_has_an_id_that_can_be_kept(in_memory: Path, own: str) -> None:
+    for folder in ("", "names", "files", "projects"):
+        (in_memory / "packages/.wheelhouse" / folder).mkdir(parents=True, exist_ok=True)
+    (in_memory / "packages/.wheelhouse/format").write_text(f'{{"format": 1, "id": {own}}}')
+    (in_memory / "index").mkdir()
+    new = Index(in_memory)
+    assert "packages/.wheelhouse/format cannot be used" in " ".join(health.problems(new.store))
+    assert new.upload(ONE, CONTENT).status == 503
+
+
+BAD_RECORDS: dict[str, list[object]] = {
+    "size": [-1, 1.5, True, None, "1", 10**30, float("inf")],
+    "sha256": [None, 1, "", "x", sha256(CONTENT).upper(), "\ud800"],
+    "upload-time": [None, 1, "0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z", "\ud800"],
+    "source": [None, ["upload"], "\ud800"],
+    "login": [None, ["publisher"], "\ud800"],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in BAD_RECORDS.items() for value in values])
+def test_a_damaged_record_stops_its_file_alone(
+    index: Index, key: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    place = wheelhouse(index) / f"files/foo/{ONE}.json"
+    place.write_text(json.dumps({**index.record("foo", ONE), key: value}).replace("Infinity", "1e999"))
+    (index.packages / ONE).touch()
+    for number, again in enumerate((index, Index(index.packages.parent))):
+        bar = f"bar-{number}.0.zip"
+        copied(again, bar, made.file(bar))
+        assert bar in again.listed("bar") and again.listed("foo") == {}
+    assert f"{place} cannot be used" in caplog.text and f"{ONE} is on no page" in caplog.text
+    (index.packages / ONE).unlink()
+    index.look()
+    assert index.upload(ONE, CONTENT).status == 503
+    assert index.upload(TWO, made.file(TWO)).status == 200
+
+
+@pytest.mark.parametrize("what", ["link", "dangling link", "folder"])
+def test_a_claim_is_a_file(index: Index, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    claim, target = wheelhouse(index) / "names/foo", index.packages.parent / "target"
+    claim.mkdir() if what == "folder" else claim.symlink_to(target)
+    if what == "link":
+        target.touch()
+    for again in (index, Index(index.packages.parent)):
+        assert again.upload(ONE, CONTENT).status == 503
+        assert again.ask("set_status", name="foo", status="archived").status == 503
+        (again.packages / TWO).write_bytes(made.file(TWO))
+        copied(again, "bar-1.0.zip", made.file("bar-1.0.zip"))
+        assert set(again.listed("bar")) == {"bar-1.0.zip"}
+    assert f"{claim} is a link or no file: remove it" in caplog.text
+    assert target.exists() == (what == "link") and set(index.stored()) == {TWO, "bar-1.0.zip"}
+    claim.rmdir() if what == "folder" else claim.unlink()
+    index.look()
+    assert index.upload(ONE, CONTENT).status == 200 and claim.is_file() and ONE in index.listed("foo")
+
+
+def test_a_folder_of_records_that_is_a_link_stops_its_project_alone(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    place, elsewhere = wheelhouse(index) / "files/foo", index.packages.parent / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    before = {path.name for path in elsewhere.iterdir()}
+    for again in (index, Index(index.packages.parent)):
+        assert again.upload(TWO, made.file(TWO)).status == 503
+        copied(again, "bar-1.0.zip", made.file("bar-1.0.zip"))
+        assert set(again.listed("bar")) == {"bar-1.0.zip"}
+    assert f"{place} cannot be used: [Errno 20] it is a link" in caplog.text
+    assert {path.name for path in elsewhere.iterdir()} == before
+    place.unlink()
+    elsewhere.rename(place)
+    assert index.upload(TWO, made.file(TWO)).status == 200
+
+
+def test_a_record_that_is_a_link_is_damaged(index: Index) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    place = wheelhouse(index) / f"files/foo/{ONE}.json"
+    place.unlink()
+    place.symlink_to(index.packages.parent / "nowhere")
+    assert index.upload(ONE, CONTENT).status == 503
+    index.look()
+    assert not (index.packages.parent / "nowhere").exists()
+
+
+def test_a_part_on_another_mount_is_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    lstat, place = os.lstat, wheelhouse(index) / "quarantine"
+    place.mkdir()
+
+    def elsewhere(path: os.PathLike[str] | str) -> os.stat_result:
+        found = list(lstat(path))
+        # Its device.
+        found[2] += Path(path) == place
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "lstat", elsewhere)
+    assert index.upload(ONE, CONTENT).status == 503
+    assert "packages/.wheelhouse/quarantine/ is a mount of its own" in " ".join(health.problems(index.store))
+
+
+def test_facts_are_synced_before_anything_counts(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync, link = os.fsync, os.link
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}").removeprefix(f"{index.packages}/"))
+
+    def published(source: str | Path, target: str | Path, **how: bool) -> None:
+        link(source, target, **how)
+        if Path(target).name == ONE:
+            synced.append("published")
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "link", published)
+    assert index.upload(ONE, CONTENT).status == 200
+    print(synced)
+    before = synced[: synced.index("published")]
+    facts_of_it = {f".wheelhouse/{part}" for part in ("names", "files", "files/foo", f"files/foo/{ONE}.json")}
+    assert facts_of_it <= set(before)
+    synced.clear()
+    assert index.ask("yank", filename=ONE).status == 200
+    print(synced)
+    # The document before it gets its name, and then the name.
+    assert synced[0].startswith(".incoming/") and synced[1] == ".wheelhouse/projects"
+    synced.clear()
+    (wheelhouse(index) / "names/foo").unlink()
+    index.look()
+    assert ".wheelhouse/names" in synced
+
+
+def test_what_a_replaced_file_was_before_is_forgotten(in_memory: Path, tmp_path: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    assert index.upload(ONE, OTHER).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    older_copy(index, tmp_path / "older")
+    again = Index(in_memory)
+    again.look()
+    again.look()
+    assert again.listed("foo") == {ONE: sha256(CONTENT)} and again.times("foo") == times
+    assert again.record("foo", ONE)["sha256"] == sha256(CONTENT)
+
+
+def test_a_young_copy_is_recorded_before_it_is_quarantined(index: Index) -> None:
+    (index.packages / ONE).write_bytes(CONTENT)
+    index.look()
+    times = index.times("foo")
+    assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert index.times("foo") == times
+
+
+def test_records_that_cannot_be_made_again_stop_their_project_alone(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    index.look()
+    claim = wheelhouse(index) / "names/foo"
+    claim.unlink()
+    claim.symlink_to("nowhere")
+    shutil.rmtree(wheelhouse(index) / "files/foo")
+    copied(index, "bar-1.0.zip", made.file("bar-1.0.zip"))
+    assert set(index.listed("bar")) == {"bar-1.0.zip"}
+    assert f"{claim} is a link or no file" in caplog.text
+    assert index.upload(ONE, OTHER).status == 503
+    claim.unlink()
+    assert index.upload(ONE, OTHER).status == 409

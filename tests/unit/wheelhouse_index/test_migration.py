@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import catalogue, health, pages, reading, taking_in
+from wheelhouse_index import catalogue, health, pages, reading, taking_in, writing
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, sha256
@@ -58,8 +58,15 @@ def named(number: int) -> str:
 
 
 def look(index: Index) -> None:
+    """Look until there is no more to do."""
     index.keeper._thorough_at = 0.0
-    index.keeper.step()
+    while index.keeper.step():
+        pass
+
+
+def api_of_projects(index: Index) -> dict[str, str]:
+    found = {page.parent.name: json.loads(page.read_bytes()) for page in index.pages.glob("simple/*/index.json")}
+    return {project: page["meta"]["api-version"] for project, page in sorted(found.items())}
 
 
 @pytest.fixture
@@ -133,22 +140,49 @@ def test_it_serves_meanwhile_and_keeps_what_is_changed(tree: Path, monkeypatch: 
     (tree / "packages" / named(0)).touch()
     (tree / "packages" / named(4)).unlink()
     index = Index(tree)
-    index.keeper._pause = -1.0
-    look(index)
-    assert recorded(index) < 12
+    assert index.keeper.step()
+    assert 0 < recorded(index) < 12
     new = "p1-2.0-py3-none-any.whl"
     assert index.upload(new, made.file(new)).status == 200
     assert index.remove("p3", "1.11").status == 200
     (index.packages / named(10)).touch()
     (index.packages / named(9)).unlink()
-    while recorded(index) < 13:
-        look(index)
+    look(index)
+    assert recorded(index) == 13
     # By hand, over HTTP, while no server ran: the names stay theirs.
     for name in (named(11), named(9), named(4)):
         assert index.upload(name, made.file(name, b"other")).status == 409, name
     assert index.times("p0")[named(0)] == "2017-07-14T02:40:00.000000Z"
     assert index.times("p2")[named(10)] == "2017-07-14T02:40:10.000000Z"
     assert index.said() == index.truth()
+
+
+def test_files_are_recorded_before_pages_are_renewed_and_those_of_before_serve(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_in, "_RECORDED", 5)
+    monkeypatch.setattr(writing, "_BATCH", 1)
+    index = Index(tree)
+    assert index.store.output.is_complete()
+    seen = []
+    while index.keeper.step():
+        assert index.store.output.is_complete() and index.said() == index.truth()
+        seen.append((recorded(index), list(api_of_projects(index).values()).count(API_2)))
+    print(seen)
+    assert seen == [(5, 4), (10, 4), (12, 4), (12, 3), (12, 2), (12, 1), (12, 0)]
+    assert api_versions(index) == {pages.API_VERSION}
+
+
+def test_a_page_of_before_that_changes_is_renewed_at_once(tree: Path) -> None:
+    index = Index(tree)
+    index.keeper._pause = -1.0
+    index.keeper.step()
+    new = "p1-2.0-py3-none-any.whl"
+    assert index.upload(new, made.file(new)).status == 200
+    assert api_of_projects(index) == {"p0": API_2, "p1": pages.API_VERSION, "p2": API_2, "p3": API_2}
+    assert new in index.listed("p1")
+    look(index)
+    assert index.said() == index.truth() and api_versions(index) == {pages.API_VERSION}
 
 
 def test_it_goes_on_where_it_was_killed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +199,7 @@ def test_it_goes_on_where_it_was_killed(tree: Path, monkeypatch: pytest.MonkeyPa
     index = Index(tree)
     look(index)
     assert recorded(index) == 12
+    assert api_versions(index) == {pages.API_VERSION}
     assert index.said() == index.truth()
     assert {index.record(f"p{n % 4}", named(n))["upload-time"] for n in range(12)} == {
         f"2017-07-14T02:40:{n:02}.000000Z" for n in range(12)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from wheelhouse_index import names as file_names
 from wheelhouse_index import recording
+from wheelhouse_index.decisions import CLOSED, STATUSES
 
 from tests.support import packages as made
 from tests.support.attestations import attestation
@@ -88,6 +89,8 @@ class Operations(RuleBasedStateMachine):
         self.records: dict[str, str] = {}
         self.attested: dict[str, str] = {}
         self.yanked: set[str] = set()
+        self.status: dict[str, str] = {}
+        self.other = Index(self.folder, self.overwrite)
         self.look()
         # Whether all that was done is such as pages follow at once.
         self.fresh = True
@@ -110,8 +113,10 @@ class Operations(RuleBasedStateMachine):
     def upload(self, name: str, content: bytes, digest: bool, twine: bool, signature: bytes) -> None:
         sent = made.file(name, content)
         place = self.index.packages / name
-        blocked = os.path.lexists(place) and (place.is_symlink() or not place.is_file())
+        # Where files may be replaced, links are as well.
+        blocked = not self.overwrite if place.is_symlink() else place.exists() and not place.is_file()
         same = self._same(name)
+        status = self.status.get(file_names.of_file(name).project, "active")  # type: ignore[union-attr]
         # By this name, something else was published, or lies where it would be.
         taken = self._recorded(name) not in ("", sha256(sent)) or bool(self._withheld(name))
         identical = any(path.read_bytes() == sent for path in same)
@@ -122,10 +127,15 @@ class Operations(RuleBasedStateMachine):
         answer = self.index.upload(name, sent, {"User-Agent": "twine/7" if twine else "uv"}, **fields)
         if not self.fresh:
             # What was copied into a folder a moment ago may not be known yet.
-            assert answer.status in (200, 400, 409), answer
+            assert answer.status in (200, 400, 409) or (status in CLOSED and answer.status == 403), answer
+        elif status in CLOSED and not (identical and answer.status == 200):
+            # Also attestations of what is there.
+            assert answer.status == 403 or (same and answer.status == (400 if twine else 409)), answer
+            assert not identical or signature
+            assert {path: path.read_bytes() for path in self._files()} == before
         elif identical:
             assert answer.status == 200 and {path: path.read_bytes() for path in self._files()} == before, answer
-        elif ((same or taken) and not self.overwrite) or (blocked and not (self.overwrite and place.is_symlink())):
+        elif ((same or taken) and not self.overwrite) or blocked:
             assert answer.status == (400 if twine else 409), answer
             assert "already exists" in answer.text or blocked
         else:
@@ -160,7 +170,9 @@ class Operations(RuleBasedStateMachine):
         listed = self.index.listed(own.project)
         meant = {path for path in listed if own.is_same(file_names.of_file(Path(path).name))}  # type: ignore[arg-type]
         status = self.index.remove(own.name.upper(), own.version).status
-        assert not self.fresh or status == (200 if meant else 404)
+        # Also by what is in quarantine.
+        none = (404, 409) if self.status.get(own.project) == "quarantined" else (404,)
+        assert not self.fresh or status in ((200,) if meant else none)
         if status == 200:
             assert not meant & self.index.listed(own.project).keys()
 
@@ -191,6 +203,41 @@ class Operations(RuleBasedStateMachine):
             self.yanked.discard(name)
         elif status == 200:
             self.yanked.add(name)
+
+    @rule(project=st.sampled_from(sorted(PROJECTS)), status=st.sampled_from(STATUSES))
+    def set_status(self, project: str, status: str) -> None:
+        answer = self.index.ask("set_status", name=project.upper(), status=status)
+        assert answer.status in (200, 404), answer
+        assert not self.fresh or answer.status == (200 if project in self.claims else 404)
+        if answer.status == 200:
+            self.status[project] = status
+
+    @rule()
+    def ask_the_other_process(self) -> None:
+        """From now on, requests are answered by the other one of two."""
+        for part in ("application", "backend", "store"):
+            mine, others = getattr(self.index, part), getattr(self.other, part)
+            setattr(self.index, part, others)
+            setattr(self.other, part, mine)
+
+    @rule()
+    def restore_an_older_copy_of_the_store(self) -> None:
+        """Files that are in quarantine stay there: where they are lost, they are."""
+        store, copy, quarantine = self.index.packages / ".wheelhouse", self.folder / "store", self.folder / "quarantine"
+        before = {project: self.index.times(project) for project in self.index.truth()} if self.fresh else {}
+        if copy.exists():
+            if (store / "quarantine").exists():
+                (store / "quarantine").rename(quarantine)
+            shutil.rmtree(store)
+            copy.rename(store)
+            if quarantine.exists():
+                quarantine.rename(store / "quarantine")
+            # What was removed is forgotten, and whose the rest was.
+            self.claims, self.records, self.attested = set(), {}, {}
+            self.restart()
+            if not self.overwrite:
+                assert {project: self.index.times(project) for project in before} == before
+        shutil.copytree(store, copy, ignore=shutil.ignore_patterns("quarantine"))
 
     @rule(restored=st.booleans())
     def lose_decisions(self, restored: bool) -> None:
@@ -267,7 +314,7 @@ class Operations(RuleBasedStateMachine):
     def forget(self) -> None:
         self.index.store.forget()
 
-    @rule(part=st.sampled_from(["", "simple", "packages", "catalogue-3.sqlite", "simple/foo", "simple/index.html"]))
+    @rule(part=st.sampled_from(["", "simple", "packages", "catalogue-4.sqlite", "simple/foo", "simple/index.html"]))
     def empty_the_index(self, part: str) -> None:
         for path in [self.index.pages / part] if part else list(self.index.pages.iterdir()):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -275,14 +322,13 @@ class Operations(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        self.index = Index(self.folder, self.overwrite)
+        self.index, self.other = (Index(self.folder, self.overwrite) for _process in range(2))
         self.look()
 
     @rule()
     def look(self) -> None:
         """What the keeper does when it looks at every file."""
-        self.index.keeper._thorough_at = 0.0
-        self.index.keeper.step()
+        self.index.look()
         self.fresh = True
 
     @rule()
@@ -298,6 +344,8 @@ class Operations(RuleBasedStateMachine):
         assert index.said() == index.truth()
         assert index.projects() == set(index.truth())
         assert index.backend.package_count() == sum(map(len, index.truth().values()))
+        with index.store.catalogue.reading() as known:
+            assert known.counts() == (len(index.truth()), sum(map(len, index.truth().values())))
         assert set(index.backend.get_projects()) == set(index.truth())
         for project, files in index.truth().items():
             assert {package.relfn for package in index.backend.find_project_packages(project.upper())} == set(files)
@@ -335,6 +383,11 @@ class Operations(RuleBasedStateMachine):
             page = json.loads((self.index.pages / "simple" / project / "index.json").read_text())
             names = {file["filename"] for file in page["files"]}
             assert {file["filename"] for file in page["files"] if file.get("yanked")} == names & self.yanked
+            assert page.get("project-status", {"status": "active"}) == {"status": self.status.get(project, "active")}
+        for project in (project for project, status in self.status.items() if status == "quarantined"):
+            page = json.loads((self.index.pages / "simple" / project / "index.json").read_text())
+            assert (page["files"], page["project-status"]) == ([], {"status": "quarantined"})
+            assert project not in self.index.truth()
 
     def _with_provenance(self) -> set[str]:
         """Return the paths of the files beside which provenance is served."""

@@ -53,6 +53,15 @@ def test_a_right_that_is_not_said_is_not_there(login: str, said: str, action: st
     assert (rights.refusal(action, headers, False) == "") is allowed
 
 
+def test_a_refusal_says_whether_it_is_a_token() -> None:
+    environ = {rights.LOGIN: "ci-acme", rights.RIGHTS: "publish:acme-*", rights.KIND: "token"}
+    said = rights.refusal("file_upload", environ, False, "widgets")
+    assert said.startswith("The token ci-acme has no right to publish widgets. Ask the operator"), said
+    # Nothing else about it counts.
+    assert rights.refusal("file_upload", environ, False, "acme-tools") == ""
+    assert rights.refusal("file_upload", {rights.KIND: "token"}, False).startswith("Log in to publish")
+
+
 def test_headers_that_are_missing_grant_nothing() -> None:
     assert rights.refusal("file_upload", {}, False) == "Log in to publish: this request came without a login."
     assert rights.refusal("remove_pkg", {}, True) == "Log in to delete: this request came without a login."
@@ -207,8 +216,7 @@ def test_a_file_name_that_two_projects_have_needs_the_right_on_both(in_memory: P
     for folder, release in (("one", ("x", "2.0-1")), ("two", ("x-2.0", "1"))):
         (index.packages / folder).mkdir()
         (index.packages / folder / name).write_bytes(file(name, release=release))
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
+    index.look()
     assert index.projects() == {"x", "x-2-0"}
     for action, right in (("remove_pkg", "delete"), ("yank", "yank")):
         for allowed, missing in (("x", "x-2-0"), ("x-2-0", "x")):
@@ -225,8 +233,7 @@ def test_the_right_to_publish_replaces_no_file_of_another_project(in_memory: Pat
     name = "x-2.0-1.zip"
     (index.packages / folder).mkdir(exist_ok=True)
     (index.packages / folder / name).write_bytes(file(name, release=("x-2.0", "1")))
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
+    index.look()
     before = index.stored()
     answer = index.upload(name, file(name, release=("x", "2.0-1")), limited("publish:x"))
     assert (answer.status, answer.reason) == (

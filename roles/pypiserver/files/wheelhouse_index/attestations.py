@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import disk
+from . import disk, strict
 from .incoming import Upload
 from .records import FactsError, read_fact
-from .times import nanoseconds, time_text
+from .times import time_text
 
 log = logging.getLogger(__name__)
 SUFFIX = ".attestations"
@@ -58,12 +58,11 @@ class Attested:
     @classmethod
     def of_text(cls, text: str) -> Attested:
         """Return what a text holds; raises ValueError if that is nothing of the kind."""
-        try:
-            found = json.loads(text)
-            uploaded_ns = nanoseconds(found["upload-time"])
-            return cls(str(found["sha256"]), found["login"], uploaded_ns, list(found["attestations"]))
-        except (KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"it holds no attestations: {error}") from error
+        found = strict.parsed(text)
+        kept = strict.at(found, "attestations")
+        if not isinstance(kept, list):
+            raise ValueError("attestations is not a list")
+        return cls(strict.sha256(found), strict.text(found, "login"), strict.moment(found), kept)
 
 
 class Attestations:

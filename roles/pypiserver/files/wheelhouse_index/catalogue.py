@@ -18,10 +18,11 @@ from typing import Any
 from .decisions import NOTHING, Decisions
 from .entry import Entry, Facts, Stamp
 from .names import Release
+from .records import COPIED, Record
 
 log = logging.getLogger(__name__)
 # Another number is another file.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 NAME = f"catalogue-{SCHEMA_VERSION}.sqlite"
 # Of the release before: what it knows of the files' contents still holds.
 _BEFORE, _VERSION_BEFORE = "catalogue.sqlite", 2
@@ -52,19 +53,39 @@ CREATE INDEX files_untried ON files (project) WHERE sha256 IS NULL AND unreadabl
 CREATE INDEX files_refused ON files (path) WHERE refused <> '';
 CREATE INDEX files_attested ON files (project) WHERE attested = 1;
 
--- How many files the page of a project has: counting them in `files` would take the longer the more there are. What has
--- not been read is on no page, and a signature is not a file of its own there.
+-- How many files the page of a project has, and how many projects and files are on pages: counting them in `files` would
+-- take the longer the more there are. What has not been read is on no page, and a signature is not a file of its own there.
 CREATE TABLE projects (project TEXT PRIMARY KEY, files INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE counts (projects INTEGER NOT NULL, files INTEGER NOT NULL);
+INSERT INTO counts VALUES (0, 0);
 CREATE TRIGGER file_added AFTER INSERT ON files WHEN {_ON_PAGE.format(row="new")} BEGIN
     INSERT INTO projects VALUES (new.project, 1) ON CONFLICT (project) DO UPDATE SET files = files + 1;
+    UPDATE counts SET files = files + 1;
 END;
 CREATE TRIGGER file_removed AFTER DELETE ON files WHEN {_ON_PAGE.format(row="old")} BEGIN
     UPDATE projects SET files = files - 1 WHERE project = old.project;
     DELETE FROM projects WHERE project = old.project AND files = 0;
+    UPDATE counts SET files = files - 1;
+END;
+CREATE TRIGGER project_added AFTER INSERT ON projects BEGIN UPDATE counts SET projects = projects + 1; END;
+CREATE TRIGGER project_removed AFTER DELETE ON projects BEGIN UPDATE counts SET projects = projects - 1; END;
+
+-- Files that the store of facts has, and that are in packages/ no more: their names stay theirs, also where it loses them.
+CREATE TABLE removed (
+    name TEXT NOT NULL, project TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, uploaded_ns INTEGER NOT NULL,
+    PRIMARY KEY (name, project)
+) WITHOUT ROWID;
+CREATE INDEX removed_by_project ON removed (project);
+CREATE TRIGGER recorded_removed AFTER DELETE ON files WHEN old.recorded = 1 AND old.sha256 IS NOT NULL BEGIN
+    INSERT OR REPLACE INTO removed
+        VALUES (old.name, old.project, old.sha256, old.size, max(coalesce(old.uploaded_ns, old.mtime_ns), 0));
+END;
+CREATE TRIGGER recorded_back AFTER INSERT ON files WHEN new.recorded = 1 BEGIN
+    DELETE FROM removed WHERE name = new.name AND project = new.project;
 END;
 
 -- Projects whose pages have to be written: files to read, or pages that are older than what is known. Who has written
--- them knows by the number whether they were marked again meanwhile.
+-- them knows by the number whether they were marked again meanwhile. 0: they say what is known, in an older format.
 CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages_format (number INTEGER NOT NULL);
 CREATE TABLE recorded_in (id TEXT NOT NULL);
@@ -81,6 +102,7 @@ PRAGMA user_version = {SCHEMA_VERSION};
 _READ = "own_name, own_version, requires_python, metadata_sha256"
 _COLUMNS_BEFORE = f"path, name, project, size, mtime_ns, inode, sha256, unreadable, {_READ}"
 _COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded, refused, attested"
+_REMOVED = "project, name, sha256, size, uploaded_ns FROM removed"
 _UNREAD = "sha256 IS NULL AND refused = ''"
 _UNTRIED = "sha256 IS NULL AND unreadable = 0"
 # A signature makes no project, nor does it count as a file.
@@ -97,6 +119,12 @@ def _entry(row: Sequence[Any]) -> Entry:
     facts = None if sha256 is None else Facts(sha256, Release(name, version), python, metadata_sha256)
     stamp = Stamp(size, mtime_ns, inode)
     return Entry(path, stamp, facts, bool(unreadable), uploaded_ns, bool(recorded), refused, bool(attested))
+
+
+def _record(row: Sequence[Any]) -> Record:
+    sha256, size, uploaded_ns = row
+    # Its login is not kept here.
+    return Record(sha256, size, uploaded_ns, COPIED)
 
 
 class TornError(sqlite3.OperationalError):
@@ -332,6 +360,10 @@ class Known:
         """Return all files."""
         return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM files")]
 
+    def names(self) -> set[str]:
+        """Return the names of all files."""
+        return {name for (name,) in self._db.execute("SELECT DISTINCT name FROM files")}
+
     def paths(self) -> set[str]:
         """Return the paths of all files."""
         return {path for (path,) in self._db.execute("SELECT path FROM files")}
@@ -388,20 +420,55 @@ class Known:
             ((entry.uploaded_ns, entry.path) for entry in entries),
         )
 
-    def recorded(self) -> list[tuple[str, str, int]]:
-        """Return project and name of the files that the store of facts has, by project, and whether with attestations."""
-        rows = self._db.execute(
-            "SELECT DISTINCT project, name, attested FROM files WHERE recorded = 1 ORDER BY project"
+    def recorded(self, projects: Iterable[str] | None = None) -> dict[str, dict[str, bool]]:
+        """Return the names of the files that the store of facts has, by project, and whether with attestations.
+
+        Args:
+            projects: of which; all without.
+        """
+        found: dict[str, dict[str, bool]] = {}
+        for project, name, attested in self._of("project, name, attested FROM files WHERE recorded = 1", projects):
+            own = found.setdefault(project, {})
+            own[name] = own.get(name, False) or bool(attested)
+        return found
+
+    def removed_of(self, projects: Iterable[str] | None = None) -> dict[str, dict[str, Record]]:
+        """Return the records of files that were removed, by project and name; arguments as for ``recorded``."""
+        found: dict[str, dict[str, Record]] = {}
+        for project, name, *record in self._of(f"{_REMOVED} WHERE 1", projects):
+            found.setdefault(project, {})[name] = _record(record)
+        return found
+
+    def removed(self, names: Iterable[str]) -> list[tuple[str, str, Record]]:
+        """Return the records of files that had these names, whatever their projects, and were removed."""
+        rows = (row for name in names for row in self._db.execute(f"SELECT {_REMOVED} WHERE name = ?", (name,)))
+        return [(project, name, _record(record)) for project, name, *record in rows]
+
+    def note_removed(self, files: Iterable[tuple[str, str, Record]]) -> None:
+        """Note records of files that are not there."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO removed SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM files WHERE name = ?1)",
+            ((name, project, one.sha256, one.size, one.uploaded_ns) for project, name, one in files),
         )
-        return rows.fetchall()
+
+    def _of(self, what: str, projects: Iterable[str] | None) -> Iterator[Any]:
+        """Yield rows of projects, or of all."""
+        if projects is None:
+            yield from self._db.execute(f"SELECT {what}")
+        else:
+            for project in projects:
+                yield from self._db.execute(f"SELECT {what} AND project = ?", (project,))
 
     def note_lost(self, files: Iterable[tuple[str, str]]) -> None:
         """Note files, by project and name, that the store of facts does not have any more."""
         self._db.executemany("UPDATE files SET recorded = 0 WHERE project = ? AND name = ?", files)
 
     def has_recorded(self) -> bool:
-        """Tell whether the store of facts has any of the files."""
-        return self._db.execute("SELECT 1 FROM files WHERE recorded = 1").fetchone() is not None
+        """Tell whether the store of facts has, or had, anything."""
+        asked = (
+            "SELECT 1 FROM files WHERE recorded = 1 UNION ALL SELECT 1 FROM removed UNION ALL SELECT 1 FROM decisions"
+        )
+        return self._db.execute(f"{asked} LIMIT 1").fetchone() is not None
 
     def decisions(self, project: str) -> Decisions:
         """Return what was decided on a project."""
@@ -413,13 +480,12 @@ class Known:
         return [name for (name,) in self._db.execute("SELECT project FROM decisions ORDER BY project")]
 
     def quarantined_with_files(self) -> list[str]:
-        """Return the projects that have files in packages/, and were quarantined: not those of which that is unknown."""
+        """Return the projects that have files in packages/, and were quarantined, or of which that is unknown."""
         rows = self._db.execute(
             "SELECT project FROM decisions WHERE decided LIKE '%quarantined%'"
             " AND EXISTS (SELECT 1 FROM files WHERE files.project = decisions.project)"
         )
-        found = ((name, self.decisions(name)) for (name,) in rows.fetchall())
-        return [name for name, decisions in found if decisions.is_quarantined and decisions.revision]
+        return [name for (name,) in rows.fetchall() if self.decisions(name).is_quarantined]
 
     def decide(self, project: str, decisions: Decisions) -> None:
         """Note what was decided on a project."""
@@ -500,11 +566,12 @@ class Known:
 
     def counts(self) -> tuple[int, int]:
         """Return how many projects and files there are on pages, or will be."""
-        projects = self._db.execute(f"SELECT count(*) FROM ({_PROJECTS})").fetchone()[0]
-        files = self._db.execute(
-            f"SELECT (SELECT coalesce(sum(files), 0) FROM projects) + (SELECT count(*) FROM {_UNTRIED_FILES})"
-        ).fetchone()[0]
-        return projects, files
+        projects, files = self._db.execute("SELECT projects, files FROM counts").fetchone()
+        more, unread = self._db.execute(
+            "SELECT count(DISTINCT CASE WHEN project NOT IN (SELECT project FROM projects) THEN project END), count(*)"
+            f" FROM {_UNTRIED_FILES}"
+        ).fetchone()
+        return projects + more, files + unread
 
     def put(self, entry: Entry) -> None:
         """Note a file, whether it was known or not."""
@@ -526,7 +593,16 @@ class Known:
 
     def pending(self) -> dict[str, int]:
         """Return the projects whose pages have to be written, each with its mark."""
-        return dict(self._db.execute("SELECT project, times FROM pending ORDER BY project"))
+        return dict(self._db.execute("SELECT project, times FROM pending WHERE times > 0 ORDER BY project"))
+
+    def outdated(self, most: int) -> list[str]:
+        """Return some of the projects whose pages say what is known, in an older format."""
+        rows = self._db.execute("SELECT project FROM pending WHERE times = 0 ORDER BY project LIMIT ?", (most,))
+        return [name for (name,) in rows]
+
+    def mark_outdated(self, projects: Iterable[str]) -> None:
+        """Note projects whose pages are of an older format, unless they have to be written anyway."""
+        self._db.executemany("INSERT OR IGNORE INTO pending VALUES (?, 0)", ((name,) for name in projects))
 
     def mark_dirty(self, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written."""
@@ -538,7 +614,7 @@ class Known:
         )
 
     def mark_of(self, project: str) -> int:
-        """Return the mark of a project whose pages have to be written; 0 where they are written."""
+        """Return the mark of a project whose pages have to be written; 0 where they say what is known."""
         row = self._db.execute("SELECT times FROM pending WHERE project = ?", (project,)).fetchone()
         return int(row[0]) if row else 0
 

@@ -109,16 +109,7 @@ class Changes:
         if action == "remove_pkg":
             return self._remove(form, check, note)
         if action in deciding.ACTIONS:
-            fields = ("name", "version", "filename", "status", "reason")
-            what = {field: value for field in fields if (value := form.value(field))}
-            try:
-                said, changed = deciding.ACTIONS[action](self._store, form, login, check)
-            except StayedError:
-                note(action, **what)
-                raise
-            if changed:
-                note(action, **what)
-            return said
+            return deciding.ACTIONS[action](self._store, form, login, check, partial(note, action))
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in headers.get("User-Agent", "") else 409
         return self._publish(form, conflict, Origin(UPLOAD, login), check, note)

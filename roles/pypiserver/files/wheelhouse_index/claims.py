@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+from .records import FactsError
 
 
 class Claims:
@@ -22,12 +26,33 @@ class Claims:
 
         Returns:
             What has to be synced before the claims count.
+
+        Raises:
+            FactsError: as ``has``.
         """
         new = [project for project in projects if not self.has(project)]
         for project in new:
-            os.close(os.open(f"{self.folder}/{project}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            # Another process may have made it meanwhile.
+            with suppress(FileExistsError):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                os.close(os.open(f"{self.folder}/{project}", flags, 0o600))
         return [self.folder] if new else []
 
+    def names(self) -> set[str]:
+        """Return the projects that are claimed."""
+        return set(os.listdir(self.folder))
+
     def has(self, project: str) -> bool:
-        """Tell whether a project is claimed."""
-        return os.path.exists(f"{self.folder}/{project}")
+        """Tell whether a project is claimed.
+
+        Raises:
+            FactsError: if something else than a file is in the claim's place.
+        """
+        place = f"{self.folder}/{project}"
+        try:
+            is_file = stat.S_ISREG(os.lstat(place).st_mode)
+        except FileNotFoundError:
+            return False
+        if not is_file:
+            raise FactsError(f"{place} is a link or no file: remove it, and the claim is made again.")
+        return True

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from . import finding, names, rights
 from .answers import Refusal
-from .decisions import STATUSES, Decision, Decisions
+from .decisions import STATUSES, Decision, Decisions, Subject
 from .forms import Form
+from .quarantine import StayedError
+from .records import FactsError
 from .store import Store
 from .times import time_text
 
-# What is answered, and whether anything changed.
-Outcome = tuple[str, bool]
 _REASON_LETTERS = 1000
 
 
@@ -27,11 +29,13 @@ class Target:
         project: its normalised name.
         version: the release, in its normal form; empty where files alone are meant.
         files: the releases of the files, as normal versions, by the names of the files.
+        digests: of their contents (SHA-256), by the names of the files; empty where it is not known.
     """
 
     project: str
     version: str
-    files: Mapping[str, str]
+    files: dict[str, str]
+    digests: dict[str, str]
 
     def changed(self, before: Decisions, after: Decisions) -> list[str]:
         """Return the files of which a change of the decisions has changed the yank."""
@@ -39,22 +43,30 @@ class Target:
             file for file, version in self.files.items() if before.yank(file, version) != after.yank(file, version)
         )
 
+    def line(self, changed: Iterable[str], reason: str) -> dict[str, Any]:
+        """Return what the change log has of a yank, or of its end: a release with its files, or the files that it changed."""
+        files = {name: self.digests[name] for name in sorted(self.files if self.version else changed)}
+        more = {"version": self.version, "reason": reason}
+        return {"project": self.project, "files": files, **{name: value for name, value in more.items() if value}}
+
 
 Change = Callable[[Target, Decisions], Decisions]
+# Notes in the change log what was done.
+Note = Callable[..., object]
 
 
-def yank(store: Store, form: Form, login: str, check: rights.Check) -> Outcome:
-    """Yank a release, or a file; return what was done, and whether anything was."""
-    return _decide(store, form, to_yanked(form.value("reason"), login), check)
+def yank(store: Store, form: Form, login: str, check: rights.Check, note: Note) -> str:
+    """Yank a release, or a file; return what was done."""
+    return _decide(store, form, to_yanked(form.value("reason"), login), check, note)
 
 
-def unyank(store: Store, form: Form, login: str, check: rights.Check) -> Outcome:
-    """Take back the yank of a release with all its files, or of a file; return what was done, and whether anything was."""
-    return _decide(store, form, _unyanked, check)
+def unyank(store: Store, form: Form, _login: str, check: rights.Check, note: Note) -> str:
+    """Take back the yank of a release with all its files, or of a file; return what was done."""
+    return _decide(store, form, _unyanked, check, note)
 
 
-def set_status(store: Store, form: Form, login: str, check: rights.Check) -> Outcome:
-    """Set the status of a project; return what was done, and whether anything was."""
+def set_status(store: Store, form: Form, login: str, check: rights.Check, note: Note) -> str:
+    """Set the status of a project; return what was done."""
     name, status = form.value("name"), form.value("status")
     if status not in STATUSES:
         raise Refusal(400, f"Unknown status {status[:40]!r}: give one of {', '.join(STATUSES)}.")
@@ -63,38 +75,52 @@ def set_status(store: Store, form: Form, login: str, check: rights.Check) -> Out
     store.check_facts()
     if not names.is_project(project) or not store.claimed(project):
         raise Refusal(404, f"There is no project {name[:200]} on this index: nothing was changed.")
-    made = Decision(_checked(form.value("reason")), login, time_text(time.time_ns()), status)
+    made = Decision(time_text(time.time_ns()), login, _checked(form.value("reason")), status)
 
     def change(before: Decisions) -> Decisions:
         is_same = (before.status.status, before.status.reason) == (made.status, made.reason)
-        return before if is_same else before.changed(status=made)
+        return before if is_same else before.changed([made])
 
-    if store.decide(project, change):
-        return f"{project} is {status} now.", True
-    return f"Nothing to do: {project} is {status} already.", False
+    reason = {"reason": made.reason} if made.reason else {}
+    if _done(store, project, change, partial(note, project=project, status=status, **reason)):
+        return f"{project} is {status} now."
+    return f"Nothing to do: {project} is {status} already."
 
 
-def _decide(store: Store, form: Form, change: Change, check: rights.Check) -> Outcome:
-    """Change the yank of what a form names.
+def _done(store: Store, project: str, change: Callable[[Decisions], Decisions], note: Note) -> bool:
+    """Decide on a project, and note it; return whether anything changed."""
+    try:
+        changed = store.decide(project, change)
+    except StayedError:
+        note()
+        raise
+    if changed:
+        note()
+    return changed
+
+
+def _decide(store: Store, form: Form, change: Change, check: rights.Check, note: Note) -> str:
+    """Change the yank of what a form names; return what was done.
 
     Args:
         store: the index.
         form: names a release, or a file.
         change: what becomes of the decisions.
         check: refuses projects, also those that the form names by a file alone.
+        note: notes what was done.
     """
     name, version, filename = (form.value(field) for field in ("name", "version", "filename"))
     if not filename and not (name and version):
         raise Refusal(400, "Name what is meant: 'name' and 'version', or 'filename'.")
+    reason = _checked(form.value("reason"))
     meant = targets(store, name, version, filename)
     check(*(target.project for target in meant))
     changed = False
     for target in meant:
-        changed |= store.decide(target.project, partial(change, target))
-    return (
-        f"{form.value(':action')}: {', '.join(sorted({name for target in meant for name in target.files}))}.",
-        changed,
-    )
+        line = target.line(target.files, reason)
+        changed |= _done(store, target.project, partial(change, target), partial(note, **line))
+    files = ", ".join(sorted({name for target in meant for name in target.files}))
+    return f"{form.value(':action')}: {'' if changed else 'nothing to do for '}{files}."
 
 
 def targets(store: Store, name: str, version: str, filename: str) -> list[Target]:
@@ -104,18 +130,30 @@ def targets(store: Store, name: str, version: str, filename: str) -> list[Target
         Refusal: if it is not there.
     """
     found = [
-        (entry.project, entry.name, entry.release.version)
+        (entry.project, entry.name, entry.release.version, entry.facts.sha256 if entry.facts else "")
         for entry in finding.found(store, name, version, filename)
         if not entry.is_signature
-    ] or quarantined(store, name, version, filename)
+    ] or [
+        (project, file, own, _digest(store, project, file))
+        for project, file, own in quarantined(store, name, version, filename)
+    ]
     if not found:
         raise Refusal(404, f"{(filename or f'{name} {version}')[:200]} is not on this index: nothing was changed.")
     normal = "" if filename else names.normal_version(version)
-    files: dict[str, dict[str, str]] = {}
     # Copied files of one name may be of several projects.
-    for project, file, own in found:
-        files.setdefault(project, {})[file] = names.normal_version(own)
-    return [Target(project, normal, files[project]) for project in sorted(files)]
+    meant = {project: Target(project, normal, {}, {}) for project, *_file in sorted(found)}
+    for project, file, own, sha256 in found:
+        meant[project].files[file] = names.normal_version(own)
+        meant[project].digests[file] = sha256
+    return list(meant.values())
+
+
+def _digest(store: Store, project: str, file: str) -> str:
+    """Return the digest of a file that is not served; empty where its record cannot be read."""
+    with suppress(FactsError):
+        if record := store.facts.records.at(project, file):
+            return record.sha256
+    return ""
 
 
 def quarantined(store: Store, name: str, version: str, filename: str) -> list[tuple[str, str, str]]:
@@ -139,39 +177,33 @@ def to_yanked(reason: str, login: str) -> Change:
     Raises:
         Refusal: if that is no reason.
     """
-    return partial(_yanked, Decision(_checked(reason), login, time_text(time.time_ns())))
+    return partial(_yanked, Decision(time_text(time.time_ns()), login, _checked(reason)))
 
 
 def _yanked(made: Decision, target: Target, before: Decisions) -> Decisions:
-    def is_same(old: Decision | None) -> bool:
+    def is_same(subject: Subject) -> bool:
+        old = before.counting.get(subject)
         return old is not None and old.reason == made.reason
 
+    files: list[Subject] = [("file", name) for name in target.files]
     if target.version:
+        new = [replace(made, release=target.version)]
         # What was said of its files alone counts no more.
-        others = {name: one for name, one in before.files.items() if name not in target.files or is_same(one)}
-        if is_same(before.releases.get(target.version)):
-            return before if len(others) == len(before.files) else before.changed(files=others)
-        return before.changed(files=others, releases={**before.releases, target.version: made})
-    new = {name: made for name in target.files if not is_same(before.files.get(name))}
-    return before.changed(files={**before.files, **new}) if new else before
+        back = [file for file in files if not is_same(file)]
+    else:
+        new, back = [replace(made, file=name) for _file, name in files], []
+    return before.changed([one for one in new if not is_same(one.subject)], back)
 
 
 def _unyanked(target: Target, before: Decisions) -> Decisions:
-    if not target.version and any(version in before.releases for version in target.files.values()):
+    if not target.version and any(("release", version) in before.counting for version in target.files.values()):
         raise Refusal(409, "The whole release is yanked: unyank it by name and version.")
     return taken_back(target, before)
 
 
 def taken_back(target: Target, before: Decisions) -> Decisions:
     """Return decisions without the yanks of a target; files stay yanked by the yank of their whole release."""
-    kept = {name: one for name, one in before.files.items() if name not in target.files}
-    releases = _without(before.releases, target.version)
-    same = (len(kept), len(releases)) == (len(before.files), len(before.releases))
-    return before if same else before.changed(files=kept, releases=releases)
-
-
-def _without(releases: Mapping[str, Decision], version: str) -> dict[str, Decision]:
-    return {own: one for own, one in releases.items() if own != version}
+    return before.changed(back=[("release", target.version), *(("file", name) for name in target.files)])
 
 
 def _checked(reason: str) -> str:
@@ -180,7 +212,7 @@ def _checked(reason: str) -> str:
     return reason
 
 
-ACTIONS: dict[str, Callable[[Store, Form, str, rights.Check], Outcome]] = {
+ACTIONS: dict[str, Callable[[Store, Form, str, rights.Check, Note], str]] = {
     "yank": yank,
     "unyank": unyank,
     "set_status": set_status,

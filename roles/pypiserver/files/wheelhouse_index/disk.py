@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -19,6 +21,36 @@ def write(file: FileIO, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[file.write(left) :]
+
+
+def read(place: Path | str) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        OSError: if that cannot be read, or is a link.
+    """
+    try:
+        with open(place, "rb", buffering=0, opener=_not_by_a_link) as file:
+            return file.readall()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a link", str(place)) from error
+        raise
+
+
+def _not_by_a_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+def check_folder(place: Path | str) -> None:
+    """Raise OSError where a folder is there that is none, or a link to one; a missing one is made when it is needed."""
+    try:
+        mode = os.lstat(place).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(mode):
+        is_what = "it is a link" if stat.S_ISLNK(mode) else "it is not a folder"
+        raise OSError(errno.ENOTDIR, is_what, str(place))
 
 
 @contextmanager

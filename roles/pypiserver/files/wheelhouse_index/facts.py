@@ -8,7 +8,7 @@
         files/<project>/<file>.json a record: who published this file, when, and by what digest
         files/<project>/<file>.attestations  what it was published with (PEP 740)
         projects/<project>.json     what was decided on a project: yanks, its status
-        quarantine/<project>/       the files of a project that nobody is to get
+        quarantine/<project>/       files of a project that are served to no one
 
 All are plain files, to be read by people, and copied together with the packages.
 """
@@ -23,7 +23,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from . import disk, incoming
+from . import disk, incoming, strict
 from .attestations import Attestations
 from .claims import Claims
 from .decisions import DecisionFiles
@@ -35,6 +35,10 @@ FOLDER = ".wheelhouse"
 FORMAT = 1
 # In index/: the id of the store that pages and catalogue are made from.
 KNOWN = ".facts"
+
+
+class AnotherStoreError(FactsError):
+    """The store of facts is whole, and not the one that the index takes for its own."""
 
 
 class FactStore:
@@ -109,22 +113,35 @@ class FactStore:
             FactsError: if it cannot.
         """
         known, own = self.known(), self._id()
+        for folder in self.folders():
+            if not self._is_part(folder):
+                raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
+        # It is made with its first file.
+        self._is_part(self.quarantine.folder)
         if known != own:
-            raise FactsError(
+            raise AnotherStoreError(
                 f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"
                 f" that belongs to it. If this one is to be it from now on, remove index/{KNOWN}."
             )
-        for folder in self.folders():
-            try:
-                mode = os.lstat(folder).st_mode
-            except FileNotFoundError:
-                mode = 0
-            except OSError as error:
-                raise FactsError(f"packages/{FOLDER}/{folder.name}/ cannot be used: {error}") from error
-            if stat.S_ISLNK(mode):
-                raise FactsError(f"packages/{FOLDER}/{folder.name} is a link: put the folder itself there.")
-            if not stat.S_ISDIR(mode):
-                raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
+
+    def _is_part(self, folder: Path) -> bool:
+        """Tell whether a folder of the store is there; raise FactsError where something else is."""
+        name = f"packages/{FOLDER}/{folder.name}"
+        try:
+            status = os.lstat(folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise FactsError(f"{name}/ cannot be used: {error}") from error
+        if stat.S_ISLNK(status.st_mode):
+            raise FactsError(f"{name} is a link: put the folder itself there.")
+        if not stat.S_ISDIR(status.st_mode):
+            raise FactsError(f"{name} is not a folder: move it aside.")
+        if status.st_dev != os.lstat(self.folder).st_dev:
+            raise FactsError(
+                f"{name}/ is a mount of its own, and files are moved within one: put the folder itself there."
+            )
+        return True
 
     def _make(self) -> None:
         """Make an empty store. Its number is the last to be there: what is cut off before is no store yet."""
@@ -150,12 +167,14 @@ class FactStore:
         """Return the id of the store that is there; raise FactsError where there is none that can be used."""
         self._look()
         try:
-            text = self.folder.joinpath("format").read_text(encoding="utf-8")
-            found = json.loads(text)
-            number, own = int(found["format"]), str(found["id"])
+            found = strict.parsed(disk.read(self.folder / "format").decode())
+            number = strict.whole(found, "format", least=1)
+            own = strict.text(found, "id") if number <= FORMAT else ""
+            if number <= FORMAT and not own:
+                raise ValueError("id is empty")
         except FileNotFoundError:
             raise FactsError(f"packages/{FOLDER}/format is missing: {_RESTORE}") from None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise FactsError(f"packages/{FOLDER}/format cannot be used ({error}): {_RESTORE}") from error
         if number > FORMAT:
             raise FactsError(
@@ -166,6 +185,7 @@ class FactStore:
 
 
 _RESTORE = (
-    f"restore packages/{FOLDER}/ from the backup. If it is lost for good, remove packages/{FOLDER}/ and index/{KNOWN}:"
-    " another store is made then, from what this index still knows."
+    f"restore packages/{FOLDER}/ from the backup. If it is lost for good, move it aside, move its quarantine/, the only copy"
+    f" of quarantined files, to a new packages/{FOLDER}/, and remove index/{KNOWN}: the rest is made again from what this"
+    " index still knows."
 )

@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import catalogue, incoming, pages
+from . import catalogue, incoming
 from .catalogue import Catalogue, Known
 from .entry import Entry, Stamp, guessed
-from .facts import FactStore
+from .facts import AnotherStoreError, FactStore
 from .output import Output, Staged
 from .reconciling import Reconciler
 from .recording import Recorder, is_young
@@ -67,7 +67,7 @@ class Folders:
                 self._take_address(known)
                 if missing:
                     self._mark_dirty(known, known.all_projects())
-                if known.pages_format != pages.FORMAT or known.pending():
+                if known.pending():
                     self.output.mark_incomplete()
 
     def _take_address(self, known: Known) -> None:
@@ -85,16 +85,16 @@ class Folders:
             log.error("%s", error)
 
     def check_facts(self) -> None:
-        """Find out whether the store of facts can be used; one that nothing was taken from yet may be another one.
+        """Find out whether the store of facts can be used; one that nothing was put into yet may be another one.
 
-        So a backup can be put in place of the empty store of a new index.
+        So a backup can be put in place of the empty store of a new index. A missing one is never made again: it may come back.
 
         Raises:
             FactsError: if it cannot.
         """
         try:
             self.facts.check()
-        except FactsError:
+        except AnotherStoreError:
             with self.catalogue.reading() as known:
                 if known.has_recorded():
                     raise
@@ -112,21 +112,6 @@ class Folders:
         """Make what was removed while servers run."""
         if not getattr(self._locked, "here", False) and not self.in_place():
             self.prepare()
-
-    def forget(self) -> None:
-        """Have all files read and all pages written once more; those that are there are served meanwhile.
-
-        Whatever state the catalogue is in: nothing of it is used.
-        """
-        with self._alone():
-            self.output.prepare()
-            incoming.prepare(self.packages)
-            self.facts.prepare()
-            self.facts.check()
-            self.catalogue.replace(self._survey)
-            with self.catalogue.writing() as known:
-                self._take_decisions(known)
-                self._take_address(known)
 
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none, or of those of another time."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import change_log, names
-from .decisions import Decision, Decisions
+from .decisions import Decisions
 from .facts import FactStore
 from .published import attested, published
 from .records import COPIED, IMPORT, UPLOAD, FactsError
@@ -57,10 +57,10 @@ class Event:
         login: whose it was; empty where there was none.
         project: its normalised name.
         file: the file's name; empty for a release or a project.
-        version: of a release; empty for a file or a project.
+        version: of a release, in its normal form; empty for a file or a project.
         status: that the project got; else empty.
         reason: for people.
-        sha256: of a file that was published, attested or removed; else empty.
+        sha256: of a file; empty where the facts alone tell of its yank.
         address: from where; empty where that is not known.
     """
 
@@ -78,10 +78,8 @@ class Event:
     @property
     def key(self) -> tuple[str, ...]:
         """What tells it from other events, time aside: facts and change log have it both."""
-        if self.file:
-            return self.action, self.login, self.file, self.sha256
-        version = names.normal_version(self.version) if self.version else ""
-        return self.action, self.login, self.project, version, self.status
+        sha256 = "" if self.action in (YANKED, UNYANKED) else self.sha256
+        return self.action, self.login, self.project, self.file, sha256, self.version, self.status
 
 
 def events(store: FactStore, logs: Path, wanted: Wanted, damaged: list[str]) -> list[Event]:
@@ -104,9 +102,9 @@ def events(store: FactStore, logs: Path, wanted: Wanted, damaged: list[str]) -> 
         if at is None:
             found.append(event)
         elif event.action != IMPORTED:
-            # A fact has the time that counts, the log, written moments later, the address, and the version as it was spelt.
+            # A fact has the time that counts, the log, written moments later, the address.
             also = logged.pop(at)
-            found.append(replace(event, address=also.address, version=also.version))
+            found.append(replace(event, address=also.address, sha256=also.sha256))
         # The fact of an imported file has the time of the file, the log that of the import.
     found += [event for logged in by_key.values() for event in logged]
     return sorted((event for event in found if event.time >= wanted.since), key=lambda event: (event.time, event.key))
@@ -136,15 +134,9 @@ def _known(store: FactStore, wanted: Wanted, damaged: list[str]) -> Iterator[Eve
 
 
 def _decided(project: str, decisions: Decisions) -> Iterator[Event]:
-    def event(action: str, decision: Decision, **what: str) -> Event:
-        return Event(decision.time, action, decision.login, project, reason=decision.reason, **what)
-
-    for version, one in decisions.releases.items():
-        yield event(YANKED, one, version=version)
-    for file, one in decisions.files.items():
-        yield event(YANKED, one, file=file)
-    if decisions.status.time:
-        yield event(STATUS, decisions.status, status=decisions.status.status)
+    for one in decisions.made:
+        what = {"file": one.file, "version": one.release, "status": one.status, "reason": one.reason}
+        yield Event(one.time, STATUS if one.status else YANKED, one.login, project, **what)
 
 
 def _logged(logs: Path, day: str, damaged: list[str]) -> Iterator[Event]:
@@ -162,15 +154,17 @@ def _logged(logs: Path, day: str, damaged: list[str]) -> Iterator[Event]:
 
 
 def _of_line(line: Mapping[str, Any]) -> Iterator[Event]:
-    """Yield the events of a line of the change log: one for each file that was published or removed."""
-    own = (str(line["time"]), _ACTIONS.get(line["action"], str(line["action"])), str(line["login"]))
-    address = str(line["address"])
-    if "files" in line:
-        for file, sha256 in line["files"].items():
-            if names.suffix(file):
-                yield Event(*own, str(line["project"]), file, sha256=str(sha256), address=address)
+    """Yield the events of a line of the change log: of a project, of a release, or one for each file."""
+    event = Event(
+        str(line["time"]),
+        _ACTIONS.get(line["action"], str(line["action"])),
+        str(line["login"]),
+        str(line["project"]),
+        **{field: str(line.get(field, "")) for field in ("version", "status", "reason", "address")},
+    )
+    if event.version or event.status:
+        yield event
         return
-    file, version, status, reason = (str(line.get(field, "")) for field in ("filename", "version", "status", "reason"))
-    guessed = names.of_file(file)
-    name = str(line.get("name", "")) or (guessed.name if guessed else "")
-    yield Event(*own, names.normalised(name), file, "" if file else version, status, reason, address=address)
+    for file, sha256 in line["files"].items():
+        if names.suffix(file):
+            yield replace(event, file=file, sha256=str(sha256))

@@ -59,8 +59,8 @@ class Keeper:
         """Start the thread; it ends with the process."""
         threading.Thread(target=self._run, name="keeper", daemon=True).start()
 
-    def step(self) -> None:
-        """Look once, and write what has to be written."""
+    def step(self) -> bool:
+        """Look once, and write what has to be written; return whether there is more to do."""
         # Until all that it finds is taken care of: after an error a new one begins.
         scanner, self._scanner = self._scanner, None
         first = scanner is None or not self._store.in_place()
@@ -69,10 +69,10 @@ class Keeper:
             self._store.prepare()
             self._store.output.mark_incomplete()
         self._store.check_facts()
-        if first:
-            self._store.check_recorded()
         began = time.monotonic()
         thorough = first or began >= self._thorough_at
+        if thorough:
+            self._store.check_recorded()
         if scanner is None or thorough:
             # From what is known, and not from what was seen: a file may have been uploaded and removed between two looks.
             with self._store.catalogue.reading() as known:
@@ -94,8 +94,9 @@ class Keeper:
             self._store.retry()
             self._prune()
         self._store.write_pending()
-        self._record(now)
+        more = self._catch_up(now)
         self._scanner = scanner
+        return more
 
     def _report(self, misnamed: Iterable[str]) -> None:
         """Say once which files are on no page because of their names."""
@@ -109,11 +110,13 @@ class Keeper:
         if new[_NAMED:]:
             log.warning("And so are %s files more", len(new) - _NAMED)
 
-    def _record(self, began: float) -> None:
-        """Record files that were there before there was a store of facts, for a while: more may have come meanwhile."""
-        while self._store.record_some():
-            if time.monotonic() - began > self._pause:
-                break
+    def _catch_up(self, began: float) -> bool:
+        """Record files and renew pages of an earlier release, for a while; return whether that is not all of them."""
+        for some in (self._store.record_some, self._store.renew_some):
+            while some():
+                if time.monotonic() - began > self._pause:
+                    return True
+        return False
 
     def _run(self) -> None:
         # On Linux a thread has a priority of its own: requests come first.
@@ -135,9 +138,8 @@ class Keeper:
         health.note(self._store, None)
         while True:
             try:
-                self.step()
+                more = self.step()
                 health.note(self._store, self._store.stayed())
-                pause = self._pause
             except FactsError as error:
                 # The health address says so by itself.
                 log.error("Pages stay as they are: %s", error)
@@ -148,6 +150,10 @@ class Keeper:
                 log.exception("Pages could not be brought up to date")
                 health.note(self._store, error)
                 pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                pause = self._pause
+                if more:
+                    continue
             self._wait(pause)
 
     def _wait(self, pause: float) -> None:

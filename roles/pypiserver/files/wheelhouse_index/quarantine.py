@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from . import incoming
+from . import disk, incoming, names
+from .records import FactsError
 
 # Second copies, which do not come back.
 _OTHERS = ".others"
+_ANOTHER_MOUNT = "packages/.wheelhouse/quarantine/ is on another mount than the file"
 log = logging.getLogger(__name__)
 
 
@@ -29,33 +32,51 @@ class Quarantine:
 
     def __init__(self, packages: Path, folder: Path) -> None:
         self._packages = packages
-        self._folder = folder
+        self.folder = folder
 
     def projects(self) -> list[str]:
         """Return the projects that have files here."""
         with suppress(FileNotFoundError):
-            return [name for name in os.listdir(self._folder) if name != _OTHERS]
+            # Not second copies, nor what a file system or a tool has put here.
+            return [name for name in os.listdir(self.folder) if names.is_project(name) and self.has(name)]
         return []
 
     def has(self, project: str) -> bool:
-        """Tell whether a project has files here."""
-        return self._folder.joinpath(project).is_dir()
+        """Tell whether a project has files here, or may."""
+        place = self.folder / project
+        return place.is_dir() or place.is_symlink()
 
-    def take(self, project: str, paths: Iterable[str]) -> list[str]:
-        """Move files of a project here, given by their paths below packages/; return those that stay where they are."""
-        stayed = []
+    def check(self, project: str) -> None:
+        """Raise FactsError where the folder of a project is none, or a link."""
+        try:
+            disk.check_folder(self.folder / project)
+        except OSError as error:
+            raise FactsError(f"{self.folder / project} cannot be used: {error}") from error
+
+    def take(self, project: str, paths: Iterable[str]) -> dict[str, str]:
+        """Move files of a project here, given by their paths below packages/.
+
+        Returns:
+            Those that stay where they are, each with the reason.
+
+        Raises:
+            FactsError: as ``check``.
+        """
+        self.check(project)
+        stayed = {}
         for path in paths:
             try:
                 self._move(project, path)
             except OSError as error:
                 if os.path.lexists(self._packages / path):
                     log.error("%s of the quarantined project %s is still served: %s", path, project, error)
-                    stayed.append(path)
+                    stayed[path] = _ANOTHER_MOUNT if error.errno == errno.EXDEV else error.strerror or str(error)
         return stayed
 
     def give_back(self, project: str) -> list[str]:
-        """Move the files of a project back; return the paths of those that are back."""
-        folder = self._folder / project
+        """Move the files of a project back; return the paths of those that are back. Raises FactsError as ``check``."""
+        self.check(project)
+        folder = self.folder / project
         back = []
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             path = file.relative_to(folder)
@@ -77,14 +98,14 @@ class Quarantine:
 
     def _move(self, project: str, path: str) -> None:
         """Move a file to its own place; where there is one, it is removed if it is the same, else it is a second copy."""
-        source, target = self._packages / path, self._folder / project / path
+        source, target = self._packages / path, self.folder / project / path
         if os.path.lexists(target):
             digest = _digest(source)
             if digest == _digest(target):
                 source.unlink()
                 return
             # One of each content: a copy that comes again takes no further room.
-            target = self._folder / _OTHERS / project / digest / path
+            target = self.folder / _OTHERS / project / digest / path
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.rename(source, target)
 

@@ -1,12 +1,13 @@
-"""What was decided on projects, in the store of facts and in the catalogue: the later decision counts in both."""
+"""What was decided on projects, in the store of facts and in the catalogue: it is merged, and then the same in both."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
 
+from .answers import one_line
 from .catalogue import Known
-from .decisions import ACTIVE, ARCHIVED, DEPRECATED, NOTHING, QUARANTINED, UNKNOWN, DecisionFiles, Decisions
+from .decisions import NOTHING, UNKNOWN, DecisionFiles, Decisions
 from .quarantine import Quarantine
 from .records import FactsError
 
@@ -45,13 +46,13 @@ class Reconciler:
         """
         changed = []
         for project in projects:
-            before = known.decisions(project)
-            kept = self._kept(known, project)
+            before, kept = known.decisions(project), self._kept(known, project)
             if kept == before:
                 continue
-            after = kept if is_new and kept.revision else _later(kept, before)
+            said = [one for one in (kept, before) if one not in (NOTHING, UNKNOWN)]
+            after = (said[0] if is_new else said[0].merged(said[-1])) if said else kept
+            _log(project, kept, before, after)
             if after != kept:
-                log.warning("Restored what was decided on %s: the copy in packages/ was of an earlier day", project)
                 self._files.put(project, after)
             if after != before:
                 known.decide(project, after)
@@ -74,17 +75,17 @@ class Reconciler:
         return UNKNOWN if self._quarantine.has(project) else NOTHING
 
 
-def _later(kept: Decisions, before: Decisions) -> Decisions:
-    """Return what counts of what the store of facts and the catalogue say."""
-    if kept.revision != before.revision:
-        return max(kept, before, key=lambda one: one.revision)
-    if not kept.revision:
-        return kept
-    # Each was changed without the other: no yank is lost, and the stricter status counts.
-    status = max(kept.status, before.status, key=lambda one: _STRICTNESS.index(one.status))
-    return kept.changed(
-        status=status, releases={**before.releases, **kept.releases}, files={**before.files, **kept.files}
-    )
-
-
-_STRICTNESS = [ACTIVE, DEPRECATED, ARCHIVED, QUARANTINED]
+def _log(project: str, kept: Decisions, before: Decisions, after: Decisions) -> None:
+    """Say in a line what a merge has changed, in packages/ or in what was known."""
+    differing = {
+        "restored": after.made - kept.made,
+        "taken in": after.made - before.made,
+        "replaced or taken back": (kept.made | before.made) - after.made,
+    }
+    said = [
+        f"{what}: {', '.join(one.id for one in sorted(made - UNKNOWN.made))}"
+        for what, made in differing.items()
+        if made - UNKNOWN.made
+    ]
+    if said:
+        log.warning("Merged what was decided on %s; %s", project, one_line("; ".join(said)))

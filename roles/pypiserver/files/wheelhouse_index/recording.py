@@ -119,6 +119,16 @@ class Recorder:
                 self._facts.records.replace(project, name, before[name])
             raise
 
+    def restore(self, kept: Iterable[tuple[str, str, Record]]) -> None:
+        """Make records of removed files again, given by project and name; one that is there stays."""
+        lost: dict[str, dict[str, Record]] = {}
+        for project, name, record in kept:
+            lost.setdefault(project, {})[name] = record
+        for project, error in self._unclaimable(lost).items():
+            log.error("%s", error)
+            del lost[project]
+        self._make(lost, self.look())
+
     def look(self) -> Look:
         """Return a look at the records that there are."""
         return self._facts.records.look()
@@ -164,8 +174,20 @@ class Recorder:
             elif key not in found:
                 # Its name is private at once.
                 new.setdefault(entry.project, {})
+        for project, error in self._unclaimable(new).items():
+            found.update({(project, name): error for name in new.pop(project)})
         self._make(new, look)
         return found
+
+    def _unclaimable(self, projects: Iterable[str]) -> dict[str, FactsError]:
+        """Return the projects whose claims are damaged: they keep no other from being recorded."""
+        damaged = {}
+        for project in projects:
+            try:
+                self._facts.claims.has(project)
+            except FactsError as error:
+                damaged[project] = error
+        return damaged
 
     def has(self, project: str, name: str, sha256: str) -> bool:
         """Tell whether a file is what was published by its name."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from . import disk, names
-from .times import nanoseconds, time_text
+from . import disk, names, strict
+from .times import time_text
 
 UPLOAD, IMPORT, COPIED = "upload", "import", "copied"
 SUFFIX = ".json"
@@ -61,12 +61,9 @@ class Record:
         Raises:
             ValueError: if it holds none.
         """
-        try:
-            found = json.loads(text)
-            uploaded_ns = nanoseconds(found["upload-time"])
-            return cls(str(found["sha256"]), int(found["size"]), uploaded_ns, found["source"], found["login"])
-        except (KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"it is no record: {error}") from error
+        found = strict.parsed(text)
+        uploaded_ns, source, login = strict.moment(found), strict.text(found, "source"), strict.text(found, "login")
+        return cls(strict.sha256(found), strict.whole(found, "size"), uploaded_ns, source, login)
 
 
 def read_fact(place: str, of_text: Callable[[str], T]) -> T | None:
@@ -80,9 +77,9 @@ def read_fact(place: str, of_text: Callable[[str], T]) -> T | None:
         FactsError: if it cannot be read.
     """
     try:
-        with open(place, "rb", buffering=0) as file:
-            text = file.readall().decode()
-        # Empty: the power failed before it was synced, so nothing was published by this name.
+        text = disk.read(place).decode()
+        # Empty: the power failed before it was synced, so nothing was published by this name. What was published before is
+        # made again from the catalogue.
         return of_text(text) if text else None
     except FileNotFoundError:
         return None
@@ -127,6 +124,27 @@ class Records:
         """Return the names of the files of a project that have records."""
         return {name.removesuffix(SUFFIX) for name in self.listed(project) if name.endswith(SUFFIX)}
 
+    def folders(self) -> dict[str, tuple[int, int]]:
+        """Return the projects that have records, each with what is another where names in its folder have changed."""
+        found: dict[str, tuple[int, int]] = {}
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    if names.is_project(entry.name):
+                        status = entry.stat(follow_symlinks=False)
+                        found[entry.name] = status.st_ino, status.st_ctime_ns
+        return found
+
+    def has(self, project: str, name: str) -> bool:
+        """Tell whether a file has a record that says something, or may: who asks for it learns whether it can be read."""
+        try:
+            disk.check_folder(f"{self.folder}/{project}")
+            return os.lstat(self._place(project, name)).st_size > 0
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+
     def listed(self, project: str) -> dict[str, int]:
         """Return the names of the facts on files of a project, each with its inode.
 
@@ -134,6 +152,7 @@ class Records:
             FactsError: if they cannot be looked at.
         """
         try:
+            disk.check_folder(f"{self.folder}/{project}")
             with os.scandir(f"{self.folder}/{project}") as found:
                 return {entry.name: entry.inode() for entry in found}
         except FileNotFoundError:
@@ -146,6 +165,9 @@ class Records:
 
         Returns:
             What has to be synced before they count, and the inodes of those that were made.
+
+        Raises:
+            FactsError: if their folder is none.
         """
         folder = f"{self.folder}/{project}"
         folders = [folder]
@@ -153,7 +175,10 @@ class Records:
             os.mkdir(folder, 0o700)
             folders.append(str(self.folder))
         except FileExistsError:
-            pass
+            try:
+                disk.check_folder(folder)
+            except OSError as error:
+                raise FactsError(f"{folder} cannot be used: {error}") from error
         made: dict[str, int] = {}
         for name, record in records.items():
             if inode := self._put(self._place(project, name), record.text().encode()):
@@ -177,10 +202,10 @@ class Records:
         """Make a file; return its inode, or 0 where there is one already that says something."""
         if inode := disk.put_new(self._aside, place, content):
             return inode
-        if os.stat(place).st_size:
+        if os.lstat(place).st_size:
             return 0
         disk.put(self._aside, place, content)
-        return os.stat(place).st_ino
+        return os.lstat(place).st_ino
 
     def _place(self, project: str, name: str) -> str:
         return f"{self.folder}/{project}/{name}{SUFFIX}"

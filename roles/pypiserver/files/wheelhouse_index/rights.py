@@ -16,6 +16,8 @@ NEEDS = {"file_upload": "publish", "remove_pkg": "delete", "yank": "yank", "unya
 # Headers that NGINX sends; what a client sends under these names does not get through NGINX.
 LOGIN = "X-Wheelhouse-Login"
 RIGHTS = "X-Wheelhouse-Rights"
+# Says "token" where the login is the id of one. Refusals alone read it.
+KIND = "X-Wheelhouse-Kind"
 
 # As the collection's htpasswd.RIGHT: in a pattern, * alone is special.
 _WORD = re.compile(r"([a-z]+)(?::([a-z0-9*]+(?:-[a-z0-9*]+)*))?", re.ASCII)
@@ -44,8 +46,9 @@ def refusal(action: str, headers: Mapping[str, str], anonymous_uploads: bool, pr
         return f"Log in to {need}: this request came without a login."
     of_project = f" {project[:_SHOWN]}" if project and patterns else ""
     right = f"'{need}'{of_project and f' on{of_project}'}"
+    kind = "token" if headers.get(KIND) == "token" else "login"
     return (
-        f"The login {login} has no right to {need}{of_project}. Ask the operator of this index for the right {right}."
+        f"The {kind} {login} has no right to {need}{of_project}. Ask the operator of this index for the right {right}."
     )
 
 

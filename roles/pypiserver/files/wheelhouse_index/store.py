@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from . import disk
 from .comparing import compared, refuse_closed, same_as
-from .decisions import Decisions
+from .decisions import NOTHING, Decisions
 from .entry import Entry
 from .folders import staging
 from .incoming import Upload
@@ -47,6 +47,7 @@ class Store(Writing):
         with self.catalogue.reading() as known:
             if any(entry.facts and entry.facts.sha256 == sha256 for entry in same_as(known, upload)):
                 return True
+            self._restore(known.removed([upload.name]))
         return self._recorder.has(project, upload.name, sha256)
 
     def add(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> Added:
@@ -77,6 +78,7 @@ class Store(Writing):
                     return Added()
                 if new:
                     refuse_closed(project, known.decisions(project))
+                self._restore(known.removed(upload.name for upload in new))
             with ExitStack() as stack:
                 records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
                 kept = {upload.name: upload for upload in new}
@@ -143,6 +145,7 @@ class Store(Writing):
             if new:
                 project = new[0].facts.release.project
                 refuse_closed(project, known.decisions(project))
+            self._restore(known.removed(upload.name for upload in new))
         self._recorder.compare(new, overwrite=False)
         return bool(new)
 
@@ -190,6 +193,7 @@ class Store(Writing):
         self.check_facts()
         with self._alone(), self.catalogue.writing() as known:
             self.facts.decisions.at(project)
+            self.facts.quarantine.check(project)
             taken = self._reconciler.take(known, [project])
             before = known.decisions(project)
             had_page, waited = known.has_page(project), known.mark_of(project) > 0
@@ -209,11 +213,11 @@ class Store(Writing):
         return after is not before
 
     def claimed(self, project: str) -> bool:
-        """Tell whether there is, or was, a project; one that was not recorded yet is claimed."""
+        """Tell whether there is, or was, a project; one that has no claim yet, or has lost it, gets one."""
         if self.facts.claims.has(project):
             return True
         with self.catalogue.reading() as known:
-            if not known.of_project(project):
+            if not known.of_project(project) and known.decisions(project) == NOTHING:
                 return False
         disk.sync(self.facts.claims.make([project]))
         return True

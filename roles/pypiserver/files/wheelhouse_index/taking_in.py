@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,10 +13,11 @@ from . import attestations, names, reading
 from .answers import one_line
 from .catalogue import Known
 from .entry import Entry, Facts, Stamp, guessed
-from .folders import Folders, settled, some, staging
+from .folders import settled, staging
 from .output import Staged
 from .recording import is_young, young
 from .records import Look
+from .restoring import Restoring
 from .times import time_text
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ _KEPT_BYTES, _KEPT_FILES = 8 * 1024 * 1024, 500
 _RECORDED = 500
 
 
-class TakingIn(Folders):
+class TakingIn(Restoring):
     """Takes in what arrives in packages/ by other ways than uploads; arguments and attributes as for ``Folders``."""
 
     def note(self, found: Iterable[str], removed: Iterable[str]) -> None:
@@ -54,6 +55,38 @@ class TakingIn(Folders):
                 known.note_written(staged.written)
             staged.publish()
 
+    def forget(self) -> None:
+        """Have all files read and all pages written once more; those that are there are served meanwhile.
+
+        Of the catalogue, whatever state it is in, nothing is used but what it alone knows: that is written to the store of facts.
+        """
+        self.prepare()
+        self.facts.check()
+        try:
+            self.check_recorded()
+            while self.record_some():
+                pass
+            with self.catalogue.reading() as known:
+                decided = {project: known.decisions(project) for project in known.decided()}
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            log.error("%s is damaged, and what it alone knew is lost: %s", self.catalogue.file, error)
+            decided = {}
+
+        def fill(known: Known) -> None:
+            self._survey(known)
+            # Also where the file of the decisions cannot be read at present.
+            for project, decisions in decided.items():
+                known.decide(project, decisions)
+            self._mark_dirty(known, decided)
+
+        with self._alone():
+            self.catalogue.replace(fill)
+            with self.catalogue.writing() as known:
+                self._take_decisions(known)
+                self._take_address(known)
+
     def read(self, entry: Entry) -> Entry | None:
         """Read a file that has not been read yet, and keep what it tells.
 
@@ -69,26 +102,6 @@ class TakingIn(Folders):
         with self.catalogue.reading() as known:
             now = known.at(entry.path)
         return now if now and now.facts else None
-
-    def check_recorded(self) -> None:
-        """Have claims and records made again that the store of facts has lost: a backup may be in its place."""
-        claims = set(os.listdir(self.facts.claims.folder))
-        lost: list[tuple[str, str]] = []
-        with self.catalogue.reading() as known:
-            for project, files in itertools.groupby(known.recorded(), key=lambda file: file[0]):
-                there = self.facts.records.names(project) if project in claims else set()
-                attested = self.facts.attestations.names(project)
-                lost += [
-                    (project, name)
-                    for _project, name, with_any in files
-                    if name not in there or with_any > (name in attested)
-                ]
-        if lost:
-            log.warning(
-                "The store of facts lacks records of %s: they are made again", some([name for _project, name in lost])
-            )
-            with self._alone(), self.catalogue.writing() as known:
-                known.note_lost(lost)
 
     def record_some(self) -> bool:
         """Record some of the files that were there before there was a store of facts; return whether more wait."""
@@ -190,6 +203,7 @@ class TakingIn(Folders):
         with self.catalogue.reading() as known:
             ahead = [entry for entry, _content in read if self._is_now(known, entry)]
             others = self._before(known, ahead)
+            self._restore(known.removed(entry.name for entry in ahead))
         look = self._recorder.look()
         self._recorder.ahead(others, look, at_once=True)
         self._recorder.ahead(ahead, look)

@@ -6,11 +6,11 @@ import logging
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from . import pages
 from .catalogue import Known
-from .decisions import Decisions
+from .decisions import UNKNOWN, Decisions
 from .entry import Entry, Stamp
 from .folders import some, staging
 from .output import METADATA, PROVENANCE, Staged
@@ -32,6 +32,11 @@ _LISTS = ""
 class Writing(TakingIn):
     """Writes what is pending, and what other hands have changed; arguments and attributes as for ``Folders``."""
 
+    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
+        super().__init__(packages, index, replaceable, url)
+        # Why files of quarantined projects could not be moved, by project.
+        self._stay: dict[str, set[str]] = {}
+
     def write_pending(self) -> int:
         """Read what has not been read, and write the pages that are older than what is known.
 
@@ -45,22 +50,16 @@ class Writing(TakingIn):
         while True:
             with self.catalogue.reading() as known:
                 seen = known.pending()
-                formatted = known.pages_format == pages.FORMAT
-                lists = not formatted or not self.output.has_lists()
+                lists = not self.output.has_lists()
             # What was read may be of another project than its name alone spoke of: then that one is pending now.
             if (done and seen.keys() <= done) or not (seen or lists):
                 self._note_complete()
                 return len(done)
-            self._write(seen, formatted)
+            self._write(seen)
             done |= seen.keys() or {""}
 
-    def _write(self, seen: Mapping[str, int], formatted: bool) -> None:
-        """Write the pages of projects, and the lists.
-
-        Args:
-            seen: how often each was marked.
-            formatted: whether all other pages are of this version's format.
-        """
+    def _write(self, seen: Mapping[str, int]) -> None:
+        """Write the pages of projects, by their marks, and the lists."""
         failed: dict[str, Stamp] = {}
         whole: set[str] = set()
         listed = time.monotonic()
@@ -84,9 +83,20 @@ class Writing(TakingIn):
             staged.publish()
             # Not before: what is pending is not yet on the list of projects.
             self._done(seen, failed, whole)
-            if not formatted:
-                with self.catalogue.writing() as known:
-                    known.pages_format = pages.FORMAT
+
+    def renew_some(self) -> bool:
+        """Write some of the pages that are of an older format; return whether there were any."""
+        with self.catalogue.reading() as known:
+            if not known.outdated(1):
+                return False
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                projects = known.outdated(_BATCH)
+                self._stage(staged, known, projects, lists=False, front=False)
+            staged.publish()
+            with self.catalogue.writing() as known:
+                known.mark_written(dict.fromkeys(projects, 0))
+        return True
 
     def _write_decided(self, project: str, had_page: bool, waited: bool) -> None:
         """Write the pages of one project; and the list of projects, if it may be another one now.
@@ -119,20 +129,23 @@ class Writing(TakingIn):
         if self.output.is_complete():
             return
         with self._alone(), self.catalogue.reading() as known:
-            written = known.pages_format == pages.FORMAT and not known.pending()
             # The marks may have been removed together with pages.
-            if written and self.output.with_pages().issuperset(known.projects()):
+            if not known.pending() and self.output.with_pages().issuperset(known.projects()):
                 self.output.mark_complete()
 
     def check_pages(self) -> None:
-        """Have written what is missing or of an older format, and remove what belongs to removed files."""
+        """Have written what is missing, and in time what is of an older format; remove what belongs to removed files."""
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
                 projects = set(known.projects())
                 with_pages = self.output.with_pages()
-                old = projects if known.pages_format != pages.FORMAT else set()
-                lacking = {project for project in projects - old if not self.output.has_page(project)}
-                self._mark_dirty(known, old | lacking | (with_pages - projects))
+                lacking = {project for project in projects if not self.output.has_page(project)}
+                self._mark_dirty(known, lacking | (with_pages - projects))
+                if known.pages_format != pages.FORMAT:
+                    known.mark_outdated(projects)
+                    known.pages_format = pages.FORMAT
+                    self.output.stage_lists(staged, known)
+                    self.output.stage_front(staged, known)
                 served = self.output.beside()
                 bare = (known.with_metadata() - served[METADATA]) | (known.with_provenance() - served[PROVENANCE])
                 again = [entry for entry in map(known.at, sorted(bare)) if entry]
@@ -194,7 +207,7 @@ class Writing(TakingIn):
     def retry(self) -> None:
         """Have files read that could not be read, and those moved that could not be moved."""
         with self.catalogue.reading() as known:
-            projects = [*known.with_unread(), *known.quarantined_with_files()]
+            projects = [*known.with_unread(), *self._shut(known)]
             # Their records are others now.
             right = [entry for entry in known.refused() if self._recorder.has(entry.project, entry.name, entry.refused)]
         if projects or right:
@@ -209,10 +222,12 @@ class Writing(TakingIn):
         """Take in decisions that other hands have changed in the store of facts, and keep those that they have lost."""
         with self.catalogue.reading() as known:
             differ = self._reconciler.differing(known)
-            back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
         if differ:
             with self._alone(), self.catalogue.writing() as known:
                 self._take_decisions(known)
+        # By what holds now: a decision that was just taken in may have ended a quarantine.
+        with self.catalogue.reading() as known:
+            back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
         for project in back:
             self._give_back(project)
 
@@ -221,7 +236,9 @@ class Writing(TakingIn):
         with self._alone():
             try:
                 decided = self.facts.decisions.at(project)
-            except FactsError:
+                self.facts.quarantine.check(project)
+            except FactsError as error:
+                log.error("%s", error)
                 return
             if not decided or decided.is_quarantined or not self.facts.quarantine.has(project):
                 return
@@ -233,7 +250,7 @@ class Writing(TakingIn):
         url = known.served_at
         for project in projects:
             decisions = known.decisions(project)
-            if _is_shut(decisions):
+            if self._is_shut(project, decisions):
                 self._quarantine(staged, known, project)
             entries = known.of_project(project)
             unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
@@ -258,22 +275,31 @@ class Writing(TakingIn):
         except (OSError, FactsError) as error:
             # Other projects get their pages all the same, and this one says that it is quarantined.
             log.error("The files of the quarantined project %s are still served: %s", project, error)
-            stayed = paths
+            stayed = dict.fromkeys(paths, "the log of pypi-server names the reason")
+        self._stay[project] = set(stayed.values())
         self._forget(staged, known, [path for path in paths if path not in stayed])
+
+    def _shut(self, known: Known, project: str = "") -> list[str]:
+        """Return the projects that have files in packages/, and were quarantined; of one project, or of all."""
+        projects = [project] if project else known.quarantined_with_files()
+        return [name for name in projects if self._is_shut(name, known.decisions(name))]
+
+    def _is_shut(self, project: str, decisions: Decisions) -> bool:
+        """Tell whether a project was quarantined: where its decisions cannot be read, or are lost, its files there tell."""
+        return decisions.is_quarantined and (decisions != UNKNOWN or self.facts.quarantine.has(project))
 
     def stayed(self, project: str = "") -> StayedError | None:
         """Return what files of quarantined projects could not be moved; of one project, or of all."""
         with self.catalogue.reading() as known:
-            projects = [project] if project else known.quarantined_with_files()
-            paths = [
-                entry.path for name in projects if _is_shut(known.decisions(name)) for entry in known.of_project(name)
-            ]
+            shut = self._shut(known, project)
+            paths = [entry.path for name in shut for entry in known.of_project(name)]
         paths = [path for path in paths if self._stamp(path)]
         if not paths:
             return None
+        reasons = sorted(set().union(*(self._stay.get(name, set()) for name in shut)))
         return StayedError(
-            f"files of quarantined projects are still served, as they cannot be moved: {some(paths)}."
-            " Correct the owner of their folder, or remove them."
+            f"files of quarantined projects are still served, as they cannot be moved: {some(paths)}"
+            f"{' (' + some(reasons) + ')' if reasons else ''}. Correct the cause, or remove them."
         )
 
     def _done(self, seen: Mapping[str, int], failed: Mapping[str, Stamp], whole: Collection[str] = ()) -> None:
@@ -297,8 +323,3 @@ class Writing(TakingIn):
         except (OSError, sqlite3.Error) as error:
             # For want of room, for one. The pages are there all the same; the keeper writes them again.
             log.warning("Cannot record that pages are written: %s", error)
-
-
-def _is_shut(decisions: Decisions) -> bool:
-    """Tell whether a project was quarantined: not where only its decisions cannot be read."""
-    return decisions.is_quarantined and decisions.revision > 0

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TextIO
 
 from . import deciding, names, times
@@ -255,7 +254,7 @@ class Yank:
         """Warn of files that stay yanked, as their whole releases are."""
         if not self._request.unyank or target.version:
             return
-        staying = sorted(file for file, version in target.files.items() if version in after.releases)
+        staying = sorted(file for file, version in target.files.items() if ("release", version) in after.counting)
         if staying:
             self.outcome.warnings.append(
                 f"Yanked as before with the whole release; unyank that by pypi_project and pypi_version: {_some(staying)}"
@@ -263,20 +262,19 @@ class Yank:
 
     def _note(self, target: Target, files: list[str]) -> None:
         """Note a change in the change log, as the form would."""
-        reason = {"reason": self._request.reason} if self._request.reason else {}
         action = "unyank" if self._request.unyank else "yank"
-        note = partial(self._change_log.note, action, name=target.project, **reason)
-        noted = [note(version=self._request.version)] if target.version else [note(filename=file) for file in files]
-        if not all(noted):
+        if not self._change_log.note(action, **target.line(files, self._request.reason)):
             self.outcome.warnings.append(f"The change log lacks this, as logs/ cannot be written to: {target.project}")
 
 
 def _by_project(files: list[Published]) -> list[Target]:
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, Target] = {}
     for one in files:
         release = names.of_file(one.file)
-        found.setdefault(one.project, {})[one.file] = names.normal_version(release.version) if release else ""
-    return [Target(project, "", versions) for project, versions in found.items()]
+        target = found.setdefault(one.project, Target(one.project, "", {}, {}))
+        target.files[one.file] = names.normal_version(release.version) if release else ""
+        target.digests[one.file] = one.record.sha256
+    return list(found.values())
 
 
 def _some(texts: list[str]) -> str:

@@ -473,11 +473,19 @@ def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
 def test_a_slip_in_what_is_to_be_yanked_is_refused_where_it_would_yank_more() -> None:
     slips = ["pypi_filename", "pypi_sinse", "pypi_projects"]
     assert names.misspelt(slips, []) == []
-    assert [str(problem) for problem in names.misspelt([*names.OF_YANK, *slips], [], yanking=True)] == [
+    assert [str(problem) for problem in names.misspelt([*names.OF_YANK, *slips], [], names.OF_YANK)] == [
         "pypi_filename: unknown variable; did you mean pypi_file?",
         "pypi_projects: unknown variable; did you mean pypi_project?",
         "pypi_sinse: unknown variable; did you mean pypi_since?",
     ]
+
+
+def test_a_slip_in_what_a_token_is_to_be_is_refused() -> None:
+    slips = ["pypi_token_expire", "pypi_token_right", "pypi_token_name"]
+    assert names.misspelt([*names.OF_TOKEN, *slips], ["pypi_tokens"]) == []
+    found = [str(problem) for problem in names.misspelt([*names.OF_TOKEN, *slips], ["pypi_tokens"], names.OF_TOKEN)]
+    assert found[0] == "pypi_token_expire: unknown variable; did you mean pypi_token_expires?"
+    assert len(found) == len(slips)
 
 
 def test_removed_variables_of_docker_lead_to_the_page_that_says_how_it_is_done_now() -> None:

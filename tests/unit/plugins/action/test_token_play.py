@@ -1,0 +1,177 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""playbooks/token.yml as ansible-playbook runs it: what it makes on the controller, and where the token shows."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import tokens
+
+from tests.collection import DEVELOPED, ROOT
+
+Play = Callable[..., subprocess.CompletedProcess[str]]
+PLAYBOOK = str(ROOT / "playbooks/token.yml")
+SHOWN = re.compile(r"wheelhouse_[0-9a-f]{72}")
+INVENTORY: dict[str, Any] = {
+    "pypi": {
+        # Reached by nothing: the play works on the controller alone.
+        "hosts": {"one.invalid": {"ansible_connection": "ssh"}, "two.invalid": {}},
+        "vars": {
+            "pypi_users": [
+                {
+                    "name": "alice",
+                    "hash": "$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0",
+                    "expires": datetime.date(2099, 1, 31),
+                }
+            ],
+        },
+    }
+}
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """Run token.yml on an inventory in the folder of the test; arguments are extra variables."""
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))
+
+    def run(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        words = [option for name, value in variables.items() for option in ("-e", f"pypi_{name}={value}")]
+        return subprocess.run(
+            [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.yml", *options, *words, PLAYBOOK],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PWD": str(tmp_path),
+                "ANSIBLE_COLLECTIONS_PATH": str(DEVELOPED),
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def test_a_token_is_printed_with_the_line_for_the_inventory(play: Play) -> None:
+    done = play(token_id="ci-acme", token_publish="acme-*,widgets", token_yank="true", token_expires="2099-03-31")
+    assert done.returncode == 0, done.stdout
+    (token,) = set(SHOWN.findall(done.stdout))
+    (line,) = re.findall(r'Below pypi_tokens in the inventory: (- .*)"', done.stdout)
+    (entry,) = yaml.safe_load(line)
+    assert entry == {
+        "id": "ci-acme",
+        "hash": digest(token),
+        "publish": ["acme-*", "widgets"],
+        "yank": True,
+        "expires": "2099-03-31",
+    }
+    assert rules.problems({"pypi_tokens": [entry]}) == []
+    assert rules.problems({"pypi_tokens": [{"id": "kept-in-vault", "secret": token}]}) == [], "its checksum is right"
+    assert f"vault_pypi_token_ci_acme: {token}" in done.stdout
+
+
+def test_a_token_goes_into_a_file_and_its_entry_into_the_inventory(play: Play, tmp_path: Path) -> None:
+    file, group = tmp_path / "token", tmp_path / "group_vars/pypi/tokens.yml"
+    group.parent.mkdir(parents=True)
+    # One as the shell completes it.
+    where = {"token_file": str(file), "token_inventory": "group_vars/pypi/tokens.yml"}
+    checked = play("--check", "--diff", token_id="a", token_publish="acme-*", token_read="false", **where)
+    assert checked.returncode == 0, checked.stdout
+    assert not file.exists()
+    assert not group.exists()
+    assert not SHOWN.search(checked.stdout)
+
+    done = play("-vvv", "--diff", token_id="a", token_publish="acme-*", token_read="false", **where)
+    assert done.returncode == 0, done.stdout
+    token = file.read_text()
+    assert tokens.SECRET.match(token)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not SHOWN.search(done.stdout), "not even at -vvv"
+    first = {"id": "a", "hash": digest(token), "publish": ["acme-*"], "read": False}
+    assert yaml.safe_load(group.read_text()) == {"pypi_tokens": [first]}
+
+    # The same id, and the same file.
+    again = play(token_id="a", token_yank="true", **where)
+    assert again.returncode != 0
+    assert "token 'a' is listed 2 times; give each token an id of its own" in again.stdout
+    again = play(token_id="b", token_yank="true", **where)
+    assert again.returncode != 0
+    assert f"pypi_token_file: {file} exists, or its folder is missing; give the path of a new file" in again.stdout
+    assert file.read_text() == token
+
+    done = play(token_id="b", token_yank="true", token_file=f"{file}-b", token_inventory=str(group))
+    assert done.returncode == 0, done.stdout
+    assert [entry["id"] for entry in yaml.safe_load(group.read_text())["pypi_tokens"]] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "# ours\npypi_tokens:\n- {id: x, hash: '%s'}\nother: 1\n" % ("5" * 64),
+        "pypi_tokens: []  # none\n",
+        "pypi_tokens:\n    # the first\n    - id: x\n      hash: '%s'\n\n" % ("5" * 64),
+    ],
+)
+def test_what_else_is_in_the_file_of_the_inventory_stays(play: Play, tmp_path: Path, before: str) -> None:
+    file = tmp_path / "tokens.yml"
+    file.write_text(before)
+    file.chmod(0o640)
+    done = play(token_id="a", token_inventory=str(file))
+    assert done.returncode == 0, done.stdout
+    assert file.stat().st_mode & 0o777 == 0o640
+    had, has = yaml.safe_load(before), yaml.safe_load(file.read_text())
+    assert has["pypi_tokens"].pop(0)["id"] == "a"
+    assert {**has, "pypi_tokens": has["pypi_tokens"] or []} == had
+    assert "# the first" in file.read_text() or "# the first" not in before
+
+
+@pytest.mark.parametrize(
+    "before", ["$ANSIBLE_VAULT;1.1;AES256\n3061\n", "other: 1\n", "pypi_tokens: [{id: x, hash: y}]\n"]
+)
+def test_a_file_that_an_entry_cannot_be_added_to_stays_as_it_is(play: Play, tmp_path: Path, before: str) -> None:
+    file = tmp_path / "tokens.yml"
+    file.write_text(before)
+    done = play(token_id="a", token_inventory=str(file), token_file=str(tmp_path / "token"))
+    assert done.returncode != 0
+    assert f"pypi_token_inventory: {file} has no list of tokens that an entry can be added to" in done.stdout
+    assert file.read_text() == before
+    assert not (tmp_path / "token").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "pypi_tokens: entry 1 has no id; give one"),
+        ({"token_id": "alice"}, "token 'alice' has the name of a login in pypi_users"),
+        ({"token_id": "a", "token_publish": "Acme_*"}, "did you mean acme-*?"),
+        ({"token_id": "a", "token_expire": "2099-03-31"}, "did you mean pypi_token_expires?"),
+        ({"token_id": "a", "token_inventory": "missing/tokens.yml"}, "or a new one in a folder that exists"),
+    ],
+)
+def test_what_is_wrong_is_named_before_a_token_is_made(play: Play, variables: dict[str, str], words: str) -> None:
+    done = play(**variables)
+    assert done.returncode != 0
+    assert words in done.stdout, done.stdout
+    assert not SHOWN.search(done.stdout)

@@ -1,0 +1,84 @@
+"""The form of a token: inventory, playbook and NGINX agree on it, and NGINX finds one in what clients send."""
+
+from __future__ import annotations
+
+import base64
+import re
+import sys
+from pathlib import Path
+
+import jinja2
+import yaml
+
+from tests.collection import develop
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(develop()))
+
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd, tokens  # noqa: E402
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import passwords  # noqa: E402
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import tokens as rules  # noqa: E402
+
+NGINX = yaml.safe_load((ROOT / "roles/nginx/vars/main.yml").read_text(encoding="utf-8"))
+SCRIPT = (ROOT / "roles/nginx/templates/tokens.js.j2").read_text(encoding="utf-8")
+TOKEN = rules.PREFIX + "0" * 64 + rules.checksum(rules.PREFIX + "0" * 64)
+
+
+def marks() -> list[str]:
+    """What NGINX looks for in a header, as its template has it."""
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["b64encode"] = lambda text: base64.b64encode(text.encode()).decode()
+    environment.filters["regex_replace"] = lambda text, pattern, new: re.sub(pattern, new, text)
+    prefix = NGINX["__nginx_token_prefix"]
+    return [environment.from_string(mark).render(__nginx_token_prefix=prefix) for mark in NGINX["__nginx_token_marks"]]
+
+
+def header(login: str) -> str:
+    """What a client sends for a login."""
+    return "Basic " + base64.b64encode(login.encode()).decode()
+
+
+def test_inventory_playbook_and_nginx_agree_on_the_form() -> None:
+    (form,) = re.findall(r"FORM = /(.*)/;", SCRIPT)
+    assert rules.SECRET.match(TOKEN)
+    assert re.fullmatch(form, TOKEN)
+    assert NGINX["__nginx_token_prefix"] == rules.PREFIX
+    play = (ROOT / "playbooks/vars/token.yml").read_text(encoding="utf-8")
+    assert f"'{rules.PREFIX}' ~ lookup" in play
+    assert "chars=['0123456789abcdef'], length=64)" in play
+
+
+def test_a_token_is_too_long_for_a_password() -> None:
+    assert len(TOKEN) > passwords.PASSWORD_BYTES
+
+
+def test_nginx_finds_a_token_behind_any_user_name() -> None:
+    assert all(re.fullmatch("[A-Za-z0-9]{14,}", mark) for mark in marks()), "nothing that a regular expression reads"
+    for length in range(20):
+        sent = header(f"{'n' * length}:{TOKEN}")
+        assert any(mark in sent for mark in marks()), length
+    assert any(mark in header(f"__token__:{TOKEN}") for mark in marks())
+    for password in ("secret", TOKEN[1:], "x" + TOKEN, "wheelhouse", "Wheelhouse_" + "0" * 72):
+        assert not any(mark in header(f"__token__:{password}") for mark in marks()), password
+
+
+def test_a_line_of_the_file_is_what_the_script_takes_apart() -> None:
+    one = tokens.Token("ci", "0" * 64, ("publish:acme-*", "yank"), True, 4078684800)
+    (line,) = tokens.as_bytes([one]).decode().splitlines()[1:]
+    value = line.split('" "')[1].rstrip('";')
+    end, name, reads, *rights = value.split(" ")
+    assert (int(end), name, reads, rights) == (4078684800, "ci", "read", ["publish:acme-*", "yank"])
+    # NGINX's expressions for id and rights, in conf.d/maps.conf.
+    maps = (ROOT / "roles/nginx/templates/conf.d/maps.conf.j2").read_text(encoding="utf-8")
+    patterns = re.findall(r'map \$pypi_token \$pypi_token_\w+ {\n +default "";\n +"~(.*?)" ', maps)
+    found = [re.match(pattern.replace("(?<", "(?P<"), value) for pattern in patterns]
+    assert [match and match[1] for match in found] == ["ci", "publish:acme-* yank"]
+    # One that only reads, or does not expire, has no right that these could mistake.
+    value = tokens.as_bytes([tokens.Token("ci", "0" * 64)]).decode().splitlines()[1].split('" "')[1].rstrip('";')
+    assert value == "never ci read"
+    assert re.match(patterns[1].replace("(?<", "(?P<"), value) is None
+
+
+def test_the_longest_entry_fits_into_a_line_of_nginx() -> None:
+    # NGINX takes up to 4,095 bytes for a parameter.
+    assert htpasswd.RIGHTS_BYTES + len("253402300800 ") + 100 + len(" read ") < 4095
