@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import specs
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import host, logins, network, passwords, tls, tokens
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import directory, host, logins, network, passwords, tls, tokens
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import (
     Problem,
     Rule,
@@ -49,6 +49,7 @@ RULES: Mapping[str, Rule] = {
         "an http or https URL with a path",
         "give one such as https://auth.example.com/pypi",
     ),
+    "pypi_ldap": directory.ldap,
     "pypi_users": logins.users,
     "pypi_tokens": tokens.tokens,
     "pypi_tokens_max_days": between(range(3651), "0 allows tokens that do not expire"),
@@ -69,6 +70,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_images_archive": absolute_path("images.tar"),
     "pypi_image_pypiserver": host.image,
     "pypi_image_nginx": host.image,
+    "pypi_image_httpd": host.image,
     "pypi_docker_repository_url": url(
         r"""https?://[^\s"'\\/]+(?:/[^\s"'\\]*)?\Z""",
         "an http or https URL",
@@ -83,6 +85,7 @@ RULES: Mapping[str, Rule] = {
 CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     logins.authentication_needs_users,
     logins.auth_has_a_service,
+    directory.directory_is_whole,
     tokens.have_names_of_their_own,
     tokens.expire_in_time,
     host.registry_login_is_whole,
