@@ -14,7 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import specs
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import directory, host, logins, network, passwords, tls, tokens
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import (
+    directory,
+    host,
+    logins,
+    network,
+    passwords,
+    tls,
+    tokens,
+)
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import (
     Problem,
     Rule,

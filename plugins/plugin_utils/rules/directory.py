@@ -144,9 +144,7 @@ def _groups(value: Any) -> Complaints:
     groups = [group for group in value if isinstance(group, Mapping)]
     # As directories compare DNs.
     same = Counter(re.sub(r"\s*([=,])\s*", r"\1", str(group.get("dn") or "")).lower() for group in groups)
-    yield from (
-        (f"has {dn!r} {count} times", "list each group once") for dn, count in same.items() if dn and count > 1
-    )
+    yield from ((f"has {dn!r} {count} times", "list each group once") for dn, count in same.items() if dn and count > 1)
     words = ", ".join(word for group in groups for word in logins.granted(group))
     if len(words) > RIGHTS_BYTES:
         yield (
