@@ -2,7 +2,7 @@
 # A slapd with a certificate for the host's address, as the unit `directory`.
 set -eu
 cd /srv/directory
-systemctl mask --quiet slapd.service
+systemctl mask --quiet slapd.service 2>/dev/null
 apt-get -qq update
 DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends --yes slapd ldap-utils >/dev/null
 
