@@ -237,7 +237,7 @@ def test_starttls_anonymous_search_and_login_names_as_members(
         {"dn": "cn=unix,ou=groups,dc=example,dc=com", "publish": ["acme-*"]},
         {"dn": "cn=empty,ou=groups,dc=example,dc=com", "delete": True},
     ]
-    open_search = "sed -i 's/by anonymous auth by \* none$/by anonymous read/'"
+    open_search = "sed -i '/^access to [*]/s/by anonymous auth by [*] none$/by anonymous read/'"
     host.check_output(
         f"cp /srv/directory/slapd.conf /srv/directory/closed.conf && {open_search} /srv/directory/slapd.conf"
     )
