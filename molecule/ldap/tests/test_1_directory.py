@@ -264,7 +264,7 @@ def test_bad_settings_are_refused_and_the_old_ones_stay(index: Index, variables:
     message = refused(pypi_ldap={**given, "filter": "(uid=%s)", "groups": []})
     says(message, "pypi_ldap: filter '(uid=%s)' has %s for the login", "pypi_ldap: has no groups")
     # What only Apache can say.
-    done = run(SITE, *SETTINGS, variables={"pypi_image_httpd": "nginx:1.30"})
+    done = run(SITE, *SETTINGS, variables={"pypi_ldap": {**given, "image": "nginx:1.30"}})
     assert done.code != 0, done.output
     print(done.output[-2000:])
     assert status(index, ANN) == 200

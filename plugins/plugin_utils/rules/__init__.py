@@ -78,7 +78,6 @@ RULES: Mapping[str, Rule] = {
     "pypi_images_archive": absolute_path("images.tar"),
     "pypi_image_pypiserver": host.image,
     "pypi_image_nginx": host.image,
-    "pypi_image_httpd": host.image,
     "pypi_docker_repository_url": url(
         r"""https?://[^\s"'\\/]+(?:/[^\s"'\\]*)?\Z""",
         "an http or https URL",

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import RIGHTS_BYTES
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import host, logins
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.network import is_address, is_dns_name
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.passwords import edges
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem, file_on_controller
@@ -161,6 +161,7 @@ _RULES = {
     "base": _dn,
     "attribute": _attribute,
     "filter": _filter,
+    "image": host.image,
     "group_attribute": lambda _value: iter(()),
     "groups": _groups,
 }

@@ -87,6 +87,7 @@ def test_good_values(given: dict[str, Any], more: dict[str, Any]) -> None:
         ({"filter": "(a=b)(c=d)"}, "is not an LDAP filter"),
         ({"filter": "(&(a=b)"}, "is not an LDAP filter"),
         ({"filter": "(a=b))"}, "is not an LDAP filter"),
+        ({"image": "httpd"}, "image 'httpd' has no tag"),
         ({"group_attribute": "members"}, "group_attribute 'members' is unknown; did you mean member?"),
         ({"groups": []}, "has no groups, while pypi_login_source is ldap; list the groups that may use the index"),
         ({"groups": GROUP}, "groups is not a list"),
