@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import in_clear, rules
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import in_clear, rules, specs
 
 GROUP = {"dn": "cn=python,ou=groups,dc=example,dc=com", "publish": ["acme-*"]}
 
@@ -155,3 +155,8 @@ def test_a_password_in_clear_is_named(tmp_path: Path, password: str, warned: boo
     found = in_clear.warnings({"ansible_inventory_sources": [str(tmp_path / "hosts.yml")]})
     assert bool(found) == warned
     assert "S3cret" not in str(found)
+
+
+def test_groups_can_have_every_right() -> None:
+    keys = specs.public()["pypi_ldap"]["options"]["groups"]["options"]
+    assert tuple(key for key, option in keys.items() if option["type"] == "raw") == specs.rights()
