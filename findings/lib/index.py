@@ -4,7 +4,7 @@
 ``index.py sdist FOLDER NAME VERSION [HEADER…]`` writes a source distribution and prints its SHA-256.
 ``index.py serve FOLDER`` serves a folder at a free port, which it writes to FOLDER/port; requests go to FOLDER/requests.
 A folder is answered by its index.json (as a simple page in JSON) or its index.html. LOGIN=NAME:PASSWORD asks everybody
-for that login; MOVED=PATH answers uploads with a redirect there.
+for that login; MOVED=PATH answers uploads with a redirect there; CODED=1 names gzip as the content coding of files in `.gz`.
 """
 
 import base64
@@ -88,6 +88,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
                 self.send_header("Location", moved)
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+    def end_headers(self):
+        """Name the content coding of a file."""
+        if os.environ.get("CODED") and self.path.endswith(".gz"):
+            self.send_header("Content-Encoding", "gzip")
+        super().end_headers()
 
     def translate_path(self, path):
         """Find the file of an address."""

@@ -35,6 +35,11 @@ TARGETS = {
     "pip_vs_static": "<= 1.15",
     "uv_vs_static": "<= 1.15",
     "memory_mb": "<= 250",
+    "first_run_vs_script": "<= 1.3",
+    "unchanged_one_host_s": "< 8",
+    "unchanged_remote_calls": "< 25",
+    "unchanged_four_vs_one": "< 2",
+    "users_200_vs_loop": ">= 20",
 }
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -58,25 +63,14 @@ class Figure:
     runs: tuple[float, ...]
 
     @classmethod
-    def seconds(cls, name: str, runs: Sequence[float], target: str = "") -> Figure:
-        """A time."""
-        return cls(name, statistics.median(runs), "s", target, tuple(runs))
-
-    @classmethod
-    def ratio(cls, name: str, above: Sequence[float], below: Sequence[float], target: str) -> Figure:
-        """A ratio of things that were measured in turn, run by run."""
-        runs = tuple(one / other for one, other in zip(above, below, strict=True))
-        return cls(name, statistics.median(runs), "ratio", target, runs)
-
-    @classmethod
     def of(cls, name: str, unit: str, runs: Sequence[float]) -> Figure:
-        """A figure of the serving half: the median of its runs, against what TARGETS says."""
+        """A figure: the median of its runs, against what TARGETS says."""
         return cls(name, statistics.median(runs), unit, TARGETS.get(name, ""), tuple(runs))
 
     @classmethod
     def quotient(cls, name: str, above: Sequence[float], below: Sequence[float]) -> Figure:
-        """A ratio of the serving half, run by run."""
-        return cls.ratio(name, above, below, TARGETS[name])
+        """A ratio of things that were measured in turn, run by run."""
+        return cls.of(name, "ratio", [one / other for one, other in zip(above, below, strict=True)])
 
     @property
     def met(self) -> bool | None:
@@ -118,14 +112,19 @@ def merged(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     return {**now, "figures": {**before.get("figures", {}), **now["figures"]}}
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Return a line per figure: id, median, spread, target, and whether it is met."""
-    rows = [("figure", "median", "spread", "target", "")]
-    for figure in figures:
-        verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
-        spread = f"{min(figure.runs):.2f} to {max(figure.runs):.2f}" if len(figure.runs) > 1 else ""
-        rows.append((figure.id, f"{figure.value:.2f} {figure.unit}", spread, figure.target, verdict))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+def number(value: float) -> str:
+    """Write a number with as many digits as say something."""
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """Return the table of figures in Markdown, those with a target first: median, spread, target, whether it is met."""
+    lines = ["| figure | median | spread | target | |", "|---|---:|---|---|---|"]
+    for figure in sorted(figures, key=lambda figure: not figure.target):
+        spread = f"{number(min(figure.runs))} to {number(max(figure.runs))}" if len(figure.runs) > 1 else ""
+        verdict = {True: "met", False: "missed", None: ""}[figure.met]
+        target = figure.target.replace("<=", "≤").replace(">=", "≥")
+        lines.append(f"| `{figure.id}` | {number(figure.value)} {figure.unit} | {spread} | {target} | {verdict} |")
+    return "\n".join(lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from statistics import median
 
 from tests.ground.shell import say
 from tests.support.stack import eventually
@@ -65,7 +64,7 @@ def _of(ours: Side, files: int) -> Iterator[Figure]:
         began = time.perf_counter()
         _started(ours)
         starts.append(time.perf_counter() - began)
-    yield Figure(f"growth_start_s_{files}", median(starts), "s", "", tuple(starts))
+    yield Figure.of(f"growth_start_s_{files}", "s", starts)
 
 
 def _measured(release: store.Release) -> bool:

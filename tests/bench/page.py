@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.ground.paths import ROOT
 
-from .figures import Figure
+from .figures import Figure, number, table
 
 _RESULTS = ROOT / "bench" / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -24,24 +24,6 @@ def read(document: Mapping[str, Any]) -> dict[str, Figure]:
         name: Figure(name, found["value"], found["unit"], found["target"], tuple(found["runs"]))
         for name, found in document["figures"].items()
     }
-
-
-def number(value: float) -> str:
-    """Write a number with as many digits as say something."""
-    if value == round(value) or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
-
-
-def rows(figures: Mapping[str, Figure]) -> str:
-    """Return the table of figures in Markdown: those with a target first."""
-    lines = ["| figure | median | spread | target | |", "|---|---:|---|---|---|"]
-    for figure in sorted(figures.values(), key=lambda figure: not figure.target):
-        spread = f"{number(min(figure.runs))} to {number(max(figure.runs))}" if len(figure.runs) > 1 else ""
-        verdict = {True: "met", False: "missed", None: ""}[figure.met]
-        target = figure.target.replace("<=", "≤").replace(">=", "≥")
-        lines.append(f"| `{figure.id}` | {number(figure.value)} {figure.unit} | {spread} | {target} | {verdict} |")
-    return "\n".join(lines)
 
 
 def growth(figures: Mapping[str, Figure]) -> str:
@@ -66,8 +48,8 @@ def filled(page: str, figures: Mapping[str, Figure], machine: Mapping[str, Any])
         f"Measured on a machine with {machine['cores']} cores, which clients and servers share. Its load average was "
         f"{machine['load']} before the run: what is more than a few tenths is other work, and in the way."
     )
-    several = {name: figure for name, figure in figures.items() if not _GROWTH.fullmatch(name)}
-    tables = "\n\n".join(filter(None, (where, rows(several), growth(figures))))
+    several = [figure for name, figure in figures.items() if not _GROWTH.fullmatch(name)]
+    tables = "\n\n".join(filter(None, (where, table(several), growth(figures))))
     return f"{before}{_BEGIN}\n{tables}\n{_END}{after}"
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import bcrypt
 
 from tests.ground import python_packages
+from tests.ground.paths import ROOT
 from tests.ground.recipes import PYPISERVER, StandIn
 from tests.ground.shell import step
 from tests.support.clients import Index, Login
@@ -27,6 +28,8 @@ from .rollout import HOME, INDEX, SITE
 from .sides import PUBLISHER, PUBLISHERS, READER, TOKENS, Side
 
 _HERE = Path(__file__).resolve().parent
+# What the tutorial tells its reader to write, as the scenario has it.
+_TUTORIAL = ROOT / "molecule" / "import" / "tutorial"
 # Below it, what is not ours: the other sides.
 BENCH = "/home/bench"
 # Whom pypiserver's image becomes.
@@ -143,10 +146,12 @@ def tutorial(scheme: str, number: int) -> Side:
     port = 8100 + number
     with step(f"the tutorial's stack, {scheme}"):
         folder = WORK / f"tutorial_{scheme}"
-        shutil.copytree(_HERE / "tutorial", folder, dirs_exist_ok=True)
-        (folder / "authentication").mkdir(exist_ok=True)
+        shutil.copytree(_TUTORIAL, folder, dirs_exist_ok=True)
+        # It runs beside the stack that it is compared with.
+        compose = (_TUTORIAL / "docker-compose.yml").read_text(encoding="utf-8")
+        compose = compose.replace('"80:80"', f'"{port}:80"').replace('"8080:8080"', f'"{port + 100}:8080"')
+        (folder / "docker-compose.yml").write_text(compose, encoding="utf-8")
         (folder / "authentication" / ".htpasswd").write_text(f"{READER.name}:{_HASHES[scheme]()}\n", encoding="utf-8")
-        (folder / ".env").write_text(f"NGINX_PORT={port}\nPYPISERVER_PORT={port + 100}\n", encoding="utf-8")
         send(SERVING, folder, where)
         script = f"""set -e; cd {where}
             docker tag pypiserver/pypiserver:v2.4.2 pypiserver/pypiserver

@@ -60,7 +60,7 @@ def freshness(pace: Pace, ours: Side) -> Iterator[Figure]:
     wanted = [_new(f"fresh-{number % _PUBLISHERS}") for number in range(pace.uploads)]
     with started(ours, ours.page(), 600, connections=_READERS), ThreadPoolExecutor(_PUBLISHERS) as publishers:
         stale = sum(publishers.map(partial(_unseen, ours), wanted))
-    yield Figure("stale", float(stale), f"of {pace.uploads}", "<= 0", (float(stale),))
+    yield Figure.of("stale", f"of {pace.uploads}", [stale])
 
 
 def beside_uploads(pace: Pace, ours: Side) -> Iterator[Figure]:

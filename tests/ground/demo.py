@@ -236,6 +236,7 @@ def closing(settings: Mapping[str, str], changed: bool, seconds: float) -> str:
 
   Index        {settings["INDEX_URL"]} (in a browser, too)
   Credentials  {ENV_FILE.relative_to(ROOT)}: INDEX_USER may publish, READER_USER may read
+  Host         docker exec --interactive --tty {HOST} bash
 
 Try it, in {ROOT}:
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,8 +15,12 @@ from pathlib import Path
 from .paths import LOGS, ROOT, VENV
 from .shell import GroundError, Step, say
 
-# What callback/progress.py says to us: the task that is being done, and the two sums at the end.
-NOW, STATS = "» ", "= "
+# What Ansible's own output says of a task, and of a host at the end.
+_TASK = re.compile(r"(?:TASK|RUNNING HANDLER) \[(?:wheelhouse\.pypi\.)?(?P<name>.*)\] \**$")
+_RESULT = re.compile(r"(?P<word>ok|changed|skipping|included|fatal|failed|FAILED - RETRYING|PLAY|\[[A-Z ]+\])[: ]")
+_CHANGED = re.compile(r" changed=(\d+) ")
+# Beside the name of a task that changes something, a person sees what stands behind these, to its end.
+_SHOWN = ("fatal", "failed", "FAILED - RETRYING", "[WARNING]", "[ERROR]", "[DEPRECATION WARNING]")
 _END_SECONDS = 20.0
 
 
@@ -26,10 +32,31 @@ class Sums:
     changed: int
 
 
-def parse_sums(line: str) -> Sums:
-    """Read the callback's last line."""
-    tasks, changed = line.removeprefix(STATS).split()
-    return Sums(int(tasks), int(changed))
+class Watch:
+    """What Ansible prints, line by line: which task is being done, what changed, and what a person is to see of it."""
+
+    def __init__(self) -> None:
+        self.task = ""
+        self.tasks = self.changed = 0
+        self._began = 0.0
+        self._noted = self._shown = False
+
+    def line(self, line: str) -> str:
+        """Take a line; return what to show, which may be nothing."""
+        if task := _TASK.match(line):
+            self.task, self._began = task["name"], time.monotonic()
+            self.tasks += 1
+            self._noted = self._shown = False
+        elif result := _RESULT.match(line):
+            self._shown = result["word"] in _SHOWN
+            if result["word"] == "changed" and not self._noted:
+                self._noted = True
+                return f"{self.task} … {time.monotonic() - self._began:.1f} s"
+            if result["word"] in ("fatal", "failed"):
+                return f"{self.task}\n  {line}"
+        elif found := _CHANGED.search(line):
+            self.changed += int(found[1])
+        return line if self._shown else ""
 
 
 def run(playbook: str, inventory: Path, variables: Mapping[str, object], step: Step) -> Sums:
@@ -46,7 +73,7 @@ def run(playbook: str, inventory: Path, variables: Mapping[str, object], step: S
     """
     command = [str(VENV / "bin" / "ansible-playbook"), "--inventory", str(inventory), playbook]
     command += ["--extra-vars", json.dumps(variables)]
-    sums = Sums(0, 0)
+    watch = Watch()
     log = LOGS / f"playbook-{Path(playbook.removesuffix('.yml')).name.rpartition('.')[2]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -65,12 +92,10 @@ def run(playbook: str, inventory: Path, variables: Mapping[str, object], step: S
         try:
             for line in process.stdout:
                 kept.write(line)
-                if line.startswith(NOW):
-                    step.detail = line.removeprefix(NOW).strip()
-                elif line.startswith(STATS):
-                    sums = parse_sums(line)
-                elif line.strip():
-                    say(f"  {line.rstrip()}")
+                shown = watch.line(line.rstrip())
+                step.detail = watch.task
+                if shown:
+                    say(f"  {shown}")
         except KeyboardInterrupt:
             # At a terminal Ansible got the same signal, and ends its workers.
             with suppress(subprocess.TimeoutExpired):
@@ -79,14 +104,15 @@ def run(playbook: str, inventory: Path, variables: Mapping[str, object], step: S
             raise
     if process.returncode:
         raise GroundError(f"Ansible failed with code {process.returncode} (see above; all of it is in {log})")
-    return sums
+    return Sums(watch.tasks, watch.changed)
 
 
 def _settings() -> dict[str, str]:
     return {
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
-        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback"),
-        "ANSIBLE_STDOUT_CALLBACK": "progress",
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        "ANSIBLE_DISPLAY_OK_HOSTS": "true",
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true",
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_PIPELINING": "true",

@@ -54,6 +54,7 @@ class Index:
     """
 
     def __init__(self, folder: Path, overwrite: bool = False, url: str = "") -> None:
+        self.folder = folder
         self.packages = folder / "packages"
         self.pages = folder / "index"
         self.packages.mkdir(exist_ok=True)
@@ -70,6 +71,11 @@ class Index:
         self.keeper = Keeper(self.store, 0.0)
         self.application = app.Application(self.store, self.settings)
         self.backend = IndexedBackend(Config.default_with_overrides(roots=[self.packages]), self.store)
+
+    def look(self) -> None:
+        """Do what the keeper does when it looks at every file."""
+        self.keeper._thorough_at = 0.0
+        self.keeper.step()
 
     def get(self, path: str) -> Answer:
         """Ask for a page that disk lacks."""

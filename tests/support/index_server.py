@@ -32,6 +32,27 @@ errorlog = "-"
 """
 
 
+def environment_of(folder: Path) -> dict[str, str]:
+    """Return the environment in which programs of the extension find an index."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(EXTENSION),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "WHEELHOUSE_PACKAGES": str(folder / "packages"),
+        "WHEELHOUSE_INDEX": str(folder / "index"),
+        "WHEELHOUSE_LOGS": str(folder / "logs"),
+    }
+
+
+def program(
+    folder: Path, *words: str, module: str = "wheelhouse_index", stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the extension on an index, as people do in its container."""
+    command = [sys.executable, "-W", "ignore", "-m", module, *words]
+    own = environment_of(folder)
+    return subprocess.run(command, env=own, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
 class Server:
     """A gunicorn with the extension, over folders that other servers may share.
 

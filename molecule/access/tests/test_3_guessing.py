@@ -110,7 +110,7 @@ def test_no_login_at_all_is_an_answer_that_costs_nothing(index: Index) -> None:
 def test_unknown_tokens_have_a_limit_of_their_own_and_valid_ones_none(index: Index, valid_token: Login) -> None:
     unknown = [Login("__token__", f"wheelhouse_{number:072}") for number in range(5 * LIMIT)]
     # Passwords of this address are at their limit.
-    assert {status for status, _headers in guesses_at_once(index, 2 * LIMIT)} == {401, 429}
+    assert 429 in {status for status, _headers in guesses_at_once(index, 3 * LIMIT)}
     began = time.monotonic()
     with ThreadPoolExecutor(5 * LIMIT) as pool:
         answers = list(pool.map(lambda login: index.request("/simple/", login), unknown))
@@ -191,8 +191,8 @@ def test_fail2ban_finds_the_guesses_in_the_log_and_nothing_else(
     # One who would have others banned, by a name that reads like a line of the log.
     index.request("/simple/", Login('x","status":401,"client":"192.0.2.1', "guess"))
     index.request('/simple/?","client":"192.0.2.2","user":"x","status":401,', reader)
-    # A job whose token has expired: 401, or 429 right after the test of those.
-    assert index.request("/simple/", Login("__token__", f"wheelhouse_{0:072}")).status in (401, 429)
+    # A job whose token has expired.
+    assert index.request("/simple/", Login("__token__", f"wheelhouse_{0:072}")).status == 401
     index.request("/simple/", Login("reader", "guess"))
     # Each of NGINX's workers writes once a second.
     time.sleep(2)

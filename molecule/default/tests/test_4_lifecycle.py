@@ -40,6 +40,9 @@ def test_removing_keeps_packages_passwords_and_docker(host: Any, index: Index, h
     passwords = host.check_output(f"sha256sum {home}/authentication/.htpasswd")
     by_hand = f"{home}/nginx/tls/by-hand.pem"
     host.check_output(f"touch {by_hand}")
+    refused = run("wheelhouse.pypi.uninstall", "--extra-vars", "pypi_remove_data=maybe")
+    assert refused.code != 0 and refused.changed == 0, refused.output
+    assert "pypi_remove_data: maybe is neither true nor false; give -e pypi_remove_data=true" in refused.output
     # As people write it on a command line: text, not a boolean.
     done = run("wheelhouse.pypi.uninstall", "--extra-vars", "pypi_remove_data=false")
     assert done.code == 0, done.output

@@ -75,7 +75,7 @@ def test_a_fault_on_the_second_host_stops_the_rollout_and_the_next_run_mends_it(
         message = done.message()
         assert done.code != 0, done.output
         assert reason in message, done.output
-        assert f"the same run with --limit {second.name},{third.name} goes on" in message, done.output
+        assert f"repeat the run with --limit {second.name},{third.name} to continue" in message, done.output
         assert first.loaded() == wanted
         assert third.state() == old_third
         assert second.stack.running() == old_second

@@ -74,7 +74,7 @@ def test_what_answers_and_is_no_acme_server_is_found_out_too(acme: dict[str, Any
 
 @pytest.mark.usefixtures("_stays_in_force")
 def test_a_server_that_refuses_leaves_the_old_certificate_in_force(acme: dict[str, Any]) -> None:
-    # A name that leads nowhere: nobody could prove that it is his.
+    # A name that leads nowhere: it cannot be proved.
     message = refused(**{**acme, "pypi_url": "https://nowhere.example.com"})
     says(message, f"{DIRECTORY} gave no certificate for nowhere.example.com.", "The index is as it was before")
 

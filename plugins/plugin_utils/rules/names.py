@@ -14,8 +14,9 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import rights
 
-# What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from; and what to yank.
-_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from")
+# What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from, whether packages are
+# removed with the index; and what to yank.
+_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from", "pypi_remove_data")
 OF_YANK = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason", "pypi_unyank")
 # And the token to make.
 OF_TOKEN = (
@@ -33,9 +34,12 @@ _LIKENESS = 0.85
 # Where it says what to yank, or what a token may: with a slip, that would be more than was meant.
 _LIKENESS_OF_PLAY = 0.75
 _VERSION = "pin and hold the packages by the host's package manager (docs/docker.md#a-version)"
+_COMPOSE = "install the plugin by a role of your own (docs/docker.md#compose-from-an-address)"
+_REPOSITORY = "set it for apt or dnf by a role of your own (docs/docker.md#a-mirror)"
 # Variables of earlier versions whose loss would go unnoticed, and change what is served, installed or verified; each with
 # what to do instead. Other unknown names are slips (``misspelt``), or an inventory's own.
 REMOVED: Mapping[str, str] = {
+    "pypi_acme_email": "remove it: the ACME server gets no address",
     "pypi_adopt": (
         "remove it: set up the index beside the other server, then import its packages with wheelhouse.pypi.import "
         "(docs/import.md)"
@@ -43,10 +47,21 @@ REMOVED: Mapping[str, str] = {
     "pypi_auth": "use pypi_login_source",
     "pypi_auth_url": "use pypi_login_source_url",
     "pypi_backend": "remove it: there is one way to serve now, pages as files",
+    "pypi_bundle_distribution": "remove it: a bundle is for the distribution of the machine that makes it (docs/airgap.md)",
     "pypi_bundle_sha256": "remove it: compare `sha256sum` of the file with what wheelhouse.pypi.bundle printed",
+    "pypi_cache_size": "remove it: pages are files, and no cache of them is kept",
+    "pypi_debug_headers": "remove it: pages are files, and no cache is asked",
+    "pypi_docker_compose_by": _COMPOSE,
+    "pypi_docker_compose_sha256": _COMPOSE,
+    "pypi_docker_compose_url": _COMPOSE,
     "pypi_docker_daemon": "write /etc/docker/daemon.json by a role of your own (docs/docker.md#settings)",
+    "pypi_docker_group": "add accounts to the group by a role of your own (docs/docker.md#the-group-docker)",
     "pypi_docker_hold": _VERSION,
+    "pypi_docker_replace": "replace the engine by a role of your own (docs/docker.md#replace-an-engine)",
+    "pypi_docker_repository_ca_file": _REPOSITORY,
     "pypi_docker_repository_key_fingerprint": "give the key itself in pypi_docker_repository_key_file",
+    "pypi_docker_repository_key_url": "download the key and give its path in pypi_docker_repository_key_file",
+    "pypi_docker_repository_proxy": _REPOSITORY,
     "pypi_docker_version": _VERSION,
     "pypi_external_url": "use pypi_url",
     "pypi_fallback": ("remove it: an unknown project is a 404. Clients use public packages as docs/clients.md shows"),
@@ -119,7 +134,7 @@ def serial(value: Any, batch: int, hosts: int) -> list[Problem]:
     return [
         Problem(
             "pypi_serial",
-            f"{value!r} does not count: the batch has {batch} of {hosts} hosts, as a play is cut into batches before "
+            f"{value!r} was not read in time: the batch has {batch} of {hosts} hosts, as a play is cut into batches before "
             "Ansible reads the inventory's variables",
             f"give it on the command line: -e pypi_serial={value if isinstance(value, (str, int)) else '...'}",
         )

@@ -22,23 +22,23 @@ def test_targets(value: float, target: str, met: bool) -> None:
 
 
 def test_what_has_no_target_is_stated() -> None:
-    assert Figure.seconds("figure", [1.0, 5.0, 2.0]) == Figure("figure", 2.0, "s", "", (1.0, 5.0, 2.0))
-    assert Figure.seconds("figure", [1.0]).met is None
+    assert Figure.of("figure", "s", [1.0, 5.0, 2.0]) == Figure("figure", 2.0, "s", "", (1.0, 5.0, 2.0))
+    assert Figure.of("figure", "s", [1.0]).met is None
 
 
 def test_a_ratio_is_that_of_the_median_run() -> None:
-    ratio = Figure.ratio("figure", [2.0, 9.0, 4.0], [1.0, 3.0, 1.0], "< 4")
-    assert (ratio.runs, ratio.value, ratio.met) == ((2.0, 3.0, 4.0), 3.0, True)
+    ratio = Figure.quotient("unchanged_four_vs_one", [2.0, 9.0, 4.0], [2.0, 6.0, 1.0])
+    assert (ratio.runs, ratio.value, ratio.target, ratio.met) == ((1.0, 1.5, 4.0), 1.5, "< 2", True)
 
 
 def test_results_for_machines_and_people() -> None:
-    figures = [Figure.ratio("a_vs_b", [3.0], [2.0], "<= 1.3"), Figure.seconds("a_s", [1.0, 3.0, 2.0])]
-    assert document(figures, 0.1)["figures"]["a_vs_b"] == {
+    figures = [Figure.of("a_s", "s", [1.0, 3.0, 2.0]), Figure.quotient("first_run_vs_script", [3.0], [2.0])]
+    assert document(figures, 0.1)["figures"]["first_run_vs_script"] == {
         "value": 1.5, "unit": "ratio", "target": "<= 1.3", "runs": [1.5]
     }  # fmt: skip
-    assert table(figures).splitlines()[1:] == [
-        "a_vs_b  1.50 ratio                <= 1.3  MISSED",
-        "a_s     2.00 s      1.00 to 3.00",
+    assert table(figures).splitlines()[2:] == [
+        "| `first_run_vs_script` | 1.50 ratio |  | ≤ 1.3 | missed |",
+        "| `a_s` | 2 s | 1 to 3 |  |  |",
     ]
 
 
@@ -64,8 +64,8 @@ def test_what_cannot_be_measured_costs_its_own_figures(error: Exception) -> None
 
 
 def test_a_part_that_is_measured_again_leaves_the_figures_of_the_others() -> None:
-    before = document([Figure.seconds("first_s", [1.0]), Figure.seconds("second_s", [2.0])], 0.1)
-    found = page.read(merged(before, document([Figure.seconds("second_s", [3.0])], 0.1)))
+    before = document([Figure.of("first_s", "s", [1.0]), Figure.of("second_s", "s", [2.0])], 0.1)
+    found = page.read(merged(before, document([Figure.of("second_s", "s", [3.0])], 0.1)))
     assert {name: figure.value for name, figure in found.items()} == {"first_s": 1.0, "second_s": 3.0}
 
 

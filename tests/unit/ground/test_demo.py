@@ -101,3 +101,4 @@ def test_of_ansible_one_sees_what_changes_and_what_fails(
     assert re.search(r"^  Something is there … \d+\.\d s$", said, re.MULTILINE)
     assert not re.search(r"^ *(TASK .)?Something (was|is skipped)", said, re.MULTILINE)
     assert ("because" in said) is broken
+    assert ("  Something fails\n  fatal: [localhost]: FAILED!" in said) is broken

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.support.index import Index
+
 # An example makes files: its time says nothing, and shrinking one takes minutes. The long profile does it.
 _QUICK = (Phase.explicit, Phase.generate)
 for name, examples, phases in (("index", 15, _QUICK), ("long", 400, (*_QUICK, Phase.shrink))):
@@ -34,3 +36,11 @@ def in_memory() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="index-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def index(in_memory: Path) -> Index:
+    """An index without a file, at which the keeper has looked."""
+    found = Index(in_memory)
+    found.keeper.step()
+    return found

@@ -23,13 +23,6 @@ DAY = 24 * 3600
 FROM = {"X-Forwarded-For": "192.0.2.7"}
 
 
-@pytest.fixture
-def index(in_memory: Path) -> Index:
-    found = Index(in_memory)
-    found.keeper.step()
-    return found
-
-
 def noted(index: Index) -> list[dict[str, Any]]:
     """Return all lines, without their times."""
     lines = [json.loads(line) for file in sorted(index.logs.iterdir()) for line in file.read_text().splitlines()]

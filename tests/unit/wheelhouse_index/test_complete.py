@@ -173,6 +173,5 @@ def test_marks_that_were_removed_with_pages_do_not_come_back_before_these(index:
     (index.pages / "json/foo.json").unlink()
     index.store.write_pending()
     assert not complete(index)
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
+    index.look()
     assert complete(index) and index.listed("foo")

@@ -30,11 +30,6 @@ def index(in_memory: Path) -> Index:
     return found
 
 
-def look(index: Index) -> None:
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
-
-
 def document(index: Index, project: str = "foo") -> dict[str, Any]:
     return dict(json.loads((index.pages / "simple" / project / "index.json").read_text()))
 
@@ -64,13 +59,18 @@ def test_a_release_is_yanked_with_a_reason_and_unyanked(index: Index, name: str,
     assert yanked(index) == {ONE: "breaks on <3.9> & später", SDIST: "breaks on <3.9> & später"}
     assert 'data-yanked="breaks on &lt;3.9&gt; &amp; später"' in html(index)
     assert json.loads(decided(index).read_text())["yanked"]["releases"]["1"]["login"] == "publisher"
+    again = index.ask("yank", name=name, version=version, reason="breaks on <3.9> & später")
+    assert (again.status, again.text) == (200, f"yank: nothing to do for {ONE}, {SDIST}.\n")
     # What comes later is of the same release.
     late = "foo-1.0-1-py3-none-any.whl"
     assert index.upload(late, made.file(late)).status == 200
     assert set(yanked(index)) == {ONE, SDIST, late}
     assert json.loads((index.pages / "json/foo.json").read_text())["info"]["version"] == "2.0"
-    assert index.ask("unyank", name=name, version=version).status == 200
+    answer = index.ask("unyank", name=name, version=version)
+    assert (answer.status, answer.text) == (200, f"unyank: {late}, {ONE}, {SDIST}.\n")
     assert yanked(index) == {}
+    answer = index.ask("unyank", name=name, version=version)
+    assert (answer.status, answer.text) == (200, f"unyank: nothing to do for {late}, {ONE}, {SDIST}.\n")
 
 
 def test_a_file_is_yanked_without_a_reason(index: Index) -> None:
@@ -118,7 +118,7 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     (index.packages / "nested").mkdir()
     nested = "nested/foo-0.9.tar.gz"
     (index.packages / nested).write_bytes(made.file("foo-0.9.tar.gz"))
-    look(index)
+    index.look()
     before, times = index.listed("foo"), index.times("foo")
     assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
     assert index.stored() == {}
@@ -131,7 +131,7 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     assert (answer.status, answer.text) == (200, html(index))
     # A copy goes the same way.
     (index.packages / TWO).write_bytes(made.file(TWO, b"other"))
-    look(index)
+    index.look()
     assert index.stored() == {} and document(index)["files"] == []
     again = Index(index.packages.parent)
     again.keeper.step()
@@ -140,7 +140,7 @@ def test_quarantined_files_are_on_no_page_and_at_no_address_and_come_back(index:
     assert (again.listed("foo"), again.times("foo")) == (before, times)
     # The second copy stays where it is.
     assert [path.name for path in (index.packages / ".wheelhouse/quarantine").iterdir()] == [".others"]
-    look(again)
+    again.look()
     assert again.said() == again.truth()
 
 
@@ -164,7 +164,7 @@ def test_a_process_that_is_killed_while_it_takes_back_a_quarantine_is_followed_u
     place.rename(kept)
     assert index.ask("set_status", name="foo", status="active").status == 200
     kept.rename(place)
-    look(index)
+    index.look()
     assert index.listed("foo") == before
 
 
@@ -233,7 +233,7 @@ def test_a_yank_is_not_lost_with_its_file(
         assert index.ask("yank", name="foo", version="1.0", reason=reason).status == 200
     before = decided(index).read_text()
     accident(index)
-    look(index)
+    index.look()
     three = "foo-3.0-py3-none-any.whl"
     assert index.upload(three, made.file(three)).status == 200
     assert yanked(index) == {ONE: "second", SDIST: "second"}
@@ -243,11 +243,11 @@ def test_a_yank_is_not_lost_with_its_file(
         assert yanked(index) == {ONE: "second", SDIST: "second"}
         # Where nothing else is known, nothing is offered; and nothing is moved for it.
         index.store.forget()
-        look(index)
+        index.look()
         assert document(index)["files"] == []
         assert set(index.stored()) == {ONE, SDIST, TWO, three}
         decided(index).write_text(before)
-        look(index)
+        index.look()
         assert yanked(index) == {ONE: "second", SDIST: "second"}
     else:
         assert decided(index).read_text() == before
@@ -258,7 +258,7 @@ def test_decisions_outlast_a_rebuild_removal_and_another_index(index: Index, tmp
     assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
     assert index.ask("set_status", name="foo", status="deprecated").status == 200
     index.store.forget()
-    look(index)
+    index.look()
     assert yanked(index) == {ONE: "broken", SDIST: "broken"}
     assert index.remove("foo", "1.0").status == 200
     assert index.upload(ONE, made.file(ONE)).status == 200
@@ -278,7 +278,7 @@ def test_a_decision_that_other_hands_bring_is_taken_in(index: Index, tmp_path: P
     other.keeper.step()
     assert other.ask("yank", filename=TWO, reason="there").status == 200
     shutil.copy(decided(other), decided(index))
-    look(index)
+    index.look()
     assert yanked(index) == {TWO: "there"}
 
 
@@ -302,14 +302,14 @@ def test_a_file_that_cannot_be_quarantined_is_said_and_stops_no_other_project(
     # Others get their pages meanwhile.
     other = "bar-1.0-py3-none-any.whl"
     (index.packages / other).write_bytes(made.file(other))
-    look(index)
+    index.look()
     assert set(index.listed("bar")) == {other}
     assert document(index)["files"] == []
     health.note(index.store, index.store.stayed())
     assert SDIST in " ".join(health.problems(index.store))
     monkeypatch.undo()
     index.keeper._retry_at = 0.0
-    look(index)
+    index.look()
     assert set(index.stored()) == {other}
     health.note(index.store, index.store.stayed())
     assert health.problems(index.store) == []
@@ -323,8 +323,8 @@ def test_quarantined_files_do_not_come_back_where_the_decision_is_lost(index: In
     shutil.rmtree(index.pages)
     index.pages.mkdir()
     again = Index(index.packages.parent)
-    look(again)
-    look(again)
+    again.look()
+    again.look()
     assert again.stored() == {}
     assert document(again)["files"] == []
     assert again.upload(ONE, made.file(ONE)).status == 403
@@ -338,7 +338,7 @@ def test_two_decisions_of_one_number_lose_no_yank_and_the_stricter_status_counts
     one = found["yanked"]["files"].pop(ONE)
     status = {"status": "archived", "reason": "old", "login": "", "time": ""}
     decided(index).write_text(json.dumps({**found, "status": status, "yanked": {"releases": {}, "files": {TWO: one}}}))
-    look(index)
+    index.look()
     assert yanked(index) == {ONE: "here", TWO: "here"}
     assert document(index)["project-status"] == {"status": "archived", "reason": "old"}
     found = json.loads(decided(index).read_text())
@@ -358,8 +358,8 @@ def test_another_store_counts_where_it_says_anything(index: Index, tmp_path: Pat
     shutil.rmtree(index.packages / ".wheelhouse")
     shutil.copytree(other.packages / ".wheelhouse", index.packages / ".wheelhouse")
     (index.pages / ".facts").unlink()
-    look(index)
-    look(index)
+    index.look()
+    index.look()
     assert yanked(index) == {TWO: "there"}
     # Of this, it says nothing.
     assert json.loads(decided(index).with_name("bar.json").read_text())["yanked"]["files"].keys() == {bar}
@@ -371,7 +371,7 @@ def test_a_project_is_back_when_its_damaged_decisions_are(
 ) -> None:
     decided(index).write_text("{")
     for _ in range(3):
-        look(index)
+        index.look()
     assert document(index)["files"] == []
     assert caplog.text.count(f"{decided(index)} cannot be used") == 1
     if how == "repaired":
@@ -381,7 +381,7 @@ def test_a_project_is_back_when_its_damaged_decisions_are(
     if how == "set":
         assert index.ask("set_status", name="foo", status="active").status == 200
     else:
-        look(index)
+        index.look()
     assert set(index.listed("foo")) == {ONE, SDIST, TWO}
 
 
@@ -400,7 +400,7 @@ def test_copies_of_a_quarantined_file_take_room_once(index: Index) -> None:
     for _ in range(3):
         (index.packages / ONE).write_bytes(made.file(ONE))
         (index.packages / TWO).write_bytes(made.file(TWO, b"other"))
-        look(index)
+        index.look()
         assert index.stored() == {}
     after = {path for path in folder.rglob("*") if path.is_file()}
     assert before < after and [path.name for path in after - before] == [TWO]

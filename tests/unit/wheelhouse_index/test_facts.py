@@ -25,26 +25,13 @@ CONTENT, OTHER = made.file(ONE, b"one"), made.file(ONE, b"other")
 LONG_AGO = 1_500_000_000
 
 
-@pytest.fixture
-def index(in_memory: Path) -> Index:
-    found = Index(in_memory)
-    found.keeper.step()
-    return found
-
-
-def look(index: Index) -> None:
-    """Do what the keeper does when it looks at every file."""
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
-
-
 def copied(index: Index, name: str = ONE, content: bytes = CONTENT, seconds: int = LONG_AGO) -> Path:
     """Put a file in place as rsync does, with a time of its own, and have the keeper look."""
     place = index.packages / name
     place.parent.mkdir(exist_ok=True)
     place.write_bytes(content)
     os.utime(place, (seconds, seconds))
-    look(index)
+    index.look()
     return place
 
 
@@ -70,7 +57,7 @@ def test_a_copied_file_is_recorded_with_its_own_time_once(index: Index) -> None:
         **{"source": "copied", "login": ""},
     }
     os.utime(index.packages / ONE, (LONG_AGO + 10**8,) * 2)
-    look(index)
+    index.look()
     assert index.times("foo") == {ONE: "2017-07-14T02:40:00.000000Z"}
 
 
@@ -109,7 +96,7 @@ def forget(index: Index) -> None:
 
 def remove_by_hand_and_restore(index: Index) -> None:
     (index.packages / ONE).unlink()
-    look(index)
+    index.look()
     assert index.projects() == set()
     (index.packages / ONE).write_bytes(CONTENT)
 
@@ -142,7 +129,7 @@ def test_a_removed_name_never_gets_other_content(index: Index, removed: str, age
     assert index.upload(ONE, CONTENT).status == 200
     if removed == "by hand":
         (index.packages / ONE).unlink()
-        look(index)
+        index.look()
     else:
         assert index.remove("foo", "1.0").status == 200
     answer = index.upload(ONE, OTHER, {"User-Agent": agent})
@@ -292,7 +279,7 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
     for again in (index, Index(index.packages.parent)):
         (index.packages / TWO).write_bytes(made.file(TWO))
         with pytest.raises(facts.FactsError, match=r"packages/\.wheelhouse"):
-            look(again)
+            again.look()
         asked = again.upload("bar-1.0.zip", made.file("bar-1.0.zip")), again.remove("foo", "1.0")
         for answer in (
             *asked,
@@ -314,7 +301,7 @@ def test_without_its_facts_an_index_changes_nothing_and_says_why(
     else:
         shutil.rmtree(wheelhouse(index), ignore_errors=True)
     shutil.move(kept, wheelhouse(index))
-    look(index)
+    index.look()
     assert health.problems(index.store) == []
     assert index.upload("bar-1.0.zip", made.file("bar-1.0.zip")).status == 200
     assert (index.listed("foo"), index.times("foo")) == (before["foo"], times)
@@ -327,7 +314,7 @@ def test_a_store_that_is_lost_for_good_is_made_from_what_the_index_knows(index: 
     shutil.rmtree(wheelhouse(index))
     (index.pages / ".facts").unlink()
     touch(index)
-    look(index)
+    index.look()
     assert index.times("foo") == times == {name: index.record("foo", name)["upload-time"] for name in times}
     assert health.problems(index.store) == []
 
@@ -341,9 +328,9 @@ def test_a_backup_is_put_in_place_of_the_empty_store_of_a_new_index(index: Index
     new.keeper.step()
     # The facts first, as the page on backups says.
     shutil.copytree(wheelhouse(index), wheelhouse(new), dirs_exist_ok=True)
-    look(new)
+    new.look()
     shutil.copy(index.packages / ONE, new.packages)
-    look(new)
+    new.look()
     assert new.times("foo") == times
     assert health.problems(new.store) == []
     assert new.upload("bar-1.0.zip", made.file("bar-1.0.zip", b"other")).status == 409
@@ -356,15 +343,15 @@ def test_a_damaged_record_keeps_its_file_off_pages_and_its_name_from_uploads(
         assert index.upload(name, made.file(name, b"one")).status == 200
     before, place = index.said(), wheelhouse(index) / "files/foo" / f"{ONE}.json"
     place.write_text(place.read_text()[:50])
-    look(index)
+    index.look()
     # What is known stays.
     assert index.said() == before
     index.store.forget()
-    look(index)
+    index.look()
     assert set(index.listed("foo")) == {TWO}
     assert f"{ONE} is on no page" in caplog.text and f"{place} cannot be used" in caplog.text
     (index.packages / ONE).unlink()
-    look(index)
+    index.look()
     assert index.upload(ONE, CONTENT).status == 503
     assert index.upload("foo-3.0.tar.gz", made.file("foo-3.0.tar.gz")).status == 200
 
@@ -383,7 +370,7 @@ def test_what_a_later_release_has_added_to_a_record_is_no_harm(index: Index) -> 
     place.write_text(json.dumps({**index.record("foo", ONE), "attestations": []}))
     times = index.times("foo")
     index.store.forget()
-    look(index)
+    index.look()
     assert index.times("foo") == times
 
 
@@ -412,7 +399,7 @@ def test_two_processes_that_start_at_once_make_one_store(in_memory: Path) -> Non
 def test_pypiserver_and_the_scan_see_nothing_of_it(index: Index) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     shutil.copy(index.packages / ONE, wheelhouse(index) / "names/bar-1.0-py3-none-any.whl")
-    look(index)
+    index.look()
     assert set(index.backend.get_projects()) == {"foo"}
     assert index.backend.package_count() == 1
     assert not index.backend.exists("bar-1.0-py3-none-any.whl")
@@ -462,11 +449,11 @@ def test_a_half_copied_file_takes_no_name_from_the_whole_one(index: Index, monke
     place.write_bytes(whole[: len(whole) // 2])
     # As a copy that has stalled for longer than the keeper waits: by its time, it is finished.
     os.utime(place, (LONG_AGO, LONG_AGO))
-    look(index)
+    index.look()
     assert index.listed("foo") == {}
     assert not (wheelhouse(index) / f"files/foo/{ONE}.json").exists()
     place.write_bytes(whole)
-    look(index)
+    index.look()
     assert index.listed("foo") == {ONE: sha256(whole)}
 
 
@@ -478,13 +465,13 @@ def test_a_copy_is_recorded_when_it_has_not_changed_for_a_minute(
     # Its archive opens: an sdist's metadata are at the beginning.
     place = index.packages / ONE
     place.write_bytes(OTHER)
-    look(index)
+    index.look()
     record = wheelhouse(index) / f"files/foo/{ONE}.json"
     assert index.listed("foo") == {ONE: sha256(OTHER)} and not record.exists()
     assert (wheelhouse(index) / "names/foo").exists()
     if then == "copied":
         place.write_bytes(CONTENT)
-        look(index)
+        index.look()
     else:
         place.unlink()
         assert index.upload(ONE, CONTENT).status == 200
@@ -492,7 +479,7 @@ def test_a_copy_is_recorded_when_it_has_not_changed_for_a_minute(
     assert record.exists() == (then == "uploaded")
     before = time.time() - 61
     os.utime(place, (before, before))
-    look(index)
+    index.look()
     assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
 
 
@@ -510,7 +497,7 @@ def test_a_refused_file_is_read_once(index: Index, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(reading, "read_file", noting)
     index.keeper._retry_at = 0.0
-    look(index)
+    index.look()
     assert index.upload(TWO, made.file(TWO)).status == 200
     assert index.get("/simple/foo/").status == 200
     assert names == []
@@ -529,11 +516,11 @@ def test_records_that_an_older_copy_of_the_store_lacks_are_made_again(index: Ind
     shutil.rmtree(wheelhouse(index))
     if when == "after a failure":
         with pytest.raises(facts.FactsError):
-            look(index)
+            index.look()
     shutil.copytree(tmp_path / "backup", wheelhouse(index))
     if when == "at a start":
         index = Index(index.packages.parent)
-    look(index)
+    index.look()
     assert (wheelhouse(index) / "names/bar").exists()
     for project, name in (("foo", ONE), ("foo", TWO), ("bar", bar)):
         assert index.record(project, name)["upload-time"] == before[name]
@@ -550,7 +537,7 @@ def test_a_refused_file_is_on_its_page_once_its_record_is_restored(index: Index,
     found = json.loads(record.read_text())
     record.write_text(json.dumps({**found, "sha256": sha256(OTHER)}))
     index.keeper._retry_at = 0.0
-    look(index)
+    index.look()
     assert index.listed("foo") == {ONE: sha256(OTHER)}
 
 
@@ -568,7 +555,7 @@ def test_a_clock_that_is_behind_freezes_no_wrong_time(
     for name in files:
         (index.packages / name).write_bytes(made.file(name))
         os.utime(index.packages / name, (LONG_AGO, LONG_AGO))
-    look(index)
+    index.look()
     assert set(index.times("foo").values()) == {"2017-07-14T02:40:00.000000Z"}
 
 
@@ -612,7 +599,7 @@ def test_the_lock_is_free_while_copies_are_synced(index: Index, monkeypatch: pyt
     with index.store.catalogue.writing() as known:
         known.note_lost([("foo", ONE)])
     shutil.rmtree(wheelhouse(index) / "files/foo")
-    look(index)
+    index.look()
     assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
     assert len(held) > 1 and not any(held)
 
@@ -643,7 +630,7 @@ def test_a_name_that_two_projects_may_have_gets_one_content(index: Index, again:
     assert index.listed("a-1") == {}
     assert not (wheelhouse(index) / f"files/a-1/{name}.json").exists()
     (index.packages / name).unlink(missing_ok=True)
-    look(index)
+    index.look()
     assert index.upload(name, first).status == 200
 
 
@@ -656,7 +643,6 @@ def test_a_project_whose_records_cannot_be_listed_keeps_no_other_from_its_pages(
     shutil.rmtree(index.pages)
     index.pages.mkdir()
     again = Index(index.packages.parent)
-    again.keeper._thorough_at = 0.0
-    again.keeper.step()
+    again.look()
     assert again.projects() >= {"bar", "zoo"}
     assert again.listed("bar") and again.listed("zoo")

@@ -21,7 +21,7 @@ from wheelhouse_index.store import Store
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, listed, projects, sha256, truth
-from tests.support.index_server import EXTENSION, Server
+from tests.support.index_server import Server, environment_of, program
 from tests.support.stack import eventually
 
 OPENING = {"open", "os.scandir", "os.listdir"}
@@ -33,6 +33,12 @@ PROJECTS = [f"project{number}" for number in range(6)]
 
 def named(project: str, version: str = "1.0") -> str:
     return f"{project}-{version}-py3-none-any.whl"
+
+
+def publish(server: Server, project: str, version: str = "1.0") -> int:
+    """Upload a release through a server; return the status of the answer."""
+    name = named(project, version)
+    return server.upload(name, made.file(name, b"late")).status
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +57,8 @@ def servers(running: list[Server]) -> list[Server]:
     for path in (folder / "packages").glob("late*"):
         path.unlink()
     for number, project in enumerate(PROJECTS):
-        file = made.wheel(folder, project)
-        assert running[number % 2].upload(file.name, file.read_bytes()).status == 200, running[
-            number % 2
-        ].log.read_text()
+        file, server = made.wheel(folder, project), running[number % 2]
+        assert server.upload(file.name, file.read_bytes()).status == 200, server.log.read_text()
     eventually(lambda: is_settled(folder), "all pages are written", SECONDS)
     return running
 
@@ -147,10 +151,7 @@ def test_what_is_removed_under_running_servers_stops_no_upload_and_comes_back(
         away = path.rename(folder / f"away-{number}")
         shutil.rmtree(away) if away.is_dir() else away.unlink()
     # At once, through each server.
-    statuses = [
-        server.upload(named("late", f"{at}.0"), made.file(named("late", f"{at}.0"), b"late")).status
-        for at, server in enumerate(servers * 2)
-    ]
+    statuses = [publish(server, "late", f"{at}.0") for at, server in enumerate(servers * 2)]
     assert [status for status in statuses if status not in (200, 409)] == [], [one.log.read_text() for one in servers]
     assert statuses[:2] == [200, 200]
     for path in (folder / "packages").glob("late*"):
@@ -188,9 +189,7 @@ def test_a_catalogue_that_is_damaged_under_running_servers_is_replaced(
             # A process whose memory was a part of a file that is shorter now is killed, and another one takes over.
             statuses.append(0)
             with suppress(OSError, http.client.HTTPException):
-                statuses[-1] = server.upload(
-                    named("late", f"{len(statuses)}.0"), made.file(named("late", f"{len(statuses)}.0"), b"late")
-                ).status
+                statuses[-1] = publish(server, "late", f"{len(statuses)}.0")
         time.sleep(0.05)
     assert statuses[-4:] == [200] * 4, (statuses, [server.log.read_text()[-3000:] for server in servers])
     for path in (folder / "packages").glob("late*"):
@@ -260,7 +259,7 @@ def test_a_folder_that_is_missing_or_cannot_be_written_to_is_said(
 
 def test_a_mount_that_is_read_only_is_said(tmp_path: Path) -> None:
     Index(tmp_path)
-    program = (
+    look = (
         "import sys; from pathlib import Path; from wheelhouse_index.store import Store;"
         "from wheelhouse_index.health import problems;"
         "print(*problems(Store(Path(sys.argv[1], 'packages'), Path(sys.argv[1], 'index'))), sep='\\n')"
@@ -268,13 +267,8 @@ def test_a_mount_that_is_read_only_is_said(tmp_path: Path) -> None:
     script = (
         'mount --bind "$1/packages" "$1/packages" && mount -o remount,bind,ro "$1/packages" && exec "$2" -c "$3" "$1"'
     )
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, "sh", str(tmp_path), sys.executable, program],
-        env={**os.environ, "PYTHONPATH": str(EXTENSION)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", str(tmp_path), sys.executable, look]
+    done = subprocess.run(command, env=environment_of(tmp_path), capture_output=True, text=True, check=False)
     assert done.stdout == "packages/ is mounted read-only\n", done.stderr
 
 
@@ -311,20 +305,8 @@ def test_a_damaged_catalogue_is_said(in_memory: Path, index: Index) -> None:
 
 
 def rebuilding(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command that rebuilds, as people do."""
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "wheelhouse_index.rebuild"],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(EXTENSION),
-            "WHEELHOUSE_PACKAGES": str(folder / "packages"),
-            "WHEELHOUSE_INDEX": str(folder / "index"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """Run the command that rebuilds."""
+    return program(folder, module="wheelhouse_index.rebuild")
 
 
 @pytest.mark.parametrize(

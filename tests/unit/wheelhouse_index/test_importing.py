@@ -16,7 +16,7 @@ import pytest
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256
-from tests.support.index_server import EXTENSION
+from tests.support.index_server import environment_of
 
 WHEEL = "foo-1.0-py3-none-any.whl"
 MTIME = 1_500_000_000_123_456_789
@@ -35,14 +35,7 @@ class Sender:
         self.stopped = ""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "wheelhouse_index", "import", *options],
-            env={
-                **os.environ,
-                "PYTHONPATH": str(EXTENSION),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "WHEELHOUSE_PACKAGES": str(index.packages),
-                "WHEELHOUSE_INDEX": str(index.pages),
-                "WHEELHOUSE_LOGS": str(index.logs),
-            },
+            env=environment_of(index.folder),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -77,13 +70,6 @@ class Sender:
         self.done |= {path: (became, why) for path, became, why in answer.get("done", [])}
         self.stopped = answer.get("stop", "")
         return answer
-
-
-@pytest.fixture
-def index(in_memory: Path) -> Index:
-    found = Index(in_memory)
-    found.keeper.step()
-    return found
 
 
 def imported(index: Index, *offers: tuple[str, bytes], options: tuple[str, ...] = ()) -> list[tuple[str, str]]:

@@ -83,19 +83,6 @@ DOUBTFUL = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def index(in_memory: Path) -> Index:
-    found = Index(in_memory)
-    found.keeper.step()
-    return found
-
-
-def look(index: Index) -> None:
-    """Have the keeper look at every file."""
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
-
-
 @pytest.mark.parametrize(("name", "content", "words"), DOUBTFUL)
 def test_what_no_client_can_install_is_refused_and_nothing_of_it_is_stored(
     index: Index, name: str, content: bytes, words: str
@@ -113,7 +100,7 @@ def test_a_copy_of_it_is_on_its_page_and_the_log_says_so_once(
 ) -> None:
     (index.packages / name).write_bytes(content)
     for _ in range(3):
-        look(index)
+        index.look()
     (project,) = index.projects()
     assert index.listed(project) == {name: sha256(content)}
     (line,) = [record.getMessage() for record in caplog.records if name in record.getMessage()]
@@ -158,7 +145,7 @@ def test_the_same_bytes_may_be_uploaded_again(index: Index, name: str, content: 
     again = index.upload(name, content)
     assert (again.status, again.text) == (200, f"Nothing to do: {name} already exists with this content.\n")
     # Neither a look of the keeper nor a removal changes that.
-    look(index)
+    index.look()
     attested = index.upload(name, content, attestations=json.dumps([attestation(name, content)]))
     assert (attested.status, attested.text.partition(" to ")[0]) == (200, "Added its attestations"), attested
     assert index.remove(filename=name).status == 200
@@ -171,7 +158,7 @@ def test_the_same_bytes_may_be_uploaded_again(index: Index, name: str, content: 
 def test_other_bytes_of_that_name_are_refused_as_before(index: Index) -> None:
     name, members = "foo-1.0.tar.gz", {"foo-1.0/setup.py": b""}
     (index.packages / name).write_bytes(sdist(name, members))
-    look(index)
+    index.look()
     other = sdist(name, {**members, "foo-1.0/more.py": b""})
     refused(index.upload(name, other), 400, "no PKG-INFO")
     assert index.remove(filename=name).status == 200
@@ -190,7 +177,7 @@ def test_copies_that_are_not_called_as_distribution_files_are_reported_once(
     for name in (*NAMES, "notes.txt", ".foo-1.0.zip", ".foo.tar.gz.Xy12", "foo-1.0.ZIP"):
         (index.packages / "team" / name).write_bytes(b"x")
     for _ in range(3):
-        look(index)
+        index.look()
     said = [record.getMessage() for record in caplog.records if "is on no page" in record.getMessage()]
     assert sorted(line.partition(" is on no page: it is not called")[0] for line in said) == sorted(
         f"team/{name}".replace("\u00fc", "?") for name in NAMES
@@ -201,7 +188,7 @@ def test_copies_that_are_not_called_as_distribution_files_are_reported_once(
 def test_of_thousands_some_are_named(index: Index, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(30):
         (index.packages / f"-{number}.zip").touch()
-    look(index)
+    index.look()
     assert [record.getMessage() for record in caplog.records][-1] == "And so are 10 files more"
     assert sum("is on no page" in record.getMessage() for record in caplog.records) == 20
 
@@ -210,7 +197,7 @@ def test_a_broken_copy_is_reported(index: Index, caplog: pytest.LogCaptureFixtur
     broken, renamed = "foo-1.0-py3-none-any.whl", "bar-1.0.tar.gz"
     (index.packages / broken).write_bytes(sdist("a.zip", {"foo-1.0.dist-info/METADATA": made.metadata("foo", "1.0")}))
     (index.packages / renamed).write_bytes(made.file("foo-1.0.tar.gz"))
-    look(index)
+    index.look()
     assert index.projects() == {"foo", "bar"}
     assert f"{broken} stays as it is" in caplog.text and "exactly one file WHEEL" in caplog.text
     assert f"{renamed} stays as it is" in caplog.text and "file name and metadata differ" in caplog.text

@@ -57,11 +57,6 @@ def named(number: int) -> str:
     return f"p{number % 4}-1.{number}-py3-none-any.whl"
 
 
-def look(index: Index) -> None:
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
-
-
 @pytest.fixture
 def tree(in_memory: Path) -> Path:
     """A tree with twelve files, as the release before has left it."""
@@ -72,7 +67,7 @@ def tree(in_memory: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "FORMAT", FORMAT_2)
         patch.setattr(pages, "API_VERSION", API_2)
-        look(index)
+        index.look()
     with sqlite3.connect(index.pages / "catalogue.sqlite") as before:
         before.executescript(SCHEMA_2)
         before.execute("ATTACH ? AS now", (str(index.pages / catalogue.NAME),))
@@ -107,11 +102,11 @@ def test_all_files_are_recorded_with_the_times_that_pages_had_and_none_is_read(
     index = Index(tree)
     before = index.said(), index.times("p1")
     assert api_versions(index) == {API_2}
-    look(index)
+    index.look()
     assert not read
     assert (index.said(), index.times("p1"), api_versions(index)) == (*before, {pages.API_VERSION})
     once = written(index)
-    look(index)
+    index.look()
     assert written(index) == once
     assert recorded(index) == 12
     assert {path.name for path in (index.packages / ".wheelhouse/names").iterdir()} == {"p0", "p1", "p2", "p3"}
@@ -134,7 +129,7 @@ def test_it_serves_meanwhile_and_keeps_what_is_changed(tree: Path, monkeypatch: 
     (tree / "packages" / named(4)).unlink()
     index = Index(tree)
     index.keeper._pause = -1.0
-    look(index)
+    index.look()
     assert recorded(index) < 12
     new = "p1-2.0-py3-none-any.whl"
     assert index.upload(new, made.file(new)).status == 200
@@ -142,7 +137,7 @@ def test_it_serves_meanwhile_and_keeps_what_is_changed(tree: Path, monkeypatch: 
     (index.packages / named(10)).touch()
     (index.packages / named(9)).unlink()
     while recorded(index) < 13:
-        look(index)
+        index.look()
     # By hand, over HTTP, while no server ran: the names stay theirs.
     for name in (named(11), named(9), named(4)):
         assert index.upload(name, made.file(name, b"other")).status == 409, name
@@ -156,14 +151,14 @@ def test_it_goes_on_where_it_was_killed(tree: Path, monkeypatch: pytest.MonkeyPa
 
     def started(number: int) -> int:
         steps(number, STEPS, lambda: os.kill(os.getpid(), signal.SIGKILL))
-        look(Index(tree))
+        Index(tree).look()
         return 0
 
     codes = [in_a_child(partial(started, number)) for number in range(5, 200, 13)]
     print(codes)
     assert -signal.SIGKILL in codes[:2] and codes[-1] == 0
     index = Index(tree)
-    look(index)
+    index.look()
     assert recorded(index) == 12
     assert index.said() == index.truth()
     assert {index.record(f"p{n % 4}", named(n))["upload-time"] for n in range(12)} == {
@@ -183,7 +178,7 @@ def test_a_catalogue_that_cannot_be_taken_over_is_made_from_the_files(tree: Path
         with sqlite3.connect(before) as connection:
             connection.execute("PRAGMA user_version = 1")
     index = Index(tree)
-    look(index)
+    index.look()
     assert recorded(index) == 12
     assert index.times("p1")[named(1)] == "2017-07-14T02:40:01.000000Z"
 
@@ -203,7 +198,7 @@ def test_a_tree_of_the_first_release_is_read_once_and_stays_its_own(tree: Path) 
     shutil.rmtree(tree / "index/json")
     (tree / "index/.removed").unlink()
     content, index = before.read_bytes(), Index(tree)
-    look(index)
+    index.look()
     assert recorded(index) == 12
     assert index.said() == index.truth() and api_versions(index) == {pages.API_VERSION}
     assert {index.times(f"p{n % 4}")[named(n)] for n in range(12)} == {
@@ -219,7 +214,7 @@ def test_two_files_of_one_name_are_not_both_served(tree: Path, caplog: pytest.Lo
     (nested / named(1)).write_bytes(made.file(named(1), b"other"))
     index = Index(tree)
     for _ in range(2):
-        look(index)
+        index.look()
     assert index.listed("p1")[named(1)] == sha256(made.file(named(1)))
     assert f"nested/{named(1)}" not in index.listed("p1")
     assert f"nested/{named(1)} is on no page" in caplog.text

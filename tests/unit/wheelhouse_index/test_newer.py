@@ -20,13 +20,6 @@ VARIANTS = "foo_bar-1.0-variants.json"
 LISTED = json.dumps({"$schema": "https://example.com/v9.json", "variants": {"null": {}, "x86_64_v3": {}}}).encode()
 
 
-@pytest.fixture
-def index(in_memory: Path) -> Index:
-    found = Index(in_memory)
-    found.keeper.step()
-    return found
-
-
 def wheel(folder: Path, metadata: bytes, name: str = "foo_bar-1.0-py3-none-any.whl") -> Path:
     """Write a wheel with these core metadata."""
     info = "foo_bar-1.0.dist-info"
@@ -72,8 +65,7 @@ def test_wheel_variants_are_files_of_their_own(index: Index, tmp_path: Path, way
         else:
             answer = index.upload(file.name, file.read_bytes())
             assert answer.status == 200, answer.text
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
+    index.look()
     assert index.listed("foo-bar") == {file.name: sha256(file.read_bytes()) for file in files}
     assert all((index.pages / f"packages/{file.name}.metadata").read_bytes() == metadata for file in files)
     # One of them is not another, nor the wheel without a label.

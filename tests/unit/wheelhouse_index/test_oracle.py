@@ -281,8 +281,7 @@ class Operations(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         """What the keeper does when it looks at every file."""
-        self.index.keeper._thorough_at = 0.0
-        self.index.keeper.step()
+        self.index.look()
         self.fresh = True
 
     @rule()

@@ -73,12 +73,6 @@ def listed(index: Index) -> list[tuple[str, str, str, str]]:
     return [(event.action, event.login, event.file, event.address) for event in found]
 
 
-def look(index: Index) -> None:
-    """Do what the keeper does when it looks at every file."""
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
-
-
 def test_they_are_kept_and_served(index: Index) -> None:
     answer = index.upload(ONE, CONTENT, attestations=FIELD)
     assert (answer.status, answer.text.strip()) == (200, f"Published {ONE}.")
@@ -88,7 +82,7 @@ def test_they_are_kept_and_served(index: Index) -> None:
     assert stored(index).stat().st_mode & 0o777 == 0o600
     assert served(index) == bundled(ATTESTATION)
     assert on_page(index) == {ONE: f"{URL}/packages/{ONE}.provenance"}
-    look(index)
+    index.look()
     assert served(index) == bundled(ATTESTATION)
 
 
@@ -260,7 +254,7 @@ def remove(index: Index) -> None:
 
 def remove_by_hand(index: Index) -> None:
     (index.packages / ONE).unlink()
-    look(index)
+    index.look()
 
 
 def quarantine(index: Index) -> None:
@@ -273,12 +267,12 @@ def upload(index: Index) -> None:
 
 def copy(index: Index) -> None:
     (index.packages / ONE).write_bytes(CONTENT)
-    look(index)
+    index.look()
 
 
 def activate(index: Index) -> None:
     assert index.ask("set_status", name="foo", status="active").status == 200
-    look(index)
+    index.look()
 
 
 @pytest.mark.parametrize(
@@ -341,10 +335,10 @@ def test_it_is_served_in_each_folder_that_has_the_file(index: Index) -> None:
     assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
     (index.packages / "old").mkdir()
     (index.packages / "old" / ONE).write_bytes(CONTENT)
-    look(index)
+    index.look()
     assert served(index, f"old/{ONE}") == bundled(ATTESTATION)
     (index.packages / "old" / ONE).unlink()
-    look(index)
+    index.look()
     assert served(index, f"old/{ONE}") is None and served(index) == bundled(ATTESTATION)
 
 
@@ -444,11 +438,11 @@ def test_an_operator_takes_them_back(index: Index) -> None:
     (index.pages / f"packages/{ONE}.provenance").unlink()
     again = Index(index.packages.parent, url=URL)
     for _ in range(2):
-        look(again)
+        again.look()
     assert not stored(again).exists() and served(again) is None
     assert on_page(again) == {ONE: None} and again.listed("foo") == {ONE: sha256(CONTENT)}
     assert again.upload(ONE, CONTENT, attestations=FIELD).status == 200
-    look(again)
+    again.look()
     assert served(again) == bundled(ATTESTATION)
     assert on_page(again) == {ONE: f"{URL}/packages/{ONE}.provenance"}
 
@@ -456,7 +450,7 @@ def test_an_operator_takes_them_back(index: Index) -> None:
 def test_a_copied_file_may_get_them_later(index: Index) -> None:
     copy(index)
     assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
-    look(index)
+    index.look()
     assert served(index) == bundled(ATTESTATION)
     assert index.record("foo", ONE)["source"] == "copied"
 
@@ -505,7 +499,7 @@ def test_what_is_not_published_leaves_none(index: Index, monkeypatch: pytest.Mon
         patch.setattr(index.store, "_stage", fail)
         assert index.upload(ONE, CONTENT, attestations=FIELD).status == 503
     assert not stored(index).exists() and served(index) is None
-    look(index)
+    index.look()
     assert on_page(index) == {ONE: None}
 
 
@@ -573,7 +567,7 @@ def test_a_backup_of_the_store_may_come_after_the_files(
     # The files are no longer such as may still be written.
     monkeypatch.setattr(recording, "SETTLED_SECONDS", 0.0)
     for _ in range(2):
-        look(other)
+        other.look()
     assert served(other) == bundled(ATTESTATION)
     assert on_page(other) == {ONE: f"{URL}/packages/{ONE}.provenance"}
 
@@ -583,6 +577,6 @@ def test_provenance_that_is_damaged_and_lost_in_the_store_is_served_no_more(inde
     stored(index).unlink()
     (index.pages / f"packages/{ONE}.provenance").write_text("{}")
     again = Index(index.packages.parent, url=URL)
-    look(again)
-    look(again)
+    again.look()
+    again.look()
     assert served(again) is None and on_page(again) == {ONE: None}

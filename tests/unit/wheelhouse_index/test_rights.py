@@ -216,8 +216,7 @@ def test_a_file_name_that_two_projects_have_needs_the_right_on_both(in_memory: P
     for folder, release in (("one", ("x", "2.0-1")), ("two", ("x-2.0", "1"))):
         (index.packages / folder).mkdir()
         (index.packages / folder / name).write_bytes(file(name, release=release))
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
+    index.look()
     assert index.projects() == {"x", "x-2-0"}
     for action, right in (("remove_pkg", "delete"), ("yank", "yank")):
         for allowed, missing in (("x", "x-2-0"), ("x-2-0", "x")):
@@ -234,8 +233,7 @@ def test_the_right_to_publish_replaces_no_file_of_another_project(in_memory: Pat
     name = "x-2.0-1.zip"
     (index.packages / folder).mkdir(exist_ok=True)
     (index.packages / folder / name).write_bytes(file(name, release=("x-2.0", "1")))
-    index.keeper._thorough_at = 0.0
-    index.keeper.step()
+    index.look()
     before = index.stored()
     answer = index.upload(name, file(name, release=("x", "2.0-1")), limited("publish:x"))
     assert (answer.status, answer.reason) == (

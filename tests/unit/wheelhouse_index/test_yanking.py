@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from wheelhouse_index.store import Store
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256
-from tests.support.index_server import EXTENSION
+from tests.support.index_server import environment_of, program
 from tests.unit.wheelhouse_index.test_change_log import noted
 from tests.unit.wheelhouse_index.test_importing import imported
 
@@ -42,25 +41,9 @@ def index(in_memory: Path) -> Index:
     return found
 
 
-def environment(index: Index) -> dict[str, str]:
-    return {
-        "PYTHONPATH": str(EXTENSION),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "WHEELHOUSE_PACKAGES": str(index.packages),
-        "WHEELHOUSE_INDEX": str(index.pages),
-        "WHEELHOUSE_LOGS": str(index.logs),
-    }
-
-
-def program(index: Index, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "wheelhouse_index", *words]
-    own = {**os.environ, **environment(index)}
-    return subprocess.run(command, env=own, input=stdin, capture_output=True, text=True, check=False)
-
-
 def asked(index: Index, *options: str, **variables: Any) -> dict[str, Any]:
     """Return what the playbook gets; fails where it is refused."""
-    done = program(index, "yank", *options, stdin=json.dumps(variables))
+    done = program(index.folder, "yank", *options, stdin=json.dumps(variables))
     assert done.returncode == 0, done.stdout + done.stderr
     return dict(json.loads(done.stdout))
 
@@ -68,7 +51,7 @@ def asked(index: Index, *options: str, **variables: Any) -> dict[str, Any]:
 def refused(index: Index, monkeypatch: pytest.MonkeyPatch, **variables: Any) -> str:
     """Return why the index does not do it; nothing may change. In this process, as that is quicker."""
     before, answers = everything(index), list[str]()
-    for name, value in environment(index).items():
+    for name, value in environment_of(index.folder).items():
         monkeypatch.setenv(name, value)
     assert yanking.main(False, io.StringIO(json.dumps(variables)), answers.append) == 1
     answer = json.loads(answers[0])
@@ -89,7 +72,7 @@ def yanked(index: Index, project: str = "foo") -> dict[str, Any]:
 
 
 def listed(index: Index, *options: str) -> list[dict[str, Any]]:
-    done = program(index, "list", "--json", *options)
+    done = program(index.folder, "list", "--json", *options)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -251,7 +234,7 @@ def test_bad_input_is_refused_with_the_variable_and_the_remedy(
 def test_facts_that_cannot_be_used_stop_it(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     (index.packages / ".wheelhouse/format").unlink()
     assert "packages/.wheelhouse/format is missing: restore" in refused(index, monkeypatch, **RELEASE)
-    done = program(index, "list")
+    done = program(index.folder, "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("list: packages/.wheelhouse/format is missing: restore")
 
@@ -259,14 +242,14 @@ def test_facts_that_cannot_be_used_stop_it(index: Index, monkeypatch: pytest.Mon
 def test_a_fact_that_cannot_be_read_is_named_and_the_others_are_yanked(index: Index) -> None:
     damaged = index.packages / ".wheelhouse/files/foo" / f"{TWO}.json"
     damaged.write_text('{"sha256": ')
-    ran = program(index, "yank", stdin=json.dumps({"pypi_login": "ci", "pypi_since": TODAY}))
+    ran = program(index.folder, "yank", stdin=json.dumps({"pypi_login": "ci", "pypi_since": TODAY}))
     done = json.loads(ran.stdout)
     # Whose file that is may be what the run is for: it is no success.
     assert (ran.returncode, done["changed"]) == (1, sorted([ONE, SDIST, BAR]))
     assert done["stop"].startswith(
         f"1 facts cannot be read, so it is unknown whose files these are: {damaged}. All others"
     )
-    found = program(index, "list")
+    found = program(index.folder, "list")
     assert (found.returncode, found.stderr) == (1, f"list: cannot be read, and left out: {damaged}\n")
     assert ONE in found.stdout and SDIST in found.stdout
 
@@ -301,8 +284,10 @@ def test_each_event_is_listed_once_in_the_order_of_time(index: Index) -> None:
     assert listed(index, "--since", TODAY) == found
     assert index.ask("yank", as_login("alice"), name="foo", version="1.0").status == 200
     assert listed(index)[-1]["version"] == "1.0"
-    plain = program(index, "list", "--project", "bar", "--login", "bob").stdout
+    plain = program(index.folder, "list", "--project", "bar", "--login", "bob").stdout
     assert plain == f"{found[-1]['time']} status bob bar deprecated (use foo)\n"
+    none = program(index.folder, "list", "--login", "unknown")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "list: nothing matches\n")
 
 
 def test_without_the_change_log_what_the_facts_say_is_left(index: Index) -> None:
@@ -320,7 +305,7 @@ def test_nothing_in_a_line_reaches_the_terminal_unprinted(index: Index) -> None:
     assert index.ask("yank", name="foo", version="1.0", reason="REASON").status == 200
     place.write_text(place.read_text().replace("REASON", "a\\u001b[2J\\nb"))
     (index.logs / f"changes-{TODAY}.log").write_text("no JSON\n")
-    done = program(index, "list", "--login", "publisher")
+    done = program(index.folder, "list", "--login", "publisher")
     assert done.stdout.endswith("yanked publisher foo 1 (a?[2J?b)\n")
     assert done.stderr == f"list: cannot be read, and left out: {index.logs}/changes-{TODAY}.log, line 1\n"
 
@@ -336,13 +321,13 @@ def test_nothing_in_a_line_reaches_the_terminal_unprinted(index: Index) -> None:
     ],
 )  # fmt: skip
 def test_bad_options_get_one_line(index: Index, options: list[str], said: str) -> None:
-    done = program(index, "list", *options)
+    done = program(index.folder, "list", *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(said) and done.stderr.count("\n") == 1, done.stderr
 
 
 def test_a_reader_that_has_enough_is_no_error(index: Index) -> None:
-    own = {**os.environ, **environment(index)}
+    own = environment_of(index.folder)
     script = f"set -o pipefail; {sys.executable} -m wheelhouse_index list | true"
     done = subprocess.run(["bash", "-c", script], env=own, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

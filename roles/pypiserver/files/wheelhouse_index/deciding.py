@@ -91,10 +91,8 @@ def _decide(store: Store, form: Form, change: Change, check: rights.Check) -> Ou
     changed = False
     for target in meant:
         changed |= store.decide(target.project, partial(change, target))
-    return (
-        f"{form.value(':action')}: {', '.join(sorted({name for target in meant for name in target.files}))}.",
-        changed,
-    )
+    files = ", ".join(sorted({name for target in meant for name in target.files}))
+    return f"{form.value(':action')}: {'' if changed else 'nothing to do for '}{files}.", changed
 
 
 def targets(store: Store, name: str, version: str, filename: str) -> list[Target]:

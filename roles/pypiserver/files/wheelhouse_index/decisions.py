@@ -1,7 +1,7 @@
 """Decisions on a project: what of it is yanked (PEP 592), and its status (PEP 792), each with a reason.
 
-They lie in projects/<project>.json of the store of facts. Each change counts up a number in it, by which a copy of an earlier
-day is told from what holds now.
+They lie in projects/<project>.json of the store of facts. Each change counts up a number in it, which
+distinguishes a copy of an earlier day from what holds now.
 """
 
 from __future__ import annotations

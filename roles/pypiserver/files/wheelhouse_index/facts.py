@@ -8,7 +8,7 @@
         files/<project>/<file>.json a record: who published this file, when, and by what digest
         files/<project>/<file>.attestations  what it was published with (PEP 740)
         projects/<project>.json     what was decided on a project: yanks, its status
-        quarantine/<project>/       the files of a project that nobody is to get
+        quarantine/<project>/       files of a project that are served to no one
 
 All are plain files, to be read by people, and copied together with the packages.
 """

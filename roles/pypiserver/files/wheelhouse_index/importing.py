@@ -1,4 +1,4 @@
-"""Bring files in from a folder outside: ``python3 -m wheelhouse_index import``, with whoever reads that folder at the other end.
+"""Bring files in from a folder outside: ``python3 -m wheelhouse_index import``, from a process that reads that folder.
 
 This side sees no folder but the index. The other side (the module import_packages, root on the host) offers a file in a line
 of JSON, ``{"path", "size", "mtime_ns", "sha256"}``, and gets a line back: ``{"send": true}``, upon which it sends that many
@@ -6,8 +6,8 @@ bytes and gets another line, or ``{"done": [[path, became, why], ...]}``: what b
 Of an imported one, ``why`` says why no client can install it, if none can.
 The rest follows when the other side has no more. After ``{"stop"}`` nothing more is taken.
 
-Files go the way of uploads: verified aside, published in one step, and on their pages when that is told. The files of a project
-that come one after the other are published together, as its pages list all of them each time.
+Files go the way of uploads: verified aside, published in one step, and on their pages before that is answered. Files of a
+project that come one after the other are published together, as its pages list all of them each time.
 """
 
 from __future__ import annotations

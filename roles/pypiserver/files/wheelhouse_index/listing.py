@@ -93,6 +93,8 @@ def main(words: Sequence[str]) -> int:
     try:
         for event in found:
             print(document(event) if as_json else line(event))
+        if not found:
+            print("list: nothing matches", file=sys.stderr)
         sys.stdout.flush()
     except BrokenPipeError:
         # As of `head`. What is left is not written at the end, either.

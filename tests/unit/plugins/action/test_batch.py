@@ -114,15 +114,15 @@ def test_no_batch_follows_one_in_which_a_host_failed(rollout: Playbook, reason: 
     # The healthy host of the batch is finished, and is not said to have failed.
     assert said(run, "done by") == ["four", "one", "two"], run.stdout
     assert recap(run) == ["three"], run.stdout
-    assert "Failed: three. The rollout stops here; not begun, and left as they are: five." in run.stdout
-    assert "the same run with --limit three,five goes on" in run.stdout
+    assert "Failed: three. The rollout stops here. Not started, and unchanged: five." in run.stdout
+    assert "repeat the run with --limit three,five to continue" in run.stdout
 
 
 def test_when_a_whole_batch_fails_nothing_at_all_follows(rollout: Playbook) -> None:
     run = rollout("-e", "pypi_serial=1", "-e", '{"bad": ["two"]}')
     assert run.returncode == 2, run.stdout
     assert said(run, "done by") == ["one"], run.stdout
-    assert "Failed: two. The rollout stops here; not begun, and left as they are: three, four, five." in run.stdout
+    assert "Failed: two. The rollout stops here. Not started, and unchanged: three, four, five." in run.stdout
     assert said(run, "later") == []
 
 
@@ -131,7 +131,7 @@ def test_what_to_do_is_said_before_nobody_is_left_to_say_it(rollout: Playbook) -
     assert run.returncode == 4, run.stdout
     assert said(run, "done by") == ["one"], run.stdout
     assert "This batch: two. After it: three, four, five. If a host fails" in run.stdout
-    assert "the same run with --limit two,three,four,five goes on" in run.stdout
+    assert "repeat the run with --limit two,three,four,five to continue" in run.stdout
     assert said(run, "later") == []
 
 
@@ -140,14 +140,14 @@ def test_long_lists_are_cut_short(rollout: Playbook) -> None:
     run = rollout("-e", '{"pypi_serial": [1, 1, 20, 3], "bad": ["host1"]}', hosts=hosts)
     assert "This batch: host0. After it: host1, " in run.stdout
     assert "host20 and 4 more. If a host fails" in run.stdout
-    assert "not begun, and left as they are: host2, " in run.stdout
-    assert "host21 and 3 more. Mend what failed, then the same run goes on." in run.stdout
+    assert "Not started, and unchanged: host2, " in run.stdout
+    assert "host21 and 3 more. Correct the failure, then repeat the run to continue." in run.stdout
 
 
 def test_a_failure_in_an_earlier_play_stops_the_rollout_before_it_begins(rollout: Playbook) -> None:
     run = rollout("-e", "pypi_serial=2", "-e", '{"early": ["one"]}')
     assert run.returncode == 2, run.stdout
-    assert "Failed: one. The rollout stops here; not begun, and left as they are: three, four, five." in run.stdout
+    assert "Failed: one. The rollout stops here. Not started, and unchanged: three, four, five." in run.stdout
     assert said(run, "done by") == said(run, "later") == []
 
 

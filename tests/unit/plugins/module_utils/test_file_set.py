@@ -125,21 +125,6 @@ def test_a_failure_while_removing_brings_removed_files_back(tmp_path: Path, monk
     assert tree(tmp_path) == {**OLD, "stale.conf": b"stale", "z.conf": b"z"}
 
 
-def test_a_full_file_system_leaves_the_old_files(tmp_path: Path) -> None:
-    """For real, on a file system of 64 kB; needs the right to mount."""
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True, check=False
-    ).returncode:
-        pytest.skip("mounting a small tmpfs is not allowed here")
-    try:
-        write(tmp_path, OLD)
-        with pytest.raises(FileSetError, match="no space left"):
-            apply(tmp_path, {"a.conf": b"small", "conf.d/b.conf": b"x" * 100_000})
-        assert tree(tmp_path) == OLD
-    finally:
-        subprocess.run(["umount", tmp_path], check=True)
-
-
 @pytest.mark.parametrize("after", range(1, 4))
 def test_a_killed_run_is_repaired_by_the_next(tmp_path: Path, after: int) -> None:
     """A process dies at its nth rename: each file is wholly old or wholly new, and the next run completes the set."""

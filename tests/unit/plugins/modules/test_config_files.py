@@ -131,13 +131,7 @@ def test_the_checker_is_no_shell_command(run_module: Run, tmp_path: Path) -> Non
     assert not (tmp_path / "owned").exists()
 
 
-def test_leftovers_of_a_killed_run_go(run_module: Run, tmp_path: Path) -> None:
-    (tmp_path / ".staged-abc" / "conf.d").mkdir(parents=True)
-    run_module(config_files, path=str(tmp_path), files=FILES)
-    assert not list(tmp_path.glob(".staged*"))
-
-
-def test_a_full_file_system_is_told(run_module: Run, tmp_path: Path) -> None:
+def test_a_full_file_system_is_told_and_leaves_the_old_files(run_module: Run, tmp_path: Path) -> None:
     if subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True, check=False
     ).returncode:

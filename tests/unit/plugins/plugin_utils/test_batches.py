@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.filter.batch_sizes import batch_sizes
+from ansible_collections.wheelhouse.pypi.plugins.filter.filters import batch_sizes
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import names
 

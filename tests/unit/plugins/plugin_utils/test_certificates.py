@@ -17,7 +17,7 @@ from ansible_collections.community.crypto.plugins.filter import x509_certificate
 from ansible_collections.community.crypto.plugins.filter.openssl_privatekey_info import openssl_privatekey_info_filter
 from ansible_collections.community.crypto.plugins.filter.split_pem import split_pem_filter
 from ansible_collections.community.crypto.plugins.filter.x509_certificate_info import x509_certificate_info_filter
-from ansible_collections.wheelhouse.pypi.plugins.filter.certificate_problems import certificate_problems
+from ansible_collections.wheelhouse.pypi.plugins.filter.filters import certificate_problems
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import certificates
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.reporting import about_certificate
 from packaging.specifiers import SpecifierSet

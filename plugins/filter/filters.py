@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What C(hosts) of a play is: see hosts_in.yml."""
+"""The filters of the collection: each is described in a file of its name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,26 @@ from typing import Any
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches, certificates, durations, reporting
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 _OF_PATTERNS = frozenset(":,!&*?~[")
 # These look at the playbook alone, often without an inventory.
 _LISTINGS = ("syntax", "listtags", "listtasks", "listhosts")
+
+
+def batch_sizes(value: Any) -> list[int | str]:
+    """Return sizes for the keyword serial; of a value that cannot be, the one that lets a play begin and say so."""
+    try:
+        return batches.sizes(plain(value))
+    except ValueError:
+        return [batches.ALL]
+
+
+def certificate_problems(chain: Any, name: Any = "", key: Any = None, renewal: bool = False) -> list[str]:
+    """Return the problems of a chain of certificates at this time, a clause each."""
+    return certificates.problems(plain(list(chain)), str(name), certificates.now(), plain(key), renewal)
 
 
 def hosts_in(pattern: Any, groups: Mapping[str, Sequence[str]]) -> Any:
@@ -38,9 +53,27 @@ def hosts_in(pattern: Any, groups: Mapping[str, Sequence[str]]) -> Any:
     )
 
 
+def report(run: Mapping[str, Any]) -> list[str]:
+    """Return the sentences about a run; warn of a certificate that ends soon."""
+    sentences, warnings = reporting.report(plain(run), certificates.now())
+    for text in warnings:
+        Display().warning(text)
+    return sentences
+
+
+def seconds(duration: Any) -> int:
+    """Return a duration in seconds; fail where it is none."""
+    try:
+        return durations.seconds(str(plain(duration)))
+    except ValueError as error:
+        raise AnsibleFilterError(f"{error}; give a number with s, m, h or d behind it, such as 10m") from error
+
+
 class FilterModule:
     """Filters of the collection."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"hosts_in": hosts_in}
+        return {
+            function.__name__: function for function in (batch_sizes, certificate_problems, hosts_in, report, seconds)
+        }
