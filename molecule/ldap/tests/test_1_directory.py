@@ -158,6 +158,10 @@ def test_a_change_in_the_directory_takes_effect_within_the_lifetime(host: Any, i
     modify(host, f"dn: {new}\nchangetype: delete\n")
     time.sleep(LIFETIME + 1)
     eventually(lambda: status(index, NEW) == 401, "it is unknown", 3)
+    # So that the test can be run again.
+    entry = "objectClass: inetOrgPerson\nuid: new\ncn: new\nsn: new\nuserPassword: new-password\n"
+    modify(host, f"dn: {new}\nchangetype: add\n{entry}")
+    modify(host, member.format(group="readers", how="add", who=new))
 
 
 @pytest.mark.parametrize("how", ["stopped", "hanging", "another certificate", "another password"])
