@@ -17,8 +17,8 @@ import yaml
 _VARIABLE = re.compile(r"{{\s*([A-Za-z_]\w*)")
 _SUFFIXES = ("", ".yml", ".yaml", ".json")
 _ENCRYPTED = b"$ANSIBLE_VAULT"
-# Lists of logins and tokens, and the key of an entry that is not to be in clear.
-_LISTS = {"pypi_users": "password", "pypi_tokens": "secret"}
+# Lists of logins and tokens, and a directory; and the key of an entry that is not to be in clear.
+_LISTS = {"pypi_users": "password", "pypi_tokens": "secret", "pypi_ldap": "bind_password"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -73,8 +73,8 @@ def _items(content: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _passwords(key: str, entries: Any) -> Iterable[str]:
-    """The passwords of logins, or the secrets of tokens."""
-    for entry in entries if isinstance(entries, list) else ():
+    """The passwords of logins or of a directory, or the secrets of tokens."""
+    for entry in entries if isinstance(entries, list) else (entries,):
         if isinstance(entry, Mapping) and isinstance(entry.get(_LISTS[key]), str):
             yield entry[_LISTS[key]]
 

@@ -136,6 +136,21 @@ PYPISERVER = StandIn(
         "Volumes": {"/data/packages": {}},
     },
 )
+# What asks a directory (pypi_login_source: ldap). Debian's Apache, whose modules are the same, in the official image's folders.
+HTTPD = StandIn(
+    name="httpd",
+    reference="httpd:2.4",
+    suite="trixie",
+    packages=("apache2-bin", "libaprutil1-ldap", "libldap-common", "bash", "ca-certificates"),
+    files=("httpd",),
+    config={
+        "Env": [_PATH.replace("=", "=/usr/local/apache2/bin:"), "HTTPD_PREFIX=/usr/local/apache2"],
+        "WorkingDir": "/usr/local/apache2",
+        "Cmd": ["httpd-foreground"],
+        "ExposedPorts": {"80/tcp": {}},
+        "StopSignal": "SIGWINCH",
+    },
+)
 NGINX = _nginx("1.30", "sid")
 NGINX_126 = _nginx("1.26", "trixie")
 
@@ -189,4 +204,5 @@ MACHINES = (FRESH, FRESH_SUDO, FRESH_SYSTEMD)
 
 STACK = Bundle("stack", (NGINX, PYPISERVER))
 OLD_NGINX = Bundle("nginx-1.26", (NGINX_126,))
-BUNDLES = (STACK, OLD_NGINX)
+STACK_LDAP = Bundle("stack-ldap", (NGINX, PYPISERVER, HTTPD))
+BUNDLES = (STACK, OLD_NGINX, STACK_LDAP)

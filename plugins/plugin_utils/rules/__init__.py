@@ -14,7 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import specs
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import host, logins, network, passwords, tls, tokens
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import (
+    directory,
+    host,
+    logins,
+    network,
+    passwords,
+    tls,
+    tokens,
+)
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import (
     Problem,
     Rule,
@@ -49,6 +57,7 @@ RULES: Mapping[str, Rule] = {
         "an http or https URL with a path",
         "give one such as https://auth.example.com/pypi",
     ),
+    "pypi_ldap": directory.ldap,
     "pypi_users": logins.users,
     "pypi_tokens": tokens.tokens,
     "pypi_tokens_max_days": between(range(3651), "0 allows tokens that do not expire"),
@@ -83,6 +92,7 @@ RULES: Mapping[str, Rule] = {
 CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     logins.authentication_needs_users,
     logins.auth_has_a_service,
+    directory.directory_is_whole,
     tokens.have_names_of_their_own,
     tokens.expire_in_time,
     host.registry_login_is_whole,

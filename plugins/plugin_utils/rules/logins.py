@@ -225,7 +225,7 @@ def has_expired(entry: Mapping[str, Any], today: datetime.date | None = None) ->
 
 def authentication_needs_users(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Without a login, all requests would be refused, and no message would say why."""
-    if variables.get("pypi_login_source") == "http":
+    if variables.get("pypi_login_source") in ("http", "ldap"):
         return
     closed = variables.get("pypi_authenticate")
     if not isinstance(closed, (list, tuple)):
@@ -263,7 +263,7 @@ def warnings(variables: Mapping[str, Any]) -> Iterator[str]:
         yield "pypi_anonymous_uploads is true: everyone who reaches the index may upload files; removing needs a login"
     elif (
         variables.get("pypi_authenticate")
-        and variables.get("pypi_login_source") != "http"
+        and variables.get("pypi_login_source", "file") == "file"
         and users
         and not any(granted({"publish": user.get("publish")}) for user in [*users, *entries(variables, "pypi_tokens")])
     ):

@@ -76,7 +76,7 @@ def origin_url(value: Any) -> Complaints:
         parts.scheme not in ("http", "https")
         or not parts.hostname
         or not port_is_right
-        or not (_DNS_NAME.match(parts.hostname) or is_address(parts.hostname))
+        or not (is_dns_name(parts.hostname) or is_address(parts.hostname))
     ):
         yield f"{text!r} is not an http or https URL", mend
     elif text.rstrip("/") != f"{parts.scheme}://{parts.netloc}" or parts.netloc.endswith(":"):
@@ -84,6 +84,11 @@ def origin_url(value: Any) -> Complaints:
             f"{text!r} has more than scheme, host and port",
             f"give {parts.scheme}://{parts.netloc}; the index is at its root",
         )
+
+
+def is_dns_name(text: str) -> bool:
+    """Whether text is a name that DNS can have."""
+    return bool(_DNS_NAME.match(text))
 
 
 def is_address(text: str) -> bool:

@@ -6,10 +6,10 @@
 set -eu
 
 rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
-    nginx_cache sockets pypiserver index .images"
+    nginx_cache sockets pypiserver directory index .images"
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
-folders='nginx nginx/conf.d nginx/tls authentication pypiserver'
+folders='nginx nginx/conf.d nginx/tls authentication pypiserver directory'
 
 refuse_links() {
     for name in $folders $rebuilt $kept; do
