@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Iterable, Mapping, Sequence, Tuple
 
@@ -20,10 +19,8 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.hash_schemes impor
 
 ALL_USERS = ".htpasswd"
 CREDENTIALS = "credentials.conf"
-# By what pypi-server knows NGINX; made on the host, and never read by the controller.
-SECRET = "peer/secret.conf"
-# Hashes of those with rights, which earlier versions kept a second time.
-OBSOLETE = ".htpasswd-publish"
+# Of earlier versions: hashes of those with rights, kept a second time, and what pypi-server knew NGINX by.
+OBSOLETE = (".htpasswd-publish", "peer/secret.conf")
 
 NAME_LENGTH = 255
 # What can be a login: printable ASCII without the separator; a line that starts with # would be a comment.
@@ -126,16 +123,6 @@ def merge(there: Iterable[Line], users: Sequence[User], purge: bool) -> list[Lin
 
 def _line(user: User) -> Line:
     return Line("%s:%s" % (user.name, user.hash), user.name, user.hash)
-
-
-def new_secret() -> bytes:
-    """Content of SECRET: 256 bits that nothing else knows, as a map of NGINX on one line."""
-    return b'map "" $pypi_peer { default "%s"; }\n' % secrets.token_hex(32).encode()
-
-
-def is_secret(content: bytes | None) -> bool:
-    """Whether SECRET is as new_secret makes it."""
-    return re.match(rb'map "" \$pypi_peer \{ default "[0-9a-f]{64}"; \}\n\Z', content or b"") is not None
 
 
 # -- what NGINX reads --------------------------------------------------------------------------------------------------

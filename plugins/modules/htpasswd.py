@@ -16,8 +16,6 @@ description:
     C($pypi_login_rights) is what it may change, such as C(publish:acme-* delete); a login that it does not name may change
     nothing.
   - C(tokens.conf) has the entries of another map, from the SHA-256 of a token to its end, its id and its rights.
-  - C(peer/secret.conf) has the secret by which pypi-server knows NGINX, as a C(map) of NGINX too. It is made here, on the
-    host, once, and again only where it is empty or malformed. No result shows it.
   - Passwords are hashed on the controller (see O(hashes)). Only hashes reach the host, and neither appears in results,
     differences, messages or logs.
   - The files are written together. When that fails, the old ones stay.
@@ -138,13 +136,8 @@ tokens:
   type: dict
   returned: success
   sample: {added: [ci-acme], updated: [], removed: [], valid: ["ci-acme may read, publish acme-*, until 2027-03-31"]}
-secret_changed:
-  description: Whether C(peer/secret.conf) was made. Containers that have read the old one then have to read it again.
-  type: bool
-  returned: success
 """
 
-import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -219,44 +212,21 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             parse_mode(arguments["directory_mode"]),
         ),
     )
-    secret_set = FileSet(arguments["path"], secret_attributes(arguments["owner"], arguments["group"]))
     if module.check_mode:
-        return plan(module, file_set, users, plan_secret(secret_set))[0]
+        return plan(module, file_set, users)[0]
     file_set.make_folder()
     with file_set.locked():
         file_set.remove_leftovers()
-        secret = plan_secret(secret_set)
-        result, changes = plan(module, file_set, users, secret)
-        # The secret last: where it is, all that NGINX is to find is there.
-        for some, all_of_them in ((file_set, changes), (secret_set, secret)):
-            if all_of_them:
-                files = {change.name: change.after for change in all_of_them if change.after is not None}
-                with some.staged(files) as staging:
-                    some.commit(all_of_them, staging)
+        result, changes = plan(module, file_set, users)
+        if changes:
+            files = {change.name: change.after for change in changes if change.after is not None}
+            with file_set.staged(files) as staging:
+                file_set.commit(changes, staging)
     return result
 
 
-def secret_attributes(owner: str | None, group: str | None) -> Attributes:
-    """Of the secret: root's, and readable for the account's group, as NGINX and pypi-server run with that."""
-    if group is None and owner is not None:
-        try:
-            number = Attributes(owner).ids()[1]
-            group = None if number == -1 else str(number)
-        except FileSetError:
-            pass  # an account that check mode will have made
-    return Attributes("0" if os.geteuid() == 0 else None, group, 0o640, 0o750)
-
-
-def plan_secret(file_set: FileSet) -> list[Change]:
-    """The change that the secret needs, if any; what is there stays if it is well-formed."""
-    there = file_set.read(htpasswd.SECRET)
-    return file_set.plan({htpasswd.SECRET: there if htpasswd.is_secret(there) else htpasswd.new_secret()})
-
-
-def plan(
-    module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User], secret: list[Change]
-) -> tuple[dict[str, Any], list[Change]]:
-    """The result in full, and the changes of files other than the secret that make it true."""
+def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -> tuple[dict[str, Any], list[Change]]:
+    """The result in full, and the changes of files that make it true."""
     purge = module.params["purge"]
     there = htpasswd.parse(file_set.read(htpasswd.ALL_USERS))
     credentials = file_set.read(htpasswd.CREDENTIALS)
@@ -290,20 +260,18 @@ def plan(
             htpasswd.ALL_USERS: htpasswd.as_bytes(lines),
             htpasswd.CREDENTIALS: htpasswd.credentials(hashes, rights),
             tokens.TOKENS: tokens.as_bytes(wanted),
-            htpasswd.OBSOLETE: None,
+            **dict.fromkeys(htpasswd.OBSOLETE),
         }
     )
     text = ["+ %s (%s)" % (name, htpasswd.called(after[name][1])) for name in added]
     text += ["~ %s: %s" % (name, what) for name, what in updated.items()]
     text += ["- %s" % name for name in removed]
     text += tokens.as_lines(*token_changes)
-    for change in [*changes, *secret]:
+    for change in changes:
         if change.before is None:
             text.append("+ file %s" % change.name)
         elif change.after is None:
             text.append("- file %s" % change.name)
-        elif change.name == htpasswd.SECRET and change.content_differs:
-            text.append("~ file %s: made again, as it was empty or malformed" % change.name)
         elif change.attributes:
             text.append(
                 "~ file %s: %s"
@@ -318,7 +286,7 @@ def plan(
             what = "tokens" if change.name == tokens.TOKENS else "logins"
             text.append("~ file %s: rewritten, with the same %s" % (change.name, what))
     result: dict[str, Any] = {
-        "changed": bool(changes or secret),
+        "changed": bool(changes),
         "added": added,
         "updated": list(updated),
         "removed": removed,
@@ -328,9 +296,8 @@ def plan(
             "removed": token_changes[2],
             "valid": ["%s %s" % (token.id, tokens.called(token)) for token in sorted(wanted, key=lambda one: one.id)],
         },
-        "secret_changed": any(change.content_differs for change in secret),
     }
-    if changes or secret:
+    if changes:
         result["diff"] = {"prepared": "".join(line + "\n" for line in ["# " + file_set.folder, *text])}
     return result, changes
 

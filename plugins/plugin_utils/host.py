@@ -142,7 +142,7 @@ def command(
         written=shlex.join(_WRITTEN),
         instead=shlex.join(INSTEAD),
         passwords="authentication/" + htpasswd.ALL_USERS,
-        only_ours=shlex.join("authentication/" + name for name in (htpasswd.CREDENTIALS, htpasswd.SECRET)),
+        only_ours=shlex.quote("authentication/" + htpasswd.CREDENTIALS),
         label=re.escape(_LABEL),
     )
 

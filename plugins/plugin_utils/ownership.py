@@ -87,7 +87,6 @@ _TRUSTED = (
     "nginx/tls",
     "nginx/tls/certificate.pem",
     "authentication",
-    "authentication/peer",
     "pypiserver",
 )
 

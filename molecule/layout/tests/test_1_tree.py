@@ -15,7 +15,6 @@ ROOTS = {
     "nginx/conf.d",
     "nginx/tls",
     "authentication",
-    "authentication/peer",
     "pypiserver",
     "pypiserver/wheelhouse_index",
 }

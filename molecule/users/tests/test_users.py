@@ -55,34 +55,6 @@ def test_files_are_roots_and_readable_for_the_service_accounts_group(host: Any) 
         assert (file.user, file.group, file.mode) == ("root", "pypi", 0o640), name
 
 
-def secret(host: Any) -> str:
-    """Return the secret by which pypi-server knows NGINX."""
-    return host.file(f"{FOLDER}/peer/secret.conf").content_string
-
-
-def test_the_secret_is_roots_and_readable_for_the_group_of_the_containers(host: Any) -> None:
-    file = host.file(f"{FOLDER}/peer/secret.conf")
-    assert (file.user, file.group, file.mode) == ("root", "pypi", 0o640)
-    assert re.fullmatch(r'map "" \$pypi_peer \{ default "[0-9a-f]{64}"; \}\n', file.content_string)
-    other = host.get_host(f"ansible://pypi-users-2?ansible_inventory={os.environ['MOLECULE_INVENTORY_FILE']}")
-    assert secret(other) != secret(host), "each host has its own"
-
-
-def test_the_secret_stays_and_is_made_again_only_where_it_is_unusable(host: Any) -> None:
-    before = secret(host)
-    done = applied("-vvv", "--diff", pypi_users=[PUBLISHER, {**READER, "password": "another-password"}])
-    assert secret(host) == before
-    assert before.split('"')[3] not in done.output
-    host.check_output(f"truncate --size 0 {FOLDER}/peer/secret.conf")
-    checked = applied("--check", "--diff")
-    assert "~ file peer/secret.conf: made again, as it was empty or malformed" in checked.output
-    assert secret(host) == ""
-    done = applied("-vvv", "--diff")
-    assert len(secret(host)) == len(before)
-    assert secret(host) != before
-    assert secret(host).split('"')[3] not in done.output
-
-
 def test_rights_are_in_a_map_of_nginx(host: Any) -> None:
     applied(pypi_users=[{**PUBLISHER, "delete": True}, {**READER, "delete": True}])
     rights = host.file(f"{FOLDER}/credentials.conf").content_string.partition("$pypi_login_rights")[2]

@@ -106,13 +106,12 @@ def test_files_of_another_server_in_the_place_of_ours_are_seen(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("authentication/peer/secret.conf", ""),
         ("authentication/credentials.conf", ""),
         ("docker-compose.yml", 'labels: {org.wheelhouse.instance: "pypi"}\n'),
     ],
 )
 def test_an_index_that_has_lost_its_rights_is_still_ours(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / "authentication/peer").mkdir(parents=True)
+    (tmp_path / "authentication").mkdir()
     (tmp_path / "authentication/.htpasswd").touch()
     assert asked(tmp_path, "nobody").foreign == ("authentication/.htpasswd",)
     (tmp_path / name).write_text(text, encoding="utf-8")
