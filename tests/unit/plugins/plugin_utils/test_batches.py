@@ -44,7 +44,7 @@ def test_a_size_that_cannot_be_lets_the_play_begin_and_is_a_problem(value: Any) 
 
 def test_a_size_that_the_play_has_not_read_is_a_problem() -> None:
     assert str(*names.serial(1, 3, 3)) == (
-        "pypi_serial: 1 does not count: the batch has 3 of 3 hosts, as a play is cut into batches before Ansible reads "
+        "pypi_serial: 1 was not read in time: the batch has 3 of 3 hosts, as a play is cut into batches before Ansible reads "
         "the inventory's variables; give it on the command line: -e pypi_serial=1"
     )
     assert names.serial([1, "50%"], 6, 10)
