@@ -94,7 +94,6 @@ class Body(Protocol):
             MalformedFormError: if it ends before all has arrived.
             Refusal: if it does not arrive in time.
         """
-        ...
 
 
 def read(kind: str, body: Body, new_file: NewFile) -> Form:

@@ -35,7 +35,7 @@ def at(found: Any, key: str) -> Any:
 def whole(found: Any, key: str, least: int = 0) -> int:
     """Return a whole number."""
     value = at(found, key)
-    if type(value) is not int or not least <= value <= _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _LARGEST:
         raise ValueError(f"{key} is not a whole number from {least} on")
     return value
 

@@ -145,8 +145,8 @@ def test_a_directory_belongs_to_its_source(given: dict[str, Any]) -> None:
             "pypi_login_source: ldap, or remove it"
         ]
     assert len(problems({})) == 4
-    (found,) = problems("ldaps://ldap.example.com")
-    assert "pypi_ldap: is not a mapping" in found
+    (problem,) = problems("ldaps://ldap.example.com")
+    assert "pypi_ldap: is not a mapping" in problem
 
 
 @pytest.mark.parametrize(("password", "warned"), [("S3cret", True), ("{{ vault_ldap }}", False)])
