@@ -133,7 +133,7 @@ def test_one_login_holds_its_own_share_of_uploads_and_no_more(
         # NGINX's processes have not all seen them at once.
         eventually(refused, "it is refused", 10)
         assert answers[-1].headers.get("retry-after") == "5", answers[-1]
-        assert answers[-1].reason.startswith("Too many uploads at once - one login may have 50, all together 300."), (
+        assert answers[-1].reason.startswith("Too many uploads at once - one login may have 50, all together 256."), (
             answers
         )
         # Strangers who know its name do not count, and other logins go on.
