@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import hashlib
 import os
 import re
+import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,48 @@ def test_a_token_goes_into_a_file_and_its_entry_into_the_inventory(play: Play, t
     done = play(token_id="b", token_yank="true", token_file=f"{file}-b", token_inventory=str(group))
     assert done.returncode == 0, done.stdout
     assert [entry["id"] for entry in yaml.safe_load(group.read_text())["pypi_tokens"]] == ["b", "a"]
+
+
+# Of inotify(7).
+IN_ATTRIB, IN_MOVED_TO, IN_CREATE = 0x4, 0x80, 0x100
+
+
+def events(watch: int) -> Iterator[tuple[str, int]]:
+    """What happened in a watched folder: name of the file, and event."""
+    data = os.read(watch, 65536)
+    while data:
+        _, mask, _, length = struct.unpack("iIII", data[:16])
+        yield data[16 : 16 + length].rstrip(b"\0").decode(), mask
+        data = data[16 + length :]
+
+
+def test_the_file_of_a_token_has_its_mode_from_the_first_moment(play: Play, tmp_path: Path) -> None:
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    libc = ctypes.CDLL(None)
+    watch = libc.inotify_init()
+    libc.inotify_add_watch(watch, bytes(folder), IN_ATTRIB | IN_MOVED_TO | IN_CREATE)
+    try:
+        done = play(token_id="a", token_file=f'"{folder}/token"')
+        assert done.returncode == 0, done.stdout
+        seen = list(events(watch))
+    finally:
+        os.close(watch)
+    # Made under its name, and its mode was never set.
+    assert seen == [("token", IN_CREATE)], seen
+    assert (folder / "token").stat().st_mode & 0o777 == 0o600
+    assert tokens.SECRET.match((folder / "token").read_text())
+
+
+def test_secrets_beside_the_entry_are_not_shown(play: Play, tmp_path: Path) -> None:
+    file = tmp_path / "tokens.yml"
+    file.write_text(
+        "pypi_users:\n- {name: bob, password: hunter2-in-clear}\npypi_tokens:\n- {id: x, secret: %s}\n" % ("5" * 64)
+    )
+    done = play("--diff", "-vvv", token_id="a", token_inventory=str(file))
+    assert done.returncode == 0, done.stdout
+    assert "hunter2" not in done.stdout
+    assert "5" * 64 not in done.stdout
 
 
 @pytest.mark.parametrize(
