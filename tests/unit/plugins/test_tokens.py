@@ -98,6 +98,7 @@ BAD = [
     ({**CI, "state": "absent"}, "has an unknown key; give id, secret, hash"),
     ({**CI, ONE: True}, "has an unknown key"),
     ({**CI, "expires": "31.03.2027"}, "has an invalid expires: '31.03.2027'; give the last day of the token"),
+    ({**CI, "expires": "9999-12-31"}, "too late: 9999-12-31; leave it out for a token that does not expire"),
 ]
 
 

@@ -352,6 +352,12 @@ BAD_USERS = [
     ({"name": "a", "password": "S3cret", "yanks": ["acme-*"]}, "did you mean yank?"),
     ({"name": "a", "password": "S3cret", "expires": "31.03.2027"}, "has an invalid expires: '31.03.2027'"),
     ({"name": "a", "password": "S3cret", "expires": "2027-02-30"}, "such as 2027-03-31"),
+    ({"name": "a", "password": "S3cret", "expires": "20270331"}, "has an invalid expires: '20270331'"),
+    ({"name": "a", "password": "S3cret", "expires": "2027-W13-3"}, "has an invalid expires: '2027-W13-3'"),
+    (
+        {"name": "a", "password": "S3cret", "expires": "9999-12-31"},
+        "too late: 9999-12-31; leave it out for a login that does not expire",
+    ),
     ({"name": "a", "password": "S3cret", "upload": True}, "has an unknown key; give name, password"),
     ({"name": "a", "password": "S3cret", "deletes": True}, "did you mean delete?"),
     ({"name": "a", "password": "S3cret", "state": "gone"}, "unknown state 'gone'"),
