@@ -212,10 +212,16 @@ def test_a_file_that_an_entry_cannot_be_added_to_stays_as_it_is(play: Play, tmp_
         ({"token_id": "a", "token_publish": "Acme_*"}, "did you mean acme-*?"),
         ({"token_id": "a", "token_expire": "2099-03-31"}, "did you mean pypi_token_expires?"),
         ({"token_id": "a", "token_inventory": "missing/tokens.yml"}, "or a new one in a folder that exists"),
+        ({"token_id": "a", "token_inventory": "group_vars", "token_file": "new"}, "group_vars has no list of tokens"),
+        ({"token_id": "a", "token_inventory": "/proc/new.yml", "token_file": "new"}, "so no token was made"),
     ],
 )
-def test_what_is_wrong_is_named_before_a_token_is_made(play: Play, variables: dict[str, str], words: str) -> None:
+def test_what_is_wrong_is_named_and_no_token_is_made(
+    play: Play, tmp_path: Path, variables: dict[str, str], words: str
+) -> None:
+    (tmp_path / "group_vars").mkdir()
     done = play(**variables)
     assert done.returncode != 0
     assert words in done.stdout, done.stdout
     assert not SHOWN.search(done.stdout)
+    assert not (tmp_path / "new").exists()
