@@ -135,7 +135,6 @@ def test_files_of_earlier_versions_are_removed(run: Run, tmp_path: Path) -> None
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {
         ".htpasswd",
         "credentials.conf",
-        "tokens.conf",
     }
 
 
