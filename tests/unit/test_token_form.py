@@ -48,8 +48,13 @@ def test_inventory_playbook_and_nginx_agree_on_the_form() -> None:
     assert "chars=['0123456789abcdef'], length=64)" in play
 
 
-def test_a_token_is_too_long_for_a_password() -> None:
-    assert len(TOKEN) > passwords.PASSWORD_BYTES
+def test_what_nginx_takes_for_a_token_is_no_password_of_a_login() -> None:
+    (like,) = re.findall(r"LIKE = /\^(.*)/;", SCRIPT)
+    assert like == passwords.LIKE_TOKEN.pattern
+    for password in (TOKEN, TOKEN[:-1], TOKEN[:43], TOKEN + "x", TOKEN + " ", TOKEN + "\r"):
+        assert passwords.LIKE_TOKEN.match(password), password
+    for password in (TOKEN[:42], "x" + TOKEN, "wheelhouse", ""):
+        assert not passwords.LIKE_TOKEN.match(password), password
 
 
 def test_nginx_finds_a_token_behind_any_user_name() -> None:

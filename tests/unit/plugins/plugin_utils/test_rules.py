@@ -350,6 +350,7 @@ BAD_USERS = [
         "has the unknown right 'upload'; the rights are publish, delete, yank",
     ),
     ({"name": "a", "password": "S3cret", "yanks": ["acme-*"]}, "did you mean yank?"),
+    ({"name": "a", "password": "wheelhouse_" + "S3cret" * 6}, "has a password like a token, which NGINX takes for one"),
     ({"name": "a", "password": "S3cret", "expires": "31.03.2027"}, "has an invalid expires: '31.03.2027'"),
     ({"name": "a", "password": "S3cret", "expires": "2027-02-30"}, "such as 2027-03-31"),
     ({"name": "a", "password": "S3cret", "expires": "20270331"}, "has an invalid expires: '20270331'"),
