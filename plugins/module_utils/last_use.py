@@ -26,11 +26,11 @@ _ROTATED = re.compile(r"access-[0-9T:Z-]+\.log(?:\.gz)?\Z")
 # As log_format in roles/nginx/templates/nginx.conf.j2. NGINX escapes quotes in what clients send.
 _LINE = re.compile(
     rb'\{"time":"(?P<time>[0-9T:+Z-]{19,32})","client":"[^"]*","user":"(?P<user>(?:[^"\\]|\\.)+)",'
-    rb'.*?","status":(?P<status>[0-9]{3}),"bytes":'
+    rb'.*?","status":[0-9]{3},"bytes":.*?"verdict":"(?P<verdict>[0-9]*)","agent":'
 )
 _TIME = re.compile(rb'\{"time":"([0-9T:+Z-]{19,32})"')
-# The login was not accepted, or not looked at.
-_REFUSED = (b"401", b"429", b"500")
+# The login was accepted. Without a verdict it was not looked at, and what the client says is what is logged.
+_ACCEPTED = (b"200", b"204")
 _LINE_BYTES = 256 * 1024
 
 
@@ -68,7 +68,7 @@ def _uses(lines: Iterable[bytes], names: set[str]) -> tuple[dict[str, str], str]
         began = None if first else _TIME.match(line)
         first = began[1] if began else first
         match = _LINE.match(line)
-        if match and match["status"] not in _REFUSED:
+        if match and match["verdict"] in _ACCEPTED:
             found[match["user"]] = match["time"]
     uses = {_text(user): time.decode("ascii") for user, time in found.items()}
     return {name: time for name, time in uses.items() if name in names}, first.decode("ascii")

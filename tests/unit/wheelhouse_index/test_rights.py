@@ -53,6 +53,19 @@ def test_a_right_that_is_not_said_is_not_there(login: str, said: str, action: st
     assert (rights.refusal(action, headers, False) == "") is allowed
 
 
+@pytest.mark.parametrize(("end", "allowed"), [("", True), ("2000000000", True), ("1000000000", False), ("soon", False)])
+def test_a_tokens_end_counts_while_its_form_arrives(
+    index: Index, monkeypatch: pytest.MonkeyPatch, end: str, allowed: bool
+) -> None:
+    """NGINX has let it in, and its time is over when the form has arrived."""
+    token = {rights.LOGIN: "ci", rights.RIGHTS: "publish", rights.KIND: "token", **({rights.END: end} if end else {})}
+    monkeypatch.setattr(rights.time, "time", iter([9e8, *[1.5e9] * 9]).__next__)
+    answer = index.upload(WHEEL, file(WHEEL), token, name="foo", version="1.0")
+    assert answer.status == (200 if allowed else 403)
+    assert allowed or answer.text == "The token ci has expired. Ask the operator of this index for another.\n"
+    assert (index.packages / WHEEL).exists() is allowed
+
+
 def test_a_refusal_says_whether_it_is_a_token() -> None:
     environ = {rights.LOGIN: "ci-acme", rights.RIGHTS: "publish:acme-*", rights.KIND: "token"}
     said = rights.refusal("file_upload", environ, False, "widgets")

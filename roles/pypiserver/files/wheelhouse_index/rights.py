@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
@@ -18,6 +19,8 @@ LOGIN = "X-Wheelhouse-Login"
 RIGHTS = "X-Wheelhouse-Rights"
 # Says "token" where the login is the id of one. Refusals alone read it.
 KIND = "X-Wheelhouse-Kind"
+# When a token's time is over, in seconds since 1970; missing if never.
+END = "X-Wheelhouse-End"
 
 # As the collection's htpasswd.RIGHT: in a pattern, * alone is special.
 _WORD = re.compile(r"([a-z]+)(?::([a-z0-9*]+(?:-[a-z0-9*]+)*))?", re.ASCII)
@@ -37,6 +40,10 @@ def refusal(action: str, headers: Mapping[str, str], anonymous_uploads: bool, pr
     """
     need = NEEDS[action]
     login = headers.get(LOGIN, "")
+    end = headers.get(END, "")
+    # NGINX has looked at the time when the form began to arrive.
+    if end and not (end.isdecimal() and time.time() < int(end)):
+        return f"The token {login} has expired. Ask the operator of this index for another."
     patterns = _patterns(headers.get(RIGHTS, ""), need)
     if login and any(not project or fnmatchcase(project, pattern) for pattern in patterns):
         return ""

@@ -23,11 +23,11 @@ TOKEN = hashlib.sha256(b"a token").hexdigest()
 END = 1806537600
 
 
-def use(day: str, user: str, status: int = 200, uri: str = "/simple/") -> str:
+def use(day: str, user: str, verdict: str = "204", uri: str = "/simple/") -> str:
     """A line of the access log, as NGINX writes it."""
     return (
         f'{{"time":"{day}T14:03:10+00:00","client":"192.0.2.1","user":"{user}","method":"GET","route":"projects",'
-        f'"uri":"{uri}","status":{status},"bytes":12,"received":1,"seconds":0.001,"upstream_seconds":"","agent":"x"}}\n'
+        f'"uri":"{uri}","status":405,"bytes":12,"received":1,"seconds":0.001,"upstream_seconds":"","verdict":"{verdict}","agent":"x"}}\n'
     )
 
 
@@ -85,10 +85,11 @@ def test_each_is_listed_with_rights_expiry_and_last_use(info: Run, home: Path) -
 
 
 def test_what_was_refused_is_no_use(info: Run, home: Path) -> None:
-    refused = [use("2026-11-28", "alice", status) for status in (401, 429, 500)]
+    # Without a verdict, the password was not looked at: a method that is not allowed, a page of another site.
+    refused = [use("2026-11-28", "alice", verdict) for verdict in ("401", "429", "500", "")]
     # What a client writes cannot pass for a line of the log.
-    forged = use("2026-11-28", "", 401, uri=r"/?\",\"user\":\"alice\",\"status\":200,\"bytes\":1")
-    (home / "logs/access.log").write_text("".join([use("2026-11-01", "alice", 403), *refused, forged, "x\n", "{}"]))
+    forged = use("2026-11-28", "", "401", uri=r"/?\",\"user\":\"alice\",\"status\":200,\"bytes\":1,\"verdict\":\"204\"")
+    (home / "logs/access.log").write_text("".join([use("2026-11-01", "alice", "200"), *refused, forged, "x\n", "{}"]))
     assert "last used 2026-11-01" in info()["lines"][0]
 
 
