@@ -73,15 +73,15 @@ def test_a_line_of_the_file_is_what_the_script_takes_apart() -> None:
     value = line.split('" "')[1].rstrip('";')
     end, name, reads, *rights = value.split(" ")
     assert (int(end), name, reads, rights) == (4078684800, "ci", "read", ["publish:acme-*", "yank"])
-    # NGINX's expressions for id and rights, in conf.d/maps.conf.
+    # NGINX's expressions for id, rights and end, in conf.d/maps.conf.
     maps = (ROOT / "roles/nginx/templates/conf.d/maps.conf.j2").read_text(encoding="utf-8")
     patterns = re.findall(r'map \$pypi_token \$pypi_token_\w+ {\n +default "";\n +"~(.*?)" ', maps)
     found = [re.match(pattern.replace("(?<", "(?P<"), value) for pattern in patterns]
-    assert [match and match[1] for match in found] == ["ci", "publish:acme-* yank"]
+    assert [match and match[1] for match in found] == ["ci", "publish:acme-* yank", "4078684800"]
     # One that only reads, or does not expire, has no right that these could mistake.
     value = tokens.as_bytes([tokens.Token("ci", "0" * 64)]).decode().splitlines()[1].split('" "')[1].rstrip('";')
     assert value == "never ci read"
-    assert re.match(patterns[1].replace("(?<", "(?P<"), value) is None
+    assert not any(re.match(pattern.replace("(?<", "(?P<"), value) for pattern in patterns[1:])
 
 
 def test_the_longest_entry_fits_into_a_line_of_nginx() -> None:
