@@ -176,11 +176,12 @@ def test_secrets_beside_the_entry_are_not_shown(play: Play, tmp_path: Path) -> N
         "# ours\npypi_tokens:\n- {id: x, hash: '%s'}\nother: 1\n" % ("5" * 64),
         "pypi_tokens: []  # none\n",
         "pypi_tokens:\n    # the first\n    - id: x\n      hash: '%s'\n\n" % ("5" * 64),
+        "pypi_tokens:  # as\r\n  # the first\r\n  -\r\n    id: x\r\n    hash: '%s'\r\n" % ("5" * 64),
     ],
 )
 def test_what_else_is_in_the_file_of_the_inventory_stays(play: Play, tmp_path: Path, before: str) -> None:
     file = tmp_path / "tokens.yml"
-    file.write_text(before)
+    file.write_bytes(before.encode())
     file.chmod(0o640)
     done = play(token_id="a", token_inventory=str(file))
     assert done.returncode == 0, done.stdout
@@ -188,11 +189,13 @@ def test_what_else_is_in_the_file_of_the_inventory_stays(play: Play, tmp_path: P
     had, has = yaml.safe_load(before), yaml.safe_load(file.read_text())
     assert has["pypi_tokens"].pop(0)["id"] == "a"
     assert {**has, "pypi_tokens": has["pypi_tokens"] or []} == had
-    assert "# the first" in file.read_text() or "# the first" not in before
+    lines = file.read_bytes().decode().splitlines(keepends=True)
+    assert "[]" in before or [line for line in lines if "'id': 'a'" not in line] == before.splitlines(keepends=True)
 
 
 @pytest.mark.parametrize(
-    "before", ["$ANSIBLE_VAULT;1.1;AES256\n3061\n", "other: 1\n", "pypi_tokens: [{id: x, hash: y}]\n"]
+    "before",
+    ["$ANSIBLE_VAULT;1.1;AES256\n3061\n", "other: 1\n", "pypi_tokens: [{id: x, hash: y}]\n", "pypi_tokens: []\n---\n"],
 )
 def test_a_file_that_an_entry_cannot_be_added_to_stays_as_it_is(play: Play, tmp_path: Path, before: str) -> None:
     file = tmp_path / "tokens.yml"
