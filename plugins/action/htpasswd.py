@@ -72,16 +72,13 @@ class ActionModule(ActionBase):
             }
             for user in arguments["users"]
         ]
+        if arguments.get("tokens") is not None:
+            arguments["tokens"] = [tokens.for_host(entry) for entry in tokens.present(wanted)]
         result.update(
             _without_secrets(
                 self._execute_module(
                     module_name="wheelhouse.pypi.htpasswd",
-                    module_args=dict(
-                        arguments,
-                        users=users,
-                        hashes=hashes,
-                        tokens=[tokens.for_host(entry) for entry in tokens.present(wanted)],
-                    ),
+                    module_args=dict(arguments, users=users, hashes=hashes),
                     task_vars=task_vars,
                 )
             )

@@ -13,7 +13,13 @@ from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches, certificates, durations, reporting
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import (
+    batches,
+    certificates,
+    durations,
+    reporting,
+    token_entries,
+)
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 _OF_PATTERNS = frozenset(":,!&*?~[")
@@ -69,11 +75,34 @@ def seconds(duration: Any) -> int:
         raise AnsibleFilterError(f"{error}; give a number with s, m, h or d behind it, such as 10m") from error
 
 
+def token_entry(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of pypi_tokens out of what wheelhouse.pypi.token is given."""
+    return token_entries.entry(plain(given))
+
+
+def token_line(entry: Mapping[str, Any]) -> str:
+    """Return an entry of pypi_tokens on one line."""
+    return token_entries.line(plain(entry))
+
+
+def with_token(text: Any, entry: Mapping[str, Any]) -> str:
+    """Return the text of a file of the inventory with one more token; empty if that cannot be."""
+    return token_entries.added(plain(text), plain(entry))
+
+
 class FilterModule:
     """Filters of the collection."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {
-            function.__name__: function for function in (batch_sizes, certificate_problems, hosts_in, report, seconds)
-        }
+        functions = (
+            batch_sizes,
+            certificate_problems,
+            hosts_in,
+            report,
+            seconds,
+            token_entry,
+            token_line,
+            with_token,
+        )
+        return {function.__name__: function for function in functions}

@@ -57,9 +57,9 @@ options:
   tokens:
     description:
       - All tokens, with the keys of an entry of C(pypi_tokens). One that is not named is revoked.
+      - Without this option, all tokens stay as they are.
     type: list
     elements: dict
-    default: []
   bcrypt_cost:
     description: Cost of the hashes that this task makes. Not used for logins in O(hashes).
     type: int
@@ -157,7 +157,7 @@ ARGUMENTS = {
     "users": {"type": "list", "elements": "dict", "required": True},
     "hashes": {"type": "dict", "default": {}, "no_log": True},
     # From the action plugin: id, sha256, rights, reads, end.
-    "tokens": {"type": "list", "elements": "dict", "default": [], "no_log": False},
+    "tokens": {"type": "list", "elements": "dict", "no_log": False},
     "bcrypt_cost": {"type": "int", "default": 10},
     "purge": {"type": "bool", "default": True},
     "owner": {"type": "str"},
@@ -187,10 +187,10 @@ def wanted_users(arguments: dict[str, Any]) -> list[htpasswd.User]:
     return users
 
 
-def wanted_tokens(arguments: dict[str, Any]) -> list[tokens.Token]:
+def wanted_tokens(entries: list[dict[str, Any]]) -> list[tokens.Token]:
     """The tokens as asked for; raise FileSetError for what would spoil the file."""
     try:
-        wanted = [tokens.token(entry) for entry in arguments["tokens"]]
+        wanted = [tokens.token(entry) for entry in entries]
     except ValueError as error:
         raise FileSetError(str(error)) from error
     for what in ("id", "sha256"):
@@ -249,17 +249,25 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
     rights = {name: words for name, words in rights.items() if name in hashes}
     after = htpasswd.logins(hashes, rights)
     added, updated, removed = htpasswd.what_changes(before, after)
-    wanted = wanted_tokens(module.params)
+    present = tokens.parse(file_set.read(tokens.TOKENS))
+    entries = module.params["tokens"]
+    wanted = present if entries is None else wanted_tokens(entries)
     # A login that something else has added on the host; the rules have compared those of the inventory.
     both = [token.id for token in wanted if token.id in after]
     if both:
         raise FileSetError("a login of the host has the name of token %r: give the token another id" % both[0])
-    token_changes = tokens.what_changes(tokens.parse(file_set.read(tokens.TOKENS)), wanted)
+    if entries and not users and hashes:
+        module.warn(
+            "%s: pypi_users is empty, so %d login%s of the host remain%s valid beside the tokens. To remove logins, list them in "
+            "pypi_users with state: absent; wheelhouse.pypi.logins names them"
+            % (file_set.folder, len(hashes), *(("", "s") if len(hashes) == 1 else ("s", "")))
+        )
+    token_changes = tokens.what_changes(present, wanted)
     changes = file_set.plan(
         {
             htpasswd.ALL_USERS: htpasswd.as_bytes(lines),
             htpasswd.CREDENTIALS: htpasswd.credentials(hashes, rights),
-            tokens.TOKENS: tokens.as_bytes(wanted),
+            **({} if entries is None else {tokens.TOKENS: tokens.as_bytes(wanted)}),
             **dict.fromkeys(htpasswd.OBSOLETE),
         }
     )

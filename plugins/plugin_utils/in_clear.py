@@ -21,11 +21,11 @@ _ENCRYPTED = b"$ANSIBLE_VAULT"
 _LISTS = {"pypi_users": "password", "pypi_tokens": "secret", "pypi_ldap": "bind_password"}
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Reads an inventory without Ansible's tags: what stands behind !vault is not in clear."""
 
 
-_Loader.add_multi_constructor("!", lambda _loader, _tag, _node: None)
+Loader.add_multi_constructor("!", lambda _loader, _tag, _node: None)
 
 
 def warnings(task_vars: Mapping[str, Any]) -> list[str]:
@@ -58,7 +58,7 @@ def _content(file: Path) -> Any:
     """What is in a file; None if it is encrypted, or not something that this can read."""
     try:
         data = file.read_bytes()
-        return None if data.startswith(_ENCRYPTED) else yaml.load(data, Loader=_Loader)
+        return None if data.startswith(_ENCRYPTED) else yaml.load(data, Loader=Loader)
     except (OSError, ValueError, yaml.YAMLError):
         return None
 

@@ -48,8 +48,13 @@ def test_inventory_playbook_and_nginx_agree_on_the_form() -> None:
     assert "chars=['0123456789abcdef'], length=64)" in play
 
 
-def test_a_token_is_too_long_for_a_password() -> None:
-    assert len(TOKEN) > passwords.PASSWORD_BYTES
+def test_what_nginx_takes_for_a_token_is_no_password_of_a_login() -> None:
+    (like,) = re.findall(r"LIKE = /\^(.*)/;", SCRIPT)
+    assert like == passwords.LIKE_TOKEN.pattern
+    for password in (TOKEN, TOKEN[:-1], TOKEN[:43], TOKEN + "x", TOKEN + " ", TOKEN + "\r"):
+        assert passwords.LIKE_TOKEN.match(password), password
+    for password in (TOKEN[:42], "x" + TOKEN, "wheelhouse", ""):
+        assert not passwords.LIKE_TOKEN.match(password), password
 
 
 def test_nginx_finds_a_token_behind_any_user_name() -> None:
@@ -68,15 +73,15 @@ def test_a_line_of_the_file_is_what_the_script_takes_apart() -> None:
     value = line.split('" "')[1].rstrip('";')
     end, name, reads, *rights = value.split(" ")
     assert (int(end), name, reads, rights) == (4078684800, "ci", "read", ["publish:acme-*", "yank"])
-    # NGINX's expressions for id and rights, in conf.d/maps.conf.
+    # NGINX's expressions for id, rights and end, in conf.d/maps.conf.
     maps = (ROOT / "roles/nginx/templates/conf.d/maps.conf.j2").read_text(encoding="utf-8")
     patterns = re.findall(r'map \$pypi_token \$pypi_token_\w+ {\n +default "";\n +"~(.*?)" ', maps)
     found = [re.match(pattern.replace("(?<", "(?P<"), value) for pattern in patterns]
-    assert [match and match[1] for match in found] == ["ci", "publish:acme-* yank"]
+    assert [match and match[1] for match in found] == ["ci", "publish:acme-* yank", "4078684800"]
     # One that only reads, or does not expire, has no right that these could mistake.
     value = tokens.as_bytes([tokens.Token("ci", "0" * 64)]).decode().splitlines()[1].split('" "')[1].rstrip('";')
     assert value == "never ci read"
-    assert re.match(patterns[1].replace("(?<", "(?P<"), value) is None
+    assert not any(re.match(pattern.replace("(?<", "(?P<"), value) for pattern in patterns[1:])
 
 
 def test_the_longest_entry_fits_into_a_line_of_nginx() -> None:

@@ -142,6 +142,16 @@ def test_what_is_no_token_lets_nobody_in(index: Index, wrong: str) -> None:
     assert index.request("/", Login("__token__", wrong), "POST").status == 401
 
 
+@pytest.mark.parametrize(
+    "slip", [TOKENS["ci"][:-1], TOKENS["ci"][:43], TOKENS["ci"] + "0", TOKENS["ci"] + " ", TOKENS["ci"] + "\r"]
+)
+def test_a_token_that_was_not_copied_whole_is_no_guess_of_a_password(index: Index, stack: Stack, slip: str) -> None:
+    mark = f"/simple/?{uuid4().hex}"
+    answer = index.request(mark, Login("__token__", slip))
+    assert answer.status == 401 and b"or was not copied whole" in answer.body, answer
+    assert stack.requests(mark)[0]["user"] == "token:"
+
+
 def test_a_revoked_token_is_refused_when_the_run_ends(index: Index, stack: Stack) -> None:
     assert index.request("/simple/", MIRROR).status == 200
     done = applied(USERS, pypi_tokens=ENTRIES[:2])

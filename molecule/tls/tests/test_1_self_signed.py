@@ -69,7 +69,7 @@ def test_plain_http_redirects_and_takes_nothing(
     if status == 301:
         assert answer.headers["location"] == f"https://{NAME}{path}"
     elif status == 403 and method != "HEAD":
-        assert f"Use https://{NAME}, and change a password that was sent".encode() in answer.body
+        assert f"Use https://{NAME}, and change a password or revoke a token that was sent".encode() in answer.body
 
 
 def test_a_client_that_is_set_up_for_plain_http_fails_and_publishes_nothing(

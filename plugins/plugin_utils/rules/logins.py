@@ -34,6 +34,8 @@ _RIGHT_LIKE = re.compile(r"[a-z_]{1,20}\Z")
 ACTIONS = tuple(public()["pypi_authenticate"]["choices"])
 KEYS = tuple(of_login())
 STATES = tuple(of_login()["state"]["choices"])
+# fromisoformat takes 20270331 and 2027-W13-3 as well.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _OPEN = (
     "write [update] to open reading. pypi_anonymous_uploads: true opens uploads beside that, on purpose; removal always "
     "needs a login"
@@ -190,12 +192,16 @@ def last_day(expires: Any, what: str) -> Complaints:
     if expires in (None, ""):
         return
     try:
-        datetime.date.fromisoformat(str(expires))
+        day = datetime.date.fromisoformat(str(expires) if _DAY.match(str(expires)) else "")
     except ValueError:
         yield (
             f"has an invalid expires: {str(expires)[:40]!r}",
             f"give the last day of the {what}, such as 2027-03-31",
         )
+    else:
+        # Python knows no day after 9999-12-31.
+        if day.year == datetime.MAXYEAR:
+            yield f"has an expires that is too late: {expires}", f"leave it out for a {what} that does not expire"
 
 
 def entries(variables: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

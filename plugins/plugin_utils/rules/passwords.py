@@ -24,6 +24,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import Compl
 BCRYPT_COSTS = range(4, BCRYPT_COST_LIMIT + 1)
 # bcrypt looks at no more; what comes after would be no part of the password.
 PASSWORD_BYTES = 72
+# What NGINX takes for a token (roles/nginx/templates/tokens.js.j2), whole or not.
+LIKE_TOKEN = re.compile(r"wheelhouse_.{32}")
 
 
 def edges(text: str) -> Complaints:
@@ -95,6 +97,8 @@ def _password(password: Any) -> Complaints:
         yield "has an empty password", "give one, or state: absent"
     elif found := list(edges(password)):
         yield from ((f"has a password that {what}", mend) for what, mend in found)
+    elif LIKE_TOKEN.match(password):
+        yield "has a password like a token, which NGINX takes for one", "give another, or list the token in pypi_tokens"
     elif not re.fullmatch(r"[ -~]+", password):
         yield (
             "has a password with letters that are not printable ASCII, which clients encode in different ways",

@@ -26,7 +26,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
 )
 
 # What scanners of secrets look for: this, 64 random hexadecimal digits, and the first 8 of the SHA-256 of all before them.
-# roles/nginx/templates/token.js.j2 and playbooks/token.yml have the same form.
+# roles/nginx/templates/tokens.js.j2 and playbooks/token.yml have the same form.
 PREFIX = "wheelhouse_"
 SECRET = re.compile(rf"{PREFIX}[0-9a-f]{{72}}\Z")
 # A part of one, also where a message says how a project of that name would be written.

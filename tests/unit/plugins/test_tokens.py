@@ -98,6 +98,7 @@ BAD = [
     ({**CI, "state": "absent"}, "has an unknown key; give id, secret, hash"),
     ({**CI, ONE: True}, "has an unknown key"),
     ({**CI, "expires": "31.03.2027"}, "has an invalid expires: '31.03.2027'; give the last day of the token"),
+    ({**CI, "expires": "9999-12-31"}, "too late: 9999-12-31; leave it out for a token that does not expire"),
 ]
 
 
@@ -212,7 +213,7 @@ def test_the_rights_of_tokens_are_those_of_logins() -> None:
 # -- what the host gets ------------------------------------------------------------------------------------------------
 
 
-def sent(entries: list[dict[str, Any]]) -> dict[str, Any]:
+def sent(entries: list[dict[str, Any]] | None) -> dict[str, Any]:
     """Return what the action plugin hands to the module."""
     calls: list[dict[str, Any]] = []
     task = SimpleNamespace(
@@ -244,6 +245,31 @@ def test_a_host_gets_the_sha_256_alone() -> None:
     assert arguments["tokens"] == [
         {"id": "ci-acme", "sha256": sha256(ONE), "rights": ["publish:acme-*"], "reads": True, "end": end}
     ]
+
+
+def test_a_task_without_tokens_keeps_those_of_the_host(run: Run, run_module: Run, tmp_path: Path) -> None:
+    assert sent(None).get("tokens") is None
+    assert sent([])["tokens"] == []
+    run(CI)
+    before = (tmp_path / "tokens.conf").read_text()
+    result = run_module(htpasswd, path=str(tmp_path), users=[], hashes={})
+    assert result["tokens"]["removed"] == []
+    assert result["tokens"]["valid"] == ["ci-acme may read, publish acme-*, does not expire"]
+    assert (tmp_path / "tokens.conf").read_text() == before
+    # Nor does a login take the name of one.
+    alice = {"name": "ci-acme", "rights": [], "state": "present"}
+    result = run_module(htpasswd, path=str(tmp_path), users=[alice], hashes={"ci-acme": "$2y$10$" + "e" * 53})
+    assert "a login of the host has the name of token 'ci-acme'" in result["msg"]
+
+
+def test_logins_that_stay_valid_beside_tokens_alone_are_a_warning(run: Run) -> None:
+    assert run(CI, users=["alice", "bob"])["warnings"] == []
+    (warning,) = run(CI)["warnings"]
+    assert (
+        "pypi_users is empty, so 2 logins of the host remain valid beside the tokens. To remove logins, list" in warning
+    )
+    # Without tokens, an empty list of users is no wish to be rid of passwords.
+    assert run()["warnings"] == []
 
 
 @pytest.fixture

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import hashlib
 import os
 import re
+import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,17 +128,60 @@ def test_a_token_goes_into_a_file_and_its_entry_into_the_inventory(play: Play, t
     assert [entry["id"] for entry in yaml.safe_load(group.read_text())["pypi_tokens"]] == ["b", "a"]
 
 
+# Of inotify(7).
+IN_ATTRIB, IN_MOVED_TO, IN_CREATE = 0x4, 0x80, 0x100
+
+
+def events(watch: int) -> Iterator[tuple[str, int]]:
+    """What happened in a watched folder: name of the file, and event."""
+    data = os.read(watch, 65536)
+    while data:
+        _, mask, _, length = struct.unpack("iIII", data[:16])
+        yield data[16 : 16 + length].rstrip(b"\0").decode(), mask
+        data = data[16 + length :]
+
+
+def test_the_file_of_a_token_has_its_mode_from_the_first_moment(play: Play, tmp_path: Path) -> None:
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    libc = ctypes.CDLL(None)
+    watch = libc.inotify_init()
+    libc.inotify_add_watch(watch, bytes(folder), IN_ATTRIB | IN_MOVED_TO | IN_CREATE)
+    try:
+        done = play(token_id="a", token_file=f'"{folder}/token"')
+        assert done.returncode == 0, done.stdout
+        seen = list(events(watch))
+    finally:
+        os.close(watch)
+    # Made under its name, and its mode was never set.
+    assert seen == [("token", IN_CREATE)], seen
+    assert (folder / "token").stat().st_mode & 0o777 == 0o600
+    assert tokens.SECRET.match((folder / "token").read_text())
+
+
+def test_secrets_beside_the_entry_are_not_shown(play: Play, tmp_path: Path) -> None:
+    file = tmp_path / "tokens.yml"
+    file.write_text(
+        "pypi_users:\n- {name: bob, password: hunter2-in-clear}\npypi_tokens:\n- {id: x, secret: %s}\n" % ("5" * 64)
+    )
+    done = play("--diff", "-vvv", token_id="a", token_inventory=str(file))
+    assert done.returncode == 0, done.stdout
+    assert "hunter2" not in done.stdout
+    assert "5" * 64 not in done.stdout
+
+
 @pytest.mark.parametrize(
     "before",
     [
         "# ours\npypi_tokens:\n- {id: x, hash: '%s'}\nother: 1\n" % ("5" * 64),
         "pypi_tokens: []  # none\n",
         "pypi_tokens:\n    # the first\n    - id: x\n      hash: '%s'\n\n" % ("5" * 64),
+        "pypi_tokens:  # as\r\n  # the first\r\n  -\r\n    id: x\r\n    hash: '%s'\r\n" % ("5" * 64),
     ],
 )
 def test_what_else_is_in_the_file_of_the_inventory_stays(play: Play, tmp_path: Path, before: str) -> None:
     file = tmp_path / "tokens.yml"
-    file.write_text(before)
+    file.write_bytes(before.encode())
     file.chmod(0o640)
     done = play(token_id="a", token_inventory=str(file))
     assert done.returncode == 0, done.stdout
@@ -144,11 +189,13 @@ def test_what_else_is_in_the_file_of_the_inventory_stays(play: Play, tmp_path: P
     had, has = yaml.safe_load(before), yaml.safe_load(file.read_text())
     assert has["pypi_tokens"].pop(0)["id"] == "a"
     assert {**has, "pypi_tokens": has["pypi_tokens"] or []} == had
-    assert "# the first" in file.read_text() or "# the first" not in before
+    lines = file.read_bytes().decode().splitlines(keepends=True)
+    assert "[]" in before or [line for line in lines if "'id': 'a'" not in line] == before.splitlines(keepends=True)
 
 
 @pytest.mark.parametrize(
-    "before", ["$ANSIBLE_VAULT;1.1;AES256\n3061\n", "other: 1\n", "pypi_tokens: [{id: x, hash: y}]\n"]
+    "before",
+    ["$ANSIBLE_VAULT;1.1;AES256\n3061\n", "other: 1\n", "pypi_tokens: [{id: x, hash: y}]\n", "pypi_tokens: []\n---\n"],
 )
 def test_a_file_that_an_entry_cannot_be_added_to_stays_as_it_is(play: Play, tmp_path: Path, before: str) -> None:
     file = tmp_path / "tokens.yml"
@@ -168,10 +215,16 @@ def test_a_file_that_an_entry_cannot_be_added_to_stays_as_it_is(play: Play, tmp_
         ({"token_id": "a", "token_publish": "Acme_*"}, "did you mean acme-*?"),
         ({"token_id": "a", "token_expire": "2099-03-31"}, "did you mean pypi_token_expires?"),
         ({"token_id": "a", "token_inventory": "missing/tokens.yml"}, "or a new one in a folder that exists"),
+        ({"token_id": "a", "token_inventory": "group_vars", "token_file": "new"}, "group_vars has no list of tokens"),
+        ({"token_id": "a", "token_inventory": "/proc/new.yml", "token_file": "new"}, "so no token was made"),
     ],
 )
-def test_what_is_wrong_is_named_before_a_token_is_made(play: Play, variables: dict[str, str], words: str) -> None:
+def test_what_is_wrong_is_named_and_no_token_is_made(
+    play: Play, tmp_path: Path, variables: dict[str, str], words: str
+) -> None:
+    (tmp_path / "group_vars").mkdir()
     done = play(**variables)
     assert done.returncode != 0
     assert words in done.stdout, done.stdout
     assert not SHOWN.search(done.stdout)
+    assert not (tmp_path / "new").exists()

@@ -132,11 +132,7 @@ def test_files_of_earlier_versions_are_removed(run: Run, tmp_path: Path) -> None
     (tmp_path / "peer").mkdir()
     (tmp_path / "peer/secret.conf").touch()
     assert run()["diff"]["prepared"].splitlines()[1:] == ["- file .htpasswd-publish", "- file peer/secret.conf"]
-    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {
-        ".htpasswd",
-        "credentials.conf",
-        "tokens.conf",
-    }
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {".htpasswd", "credentials.conf"}
 
 
 def test_state_absent_removes_without_a_hash(run: Run) -> None:

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Entries of pypi_tokens for wheelhouse.pypi.token: out of its variables, and into a file of the inventory."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import specs
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.in_clear import Loader
+
+_NEW_FILE = "---\npypi_tokens:\n"
+_HEAD = re.compile(r"^pypi_tokens:(?: *\[\])?(?= *(?:#.*)?\r?$)", re.MULTILINE)
+_ITEM = re.compile(r"^( *)-(?:\s|$)", re.MULTILINE)
+
+
+def entry(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of pypi_tokens, as yet without a hash.
+
+    Args:
+        given: what an entry may have, as text. A right is true or false, or projects separated by commas.
+    """
+    rights = {right: value for right in specs.rights() if (value := _right(given.get(right, False)))}
+    reads = {"read": _boolean(given["read"])} if "read" in given else {}
+    expires = {"expires": str(given["expires"])} if given.get("expires") else {}
+    return {"id": given.get("id", ""), **rights, **reads, **expires}
+
+
+def _right(value: Any) -> Any:
+    value = _boolean(value)
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _boolean(value: Any) -> Any:
+    return specs.is_true(value) if specs.is_boolean(value) else value
+
+
+def line(one: Mapping[str, Any]) -> str:
+    """Return an entry on one line, in quotes that debug does not escape; what is in them has none."""
+    return "- " + json.dumps(one).replace('"', "'")
+
+
+def added(text: str, one: Mapping[str, Any]) -> str:
+    """Return a file of the inventory with one more entry, before the others; empty if that would change anything else.
+
+    Args:
+        text: what is in the file; empty for a new one.
+        one: the entry, with its hash.
+    """
+    text = text or _NEW_FILE
+    head = _HEAD.search(text)
+    if not head:
+        return ""
+    # To the end of its line, where a comment may be.
+    rest, _, below = text[head.end() :].partition("\n")
+    newline = "\r\n" if "\r\n" in text else "\n"
+    comment = rest.rstrip("\r")
+    try:
+        had = yaml.load(text, Loader=Loader)
+        first = _ITEM.search(below) if had["pypi_tokens"] else None
+        indent = first[1] if first else "  "
+        result = f"{text[: head.start()]}pypi_tokens:{comment}{newline}{indent}{line(one)}{newline}{below}"
+        has = yaml.load(result, Loader=Loader)
+    except (ValueError, yaml.YAMLError):
+        return ""
+    return result if has == {**had, "pypi_tokens": [one, *(had["pypi_tokens"] or [])]} else ""
