@@ -529,6 +529,17 @@ def test_damaged_decisions_stop_their_project_alone(
     assert f"{decided(index)} cannot be used" in caplog.text
 
 
+def test_decisions_are_read_by_no_link(index: Index, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    made_up = Decisions.of_text(decided(index).read_text()).changed(back=[("release", "1")])
+    (tmp_path / "elsewhere.json").write_text(made_up.text())
+    decided(index).unlink()
+    decided(index).symlink_to(tmp_path / "elsewhere.json")
+    index.look()
+    assert yanked(index) == {ONE: "broken", SDIST: "broken"}
+    assert f"{decided(index)} cannot be used: [Errno 40] it is a link" in caplog.text
+
+
 def test_what_is_no_projects_name_makes_no_page(index: Index) -> None:
     quarantine = decided(index).parent.with_name("quarantine")
     for name in (".x", "Foo Bar", "a_b", "x" + "\udcff"):

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -945,6 +946,31 @@ def test_a_record_that_is_a_link_is_damaged(index: Index) -> None:
     assert index.upload(ONE, CONTENT).status == 503
     index.look()
     assert not (index.packages.parent / "nowhere").exists()
+
+
+@pytest.mark.parametrize("place", ["projects/bar.json", "files/bar/bar-1.0-py3-none-any.whl.json"])
+def test_a_pipe_in_the_place_of_a_fact_is_not_waited_for(index: Index, place: str) -> None:
+    (wheelhouse(index) / place).parent.mkdir(exist_ok=True)
+    os.mkfifo(wheelhouse(index) / place)
+
+    def look() -> int:
+        # A look that waits for it would never end.
+        signal.alarm(20)
+        copied(index)
+        return int(ONE not in index.listed("foo"))
+
+    assert in_a_child(look) == 0
+
+
+def test_a_fact_that_is_too_long_is_damaged(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    monkeypatch.setattr(disk, "LONGEST_BYTES", 1000)
+    place = wheelhouse(index) / f"files/foo/{ONE}.json"
+    place.write_text(place.read_text() + " " * 1000)
+    answer = index.upload(ONE, CONTENT)
+    print(answer)
+    assert answer.status == 503 and index.stored() == {}
 
 
 def test_a_part_on_another_mount_is_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,7 +193,7 @@ class DecisionFiles:
         """
         place = self._place(project)
         try:
-            return Decisions.of_text(place.read_text(encoding="utf-8"))
+            return Decisions.of_text(disk.read(place).decode())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
