@@ -937,6 +937,29 @@ def test_a_folder_of_records_that_is_a_link_stops_its_project_alone(
     assert index.upload(TWO, made.file(TWO)).status == 200
 
 
+@pytest.mark.parametrize("what", ["a link", "not a folder"])
+def test_a_folder_of_records_that_is_none_stops_no_project_of_a_longer_name(
+    index: Index, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    place, elsewhere = wheelhouse(index) / "files/foo", index.packages.parent / "elsewhere"
+    place.rename(elsewhere)
+    sdist, other = "foo-bar-1.0.tar.gz", "foo-baz-1.0.tar.gz"
+    if what == "a link":
+        place.symlink_to(elsewhere)
+        # What is behind a link tells nothing.
+        (elsewhere / f"{sdist}.json").write_text((elsewhere / f"{ONE}.json").read_text())
+    else:
+        place.write_text("in its place")
+    copied(index, sdist, made.file(sdist))
+    assert set(index.listed("foo-bar")) == {sdist}
+    answer = index.upload(other, made.file(other, b"", ("foo-baz", "1.0")))
+    print(answer)
+    assert answer.status == 200 and set(index.listed("foo-baz")) == {other}
+    assert f"{place} cannot be used: [Errno 20] it is {what}" in caplog.text
+    assert index.upload(TWO, made.file(TWO)).status == 503
+
+
 def test_a_record_that_is_a_link_is_damaged(index: Index) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     assert index.remove("foo", "1.0").status == 200
