@@ -231,6 +231,21 @@ def test_a_copy_that_was_changed_more_often_ends_no_quarantine(
     assert page(index) == page(other) == ("active", {})
 
 
+def test_a_new_catalogue_merges_nothing(two: tuple[Index, Index], caplog: pytest.LogCaptureFixture) -> None:
+    index, _other = two
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    caplog.clear()
+    again = Index(index.folder)
+    again.look()
+    assert page(again) == ("active", {ONE: "both"})
+    assert "Merged" not in caplog.text
+    # What the store of facts has lost, it gets back, and the log says so.
+    place(again).unlink()
+    again.look()
+    assert "Merged what was decided on foo; restored: 20" in caplog.text
+
+
 def test_yanks_of_two_copies_are_all_kept_and_what_one_took_back_is_taken_back(two: tuple[Index, Index]) -> None:
     index, other = two
     ask(index, "yank", filename=TWO, reason="here")

@@ -51,7 +51,9 @@ class Reconciler:
                 continue
             said = [one for one in (kept, before) if one not in (NOTHING, UNKNOWN)]
             after = (said[0] if is_new else said[0].merged(said[-1])) if said else kept
-            _log(project, kept, before, after)
+            # Else a new catalogue learns what was decided: nothing is merged.
+            if before in said:
+                _log(project, kept, before, after)
             if after != kept:
                 self._files.put(project, after)
             if after != before:
