@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -453,6 +453,49 @@ def test_copies_of_a_quarantined_file_take_room_once(index: Index) -> None:
     assert before < after and [path.name for path in after - before] == [TWO]
 
 
+def quarantined_in(place: Path) -> Iterator[Path]:
+    """Yield the quarantined file that has its place there."""
+    return (place.parent / ".wheelhouse/quarantine").rglob(place.name)
+
+
+def behind_a_link(place: Path) -> None:
+    elsewhere = place.parent.with_name("elsewhere")
+    elsewhere.write_bytes(made.file(ONE))
+    place.symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("put", "comes_back"),
+    [
+        pytest.param(lambda place: place.write_bytes(made.file(ONE)), True, id="a copy"),
+        pytest.param(lambda place: os.link(next(quarantined_in(place)), place), True, id="another name of the file"),
+        pytest.param(lambda place: place.write_bytes(made.file(ONE, b"other")), False, id="other content"),
+        pytest.param(behind_a_link, False, id="a link to a copy"),
+        pytest.param(os.mkfifo, False, id="a pipe"),
+    ],
+)
+def test_a_file_that_comes_back_to_where_there_is_one(
+    index: Index, put: Callable[[Path], object], comes_back: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = index.listed("foo")
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    (kept,) = quarantined_in(index.packages / ONE)
+    put(index.packages / ONE)
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    for _ in range(3):
+        index.look()
+    assert kept.exists() != comes_back
+    said = [record.getMessage() for record in caplog.records if "stays in" in record.getMessage()]
+    expected = f"{ONE} stays in {kept.parent}: there is another file in its place"
+    assert said == ([] if comes_back else [expected])
+    if not comes_back:
+        assert ONE not in index.listed("foo") and kept.read_bytes() == made.file(ONE)
+        (index.packages / ONE).unlink()
+        index.look()
+        assert not kept.exists()
+    assert index.listed("foo") == before and (index.packages / ONE).stat().st_nlink == 1
+
+
 def test_only_a_project_that_comes_or_goes_has_the_list_of_projects_made(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -527,6 +570,17 @@ def test_damaged_decisions_stop_their_project_alone(
         three = f"foo-3.{number}-py3-none-any.whl"
         assert again.upload(three, made.file(three)).status == 200
     assert f"{decided(index)} cannot be used" in caplog.text
+
+
+def test_decisions_are_read_by_no_link(index: Index, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    made_up = Decisions.of_text(decided(index).read_text()).changed(back=[("release", "1")])
+    (tmp_path / "elsewhere.json").write_text(made_up.text())
+    decided(index).unlink()
+    decided(index).symlink_to(tmp_path / "elsewhere.json")
+    index.look()
+    assert yanked(index) == {ONE: "broken", SDIST: "broken"}
+    assert f"{decided(index)} cannot be used: [Errno 40] it is a link" in caplog.text
 
 
 def test_what_is_no_projects_name_makes_no_page(index: Index) -> None:

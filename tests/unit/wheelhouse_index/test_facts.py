@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -936,6 +937,29 @@ def test_a_folder_of_records_that_is_a_link_stops_its_project_alone(
     assert index.upload(TWO, made.file(TWO)).status == 200
 
 
+@pytest.mark.parametrize("what", ["a link", "not a folder"])
+def test_a_folder_of_records_that_is_none_stops_no_project_of_a_longer_name(
+    index: Index, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    place, elsewhere = wheelhouse(index) / "files/foo", index.packages.parent / "elsewhere"
+    place.rename(elsewhere)
+    sdist, other = "foo-bar-1.0.tar.gz", "foo-baz-1.0.tar.gz"
+    if what == "a link":
+        place.symlink_to(elsewhere)
+        # What is behind a link tells nothing.
+        (elsewhere / f"{sdist}.json").write_text((elsewhere / f"{ONE}.json").read_text())
+    else:
+        place.write_text("in its place")
+    copied(index, sdist, made.file(sdist))
+    assert set(index.listed("foo-bar")) == {sdist}
+    answer = index.upload(other, made.file(other, b"", ("foo-baz", "1.0")))
+    print(answer)
+    assert answer.status == 200 and set(index.listed("foo-baz")) == {other}
+    assert f"{place} cannot be used: [Errno 20] it is {what}" in caplog.text
+    assert index.upload(TWO, made.file(TWO)).status == 503
+
+
 def test_a_record_that_is_a_link_is_damaged(index: Index) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     assert index.remove("foo", "1.0").status == 200
@@ -945,6 +969,31 @@ def test_a_record_that_is_a_link_is_damaged(index: Index) -> None:
     assert index.upload(ONE, CONTENT).status == 503
     index.look()
     assert not (index.packages.parent / "nowhere").exists()
+
+
+@pytest.mark.parametrize("place", ["projects/bar.json", "files/bar/bar-1.0-py3-none-any.whl.json"])
+def test_a_pipe_in_the_place_of_a_fact_is_not_waited_for(index: Index, place: str) -> None:
+    (wheelhouse(index) / place).parent.mkdir(exist_ok=True)
+    os.mkfifo(wheelhouse(index) / place)
+
+    def look() -> int:
+        # A look that waits for it would never end.
+        signal.alarm(20)
+        copied(index)
+        return int(ONE not in index.listed("foo"))
+
+    assert in_a_child(look) == 0
+
+
+def test_a_fact_that_is_too_long_is_damaged(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    monkeypatch.setattr(disk, "LONGEST_BYTES", 1000)
+    place = wheelhouse(index) / f"files/foo/{ONE}.json"
+    place.write_text(place.read_text() + " " * 1000)
+    answer = index.upload(ONE, CONTENT)
+    print(answer)
+    assert answer.status == 503 and index.stored() == {}
 
 
 def test_a_part_on_another_mount_is_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,6 +231,61 @@ def test_a_copy_that_was_changed_more_often_ends_no_quarantine(
     assert page(index) == page(other) == ("active", {})
 
 
+def test_a_new_catalogue_merges_nothing(two: tuple[Index, Index], caplog: pytest.LogCaptureFixture) -> None:
+    index, _other = two
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    caplog.clear()
+    again = Index(index.folder)
+    again.look()
+    assert page(again) == ("active", {ONE: "both"})
+    assert "Merged" not in caplog.text
+    # What the store of facts has lost, it gets back, and the log says so.
+    place(again).unlink()
+    again.look()
+    assert "Merged what was decided on foo; restored: 20" in caplog.text
+
+
+def test_only_what_has_changed_is_parsed_and_once(
+    two: tuple[Index, Index], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    index, other = two
+    parsed: list[str] = []
+    of_text = Decisions.of_text
+
+    def noted(text: str) -> Decisions:
+        parsed.append(text)
+        return of_text(text)
+
+    monkeypatch.setattr(Decisions, "of_text", noted)
+    index.store.check_decisions()
+    assert parsed == []
+    ask(other, "yank", filename=TWO, reason="there")
+    shutil.copy2(place(other), place(index))
+    parsed.clear()
+    index.store.check_decisions()
+    assert parsed.count(place(other).read_text()) == 1
+    index.store.write_pending()
+    assert page(index) == ("active", {ONE: "both", TWO: "there"})
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    parsed.clear()
+    again = Index(index.folder)
+    assert parsed == [place(again).read_text()]
+    again.look()
+    # It was damaged, repaired, and is damaged once more.
+    caplog.clear()
+    for _ in range(2):
+        content = place(again).read_bytes()
+        place(again).write_text("{")
+        again.look()
+        again.look()
+        place(again).write_bytes(content)
+        again.look()
+    assert caplog.text.count(f"{place(again)} cannot be used") == 2
+    assert page(again) == ("active", {ONE: "both", TWO: "there"})
+
+
 def test_yanks_of_two_copies_are_all_kept_and_what_one_took_back_is_taken_back(two: tuple[Index, Index]) -> None:
     index, other = two
     ask(index, "yank", filename=TWO, reason="here")

@@ -475,9 +475,9 @@ class Known:
         row = self._db.execute("SELECT decided FROM decisions WHERE project = ?", (project,)).fetchone()
         return Decisions.of_text(row[0]) if row else NOTHING
 
-    def decided(self) -> list[str]:
-        """Return the projects on which anything was decided."""
-        return [name for (name,) in self._db.execute("SELECT project FROM decisions ORDER BY project")]
+    def decided(self) -> dict[str, str]:
+        """Return the projects on which anything was decided, each with the text of that."""
+        return dict(self._db.execute("SELECT project, decided FROM decisions ORDER BY project").fetchall())
 
     def quarantined_with_files(self) -> list[str]:
         """Return the projects that have files in packages/, and were quarantined, or of which that is unknown."""

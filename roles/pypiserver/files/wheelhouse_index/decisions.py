@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -193,11 +194,17 @@ class DecisionFiles:
         """
         place = self._place(project)
         try:
-            return Decisions.of_text(place.read_text(encoding="utf-8"))
+            return Decisions.of_text(disk.read(place).decode())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise FactsError(f"{place} cannot be used: {error}") from error
+
+    def says(self, project: str, text: str) -> bool:
+        """Tell whether the file of a project has this text: then it need not be parsed."""
+        with suppress(OSError):
+            return disk.read(self._place(project)) == text.encode()
+        return False
 
     def put(self, project: str, decisions: Decisions) -> None:
         """Keep what was decided: when this returns, it outlasts a loss of power."""

@@ -14,6 +14,8 @@ from pathlib import Path
 
 # From so many on, one call for the whole file system costs less than one for each.
 _MANY = 16
+# No file that the index writes comes near it.
+LONGEST_BYTES = 64 * 1024 * 1024
 
 
 def write(file: FileIO, content: bytes) -> None:
@@ -27,10 +29,15 @@ def read(place: Path | str) -> bytes:
     """Return what a file holds.
 
     Raises:
-        OSError: if that cannot be read, or is a link.
+        OSError: if that cannot be read, is a link or no file, or is longer than any that the index writes.
     """
     try:
-        with open(place, "rb", buffering=0, opener=_not_by_a_link) as file:
+        with open(place, "rb", buffering=0, opener=_by_its_own_name) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "it is not a file", str(place))
+            if status.st_size > LONGEST_BYTES:
+                raise OSError(errno.EFBIG, f"it has more than {LONGEST_BYTES} bytes", str(place))
             return file.readall()
     except OSError as error:
         if error.errno == errno.ELOOP:
@@ -38,8 +45,9 @@ def read(place: Path | str) -> bytes:
         raise
 
 
-def _not_by_a_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
+def _by_its_own_name(path: str, flags: int) -> int:
+    # A pipe that none writes to would be waited for.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def check_folder(place: Path | str) -> None:

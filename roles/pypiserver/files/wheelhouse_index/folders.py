@@ -7,13 +7,14 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 from . import catalogue, incoming
 from .catalogue import Catalogue, Known
+from .decisions import Decisions
 from .entry import Entry, Stamp, guessed
 from .facts import AnotherStoreError, FactStore
 from .output import Output, Staged
@@ -124,8 +125,8 @@ class Folders:
         changed = {guessed(path.rpartition("/")[2]).project for path in found} | {entry.project for entry in before}
         self._mark_dirty(known, changed | (self.output.with_pages() - set(known.all_projects())))
 
-    def _take_decisions(self, known: Known) -> None:
-        """Have catalogue and store of facts say the same, where the store can be used."""
+    def _take_decisions(self, known: Known, found: Mapping[str, Decisions] | None = None) -> None:
+        """Have catalogue and store of facts say the same, where the store can be used; of what differs, if that is known."""
         try:
             self.facts.check()
         except FactsError:
@@ -133,7 +134,8 @@ class Folders:
         own = self.facts.known()
         is_new = known.recorded_in not in ("", own)
         known.recorded_in = own
-        self._mark_dirty(known, self._reconciler.take(known, self._reconciler.differing(known), is_new))
+        found = self._reconciler.differing(known) if found is None else found
+        self._mark_dirty(known, self._reconciler.take(known, found, is_new))
 
     def _record(self, entries: Iterable[Entry | None]) -> None:
         """Record files that have no record yet, and will be known no more: their names stay theirs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import filecmp
 import logging
 import os
 from collections.abc import Iterable
@@ -33,6 +34,8 @@ class Quarantine:
     def __init__(self, packages: Path, folder: Path) -> None:
         self._packages = packages
         self.folder = folder
+        # Why files could not be moved back: it is said once.
+        self._stay: dict[Path, str] = {}
 
     def projects(self) -> list[str]:
         """Return the projects that have files here."""
@@ -81,15 +84,19 @@ class Quarantine:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             path = file.relative_to(folder)
             target = self._packages / path
-            if os.path.lexists(target):
-                log.error("%s stays in %s: there is another file in its place", path, folder)
-                continue
             try:
+                if os.path.lexists(target) and not _is_same(file, target):
+                    raise FileExistsError("there is another file in its place")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(file, target)
+                # Two names of one file stay as they are.
+                file.unlink(missing_ok=True)
             except OSError as error:
-                log.error("%s stays in %s: %s", path, folder, error)
+                if self._stay.get(file) != str(error):
+                    log.error("%s stays in %s: %s", path, folder, error)
+                    self._stay[file] = str(error)
             else:
+                self._stay.pop(file, None)
                 back.append(str(path))
         for emptied in (*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder):
             with suppress(OSError):
@@ -100,14 +107,20 @@ class Quarantine:
         """Move a file to its own place; where there is one, it is removed if it is the same, else it is a second copy."""
         source, target = self._packages / path, self.folder / project / path
         if os.path.lexists(target):
-            digest = _digest(source)
-            if digest == _digest(target):
+            if _is_same(source, target):
                 source.unlink()
                 return
             # One of each content: a copy that comes again takes no further room.
-            target = self.folder / _OTHERS / project / digest / path
+            target = self.folder / _OTHERS / project / _digest(source) / path
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.rename(source, target)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Tell whether both are files, and of the same content."""
+    # What it remembers goes by size and time: those a copy may share with a file of other content.
+    filecmp.clear_cache()
+    return not (one.is_symlink() or other.is_symlink()) and filecmp.cmp(one, other, shallow=False)
 
 
 def _digest(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from .answers import one_line
 from .catalogue import Known
@@ -28,30 +28,39 @@ class Reconciler:
         # What was said of files that cannot be read: it is said once.
         self._damaged: dict[str, str] = {}
 
-    def differing(self, known: Known) -> list[str]:
-        """Return the projects on which files and catalogue do not say the same."""
-        projects = {*self._files.projects(), *known.decided(), *self._quarantine.projects()}
-        return [project for project in sorted(projects) if self._kept(known, project) != known.decisions(project)]
+    def differing(self, known: Known) -> dict[str, Decisions]:
+        """Return the projects on which files and catalogue do not say the same, each with what its file says."""
+        noted, found = known.decided(), {}
+        for project in sorted({*self._files.projects(), *noted, *self._quarantine.projects()}):
+            if project in noted and self._files.says(project, noted[project]):
+                self._damaged.pop(project, None)
+            elif (kept := self._kept(known, project)) != known.decisions(project):
+                found[project] = kept
+        return found
 
-    def take(self, known: Known, projects: Iterable[str], is_new: bool = False) -> list[str]:
+    def take(self, known: Known, found: Mapping[str, Decisions], is_new: bool = False) -> list[str]:
         """Have files and catalogue say the same of projects.
 
         Args:
             known: the catalogue.
-            projects: they.
+            found: they, each with what its file said: one that says so still is not parsed again.
             is_new: whether the store of facts is another one than before: then it counts where it says anything.
 
         Returns:
             Those whose pages may be others now.
         """
         changed = []
-        for project in projects:
-            before, kept = known.decisions(project), self._kept(known, project)
+        for project, kept in found.items():
+            before = known.decisions(project)
+            if not self._files.says(project, kept.text()):
+                kept = self._kept(known, project)
             if kept == before:
                 continue
             said = [one for one in (kept, before) if one not in (NOTHING, UNKNOWN)]
             after = (said[0] if is_new else said[0].merged(said[-1])) if said else kept
-            _log(project, kept, before, after)
+            # Else a new catalogue learns what was decided: nothing is merged.
+            if before in said:
+                _log(project, kept, before, after)
             if after != kept:
                 self._files.put(project, after)
             if after != before:

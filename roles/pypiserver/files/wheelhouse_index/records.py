@@ -6,6 +6,7 @@ A record is made before the file gets its name, never changes, and stays when th
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from typing import TypeVar
 from . import disk, names, strict
 from .times import time_text
 
+log = logging.getLogger(__name__)
 UPLOAD, IMPORT, COPIED = "upload", "import", "copied"
 SUFFIX = ".json"
 T = TypeVar("T")
@@ -117,8 +119,16 @@ class Records:
             return None
         parts = name.removesuffix(names.suffix(name)).split("-")
         others = {names.normalised("-".join(parts[:number])) for number in range(1, len(parts))} - {project}
-        found = (self.at(other, name) for other in sorted(others) if names.is_project(other))
-        return next((record for record in found if record), None)
+        for other in sorted(filter(names.is_project, others)):
+            try:
+                disk.check_folder(f"{self.folder}/{other}")
+            except NotADirectoryError as error:
+                # It stops its own project, and none of those whose names begin as it does.
+                log.error("%s/%s cannot be used: %s", self.folder, other, error)
+                continue
+            if record := self.at(other, name):
+                return record
+        return None
 
     def names(self, project: str) -> set[str]:
         """Return the names of the files of a project that have records."""

@@ -192,9 +192,9 @@ class Store(Writing):
         self.mend()
         self.check_facts()
         with self._alone(), self.catalogue.writing() as known:
-            self.facts.decisions.at(project)
+            found = self.facts.decisions.at(project) or NOTHING
             self.facts.quarantine.check(project)
-            taken = self._reconciler.take(known, [project])
+            taken = self._reconciler.take(known, {project: found})
             before = known.decisions(project)
             had_page, waited = known.has_page(project), known.mark_of(project) > 0
             after = change(before)

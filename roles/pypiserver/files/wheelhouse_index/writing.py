@@ -224,7 +224,7 @@ class Writing(TakingIn):
             differ = self._reconciler.differing(known)
         if differ:
             with self._alone(), self.catalogue.writing() as known:
-                self._take_decisions(known)
+                self._take_decisions(known, differ)
         # By what holds now: a decision that was just taken in may have ended a quarantine.
         with self.catalogue.reading() as known:
             back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
