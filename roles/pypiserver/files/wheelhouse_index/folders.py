@@ -7,12 +7,12 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import catalogue, incoming
+from . import catalogue, disk, incoming
 from .catalogue import Catalogue, Known
 from .entry import Entry, Stamp, guessed
 from .facts import AnotherStoreError, FactStore
@@ -134,6 +134,14 @@ class Folders:
         is_new = known.recorded_in not in ("", own)
         known.recorded_in = own
         self._mark_dirty(known, self._reconciler.take(known, self._reconciler.differing(known), is_new))
+        # Also where nothing else is left of a project: files in quarantine, or a yank.
+        self._claim_again(set(known.decided()) - self.facts.claims.names())
+
+    def _claim_again(self, lost: Collection[str]) -> None:
+        """Make claims that the store of facts has lost, given by their projects."""
+        if lost:
+            log.warning("The store of facts lacks claims of %s: they are made again", some(sorted(lost)))
+            disk.sync(self.facts.claims.make(lost))
 
     def _record(self, entries: Iterable[Entry | None]) -> None:
         """Record files that have no record yet, and will be known no more: their names stay theirs."""

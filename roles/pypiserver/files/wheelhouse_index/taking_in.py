@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from . import attestations, names, reading
-from .answers import one_line
+from . import attestations, names
 from .catalogue import Known
 from .entry import Entry, Facts, Stamp, guessed
 from .folders import settled, staging
@@ -176,22 +174,6 @@ class TakingIn(Restoring):
                 failed |= self._keep(read)
                 read, size = [], 0
         return failed | self._keep(read) if read else failed
-
-    def _read(self, entry: Entry) -> tuple[Entry, bytes]:
-        """Return a file with what it tells, and its core metadata."""
-        try:
-            with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-                stamp = Stamp.of(os.fstat(file.fileno()))
-                facts, content, opens, objection = reading.read_file(entry.name, file)
-        except OSError as error:
-            log.warning("%s cannot be read: %s", entry.path, error)
-            return Entry(entry.path, entry.stamp, unreadable=True), b""
-        if not opens and not self._recorder.has(entry.project, entry.name, facts.sha256):
-            log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
-            return Entry(entry.path, stamp, unreadable=True, refused=facts.sha256), b""
-        if objection:
-            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(objection))
-        return Entry(entry.path, stamp, facts), content
 
     def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
         """Note what was read, unless the file has changed or been removed since; then the next scan sees to it.
