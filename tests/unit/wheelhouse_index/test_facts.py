@@ -421,6 +421,53 @@ def test_a_rebuild_forgets_no_time_that_the_store_has_lost(index: Index) -> None
     assert {name: index.record("foo", name)["upload-time"] for name in before} == before
 
 
+@pytest.mark.parametrize("fault", ["an empty record", "a claim that is a link", "a folder that is a link"])
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_rebuild_forgets_nothing_that_it_cannot_put_back(index: Index, fault: str, removed: bool) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    if removed:
+        assert index.remove("foo", "1.0").status == 200
+    else:
+        (index.packages / ONE).touch()
+        os.utime(index.packages / ONE, (LONG_AGO, LONG_AGO))
+    index.look()
+    folder, claim = wheelhouse(index) / "files/foo", wheelhouse(index) / "names/foo"
+    if fault == "an empty record":
+        (folder / f"{ONE}.json").write_bytes(b"")
+    else:
+        shutil.rmtree(folder)
+        fault_at = claim if "claim" in fault else folder
+        claim.unlink()
+        fault_at.symlink_to("nowhere")
+    index.store.forget()
+    index.keeper.step()
+    if fault != "an empty record":
+        assert index.upload(ONE, OTHER).status == (503 if removed else 409)
+        # As the log says.
+        fault_at.unlink()
+    index.keeper._retry_at = 0.0
+    index.look()
+    index.look()
+    print(index.record("foo", ONE), index.listed("foo"))
+    assert index.record("foo", ONE)["upload-time"] == times[ONE]
+    assert index.upload(ONE, OTHER).status == 409
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.times("foo") == times
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_look_makes_an_emptied_record_again(index: Index, removed: bool) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    if removed:
+        assert index.remove("foo", "1.0").status == 200
+    (wheelhouse(index) / f"files/foo/{ONE}.json").write_bytes(b"")
+    # After a loss of power.
+    Index(index.packages.parent).look()
+    assert index.record("foo", ONE)["upload-time"] == times[ONE]
+
+
 def test_a_record_that_a_loss_of_power_has_left_empty_is_made_again(index: Index) -> None:
     folder = wheelhouse(index) / "files/foo"
     folder.mkdir()

@@ -129,6 +129,12 @@ class Recorder:
             del lost[project]
         self._make(lost, self.look())
 
+    def kept(self, entries: Sequence[Entry]) -> list[tuple[str, str, Record]]:
+        """Return the records of files as the catalogue knows them, with project and name; of those that it has read."""
+        latest_ns = self._latest(entries)
+        found = filter(_is_recorded, entries)
+        return [(entry.project, entry.name, _record_of_copy(entry, latest_ns)) for entry in found]
+
     def look(self) -> Look:
         """Return a look at the records that there are."""
         return self._facts.records.look()

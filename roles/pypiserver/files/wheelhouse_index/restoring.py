@@ -83,6 +83,8 @@ class Restoring(Folders):
                 continue
             files, kept = recorded.get(project, {}), removed.get(project, {})
             own = {name.removesuffix(records.SUFFIX) for name in there if name.endswith(records.SUFFIX)}
+            # A failing disk may have emptied one.
+            own -= {name for name in own & (files.keys() | kept.keys()) if not self.facts.records.has(project, name)}
             found.lost += [
                 (project, name)
                 for name, attested in files.items()

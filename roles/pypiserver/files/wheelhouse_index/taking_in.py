@@ -66,13 +66,18 @@ class TakingIn(Restoring):
                 pass
             with self.catalogue.reading() as known:
                 decided = {project: known.decisions(project) for project in known.decided()}
+                kept = self._recorder.kept(settled(known.all()))
+                for project, removed in known.removed_of().items():
+                    kept += [(project, name, record) for name, record in removed.items()]
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
             log.error("%s is damaged, and what it alone knew is lost: %s", self.catalogue.file, error)
-            decided = {}
+            decided, kept = {}, []
 
         def fill(known: Known) -> None:
+            # Also of files that are there: until they are read again, the store may lack their records, or be unable to tell.
+            known.note_removed(kept)
             self._survey(known)
             # Also where the file of the decisions cannot be read at present.
             for project, decisions in decided.items():
@@ -116,6 +121,10 @@ class TakingIn(Restoring):
             known.note_recorded(entry for entry in noted if entry.recorded)
             for before, now in zip(waiting, noted):
                 if not now.recorded:
+                    known.remove([now.path])
+                    if not now.refused:
+                        # The store is at fault, and not the file: its name stays its own.
+                        known.note_removed(self._recorder.kept([before]))
                     known.put(now)
                 elif not self._has_attestations(now):
                     known.put(Entry(now.path, now.stamp))
