@@ -702,6 +702,17 @@ def test_a_look_makes_lost_claims_again(index: Index, removed: bool, caplog: pyt
     assert "The store of facts lacks claims of foo" in caplog.text
 
 
+def test_a_file_that_has_no_record_yet_makes_a_lost_claim_again(index: Index) -> None:
+    (index.packages / ONE).write_bytes(CONTENT)
+    (index.packages / "bar-1.0-py3-none-any.whl").write_bytes(b"half of it")
+    index.look()
+    assert set(index.listed("foo")) == {ONE} and not (wheelhouse(index) / "files/foo" / f"{ONE}.json").exists()
+    (wheelhouse(index) / "names/foo").unlink()
+    index.look()
+    # A file that cannot be opened makes no name private.
+    assert os.listdir(wheelhouse(index) / "names") == ["foo"]
+
+
 def test_records_alone_make_a_lost_claim_again(index: Index) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     assert index.remove("foo", "1.0").status == 200

@@ -70,7 +70,7 @@ class Restoring(Folders):
 
     def _compared(self, known: Known, claimed: set[str], changed: set[str]) -> _Found:
         """Compare the catalogue with the folders of records; at the first look with all of them."""
-        found = _Found(unclaimed=set(known.decided()) - claimed)
+        found = _Found(unclaimed={*known.decided(), *known.with_pages()} - claimed)
         # One question for all projects, where most are meant.
         recorded = known.recorded() if not self._listed else known.recorded(changed)
         removed = known.removed_of() if not self._listed else known.removed_of(changed)
