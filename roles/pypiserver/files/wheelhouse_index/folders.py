@@ -140,7 +140,7 @@ class Folders:
     def _claim_again(self, lost: Collection[str]) -> None:
         """Make claims that the store of facts has lost, given by their projects."""
         if lost:
-            log.warning("The store of facts lacks claims of %s: they are made again", some(sorted(lost)))
+            log.warning("The store of facts lacks claims of %s: they are made", some(sorted(lost)))
             disk.sync(self.facts.claims.make(lost))
 
     def _record(self, entries: Iterable[Entry | None]) -> None:
@@ -148,7 +148,7 @@ class Folders:
         waiting = [entry for entry in entries if entry and entry.facts and not entry.recorded]
         if waiting:
             self.facts.check()
-            self._recorder.taken_in(waiting, at_once=True)
+            self._recorder.make(waiting)
 
     def _mark_dirty(self, known: Known, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""

@@ -129,6 +129,10 @@ class Recorder:
             del lost[project]
         self._make(lost, self.look())
 
+    def make(self, entries: Sequence[Entry]) -> None:
+        """Record files that have been read, unless their names have records: those stay, also where files may be replaced."""
+        self._recorded_now(entries, True, self.look())
+
     def kept(self, entries: Sequence[Entry]) -> list[tuple[str, str, Record]]:
         """Return the records of files as the catalogue knows them, with project and name; of those that it has read."""
         latest_ns = self._latest(entries)
