@@ -1093,3 +1093,46 @@ def test_records_that_cannot_be_made_again_stop_their_project_alone(
     assert index.upload(ONE, OTHER).status == 503
     claim.unlink()
     assert index.upload(ONE, OTHER).status == 409
+
+
+@pytest.mark.parametrize("when", ["while it runs", "before a rebuild"])
+def test_an_older_copy_of_the_store_does_not_outlast_what_replaced_its_files(
+    in_memory: Path, tmp_path: Path, when: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    index = Index(in_memory, overwrite=True)
+    index.keeper.step()
+    assert index.upload(ONE, OTHER).status == index.upload(TWO, made.file(TWO)).status == 200
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    assert index.upload(ONE, CONTENT).status == 200
+    # Two of a name: the record is that of one.
+    for number in (1, 2):
+        copied(index, f"{number}/foo-3.0.zip", made.file("foo-3.0.zip", str(number).encode()))
+    times = index.times("foo")
+    older_copy(index, tmp_path / "older")
+    if when == "before a rebuild":
+        index.store.forget()
+    for _ in range(3):
+        index.look()
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+    assert index.record("foo", ONE)["upload-time"] == times[ONE] == index.times("foo")[ONE]
+    assert index.record("foo", TWO)["login"] == "publisher"
+    assert any("lacks records of" in line and ONE in line for line in caplog.messages)
+    caplog.clear()
+    index.look()
+    assert "lacks" not in caplog.text
+
+
+def test_a_replaced_file_that_is_restored_with_its_record_keeps_it(in_memory: Path, tmp_path: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    index.keeper.step()
+    assert index.upload(ONE, OTHER).status == 200
+    before = index.record("foo", ONE)
+    subprocess.run(["cp", "-a", f"{index.packages}/.", tmp_path], check=True)
+    assert index.upload(ONE, CONTENT).status == 200
+    older_copy(index, tmp_path / ".wheelhouse")
+    # As rsync does.
+    subprocess.run(["cp", "-a", "--remove-destination", tmp_path / ONE, index.packages], check=True)
+    index.store.forget()
+    index.look()
+    assert index.record("foo", ONE) == before and index.listed("foo") == {ONE: sha256(OTHER)}
+    assert index.times("foo") == {ONE: before["upload-time"]}

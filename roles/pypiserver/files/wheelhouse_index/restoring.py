@@ -32,7 +32,7 @@ class _Found:
 
     Attributes:
         unclaimed: projects whose claims are lost.
-        lost: files that are there, by project and name, whose records or attestations are lost.
+        lost: files that are there, by project and name, whose records or attestations are lost, or of what was there before.
         removed: files that were removed, and whose records are lost.
         unknown: records of files of which the catalogue knows nothing.
     """
@@ -85,10 +85,13 @@ class Restoring(Folders):
             own = {name.removesuffix(records.SUFFIX) for name in there if name.endswith(records.SUFFIX)}
             # A failing disk may have emptied one.
             own -= {name for name in own & (files.keys() | kept.keys()) if not self.facts.records.has(project, name)}
+            # Of a file that is another one by now, what was restored with it may be right.
+            entries = known.of_project(project) if self._recorder.replaceable else []
+            outdated = self._recorder.outdated(one for one in entries if self._stamp(one.path) == one.stamp)
             found.lost += [
                 (project, name)
                 for name, attested in files.items()
-                if name not in own or (attested and name + attestations.SUFFIX not in there)
+                if name not in own or name in outdated or (attested and name + attestations.SUFFIX not in there)
             ]
             found.removed += [(project, name, record) for name, record in kept.items() if name not in own]
             found.unknown += [
