@@ -653,7 +653,12 @@ def test_quarantined_files_outlast_a_store_that_is_lost_for_good(index: Index, l
         shutil.rmtree(index.pages)
         index.pages.mkdir()
     again = Index(index.packages.parent)
+    # At once: a proxy asks for what is not private elsewhere.
+    assert os.listdir(store / "names") == ["foo"]
+    # The name is that of the file in quarantine, whatever follows it there.
+    (again.packages / ONE).write_bytes(made.file(ONE, b"other"))
     again.look()
+    assert again.record("foo", ONE)["sha256"] == before[ONE]
     assert health.problems(again.store) == []
     assert document(again)["files"] == [] and again.stored() == {}
     assert again.upload(ONE, made.file(ONE, b"other")).status == 403
@@ -669,6 +674,23 @@ def test_a_quarantined_project_without_a_claim_gets_a_status(index: Index) -> No
     claim.unlink()
     assert index.ask("set_status", name="foo", status="active").status == 200
     assert set(index.listed("foo")) == {ONE, SDIST, TWO} and claim.exists()
+
+
+def test_a_decision_alone_makes_a_lost_claim_again(index: Index, caplog: pytest.LogCaptureFixture) -> None:
+    assert index.ask("yank", name="foo", version="1.0").status == 200
+    store = decided(index).parent.parent
+    for name in (ONE, SDIST, TWO):
+        (index.packages / name).unlink()
+    shutil.rmtree(store / "files" / "foo")
+    (store / "names/foo").unlink()
+    shutil.rmtree(index.pages)
+    index.pages.mkdir()
+    again = Index(index.packages.parent)
+    assert (store / "names/foo").is_file() and "lacks claims of foo" in caplog.text
+    again.look()
+    (store / "names/foo").unlink()
+    again.look()
+    assert (store / "names/foo").is_file()
 
 
 @pytest.mark.parametrize("what", ["link", "file"])

@@ -422,6 +422,53 @@ def test_a_rebuild_forgets_no_time_that_the_store_has_lost(index: Index) -> None
     assert {name: index.record("foo", name)["upload-time"] for name in before} == before
 
 
+@pytest.mark.parametrize("fault", ["an empty record", "a claim that is a link", "a folder that is a link"])
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_rebuild_forgets_nothing_that_it_cannot_put_back(index: Index, fault: str, removed: bool) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    if removed:
+        assert index.remove("foo", "1.0").status == 200
+    else:
+        (index.packages / ONE).touch()
+        os.utime(index.packages / ONE, (LONG_AGO, LONG_AGO))
+    index.look()
+    folder, claim = wheelhouse(index) / "files/foo", wheelhouse(index) / "names/foo"
+    if fault == "an empty record":
+        (folder / f"{ONE}.json").write_bytes(b"")
+    else:
+        shutil.rmtree(folder)
+        fault_at = claim if "claim" in fault else folder
+        claim.unlink()
+        fault_at.symlink_to("nowhere")
+    index.store.forget()
+    index.keeper.step()
+    if fault != "an empty record":
+        assert index.upload(ONE, OTHER).status == (503 if removed else 409)
+        # As the log says.
+        fault_at.unlink()
+    index.keeper._retry_at = 0.0
+    index.look()
+    index.look()
+    print(index.record("foo", ONE), index.listed("foo"))
+    assert index.record("foo", ONE)["upload-time"] == times[ONE]
+    assert index.upload(ONE, OTHER).status == 409
+    assert index.upload(ONE, CONTENT).status == 200
+    assert index.times("foo") == times
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_look_makes_an_emptied_record_again(index: Index, removed: bool) -> None:
+    assert index.upload(ONE, CONTENT).status == 200
+    times = index.times("foo")
+    if removed:
+        assert index.remove("foo", "1.0").status == 200
+    (wheelhouse(index) / f"files/foo/{ONE}.json").write_bytes(b"")
+    # After a loss of power.
+    Index(index.packages.parent).look()
+    assert index.record("foo", ONE)["upload-time"] == times[ONE]
+
+
 def test_a_record_that_a_loss_of_power_has_left_empty_is_made_again(index: Index) -> None:
     folder = wheelhouse(index) / "files/foo"
     folder.mkdir()
@@ -654,6 +701,17 @@ def test_a_look_makes_lost_claims_again(index: Index, removed: bool, caplog: pyt
     index.look()
     assert (wheelhouse(index) / "names/foo").exists()
     assert "The store of facts lacks claims of foo" in caplog.text
+
+
+def test_a_file_that_has_no_record_yet_makes_a_lost_claim_again(index: Index) -> None:
+    (index.packages / ONE).write_bytes(CONTENT)
+    (index.packages / "bar-1.0-py3-none-any.whl").write_bytes(b"half of it")
+    index.look()
+    assert set(index.listed("foo")) == {ONE} and not (wheelhouse(index) / "files/foo" / f"{ONE}.json").exists()
+    (wheelhouse(index) / "names/foo").unlink()
+    index.look()
+    # A file that cannot be opened makes no name private.
+    assert os.listdir(wheelhouse(index) / "names") == ["foo"]
 
 
 def test_records_alone_make_a_lost_claim_again(index: Index) -> None:
@@ -1084,3 +1142,46 @@ def test_records_that_cannot_be_made_again_stop_their_project_alone(
     assert index.upload(ONE, OTHER).status == 503
     claim.unlink()
     assert index.upload(ONE, OTHER).status == 409
+
+
+@pytest.mark.parametrize("when", ["while it runs", "before a rebuild"])
+def test_an_older_copy_of_the_store_does_not_outlast_what_replaced_its_files(
+    in_memory: Path, tmp_path: Path, when: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    index = Index(in_memory, overwrite=True)
+    index.keeper.step()
+    assert index.upload(ONE, OTHER).status == index.upload(TWO, made.file(TWO)).status == 200
+    shutil.copytree(wheelhouse(index), tmp_path / "older")
+    assert index.upload(ONE, CONTENT).status == 200
+    # Two of a name: the record is that of one.
+    for number in (1, 2):
+        copied(index, f"{number}/foo-3.0.zip", made.file("foo-3.0.zip", str(number).encode()))
+    times = index.times("foo")
+    older_copy(index, tmp_path / "older")
+    if when == "before a rebuild":
+        index.store.forget()
+    for _ in range(3):
+        index.look()
+    assert index.record("foo", ONE)["sha256"] == sha256(CONTENT)
+    assert index.record("foo", ONE)["upload-time"] == times[ONE] == index.times("foo")[ONE]
+    assert index.record("foo", TWO)["login"] == "publisher"
+    assert any("lacks records of" in line and ONE in line for line in caplog.messages)
+    caplog.clear()
+    index.look()
+    assert "lacks" not in caplog.text
+
+
+def test_a_replaced_file_that_is_restored_with_its_record_keeps_it(in_memory: Path, tmp_path: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    index.keeper.step()
+    assert index.upload(ONE, OTHER).status == 200
+    before = index.record("foo", ONE)
+    subprocess.run(["cp", "-a", f"{index.packages}/.", tmp_path], check=True)
+    assert index.upload(ONE, CONTENT).status == 200
+    older_copy(index, tmp_path / ".wheelhouse")
+    # As rsync does.
+    subprocess.run(["cp", "-a", "--remove-destination", tmp_path / ONE, index.packages], check=True)
+    index.store.forget()
+    index.look()
+    assert index.record("foo", ONE) == before and index.listed("foo") == {ONE: sha256(OTHER)}
+    assert index.times("foo") == {ONE: before["upload-time"]}

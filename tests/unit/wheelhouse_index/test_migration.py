@@ -258,3 +258,18 @@ def test_two_files_of_one_name_are_not_both_served(tree: Path, caplog: pytest.Lo
     assert index.listed("p1")[named(1)] == sha256(made.file(named(1)))
     assert f"nested/{named(1)}" not in index.listed("p1")
     assert f"nested/{named(1)} is on no page" in caplog.text
+
+
+def test_an_older_catalogue_changes_no_record_where_files_may_be_replaced(tree: Path) -> None:
+    index = Index(tree, overwrite=True)
+    look(index)
+    assert index.upload(named(1), made.file(named(1), b"second")).status == 200
+    times, record = index.times("p1"), index.record("p1", named(1))
+    # It is made from that of the release before once more.
+    for path in index.pages.glob(f"{catalogue.NAME}*"):
+        path.unlink()
+    again = Index(tree, overwrite=True)
+    assert again.record("p1", named(1)) == record
+    look(again)
+    assert again.record("p1", named(1)) == record
+    assert again.times("p1") == times and again.said() == again.truth()

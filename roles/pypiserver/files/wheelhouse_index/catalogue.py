@@ -556,6 +556,10 @@ class Known:
         """Return the normalised names of all projects, sorted: those with a file that has been read, or will be."""
         return [name for (name,) in self._db.execute(f"{_PROJECTS} ORDER BY 1")]
 
+    def with_pages(self) -> set[str]:
+        """Return the projects that have files on their pages."""
+        return {name for (name,) in self._db.execute("SELECT project FROM projects")}
+
     def has_page(self, project: str) -> bool:
         """Tell whether a project has a file on its page."""
         return self._db.execute("SELECT 1 FROM projects WHERE project = ?", (project,)).fetchone() is not None

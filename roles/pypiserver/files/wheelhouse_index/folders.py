@@ -7,12 +7,12 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import catalogue, incoming
+from . import catalogue, disk, incoming
 from .catalogue import Catalogue, Known
 from .decisions import Decisions
 from .entry import Entry, Stamp, guessed
@@ -136,13 +136,21 @@ class Folders:
         known.recorded_in = own
         found = self._reconciler.differing(known) if found is None else found
         self._mark_dirty(known, self._reconciler.take(known, found, is_new))
+        # Also where nothing else is left of a project: files in quarantine, or a yank.
+        self._claim_again(set(known.decided()) - self.facts.claims.names())
+
+    def _claim_again(self, lost: Collection[str]) -> None:
+        """Make claims that the store of facts has lost, given by their projects."""
+        if lost:
+            log.warning("The store of facts lacks claims of %s: they are made", some(sorted(lost)))
+            disk.sync(self.facts.claims.make(lost))
 
     def _record(self, entries: Iterable[Entry | None]) -> None:
         """Record files that have no record yet, and will be known no more: their names stay theirs."""
         waiting = [entry for entry in entries if entry and entry.facts and not entry.recorded]
         if waiting:
             self.facts.check()
-            self._recorder.taken_in(waiting, at_once=True)
+            self._recorder.make(waiting)
 
     def _mark_dirty(self, known: Known, projects: Iterable[str]) -> None:
         """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""

@@ -60,11 +60,14 @@ class Recorder:
     Args:
         facts: the store.
         replaceable: whether a file may get other content than it had.
+
+    Attributes:
+        replaceable: the same.
     """
 
     def __init__(self, facts: FactStore, replaceable: bool) -> None:
         self._facts = facts
-        self._replaceable = replaceable
+        self.replaceable = replaceable
 
     def compare(self, uploads: Iterable[Upload], overwrite: bool) -> dict[str, Record]:
         """Return the records that there are of uploads, by name.
@@ -129,6 +132,16 @@ class Recorder:
             del lost[project]
         self._make(lost, self.look())
 
+    def make(self, entries: Sequence[Entry]) -> None:
+        """Record files that have been read, unless their names have records: those stay, also where files may be replaced."""
+        self._recorded_now(entries, True, self.look())
+
+    def kept(self, entries: Sequence[Entry]) -> list[tuple[str, str, Record]]:
+        """Return the records of files as the catalogue knows them, with project and name; of those that it has read."""
+        latest_ns = self._latest(entries)
+        found = filter(_is_recorded, entries)
+        return [(entry.project, entry.name, _record_of_copy(entry, latest_ns)) for entry in found]
+
     def look(self) -> Look:
         """Return a look at the records that there are."""
         return self._facts.records.look()
@@ -151,7 +164,7 @@ class Recorder:
     def ahead(self, entries: Sequence[Entry], look: Look, at_once: bool = False) -> None:
         """Make the claims and records that ``taken_in`` would make: not within the lock, as this waits for the disk."""
         # A record that is replaced is one that no other process makes at that moment.
-        if not self._replaceable:
+        if not self.replaceable:
             self._recorded_now(entries, at_once, look)
 
     def _recorded_now(
@@ -197,10 +210,26 @@ class Recorder:
             return False
         return record is not None and record.sha256 == sha256
 
+    def outdated(self, entries: Iterable[Entry]) -> set[str]:
+        """Return the names of a project's files whose records are of what they were before they were replaced."""
+        # Of files of one name in several folders, it has the record of one.
+        digests: dict[tuple[str, str], set[str]] = {}
+        for entry in entries:
+            if entry.recorded and entry.facts:
+                digests.setdefault((entry.project, entry.name), set()).add(entry.facts.sha256)
+        return {name for (project, name), own in digests.items() if self._is_of_other(project, name, own)}
+
+    def _is_of_other(self, project: str, name: str, digests: set[str]) -> bool:
+        try:
+            record = self._facts.records.at(project, name)
+        except FactsError:
+            return False
+        return record is not None and record.sha256 not in digests
+
     def _found(self, entry: Entry, look: Look) -> Record | FactsError | None:
         try:
             record = look.at(entry.project, entry.name)
-            if record or self._replaceable or not entry.facts:
+            if record or self.replaceable or not entry.facts:
                 return record
             other = self._facts.records.elsewhere(entry.project, entry.name)
             return other if other and other.sha256 != entry.facts.sha256 else None
@@ -223,7 +252,7 @@ class Recorder:
             log.error("%s is on no page: %s", entry.path, record)
             return _refused(entry)
         if record.sha256 != entry.facts.sha256:
-            if not self._replaceable:
+            if not self.replaceable:
                 log.error(
                     "%s is on no page: another content was published by this name (SHA-256 %s). Put that back, or publish"
                     " another version",

@@ -6,13 +6,16 @@ An older copy of the store may be put in place, or parts of it removed, at any t
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import attestations, disk, names, records
+from . import attestations, names, reading, records
+from .answers import one_line
 from .catalogue import Known
+from .entry import Entry, Stamp
 from .folders import Folders, some
 from .records import FactsError, Record
 
@@ -29,7 +32,7 @@ class _Found:
 
     Attributes:
         unclaimed: projects whose claims are lost.
-        lost: files that are there, by project and name, whose records or attestations are lost.
+        lost: files that are there, by project and name, whose records or attestations are lost, or of what was there before.
         removed: files that were removed, and whose records are lost.
         unknown: records of files of which the catalogue knows nothing.
     """
@@ -61,11 +64,13 @@ class Restoring(Folders):
         with self.catalogue.reading() as known:
             found = self._compared(known, claimed, changed)
         self._make_again(found)
+        if not self._listed:
+            self._record_quarantined()
         self._listed = {name: stamp if stamp[1] < began_ns - _TICK_NS else None for name, stamp in folders.items()}
 
     def _compared(self, known: Known, claimed: set[str], changed: set[str]) -> _Found:
         """Compare the catalogue with the folders of records; at the first look with all of them."""
-        found = _Found()
+        found = _Found(unclaimed={*known.decided(), *known.with_pages()} - claimed)
         # One question for all projects, where most are meant.
         recorded = known.recorded() if not self._listed else known.recorded(changed)
         removed = known.removed_of() if not self._listed else known.removed_of(changed)
@@ -78,10 +83,15 @@ class Restoring(Folders):
                 continue
             files, kept = recorded.get(project, {}), removed.get(project, {})
             own = {name.removesuffix(records.SUFFIX) for name in there if name.endswith(records.SUFFIX)}
+            # A failing disk may have emptied one.
+            own -= {name for name in own & (files.keys() | kept.keys()) if not self.facts.records.has(project, name)}
+            # Of a file that is another one by now, what was restored with it may be right.
+            entries = known.of_project(project) if self._recorder.replaceable else []
+            outdated = self._recorder.outdated(one for one in entries if self._stamp(one.path) == one.stamp)
             found.lost += [
                 (project, name)
                 for name, attested in files.items()
-                if name not in own or (attested and name + attestations.SUFFIX not in there)
+                if name not in own or name in outdated or (attested and name + attestations.SUFFIX not in there)
             ]
             found.removed += [(project, name, record) for name, record in kept.items() if name not in own]
             found.unknown += [
@@ -92,9 +102,7 @@ class Restoring(Folders):
         return found
 
     def _make_again(self, found: _Found) -> None:
-        if found.unclaimed:
-            log.warning("The store of facts lacks claims of %s: they are made again", some(sorted(found.unclaimed)))
-            disk.sync(self.facts.claims.make(found.unclaimed))
+        self._claim_again(found.unclaimed)
         if lost := [*(name for _project, name in found.lost), *(name for _project, name, _record in found.removed)]:
             log.warning("The store of facts lacks records of %s: they are made again", some(lost))
         self._restore(found.removed)
@@ -104,6 +112,25 @@ class Restoring(Folders):
                 known.note_lost(found.lost)
                 # An upload that failed meanwhile has taken its record back.
                 known.note_removed(one for one in unknown if self.facts.records.has(*one[:2]))
+
+    def _record_quarantined(self) -> None:
+        """Record files in quarantine of which neither store nor catalogue has anything: their names stay theirs."""
+        found = []
+        for project in self.facts.quarantine.projects():
+            try:
+                self.facts.quarantine.check(project)
+            except FactsError as error:
+                log.error("%s", error)
+                continue
+            for file in sorted((self.facts.quarantine.folder / project).rglob("*")):
+                if not names.is_served(file.name) or self.facts.records.has(project, file.name):
+                    continue
+                path = str(file.relative_to(self.packages))
+                if stamp := self._stamp(path):
+                    found.append(self._read(Entry(path, stamp))[0])
+        if found:
+            with self._alone():
+                self._record(found)
 
     def _restore(self, kept: Iterable[Kept]) -> None:
         """Make the records of removed files again that the store of facts has lost; their names stay theirs."""
@@ -121,3 +148,19 @@ class Restoring(Folders):
             if record:
                 found.append((project, name, record))
         return found
+
+    def _read(self, entry: Entry) -> tuple[Entry, bytes]:
+        """Return a file with what it tells, and its core metadata."""
+        try:
+            with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+                stamp = Stamp.of(os.fstat(file.fileno()))
+                facts, content, opens, objection = reading.read_file(entry.name, file)
+        except OSError as error:
+            log.warning("%s cannot be read: %s", entry.path, error)
+            return Entry(entry.path, entry.stamp, unreadable=True), b""
+        if not opens and not self._recorder.has(entry.project, entry.name, facts.sha256):
+            log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
+            return Entry(entry.path, stamp, unreadable=True, refused=facts.sha256), b""
+        if objection:
+            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(objection))
+        return Entry(entry.path, stamp, facts), content

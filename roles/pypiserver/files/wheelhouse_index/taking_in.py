@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from . import attestations, names, reading
-from .answers import one_line
+from . import attestations, names
 from .catalogue import Known
 from .entry import Entry, Facts, Stamp, guessed
 from .folders import settled, staging
@@ -68,13 +66,18 @@ class TakingIn(Restoring):
                 pass
             with self.catalogue.reading() as known:
                 decided = {project: known.decisions(project) for project in known.decided()}
+                kept = self._recorder.kept(settled(known.all()))
+                for project, removed in known.removed_of().items():
+                    kept += [(project, name, record) for name, record in removed.items()]
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
             log.error("%s is damaged, and what it alone knew is lost: %s", self.catalogue.file, error)
-            decided = {}
+            decided, kept = {}, []
 
         def fill(known: Known) -> None:
+            # Also of files that are there: until they are read again, the store may lack their records, or be unable to tell.
+            known.note_removed(kept)
             self._survey(known)
             # Also where the file of the decisions cannot be read at present.
             for project, decisions in decided.items():
@@ -118,6 +121,10 @@ class TakingIn(Restoring):
             known.note_recorded(entry for entry in noted if entry.recorded)
             for before, now in zip(waiting, noted):
                 if not now.recorded:
+                    known.remove([now.path])
+                    if not now.refused:
+                        # The store is at fault, and not the file: its name stays its own.
+                        known.note_removed(self._recorder.kept([before]))
                     known.put(now)
                 elif not self._has_attestations(now):
                     known.put(Entry(now.path, now.stamp))
@@ -176,22 +183,6 @@ class TakingIn(Restoring):
                 failed |= self._keep(read)
                 read, size = [], 0
         return failed | self._keep(read) if read else failed
-
-    def _read(self, entry: Entry) -> tuple[Entry, bytes]:
-        """Return a file with what it tells, and its core metadata."""
-        try:
-            with open(os.open(self.packages / entry.path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-                stamp = Stamp.of(os.fstat(file.fileno()))
-                facts, content, opens, objection = reading.read_file(entry.name, file)
-        except OSError as error:
-            log.warning("%s cannot be read: %s", entry.path, error)
-            return Entry(entry.path, entry.stamp, unreadable=True), b""
-        if not opens and not self._recorder.has(entry.project, entry.name, facts.sha256):
-            log.warning("%s is on no page: it cannot be opened. Copy all of it, or remove it", entry.path)
-            return Entry(entry.path, stamp, unreadable=True, refused=facts.sha256), b""
-        if objection:
-            log.warning("%s stays as it is, and no client can install it: %s", entry.path, one_line(objection))
-        return Entry(entry.path, stamp, facts), content
 
     def _keep(self, read: Sequence[tuple[Entry, bytes]]) -> dict[str, Stamp]:
         """Note what was read, unless the file has changed or been removed since; then the next scan sees to it.
