@@ -90,6 +90,18 @@ def test_a_form_is_taken_in_pieces_of_any_size(
     assert index.stored() == {NAME: content}
 
 
+def test_of_a_large_body_in_small_chunks_none_is_waited_for(
+    connect: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(receiver.time, "sleep", pauses.append)
+    body, kind = upload_form(NAME, made.file(NAME, os.urandom(3 * MEGABYTE)))
+    connection = connect()
+    connection.sendall(head(kind, "Transfer-Encoding: chunked") + chunked(body, 8000))
+    assert answered(connection) == (200, f"Published {NAME}.")
+    assert pauses == []
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
 @pytest.mark.parametrize("in_chunks", [False, True], ids=["length", "chunks"])
 def test_of_a_body_that_is_cut_off_nothing_is_kept(

@@ -29,6 +29,7 @@ _LINGER_SECONDS = 30.0
 # The longest line that begins a request, or says how long the next piece of a chunked body is.
 _LINE_BYTES = 100
 # Of a large body that comes in small pieces, as by HTTP/2, more is there in a moment: so many bytes, bytes and seconds.
+# Not of one in chunks: a read ends with its chunk.
 _LARGE_BYTES, _SMALL_BYTES, _MOMENT = 1024 * 1024, 64 * 1024, 0.001
 # While no thread or descriptor is to be had.
 _PAUSE_SECONDS = 0.2
@@ -138,7 +139,7 @@ class _Request:
                 self._chunked = self._left > 0
         if not self._left:
             return 0
-        if self._received > _LARGE_BYTES and self._size < _SMALL_BYTES:
+        if not self._chunked and self._received > _LARGE_BYTES and self._size < _SMALL_BYTES:
             time.sleep(_MOMENT)
         self._size = size = self._wait(lambda: self._file.readinto1(buffer[: self._left]))
         self._left -= size
