@@ -223,7 +223,7 @@ def test_a_silent_client_is_refused(connect: Callable[[], socket.socket], monkey
 
 def test_where_no_thread_is_to_be_had_the_next_upload_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = socket.socketpair()
-    taken = receiver.Receiver(theirs, lambda _headers, _body: Said(200, "done"))
+    taken = receiver.Receiver(theirs, lambda _headers, _body, _is_awaited: Said(200, "done"), most=1)
     real, tries = threading.Thread.start, iter([True])
 
     def start(thread: threading.Thread) -> None:
@@ -241,6 +241,64 @@ def test_where_no_thread_is_to_be_had_the_next_upload_is_taken(monkeypatch: pyte
     assert answered(second[0]) == (200, "done")
     for one in (ours, theirs, *first, *second):
         one.close()
+
+
+def test_an_upload_beyond_the_most_is_refused_at_once_until_another_ends() -> None:
+    go_on = threading.Event()
+
+    def change(_headers: object, _body: object, _is_awaited: object) -> Said:
+        assert go_on.wait(30)
+        return Said(200, "done")
+
+    request = b"POST /_upload HTTP/1.1\r\n\r\n"
+    with socket.socket() as none, ExitStack() as stack:
+        taken = receiver.Receiver(none, change, most=2)
+
+        def begun(sent: bytes) -> socket.socket:
+            ours, theirs = socket.socketpair()
+            ours.settimeout(30)
+            ours.sendall(sent)
+            taken._begin(theirs)
+            return stack.enter_context(ours)
+
+        first, second = begun(request), begun(request)
+        began = time.monotonic()
+        # NGINX may be sending, and does not hang up here.
+        assert answered(begun(request + bytes(100_000))) == (503, receiver.BUSY)
+        seconds = time.monotonic() - began
+        print(f"refused after {seconds * 1000:.0f} ms")
+        assert seconds < 1
+        go_on.set()
+        for one in (first, second):
+            assert answered(one) == (200, "done")
+            one.close()
+        until, status = time.monotonic() + 10, 503
+        while status == 503 and time.monotonic() < until:
+            status = answered(begun(request))[0]
+        assert status == 200
+
+
+def test_what_a_client_hung_up_on_while_it_waited_is_not_published(
+    index: Index, connect: Callable[[], socket.socket]
+) -> None:
+    names = [f"foo-{number}.0-py3-none-any.whl" for number in range(1, 6)]
+    connections = {}
+    # As an import or another upload has it.
+    with index.store._alone():
+        for name in names:
+            body, kind = upload_form(name, made.file(name))
+            connections[name] = connect()
+            connections[name].sendall(head(kind, f"Content-Length: {len(body)}") + body)
+        time.sleep(0.5)
+        for name in names[1:]:
+            connections[name].close()
+    assert answered(connections[names[0]]) == (200, f"Published {names[0]}.")
+    until = time.monotonic() + 10
+    while any((index.packages / ".incoming").iterdir()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert set(index.stored()) == {names[0]}
+    assert index.upload(names[1], made.file(names[1])).status == 200
 
 
 def test_many_slow_clients_hold_no_other(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ from .store import Store
 log = logging.getLogger(__name__)
 _PROJECT_PAGE = re.compile(r"/simple/(?P<name>[^/]+)/?|/(?:pypi/)?(?P<named>[^/]+)/json")
 _HOST = re.compile(r"https?://[^/]+", re.IGNORECASE)
+# As many as NGINX lets through, shared by the processes; and how many more one of them may get.
+_UPLOADS, _MORE_UPLOADS = 300, 50
 
 
 class Application:
@@ -135,15 +137,16 @@ def changes(store: Store, settings: Settings) -> Changes:
     return Changes(store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs))
 
 
-def create(settings: Settings, sockets: Sockets, listening: socket.socket) -> WsgiApp:
+def create(settings: Settings, sockets: Sockets, listening: socket.socket, processes: int) -> WsgiApp:
     """Start what runs beside gunicorn, and return the application.
 
     Called in each of gunicorn's processes, after the fork, as threads do not survive one.
     """
+    most = _UPLOADS // processes + _MORE_UPLOADS
     store = settings.store()
     store.catalogue.hold()
     Keeper(store, settings.freshness, partial(ChangeLog(settings.logs).prune, settings.change_log)).start()
-    Receiver(listening, changes(store, settings).answer).start()
+    Receiver(listening, changes(store, settings).answer, most).start()
     sockets.start_leading()
     return Application(store, sockets.uploads)
 
@@ -202,7 +205,7 @@ def serve() -> None:
             return {"bind": f"unix:{sockets.pages}"}
 
         def load(self) -> WsgiApp:
-            return create(settings, sockets, listening)
+            return create(settings, sockets, listening, self.cfg.workers)
 
     sys.argv = ["gunicorn"]
     Server().run()
