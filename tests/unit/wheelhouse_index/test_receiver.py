@@ -223,7 +223,7 @@ def test_a_silent_client_is_refused(connect: Callable[[], socket.socket], monkey
 
 def test_where_no_thread_is_to_be_had_the_next_upload_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = socket.socketpair()
-    taken = receiver.Receiver(theirs, lambda _headers, _body, _is_awaited: Said(200, "done"), most=1)
+    taken = receiver.Receiver(theirs, lambda _headers, _body, _is_awaited: Said(200, "done"), 1, threading.Event())
     real, tries = threading.Thread.start, iter([True])
 
     def start(thread: threading.Thread) -> None:
@@ -252,7 +252,7 @@ def test_an_upload_beyond_the_most_is_refused_at_once_until_another_ends() -> No
 
     request = b"POST /_upload HTTP/1.1\r\n\r\n"
     with socket.socket() as none, ExitStack() as stack:
-        taken = receiver.Receiver(none, change, most=2)
+        taken = receiver.Receiver(none, change, 2, threading.Event())
 
         def begun(sent: bytes) -> socket.socket:
             ours, theirs = socket.socketpair()
@@ -411,6 +411,34 @@ def test_nginx_is_led_to_one_replica_and_to_another_when_that_ends(tmp_path: Pat
             second.kill()
             within(5, first)
             assert first.upload("foo-2.0-py3-none-any.whl", made.file("foo-2.0-py3-none-any.whl")).status == 200
+
+
+def test_a_replica_that_is_to_end_is_asked_no_more_while_it_finishes_its_uploads(tmp_path: Path) -> None:
+    names = [f"foo-{number}.0-py3-none-any.whl" for number in range(1, 9)]
+    bodies = {name: upload_form(name, made.file(name, os.urandom(MEGABYTE))) for name in names}
+    with Server(tmp_path) as first, Server(tmp_path, sockets=first.sockets) as second, ExitStack() as stack:
+        under_way = {}
+        # So many that both processes have some.
+        for name, (body, kind) in bodies.items():
+            under_way[name] = stack.enter_context(first.connect("uploads", "current"))
+            under_way[name].sendall(head(kind, f"Content-Length: {len(body)}") + body[:500_000])
+        time.sleep(0.3)
+        began = time.monotonic()
+        os.kill(first.pid, signal.SIGTERM)
+        while os.readlink(first.sockets / "current") != second.name:
+            assert time.monotonic() - began < 3
+            time.sleep(0.005)
+        print(f"the other one is asked after {time.monotonic() - began:.2f} s")
+        # Not only the link: who has looked at it before finds nothing, instead of a queue that is not served.
+        with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+            first.connect("uploads")
+        for name, (body, _kind) in bodies.items():
+            under_way[name].sendall(body[500_000:])
+            assert answered(under_way[name]) == (200, f"Published {name}.")
+        time.sleep(1.5)
+        assert os.readlink(first.sockets / "current") == second.name
+        assert "cannot be taken" not in first.log.read_text()
+        assert second.upload("foo-9.0.tar.gz", made.file("foo-9.0.tar.gz")).status == 200
 
 
 def test_a_socket_that_is_removed_by_hand_is_a_problem_that_is_named(tmp_path: Path) -> None:

@@ -146,8 +146,8 @@ def create(settings: Settings, sockets: Sockets, listening: socket.socket, proce
     store = settings.store()
     store.catalogue.hold()
     Keeper(store, settings.freshness, partial(ChangeLog(settings.logs).prune, settings.change_log)).start()
-    Receiver(listening, changes(store, settings).answer, most).start()
-    sockets.start_leading()
+    Receiver(listening, changes(store, settings).answer, most, sockets.stopping).start()
+    sockets.start_leading(listening)
     return Application(store, sockets.uploads)
 
 
@@ -202,7 +202,8 @@ def serve() -> None:
         """gunicorn with our application."""
 
         def init(self, _parser: object, _options: object, _words: object) -> dict[str, object]:
-            return {"bind": f"unix:{sockets.pages}"}
+            # A process that is to end may wait for its uploads; it takes no more.
+            return {"bind": f"unix:{sockets.pages}", "worker_exit": lambda _arbiter, _worker: sockets.stopping.set()}
 
         def load(self) -> WsgiApp:
             return create(settings, sockets, listening, self.cfg.workers)

@@ -5,6 +5,7 @@ The socket is in a folder of the account's alone: what connects there is NGINX, 
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import select
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 60.0
 LEAST_RATE = 10_000
 TOO_SLOW = f"The upload is too slow: it needs {LEAST_RATE // 1000} kB a second. Try again from a faster network."
-BUSY = "This index has too many uploads under way. Try again in a minute."
+BUSY = "This index takes no more uploads at the moment. Try again in a minute."
 # NGINX closes a connection as soon as it has an answer.
 _LINGER_SECONDS = 30.0
 # The same where all other uploads wait meanwhile.
@@ -52,10 +53,12 @@ class Receiver:
         listening: where NGINX connects. Several processes may share it.
         change: does what a form asks for.
         most: how many uploads it takes at once. NGINX does not count those whose client has hung up.
+        stopping: whether it takes no more.
     """
 
-    def __init__(self, listening: socket.socket, change: Change, most: int) -> None:
+    def __init__(self, listening: socket.socket, change: Change, most: int, stopping: threading.Event) -> None:
         self._listening = listening
+        self._stopping = stopping
         self._change = change
         self._room = threading.BoundedSemaphore(most)
 
@@ -64,10 +67,16 @@ class Receiver:
         threading.Thread(target=self._run, name="receiver", daemon=True).start()
 
     def _run(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 self._begin(self._listening.accept()[0])
+            except BlockingIOError:
+                # None came for a second.
+                continue
             except (OSError, RuntimeError) as error:
+                if isinstance(error, OSError) and error.errno == errno.EINVAL:
+                    # Another process has ended the socket of all.
+                    return
                 log.error("An upload cannot be taken: %s", error)
                 time.sleep(_PAUSE_SECONDS)
 
@@ -77,7 +86,7 @@ class Receiver:
         Raises:
             RuntimeError: if there may be no more threads.
         """
-        if not self._room.acquire(blocking=False):
+        if self._stopping.is_set() or not self._room.acquire(blocking=False):
             with suppress(OSError), connection:
                 _say(connection, Answer(503, BUSY, [("Retry-After", "60")]), _REFUSAL_SECONDS)
             return

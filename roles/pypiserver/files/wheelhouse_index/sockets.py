@@ -10,8 +10,8 @@ import logging
 import os
 import shutil
 import socket
+import struct
 import threading
-import time
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -24,6 +24,7 @@ _WAITING = 1024
 # Seconds.
 _PATIENCE = 5.0
 _LOOK_SECONDS = 5.0
+_ACCEPT_SECONDS = 1
 
 
 class Sockets:
@@ -36,12 +37,14 @@ class Sockets:
     Attributes:
         pages: where gunicorn listens.
         uploads: where the receiver does.
+        stopping: whether this process is to end.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
         self.pages = folder / name / "pages.sock"
         self.uploads = folder / name / "uploads.sock"
+        self.stopping = threading.Event()
 
     def listen(self) -> socket.socket:
         """Make the folder, and the socket for uploads; what a container of this name has left is replaced."""
@@ -51,6 +54,8 @@ class Sockets:
         listening.bind(str(self.uploads))
         self.uploads.chmod(0o600)
         listening.listen(_WAITING)
+        # The kernel's own time-out: who waits longest gets the next connection, which shares them among processes.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _ACCEPT_SECONDS, 0))
         return listening
 
     def health(self) -> tuple[int, str]:
@@ -61,20 +66,32 @@ class Sockets:
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
-    def start_leading(self) -> None:
-        """Have NGINX ask this replica as soon as no other one is asked, and until this process ends."""
-        threading.Thread(target=self._lead, name="leader", daemon=True).start()
+    def start_leading(self, listening: socket.socket) -> None:
+        """Have NGINX ask this replica as soon as no other one is asked, and until this process is to end.
 
-    def _lead(self) -> None:
+        Args:
+            listening: the socket for uploads, which takes no more when its replica is to end.
+        """
+        threading.Thread(target=self._run, args=(listening,), name="leader", daemon=True).start()
+
+    def _run(self, listening: socket.socket) -> None:
+        while not self.stopping.is_set():
+            try:
+                self._lead(listening)
+            except OSError as error:
+                log.error("NGINX may not find this container: %s", error)
+            self.stopping.wait(_LOOK_SECONDS)
+
+    def _lead(self, listening: socket.socket) -> None:
         with open(self._folder / LOCK, "ab", opener=partial(os.open, mode=0o600)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            while True:
-                try:
-                    self._set_link()
-                    self._remove_left()
-                except OSError as error:
-                    log.error("NGINX may not find this container: %s", error)
-                time.sleep(_LOOK_SECONDS)
+            while not self.stopping.is_set():
+                self._set_link()
+                self._remove_left()
+                self.stopping.wait(_LOOK_SECONDS)
+            # gunicorn removes its socket when all of its processes are to end: NGINX finds none here from now on.
+            if not self.pages.exists():
+                listening.shutdown(socket.SHUT_RDWR)
 
     def _set_link(self) -> None:
         current = self._folder / CURRENT
