@@ -15,8 +15,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import forms, receiver
+from wheelhouse_index import forms, receiver, sockets
 from wheelhouse_index.answers import Answer as Said
+from wheelhouse_index.sockets import Sockets
 
 from tests.support import packages as made
 from tests.support.index import BY_NGINX, Index, form
@@ -449,3 +450,50 @@ def test_a_socket_that_is_removed_by_hand_is_a_problem_that_is_named(tmp_path: P
             503,
             f"sockets/{server.name}/uploads.sock does not answer: restart the container\n",
         )
+
+
+def test_a_leader_without_its_socket_leaves_the_link_to_another(tmp_path: Path) -> None:
+    with Server(tmp_path) as first, Server(tmp_path, sockets=first.sockets) as second:
+        current = first.sockets / "current"
+        assert os.readlink(current) == first.name
+        (first.sockets / first.name / "uploads.sock").unlink()
+        until = time.monotonic() + 10
+        while os.readlink(current) != second.name:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert first.get("/health").status == 503
+        assert second.get("/health").status == 200
+
+
+def test_a_link_that_leads_nowhere_is_a_problem_that_is_named_until_it_is_removed(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        current = server.sockets / "current"
+        current.unlink()
+        current.mkdir()
+        answer = server.get("/health")
+        print(answer.text)
+        assert answer.status == 503
+        assert answer.text.startswith("sockets/current leads to no container that answers: remove it")
+        time.sleep(6)
+        assert "NGINX may not find this container" in server.log.read_text()
+        current.rmdir()
+        until = time.monotonic() + 10
+        while server.get("/health").status != 200:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+def test_a_lock_that_cannot_be_opened_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "_LOOK_SECONDS", 0.1)
+    own = Sockets(tmp_path, "own")
+    (tmp_path / ".lock").mkdir()
+    with own.listen() as listening:
+        own.start_leading(listening)
+        time.sleep(0.5)
+        assert not (tmp_path / "current").exists()
+        (tmp_path / ".lock").rmdir()
+        until = time.monotonic() + 10
+        while not (tmp_path / "current").is_symlink():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        own.stopping.set()

@@ -85,7 +85,8 @@ class Sockets:
     def _lead(self, listening: socket.socket) -> None:
         with open(self._folder / LOCK, "ab", opener=partial(os.open, mode=0o600)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            while not self.stopping.is_set():
+            # Without its socket it leaves the link to another one.
+            while not self.stopping.is_set() and not is_left(self.uploads):
                 self._set_link()
                 self._remove_left()
                 self.stopping.wait(_LOOK_SECONDS)
@@ -109,12 +110,24 @@ class Sockets:
 
 
 def is_answered(path: Path) -> bool:
-    """Tell whether a process listens on a socket."""
+    """Tell whether a socket takes connections."""
     try:
         _connected(path).close()
     except OSError:
         return False
     return True
+
+
+def is_left(path: Path) -> bool:
+    """Tell whether no process listens on a socket any more; one with a full queue has one that does."""
+    try:
+        _connected(path).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    except OSError:
+        # As while this process has no more descriptors.
+        return False
+    return False
 
 
 def _connected(path: Path) -> socket.socket:
