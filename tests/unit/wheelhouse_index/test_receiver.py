@@ -497,3 +497,27 @@ def test_a_lock_that_cannot_be_opened_is_tried_again(tmp_path: Path, monkeypatch
             assert time.monotonic() < until
             time.sleep(0.02)
         own.stopping.set()
+
+
+def test_only_what_no_process_listens_on_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "_WAITING", 1)
+    names = ["full", "leader", "left", "young"]
+    replicas = {name: Sockets(tmp_path, name) for name in names}
+    with ExitStack() as stack:
+        listening = {name: stack.enter_context(replicas[name].listen()) for name in ("full", "leader", "left")}
+        for _number in range(2):
+            stack.enter_context(socket.socket(socket.AF_UNIX)).connect(str(replicas["full"].uploads))
+        assert not sockets.is_answered(replicas["full"].uploads)
+        listening["left"].close()
+        listening["leader"].close()
+
+        def listen(listening: socket.socket, waiting: int) -> None:
+            # Another one looks just now.
+            replicas["leader"]._remove_left()
+            real(listening, waiting)
+
+        real = socket.socket.listen
+        monkeypatch.setattr(socket.socket, "listen", listen)
+        stack.enter_context(replicas["young"].listen())
+        assert sockets.is_answered(replicas["young"].uploads)
+        assert sorted(path.parent.name for path in tmp_path.glob("*/uploads.sock")) == ["full", "leader", "young"]

@@ -47,13 +47,19 @@ class Sockets:
         self.stopping = threading.Event()
 
     def listen(self) -> socket.socket:
-        """Make the folder, and the socket for uploads; what a container of this name has left is replaced."""
+        """Make the folder, and the socket for uploads; what a container of this name has left is replaced.
+
+        It gets its name when it takes connections: a leader removes those that do not.
+        """
         self.uploads.parent.mkdir(mode=0o700, exist_ok=True)
         self.uploads.unlink(missing_ok=True)
+        new = self.uploads.with_name("new.sock")
+        new.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX)
-        listening.bind(str(self.uploads))
-        self.uploads.chmod(0o600)
+        listening.bind(str(new))
+        new.chmod(0o600)
         listening.listen(_WAITING)
+        new.rename(self.uploads)
         # The kernel's own time-out: who waits longest gets the next connection, which shares them among processes.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _ACCEPT_SECONDS, 0))
         return listening
@@ -105,7 +111,7 @@ class Sockets:
     def _remove_left(self) -> None:
         """Remove what containers have left that are no more."""
         for path in self._folder.glob("*/uploads.sock"):
-            if path.parent.name != CURRENT and not is_answered(path):
+            if path.parent.name not in (CURRENT, self._name) and is_left(path):
                 shutil.rmtree(path.parent, ignore_errors=True)
 
 
