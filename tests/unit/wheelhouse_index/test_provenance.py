@@ -187,7 +187,8 @@ BAD = {
         json.dumps([ATTESTATION, attestation(TWO, CONTENT)]),
         f"Attestation 2 of {ONE} is of",
     ),
-    "5 MB": (json.dumps([{**ATTESTATION, "more": "a" * 5_000_000}]), "bytes; this index takes 1048576"),
+    "1.2 MB": (json.dumps([{**ATTESTATION, "more": "a" * 1_200_000}]), "bytes; this index takes 1048576"),
+    "5 MB": (json.dumps([{**ATTESTATION, "more": "a" * 5_000_000}]), "field attestations is too large"),
 }
 
 

@@ -15,8 +15,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import forms, receiver
+from wheelhouse_index import forms, receiver, sockets
 from wheelhouse_index.answers import Answer as Said
+from wheelhouse_index.sockets import Sockets
 
 from tests.support import packages as made
 from tests.support.index import BY_NGINX, Index, form
@@ -88,6 +89,18 @@ def test_a_form_is_taken_in_pieces_of_any_size(
         connection.sendall(sent[at : at + size])
     assert answered(connection) == (200, f"Published {NAME}.")
     assert index.stored() == {NAME: content}
+
+
+def test_of_a_large_body_in_small_chunks_none_is_waited_for(
+    connect: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(receiver.time, "sleep", pauses.append)
+    body, kind = upload_form(NAME, made.file(NAME, os.urandom(3 * MEGABYTE)))
+    connection = connect()
+    connection.sendall(head(kind, "Transfer-Encoding: chunked") + chunked(body, 8000))
+    assert answered(connection) == (200, f"Published {NAME}.")
+    assert pauses == []
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
@@ -211,7 +224,7 @@ def test_a_silent_client_is_refused(connect: Callable[[], socket.socket], monkey
 
 def test_where_no_thread_is_to_be_had_the_next_upload_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = socket.socketpair()
-    taken = receiver.Receiver(theirs, lambda _headers, _body: Said(200, "done"))
+    taken = receiver.Receiver(theirs, lambda _headers, _body, _is_awaited: Said(200, "done"), 1, threading.Event())
     real, tries = threading.Thread.start, iter([True])
 
     def start(thread: threading.Thread) -> None:
@@ -229,6 +242,64 @@ def test_where_no_thread_is_to_be_had_the_next_upload_is_taken(monkeypatch: pyte
     assert answered(second[0]) == (200, "done")
     for one in (ours, theirs, *first, *second):
         one.close()
+
+
+def test_an_upload_beyond_the_most_is_refused_at_once_until_another_ends() -> None:
+    go_on = threading.Event()
+
+    def change(_headers: object, _body: object, _is_awaited: object) -> Said:
+        assert go_on.wait(30)
+        return Said(200, "done")
+
+    request = b"POST /_upload HTTP/1.1\r\n\r\n"
+    with socket.socket() as none, ExitStack() as stack:
+        taken = receiver.Receiver(none, change, 2, threading.Event())
+
+        def begun(sent: bytes) -> socket.socket:
+            ours, theirs = socket.socketpair()
+            ours.settimeout(30)
+            ours.sendall(sent)
+            taken._begin(theirs)
+            return stack.enter_context(ours)
+
+        first, second = begun(request), begun(request)
+        began = time.monotonic()
+        # NGINX may be sending, and does not hang up here.
+        assert answered(begun(request + bytes(100_000))) == (503, receiver.BUSY)
+        seconds = time.monotonic() - began
+        print(f"refused after {seconds * 1000:.0f} ms")
+        assert seconds < 1
+        go_on.set()
+        for one in (first, second):
+            assert answered(one) == (200, "done")
+            one.close()
+        until, status = time.monotonic() + 10, 503
+        while status == 503 and time.monotonic() < until:
+            status = answered(begun(request))[0]
+        assert status == 200
+
+
+def test_what_a_client_hung_up_on_while_it_waited_is_not_published(
+    index: Index, connect: Callable[[], socket.socket]
+) -> None:
+    names = [f"foo-{number}.0-py3-none-any.whl" for number in range(1, 6)]
+    connections = {}
+    # As an import or another upload has it.
+    with index.store._alone():
+        for name in names:
+            body, kind = upload_form(name, made.file(name))
+            connections[name] = connect()
+            connections[name].sendall(head(kind, f"Content-Length: {len(body)}") + body)
+        time.sleep(0.5)
+        for name in names[1:]:
+            connections[name].close()
+    assert answered(connections[names[0]]) == (200, f"Published {names[0]}.")
+    until = time.monotonic() + 10
+    while any((index.packages / ".incoming").iterdir()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert set(index.stored()) == {names[0]}
+    assert index.upload(names[1], made.file(names[1])).status == 200
 
 
 def test_many_slow_clients_hold_no_other(tmp_path: Path) -> None:
@@ -343,6 +414,34 @@ def test_nginx_is_led_to_one_replica_and_to_another_when_that_ends(tmp_path: Pat
             assert first.upload("foo-2.0-py3-none-any.whl", made.file("foo-2.0-py3-none-any.whl")).status == 200
 
 
+def test_a_replica_that_is_to_end_is_asked_no_more_while_it_finishes_its_uploads(tmp_path: Path) -> None:
+    names = [f"foo-{number}.0-py3-none-any.whl" for number in range(1, 9)]
+    bodies = {name: upload_form(name, made.file(name, os.urandom(MEGABYTE))) for name in names}
+    with Server(tmp_path) as first, Server(tmp_path, sockets=first.sockets) as second, ExitStack() as stack:
+        under_way = {}
+        # So many that both processes have some.
+        for name, (body, kind) in bodies.items():
+            under_way[name] = stack.enter_context(first.connect("uploads", "current"))
+            under_way[name].sendall(head(kind, f"Content-Length: {len(body)}") + body[:500_000])
+        time.sleep(0.3)
+        began = time.monotonic()
+        os.kill(first.pid, signal.SIGTERM)
+        while os.readlink(first.sockets / "current") != second.name:
+            assert time.monotonic() - began < 3
+            time.sleep(0.005)
+        print(f"the other one is asked after {time.monotonic() - began:.2f} s")
+        # Not only the link: who has looked at it before finds nothing, instead of a queue that is not served.
+        with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+            first.connect("uploads")
+        for name, (body, _kind) in bodies.items():
+            under_way[name].sendall(body[500_000:])
+            assert answered(under_way[name]) == (200, f"Published {name}.")
+        time.sleep(1.5)
+        assert os.readlink(first.sockets / "current") == second.name
+        assert "cannot be taken" not in first.log.read_text()
+        assert second.upload("foo-9.0.tar.gz", made.file("foo-9.0.tar.gz")).status == 200
+
+
 def test_a_socket_that_is_removed_by_hand_is_a_problem_that_is_named(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         (server.sockets / server.name / "uploads.sock").unlink()
@@ -351,3 +450,74 @@ def test_a_socket_that_is_removed_by_hand_is_a_problem_that_is_named(tmp_path: P
             503,
             f"sockets/{server.name}/uploads.sock does not answer: restart the container\n",
         )
+
+
+def test_a_leader_without_its_socket_leaves_the_link_to_another(tmp_path: Path) -> None:
+    with Server(tmp_path) as first, Server(tmp_path, sockets=first.sockets) as second:
+        current = first.sockets / "current"
+        assert os.readlink(current) == first.name
+        (first.sockets / first.name / "uploads.sock").unlink()
+        until = time.monotonic() + 10
+        while os.readlink(current) != second.name:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert first.get("/health").status == 503
+        assert second.get("/health").status == 200
+
+
+def test_a_link_that_leads_nowhere_is_a_problem_that_is_named_until_it_is_removed(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        current = server.sockets / "current"
+        current.unlink()
+        current.mkdir()
+        answer = server.get("/health")
+        print(answer.text)
+        assert answer.status == 503
+        assert answer.text.startswith("sockets/current leads to no container that answers: remove it")
+        time.sleep(6)
+        assert "NGINX may not find this container" in server.log.read_text()
+        current.rmdir()
+        until = time.monotonic() + 10
+        while server.get("/health").status != 200:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+def test_a_lock_that_cannot_be_opened_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "_LOOK_SECONDS", 0.1)
+    own = Sockets(tmp_path, "own")
+    (tmp_path / ".lock").mkdir()
+    with own.listen() as listening:
+        own.start_leading(listening)
+        time.sleep(0.5)
+        assert not (tmp_path / "current").exists()
+        (tmp_path / ".lock").rmdir()
+        until = time.monotonic() + 10
+        while not (tmp_path / "current").is_symlink():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        own.stopping.set()
+
+
+def test_only_what_no_process_listens_on_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "_WAITING", 1)
+    names = ["full", "leader", "left", "young"]
+    replicas = {name: Sockets(tmp_path, name) for name in names}
+    with ExitStack() as stack:
+        listening = {name: stack.enter_context(replicas[name].listen()) for name in ("full", "leader", "left")}
+        for _number in range(2):
+            stack.enter_context(socket.socket(socket.AF_UNIX)).connect(str(replicas["full"].uploads))
+        assert not sockets.is_answered(replicas["full"].uploads)
+        listening["left"].close()
+        listening["leader"].close()
+
+        def listen(listening: socket.socket, waiting: int) -> None:
+            # Another one looks just now.
+            replicas["leader"]._remove_left()
+            real(listening, waiting)
+
+        real = socket.socket.listen
+        monkeypatch.setattr(socket.socket, "listen", listen)
+        stack.enter_context(replicas["young"].listen())
+        assert sockets.is_answered(replicas["young"].uploads)
+        assert sorted(path.parent.name for path in tmp_path.glob("*/uploads.sock")) == ["full", "leader", "young"]

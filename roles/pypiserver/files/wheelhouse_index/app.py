@@ -34,6 +34,8 @@ from .store import Store
 log = logging.getLogger(__name__)
 _PROJECT_PAGE = re.compile(r"/simple/(?P<name>[^/]+)/?|/(?:pypi/)?(?P<named>[^/]+)/json")
 _HOST = re.compile(r"https?://[^/]+", re.IGNORECASE)
+# As many as NGINX lets through, shared by the processes; and how many more one of them may get.
+_UPLOADS, _MORE_UPLOADS = 300, 50
 
 
 class Application:
@@ -135,16 +137,17 @@ def changes(store: Store, settings: Settings) -> Changes:
     return Changes(store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs))
 
 
-def create(settings: Settings, sockets: Sockets, listening: socket.socket) -> WsgiApp:
+def create(settings: Settings, sockets: Sockets, listening: socket.socket, processes: int) -> WsgiApp:
     """Start what runs beside gunicorn, and return the application.
 
     Called in each of gunicorn's processes, after the fork, as threads do not survive one.
     """
+    most = _UPLOADS // processes + _MORE_UPLOADS
     store = settings.store()
     store.catalogue.hold()
     Keeper(store, settings.freshness, partial(ChangeLog(settings.logs).prune, settings.change_log)).start()
-    Receiver(listening, changes(store, settings).answer).start()
-    sockets.start_leading()
+    Receiver(listening, changes(store, settings).answer, most, sockets.stopping).start()
+    sockets.start_leading(listening)
     return Application(store, sockets.uploads)
 
 
@@ -199,10 +202,11 @@ def serve() -> None:
         """gunicorn with our application."""
 
         def init(self, _parser: object, _options: object, _words: object) -> dict[str, object]:
-            return {"bind": f"unix:{sockets.pages}"}
+            # A process that is to end may wait for its uploads; it takes no more.
+            return {"bind": f"unix:{sockets.pages}", "worker_exit": lambda _arbiter, _worker: sockets.stopping.set()}
 
         def load(self) -> WsgiApp:
-            return create(settings, sockets, listening)
+            return create(settings, sockets, listening, self.cfg.workers)
 
     sys.argv = ["gunicorn"]
     Server().run()

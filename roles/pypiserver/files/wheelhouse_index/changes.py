@@ -58,13 +58,19 @@ class Changes:
         self._overwrite = overwrite
         self._anonymous_uploads = anonymous_uploads
 
-    def answer(self, headers: Mapping[str, str], body: Body) -> Answer:
+    def answer(self, headers: Mapping[str, str], body: Body, is_awaited: Callable[[], bool] = lambda: True) -> Answer:
         """Do what the form asks for, or say in one line why not.
 
         Args:
             headers: those that NGINX has sent.
             body: of the request.
+            is_awaited: tells whether the answer will reach the client.
         """
+
+        def check_awaited() -> None:
+            if not is_awaited():
+                raise Refusal(400, "The client hung up before the file was published: nothing was stored.")
+
         # What is not published by the end is removed.
         with ExitStack() as stack:
             try:
@@ -74,7 +80,7 @@ class Changes:
                     return stack.enter_context(incoming.arriving(self._store.packages))
 
                 form = forms.read(headers.get("Content-Type", ""), body, new_file)
-                return Answer(200, self._change(form, headers))
+                return Answer(200, self._change(form, headers, check_awaited))
             except forms.MalformedFormError as error:
                 return Answer(400, str(error))
             except Refusal as error:
@@ -97,7 +103,7 @@ class Changes:
                 log.exception("An upload or removal failed")
                 return Answer(500, BROKEN)
 
-    def _change(self, form: Form, headers: Mapping[str, str]) -> str:
+    def _change(self, form: Form, headers: Mapping[str, str], check_awaited: Callable[[], None]) -> str:
         action = form.value(":action")
         if action not in rights.NEEDS:
             known = ", ".join(rights.NEEDS)
@@ -112,7 +118,7 @@ class Changes:
             return deciding.ACTIONS[action](self._store, form, login, check, partial(note, action))
         # twine takes 400 and "already exists" for a file that is there, other clients 409.
         conflict = 400 if "twine" in headers.get("User-Agent", "") else 409
-        return self._publish(form, conflict, Origin(UPLOAD, login), check, note)
+        return self._publish(form, conflict, Origin(UPLOAD, login), check, note, check_awaited)
 
     def _check(self, action: str, headers: Mapping[str, str], *projects: str) -> None:
         """Refuse what a login may not do to each of these projects, in whatever spelling; an empty one is not known yet."""
@@ -126,7 +132,13 @@ class Changes:
             self._check(action, headers, form.value("name"))
 
     def _publish(
-        self, form: Form, conflict: int, origin: Origin, check: rights.Check, note: Callable[..., object]
+        self,
+        form: Form,
+        conflict: int,
+        origin: Origin,
+        check: rights.Check,
+        note: Callable[..., object],
+        check_awaited: Callable[[], None],
     ) -> str:
         file = form.file("content")
         if file is None:
@@ -146,7 +158,7 @@ class Changes:
             facts = Facts(signature.content.sha256, upload.facts.release)
             uploads.append(Upload(signature.name, signature.content, facts))
         try:
-            added = self._store.add(uploads, self._overwrite, origin)
+            added = self._store.add(uploads, self._overwrite, origin, check_awaited)
             project, attested = upload.facts.release.project, set(added.attested)
             # What was new may have been the signature alone.
             if new := {one.name: one.facts.sha256 for one in uploads if one.name in added.files}:

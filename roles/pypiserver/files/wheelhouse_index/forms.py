@@ -18,6 +18,22 @@ CHUNK_BYTES = 256 * 1024
 HEADER_BYTES = 4 * 1024
 # Of all parts that are no files together, headers included: a large description, or thousands of requirements.
 FIELDS_BYTES = 16 * 1024 * 1024
+# The fields that something here reads. Of the others, such as a description, only the size counts.
+KEPT = frozenset(
+    {
+        ":action",
+        "attestations",
+        "filename",
+        "name",
+        "reason",
+        "requires_python",
+        "sha256_digest",
+        "status",
+        "version",
+    }
+)
+# Of these together, headers included: attestations of a megabyte, and the rest.
+KEPT_BYTES = 1536 * 1024
 # What a part costs here beside its bytes.
 _PART_BYTES = 200
 # A distribution file and its signature.
@@ -53,18 +69,21 @@ class File:
 
 @dataclass
 class Form:
-    """A form: its fields and files by name, in their order."""
+    """A form: those of its fields that are read, in UTF-8, and its files, by name and in their order."""
 
-    fields: list[tuple[str, str]] = field(default_factory=list)
+    fields: list[tuple[str, bytes | bytearray]] = field(default_factory=list)
     files: list[tuple[str, File]] = field(default_factory=list)
 
     def value(self, name: str) -> str:
         """Return the value of a field without space around it; empty where it is missing.
 
         Raises:
+            KeyError: if it is none that is kept.
             MalformedFormError: if the form has it twice, with other values.
         """
-        values = {value.strip() for own, value in self.fields if own == name}
+        if name not in KEPT:
+            raise KeyError(name)
+        values = {value.decode("utf-8", "replace").strip() for own, value in self.fields if own == name}
         if len(values) > 1:
             raise MalformedFormError(f"The form has more than one field {name}. Send one.")
         return next(iter(values), "")
@@ -117,8 +136,8 @@ def read(kind: str, body: Body, new_file: NewFile) -> Form:
         raise MalformedFormError("Send a form: Content-Type: multipart/form-data with a boundary.")
     form = Form()
     for name, filename, content in _parts(ahead, b"\r\n--" + boundary, lambda: new_file(form)):
-        if isinstance(content, bytes):
-            form.fields.append((name, content.decode("utf-8", "replace")))
+        if isinstance(content, bytearray):
+            form.fields.append((name, content))
         else:
             form.files.append((name, File(filename or "", content)))
     ahead.rest(lambda data: None)
@@ -140,16 +159,17 @@ def _urlencoded(body: _Ahead) -> Form:
     body.take(2)
     body.rest(content.write)
     try:
-        return Form(parse_qsl(content.data.decode("utf-8", "replace"), keep_blank_values=True))
+        found = parse_qsl(content.data.decode("utf-8", "replace"), keep_blank_values=True)
     except ValueError as error:
         raise MalformedFormError("Unreadable form.") from error
+    return Form([(name, value.encode()) for name, value in found if name in KEPT])
 
 
 def _parts(
     body: _Ahead, mark: bytes, new_file: Callable[[], incoming.Arriving]
-) -> Iterator[tuple[str, str | None, bytes | incoming.Arriving]]:
-    """Yield each part's name, its file's name, and its content."""
-    left, files = FIELDS_BYTES, FILES
+) -> Iterator[tuple[str, str | None, bytearray | incoming.Arriving]]:
+    """Yield the name, the file's name, and the content of each part that is kept."""
+    left, left_kept, files = FIELDS_BYTES, KEPT_BYTES, FILES
     # What stands before the first part is not part of the form.
     body.until(mark, lambda data: None)
     while True:
@@ -163,7 +183,7 @@ def _parts(
         head = _Limited(HEADER_BYTES)
         body.until(b"\r\n\r\n", head.write)
         name, filename = _named(bytes(head.data).lstrip())
-        left -= len(head.data) + _PART_BYTES
+        left -= head.size + _PART_BYTES
         if left < 0:
             raise MalformedFormError(f"The form's fields are larger than {FIELDS_BYTES} bytes.")
         if filename is not None:
@@ -174,10 +194,16 @@ def _parts(
             body.until(mark, file.write)
             yield name, filename, file
         else:
-            value = _Limited(left)
+            value = _Limited(left, is_kept=False)
+            if is_kept := name in KEPT:
+                left_kept -= head.size + _PART_BYTES
+                refusal = f"The form's field {name} is too large: send {KEPT_BYTES} bytes of such fields at most."
+                value = _Limited(min(left, left_kept), refusal)
             body.until(mark, value.write)
-            left -= len(value.data)
-            yield name, None, bytes(value.data)
+            left -= value.size
+            if is_kept:
+                left_kept -= value.size
+                yield name, None, value.data
 
 
 def _named(head: bytes) -> tuple[str, str | None]:
@@ -196,16 +222,18 @@ def _named(head: bytes) -> tuple[str, str | None]:
 
 
 class _Limited:
-    """Bytes in memory, up to a number."""
+    """Bytes up to a number, kept in memory or only counted."""
 
-    def __init__(self, most: int, refusal: str = "A part of the form is too large.") -> None:
-        self.data = bytearray()
-        self._most, self._refusal = most, refusal
+    def __init__(self, most: int, refusal: str = "A part of the form is too large.", is_kept: bool = True) -> None:
+        self.data, self.size = bytearray(), 0
+        self._most, self._refusal, self._is_kept = most, refusal, is_kept
 
     def write(self, data: memoryview) -> None:
-        self.data += data
-        if len(self.data) > self._most:
+        self.size += len(data)
+        if self.size > self._most:
             raise MalformedFormError(self._refusal)
+        if self._is_kept:
+            self.data += data
 
 
 class _Ahead:

@@ -18,7 +18,7 @@ from .changes import is_full
 from .incoming import FOLDER
 from .quarantine import StayedError
 from .records import FactsError
-from .sockets import is_answered
+from .sockets import CURRENT, is_answered
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -64,10 +64,8 @@ class Health:
     def answer(self) -> tuple[int, str]:
         """Return status and text: 200, or 503 with all problems."""
         found = problems(self._store)
-        if self._uploads and not is_answered(self._uploads):
-            found.append(
-                f"sockets/{self._uploads.parent.name}/{self._uploads.name} does not answer: restart the container"
-            )
+        if self._uploads:
+            found += _sockets_problems(self._uploads)
         with self._lock:
             if found != self._last:
                 log.warning("Health: %s", "; ".join(found) or "ok")
@@ -87,6 +85,15 @@ def note(store: Store, error: Exception | None) -> None:
         else:
             text = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_LINE]
             trouble.write_text(f"pages are not brought up to date: {text}\n", encoding="utf-8", errors="replace")
+
+
+def _sockets_problems(uploads: Path) -> list[str]:
+    """Return why NGINX does not reach a receiver; nothing where it does."""
+    if not is_answered(uploads):
+        return [f"sockets/{uploads.parent.name}/{uploads.name} does not answer: restart the container"]
+    if not is_answered(uploads.parent.parent / CURRENT / uploads.name):
+        return [f"sockets/{CURRENT} leads to no container that answers: remove it; it is made again within seconds"]
+    return []
 
 
 def _mount_problem(folder: Path) -> str:

@@ -10,8 +10,8 @@ import logging
 import os
 import shutil
 import socket
+import struct
 import threading
-import time
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -24,6 +24,7 @@ _WAITING = 1024
 # Seconds.
 _PATIENCE = 5.0
 _LOOK_SECONDS = 5.0
+_ACCEPT_SECONDS = 1
 
 
 class Sockets:
@@ -36,21 +37,31 @@ class Sockets:
     Attributes:
         pages: where gunicorn listens.
         uploads: where the receiver does.
+        stopping: whether this process is to end.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
         self.pages = folder / name / "pages.sock"
         self.uploads = folder / name / "uploads.sock"
+        self.stopping = threading.Event()
 
     def listen(self) -> socket.socket:
-        """Make the folder, and the socket for uploads; what a container of this name has left is replaced."""
+        """Make the folder, and the socket for uploads; what a container of this name has left is replaced.
+
+        It gets its name when it takes connections: a leader removes those that do not.
+        """
         self.uploads.parent.mkdir(mode=0o700, exist_ok=True)
         self.uploads.unlink(missing_ok=True)
+        new = self.uploads.with_name("new.sock")
+        new.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX)
-        listening.bind(str(self.uploads))
-        self.uploads.chmod(0o600)
+        listening.bind(str(new))
+        new.chmod(0o600)
         listening.listen(_WAITING)
+        new.rename(self.uploads)
+        # The kernel's own time-out: who waits longest gets the next connection, which shares them among processes.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _ACCEPT_SECONDS, 0))
         return listening
 
     def health(self) -> tuple[int, str]:
@@ -61,20 +72,33 @@ class Sockets:
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
-    def start_leading(self) -> None:
-        """Have NGINX ask this replica as soon as no other one is asked, and until this process ends."""
-        threading.Thread(target=self._lead, name="leader", daemon=True).start()
+    def start_leading(self, listening: socket.socket) -> None:
+        """Have NGINX ask this replica as soon as no other one is asked, and until this process is to end.
 
-    def _lead(self) -> None:
+        Args:
+            listening: the socket for uploads, which takes no more when its replica is to end.
+        """
+        threading.Thread(target=self._run, args=(listening,), name="leader", daemon=True).start()
+
+    def _run(self, listening: socket.socket) -> None:
+        while not self.stopping.is_set():
+            try:
+                self._lead(listening)
+            except OSError as error:
+                log.error("NGINX may not find this container: %s", error)
+            self.stopping.wait(_LOOK_SECONDS)
+
+    def _lead(self, listening: socket.socket) -> None:
         with open(self._folder / LOCK, "ab", opener=partial(os.open, mode=0o600)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            while True:
-                try:
-                    self._set_link()
-                    self._remove_left()
-                except OSError as error:
-                    log.error("NGINX may not find this container: %s", error)
-                time.sleep(_LOOK_SECONDS)
+            # Without its socket it leaves the link to another one.
+            while not self.stopping.is_set() and not is_left(self.uploads):
+                self._set_link()
+                self._remove_left()
+                self.stopping.wait(_LOOK_SECONDS)
+            # gunicorn removes its socket when all of its processes are to end: NGINX finds none here from now on.
+            if not self.pages.exists():
+                listening.shutdown(socket.SHUT_RDWR)
 
     def _set_link(self) -> None:
         current = self._folder / CURRENT
@@ -87,17 +111,29 @@ class Sockets:
     def _remove_left(self) -> None:
         """Remove what containers have left that are no more."""
         for path in self._folder.glob("*/uploads.sock"):
-            if path.parent.name != CURRENT and not is_answered(path):
+            if path.parent.name not in (CURRENT, self._name) and is_left(path):
                 shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def is_answered(path: Path) -> bool:
-    """Tell whether a process listens on a socket."""
+    """Tell whether a socket takes connections."""
     try:
         _connected(path).close()
     except OSError:
         return False
     return True
+
+
+def is_left(path: Path) -> bool:
+    """Tell whether no process listens on a socket any more; one with a full queue has one that does."""
+    try:
+        _connected(path).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    except OSError:
+        # As while this process has no more descriptors.
+        return False
+    return False
 
 
 def _connected(path: Path) -> socket.socket:

@@ -50,13 +50,20 @@ class Store(Writing):
             self._restore(known.removed([upload.name]))
         return self._recorder.has(project, upload.name, sha256)
 
-    def add(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> Added:
+    def add(
+        self,
+        uploads: Sequence[Upload],
+        overwrite: bool,
+        origin: Origin,
+        check: Callable[[], None] = lambda: None,
+    ) -> Added:
         """Publish distribution files, and their signatures: when this returns, they are on all pages.
 
         Args:
             uploads: all of one project, no two of the same identity, a file before its signature.
             overwrite: whether they may replace files with other content.
             origin: how they came.
+            check: raises what ends it before anything changes, after a wait for other changes.
 
         Returns:
             What was new.
@@ -72,6 +79,7 @@ class Store(Writing):
         self._notice(uploads)
         failed = self.read_unread([project])
         with self._alone(), staging() as staged:
+            check()
             with self.catalogue.reading() as known:
                 new, replaced = compared(known, uploads, overwrite)
                 if not new and not known.mark_of(project):
