@@ -58,7 +58,7 @@ def added(text: str, one: Mapping[str, Any]) -> str:
     if not head:
         return ""
     # To the end of its line, where a comment may be.
-    rest, _, below = text[head.end() :].partition("\n")
+    rest, _break, below = text[head.end() :].partition("\n")
     newline = "\r\n" if "\r\n" in text else "\n"
     comment = rest.rstrip("\r")
     try:
