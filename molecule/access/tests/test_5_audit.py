@@ -46,7 +46,8 @@ CHECKS: dict[str, Callable[[Facts], bool]] = {
     "5.24 control groups are its own": lambda one: one["HostConfig"]["CgroupParent"] == "",
     "5.25 it gains no privilege": lambda one: "no-new-privileges:true" in one["HostConfig"]["SecurityOpt"],
     "5.26 it is healthy": lambda one: one["State"]["Health"]["Status"] == "healthy",
-    "5.28 processes are limited": lambda one: 0 < one["HostConfig"]["PidsLimit"] <= 200,
+    # Threads count, and pypi-server has one for each upload.
+    "5.28 processes are limited": lambda one: 0 < one["HostConfig"]["PidsLimit"] <= 500,
     "5.29 the bridge docker0 is not used": lambda one: "bridge" not in one["NetworkSettings"]["Networks"],
     "5.30 users are its own": lambda one: one["HostConfig"]["UsernsMode"] != "host",
     "5.31 the engine's socket is not there": lambda one: "docker.sock" not in str(one["Mounts"]),
@@ -62,7 +63,7 @@ WAIVED = {
     "5.8": "one service publishes, and it the index's ports alone: scenario stack",
     "5.13": "0.0.0.0 by default, as clients are elsewhere; pypi_bind_address names one address",
     "5.14": "restart is unless-stopped: an index that gives up after five failures would not come back by itself",
-    "5.18": "the engine's own limits count",
+    "5.18": "the engine's own limits count; pypi-server has one of its own for descriptors",
     "5.22, 5.23": "nothing is run in the containers but health checks, without privileges",
     "5.27": "versions are pinned; docs/operations.md says how to upgrade",
 }
