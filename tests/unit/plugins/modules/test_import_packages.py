@@ -204,6 +204,8 @@ def test_a_file_that_is_being_written_is_left_for_the_next_import(
     target = source / "live-1.0.zip"
     target.write_bytes(made.file("live-1.0.zip"))
     with monkeypatch.context() as patched:
+        # However long it takes until the file's turn.
+        patched.setattr(index_import, "_SETTLED_SECONDS", 3600.0)
         patched.setattr(index_import.time, "sleep", lambda _seconds: os.utime(target))
         result = imported()
     assert result["refused"] == ["live-1.0.zip: it is being written; import it once it is complete"]
