@@ -9,33 +9,7 @@ set -euo pipefail
 work=$(mktemp -d)
 # shellcheck source=findings/lib/common.bash
 . "$(dirname "$0")/lib/common.bash"
-for version in 0.9 1.0 1.0+cu1 1.0+cu2; do
-    printf '{"filename": "demo-%s-py3-none-any.whl", "url": "../../files/demo-%s-py3-none-any.whl", "hashes": {"sha256": "%s"}}\n' \
-        "$version" "${version/+/%2B}" "$(release wheel demo "$version")"
-done >"$work/files"
-page demo index.json <<EOF
-{"meta": {"api-version": "1.0"}, "name": "demo", "files": [$(paste -sd , "$work/files")]}
-EOF
-install poetry==2.5.1
-poetry=$bin/poetry
-install pdm==2.29.4 'hishel<2'
-pdm=$bin/pdm
-install pip==26.3 uv==0.13.9
-serve
-tried=0
-# wants VERSIONS EXPECTED: what each installs.
-wants() {
-    tried=$((tried + 1))
-    local folder=$work/$tried
-    "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$folder/pip" --index-url "$base/simple/" "demo$1"
-    "$bin/uv" pip install --quiet --python "$bin/python" --target "$folder/uv" --default-index "$base/simple/" "demo$1"
-    poetry_project "$folder/poetry" demo
-    sed -i "s/^demo = .*/demo = \"$1\"/" "$folder/poetry/pyproject.toml"
-    (cd "$folder/poetry" && "$poetry" install --no-interaction >/dev/null 2>&1)
-    pdm_project "$folder/pdm" "demo$1"
-    (cd "$folder/pdm" && "$pdm" install --quiet >/dev/null 2>&1)
-    expect "demo$1" "$(for tool in pdm pip uv poetry; do printf '%s %s\n' "$tool" "$(took "$folder/$tool" /demo-)"; done | paste -sd ,)" "$2"
-}
-wants "!=1.0+cu2" "pdm demo-1.0+cu2,pip demo-1.0+cu1,uv demo-1.0+cu1,poetry demo-1.0+cu1"
-wants "==1.0,!=1.0+cu2" "pdm demo-1.0+cu2,pip demo-1.0+cu1,uv demo-1.0+cu1,poetry demo-1.0+cu2"
-wants "!=1.0" "pdm demo-0.9,pip demo-0.9,uv demo-0.9,poetry demo-0.9"
+four_installers 0.9 1.0 1.0+cu1 1.0+cu2
+four_install "!=1.0+cu2" "pdm demo-1.0+cu2,pip demo-1.0+cu1,uv demo-1.0+cu1,poetry demo-1.0+cu1"
+four_install "==1.0,!=1.0+cu2" "pdm demo-1.0+cu2,pip demo-1.0+cu1,uv demo-1.0+cu1,poetry demo-1.0+cu2"
+four_install "!=1.0" "pdm demo-0.9,pip demo-0.9,uv demo-0.9,poetry demo-0.9"

@@ -107,3 +107,34 @@ took() {
     found=$(find "$1" -name '*.dist-info' -path "*$2*" -printf '%f\n' | sed 's/\.dist-info$//' | sort -u | paste -sd ' ')
     printf '%s' "${found:-nothing}"
 }
+
+# four_installers VERSION…: wheels of these versions of `demo` on its page, and PDM, pip, uv and poetry; the server runs then.
+four_installers() {
+    for version; do
+        printf '{"filename": "demo-%s-py3-none-any.whl", "url": "../../files/demo-%s-py3-none-any.whl", "hashes": {"sha256": "%s"}}\n' \
+            "$version" "${version/+/%2B}" "$(release wheel demo "$version")"
+    done >"$work/files"
+    page demo index.json <<EOF
+{"meta": {"api-version": "1.0"}, "name": "demo", "files": [$(paste -sd , "$work/files")]}
+EOF
+    install poetry==2.5.1
+    poetry=$bin/poetry
+    install pdm==2.29.4 'hishel<2'
+    pdm=$bin/pdm
+    install pip==26.3 uv==0.13.9
+    serve
+}
+
+# four_install VERSIONS EXPECTED: what each of them installs of demo.
+four_install() {
+    local folder
+    folder=$(mktemp -d "$work/four.XXXX")
+    "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$folder/pip" --index-url "$base/simple/" "demo$1"
+    "$bin/uv" pip install --quiet --python "$bin/python" --target "$folder/uv" --default-index "$base/simple/" "demo$1"
+    poetry_project "$folder/poetry" demo
+    sed -i "s/^demo = .*/demo = \"$1\"/" "$folder/poetry/pyproject.toml"
+    (cd "$folder/poetry" && "$poetry" install --no-interaction >/dev/null 2>&1)
+    pdm_project "$folder/pdm" "demo$1"
+    (cd "$folder/pdm" && "$pdm" install --quiet >/dev/null 2>&1)
+    expect "demo$1" "$(for tool in pdm pip uv poetry; do printf '%s %s\n' "$tool" "$(took "$folder/$tool" /demo-)"; done | paste -sd ,)" "$2"
+}
