@@ -14,16 +14,11 @@ description:
   - Returns password hashes. Tasks that use it should set C(no_log).
 author:
   - The wheelhouse.pypi developers (@wheelhouse)
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
-  check_mode:
-    description: Changes nothing, so it does the same in check mode.
-    support: full
-  diff_mode:
-    description: There is never anything to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+  check_mode: {support: full}
+  diff_mode: {support: none}
+  platform: {platforms: posix}
 options:
   path:
     description: Folder of the password file. A folder or file that is not there has no logins.

@@ -14,16 +14,11 @@ description:
   - Returns no password, no hash and no token.
 author:
   - The wheelhouse.pypi developers (@wheelhouse)
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
-  check_mode:
-    description: Changes nothing, so it does the same in check mode.
-    support: full
-  diff_mode:
-    description: There is never anything to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+  check_mode: {support: full}
+  diff_mode: {support: none}
+  platform: {platforms: posix}
 options:
   path:
     description: Folder of the index, with C(authentication/) and C(logs/). What is missing there has no logins and no uses.
