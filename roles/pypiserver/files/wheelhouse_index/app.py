@@ -34,7 +34,7 @@ from .store import Store
 log = logging.getLogger(__name__)
 _PROJECT_PAGE = re.compile(r"/simple/(?P<name>[^/]+)/?|/(?:pypi/)?(?P<named>[^/]+)/json")
 _HOST = re.compile(r"https?://[^/]+", re.IGNORECASE)
-# As many as NGINX lets through, shared by the processes; and how many more one of them may get.
+# As many as NGINX lets through at most, shared by the processes; and how many more one of them may get.
 _UPLOADS, _MORE_UPLOADS = 300, 50
 
 
