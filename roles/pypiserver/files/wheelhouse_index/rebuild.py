@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 
 from .index.store import Store
-from .server.app import Settings
+from .server.settings import Settings
 from .server.keeper import LOCK
 
 # Seconds: between looks at what the server's keeper has done, and until one that does nothing is given up.
