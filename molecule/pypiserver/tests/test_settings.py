@@ -97,6 +97,19 @@ def test_gunicorn_serves_many_requests_at_once(host: Any, home: str) -> None:
     assert int(settings["umask"]) == 0o077, printed
 
 
+def test_modules_of_another_release_are_removed(host: Any, home: str) -> None:
+    """Older releases had all modules in one folder."""
+    old = f"{home}/pypiserver/wheelhouse_index/store.py"
+    before = host.check_output(f"find {home}/pypiserver -type f | sort")
+    host.check_output(f"install -m 0640 -g pypi /dev/null {old} && echo 'raise SystemExit' >{old}")
+    checked = applied(PLAYBOOK, "--tags", "pypiserver", "--check", "--diff")
+    assert "- wheelhouse_index/: store.py" in checked.output, checked.output
+    assert host.file(old).exists
+    assert applied(PLAYBOOK, "--tags", "pypiserver").changed == 1
+    assert host.check_output(f"find {home}/pypiserver -type f | sort") == before
+    assert applied(PLAYBOOK, "--tags", "pypiserver").changed == 0
+
+
 def test_a_file_that_was_changed_by_hand_is_put_right(host: Any, file: Any) -> None:
     before = file.content
     host.check_output(f"echo 'workers = 4' >>{file.path} && chmod 0644 {file.path}")

@@ -9,8 +9,8 @@ import time
 from contextlib import suppress
 
 from .index.store import Store
-from .server.app import Settings
 from .server.keeper import LOCK
+from .server.settings import Settings
 
 # Seconds: between looks at what the server's keeper has done, and until one that does nothing is given up.
 _LOOK_SECONDS = 0.5

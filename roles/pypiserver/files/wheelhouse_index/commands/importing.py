@@ -34,7 +34,7 @@ from ..files.names import Release
 from ..index.store import Store
 from ..requests.changes import is_full, uploaded
 from ..requests.forms import File, Form
-from ..server.app import Settings
+from ..server.settings import Settings
 
 log = logging.getLogger(__name__)
 IMPORTED, PRESENT, CONFLICT, REFUSED = "imported", "present", "conflict", "refused"

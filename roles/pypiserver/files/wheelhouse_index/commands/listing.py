@@ -15,7 +15,7 @@ from ..fact_store.facts import FactStore
 from ..fact_store.history import Event, Wanted, events
 from ..fact_store.records import FactsError
 from ..files import names
-from ..server.app import Settings
+from ..server.settings import Settings
 
 # What other hands may have written into the files: a terminal would obey it.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

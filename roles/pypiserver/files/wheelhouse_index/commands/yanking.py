@@ -29,7 +29,7 @@ from ..index.store import Store
 from ..requests import deciding
 from ..requests.changes import is_full
 from ..requests.deciding import Target
-from ..server.app import Settings
+from ..server.settings import Settings
 
 _TEXTS = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason")
 _UNYANK = "pypi_unyank"
