@@ -25,11 +25,11 @@ from pathlib import Path
 
 from ..common import disk
 from ..files import incoming
-from ..public.marks import Marks
 from . import strict
 from .attestations import Attestations
 from .claims import Claims
 from .decisions import DecisionFiles
+from .marks import Marks
 from .quarantine import Quarantine
 from .records import FactsError, Records
 

@@ -17,10 +17,10 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from ..common.answers import one_line
+from ..fact_store.marks import METADATA
 from ..fact_store.records import FactsError
 from ..index.store import Store
 from .declining import Declined, away, no_project
-from .marks import METADATA
 from .outlet import Outlet
 from .policies import Policies
 from .policy import Held, Judge, Policy, PolicyError

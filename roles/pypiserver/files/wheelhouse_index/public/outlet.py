@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from ..fact_store.marks import Marks
 from .declining import Declined, away, busy, no_project
-from .marks import Marks
 from .upstream_page import LARGEST_BYTES
 
 # Below the folder of the sockets.

@@ -56,11 +56,7 @@ class Policies:
             PolicyError: if it cannot be used.
         """
         with self._lock:
-            try:
-                status = self.file.stat()
-                stamp = status.st_mtime_ns, status.st_ino, status.st_size
-            except FileNotFoundError:
-                stamp = ()
+            stamp = self._look()
             if stamp != self._stamp:
                 self._take(read(self.file))
                 self._stamp = stamp
@@ -82,6 +78,14 @@ class Policies:
             reason = "The policy for public projects is being changed. Try again in a second."
             raise Declined(503, reason, retry_after=1)
         return policy
+
+    def _look(self) -> tuple[int, ...]:
+        """Return what tells one content of the file from another."""
+        try:
+            status = self.file.stat()
+        except FileNotFoundError:
+            return ()
+        return status.st_mtime_ns, status.st_ino, status.st_size
 
     def _take(self, policy: Policy | None) -> None:
         self._current = policy

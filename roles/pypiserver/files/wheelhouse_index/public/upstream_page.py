@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from html.parser import HTMLParser
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
@@ -232,7 +233,7 @@ def _of_json(reader: _Reader, body: bytes) -> Page:
         if not isinstance(file, dict):
             raise ValueError("files has an entry that is no object")
         reader.add(
-            file.get("filename"), file.get("url"), lambda fragment, file=file: _rest_of_json(reader, file, fragment)
+            file.get("filename"), file.get("url"), partial(_rest_of_json, reader, file)
         )
     status = document.get("project-status")
     said = status if isinstance(status, dict) else {}
@@ -308,7 +309,7 @@ def _of_html(reader: _Reader, body: bytes) -> Page:
         raise ValueError("it is HTML without links, and no simple page")
     reader.base = urljoin(reader.base, parser.base)
     for link, text in _links(parser.links):
-        reader.add(text, link.get("href"), lambda fragment, link=link: _rest_of_html(reader, link, fragment))
+        reader.add(text, link.get("href"), partial(_rest_of_html, reader, link))
     return reader.page(parser.meta.get("pypi:project-status"), parser.meta.get("pypi:project-status-reason"))
 
 

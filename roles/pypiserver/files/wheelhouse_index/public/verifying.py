@@ -16,7 +16,7 @@ from contextlib import suppress
 from http.client import HTTPException
 from typing import NamedTuple
 
-from .marks import Marks
+from ..fact_store.marks import Marks
 from .outlet import Outlet
 
 log = logging.getLogger(__name__)
