@@ -18,6 +18,7 @@ The control port speaks plain HTTP:
 
     GET  /log[?since=N]     all requests so far: time, host, method, path, headers, status and bytes of the answer
     POST /reset             no faults, no latency, nothing made up since the start; the log is emptied
+    POST /heal                no faults, no latency
     POST /fault?scope=pages|files&mode=MODE[&project=NAME][&seconds=S]    MODE ok ends it; see MODES
     POST /latency?seconds=S                                               before each answer
     POST /publish?name=NAME&version=V[&days=AGE][&requires=NAME…][&yanked=REASON][&time=none]
@@ -528,6 +529,8 @@ class World:
             self.faults, self.latency, self.packed = {}, 0.0, {}
             self.catalogue.reset()
             self.log.clear()
+        elif path == "/heal":
+            self.faults, self.latency = {}, 0.0
         elif path == "/fault":
             scope, mode, project = values["scope"], values["mode"], normalised(values.get("project", ""))
             if mode not in MODES[scope]:
