@@ -17,6 +17,8 @@ of the benchmark. One HTTPS port has all host names:
 The control port speaks plain HTTP:
 
     GET  /log[?since=N]     all requests so far: time, host, method, path, headers, status and bytes of the answer
+    GET  /page?name=NAME     a project's page as JSON, without a fault or an entry in the log
+    GET  /file?name=FILE     a file that is not large, likewise
     POST /reset             no faults, no latency, nothing made up since the start; the log is emptied
     POST /heal                no faults, no latency
     POST /fault?scope=pages|files&mode=MODE[&project=NAME][&seconds=S]    MODE ok ends it; see MODES
@@ -788,13 +790,20 @@ class Control(BaseHTTPRequestHandler):
         """Nothing is said of it."""
 
     def do_GET(self) -> None:
-        """Return the log."""
+        """Return the log, or what a page or a file should be."""
         asked = urlsplit(self.path)
+        values = {name: value[0] for name, value in parse_qs(asked.query).items()}
+        name = values.get("name", "")
         if asked.path == "/log":
-            since = int(parse_qs(asked.query).get("since", ["0"])[0])
-            self._answer(200, json.dumps(self.world.log[since:]).encode())
+            self._answer(200, json.dumps(self.world.log[int(values.get("since", "0")) :]).encode())
+        elif asked.path == "/page":
+            host = WHEELS if name.startswith("torch") else PAGES
+            self._answer(200, self.world.catalogue.page(normalised(name), "json", "ok", host))
+        elif asked.path == "/file":
+            found = [file for file in self.world.catalogue.of(project_of(name)) if file.filename == name]
+            self._answer(*((200, found[0].content()) if found else (404, b"there is no such file\n")))
         else:
-            self._answer(404, b"there is /log\n")
+            self._answer(404, b"there are /log, /page and /file\n")
 
     def do_POST(self) -> None:
         """Turn a switch."""

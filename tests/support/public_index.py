@@ -60,6 +60,14 @@ class PublicIndex:
         found = [entry for entry in self.log() if "method" in entry and host in ("", entry["host"])]
         return [f"{entry['method']} {entry['path']}" for entry in found if word in entry["path"]]
 
+    def page(self, name: str) -> dict[str, Any]:
+        """Return a project's page as it should be; it is not logged."""
+        return dict(json.loads(self._ask("GET", "/page", {"name": name})))
+
+    def content(self, filename: str) -> bytes:
+        """Return a file as it should be; it is not logged."""
+        return self._ask("GET", "/file", {"name": filename})
+
     def reset(self) -> None:
         """End all faults, forget all that was published, and empty the log."""
         self._ask("POST", "/reset", {})
