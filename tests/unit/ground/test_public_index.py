@@ -106,9 +106,10 @@ def test_a_page_says_what_is_true_of_real_files(served: Served) -> None:
         metadata = served.file({"url": entry["url"] + ".metadata"}).body
         assert hashlib.sha256(metadata).hexdigest() == entry["core-metadata"]["sha256"]
         assert served.get(re.sub(r"^https://[^/]+", "", entry["provenance"])).status == 200
-    assert (
-        served.page("docopt-ng" if served.public.publish("docopt-ng") else "")["project-status"]["status"] == "archived"
-    )
+    assert served.public.page("click") == page
+    assert served.public.content(second["filename"]) == body
+    served.public.publish("docopt-ng")
+    assert served.page("docopt-ng")["project-status"]["status"] == "archived"
 
 
 def test_pages_have_forms_tags_and_one_address(served: Served) -> None:
