@@ -625,6 +625,10 @@ class Public(BaseHTTPRequestHandler):
                 time.sleep(0.1)
             self.close_connection = True
             return True
+        elif mode == "stranger":
+            # A connection from before: on a new one, the client would have seen the certificate.
+            self.close_connection = True
+            return True
         elif mode.isdigit():
             headers = {"Retry-After": str(int(self.fault.seconds))} if mode == "429" else {}
             self._say(int(mode), f"the public index says {mode}\n".encode(), headers)

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from tests.ground.public_index import CONTROL_PORT, ELSEWHERE, WHEELS, project_of
+from tests.ground.public_index import CONTROL_PORT, ELSEWHERE, MODES, WHEELS, project_of
 
+OF_PAGES, OF_FILES = MODES["pages"], MODES["files"]
 # What a client says of itself or of somebody else, and no upstream has to know.
 PRIVATE_HEADERS = (
     "cookie",
@@ -80,12 +81,15 @@ class PublicIndex:
     @contextmanager
     def fault(self, mode: str, scope: str, project: str = "", seconds: float = 10) -> Iterator[None]:
         """Have pages or files go wrong, those of one project or all."""
-        where = {"scope": scope, "project": project}
-        self._ask("POST", "/fault", {**where, "mode": mode, "seconds": seconds})
+        self.break_(mode, scope, project, seconds)
         try:
             yield
         finally:
-            self._ask("POST", "/fault", {**where, "mode": "ok"})
+            self.break_("ok", scope, project)
+
+    def break_(self, mode: str, scope: str, project: str = "", seconds: float = 10) -> None:
+        """Have pages or files go wrong until they are healed."""
+        self._ask("POST", "/fault", {"scope": scope, "project": project, "mode": mode, "seconds": seconds})
 
     def latency(self, seconds: float) -> None:
         """Have each answer come later."""
