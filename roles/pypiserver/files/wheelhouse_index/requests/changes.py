@@ -51,10 +51,19 @@ class Changes:
         overwrite: whether an upload may replace a file.
         anonymous_uploads: whether publishing needs no login.
         change_log: where each change is noted.
+        check_new: refuses a new name that is a public project's; asked with the project.
     """
 
-    def __init__(self, store: Store, overwrite: bool, anonymous_uploads: bool, change_log: ChangeLog) -> None:
+    def __init__(
+        self,
+        store: Store,
+        overwrite: bool,
+        anonymous_uploads: bool,
+        change_log: ChangeLog,
+        check_new: Callable[[str], None] = lambda _project: None,
+    ) -> None:
         self._store = store
+        self._check_new = check_new
         self._change_log = change_log
         self._overwrite = overwrite
         self._anonymous_uploads = anonymous_uploads
@@ -147,6 +156,7 @@ class Changes:
         upload = uploaded(file, form)
         # The form need not name it.
         check(upload.facts.release.project)
+        self._check_new(upload.facts.release.project)
         # What was copied or imported may be sent again, for its attestations or after it was removed.
         if upload.objection and not self._store.has_had(upload):
             raise Refusal(400, upload.objection)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..index.store import Store
+from ..public import policies
+from ..public.outlet import PLACE as OUTLET
 from ..requests.sockets import Sockets
 
 
@@ -26,6 +28,8 @@ class Settings:
         freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
         overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
         anonymous_uploads: whether publishing needs no login (WHEELHOUSE_ANONYMOUS_UPLOADS=1).
+        upstreams: the policy for public projects, beside this package; not there without upstreams (WHEELHOUSE_UPSTREAMS).
+        outlet: where NGINX asks upstream; in the folder of the sockets, unless it is said (WHEELHOUSE_OUTLET).
     """
 
     packages: Path = Path("/data/packages")
@@ -38,6 +42,8 @@ class Settings:
     freshness: float = 2.0
     overwrite: bool = False
     anonymous_uploads: bool = False
+    upstreams: Path = Path(__file__).resolve().parents[2] / policies.FILE
+    outlet: Path = Path("/data/sockets") / OUTLET
 
     @classmethod
     def of_environment(cls) -> Settings:
@@ -57,6 +63,8 @@ class Settings:
             freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
             overwrite=said("OVERWRITE", "") == "1",
             anonymous_uploads=said("ANONYMOUS_UPLOADS", "") == "1",
+            upstreams=Path(said("UPSTREAMS", cls.upstreams)),
+            outlet=Path(said("OUTLET", Path(said("SOCKETS", cls.sockets)) / OUTLET)),
         )
 
     def replica_sockets(self) -> Sockets:
