@@ -103,9 +103,7 @@ class Bridge:
         await stop.wait()
         for server in servers:
             server.close()
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        # The tunnels end with the loop.
         for host in hosts:
             with contextlib.suppress(FileNotFoundError):
                 self.path(host).unlink()
@@ -162,9 +160,9 @@ class Bridge:
             BridgeError: there is none.
         """
         try:
-            reader, writer = await asyncio.wait_for(
-                asyncio.open_connection(self.proxy.host, self.proxy.port, limit=BUFFER), CONNECT_SECONDS
-            )
+            # Not wait_for, which until Python 3.12 can lose that it was cancelled.
+            async with asyncio.timeout(CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(self.proxy.host, self.proxy.port, limit=BUFFER)
         except TimeoutError:
             raise BridgeError(f"the proxy {self.proxy} does not answer") from None
         except OSError as error:
@@ -172,7 +170,8 @@ class Bridge:
         try:
             keep_alive(writer)
             writer.write(self.proxy.request(target))
-            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await reader.readuntil(b"\r\n\r\n")
         except TimeoutError:
             writer.close()
             raise BridgeError(f"the proxy {self.proxy} made no tunnel within {ANSWER_SECONDS:.0f} s") from None
