@@ -78,7 +78,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_upstream_allowed": upstreams.allowed,
     "pypi_upstream_exempt": upstreams.exempt,
     "pypi_upstream_cache_size": upstreams.cache_size,
-    "pypi_upstream_freshness": lasting("10s", "1d"),
+    "pypi_upstream_freshness": lasting("1s", "1d"),
     "pypi_upstream_ca_file": authorities_file,
     "pypi_upstream_proxy": upstreams.proxy,
     "pypi_replicas": between(range(1, 17)),
