@@ -288,7 +288,8 @@ def test_it_stops_at_once_and_starts_again_over_what_a_killed_one_left(
     bridge.wait(lambda: len(proxy.asked) == 50)
     proxy.mode = ""
     with client.wrap_socket(bridge.connection(), server_hostname=HOST), contextlib.ExitStack() as stack:
-        stack.callback(lambda: [one.close() for one in hanging])
+        for one in hanging:
+            stack.callback(one.close)
         begin = time.monotonic()
         assert bridge.stop() == 0
         assert time.monotonic() - begin < 5
@@ -315,7 +316,7 @@ def test_it_stops_at_once_and_starts_again_over_what_a_killed_one_left(
 def test_a_proxy_that_cannot_be_is_one_line_and_no_trace(tmp_path: Path, url: str | None, words: str) -> None:
     if url is not None:
         (tmp_path / "proxy").write_text(url)
-    command = [sys.executable, "-I", PROGRAM, tmp_path, tmp_path / "proxy", HOST]
+    command = [sys.executable, "-I", str(PROGRAM), str(tmp_path), str(tmp_path / "proxy"), HOST]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
