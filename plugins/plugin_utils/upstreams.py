@@ -139,7 +139,7 @@ def model(variables: Mapping[str, Any], secrets: bool = True) -> dict[str, Any]:
 
             {"scheme": "https", "host": "public.example.org", "path": "/simple/",
              "authorization": "Basic ...",            # a secret; empty without a login
-             "regex": ["~^torch[a-z0-9-]*$"]}         # its names for a map of NGINX; without names, any
+             "regex": ["~^torch[a-z0-9-]*$"]}         # its names for a map of NGINX
 
         and all of it ``"private_regex": ["~^acme-[a-z0-9-]*$"]``.
     """
@@ -176,7 +176,7 @@ def _of_nginx(upstream: Mapping[str, Any], secrets: bool) -> dict[str, Any]:
         "scheme": "https",
         "host": host(parts.netloc),
         "path": parts.path,
-        "regex": _regexes(_patterns(upstream.get("names")) or ["*"]),
+        "regex": _regexes(_patterns(upstream.get("names"))),
     }
     return {**found, "authorization": _authorization(upstream)} if secrets else found
 

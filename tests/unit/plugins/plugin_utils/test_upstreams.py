@@ -108,7 +108,7 @@ def test_nginx_gets_more() -> None:
         "public.example.org",
         "/simple/",
         "",
-        ["~^[a-z0-9-]*$"],
+        [],
     )
     assert found["private_regex"] == ["~^acme-[a-z0-9-]*$", "~^internal-tools$"]
 
