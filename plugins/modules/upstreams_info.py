@@ -191,7 +191,8 @@ class Asker:
                 text = body.decode("utf-8", "replace")
         except urllib.error.HTTPError as error:
             with error:
-                return self._refused(url, error)
+                self._refused(url, error)
+            return None
         if kind == "application/vnd.pypi.simple.v1+json":
             return True, text
         if kind in ("application/vnd.pypi.simple.v1+html", "text/html"):
