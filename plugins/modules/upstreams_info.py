@@ -74,8 +74,8 @@ problems:
   elements: str
   returned: success
   sample: ["https://public.example.org/simple/ has files on files.example.org; add to its entry file_hosts: [files.example.org]"]
-unreachable:
-  description: Upstreams that could not be asked, a line each.
+unasked:
+  description: Upstreams that could not be asked, a line each. Not C(unreachable), which Ansible takes for its own.
   type: list
   elements: str
   returned: success
@@ -191,7 +191,8 @@ class Asker:
                 text = body.decode("utf-8", "replace")
         except urllib.error.HTTPError as error:
             with error:
-                return self._refused(url, error)
+                self._refused(url, error)
+            return None
         if kind == "application/vnd.pypi.simple.v1+json":
             return True, text
         if kind in ("application/vnd.pypi.simple.v1+html", "text/html"):
@@ -263,7 +264,7 @@ def main() -> None:
         found = list(pool.map(lambda one: judged(asker, one), module.params["upstreams"]))
     module.exit_json(
         problems=[problem for problem, _reason in found if problem],
-        unreachable=[reason for _problem, reason in found if reason],
+        unasked=[reason for _problem, reason in found if reason],
     )
 
 

@@ -79,7 +79,7 @@ def stand_in(tmp_path: Path, run_module: Run, monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_index_whose_hosts_are_all_there_has_no_problem(stand_in: StandIn) -> None:
     found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES, FILES))
-    assert (found["problems"], found["unreachable"], found.get("changed", False)) == ([], [], False)
+    assert (found["problems"], found["unasked"], found.get("changed", False)) == ([], [], False)
 
 
 def test_a_host_of_files_that_is_missing_is_named_with_the_line_to_add(stand_in: StandIn) -> None:
@@ -113,12 +113,12 @@ def test_what_may_work_tomorrow_is_no_problem(stand_in: StandIn, mode: str) -> N
     stand_in.public.break_(mode, "pages")
     found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES))
     assert found["problems"] == []
-    (reason,) = found["unreachable"]
+    (reason,) = found["unasked"]
     assert reason.startswith(f"{stand_in.url()} cannot be asked from this host: ")
 
 
 def test_a_certificate_of_an_unknown_authority_is_not_trusted(stand_in: StandIn) -> None:
-    (reason,) = stand_in.info(stand_in.url(), stand_in.hosts(PAGES), authorities="")["unreachable"]
+    (reason,) = stand_in.info(stand_in.url(), stand_in.hosts(PAGES), authorities="")["unasked"]
     assert "certificate verify failed" in reason
 
 
