@@ -246,6 +246,7 @@ def private_by_broken_copy(public: Public) -> None:
     public.index.look()
     public.marks.close()
     public.open()
+    assert public.index.store.facts.claims.has("demo")
 
 
 def private_ever(public: Public) -> None:
