@@ -137,10 +137,13 @@ class Walk(RuleBasedStateMachine):
             assert not (name in self.private and self._marks_of(name)), f"{name} is private and marked"
             for path in (f"/page/{name}", f"/file/{name}/{FILES_HOST}/packages/{own}", f"/why/{name}"):
                 answer = self.public.ask(path.replace(name, spelling(name), 1))
-                served = isinstance(answer, Reply)
-                event(f"{path.split('/')[1]} {'served' if served else 'refused'}")
-                if name in self.private or name in self.patterns:
-                    assert answer.body.endswith(b"never asked upstream.\n") if served else answer.status in (404, 503)
+                is_private = name in self.private or name in self.patterns
+                if isinstance(answer, Reply):
+                    event(f"{path.split('/')[1]} is served")
+                    assert not is_private or answer.body.endswith(b"never asked upstream.\n"), answer
+                else:
+                    event(f"{path.split('/')[1]} is refused")
+                    assert not is_private or answer.status in (404, 503), answer
 
     @rule(names=st.sets(NAMED, max_size=2), then=st.sampled_from(["upload", "copy"]))
     def ask_and_turn(self, names: set[str], then: str) -> None:
