@@ -46,7 +46,7 @@ EXAMPLES = r"""
 RETURN = r"""
 logins:
   description:
-    - Each login and token, sorted by name. C(last_used) is a time (ISO 8601), and empty where the log has no use of it.
+    - Each login, then each token, sorted by name. C(last_used) is a time (ISO 8601), and empty where the log has no use of it.
   type: list
   elements: dict
   returned: success
@@ -102,7 +102,7 @@ def known(file_set: FileSet, with_logins: bool, expires: Mapping[str, Any]) -> l
         }
         for one in tokens.parse(file_set.read(tokens.TOKENS))
     ]
-    return sorted(found, key=lambda entry: (entry["name"], entry["kind"]))
+    return sorted(found, key=lambda entry: (entry["kind"], entry["name"]))
 
 
 def line(entry: Mapping[str, Any], log_begins: str) -> str:
