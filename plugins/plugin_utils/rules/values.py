@@ -98,7 +98,7 @@ def file_on_controller(value: Any) -> Complaints:
     if path and not path.startswith("/"):
         yield f"{path!r} is not absolute", "give one that begins with /, such as {{ inventory_dir }}/../docker.asc"
     elif path and not os.path.isfile(path):
-        yield f"there is no file {path} where Ansible runs", "give the path of the file that is meant"
+        yield f"{path} is not a file on the machine that runs Ansible", "correct the path"
 
 
 def size(example: str) -> Rule:
