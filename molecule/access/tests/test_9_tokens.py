@@ -186,6 +186,9 @@ def test_a_token_ends_to_the_second_while_it_is_in_use(host: Any, index: Index, 
             assert status == 401 or began <= end + 0.5
             time.sleep(0.05)
         assert set(statuses) == {200, 401}, statuses
+        # Until the next run removes it, the index knows why.
+        assert b"This token has expired - ask the operator" in index.request("/simple/", ENDS).body
+        assert index.request("/", ENDS, "POST").reason.startswith("This token has expired")
     finally:
         host.check_output(f"printf '%%s\\n' %s >{file}", kept)
         stack.compose(reload)
@@ -218,6 +221,10 @@ def test_bad_tokens_change_nothing(host: Any, index: Index, stack: Stack) -> Non
 def test_an_expired_token_is_removed_by_the_first_run_after_it(index: Index) -> None:
     yesterday = str(datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1))
     done = applied(USERS, pypi_tokens=[*ENTRIES[:2], {**ENTRIES[2], "expires": yesterday}])
-    says(done.message(), f"token 'mirror' expired after {yesterday}; this run removes it", "Tokens removed: mirror.")
+    says(
+        done.message(),
+        f"token 'mirror' expired after {yesterday}; wheelhouse.pypi.users removes it",
+        "Tokens removed: mirror.",
+    )
     # The last test of this file, whose fixture brings back what the inventory says.
     assert index.request("/simple/", MIRROR).status == 401

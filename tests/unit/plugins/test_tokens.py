@@ -177,7 +177,9 @@ def test_an_index_may_have_tokens_alone() -> None:
 def test_an_expired_token_is_named_and_no_reason_to_refuse_a_run() -> None:
     variables = {"pypi_tokens": [{**CI, "expires": "2020-01-31"}]}
     assert rules.problems(variables) == []
-    assert rules.warnings(variables) == ["pypi_tokens: token 'ci-acme' expired after 2020-01-31; this run removes it"]
+    assert rules.warnings(variables) == [
+        "pypi_tokens: token 'ci-acme' expired after 2020-01-31; wheelhouse.pypi.users removes it"
+    ]
     assert tokens.present(variables) == []
 
 

@@ -398,7 +398,7 @@ def test_who_has_expired_is_told_and_no_reason_to_refuse_a_run() -> None:
     assert logins.present_users({"pypi_users": users}) == []
     assert rules.problems({"pypi_users": users, "pypi_authenticate": ["list", "update"]}) == []
     assert rules.warnings({"pypi_users": users}) == [
-        "pypi_users: the login of 'alice' expired after 2020-01-31; this run removes it"
+        "pypi_users: the login of 'alice' expired after 2020-01-31; wheelhouse.pypi.users removes it"
     ]
 
 
