@@ -62,7 +62,7 @@ lines:
   type: list
   elements: str
   returned: success
-  sample: ["token ci-acme may read, publish acme-*, until 2027-03-31; last used 2026-11-28 14:03 UTC"]
+  sample: ["token ci-acme (may read, publish acme-*, until 2027-03-31): last used 2026-11-28 14:03 UTC"]
 """
 
 import datetime
@@ -114,7 +114,7 @@ def line(entry: Mapping[str, Any], log_begins: str) -> str:
         used = "not used since %s, when the log begins" % _minute(log_begins)
     else:
         used = "there is no access log"
-    return "%s %s %s, %s; %s" % (entry["kind"], entry["name"], htpasswd.may(entry["rights"]), until, used)
+    return "%s %s (%s, %s): %s" % (entry["kind"], entry["name"], htpasswd.may(entry["rights"]), until, used)
 
 
 def _minute(time: str) -> str:

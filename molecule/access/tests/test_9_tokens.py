@@ -41,7 +41,9 @@ ENTRIES: list[dict[str, Any]] = [
 def _tokens() -> Iterator[None]:
     done = applied(USERS, "--diff", pypi_tokens=ENTRIES)
     says(
-        done.message(), "Tokens new: mirror, token-ci, uploader; removed: audited.", "mirror may read, until 2099-12-31"
+        done.message(),
+        "Tokens new: mirror, token-ci, uploader; removed: audited.",
+        "mirror (may read, until 2099-12-31)",
     )
     assert "+ token token-ci (may read, publish token-*, yank token-*, does not expire)" in done.output
     assert not any(secret in done.output for secret in TOKENS.values())
@@ -76,9 +78,9 @@ def test_logins_lists_rights_expiry_and_last_use(index: Index) -> None:
     today = str(datetime.datetime.now(datetime.UTC).date())
     says(
         done.message(),
-        f"token mirror may read, until 2099-12-31; last used {today}",
-        "token token-ci may read, publish token-*, yank token-*, does not expire; last used",
-        "login ci-acme may read, publish acme-*, yank acme-*-tools, does not expire;",
+        f"token mirror (may read, until 2099-12-31): last used {today}",
+        "token token-ci (may read, publish token-*, yank token-*, does not expire): last used",
+        "login ci-acme (may read, publish acme-*, yank acme-*-tools, does not expire):",
     )
     assert done.changed == 0
     assert not any(secret in done.output for secret in TOKENS.values())
