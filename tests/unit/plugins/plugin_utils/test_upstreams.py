@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -259,3 +260,47 @@ def test_another_policy_needs_no_other_container(playbook: Playbook, tmp_path: P
     assert digest(policy="1") == before
     assert digest(settings="1") != before
     assert digest(text="1") != before
+
+
+ROLE = """
+- {{hosts: all, gather_facts: false, vars_files: [{defaults}, {variables}, given.yml], roles: [pypiserver]}}
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the files are root's")
+def test_the_role_writes_the_policy_once_and_removes_it_when_upstreams_are_turned_off(
+    playbook: Playbook, tmp_path: Path
+) -> None:
+    role, home = tmp_path / "roles/pypiserver", tmp_path / "home"
+    role.mkdir(parents=True)
+    home.mkdir()
+    # Without its dependency, which looks at the host.
+    for part in ("tasks", "vars", "files", "templates"):
+        (role / part).symlink_to(ROOT / "roles/pypiserver" / part)
+    folder = home / "pypiserver"
+
+    def apply(given: dict[str, Any], *options: str) -> str:
+        there = [f"pypiserver/{path.relative_to(folder)}" for path in folder.rglob("*")]
+        found = {"there": there, "images": [], "account": "0:0"}
+        # The last file of variables counts.
+        of_host = {"pypi_home": str(home), "__pypi_gid": "0", "__pypi_can_check": False, "__pypi_preflight": found}
+        (tmp_path / "given.yml").write_text(yaml.safe_dump({**given, **of_host}))
+        roles = ROOT / "roles/pypi"
+        text = ROLE.format(defaults=roles / "defaults/main.yml", variables=roles / "vars/main.yml")
+        done = playbook(text, "--diff", *options, hosts="one,")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "upstreams.json" in apply(GIVEN, "--check")
+    assert not folder.exists()
+    apply(GIVEN)
+    assert json.loads((folder / "upstreams.json").read_text()) == upstreams.policy(GIVEN)
+    assert ((folder / "upstreams.json").stat().st_mode & 0o777, (folder / "gunicorn.conf.py").exists()) == (0o640, True)
+    assert "changed=0 " in apply(GIVEN)
+    output = apply({**GIVEN, "pypi_upstream_denied": ["worse"]})
+    assert "changed=1 " in output
+    assert [line for line in output.splitlines() if line.startswith("+ ") and "worse" in line], output
+    assert "changed=1 " in apply({}, "--check")
+    assert "changed=1 " in apply({})
+    assert not (folder / "upstreams.json").exists() and (folder / "wheelhouse_index").is_dir()
+    assert "changed=0 " in apply({})
