@@ -1,0 +1,212 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: upstreams_info
+short_description: Whether upstreams are package indexes, and where their files are
+version_added: 0.1.0
+description:
+  - Asks each upstream for its list of projects and for the page of one project, from the host.
+  - Says what is wrong with an address that is no index, a login that is refused, and hosts of files that are not configured.
+  - An upstream that cannot be reached is not wrong; it may be back when the index asks it.
+author:
+  - The wheelhouse.pypi developers (@wheelhouse)
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: none}
+  platform: {platforms: posix}
+options:
+  upstreams:
+    description: The upstreams.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      url:
+        description: Address before the name of a project, with a slash at its end.
+        type: str
+        required: true
+      names:
+        description: Patterns of the projects that it answers for.
+        type: list
+        elements: str
+        default: []
+      hosts:
+        description: Hosts on which its files may be.
+        type: list
+        elements: str
+        required: true
+      authorization:
+        description: The header C(Authorization); empty without a login.
+        type: str
+        default: ''
+  authorities:
+    description: Certificates to trust instead of the host's, as PEM.
+    type: str
+    default: ''
+  proxy:
+    description: The proxy to ask through, as a URL.
+    type: str
+    default: ''
+  packages:
+    description: Folder of the distribution files, if the private names in it are to be compared. Not asked for by name.
+    type: path
+  private:
+    description: Patterns of names that are reserved.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: Seconds for each answer.
+    type: int
+    default: 10
+"""
+
+EXAMPLES = r"""
+- name: Ask an upstream
+  wheelhouse.pypi.upstreams_info:
+    upstreams:
+      - {url: "https://public.example.org/simple/", hosts: [public.example.org, files.example.org]}
+  register: upstreams
+"""
+
+RETURN = r"""
+problems:
+  description: What is wrong, a line each with its remedy.
+  type: list
+  elements: str
+  returned: success
+  sample: ["https://public.example.org/simple/ has files on files.example.org; add to its entry file_hosts: [files.example.org]"]
+shared:
+  description: Names that are private here and that an upstream has too, a line each.
+  type: list
+  elements: str
+  returned: success
+  sample: ["torch: private here, and on https://public.example.org/simple/ as well; 2 of 3 files are the same"]
+unasked:
+  description: Upstreams that could not be asked, a line each. Not C(unreachable), which Ansible takes for its own.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import concurrent.futures
+import fnmatch
+import functools
+import http.client
+import ssl
+from typing import Any, Iterable, Mapping
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import claimed_names
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.upstream_pages import Asker, Wrong
+
+UPSTREAM = {
+    "url": {"type": "str", "required": True},
+    "names": {"type": "list", "elements": "str", "default": []},
+    "hosts": {"type": "list", "elements": "str", "required": True},
+    "authorization": {"type": "str", "default": "", "no_log": True},
+}
+ARGUMENTS = {
+    "upstreams": {"type": "list", "elements": "dict", "required": True, "options": UPSTREAM},
+    "authorities": {"type": "str", "default": ""},
+    "proxy": {"type": "str", "default": "", "no_log": True},
+    "packages": {"type": "path"},
+    "private": {"type": "list", "elements": "str", "default": []},
+    "timeout": {"type": "int", "default": 10},
+}
+
+
+def judged(asker: Asker, upstream: Mapping[str, Any]) -> tuple[str, str]:
+    """What is wrong with an upstream, and why it could not be asked; empty where nothing is."""
+    try:
+        missing = sorted(asker.hosts(upstream) - set(upstream["hosts"]))
+    except Wrong as wrong:
+        return str(wrong), ""
+    except (OSError, http.client.HTTPException) as error:
+        return "", "%s cannot be asked from this host: %s" % (upstream["url"], getattr(error, "reason", error) or error)
+    if not missing:
+        return "", ""
+    return "%s has files on %s; add to its entry file_hosts: [%s]" % (
+        upstream["url"],
+        " and ".join(missing),
+        ", ".join(missing),
+    ), ""
+
+
+def answers_for(upstreams: Iterable[Mapping[str, Any]], project: str) -> Mapping[str, Any]:
+    """The upstream that answers for a project, the first whose names match; empty where there is none."""
+    for upstream in upstreams:
+        if not upstream["names"] or any(fnmatch.fnmatchcase(project, pattern) for pattern in upstream["names"]):
+            return upstream
+    return {}
+
+
+def shared(asker: Asker, params: Mapping[str, Any], pool: concurrent.futures.Executor) -> list[str]:
+    """The lines about names that are private here and on an upstream as well.
+
+    The upstream is asked for its list of projects, so that it learns no private name that it does not have.
+    """
+    upstreams = params["upstreams"]
+    claimed = claimed_names.names(params["packages"])
+    lines = []  # type: list[str]
+    same = []  # type: list[tuple[Mapping[str, Any], str]]
+    for upstream, public in zip(upstreams, pool.map(functools.partial(_projects, asker), upstreams)):
+        for name in sorted(public):
+            if answers_for(upstreams, name) is not upstream:
+                continue
+            if name in claimed:
+                same.append((upstream, name))
+            elif any(fnmatch.fnmatchcase(name, pattern) for pattern in params["private"]):
+                lines.append("%s: reserved here (pypi_private_names), and on %s as well" % (name, upstream["url"]))
+    compared = pool.map(lambda one: _compared(asker, params["packages"], one[0], one[1]), same)
+    return sorted([*lines, *compared])
+
+
+def _projects(asker: Asker, upstream: Mapping[str, Any]) -> set[str]:
+    try:
+        return asker.projects(upstream)
+    except (Wrong, OSError, http.client.HTTPException):
+        # That it cannot be asked is said elsewhere.
+        return set()
+
+
+def _compared(asker: Asker, packages: str, upstream: Mapping[str, Any], project: str) -> str:
+    own = claimed_names.digests(packages, project)
+    try:
+        theirs = asker.digests(upstream, project)
+    except (Wrong, OSError, http.client.HTTPException):
+        theirs = set()
+    same = sum(digest in theirs for digest in own)
+    return "%s: private here, and on %s as well; %d of %d files are the same" % (
+        project,
+        upstream["url"],
+        same,
+        len(own),
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        asker = Asker(module.params["authorities"], module.params["proxy"], module.params["timeout"])
+    except (ssl.SSLError, ValueError) as error:
+        module.fail_json(msg="pypi_upstream_ca_file: no usable certificate (%s)" % error)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda one: judged(asker, one), module.params["upstreams"]))
+        names = shared(asker, module.params, pool) if module.params["packages"] else []
+    module.exit_json(
+        shared=names,
+        problems=[problem for problem, _reason in found if problem],
+        unasked=[reason for _problem, reason in found if reason],
+    )
+
+
+if __name__ == "__main__":
+    main()
