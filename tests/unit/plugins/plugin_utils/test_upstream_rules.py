@@ -171,6 +171,13 @@ def test_bad_upstreams(entry: Any, words: str) -> None:
             [WHEELS, {"url": PUBLIC, "names": ["torch-vision-*"]}],
             "is never asked for 'torch-vision-*': 'torch-vision-*' is part of 'torch*', which is among the names of",
         ),
+        (
+            [
+                {"url": "https://a.example.org/one/", "names": ["one"], "username": "u", "password": "p"},
+                {"url": "https://a.example.org/two/", "names": ["two"]},
+            ],
+            "the upstreams on a.example.org have different logins",
+        ),
     ],
     ids=str,
 )
