@@ -99,7 +99,7 @@ def test_pages_in_the_tree_are_what_make_docs_writes() -> None:
 
 def test_variables_are_few() -> None:
     options = reference.options_of((reference.ROOT / reference.SPECS).read_text(encoding="utf-8"))
-    assert len(options) <= 48, "see whether one can go for it; if not, raise this number and say in the commit why"
+    assert len(options) <= 49, "see whether one can go for it; if not, raise this number and say in the commit why"
 
 
 def test_role_reads_what_its_files_and_plugins_name(collection: Path) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import (
     logins,
     network,
     passwords,
+    quotas,
     tls,
     tokens,
 )
@@ -67,6 +68,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_logins_per_minute": between(range(1, 100001)),
     "pypi_verdict_lifetime": lasting("1s", "1d"),
     "pypi_max_upload": network.upload_size,
+    "pypi_quotas": quotas.quotas,
     "pypi_freshness": lasting("0s", "1h"),
     "pypi_replicas": between(range(1, 17)),
     "pypi_workers": between(range(1, 33)),

@@ -157,20 +157,25 @@ def _right(right: str, value: Any) -> Complaints:
             f'give true, false, or names and patterns such as {right}: ["acme-*"]',
         )
         return
+    yield from patterns(right, value)
+
+
+def patterns(key: str, value: Sequence[Any]) -> Complaints:
+    """Problems of the patterns of projects' names that an entry has by a key."""
     for pattern in value:
         if not isinstance(pattern, str):
             # A dictionary may be the next login with its password, one indent too deep.
             what = repr(pattern) if isinstance(pattern, (int, float)) else "something"
             yield (
-                f"has {what} in {right} that is not text",
-                f'give names and patterns in quotes, such as {right}: ["acme-*"]',
+                f"has {what} in {key} that is not text",
+                f'give names and patterns in quotes, such as {key}: ["acme-*"]',
             )
         elif not _PATTERN.match(pattern):
             # Who ends it with a separator means what begins like that.
             normal = re.sub(r"-\Z", "-*", re.sub(r"\A-", "*-", re.sub(r"[-_.]+", "-", pattern).lower()))
             meant = f"; did you mean {normal}?" if _PATTERN.match(normal) and re.search("[a-z0-9]", normal) else ""
             yield (
-                f"has {pattern[:_PATTERN_SHOWN]!r} in {right}, which matches no project",
+                f"has {pattern[:_PATTERN_SHOWN]!r} in {key}, which matches no project",
                 f"give lower-case letters, digits and single -, with * for any letters{meant}",
             )
 
