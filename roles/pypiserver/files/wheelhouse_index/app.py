@@ -134,7 +134,7 @@ def reading(store: Store) -> WsgiApp:
 
 def changes(store: Store, settings: Settings) -> Changes:
     """Return what takes forms."""
-    return Changes(store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs))
+    return Changes(store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs), settings.quotas)
 
 
 def create(settings: Settings, sockets: Sockets, listening: socket.socket, processes: int) -> WsgiApp:

@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from .quotas import NONE, Quotas
 from .sockets import Sockets
 from .store import Store
 
@@ -26,6 +27,7 @@ class Settings:
         freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
         overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
         anonymous_uploads: whether publishing needs no login (WHEELHOUSE_ANONYMOUS_UPLOADS=1).
+        quotas: how much the index and its projects may hold (WHEELHOUSE_QUOTAS="500g nightly-*:20g").
     """
 
     packages: Path = Path("/data/packages")
@@ -38,6 +40,7 @@ class Settings:
     freshness: float = 2.0
     overwrite: bool = False
     anonymous_uploads: bool = False
+    quotas: Quotas = NONE
 
     @classmethod
     def of_environment(cls) -> Settings:
@@ -57,6 +60,7 @@ class Settings:
             freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
             overwrite=said("OVERWRITE", "") == "1",
             anonymous_uploads=said("ANONYMOUS_UPLOADS", "") == "1",
+            quotas=Quotas.of_text(said("QUOTAS", "")),
         )
 
     def replica_sockets(self) -> Sockets:
