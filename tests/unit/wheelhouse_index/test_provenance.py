@@ -415,8 +415,8 @@ def test_while_an_upload_waits_they_take_no_more_memory_than_they_have_bytes(
     finally:
         tracemalloc.stop()
     print(f"{held[0] - before} bytes are held for {len(field)}")
-    # As they came with the form, and as they are to be kept.
-    assert held[0] - before < 3 * len(field)
+    # As they came with the form, as they are to be kept, and in the body that the test sends.
+    assert held[0] - before < 4 * len(field)
     assert served(index) == bundled(json.loads(field)[0])
 
 
