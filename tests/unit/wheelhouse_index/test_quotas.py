@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelhouse_index import changes, quotas
-from wheelhouse_index.change_log import ChangeLog
-from wheelhouse_index.entry import Entry, Facts, Stamp
-from wheelhouse_index.names import Release
-from wheelhouse_index.quotas import Quotas
-from wheelhouse_index.recording import Origin
+from wheelhouse_index.fact_store.change_log import ChangeLog
+from wheelhouse_index.fact_store.recording import Origin
+from wheelhouse_index.files import incoming
+from wheelhouse_index.files.entry import Entry, Facts, Stamp
+from wheelhouse_index.files.names import Release
+from wheelhouse_index.index import quotas
+from wheelhouse_index.index.quotas import Quotas
+from wheelhouse_index.requests import changes
 
 from tests.support import packages as made
 from tests.support.attestations import attestation
@@ -135,10 +137,10 @@ def test_an_import_counts_and_is_not_refused(in_memory: Path) -> None:
     index = Index(in_memory, quotas="*:10k")
     name, content = wheel("foo", "1.0", 60_000)
     folder = index.packages / ".incoming"
-    with changes.incoming.arriving(index.packages) as arriving:
+    with incoming.arriving(index.packages) as arriving:
         arriving.write(content)
         facts = Facts(arriving.sha256, Release("foo", "1.0"))
-        assert index.store.add([changes.Upload(name, arriving, facts)], False, Origin("import")).files == {name}
+        assert index.store.add([incoming.Upload(name, arriving, facts)], False, Origin("import")).files == {name}
     assert not list(folder.iterdir())
     assert upload(index, "foo", "2.0", 1_000).status == 507
     assert summed(index) == (60_000, {"foo": 60_000})
