@@ -44,6 +44,10 @@ def upload(index: Index, project: str, version: str, size: int) -> Answer:
     return index.upload(*wheel(project, version, size), None, name=project, version=version)
 
 
+def sent(project: str, version: str) -> dict[str, str]:
+    return {"name": project, "version": version}
+
+
 def set_quotas(index: Index, text: str) -> None:
     """Set other quotas, as a start of pypi-server does."""
     own = index.settings
@@ -243,9 +247,22 @@ def test_a_file_that_cannot_fit_is_refused_before_it_is_kept_or_where_the_room_e
     assert list((index.packages / ".incoming").iterdir()) == []
 
 
+def test_what_was_there_before_quotas_were_set_counts_at_once(in_memory: Path) -> None:
+    index = Index(in_memory)
+    assert upload(index, "foo", "1.0", MEGABYTE).status == 200
+    set_quotas(index, "*:2m")
+    body, kind = form({":action": "file_upload", **sent("foo", "2.0")}, {"content": wheel("foo", "2.0", 30 * MEGABYTE)})
+    stream = Stream(body, index)
+    refused(
+        index.send(stream, kind),
+        "foo-2.0-py3-none-any.whl does not fit into the quota of the project foo (*): 1 MiB of 2 MiB are used.",
+    )
+    assert (stream.kept, stream.tell() < MEGABYTE) == (0, True)
+    assert summed(index) == there(index) == (MEGABYTE, {"foo": MEGABYTE})
+
+
 def test_a_form_that_does_not_name_its_project_first_is_decided_on_at_its_end(in_memory: Path) -> None:
     index = Index(in_memory, quotas="*:100k")
-    # The first one has the catalogue sum up sizes.
     assert upload(index, "foo", "1.0", 60_000).status == 200
     name, content = wheel("foo", "2.0", 60_000)
     answer = index.upload(name, content)

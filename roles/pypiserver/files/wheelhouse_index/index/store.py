@@ -84,7 +84,7 @@ class Store(Writing):
         failed = self.read_unread([project])
         with self._alone(), staging() as staged:
             check()
-            if quotas:
+            if quotas and not self._has_sizes():
                 self._sum_sizes()
             with self.catalogue.reading() as known:
                 new, replaced = compared(known, uploads, overwrite)
@@ -237,11 +237,17 @@ class Store(Writing):
         disk.sync(self.facts.claims.make([project]))
         return True
 
-    def _sum_sizes(self) -> None:
-        """Have the catalogue sum up sizes, unless it does."""
+    def sum_sizes(self) -> None:
+        """Have the catalogue sum up sizes from now on, by which quotas are decided on."""
+        if not self._has_sizes():
+            with self._alone():
+                self._sum_sizes()
+
+    def _has_sizes(self) -> bool:
         with self.catalogue.reading() as known:
-            if known.has_sizes():
-                return
+            return known.has_sizes()
+
+    def _sum_sizes(self) -> None:
         with self.catalogue.writing() as known:
             known.sum_sizes()
 

@@ -152,6 +152,7 @@ class Changes:
         if not self._quotas or not project or form.value(":action") != PUBLISH:
             return lambda size: None
         release = Release(project, version)
+        self._store.sum_sizes()
         with self._store.catalogue.reading() as known:
             quotas = self._quotas.of(known, release.project)
 
