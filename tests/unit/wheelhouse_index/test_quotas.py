@@ -52,7 +52,8 @@ def set_quotas(index: Index, text: str) -> None:
     """Set other quotas, as a start of pypi-server does."""
     own = index.settings
     log = ChangeLog(index.logs)
-    index.changes = changes.Changes(index.store, own.overwrite, own.anonymous_uploads, log, Quotas.of_text(text))
+    limits = Quotas.of_text(text)
+    index.changes = changes.Changes(index.store, own.overwrite, own.anonymous_uploads, log, quotas=limits)
 
 
 def refused(answer: Answer, words: str) -> None:

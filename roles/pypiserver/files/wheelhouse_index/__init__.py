@@ -11,6 +11,7 @@ Each folder imports only from those above it::
     fact_store/  what files do not tell and nothing restores: claims, records, decisions, quarantine; the change log
     rendering/   pages as text
     index/       packages/ and index/ in step: the catalogue, what is taken in, what is written, the lock
+    public/      projects of other indexes: the policy, their pages, which files pass, the way to ask upstream
     requests/    forms that change something: the socket that takes them, rights, what becomes of them
     server/      the processes of pypi-server: what answers readers, the keeper, health, settings
     commands/    import, yank, list

@@ -46,6 +46,21 @@ def main(words: list[str]) -> int:
         return 1
     if words == ["serve"]:
         app.serve()
+        return 0
+    return _check_policy()
+
+
+def _check_policy() -> int:
+    """Judge the policy for public projects, where there is one. A server that runs refuses public projects alone."""
+    from .public.policies import read
+    from .public.policy import PolicyError
+    from .server.settings import Settings
+
+    try:
+        read(Settings.of_environment().upstreams)
+    except PolicyError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,10 +16,12 @@ class Claims:
 
     Args:
         folder: it.
+        withdraw: has nothing of projects served as public any more, once they are claimed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, withdraw: Callable[[Collection[str]], None] = lambda _projects: None) -> None:
         self.folder = folder
+        self._withdraw = withdraw
 
     def make(self, projects: Iterable[str]) -> list[Path]:
         """Claim projects, given by their normalised names.
@@ -30,12 +32,15 @@ class Claims:
         Raises:
             FactsError: as ``has``.
         """
+        projects = list(projects)
         new = [project for project in projects if not self.has(project)]
         for project in new:
             # Another process may have made it meanwhile.
             with suppress(FileExistsError):
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
                 os.close(os.open(f"{self.folder}/{project}", flags, 0o600))
+        # Also of those that had one: who made it may have been killed before this.
+        self._withdraw(projects)
         return [self.folder] if new else []
 
     def names(self) -> set[str]:

@@ -29,6 +29,7 @@ from . import strict
 from .attestations import Attestations
 from .claims import Claims
 from .decisions import DecisionFiles
+from .marks import Marks
 from .quarantine import Quarantine
 from .records import FactsError, Records
 
@@ -51,6 +52,7 @@ class FactStore:
         index: the pages.
 
     Attributes:
+        marks: what may be served of public projects: nothing of those that are claimed.
         claims: the names that are private.
         records: what is known of each file.
         attestations: what files were published with.
@@ -63,7 +65,8 @@ class FactStore:
         self._aside = packages / incoming.FOLDER
         self._known = index / KNOWN
         self._staging = index / ".staging"
-        self.claims = Claims(self.folder / "names")
+        self.marks = Marks(index / "public")
+        self.claims = Claims(self.folder / "names", self.marks.withdraw)
         self.records = Records(self.folder / "files", self._aside)
         self.attestations = Attestations(self.records.folder, self._aside)
         self.decisions = DecisionFiles(self.folder / "projects", self._aside)
@@ -94,6 +97,8 @@ class FactStore:
         """
         if self.known():
             return
+        # Its names are others.
+        self.marks.close()
         try:
             if not os.path.lexists(self.folder / "format"):
                 self._make()

@@ -60,6 +60,9 @@ class Folders:
 
     def prepare(self) -> None:
         """Make what is missing; several processes may do so at once."""
+        if not self.in_place():
+            # What has been private is not known for sure.
+            self.facts.marks.close()
         with self._alone():
             missing = self.output.prepare()
             incoming.prepare(self.packages)

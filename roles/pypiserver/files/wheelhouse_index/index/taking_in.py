@@ -61,6 +61,8 @@ class TakingIn(Restoring):
         """
         self.prepare()
         self.facts.check()
+        # Until the keeper knows all files again.
+        self.facts.marks.close()
         try:
             self.check_recorded()
             while self.record_some():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -52,12 +52,11 @@ def project_html(project: str, entries: Sequence[Entry], decisions: Decisions = 
     """
     signatures = signed(entries)
     lines = [f"    {_link(entry, entry.path in signatures, decisions, url)}<br>\n" for entry in listed(entries)]
-    return _page(f"Links for {project}", lines, _status_html(decisions))
+    return page_html(f"Links for {project}", lines, status_html(_status(decisions)))
 
 
-def _status_html(decisions: Decisions) -> str:
-    """Return the elements of a page's head that say which status its project has (PEP 792)."""
-    status = _status(decisions)
+def status_html(status: Mapping[str, str]) -> str:
+    """Return the elements of a page's head that say which status its project has (PEP 792), as JSON says it."""
     names = {"status": "pypi:project-status", "reason": "pypi:project-status-reason"}
     return "".join(f'    <meta name="{names[key]}" content="{escape(value)}">\n' for key, value in status.items())
 
@@ -89,7 +88,7 @@ def project_json(project: str, entries: Sequence[Entry], decisions: Decisions = 
 def list_html(projects: Iterable[str]) -> str:
     """Return the list of projects."""
     lines = [f'    <a href="{quoted(name)}/">{escape(name)}</a><br>\n' for name in projects]
-    return _page("Simple index", lines)
+    return page_html("Simple index", lines)
 
 
 def list_json(projects: Iterable[str]) -> str:
@@ -100,7 +99,7 @@ def list_json(projects: Iterable[str]) -> str:
 def front_html(projects: int, files: int) -> str:
     """Return the front page."""
     counted = f"{_count(files, 'distribution file')} of {_count(projects, 'project')}"
-    return _page(
+    return page_html(
         "Python packages",
         [
             f"    <p>This index has {counted}.</p>\n",
@@ -114,7 +113,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _page(title: str, lines: Iterable[str], more: str = "") -> str:
+def page_html(title: str, lines: Iterable[str], more: str = "") -> str:
+    """Return a page, given by title, lines of its body, and of its head."""
     return "".join((_HEAD.format(version=API_VERSION, title=escape(title), more=more), *lines, _TAIL))
 
 

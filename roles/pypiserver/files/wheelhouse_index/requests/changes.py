@@ -18,7 +18,7 @@ from ..files import attesting, incoming, installable, metadata, names
 from ..files.entry import Facts
 from ..files.incoming import Upload
 from ..files.names import Release
-from ..index.quotas import Quotas, is_new
+from ..index.quotas import NONE, Quotas, is_new
 from ..index.store import Store
 from . import deciding, finding, forms, rights
 from .forms import Body, File, Form
@@ -54,13 +54,21 @@ class Changes:
         overwrite: whether an upload may replace a file.
         anonymous_uploads: whether publishing needs no login.
         change_log: where each change is noted.
+        check_new: refuses a new name that is a public project's; asked with the project.
         quotas: that uploads have to fit into.
     """
 
     def __init__(
-        self, store: Store, overwrite: bool, anonymous_uploads: bool, change_log: ChangeLog, quotas: Quotas
+        self,
+        store: Store,
+        overwrite: bool,
+        anonymous_uploads: bool,
+        change_log: ChangeLog,
+        check_new: Callable[[str], None] = lambda _project: None,
+        quotas: Quotas = NONE,
     ) -> None:
         self._store = store
+        self._check_new = check_new
         self._change_log = change_log
         self._overwrite = overwrite
         self._anonymous_uploads = anonymous_uploads
@@ -184,6 +192,7 @@ class Changes:
         upload = uploaded(file, form)
         # The form need not name it.
         check(upload.facts.release.project)
+        self._check_new(upload.facts.release.project)
         # What was copied or imported may be sent again, for its attestations or after it was removed.
         if upload.objection and not self._store.has_had(upload):
             raise Refusal(400, upload.objection)

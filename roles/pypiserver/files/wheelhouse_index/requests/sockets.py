@@ -37,6 +37,7 @@ class Sockets:
     Attributes:
         pages: where gunicorn listens.
         uploads: where the receiver does.
+        public: where NGINX asks about public projects.
         stopping: whether this process is to end.
     """
 
@@ -44,6 +45,7 @@ class Sockets:
         self._folder, self._name = folder, name
         self.pages = folder / name / "pages.sock"
         self.uploads = folder / name / "uploads.sock"
+        self.public = folder / name / "public.sock"
         self.stopping = threading.Event()
 
     def listen(self) -> socket.socket:
@@ -51,15 +53,22 @@ class Sockets:
 
         It gets its name when it takes connections: a leader removes those that do not.
         """
-        self.uploads.parent.mkdir(mode=0o700, exist_ok=True)
-        self.uploads.unlink(missing_ok=True)
-        new = self.uploads.with_name("new.sock")
+        return self._listening(self.uploads)
+
+    def listen_public(self) -> socket.socket:
+        """Make the socket for public projects likewise."""
+        return self._listening(self.public)
+
+    def _listening(self, place: Path) -> socket.socket:
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        place.unlink(missing_ok=True)
+        new = place.with_name("new.sock")
         new.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(str(new))
         new.chmod(0o600)
         listening.listen(_WAITING)
-        new.rename(self.uploads)
+        new.rename(place)
         # The kernel's own time-out: who waits longest gets the next connection, which shares them among processes.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _ACCEPT_SECONDS, 0))
         return listening
@@ -72,23 +81,23 @@ class Sockets:
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
-    def start_leading(self, listening: socket.socket) -> None:
+    def start_leading(self, *listening: socket.socket) -> None:
         """Have NGINX ask this replica as soon as no other one is asked, and until this process is to end.
 
         Args:
-            listening: the socket for uploads, which takes no more when its replica is to end.
+            listening: the sockets for uploads and public projects, which take no more when their replica is to end.
         """
-        threading.Thread(target=self._run, args=(listening,), name="leader", daemon=True).start()
+        threading.Thread(target=self._run, args=listening, name="leader", daemon=True).start()
 
-    def _run(self, listening: socket.socket) -> None:
+    def _run(self, *listening: socket.socket) -> None:
         while not self.stopping.is_set():
             try:
-                self._lead(listening)
+                self._lead(*listening)
             except OSError as error:
                 log.error("NGINX may not find this container: %s", error)
             self.stopping.wait(_LOOK_SECONDS)
 
-    def _lead(self, listening: socket.socket) -> None:
+    def _lead(self, *listening: socket.socket) -> None:
         with open(self._folder / LOCK, "ab", opener=partial(os.open, mode=0o600)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             # Without its socket it leaves the link to another one.
@@ -98,7 +107,8 @@ class Sockets:
                 self.stopping.wait(_LOOK_SECONDS)
             # gunicorn removes its socket when all of its processes are to end: NGINX finds none here from now on.
             if not self.pages.exists():
-                listening.shutdown(socket.SHUT_RDWR)
+                for taking in listening:
+                    taking.shutdown(socket.SHUT_RDWR)
 
     def _set_link(self) -> None:
         current = self._folder / CURRENT

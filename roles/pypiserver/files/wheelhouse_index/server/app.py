@@ -23,6 +23,9 @@ from ..fact_store.change_log import ChangeLog
 from ..fact_store.records import FactsError
 from ..files import names
 from ..index.store import Store
+from ..public.gate import Gate
+from ..public.opening import Opening
+from ..public.server import PublicServer
 from ..rendering import legacy, pages
 from ..requests.changes import NO_FACTS, Changes
 from ..requests.receiver import Receiver
@@ -133,12 +136,17 @@ def reading(store: Store) -> WsgiApp:
     return application
 
 
-def changes(store: Store, settings: Settings) -> Changes:
+def changes(store: Store, settings: Settings, gate: Gate | None = None) -> Changes:
     """Return what takes forms."""
-    return Changes(store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs), settings.quotas)
+    own = store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs)
+    if gate:
+        return Changes(*own, gate.check_new, settings.quotas)
+    return Changes(*own, quotas=settings.quotas)
 
 
-def create(settings: Settings, sockets: Sockets, listening: socket.socket, processes: int) -> WsgiApp:
+def create(
+    settings: Settings, sockets: Sockets, listening: socket.socket, public: socket.socket, processes: int
+) -> WsgiApp:
     """Start what runs beside gunicorn, and return the application.
 
     Called in each of gunicorn's processes, after the fork, as threads do not survive one.
@@ -146,9 +154,12 @@ def create(settings: Settings, sockets: Sockets, listening: socket.socket, proce
     most = _UPLOADS // processes + _MORE_UPLOADS
     store = settings.store()
     store.catalogue.hold()
-    Keeper(store, settings.freshness, partial(ChangeLog(settings.logs).prune, settings.change_log)).start()
-    Receiver(listening, changes(store, settings).answer, most, sockets.stopping).start()
-    sockets.start_leading(listening)
+    prune = partial(ChangeLog(settings.logs).prune, settings.change_log)
+    Keeper(store, settings.freshness, prune, Opening(store, settings.upstreams)).start()
+    gate = Gate.of(store, settings.upstreams, settings.outlet)
+    Receiver(listening, changes(store, settings, gate).answer, most, sockets.stopping).start()
+    PublicServer(public, gate, sockets.stopping).start()
+    sockets.start_leading(listening, public)
     return Application(store, sockets.uploads)
 
 
@@ -195,9 +206,11 @@ def serve() -> None:
     except Exception as error:
         raise SystemExit(f"{settings.packages} or {settings.index} cannot be used: {error}") from error
     try:
-        listening = sockets.listen()
+        # Files may have come while no server ran: what is private is looked at before anything is served as public.
+        settings.store().facts.marks.close()
+        listening, public = sockets.listen(), sockets.listen_public()
     except OSError as error:
-        raise SystemExit(f"{settings.sockets} cannot be used: {error}") from error
+        raise SystemExit(f"{settings.sockets} or {settings.index} cannot be used: {error}") from error
 
     class Server(Gunicorn):
         """gunicorn with our application."""
@@ -207,7 +220,7 @@ def serve() -> None:
             return {"bind": f"unix:{sockets.pages}", "worker_exit": lambda _arbiter, _worker: sockets.stopping.set()}
 
         def load(self) -> WsgiApp:
-            return create(settings, sockets, listening, self.cfg.workers)
+            return create(settings, sockets, listening, public, self.cfg.workers)
 
     sys.argv = ["gunicorn"]
     Server().run()

@@ -19,6 +19,7 @@ from ..common.answers import one_line
 from ..fact_store.records import FactsError
 from ..index.scan import Scanner
 from ..index.store import Store
+from ..public.opening import Opening
 from . import health
 
 log = logging.getLogger(__name__)
@@ -42,11 +43,19 @@ class Keeper:
         store: what it looks after.
         seconds: how long a file that arrives by other ways may stay unseen.
         prune: removes what is too old, now and then.
+        opening: opens the way to public projects, where there are upstreams.
     """
 
-    def __init__(self, store: Store, seconds: float, prune: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        seconds: float,
+        prune: Callable[[], None] = lambda: None,
+        opening: Opening | None = None,
+    ) -> None:
         self._store = store
         self._prune = prune
+        self._opening = opening or Opening(store, None)
         # Half of it for the wait until the next look, half for reading files and writing pages.
         self._pause = seconds / 2
         self._scanner: Scanner | None = None
@@ -70,8 +79,9 @@ class Keeper:
             self._store.output.mark_incomplete()
         self._store.check_facts()
         began = time.monotonic()
-        thorough = first or began >= self._thorough_at
+        thorough = first or began >= self._thorough_at or self._opening.is_due()
         if thorough:
+            self._opening.begin()
             self._store.check_recorded()
         if scanner is None or thorough:
             # From what is known, and not from what was seen: a file may have been uploaded and removed between two looks.
@@ -95,6 +105,8 @@ class Keeper:
             self._prune()
         self._store.write_pending()
         more = self._catch_up(now)
+        if not more:
+            self._opening.end()
         self._scanner = scanner
         return more
 
@@ -143,6 +155,7 @@ class Keeper:
             except FactsError as error:
                 # The health address says so by itself.
                 log.error("Pages stay as they are: %s", error)
+                self._opening.close()
                 health.note(self._store, None)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except Exception as error:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ..index.quotas import NONE, Quotas
 from ..index.store import Store
+from ..public import policies
+from ..public.outlet import PLACE as OUTLET
 from ..requests.sockets import Sockets
 
 
@@ -28,6 +30,8 @@ class Settings:
         overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
         anonymous_uploads: whether publishing needs no login (WHEELHOUSE_ANONYMOUS_UPLOADS=1).
         quotas: how much the index and its projects may hold (WHEELHOUSE_QUOTAS="500g nightly-*:20g").
+        upstreams: the policy for public projects, beside this package; not there without upstreams (WHEELHOUSE_UPSTREAMS).
+        outlet: where NGINX asks upstream; in the folder of the sockets, unless it is said (WHEELHOUSE_OUTLET).
     """
 
     packages: Path = Path("/data/packages")
@@ -41,6 +45,8 @@ class Settings:
     overwrite: bool = False
     anonymous_uploads: bool = False
     quotas: Quotas = NONE
+    upstreams: Path = Path(__file__).resolve().parents[2] / policies.FILE
+    outlet: Path = Path("/data/sockets") / OUTLET
 
     @classmethod
     def of_environment(cls) -> Settings:
@@ -61,6 +67,8 @@ class Settings:
             overwrite=said("OVERWRITE", "") == "1",
             anonymous_uploads=said("ANONYMOUS_UPLOADS", "") == "1",
             quotas=Quotas.of_text(said("QUOTAS", "")),
+            upstreams=Path(said("UPSTREAMS", cls.upstreams)),
+            outlet=Path(said("OUTLET", Path(said("SOCKETS", cls.sockets)) / OUTLET)),
         )
 
     def replica_sockets(self) -> Sockets:
