@@ -145,9 +145,18 @@ def test_what_is_no_token_lets_nobody_in(index: Index, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "slip", [TOKENS["ci"][:-1], TOKENS["ci"][:43], TOKENS["ci"] + "0", TOKENS["ci"] + " ", TOKENS["ci"] + "\r"]
+    "slip",
+    [
+        TOKENS["ci"][:-1],
+        TOKENS["ci"][:43],
+        TOKENS["ci"] + "0",
+        TOKENS["ci"] + " ",
+        TOKENS["ci"] + "\r",
+        TOKENS["ci"].upper(),
+        TOKENS["ci"].capitalize(),
+    ],
 )
-def test_a_token_that_was_not_copied_whole_is_no_guess_of_a_password(index: Index, stack: Stack, slip: str) -> None:
+def test_a_token_that_was_not_copied_as_it_is_is_no_guess_of_a_password(index: Index, stack: Stack, slip: str) -> None:
     mark = f"/simple/?{uuid4().hex}"
     answer = index.request(mark, Login("__token__", slip))
     assert answer.status == 401 and b"or was not copied whole" in answer.body, answer
