@@ -101,7 +101,9 @@ def paragraphs(option: Mapping[str, Any]) -> list[str]:
 
 def literal(value: Any) -> str:
     """Return a value as it is written in an inventory: Jinja stays Jinja, booleans are YAML's."""
-    if value == "" or value is None:
+    if value is None:
+        return "none"
+    if value == "":
         return '`""`'
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
@@ -115,6 +117,9 @@ def kind(option: Mapping[str, Any]) -> str:
     if option["type"] == "raw":
         # The rights of logins alone.
         return "bool or list of str"
+    if option.get("elements") == "raw":
+        # Upstreams alone.
+        return "list of str or dict"
     return f"list of {option['elements']}" if option.get("elements") else str(option["type"])
 
 

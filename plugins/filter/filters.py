@@ -19,6 +19,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import (
     durations,
     reporting,
     token_entries,
+    upstreams,
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
@@ -85,6 +86,18 @@ def token_line(entry: Mapping[str, Any]) -> str:
     return token_entries.line(plain(entry))
 
 
+def upstream_policy(variables: Mapping[str, Any], secrets: bool = True, nginx: bool = True) -> dict[str, Any]:
+    """Return one model of what the variables about upstreams say; empty without upstreams."""
+    given = plain(variables)
+    try:
+        return upstreams.model(given, secrets) if nginx else upstreams.policy(given)
+    except (KeyError, TypeError, ValueError):
+        # Without the cause, which may have a login in it.
+        raise AnsibleFilterError(
+            "The variables about upstreams are invalid. wheelhouse.pypi.check_variables says which, and what to give"
+        ) from None
+
+
 def with_token(text: Any, entry: Mapping[str, Any]) -> str:
     """Return the text of a file of the inventory with one more token; empty if that cannot be."""
     return token_entries.added(plain(text), plain(entry))
@@ -103,6 +116,7 @@ class FilterModule:
             seconds,
             token_entry,
             token_line,
+            upstream_policy,
             with_token,
         )
         return {function.__name__: function for function in functions}

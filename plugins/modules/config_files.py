@@ -45,6 +45,14 @@ options:
     type: list
     elements: str
     default: []
+  remove_others:
+    description:
+      - Patterns, relative to O(path), of files that are removed where they are not in the set, such as modules that a program
+        no longer has. They go with the same step that brings the set, and stay if the checker refuses it.
+      - C(*) matches neither C(/) nor a leading dot. Folders stay.
+    type: list
+    elements: str
+    default: []
   validate:
     description:
       - Command that judges the set, as a list of program and arguments; no shell is involved.
@@ -106,6 +114,12 @@ updated:
   elements: str
   returned: success
   sample: [nginx.conf]
+removed:
+  description: Files that O(remove_others) has removed, sorted.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 content_changed:
   description: Whether more than owners and modes changed, so that programs have to read the files again.
   type: bool
@@ -151,6 +165,7 @@ ARGUMENTS = {
     # no_log keeps whole configuration files out of the host's journal; see main()
     "files": {"type": "dict", "required": True, "no_log": True},
     "stage_also": {"type": "list", "elements": "str", "default": []},
+    "remove_others": {"type": "list", "elements": "str", "default": []},
     "validate": {"type": "list", "elements": "str", "default": []},
     "shown_by_name": {"type": "list", "elements": "str", "default": []},
     "owner": {"type": "str"},
@@ -189,7 +204,7 @@ def as_diffs(folder: str, changes: Sequence[Change], by_name: Sequence[str]) -> 
     named = [
         change
         for change in changes
-        if change.content_differs
+        if (change.content_differs or change.after is None)
         and (change.before is None or any(fnmatch.fnmatch(change.name, pattern) for pattern in by_name))
     ]
     entries = [{"prepared": "# %s\n%s" % (folder, _names(named))}] if named else []
@@ -197,11 +212,12 @@ def as_diffs(folder: str, changes: Sequence[Change], by_name: Sequence[str]) -> 
 
 
 def _names(changes: Sequence[Change]) -> str:
-    """A paragraph for new files (+) and one for others (~) of each folder, with their names."""
+    """A paragraph each for new files (+), removed ones (-) and others (~) of each folder, with their names."""
     folders: dict[tuple[str, str], list[str]] = {}
     for change in changes:
         parent, name = os.path.split(change.name)
-        folders.setdefault(("+" if change.before is None else "~", parent), []).append(name)
+        sign = "-" if change.after is None else "+" if change.before is None else "~"
+        folders.setdefault((sign, parent), []).append(name)
     text = ""
     for (sign, parent), names in folders.items():
         line = "%s %s%s" % (sign, parent + "/: " if parent else "", ", ".join(names))
@@ -258,7 +274,8 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             stack.enter_context(file_set.locked())
             if not module.check_mode:
                 file_set.remove_leftovers()
-        changes = file_set.plan(files)
+        others = dict.fromkeys(file_set.matching(arguments["remove_others"]))
+        changes = file_set.plan({**others, **files})
         result.update(summary(file_set.folder, changes, arguments["shown_by_name"]))
         checking = bool(command) and result["content_changed"] and exists
         if checking and shutil.which(command[0]) is None:
@@ -280,9 +297,10 @@ def _remove_if_empty(folder: str) -> None:
 
 def summary(folder: str, changes: Sequence[Change], by_name: Sequence[str] = ()) -> dict[str, Any]:
     """The part of the result that says what changes; ``by_name`` has patterns of files shown by name."""
-    result: dict[str, Any] = {"created": [], "updated": []}
+    result: dict[str, Any] = {"created": [], "updated": [], "removed": []}
     for change in changes:
-        result["created" if change.before is None else "updated"].append(change.name)
+        kind = "removed" if change.after is None else "created" if change.before is None else "updated"
+        result[kind].append(change.name)
     result["changed"] = bool(changes)
     result["content_changed"] = any(change.content_differs for change in changes)
     result["diff"] = as_diffs(folder, changes, by_name)

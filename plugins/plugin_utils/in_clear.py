@@ -17,8 +17,10 @@ import yaml
 _VARIABLE = re.compile(r"{{\s*([A-Za-z_]\w*)")
 _SUFFIXES = ("", ".yml", ".yaml", ".json")
 _ENCRYPTED = b"$ANSIBLE_VAULT"
-# Lists of logins and tokens, and a directory; and the key of an entry that is not to be in clear.
-_LISTS = {"pypi_users": "password", "pypi_tokens": "secret", "pypi_ldap": "bind_password"}
+# Lists of logins, tokens and upstreams, and a directory; and the key of an entry that is not to be in clear.
+_LISTS = {"pypi_users": "password", "pypi_tokens": "secret", "pypi_ldap": "bind_password", "pypi_upstreams": "password"}
+# May have a login in it.
+_PROXY = "pypi_upstream_proxy"
 
 
 class Loader(yaml.SafeLoader):
@@ -93,6 +95,8 @@ def _variables(content: Any) -> set[str]:
 def _in_clear(name: str, value: Any, names: set[str]) -> bool:
     if name in _LISTS:
         return any(_is_literal(password) for password in _passwords(name, value))
+    if name == _PROXY:
+        return isinstance(value, str) and "@" in value and _is_literal(value)
     return name in names and _has_literal(value)
 
 

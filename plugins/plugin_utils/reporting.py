@@ -182,11 +182,12 @@ def _containers(running: Running, changes: Facts) -> list[str]:
 
 
 def _files(written: Mapping[str, Facts]) -> list[str]:
-    """Return the files that were written, by their path in the tree."""
+    """Return the files that were written or removed, by their path in the tree."""
     names = [
         folder + name
         for folder, result in written.items()
-        for name in [*result.get("created", ()), *result.get("updated", ())]
+        for what in ("created", "updated", "removed")
+        for name in result.get(what, ())
     ]
     # The revision is the digest of the others. A change of the extension is one, whatever the number of its files.
     names = [name for name in sorted(names) if name != "nginx/revision.conf"]

@@ -87,6 +87,8 @@ def complaints(value: Any, option: Mapping[str, Any]) -> Complaints:
         value: of the variable, rendered.
         option: its argument spec. Options below it are left to the variable's own rule.
     """
+    if value is None and "default" in option and option["default"] is None:
+        return  # not given
     shown = "" if option.get("no_log") else f"{value!r} "
     kind = option["type"]
     if kind == "bool" and not is_boolean(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -54,6 +55,15 @@ class Tool:
         done = self.folder / ".installed"
         if done.exists():
             return
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with (CACHE / "lock").open("w") as lock:
+            # Two scenarios may want it at once.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                self._install()
+                done.touch()
+
+    def _install(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         environment = {**os.environ, **uv_environment()}
         python = self.folder / "bin" / "python"
@@ -64,7 +74,6 @@ class Tool:
         subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, self.folder], env=environment, check=True)
         install = [str(UV), "pip", "install", "--quiet", "--python", str(python), *newest, *wanted]
         subprocess.run(install, env=environment, check=True)
-        done.touch()
 
 
 # Old releases from the time before the newest one of 2024; of uv the oldest that is still met in frozen images.

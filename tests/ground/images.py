@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import apt, archive, capabilities, layers, login, overlay, registry, rootfs
+from . import apt, archive, capabilities, layers, login, overlay, public_projects, registry, rootfs
 from .paths import ARCHIVES, CACHE, LOGS, WORK
 from .recipes import BUNDLES, HOSTS, IMAGES, LATER, LAYERS, MACHINES, REPOSITORIES, Bundle, Host, Layer, StandIn
 from .shell import GroundError, output, run_logged, say, step
 
 REPOSITORY = "wheelhouse-ground"
+# Not an image: the wheels of the stand-in of a public index.
+PUBLIC = "public"
 _ROOTS = CACHE / "roots"
 _OLD_DAYS = 30
 _KEPT_SECONDS = 86400.0
@@ -69,15 +71,19 @@ def build(names: Sequence[str] = ()) -> None:
         GroundError: on an unknown name, or when something cannot be built.
     """
     known = {entry.name: entry for entry in (*HOSTS, *LAYERS, *LATER, *BUNDLES, *MACHINES)}
-    unknown = sorted(set(names) - set(known))
+    unknown = sorted(set(names) - {*known, PUBLIC})
     if unknown:
-        raise GroundError(f"no image is called {', '.join(unknown)}; there are {', '.join(known)}")
+        raise GroundError(f"no image is called {', '.join(unknown)}; there are {', '.join([*known, PUBLIC])}")
     with _alone():
         if not names:
             login.ensure()
+        if not names or PUBLIC in names:
+            public_projects.ensure()
+        if list(names) == [PUBLIC]:
+            return
         apt.ensure_lists()
         source = apt.archive()
-        wanted = with_needs([known[name] for name in names] or [*HOSTS, *LAYERS, *BUNDLES])
+        wanted = with_needs([known[name] for name in names if name != PUBLIC] or [*HOSTS, *LAYERS, *BUNDLES])
         missing = [entry for entry in wanted if not _is_there(entry, source)]
         for entry in wanted:
             if entry not in missing:

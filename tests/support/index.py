@@ -17,9 +17,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from pypi_simple import ProjectPage
 from pypiserver.config import Config
-from wheelhouse_index import app, names, reading
-from wheelhouse_index.backend import IndexedBackend
-from wheelhouse_index.keeper import Keeper
+from wheelhouse_index.files import names, reading
+from wheelhouse_index.server import app
+from wheelhouse_index.server.backend import IndexedBackend
+from wheelhouse_index.server.keeper import Keeper
 
 # What NGINX sends with a request of a login that may do everything.
 BY_NGINX = {

@@ -10,7 +10,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
-from wheelhouse_index.output import BESIDE
+from wheelhouse_index.index.output import BESIDE
 
 from tests.support.index import Index
 

@@ -65,6 +65,23 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"pypi_users": [ALICE], "pypi_bundle": None},
         '- pypi_bundle: has no value; give one, or "" for none',
     ),
+    "upstream-with-a-login": (
+        {
+            "pypi_users": [ALICE],
+            "pypi_upstreams": [f"https://u:{SECRET}@public.example.org/simple/"],
+            "pypi_private_names": [],
+        },
+        "- pypi_upstreams: entry 1 has a login in its url; give it as username and password",
+    ),
+    "upstream-without-private-names": (
+        {"pypi_users": [ALICE], "pypi_upstreams": ["https://public.example.org/simple/"]},
+        "- pypi_private_names: is not set, while pypi_upstreams is; name the projects that never come from upstream, such as "
+        '["acme-*", internal-tools]; [] reserves none beside those on the index',
+    ),
+    "minimum-age-of-none": (
+        {"pypi_users": [ALICE], "pypi_upstream_minimum_age": "3 days"},
+        "- pypi_upstream_minimum_age: '3 days' is not a duration; give a number with s, m, h or d behind it, such as 10m or 7d",
+    ),
     "list-as-text": ({"pypi_users": [ALICE], "pypi_instance": ["a"]}, "- pypi_instance: "),
     "missing-variable": (
         {"pypi_users": [{"name": "alice", "password": "{{ vault_pypi_passwords.alice }}"}]},

@@ -16,7 +16,7 @@ KEPT = "private, max-age=31536000, immutable"
 @pytest.fixture(scope="module")
 def locations() -> list[tuple[re.Pattern[str], str]]:
     """The locations in their order, each with what is in it: NGINX takes the first that fits."""
-    suffixes = (ROLES / "pypiserver/files/wheelhouse_index/suffixes.txt").read_text(encoding="utf-8").split()
+    suffixes = (ROLES / "pypiserver/files/wheelhouse_index/files/suffixes.txt").read_text(encoding="utf-8").split()
     (pattern,) = re.findall(r"^__nginx_file: (.*)$", (ROLES / "nginx/vars/main.yml").read_text(encoding="utf-8"), re.M)
     file = re.sub(r"{{ __nginx_suffixes }}", lambda _found: "|".join(map(re.escape, suffixes)), pattern)
     template = (ROLES / "nginx/templates/files.conf.j2").read_text(encoding="utf-8")

@@ -31,6 +31,15 @@ def test_nginx_files_are_removed_by_name_and_what_is_beside_them_stays(tmp_path:
     assert [path.name for path in home.rglob("*") if path.is_file()] == ["own.conf"]
 
 
+def test_what_was_said_of_upstreams_is_removed_with_the_index(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "pypiserver").mkdir(parents=True)
+    (home / "pypiserver/upstreams.json").touch()
+    done = remove(home)
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["removed pypiserver"]), done.stderr
+    assert not (home / "pypiserver").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a link of another account takes root")
 @pytest.mark.parametrize(("name", "file"), [("packages", "kept"), ("nginx/tls", "key.pem"), ("index", "kept")])
 def test_a_link_is_followed_if_it_is_roots_alone(tmp_path: Path, name: str, file: str) -> None:

@@ -15,7 +15,7 @@ sys.path[:0] = [str(develop()), str(ROOT / "roles/pypiserver/files")]
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd  # noqa: E402
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules, specs  # noqa: E402
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins  # noqa: E402
-from wheelhouse_index import rights as index_rights  # noqa: E402
+from wheelhouse_index.requests import rights as index_rights  # noqa: E402
 
 
 def test_each_right_is_needed_for_something_and_nothing_needs_another() -> None:

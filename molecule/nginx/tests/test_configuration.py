@@ -120,7 +120,9 @@ def test_an_index_that_is_open_to_readers_asks_publishers_alone_for_a_password(h
 
 
 def test_what_is_served_is_on_the_list_that_the_extension_reads(host: Any, nginx: str) -> None:
-    suffixes = (Path(__file__).parents[3] / "roles/pypiserver/files/wheelhouse_index/suffixes.txt").read_text().split()
+    suffixes = (
+        (Path(__file__).parents[3] / "roles/pypiserver/files/wheelhouse_index/files/suffixes.txt").read_text().split()
+    )
     assert "(?:" + "|".join(map(re.escape, suffixes)) + ")" in host.file(f"{nginx}/files.conf").content_string
 
 

@@ -76,12 +76,12 @@ def image(host: Any) -> Iterator[str]:
 def test_an_image_in_which_the_extension_does_not_work_is_refused_with_both_versions(
     host: Any, home: str, image: str
 ) -> None:
-    before = host.check_output(f"cat {home}/pypiserver/gunicorn.conf.py {home}/pypiserver/wheelhouse_index/*")
+    before = host.check_output(f"find {home}/pypiserver -type f -exec sha256sum {{}} + | sort")
     message = refused("--tags", "pypiserver", playbook=PLAYBOOK, pypi_image_pypiserver=image)
     said = f"wheelhouse.pypi {wheelhouse_index.__version__} does not work with pypiserver 2.4.2: ImportError: "
     assert said in message, message
     assert f"the live ones in {home}/pypiserver stay as they are" in message, message
-    after = host.check_output(f"cat {home}/pypiserver/gunicorn.conf.py {home}/pypiserver/wheelhouse_index/*")
+    after = host.check_output(f"find {home}/pypiserver -type f -exec sha256sum {{}} + | sort")
     assert after == before
 
 
@@ -95,6 +95,19 @@ def test_gunicorn_serves_many_requests_at_once(host: Any, home: str) -> None:
     assert settings["worker_tmp_dir"] == "/dev/shm", printed
     assert int(settings["timeout"]) >= 300, printed
     assert int(settings["umask"]) == 0o077, printed
+
+
+def test_modules_of_another_release_are_removed(host: Any, home: str) -> None:
+    """Older releases had all modules in one folder."""
+    old = f"{home}/pypiserver/wheelhouse_index/store.py"
+    before = host.check_output(f"find {home}/pypiserver -type f | sort")
+    host.check_output(f"install -m 0640 -g pypi /dev/null {old} && echo 'raise SystemExit' >{old}")
+    checked = applied(PLAYBOOK, "--tags", "pypiserver", "--check", "--diff")
+    assert "- wheelhouse_index/: store.py" in checked.output, checked.output
+    assert host.file(old).exists
+    assert applied(PLAYBOOK, "--tags", "pypiserver").changed == 1
+    assert host.check_output(f"find {home}/pypiserver -type f | sort") == before
+    assert applied(PLAYBOOK, "--tags", "pypiserver").changed == 0
 
 
 def test_a_file_that_was_changed_by_hand_is_put_right(host: Any, file: Any) -> None:

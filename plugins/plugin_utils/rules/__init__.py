@@ -22,11 +22,13 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import (
     passwords,
     tls,
     tokens,
+    upstreams,
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import (
     Problem,
     Rule,
     absolute_path,
+    authorities_file,
     between,
     file_on_controller,
     lasting,
@@ -68,6 +70,17 @@ RULES: Mapping[str, Rule] = {
     "pypi_verdict_lifetime": lasting("1s", "1d"),
     "pypi_max_upload": network.upload_size,
     "pypi_freshness": lasting("0s", "1h"),
+    "pypi_upstreams": upstreams.upstreams,
+    "pypi_private_names": upstreams.private_names,
+    "pypi_shadowed_names": upstreams.shadowed_names,
+    "pypi_upstream_minimum_age": lasting("0s", "3650d"),
+    "pypi_upstream_denied": upstreams.denied,
+    "pypi_upstream_allowed": upstreams.allowed,
+    "pypi_upstream_exempt": upstreams.exempt,
+    "pypi_upstream_cache_size": upstreams.cache_size,
+    "pypi_upstream_freshness": lasting("1s", "1d"),
+    "pypi_upstream_ca_file": authorities_file,
+    "pypi_upstream_proxy": upstreams.proxy,
     "pypi_replicas": between(range(1, 17)),
     "pypi_workers": between(range(1, 33)),
     "pypi_container_memory": size("512m"),
@@ -102,6 +115,7 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     tls.tls_has_a_name,
     tls.provided_is_whole,
     tls.acme_has_a_directory,
+    *upstreams.CROSS_RULES,
 )
 
 
@@ -122,4 +136,4 @@ def _of_one(name: str, value: Any) -> list[tuple[str, str]]:
 
 def warnings(variables: Mapping[str, Any]) -> list[str]:
     """What is allowed, yet may not be meant."""
-    return [text for part in (logins, tokens, tls, network) for text in part.warnings(variables)]
+    return [text for part in (logins, tokens, tls, network, upstreams) for text in part.warnings(variables)]

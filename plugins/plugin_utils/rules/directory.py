@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import RI
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import host, logins
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.network import is_address, is_dns_name
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.passwords import edges
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem, file_on_controller
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem, authorities_file
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import Complaints, complaints, public
 
 KEYS: Mapping[str, Mapping[str, Any]] = public()["pypi_ldap"]["options"]
@@ -64,17 +63,6 @@ def _url(value: Any) -> Complaints:
         yield f"{text!r} is not an ldap or ldaps URL", mend
     elif text.rstrip("/") != f"{parts.scheme}://{parts.netloc}":
         yield f"{text!r} has more than scheme, host and port", "give the rest as base, attribute and filter"
-
-
-def _ca_file(value: Any) -> Complaints:
-    if found := list(file_on_controller(value)):
-        yield from found
-        return
-    text = Path(str(value)).read_text(encoding="utf-8", errors="replace")
-    if "PRIVATE KEY" in text:
-        yield f"{value} has a private key in it", "give the authority's certificate alone; hosts get this file"
-    elif "-----BEGIN CERTIFICATE-----" not in text:
-        yield f"{value} has no certificate in it", "give the authority's certificate in PEM"
 
 
 def _name(value: Any) -> Complaints:
@@ -155,7 +143,7 @@ def _groups(value: Any) -> Complaints:
 
 _RULES = {
     "url": _url,
-    "ca_file": _ca_file,
+    "ca_file": authorities_file,
     "bind_dn": _name,
     "bind_password": _password,
     "base": _dn,

@@ -107,7 +107,8 @@ def unknown_keys(entry: Mapping[Any, Any], keys: Sequence[str]) -> Complaints:
         if key not in keys:
             near = difflib.get_close_matches(str(key), keys, 1)
             # A key that is not like any could be a secret: "alice: secret".
-            if isinstance(entry[key], (list, tuple)) and not near and _RIGHT_LIKE.match(str(key)):
+            grants = set(rights()) <= set(keys)
+            if grants and isinstance(entry[key], (list, tuple)) and not near and _RIGHT_LIKE.match(str(key)):
                 yield f"has the unknown right {key!r}", f"the rights are {', '.join(rights())}"
             elif near:
                 yield f"has the unknown key {key!r}", f"did you mean {near[0]}?"
@@ -166,13 +167,17 @@ def _right(right: str, value: Any) -> Complaints:
                 f'give names and patterns in quotes, such as {right}: ["acme-*"]',
             )
         elif not _PATTERN.match(pattern):
-            # Who ends it with a separator means what begins like that.
-            normal = re.sub(r"-\Z", "-*", re.sub(r"\A-", "*-", re.sub(r"[-_.]+", "-", pattern).lower()))
-            meant = f"; did you mean {normal}?" if _PATTERN.match(normal) and re.search("[a-z0-9]", normal) else ""
             yield (
                 f"has {pattern[:_PATTERN_SHOWN]!r} in {right}, which matches no project",
-                f"give lower-case letters, digits and single -, with * for any letters{meant}",
+                f"give lower-case letters, digits and single -, with * for any letters{meant(pattern)}",
             )
+
+
+def meant(pattern: str) -> str:
+    """Return a question about what a pattern that matches no project may mean; empty where it could be anything."""
+    # Who ends it with a separator means what begins like that.
+    normal = re.sub(r"-\Z", "-*", re.sub(r"\A-", "*-", re.sub(r"[-_.]+", "-", pattern).lower()))
+    return f"; did you mean {normal}?" if _PATTERN.match(normal) and re.search("[a-z0-9]", normal) else ""
 
 
 def granted(user: Mapping[Any, Any]) -> list[str]:

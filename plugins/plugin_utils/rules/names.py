@@ -64,7 +64,7 @@ REMOVED: Mapping[str, str] = {
     "pypi_docker_repository_proxy": _REPOSITORY,
     "pypi_docker_version": _VERSION,
     "pypi_external_url": "use pypi_url",
-    "pypi_fallback": ("remove it: an unknown project is a 404. Clients use public packages as docs/clients.md shows"),
+    "pypi_fallback": "remove it: an unknown project is a 404, unless pypi_upstreams has it",
     "pypi_freshness_seconds": "use pypi_freshness, a duration such as 2s",
     "pypi_images_archive_on": "remove it: pypi_images_archive is looked for on the controller, then on the host",
     "pypi_images_source": "remove it: with pypi_images_archive images come from that file, without it from a registry",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import durations
@@ -96,9 +97,25 @@ def file_on_controller(value: Any) -> Complaints:
     """An absolute path of a file that is there; may be empty."""
     path = "" if value is None else str(value)
     if path and not path.startswith("/"):
-        yield f"{path!r} is not absolute", "give one that begins with /, such as {{ inventory_dir }}/../docker.asc"
+        yield (
+            f"{path!r} is not absolute",
+            f"give one that begins with /, such as {{{{ inventory_dir }}}}/../{os.path.basename(path)}",
+        )
     elif path and not os.path.isfile(path):
         yield f"there is no file {path} where Ansible runs", "give the path of the file that is meant"
+
+
+def authorities_file(value: Any) -> Complaints:
+    """A PEM file on the controller with certificates alone; may be empty."""
+    found = list(file_on_controller(value))
+    yield from found
+    if found or not value:
+        return
+    text = Path(str(value)).read_text(encoding="utf-8", errors="replace")
+    if "PRIVATE KEY" in text:
+        yield f"{value} has a private key in it", "give the authority's certificate alone; hosts get this file"
+    elif "-----BEGIN CERTIFICATE-----" not in text:
+        yield f"{value} has no certificate in it", "give the authority's certificate in PEM"
 
 
 def size(example: str) -> Rule:

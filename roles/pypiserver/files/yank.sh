@@ -1,5 +1,5 @@
 # Run by sh -c with: the Compose project, "yank" or "check". What is to be yanked comes on standard input, and the answer is
-# a line of JSON (wheelhouse_index/yanking.py).
+# a line of JSON (wheelhouse_index/commands/yanking.py).
 # shellcheck shell=sh
 set -eu
 

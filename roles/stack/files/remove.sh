@@ -6,7 +6,7 @@
 set -eu
 
 rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
-    nginx_cache sockets pypiserver directory index .images"
+    nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory index .images"
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
 folders='nginx nginx/conf.d nginx/tls authentication pypiserver directory'

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+# pytest would look for it with all import hooks, among them one of pypiserver's of an old kind.
+import tests.unit.wheelhouse_index.public  # noqa: F401
 from tests.support.index import Index
 
 # An example makes files: its time says nothing, and shrinking one takes minutes. The long profile does it.

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelhouse_index.change_log import ChangeLog
-from wheelhouse_index.times import nanoseconds
+from wheelhouse_index.common.times import nanoseconds
+from wheelhouse_index.fact_store.change_log import ChangeLog
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256

@@ -66,7 +66,7 @@ def test_where_a_file_need_not_say_the_form_does(index: Index, project: str, ver
 
 
 def test_the_form_says_what_stands_behind_more_than_is_read(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wheelhouse_index.metadata.UNPACKED_BYTES", 100_000)
+    monkeypatch.setattr("wheelhouse_index.files.metadata.UNPACKED_BYTES", 100_000)
     name = "foo-1.0.tar.gz"
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
@@ -293,7 +293,7 @@ def test_a_folder_that_cannot_be_written_to_is_a_503_with_a_reason(
     def read_only(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("wheelhouse_index.incoming._aside", read_only)
+    monkeypatch.setattr("wheelhouse_index.files.incoming._aside", read_only)
     refused(index.upload(WHEEL, made.file(WHEEL)), 503, "cannot write")
 
 
@@ -381,7 +381,7 @@ def test_what_could_not_replace_a_file_leaves_it(in_memory: Path, monkeypatch: p
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("wheelhouse_index.output.Staged.publish", failing)
+        patch.setattr("wheelhouse_index.index.output.Staged.publish", failing)
         refused(index.upload(second, made.file(second, b"other")), 503, "cannot write")
     assert (index.packages / first).read_bytes() == made.file(first)
 
@@ -472,7 +472,7 @@ def test_a_fault_of_ours_is_a_line_too(index: Index, monkeypatch: pytest.MonkeyP
     def failing(*_: object, **__: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr("wheelhouse_index.store.Store.add", failing)
+    monkeypatch.setattr("wheelhouse_index.index.store.Store.add", failing)
     refused(index.upload(WHEEL, made.file(WHEEL)), 500, "failed")
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import keeper, rebuild
-from wheelhouse_index.output import COMPLETE
-from wheelhouse_index.store import Store
+from wheelhouse_index import rebuild
+from wheelhouse_index.index.output import COMPLETE
+from wheelhouse_index.index.store import Store
+from wheelhouse_index.server import keeper
 
 from tests.support import packages as made
 from tests.support.index import Index

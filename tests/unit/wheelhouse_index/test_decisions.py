@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelhouse_index import health, rebuild, writing
-from wheelhouse_index.decisions import Decisions
+from wheelhouse_index import rebuild
+from wheelhouse_index.fact_store.decisions import Decisions
+from wheelhouse_index.index import writing
+from wheelhouse_index.server import health
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256

@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from wheelhouse_index import disk, facts, health, reading, rebuild, recording, records
-from wheelhouse_index.times import nanoseconds, time_text
+from wheelhouse_index import rebuild
+from wheelhouse_index.common import disk
+from wheelhouse_index.common.times import nanoseconds, time_text
+from wheelhouse_index.fact_store import facts, recording, records
+from wheelhouse_index.files import reading
+from wheelhouse_index.server import health
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, sha256
@@ -187,7 +191,7 @@ def test_an_upload_that_fails_leaves_no_record(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("wheelhouse_index.store.Store._stage", full)
+        patch.setattr("wheelhouse_index.index.store.Store._stage", full)
         assert index.upload(ONE, OTHER).status == 507
     if overwrite:
         assert index.record("foo", ONE) == before
@@ -201,11 +205,11 @@ def test_an_imported_file_keeps_its_time(index: Index) -> None:
     place = index.folder / name
     place.write_bytes(made.file(name))
     os.utime(place, (LONG_AGO, LONG_AGO))
-    from wheelhouse_index import incoming
-    from wheelhouse_index.changes import uploaded
-    from wheelhouse_index.forms import File, Form
-    from wheelhouse_index.recording import Origin
-    from wheelhouse_index.records import IMPORT
+    from wheelhouse_index.fact_store.recording import Origin
+    from wheelhouse_index.fact_store.records import IMPORT
+    from wheelhouse_index.files import incoming
+    from wheelhouse_index.requests.changes import uploaded
+    from wheelhouse_index.requests.forms import File, Form
 
     with incoming.arriving(index.packages) as arriving:
         arriving.write(place.read_bytes())

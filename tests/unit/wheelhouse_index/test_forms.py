@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pypiserver.bottle_wrapper import BaseRequest, FileUpload
-from wheelhouse_index import forms, incoming
+from wheelhouse_index.files import incoming
+from wheelhouse_index.requests import forms
 
 KIND = "multipart/form-data; boundary=edge"
 NAMES = st.text("abcXYZ:_-09", min_size=1, max_size=8)

@@ -15,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import health, rebuild
-from wheelhouse_index.health import Health, problems
-from wheelhouse_index.store import Store
+from wheelhouse_index import rebuild
+from wheelhouse_index.index.store import Store
+from wheelhouse_index.server import health
+from wheelhouse_index.server.health import Health, problems
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, listed, projects, sha256, truth
@@ -261,8 +262,8 @@ def test_a_folder_that_is_missing_or_cannot_be_written_to_is_said(
 def test_a_mount_that_is_read_only_is_said(tmp_path: Path) -> None:
     Index(tmp_path)
     look = (
-        "import sys; from pathlib import Path; from wheelhouse_index.store import Store;"
-        "from wheelhouse_index.health import problems;"
+        "import sys; from pathlib import Path; from wheelhouse_index.index.store import Store;"
+        "from wheelhouse_index.server.health import problems;"
         "print(*problems(Store(Path(sys.argv[1], 'packages'), Path(sys.argv[1], 'index'))), sep='\\n')"
     )
     script = (

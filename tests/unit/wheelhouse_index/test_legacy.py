@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from packaging.version import Version
 from pip._internal.models.link import Link
-from wheelhouse_index import legacy, pages
-from wheelhouse_index.decisions import NOTHING
-from wheelhouse_index.entry import Entry, Facts, Stamp, guessed
+from wheelhouse_index.fact_store.decisions import NOTHING
+from wheelhouse_index.files.entry import Entry, Facts, Stamp, guessed
+from wheelhouse_index.rendering import legacy, pages
 
 SHA = "ab" * 32
 SECOND = 1_000_000_000

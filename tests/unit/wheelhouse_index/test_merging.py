@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wheelhouse_index.decisions import NOTHING, STATUSES, Decision, Decisions
+from wheelhouse_index.fact_store.decisions import NOTHING, STATUSES, Decision, Decisions
 
 from tests.support import packages as made
 from tests.support.index import Index

@@ -24,7 +24,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from wheelhouse_index import metadata
+from wheelhouse_index.files import metadata
 
 from tests.support import packages as made
 from tests.support.index import in_a_child

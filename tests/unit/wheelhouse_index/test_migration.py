@@ -11,7 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import catalogue, health, pages, reading, taking_in, writing
+from wheelhouse_index.files import reading
+from wheelhouse_index.index import catalogue, taking_in, writing
+from wheelhouse_index.rendering import pages
+from wheelhouse_index.server import health
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, sha256

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from packaging.utils import parse_wheel_filename
-from wheelhouse_index import names
-from wheelhouse_index.names import Release
+from wheelhouse_index.files import names
+from wheelhouse_index.files.names import Release
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import names
+from wheelhouse_index.files import names
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256

@@ -12,9 +12,9 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from wheelhouse_index import names as file_names
-from wheelhouse_index import recording
-from wheelhouse_index.decisions import CLOSED, STATUSES
+from wheelhouse_index.fact_store import recording
+from wheelhouse_index.fact_store.decisions import CLOSED, STATUSES
+from wheelhouse_index.files import names as file_names
 
 from tests.support import packages as made
 from tests.support.attestations import attestation

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from pypi_simple import DistributionPackage, IndexPage, ProjectPage
-from wheelhouse_index import pages
-from wheelhouse_index.entry import Entry, Facts, Stamp
-from wheelhouse_index.names import Release, of_file
+from wheelhouse_index.files.entry import Entry, Facts, Stamp
+from wheelhouse_index.files.names import Release, of_file
+from wheelhouse_index.rendering import pages
 
 SHA, METADATA_SHA = "ab" * 32, "cd" * 32
 SECOND = 1_000_000_000

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from pypi_simple import ProjectPage
-from wheelhouse_index import disk, recording
-from wheelhouse_index.history import Wanted, events
-from wheelhouse_index.store import Store
+from wheelhouse_index.common import disk
+from wheelhouse_index.fact_store import recording
+from wheelhouse_index.fact_store.history import Wanted, events
+from wheelhouse_index.index.store import Store
 
 from tests.support import packages as made
 from tests.support.attestations import SLSA, attestation, encoded, statement

@@ -15,9 +15,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import forms, receiver, sockets
-from wheelhouse_index.answers import Answer as Said
-from wheelhouse_index.sockets import Sockets
+from wheelhouse_index.common.answers import Answer as Said
+from wheelhouse_index.requests import forms, receiver, sockets
+from wheelhouse_index.requests.sockets import Sockets
 
 from tests.support import packages as made
 from tests.support.index import BY_NGINX, Index, form

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelhouse_index import rights
+from wheelhouse_index.requests import rights
 
 from tests.support.index import Index, form
 from tests.support.packages import file

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from wheelhouse_index.app import Settings
+from wheelhouse_index.server.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 from wheelhouse_index import __main__ as start
-from wheelhouse_index import __version__, app, incoming
+from wheelhouse_index import __version__
+from wheelhouse_index.files import incoming
+from wheelhouse_index.server import app
 
 from tests.support.index import Index
 from tests.support.index_server import EXTENSION, Server

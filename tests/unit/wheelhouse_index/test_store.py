@@ -14,10 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from wheelhouse_index import catalogue, metadata, pages, taking_in, writing
-from wheelhouse_index.entry import Entry, Stamp
-from wheelhouse_index.keeper import Keeper
-from wheelhouse_index.scan import Scanner
+from wheelhouse_index.files import metadata
+from wheelhouse_index.files.entry import Entry, Stamp
+from wheelhouse_index.index import catalogue, taking_in, writing
+from wheelhouse_index.index.scan import Scanner
+from wheelhouse_index.rendering import pages
+from wheelhouse_index.server.keeper import Keeper
 
 from tests.support import packages as made
 from tests.support.index import Index, in_a_child, sha256

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wheelhouse_index import yanking
-from wheelhouse_index.change_log import ChangeLog
-from wheelhouse_index.store import Store
+from wheelhouse_index.commands import yanking
+from wheelhouse_index.fact_store.change_log import ChangeLog
+from wheelhouse_index.index.store import Store
 
 from tests.support import packages as made
 from tests.support.index import Index, sha256

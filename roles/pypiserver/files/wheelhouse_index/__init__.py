@@ -4,22 +4,32 @@ NGINX serves what this package writes into ``index/``. This package takes upload
 what disk does not have yet. It runs inside pypiserver's official image and uses the standard library, pypiserver, and
 ``packaging``, which pypiserver needs as well.
 
+Each folder imports only from those above it::
+
+    common/      small files that outlast a loss of power, moments, answers in one line
+    files/       distribution files: names, what is in them, uploads that are not whole yet
+    fact_store/  what files do not tell and nothing restores: claims, records, decisions, quarantine; the change log
+    rendering/   pages as text
+    index/       packages/ and index/ in step: the catalogue, what is taken in, what is written, the lock
+    public/      projects of other indexes: the policy, their pages, which files pass, the way to ask upstream
+    requests/    forms that change something: the socket that takes them, rights, what becomes of them
+    server/      the processes of pypi-server: what answers readers, the keeper, health, settings
+    commands/    import, yank, list
+
+``__main__`` runs the server and the commands, and ``rebuild`` is a command of its own.
+
 How data flows::
 
-    upload ── forms ── changes ── incoming ──┐
-                                             ├── store ── catalogue (what is known of each file) ── pages ── index/
-    scan of packages/ ───────────────────────┘
+    upload ── requests.forms ── requests.changes ── files.incoming ──┐
+                                                                     ├── index.store ── index.catalogue ── rendering ── index/
+    scan of packages/ (index.scan, by server.keeper) ────────────────┘
 
-``store`` is what clients change. It stands on ``writing`` (pages follow the catalogue), that on ``taking_in`` (files are read and
-noted), that on ``folders`` (what has to be there, and the lock).
+``index.store`` is what clients change. It stands on ``writing`` (pages follow the catalogue), that on ``taking_in`` (files are
+read and noted), that on ``folders`` (what has to be there, and the lock).
 
-Beside the files, ``facts`` is the store of what they do not tell: ``claims`` on names, ``records`` of who published what when,
-``decisions`` (yanks, statuses), ``quarantine``. ``recording`` writes it before anything is listed; ``deciding`` takes the forms.
-
-``importing`` and ``yanking`` take what playbooks send, ``listing`` tells who did what (``history``): commands of their own.
-
-``names`` and ``metadata`` say whose file it is; ``backend`` is pypiserver's extension point; ``keeper`` is the thread that
-looks after files which arrive by other ways.
+``fact_store.recording`` writes claims and records before anything is listed; ``requests.deciding`` takes the forms that yank and
+set a status. ``server.keeper`` is the thread that looks after files which arrive by other ways; ``server.backend`` is
+pypiserver's extension point.
 """
 
 # The collection's version (galaxy.yml); a test compares them.

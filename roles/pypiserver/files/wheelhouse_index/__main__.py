@@ -15,19 +15,19 @@ from . import __version__
 def main(words: list[str]) -> int:
     """Do what the command line says; return the exit code."""
     if words in (["import"], ["import", "--check"]):
-        from . import importing
+        from .commands import importing
 
         return importing.main(check=len(words) > 1)
     if words in (["yank"], ["yank", "--check"]):
-        from . import yanking
+        from .commands import yanking
 
         return yanking.main(check=len(words) > 1)
     if words[:1] == ["list"]:
-        from . import listing
+        from .commands import listing
 
         return listing.main(words[1:])
     if words == ["health"]:
-        from .settings import Settings
+        from .server.settings import Settings
 
         status, text = Settings.of_environment().replica_sockets().health()
         print(text, end="")
@@ -37,7 +37,7 @@ def main(words: list[str]) -> int:
         print(f"usage: python3 -m wheelhouse_index {usage} [--json]", file=sys.stderr)
         return 2
     try:
-        from . import app
+        from .server import app
 
         app.check()
     except Exception as error:
@@ -46,6 +46,21 @@ def main(words: list[str]) -> int:
         return 1
     if words == ["serve"]:
         app.serve()
+        return 0
+    return _check_policy()
+
+
+def _check_policy() -> int:
+    """Judge the policy for public projects, where there is one. A server that runs refuses public projects alone."""
+    from .public.policies import read
+    from .public.policy import PolicyError
+    from .server.settings import Settings
+
+    try:
+        read(Settings.of_environment().upstreams)
+    except PolicyError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -8,9 +8,9 @@ import sys
 import time
 from contextlib import suppress
 
-from .app import Settings
-from .keeper import LOCK
-from .store import Store
+from .index.store import Store
+from .server.keeper import LOCK
+from .server.settings import Settings
 
 # Seconds: between looks at what the server's keeper has done, and until one that does nothing is given up.
 _LOOK_SECONDS = 0.5

@@ -43,8 +43,8 @@ exec {sys.executable} "$@"
 SCAN = """
 import sys
 from pathlib import Path
-from wheelhouse_index.keeper import Keeper
-from wheelhouse_index.store import Store
+from wheelhouse_index.server.keeper import Keeper
+from wheelhouse_index.index.store import Store
 store = Store(*map(Path, sys.argv[1:]))
 store.prepare()
 Keeper(store, 0.0).step()

@@ -192,3 +192,33 @@ def test_new_files_and_those_of_a_program_are_shown_by_name(run_module: Run, tmp
     names, settings = changed["diff"]
     assert names == {"prepared": f"# {tmp_path}\n~ program/sub/: a.py\n"}
     assert (settings["before"], settings["after"]) == ("old\n", "new\n")
+
+
+def test_what_is_not_in_the_set_is_removed_with_it(run_module: Run, tmp_path: Path) -> None:
+    """As a program's modules are that a release no longer has; what no pattern names stays."""
+    old = {"program/a.py": "old\n", "program/sub/c.py": "c\n", "program/notes": "mine\n", "settings": "1\n"}
+    run_module(config_files, path=str(tmp_path), files=old)
+    (tmp_path / "program/link.py").symlink_to("/etc/passwd")
+    new = {"program/sub/a.py": "a\n", "settings": "1\n"}
+    arguments: dict[str, Any] = {
+        "path": str(tmp_path),
+        "shown_by_name": ["program/*"],
+        "remove_others": ["program/*.py", "program/*/*.py"],
+    }
+    before = tree(tmp_path)
+    refused = run_module(config_files, files={**new, "program/sub/a.py": "bad\n"}, validate=CHECKER, **arguments)
+    assert refused["failed"]
+    assert tree(tmp_path) == before, "a refused set removes nothing"
+    predicted = run_module(config_files, check=True, files=new, validate=CHECKER, **arguments)
+    assert tree(tmp_path) == before
+    real = run_module(config_files, files=new, validate=CHECKER, **arguments)
+    for result in (predicted, real):
+        assert result["removed"] == ["program/a.py", "program/link.py", "program/sub/c.py"]
+        assert (result["created"], result["updated"]) == (["program/sub/a.py"], [])
+        names = {line for line in result["diff"][0]["prepared"].splitlines() if line[0] != "#"}
+        assert names == {"- program/: a.py, link.py", "+ program/sub/: a.py", "- program/sub/: c.py"}
+        assert result["stdout"].split()[1:] == ["program/sub/a.py", "settings"], "the checker sees what is to be there"
+    assert tree(tmp_path) == {**new, "program/notes": "mine\n"}
+    assert not (tmp_path / "program/link.py").is_symlink()
+    assert Path("/etc/passwd").is_file()
+    assert not run_module(config_files, files=new, validate=["/bin/false"], **arguments)["changed"]

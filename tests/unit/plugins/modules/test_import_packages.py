@@ -22,7 +22,7 @@ from ansible_collections.wheelhouse.pypi.plugins.modules import import_packages
 from tests.support import packages as made
 
 PROJECT = Path(__file__).parents[4]
-SUFFIXES = (PROJECT / "roles/pypiserver/files/wheelhouse_index/suffixes.txt").read_text().split()
+SUFFIXES = (PROJECT / "roles/pypiserver/files/wheelhouse_index/files/suffixes.txt").read_text().split()
 # The environment with pypiserver in it.
 PYTHON = sys.executable
 DOCKER = """#!/bin/sh
@@ -32,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={extension}
 export WHEELHOUSE_PACKAGES={home}/packages WHEELHOUSE_INDEX={home}/index
 exec {python} "$@"
 """
-PREPARE = "import sys; from pathlib import Path; from wheelhouse_index.store import Store; "
+PREPARE = "import sys; from pathlib import Path; from wheelhouse_index.index.store import Store; "
 PREPARE += "Store(*map(Path, sys.argv[1:])).prepare()"
 Import = Callable[..., dict[str, Any]]
 

@@ -107,7 +107,12 @@ def test_what_is_not_well_is_named() -> None:
 
 
 def test_the_extension_counts_as_one_file() -> None:
-    written = {"pypiserver/": {"updated": ["gunicorn.conf.py", "wheelhouse_index/app.py", "wheelhouse_index/store.py"]}}
+    written = {
+        "pypiserver/": {
+            "updated": ["gunicorn.conf.py", "wheelhouse_index/server/app.py", "wheelhouse_index/index/store.py"],
+            "removed": ["wheelhouse_index/store.py"],
+        }
+    }
     assert "files pypiserver/gunicorn.conf.py, pypiserver/wheelhouse_index." in said(written=written)[-1]
 
 

@@ -511,8 +511,7 @@ def test_variables_that_were_removed_are_named_with_what_to_do_instead() -> None
     problems = [str(problem) for problem in names.removed(["pypi_fallback", "pypi_users", "pypi_backend"])]
     assert problems == [
         "pypi_backend: was removed from the collection; remove it: there is one way to serve now, pages as files",
-        "pypi_fallback: was removed from the collection; remove it: an unknown project is a 404. Clients use "
-        "public packages as docs/clients.md shows",
+        "pypi_fallback: was removed from the collection; remove it: an unknown project is a 404, unless pypi_upstreams has it",
     ]
     # Not taken for slips as well.
     assert names.misspelt(names.REMOVED, [*names.REMOVED, "pypi_backends"]) == []

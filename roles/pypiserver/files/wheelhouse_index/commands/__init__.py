@@ -1,0 +1,1 @@
+"""Commands that people and playbooks run in the container: import, yank, list."""

@@ -1,0 +1,305 @@
+"""``python3 -m wheelhouse_index yank``: what the playbook yank.yml asks for, a line of JSON on standard input.
+
+It names a release, a file, or what a login has published since a day, by the playbook's variables: ``{"pypi_project": "foo",
+"pypi_version": "1.0", "pypi_reason": "broken"}``. The answer is a line of JSON: ``{"changed": [FILE, ...], "same": 3,
+"warnings": [TEXT, ...]}``. With ``{"stop": TEXT}`` in it, no more was done than it says.
+
+The yanks are those of the forms, under the same lock and in the same change log, without a login.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from ..common import times
+from ..common.answers import Refusal
+from ..fact_store.change_log import ChangeLog
+from ..fact_store.decisions import Decisions
+from ..fact_store.published import Published, published
+from ..fact_store.records import FactsError
+from ..files import names
+from ..index.store import Store
+from ..requests import deciding
+from ..requests.changes import is_full
+from ..requests.deciding import Target
+from ..server.settings import Settings
+
+_TEXTS = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason")
+_UNYANK = "pypi_unyank"
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("", "false", "no", "off", "0")
+_SHOWN = 80
+_FULL = "the disk of the index is full; make room, then run it again"
+# How many of many names a message has.
+_NAMED = 10
+_WHAT = (
+    "name a release (-e pypi_project=NAME -e pypi_version=VERSION), a file (-e pypi_file=NAME), or what a login has"
+    " published (-e pypi_login=NAME -e pypi_since=2026-11-20)"
+)
+
+
+class BadInputError(ValueError):
+    """A variable cannot be as it is. Names it, its value and the remedy."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be yanked or unyanked; arguments as the playbook's variables, since as text (``times``)."""
+
+    project: str = ""
+    version: str = ""
+    file: str = ""
+    login: str = ""
+    since: str = ""
+    reason: str = ""
+    unyank: bool = False
+
+    @classmethod
+    def of_line(cls, line: str) -> Request:
+        """Return the request that a line of JSON is.
+
+        Raises:
+            BadInputError: if it is none.
+        """
+        found: Mapping[str, Any] = json.loads(line)
+        if unknown := sorted({*found} - {*_TEXTS, _UNYANK}):
+            raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
+        values = {name.removeprefix("pypi_"): _text(name, found.get(name, "")) for name in _TEXTS}
+        request = cls(**values, unyank=_flag(found.get(_UNYANK, "")))
+        request._check()
+        return Request(**{**vars(request), "since": _since(request.since)})
+
+    def _check(self) -> None:
+        """Raise BadInputError where it is not one selection with all that belongs to it."""
+        given = [
+            [f"pypi_{name}" for name in group if getattr(self, name)]
+            for group in (("project", "version"), ("file",), ("login", "since"))
+        ]
+        selections = [group for group in given if group]
+        if not selections:
+            raise BadInputError(f"pypi_project, pypi_file, pypi_login: missing; {_WHAT}")
+        if len(selections) > 1:
+            values = ", ".join(f"{name} ({_shown(getattr(self, name[5:]))})" for group in selections for name in group)
+            raise BadInputError(f"{values}: more than one selection; {_WHAT}")
+        for one, other in (("project", "version"), ("login", "since")):
+            for name, missing in ((one, other), (other, one)):
+                if getattr(self, name) and not getattr(self, missing):
+                    value = _shown(getattr(self, name))
+                    raise BadInputError(f"pypi_{missing}: missing beside pypi_{name} ({value}); {_WHAT}")
+        if self.unyank and self.reason:
+            raise BadInputError(
+                f"pypi_reason: {_shown(self.reason)} does not go with pypi_unyank; leave one of them out"
+            )
+
+
+def _text(name: str, value: Any) -> str:
+    # YAML makes a number of 1.10, which is then another version.
+    if not isinstance(value, str):
+        raise BadInputError(f"{name}: {_shown(value)} is not a text; quote it where it is set, as in {name}: '1.10'")
+    return value.strip()
+
+
+def _flag(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text not in (*_TRUE, *_FALSE):
+        raise BadInputError(f"{_UNYANK}: {_shown(value)} is neither true nor false; give -e {_UNYANK}=true")
+    return text in _TRUE
+
+
+def _since(text: str) -> str:
+    if not text:
+        return ""
+    form = "give a day (UTC) or a time, such as 2026-11-20 or 2026-11-20T14:30:00Z"
+    try:
+        moment = times.moment(text)
+    except (ValueError, OverflowError):
+        raise BadInputError(f"pypi_since: {_shown(text)} is not a day or a time; {form}") from None
+    if moment > time.time_ns():
+        raise BadInputError(f"pypi_since: {_shown(text)} is in the future; {form}")
+    return times.time_text(moment)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(value)} characters)"
+
+
+@dataclass
+class Outcome:
+    """What became of it.
+
+    Attributes:
+        changed: files that are yanked now, or unyanked.
+        same: how many files were so already.
+        warnings: what else is to be known.
+    """
+
+    changed: list[str] = field(default_factory=list)
+    same: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+class Yank:
+    """One run of the playbook.
+
+    Args:
+        store: the index.
+        change_log: where each change is noted.
+        request: what is to be done.
+        check: find out what would change, and change nothing.
+    """
+
+    def __init__(self, store: Store, change_log: ChangeLog, request: Request, check: bool) -> None:
+        self._store = store
+        self._change_log = change_log
+        self._request = request
+        self._check = check
+        # Facts that cannot be read.
+        self._left_out: list[str] = []
+        self.outcome = Outcome()
+
+    def run(self) -> None:
+        """Do it; ``outcome`` has what was done, also after an error.
+
+        Raises:
+            BadInputError: if what is meant is not there; nothing has changed then.
+            FactsError, OSError, sqlite3.Error: if the index cannot do it, or not all of it.
+        """
+        change = self._change()
+        self._store.facts.check()
+        targets = self._targets()
+        for target in targets:
+            changed = self._would_change(target, change) if self._check else self._decide(target, change)
+            self.outcome.changed += changed
+            self.outcome.same += len(target.files) - len(changed)
+        self.outcome.changed.sort()
+        if not self._check:
+            # Once for all of them; also what a run has left that was killed before.
+            self._store.write_pending()
+        if self._left_out:
+            raise FactsError(
+                f"{len(self._left_out)} facts cannot be read, so it is unknown whose files these are: {_some(self._left_out)}."
+                " All others are done. Restore these from the backup, then run it again"
+            )
+
+    def _change(self) -> deciding.Change:
+        if self._request.unyank:
+            return deciding.taken_back
+        try:
+            return deciding.to_yanked(self._request.reason, login="")
+        except Refusal as error:
+            raise BadInputError(f"pypi_reason: {_shown(self._request.reason)}: {error.reason}") from error
+
+    def _targets(self) -> list[Target]:
+        asked = self._request
+        if asked.login:
+            return self._of_login()
+        variables = "pypi_file" if asked.file else "pypi_project, pypi_version"
+        try:
+            return deciding.targets(self._store, asked.project, asked.version, asked.file)
+        except Refusal as error:
+            raise BadInputError(f"{variables}: {error.reason} {self._remedy()}") from error
+
+    def _remedy(self) -> str:
+        """Return what there is instead of a release or a file that is not there."""
+        project = names.normalised(self._request.project)
+        if self._request.file:
+            return "Give the name of the file as its project's page has it."
+        with self._store.catalogue.reading() as known:
+            versions = sorted({entry.version for entry in known.of_project(project)})
+        if not versions:
+            return "There is no file of this project; correct pypi_project."
+        return f"There is {_some(versions)}; correct pypi_version."
+
+    def _of_login(self) -> list[Target]:
+        """Return what a login has published: also what was removed or is in quarantine, as it may come back."""
+        folder, damaged = self._store.facts.records.folder, list[str]()
+        own = list(published(folder, damaged, self._request.login, day=self._request.since[:10]))
+        if damaged:
+            self._left_out = damaged
+        if not own and not any(published(folder, [], self._request.login)):
+            logins = {one.record.login for one in published(folder, [])} - {""}
+            known = f"These have: {_some(sorted(logins))}" if logins else "No login has"
+            login = _shown(self._request.login)
+            raise BadInputError(f"pypi_login: {login} has not published anything on this index. {known}; correct it")
+        since = [one for one in own if times.time_text(one.record.uploaded_ns) >= self._request.since]
+        return _by_project(since)
+
+    def _would_change(self, target: Target, change: deciding.Change) -> list[str]:
+        with self._store.catalogue.reading() as known:
+            before = known.decisions(target.project)
+        after = change(target, before)
+        self._note_staying(target, after)
+        return target.changed(before, after)
+
+    def _decide(self, target: Target, change: deciding.Change) -> list[str]:
+        """Decide on a project, and note it; return the files that it changes."""
+        changed: list[str] = []
+
+        def decided(before: Decisions) -> Decisions:
+            after = change(target, before)
+            changed[:] = target.changed(before, after)
+            self._note_staying(target, after)
+            return after
+
+        if self._store.decide(target.project, decided, at_once=False):
+            self._note(target, changed)
+        return changed
+
+    def _note_staying(self, target: Target, after: Decisions) -> None:
+        """Warn of files that stay yanked, as their whole releases are."""
+        if not self._request.unyank or target.version:
+            return
+        staying = sorted(file for file, version in target.files.items() if ("release", version) in after.counting)
+        if staying:
+            self.outcome.warnings.append(
+                f"Yanked as before with the whole release; unyank that by pypi_project and pypi_version: {_some(staying)}"
+            )
+
+    def _note(self, target: Target, files: list[str]) -> None:
+        """Note a change in the change log, as the form would."""
+        action = "unyank" if self._request.unyank else "yank"
+        if not self._change_log.note(action, **target.line(files, self._request.reason)):
+            self.outcome.warnings.append(f"The change log lacks this, as logs/ cannot be written to: {target.project}")
+
+
+def _by_project(files: list[Published]) -> list[Target]:
+    found: dict[str, Target] = {}
+    for one in files:
+        release = names.of_file(one.file)
+        target = found.setdefault(one.project, Target(one.project, "", {}, {}))
+        target.files[one.file] = names.normal_version(release.version) if release else ""
+        target.digests[one.file] = one.record.sha256
+    return list(found.values())
+
+
+def _some(texts: list[str]) -> str:
+    return ", ".join(texts[:_NAMED]) + (f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else "")
+
+
+def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = print) -> int:
+    """Do what a line on standard input asks for; return the exit code."""
+    settings = Settings.of_environment()
+    # As gunicorn's: what is written is the account's alone.
+    os.umask(0o077)
+    store = settings.store()
+    outcome, stop = Outcome(), ""
+    try:
+        store.catalogue.hold()
+        yank = Yank(store, ChangeLog(settings.logs), Request.of_line(source.readline()), check)
+        outcome = yank.outcome
+        yank.run()
+    except (BadInputError, FactsError) as error:
+        stop = str(error)
+    except (OSError, sqlite3.Error) as error:
+        stop = _FULL if is_full(error) else f"the index cannot write to its folders: {error}"
+        if outcome.changed:
+            stop += f" ({len(outcome.changed)} files were done before)"
+    say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))
+    return 1 if stop else 0

@@ -1,0 +1,63 @@
+"""Claims: an empty file per name that is private. It is made before the first file of the name appears, and never removed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from .records import FactsError
+
+
+class Claims:
+    """The folder names/ of the store of facts.
+
+    Args:
+        folder: it.
+        withdraw: has nothing of projects served as public any more, once they are claimed.
+    """
+
+    def __init__(self, folder: Path, withdraw: Callable[[Collection[str]], None] = lambda _projects: None) -> None:
+        self.folder = folder
+        self._withdraw = withdraw
+
+    def make(self, projects: Iterable[str]) -> list[Path]:
+        """Claim projects, given by their normalised names.
+
+        Returns:
+            What has to be synced before the claims count.
+
+        Raises:
+            FactsError: as ``has``.
+        """
+        projects = list(projects)
+        new = [project for project in projects if not self.has(project)]
+        for project in new:
+            # Another process may have made it meanwhile.
+            with suppress(FileExistsError):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                os.close(os.open(f"{self.folder}/{project}", flags, 0o600))
+        # Also of those that had one: who made it may have been killed before this.
+        self._withdraw(projects)
+        return [self.folder] if new else []
+
+    def names(self) -> set[str]:
+        """Return the projects that are claimed."""
+        return set(os.listdir(self.folder))
+
+    def has(self, project: str) -> bool:
+        """Tell whether a project is claimed.
+
+        Raises:
+            FactsError: if something else than a file is in the claim's place.
+        """
+        place = f"{self.folder}/{project}"
+        try:
+            is_file = stat.S_ISREG(os.lstat(place).st_mode)
+        except FileNotFoundError:
+            return False
+        if not is_file:
+            raise FactsError(f"{place} is a link or no file: remove it, and the claim is made again.")
+        return True

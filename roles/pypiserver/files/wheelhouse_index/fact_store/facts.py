@@ -1,0 +1,198 @@
+"""The store of facts: what is known of the files in packages/ and cannot be found out from them.
+
+::
+
+    packages/.wheelhouse/
+        format                      number and id of the store
+        names/<project>             a claim: this name is private, for good
+        files/<project>/<file>.json a record: who published this file, when, and by what digest
+        files/<project>/<file>.attestations  what it was published with (PEP 740)
+        projects/<project>.json     what was decided on a project: yanks, its status
+        quarantine/<project>/       files of a project that are served to no one
+
+All are plain files, to be read by people, and copied together with the packages.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from ..common import disk
+from ..files import incoming
+from . import strict
+from .attestations import Attestations
+from .claims import Claims
+from .decisions import DecisionFiles
+from .marks import Marks
+from .quarantine import Quarantine
+from .records import FactsError, Records
+
+FOLDER = ".wheelhouse"
+# Of the whole store. Another number is for what an earlier release would misread.
+FORMAT = 1
+# In index/: the id of the store that pages and catalogue are made from.
+KNOWN = ".facts"
+
+
+class AnotherStoreError(FactsError):
+    """The store of facts is whole, and not the one that the index takes for its own."""
+
+
+class FactStore:
+    """The folder packages/.wheelhouse/.
+
+    Args:
+        packages: the distribution files.
+        index: the pages.
+
+    Attributes:
+        marks: what may be served of public projects: nothing of those that are claimed.
+        claims: the names that are private.
+        records: what is known of each file.
+        attestations: what files were published with.
+        decisions: what was decided on each project.
+        quarantine: where files of quarantined projects are.
+    """
+
+    def __init__(self, packages: Path, index: Path) -> None:
+        self.folder = packages / FOLDER
+        self._aside = packages / incoming.FOLDER
+        self._known = index / KNOWN
+        self._staging = index / ".staging"
+        self.marks = Marks(index / "public")
+        self.claims = Claims(self.folder / "names", self.marks.withdraw)
+        self.records = Records(self.folder / "files", self._aside)
+        self.attestations = Attestations(self.records.folder, self._aside)
+        self.decisions = DecisionFiles(self.folder / "projects", self._aside)
+        self.quarantine = Quarantine(packages, self.folder / "quarantine")
+
+    def folders(self) -> list[Path]:
+        """Return the folders that have to be there."""
+        return [self.claims.folder, self.records.folder, self.decisions.folder]
+
+    def made_ns(self) -> int:
+        """Return when the store was made, in ns since 1970."""
+        with suppress(OSError):
+            return os.lstat(self.folder / "format").st_mtime_ns
+        return 0
+
+    def known(self) -> str:
+        """Return the id of the store that this index takes for its own; empty where it knows of none."""
+        try:
+            return self._known.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    def prepare(self) -> None:
+        """Make the store where an index has none yet, and take it for its own.
+
+        Raises:
+            FactsError: if what is there cannot be used; nothing has changed then.
+        """
+        if self.known():
+            return
+        # Its names are others.
+        self.marks.close()
+        try:
+            if not os.path.lexists(self.folder / "format"):
+                self._make()
+            own = self._id()
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise FactsError(f"packages/{FOLDER}/ cannot be made or used: {error}") from error
+        disk.put(self._staging, self._known, f"{own}\n".encode())
+
+    def forget(self) -> None:
+        """Have the index know of no store; what is there counts then."""
+        self._known.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Find out whether the store can be used.
+
+        Raises:
+            FactsError: if it cannot.
+        """
+        known, own = self.known(), self._id()
+        for folder in self.folders():
+            if not self._is_part(folder):
+                raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
+        # It is made with its first file.
+        self._is_part(self.quarantine.folder)
+        if known != own:
+            raise AnotherStoreError(
+                f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"
+                f" that belongs to it. If this one is to be it from now on, remove index/{KNOWN}."
+            )
+
+    def _is_part(self, folder: Path) -> bool:
+        """Tell whether a folder of the store is there; raise FactsError where something else is."""
+        name = f"packages/{FOLDER}/{folder.name}"
+        try:
+            status = os.lstat(folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise FactsError(f"{name}/ cannot be used: {error}") from error
+        if stat.S_ISLNK(status.st_mode):
+            raise FactsError(f"{name} is a link: put the folder itself there.")
+        if not stat.S_ISDIR(status.st_mode):
+            raise FactsError(f"{name} is not a folder: move it aside.")
+        if status.st_dev != os.lstat(self.folder).st_dev:
+            raise FactsError(
+                f"{name}/ is a mount of its own, and files are moved within one: put the folder itself there."
+            )
+        return True
+
+    def _make(self) -> None:
+        """Make an empty store. Its number is the last to be there: what is cut off before is no store yet."""
+        self._look()
+        for folder in (self.folder, *self.folders()):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        content = {"format": FORMAT, "id": str(uuid.uuid4())}
+        disk.put(self._aside, self.folder / "format", f"{json.dumps(content)}\n".encode())
+        disk.sync([self.folder, self.folder.parent])
+
+    def _look(self) -> None:
+        """Raise FactsError where something else is in the folder's place."""
+        try:
+            mode = os.lstat(self.folder).st_mode
+        except FileNotFoundError:
+            return
+        if stat.S_ISLNK(mode):
+            raise FactsError(f"packages/{FOLDER} is a link: put the folder itself there.")
+        if not stat.S_ISDIR(mode):
+            raise FactsError(f"packages/{FOLDER} is not a folder: {_RESTORE}")
+
+    def _id(self) -> str:
+        """Return the id of the store that is there; raise FactsError where there is none that can be used."""
+        self._look()
+        try:
+            found = strict.parsed(disk.read(self.folder / "format").decode())
+            number = strict.whole(found, "format", least=1)
+            own = strict.text(found, "id") if number <= FORMAT else ""
+            if number <= FORMAT and not own:
+                raise ValueError("id is empty")
+        except FileNotFoundError:
+            raise FactsError(f"packages/{FOLDER}/format is missing: {_RESTORE}") from None
+        except (OSError, ValueError) as error:
+            raise FactsError(f"packages/{FOLDER}/format cannot be used ({error}): {_RESTORE}") from error
+        if number > FORMAT:
+            raise FactsError(
+                f"packages/{FOLDER}/ has format {number}, and this release of wheelhouse.pypi knows formats up to {FORMAT}:"
+                " install the release that wrote it, or a later one."
+            )
+        return own
+
+
+_RESTORE = (
+    f"restore packages/{FOLDER}/ from the backup. If it is lost for good, move it aside, move its quarantine/, the only copy"
+    f" of quarantined files, to a new packages/{FOLDER}/, and remove index/{KNOWN}: the rest is made again from what this"
+    " index still knows."
+)

@@ -1,0 +1,660 @@
+"""What is known of each file, so that nothing is read or hashed twice: a SQLite database in index/.
+
+All processes of all replicas share it. It is derived from packages/ and may be deleted at any time: the keeper makes
+another. Each number of the schema has a file of its own, so that the release before finds its own as it left it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..fact_store.decisions import NOTHING, Decisions
+from ..fact_store.records import COPIED, Record
+from ..files.entry import Entry, Facts, Stamp
+from ..files.names import Release
+
+log = logging.getLogger(__name__)
+# Another number is another file.
+SCHEMA_VERSION = 4
+NAME = f"catalogue-{SCHEMA_VERSION}.sqlite"
+# Of the release before: what it knows of the files' contents still holds.
+_BEFORE, _VERSION_BEFORE = "catalogue.sqlite", 2
+_ON_PAGE = "{row}.sha256 IS NOT NULL AND {row}.name NOT LIKE '%.asc'"
+_UNRECORDED = "recorded = 0 AND sha256 IS NOT NULL AND name NOT LIKE '%.asc'"
+_SCHEMA = f"""
+CREATE TABLE files (
+    path TEXT PRIMARY KEY,          -- below packages/
+    name TEXT NOT NULL,
+    project TEXT NOT NULL,          -- normalised
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    sha256 TEXT,                    -- null while the file has not been read
+    unreadable INTEGER NOT NULL,    -- 1 where that was tried, and failed
+    own_name TEXT NOT NULL DEFAULT '',  -- project and version as the file, or its name, spells them
+    own_version TEXT NOT NULL DEFAULT '',
+    requires_python TEXT NOT NULL DEFAULT '',
+    metadata_sha256 TEXT NOT NULL DEFAULT '',
+    uploaded_ns INTEGER,            -- null where only the file's own time tells
+    recorded INTEGER NOT NULL DEFAULT 0, -- 1 where the store of facts has it
+    refused TEXT NOT NULL DEFAULT '',   -- its digest, where it was read and is on no page
+    attested INTEGER NOT NULL DEFAULT 0 -- 1 where its provenance is served
+) WITHOUT ROWID;
+CREATE INDEX files_by_project ON files (project);
+CREATE INDEX files_by_name ON files (name);
+CREATE INDEX files_unread ON files (project) WHERE sha256 IS NULL;
+CREATE INDEX files_unrecorded ON files (project, path) WHERE {_UNRECORDED};
+CREATE INDEX files_untried ON files (project) WHERE sha256 IS NULL AND unreadable = 0;
+CREATE INDEX files_refused ON files (path) WHERE refused <> '';
+CREATE INDEX files_attested ON files (project) WHERE attested = 1;
+
+-- How many files the page of a project has, and how many projects and files are on pages: counting them in `files` would
+-- take the longer the more there are. What has not been read is on no page, and a signature is not a file of its own there.
+CREATE TABLE projects (project TEXT PRIMARY KEY, files INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE counts (projects INTEGER NOT NULL, files INTEGER NOT NULL);
+INSERT INTO counts VALUES (0, 0);
+CREATE TRIGGER file_added AFTER INSERT ON files WHEN {_ON_PAGE.format(row="new")} BEGIN
+    INSERT INTO projects VALUES (new.project, 1) ON CONFLICT (project) DO UPDATE SET files = files + 1;
+    UPDATE counts SET files = files + 1;
+END;
+CREATE TRIGGER file_removed AFTER DELETE ON files WHEN {_ON_PAGE.format(row="old")} BEGIN
+    UPDATE projects SET files = files - 1 WHERE project = old.project;
+    DELETE FROM projects WHERE project = old.project AND files = 0;
+    UPDATE counts SET files = files - 1;
+END;
+CREATE TRIGGER project_added AFTER INSERT ON projects BEGIN UPDATE counts SET projects = projects + 1; END;
+CREATE TRIGGER project_removed AFTER DELETE ON projects BEGIN UPDATE counts SET projects = projects - 1; END;
+
+-- Files that the store of facts has, and that are in packages/ no more: their names stay theirs, also where it loses them.
+CREATE TABLE removed (
+    name TEXT NOT NULL, project TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, uploaded_ns INTEGER NOT NULL,
+    PRIMARY KEY (name, project)
+) WITHOUT ROWID;
+CREATE INDEX removed_by_project ON removed (project);
+CREATE TRIGGER recorded_removed AFTER DELETE ON files WHEN old.recorded = 1 AND old.sha256 IS NOT NULL BEGIN
+    INSERT OR REPLACE INTO removed
+        VALUES (old.name, old.project, old.sha256, old.size, max(coalesce(old.uploaded_ns, old.mtime_ns), 0));
+END;
+CREATE TRIGGER recorded_back AFTER INSERT ON files WHEN new.recorded = 1 BEGIN
+    DELETE FROM removed WHERE name = new.name AND project = new.project;
+END;
+
+-- Projects whose pages have to be written: files to read, or pages that are older than what is known. Who has written
+-- them knows by the number whether they were marked again meanwhile. 0: they say what is known, in an older format.
+CREATE TABLE pending (project TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE pages_format (number INTEGER NOT NULL);
+CREATE TABLE recorded_in (id TEXT NOT NULL);
+-- The address that pages with provenance name.
+CREATE TABLE served_at (url TEXT NOT NULL);
+
+-- What was decided on projects, as JSON: what is lost of it in packages/ does not count as taken back.
+CREATE TABLE decisions (project TEXT PRIMARY KEY, decided TEXT NOT NULL) WITHOUT ROWID;
+
+-- What was written into index/ last: pages and metadata that are otherwise were changed by other hands.
+CREATE TABLE written (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+_READ = "own_name, own_version, requires_python, metadata_sha256"
+_COLUMNS_BEFORE = f"path, name, project, size, mtime_ns, inode, sha256, unreadable, {_READ}"
+_COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded, refused, attested"
+_REMOVED = "project, name, sha256, size, uploaded_ns FROM removed"
+_UNREAD = "sha256 IS NULL AND refused = ''"
+_UNTRIED = "sha256 IS NULL AND unreadable = 0"
+# A signature makes no project, nor does it count as a file.
+_UNTRIED_FILES = f"files WHERE {_UNTRIED} AND name NOT LIKE '%.asc'"
+_PROJECTS = f"SELECT project FROM projects UNION SELECT project FROM {_UNTRIED_FILES}"
+_BUSY_SECONDS = 30.0
+# A file that is shorter than it was.
+_DAMAGE = {sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    path, size, mtime_ns, inode, sha256, unreadable, name, version, python, metadata_sha256, *rest = row
+    uploaded_ns, recorded, refused, attested = rest
+    facts = None if sha256 is None else Facts(sha256, Release(name, version), python, metadata_sha256)
+    stamp = Stamp(size, mtime_ns, inode)
+    return Entry(path, stamp, facts, bool(unreadable), uploaded_ns, bool(recorded), refused, bool(attested))
+
+
+def _record(row: Sequence[Any]) -> Record:
+    sha256, size, uploaded_ns = row
+    # Its login is not kept here.
+    return Record(sha256, size, uploaded_ns, COPIED)
+
+
+class TornError(sqlite3.OperationalError):
+    """Files of the database were removed; it is replaced within moments."""
+
+
+class Catalogue:
+    """The database.
+
+    Connections are made for each use: it takes a fraction of a millisecond, threads need no care, and a database that was
+    replaced is seen at once.
+
+    Args:
+        file: where it is.
+        mend: has it replaced, where files of it were removed.
+    """
+
+    def __init__(self, file: Path, mend: Callable[[], None] = lambda: None) -> None:
+        self.file = file
+        self._mend = mend
+        self._holding = False
+        self._held: tuple[int, sqlite3.Connection] | None = None
+        # The files beside the database, as they were when the connection was opened.
+        self._beside: list[int] = []
+        self._lock = threading.Lock()
+        # Whether something that was asked could not be answered, as the database is damaged.
+        self.damaged = False
+
+    def hold(self) -> None:
+        """Keep a connection open from now on; not before a fork.
+
+        Without any, SQLite would remove the files beside the database after each use: it would wait for the disk then,
+        and could not make them again where the disk is full.
+        """
+        self._holding = True
+
+    @contextmanager
+    def reading(self) -> Iterator[Known]:
+        """Look at what is known."""
+        if not self.is_whole():
+            self._mend()
+        with self._open() as connection:
+            yield Known(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Known]:
+        """Change what is known: all of it or, after an error, nothing."""
+        with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield Known(connection)
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connect()
+        try:
+            yield connection
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            self.damaged = True
+            raise
+        finally:
+            # Takes back what was not committed.
+            connection.close()
+
+    def prepare(self, fill: Callable[[Known], None]) -> None:
+        """Make the database where it is missing, damaged, or another version's.
+
+        Args:
+            fill: notes what files there are before the new database is in use: without it, projects that were not looked for yet
+                would be answered with 404.
+
+        Raises:
+            sqlite3.OperationalError: if it cannot be looked at now, for want of room for example; that is no damage.
+        """
+        if self.file.exists():
+            whole = self.is_whole()
+            if whole and self._usable():
+                return
+            if not whole and self._rescue():
+                log.warning("Restored the files beside %s, which were removed", self.file)
+                return
+            log.warning("%s is damaged or of another version: making it from packages/", self.file)
+        elif self._take_over(fill):
+            return
+        self.replace(fill)
+
+    def _take_over(self, fill: Callable[[Known], None]) -> bool:
+        """Make the database from that of the release before; return whether there is one that can be used."""
+        before = self.file.with_name(_BEFORE)
+        try:
+            if not before.exists() or not self._usable(before, _VERSION_BEFORE):
+                return False
+            self.replace(fill, before)
+        except sqlite3.DatabaseError as error:
+            log.warning("%s cannot be taken over: %s", before, error)
+            return False
+        log.info("Took over what %s knows", before)
+        return True
+
+    def replace(self, fill: Callable[[Known], None], before: Path | None = None) -> None:
+        """Make a new database in place of what is there.
+
+        Args:
+            fill: as for ``prepare``.
+            before: a database of the release before, which is taken over first.
+        """
+        new = self._new()
+        connection = sqlite3.connect(new, isolation_level=None)
+        try:
+            if before:
+                connection.execute("ATTACH DATABASE ? AS before", (str(before),))
+            connection.executescript(f"BEGIN; {_SCHEMA}")
+            if before:
+                Known(connection).take_over()
+            fill(Known(connection))
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+        self._put_in_place(new)
+
+    def _rescue(self) -> bool:
+        """Copy what the connection that this process holds still sees, though files beside the database were removed."""
+        new = self._new()
+        with self._lock:
+            if not self._held or self._held[0] != _inode(self.file):
+                return False
+            try:
+                self._held[1].execute("VACUUM INTO ?", (str(new),))
+            except sqlite3.DatabaseError:
+                return False
+        if not self._usable(new):
+            return False
+        self._put_in_place(new)
+        return True
+
+    def _new(self) -> Path:
+        """Return where a database is made, with nothing there."""
+        new = self.file.with_suffix(".new")
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{new}{suffix}").unlink(missing_ok=True)
+        return new
+
+    def _put_in_place(self, new: Path) -> None:
+        connection = sqlite3.connect(new, isolation_level=None)
+        try:
+            # Readers and the writer do not wait for each other. Only now: all is in the one file that gets the name.
+            connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+        for suffix in ("-wal", "-shm", "-journal"):
+            Path(f"{self.file}{suffix}").unlink(missing_ok=True)
+        os.replace(new, self.file)
+        self.damaged = False
+
+    def is_whole(self) -> bool:
+        """Tell whether the database has the files beside it that this process has opened.
+
+        Without them, processes would not see each other's changes, and spoil the database. Other than SQLite's own
+        errors, this is known before anything is asked or written.
+        """
+        with self._lock:
+            if not self._held or self._held[0] != _inode(self.file):
+                # Not opened yet, or replaced; the next use opens the new one.
+                return self.file.exists()
+            return self._beside == self._inodes_beside()
+
+    def _inodes_beside(self) -> list[int]:
+        return [_inode(Path(f"{self.file}{suffix}")) for suffix in ("-wal", "-shm")]
+
+    def _connect(self) -> sqlite3.Connection:
+        if not self.is_whole():
+            raise TornError(f"{self.file} or a file beside it was removed")
+        # An empty database, as SQLite would make it in place of a removed one, knows of no projects.
+        connection = sqlite3.connect(
+            f"{self.file.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
+        )
+        # Without an fsync a commit: after a loss of power the last ones may be missing, which `stat` tells.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if self._holding:
+            self._hold()
+        return connection
+
+    def _hold(self) -> None:
+        with self._lock, suppress(FileNotFoundError):
+            inode = self.file.stat().st_ino
+            if self._held and self._held[0] == inode:
+                return
+            if self._held:
+                self._held[1].close()
+            held = sqlite3.connect(f"{self.file.absolute().as_uri()}?mode=rw", uri=True, check_same_thread=False)
+            self._held = (inode, held)
+            # It is opened with the first question.
+            held.execute("SELECT count(*) FROM pages_format").fetchone()
+            self._beside = self._inodes_beside()
+
+    def _usable(self, other: Path | None = None, number: int = 0) -> bool:
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = sqlite3.connect(other) if other else self._connect()
+            version = connection.execute("PRAGMA user_version").fetchone()
+            return bool(
+                version == (number or SCHEMA_VERSION,)
+                and connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            )
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) in _DAMAGE:
+                return False
+            raise
+        except sqlite3.DatabaseError:
+            return False
+        finally:
+            if connection:
+                connection.close()
+
+
+def _inode(file: Path) -> int:
+    """Return a file's inode; 0 where there is none."""
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+class Known:
+    """Questions to an open database, and changes in it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def all(self) -> list[Entry]:
+        """Return all files."""
+        return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM files")]
+
+    def names(self) -> set[str]:
+        """Return the names of all files."""
+        return {name for (name,) in self._db.execute("SELECT DISTINCT name FROM files")}
+
+    def paths(self) -> set[str]:
+        """Return the paths of all files."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files")}
+
+    def with_metadata(self) -> set[str]:
+        """Return the paths of the files beside which core metadata are to be served."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files WHERE metadata_sha256 <> ''")}
+
+    def with_provenance(self) -> set[str]:
+        """Return the paths of the files beside which provenance is to be served."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files WHERE attested = 1")}
+
+    def of_project(self, project: str) -> list[Entry]:
+        """Return the files of a project, given by its normalised name."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ?", (project,))
+        return [_entry(row) for row in rows]
+
+    def unread(self, project: str) -> list[Entry]:
+        """Return the files of a project that have not been read, or could not be."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ? AND {_UNREAD}", (project,))
+        return [_entry(row) for row in rows]
+
+    def refused(self) -> list[Entry]:
+        """Return the files that were read and are on no page."""
+        return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE refused <> ''")]
+
+    def with_unread(self) -> list[str]:
+        """Return the projects that have such files."""
+        return [name for (name,) in self._db.execute(f"SELECT DISTINCT project FROM files WHERE {_UNREAD}")]
+
+    def unread_count(self) -> int:
+        """Return how many files have not been read."""
+        return int(self._db.execute("SELECT count(*) FROM files WHERE sha256 IS NULL").fetchone()[0])
+
+    def unrecorded(self, most: int, since_ns: int, until_ns: int) -> list[Entry]:
+        """Return some of the files that have been read, and that the store of facts does not have yet.
+
+        Args:
+            most: how many.
+            since_ns: what was changed since then, up to ``until_ns``, is left out.
+            until_ns: see there.
+        """
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM files WHERE {_UNRECORDED} "
+            " AND (uploaded_ns IS NOT NULL OR NOT (mtime_ns > ? AND mtime_ns <= ?)) ORDER BY project, path LIMIT ?",
+            (since_ns, until_ns, most),
+        )
+        return [_entry(row) for row in rows]
+
+    def note_recorded(self, entries: Iterable[Entry]) -> None:
+        """Note files that are in the store of facts, and when they were published."""
+        self._db.executemany(
+            "UPDATE files SET uploaded_ns = ?, recorded = 1 WHERE path = ?",
+            ((entry.uploaded_ns, entry.path) for entry in entries),
+        )
+
+    def recorded(self, projects: Iterable[str] | None = None) -> dict[str, dict[str, bool]]:
+        """Return the names of the files that the store of facts has, by project, and whether with attestations.
+
+        Args:
+            projects: of which; all without.
+        """
+        found: dict[str, dict[str, bool]] = {}
+        for project, name, attested in self._of("project, name, attested FROM files WHERE recorded = 1", projects):
+            own = found.setdefault(project, {})
+            own[name] = own.get(name, False) or bool(attested)
+        return found
+
+    def removed_of(self, projects: Iterable[str] | None = None) -> dict[str, dict[str, Record]]:
+        """Return the records of files that were removed, by project and name; arguments as for ``recorded``."""
+        found: dict[str, dict[str, Record]] = {}
+        for project, name, *record in self._of(f"{_REMOVED} WHERE 1", projects):
+            found.setdefault(project, {})[name] = _record(record)
+        return found
+
+    def removed(self, names: Iterable[str]) -> list[tuple[str, str, Record]]:
+        """Return the records of files that had these names, whatever their projects, and were removed."""
+        rows = (row for name in names for row in self._db.execute(f"SELECT {_REMOVED} WHERE name = ?", (name,)))
+        return [(project, name, _record(record)) for project, name, *record in rows]
+
+    def note_removed(self, files: Iterable[tuple[str, str, Record]]) -> None:
+        """Note records of files that are not there."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO removed SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM files WHERE name = ?1)",
+            ((name, project, one.sha256, one.size, one.uploaded_ns) for project, name, one in files),
+        )
+
+    def _of(self, what: str, projects: Iterable[str] | None) -> Iterator[Any]:
+        """Yield rows of projects, or of all."""
+        if projects is None:
+            yield from self._db.execute(f"SELECT {what}")
+        else:
+            for project in projects:
+                yield from self._db.execute(f"SELECT {what} AND project = ?", (project,))
+
+    def note_lost(self, files: Iterable[tuple[str, str]]) -> None:
+        """Note files, by project and name, that the store of facts does not have any more."""
+        self._db.executemany("UPDATE files SET recorded = 0 WHERE project = ? AND name = ?", files)
+
+    def has_recorded(self) -> bool:
+        """Tell whether the store of facts has, or had, anything."""
+        asked = (
+            "SELECT 1 FROM files WHERE recorded = 1 UNION ALL SELECT 1 FROM removed UNION ALL SELECT 1 FROM decisions"
+        )
+        return self._db.execute(f"{asked} LIMIT 1").fetchone() is not None
+
+    def decisions(self, project: str) -> Decisions:
+        """Return what was decided on a project."""
+        row = self._db.execute("SELECT decided FROM decisions WHERE project = ?", (project,)).fetchone()
+        return Decisions.of_text(row[0]) if row else NOTHING
+
+    def decided(self) -> dict[str, str]:
+        """Return the projects on which anything was decided, each with the text of that."""
+        return dict(self._db.execute("SELECT project, decided FROM decisions ORDER BY project").fetchall())
+
+    def quarantined_with_files(self) -> list[str]:
+        """Return the projects that have files in packages/, and were quarantined, or of which that is unknown."""
+        rows = self._db.execute(
+            "SELECT project FROM decisions WHERE decided LIKE '%quarantined%'"
+            " AND EXISTS (SELECT 1 FROM files WHERE files.project = decisions.project)"
+        )
+        return [name for (name,) in rows.fetchall() if self.decisions(name).is_quarantined]
+
+    def decide(self, project: str, decisions: Decisions) -> None:
+        """Note what was decided on a project."""
+        self._db.execute("INSERT OR REPLACE INTO decisions VALUES (?, ?)", (project, decisions.text()))
+
+    @property
+    def recorded_in(self) -> str:
+        """The id of the store of facts that has the recorded files."""
+        row = self._db.execute("SELECT id FROM recorded_in").fetchone()
+        return str(row[0]) if row else ""
+
+    @recorded_in.setter
+    def recorded_in(self, own: str) -> None:
+        if own != self.recorded_in:
+            # Another one has none of them. When they were published is kept.
+            self._db.execute("UPDATE files SET recorded = 0 WHERE recorded = 1")
+            self._db.execute("DELETE FROM recorded_in")
+            self._db.execute("INSERT INTO recorded_in VALUES (?)", (own,))
+
+    @property
+    def served_at(self) -> str:
+        """The address of the index that pages name; empty where they name none."""
+        row = self._db.execute("SELECT url FROM served_at").fetchone()
+        return str(row[0]) if row else ""
+
+    @served_at.setter
+    def served_at(self, url: str) -> None:
+        self._db.execute("DELETE FROM served_at")
+        self._db.execute("INSERT INTO served_at VALUES (?)", (url,))
+
+    def with_attested(self) -> list[str]:
+        """Return the projects that have files with provenance."""
+        return [name for (name,) in self._db.execute("SELECT DISTINCT project FROM files WHERE attested = 1")]
+
+    def take_over(self) -> None:
+        """Take over what the attached database ``before`` knows, of the release before."""
+        self._db.execute(f"INSERT INTO files ({_COLUMNS_BEFORE}) SELECT {_COLUMNS_BEFORE} FROM before.files")
+        for table in ("pending", "pages_format", "written"):
+            self._db.execute(f"INSERT INTO {table} SELECT * FROM before.{table}")
+
+    def at(self, path: str) -> Entry | None:
+        """Return the file with this path."""
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE path = ?", (path,)).fetchone()
+        return _entry(row) if row else None
+
+    def project_of(self, path: str) -> str | None:
+        """Return the project of the file with this path; None where there is none."""
+        row = self._db.execute("SELECT project FROM files WHERE path = ?", (path,)).fetchone()
+        return str(row[0]) if row else None
+
+    def unrecorded_named(self, name: str) -> list[Entry]:
+        """Return the files that have this name, have been read, and that the store of facts does not have yet."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM files WHERE name = ? AND recorded = 0 AND sha256 IS NOT NULL", (name,)
+        )
+        return [_entry(row) for row in rows]
+
+    def named(self, name: str) -> list[str]:
+        """Return the paths of the files that have this name, in whatever folders."""
+        return [path for (path,) in self._db.execute("SELECT path FROM files WHERE name = ?", (name,))]
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Return the stamp of each file, by path."""
+        rows = self._db.execute("SELECT path, size, mtime_ns, inode FROM files")
+        return {path: Stamp(size, mtime_ns, inode) for path, size, mtime_ns, inode in rows}
+
+    def projects(self) -> list[str]:
+        """Return the normalised names of all projects, sorted: those with a file that has been read, or will be."""
+        return [name for (name,) in self._db.execute(f"{_PROJECTS} ORDER BY 1")]
+
+    def with_pages(self) -> set[str]:
+        """Return the projects that have files on their pages."""
+        return {name for (name,) in self._db.execute("SELECT project FROM projects")}
+
+    def has_page(self, project: str) -> bool:
+        """Tell whether a project has a file on its page."""
+        return self._db.execute("SELECT 1 FROM projects WHERE project = ?", (project,)).fetchone() is not None
+
+    def all_projects(self) -> list[str]:
+        """Return the normalised names of all projects that have any file, whether it has been read or not."""
+        return [name for (name,) in self._db.execute("SELECT DISTINCT project FROM files ORDER BY project")]
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many projects and files there are on pages, or will be."""
+        projects, files = self._db.execute("SELECT projects, files FROM counts").fetchone()
+        more, unread = self._db.execute(
+            "SELECT count(DISTINCT CASE WHEN project NOT IN (SELECT project FROM projects) THEN project END), count(*)"
+            f" FROM {_UNTRIED_FILES}"
+        ).fetchone()
+        return projects + more, files + unread
+
+    def put(self, entry: Entry) -> None:
+        """Note a file, whether it was known or not."""
+        self.remove([entry.path])
+        facts = entry.facts
+        self._db.execute(
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(entry.path, entry.name, entry.project, entry.stamp.size, entry.stamp.mtime_ns, entry.stamp.inode),
+                *(facts and facts.sha256, entry.unreadable, entry.release.name, entry.release.version),
+                *(facts.requires_python if facts else "", facts.metadata_sha256 if facts else ""),
+                *(entry.uploaded_ns, entry.recorded, entry.refused, entry.attested),
+            ),
+        )
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Forget files."""
+        self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
+
+    def pending(self) -> dict[str, int]:
+        """Return the projects whose pages have to be written, each with its mark."""
+        return dict(self._db.execute("SELECT project, times FROM pending WHERE times > 0 ORDER BY project"))
+
+    def outdated(self, most: int) -> list[str]:
+        """Return some of the projects whose pages say what is known, in an older format."""
+        rows = self._db.execute("SELECT project FROM pending WHERE times = 0 ORDER BY project LIMIT ?", (most,))
+        return [name for (name,) in rows]
+
+    def mark_outdated(self, projects: Iterable[str]) -> None:
+        """Note projects whose pages are of an older format, unless they have to be written anyway."""
+        self._db.executemany("INSERT OR IGNORE INTO pending VALUES (?, 0)", ((name,) for name in projects))
+
+    def mark_dirty(self, projects: Iterable[str]) -> None:
+        """Note projects whose pages have to be written."""
+        # A mark that does not come again, also after the row is removed: who writes pages may still have an earlier one.
+        self._db.executemany(
+            "INSERT INTO pending VALUES (?, 1 + abs(random() / 2))"
+            " ON CONFLICT (project) DO UPDATE SET times = excluded.times",
+            ((name,) for name in projects),
+        )
+
+    def mark_of(self, project: str) -> int:
+        """Return the mark of a project whose pages have to be written; 0 where they say what is known."""
+        row = self._db.execute("SELECT times FROM pending WHERE project = ?", (project,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def mark_written(self, projects: Mapping[str, int]) -> None:
+        """Note projects whose pages are written, unless they have another mark than this by now."""
+        self._db.executemany("DELETE FROM pending WHERE project = ? AND times = ?", projects.items())
+
+    def written(self) -> list[tuple[str, int, int]]:
+        """Return what was written into index/: path, size in bytes and time of change in ns."""
+        return self._db.execute("SELECT path, size, mtime_ns FROM written").fetchall()
+
+    def written_as(self, path: str) -> tuple[int, int] | None:
+        """Return size and time of what was written to a path below index/."""
+        found: tuple[int, int] | None = self._db.execute(
+            "SELECT size, mtime_ns FROM written WHERE path = ?", (path,)
+        ).fetchone()
+        return found
+
+    def note_written(self, files: Mapping[str, tuple[int, int] | None]) -> None:
+        """Note what is written into index/, by path: its size and time; None where it is removed."""
+        removed = [(path,) for path, status in files.items() if status is None]
+        self._db.executemany("DELETE FROM written WHERE path = ?", removed)
+        self._db.executemany(
+            "INSERT INTO written VALUES (?, ?, ?)"
+            " ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns"
+            " WHERE (size, mtime_ns) <> (excluded.size, excluded.mtime_ns)",
+            [(path, *status) for path, status in files.items() if status],
+        )
+
+    @property
+    def pages_format(self) -> int:
+        """The format of the pages that were written; 0 before any was."""
+        row = self._db.execute("SELECT number FROM pages_format").fetchone()
+        return int(row[0]) if row else 0
+
+    @pages_format.setter
+    def pages_format(self, number: int) -> None:
+        self._db.execute("DELETE FROM pages_format")
+        self._db.execute("INSERT INTO pages_format VALUES (?)", (number,))

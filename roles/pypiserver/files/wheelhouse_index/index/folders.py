@@ -1,0 +1,215 @@
+"""The folders of an index, and the lock on them: one process at a time changes anything, whichever replica it is of."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import stat
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+from ..common import disk
+from ..fact_store.decisions import Decisions
+from ..fact_store.facts import AnotherStoreError, FactStore
+from ..fact_store.recording import Recorder, is_young
+from ..fact_store.records import FactsError
+from ..files import incoming
+from ..files.entry import Entry, Stamp, guessed
+from . import catalogue
+from .catalogue import Catalogue, Known
+from .output import Output, Staged
+from .reconciling import Reconciler
+from .scan import Scanner
+
+log = logging.getLogger(__name__)
+# How many of many files a message names.
+_NAMED = 5
+
+
+class Folders:
+    """The folders packages/ and index/ of an index.
+
+    Args:
+        packages: the one.
+        index: the other.
+        replaceable: whether a file may get other content than it had.
+        url: the index's own address; empty where it has none, None for who does not know.
+
+    Attributes:
+        packages: the distribution files.
+        facts: what is known of them and cannot be read from them.
+        output: the pages.
+        catalogue: what is known of the files.
+    """
+
+    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
+        self.packages = packages
+        self.facts = FactStore(packages, index)
+        self.output = Output(index)
+        self._url = url
+        self.catalogue = Catalogue(index / catalogue.NAME, self.mend)
+        self._recorder = Recorder(self.facts, replaceable)
+        self._reconciler = Reconciler(self.facts.decisions, self.facts.quarantine)
+        self._lock = index / ".lock"
+        # Whether this thread has it.
+        self._locked = threading.local()
+
+    def prepare(self) -> None:
+        """Make what is missing; several processes may do so at once."""
+        if not self.in_place():
+            # What has been private is not known for sure.
+            self.facts.marks.close()
+        with self._alone():
+            missing = self.output.prepare()
+            incoming.prepare(self.packages)
+            self._prepare_facts()
+            self.catalogue.prepare(self._survey)
+            with self.catalogue.writing() as known:
+                self._take_decisions(known)
+                self._take_address(known)
+                if missing:
+                    self._mark_dirty(known, known.all_projects())
+                if known.pending():
+                    self.output.mark_incomplete()
+
+    def _take_address(self, known: Known) -> None:
+        """Have the pages that name the index's own address written again where that is another one."""
+        if self._url is not None and known.served_at != self._url:
+            known.served_at = self._url
+            self._mark_dirty(known, known.with_attested())
+
+    def _prepare_facts(self) -> None:
+        """Make the store of facts where there is none yet."""
+        try:
+            self.facts.prepare()
+        except FactsError as error:
+            # What is on disk is served, and each change is refused.
+            log.error("%s", error)
+
+    def check_facts(self) -> None:
+        """Find out whether the store of facts can be used; one that nothing was put into yet may be another one.
+
+        So a backup can be put in place of the empty store of a new index. A missing one is never made again: it may come back.
+
+        Raises:
+            FactsError: if it cannot.
+        """
+        try:
+            self.facts.check()
+        except AnotherStoreError:
+            with self.catalogue.reading() as known:
+                if known.has_recorded():
+                    raise
+            self.facts.forget()
+            self.prepare()
+            self.facts.check()
+
+    def in_place(self) -> bool:
+        """Tell whether nothing was removed of what prepare makes."""
+        folders = [*self.output.folders(), self.packages / incoming.FOLDER]
+        there = all(map(os.path.isdir, folders)) and bool(self.facts.known())
+        return there and self.catalogue.is_whole() and not self.catalogue.damaged
+
+    def mend(self) -> None:
+        """Make what was removed while servers run."""
+        if not getattr(self._locked, "here", False) and not self.in_place():
+            self.prepare()
+
+    def _survey(self, known: Known) -> None:
+        """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
+        found, removed = Scanner(self.packages, known.stamps()).changes(thorough=True)
+        before = [entry for path in (*found, *removed) if (entry := known.at(path))]
+        self._record(settled(before))
+        known.remove(removed)
+        for path, stamp in found.items():
+            known.put(Entry(path, stamp))
+        changed = {guessed(path.rpartition("/")[2]).project for path in found} | {entry.project for entry in before}
+        self._mark_dirty(known, changed | (self.output.with_pages() - set(known.all_projects())))
+
+    def _take_decisions(self, known: Known, found: Mapping[str, Decisions] | None = None) -> None:
+        """Have catalogue and store of facts say the same, where the store can be used; of what differs, if that is known."""
+        try:
+            self.facts.check()
+        except FactsError:
+            return
+        own = self.facts.known()
+        is_new = known.recorded_in not in ("", own)
+        known.recorded_in = own
+        found = self._reconciler.differing(known) if found is None else found
+        self._mark_dirty(known, self._reconciler.take(known, found, is_new))
+        # Also where nothing else is left of a project: files in quarantine, or a yank.
+        self._claim_again(set(known.decided()) - self.facts.claims.names())
+
+    def _claim_again(self, lost: Collection[str]) -> None:
+        """Make claims that the store of facts has lost, given by their projects."""
+        if lost:
+            log.warning("The store of facts lacks claims of %s: they are made", some(sorted(lost)))
+            disk.sync(self.facts.claims.make(lost))
+
+    def _record(self, entries: Iterable[Entry | None]) -> None:
+        """Record files that have no record yet, and will be known no more: their names stay theirs."""
+        waiting = [entry for entry in entries if entry and entry.facts and not entry.recorded]
+        if waiting:
+            self.facts.check()
+            self._recorder.make(waiting)
+
+    def _mark_dirty(self, known: Known, projects: Iterable[str]) -> None:
+        """Note projects whose pages have to be written. Until they are, NGINX asks about what is not on disk."""
+        if waiting := set(projects):
+            self.output.mark_incomplete()
+            known.mark_dirty(waiting)
+
+    def _stamp(self, path: str) -> Stamp | None:
+        try:
+            status = os.lstat(f"{self.packages}/{path}")
+            return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
+        except OSError:
+            return None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep all other processes and threads from changing anything."""
+        with ExitStack() as stack:
+            lock = stack.enter_context(open(self._lock, "wb"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            while not _has_name(lock, self._lock):
+                # Removed while this waited for it: others take the one that is there now.
+                lock = stack.enter_context(open(self._lock, "wb"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            self._locked.here = True
+            try:
+                yield
+            finally:
+                self._locked.here = False
+
+
+def _has_name(file: IO[bytes], path: Path) -> bool:
+    """Tell whether an open file is the one that a path names."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def settled(entries: Iterable[Entry | None]) -> list[Entry]:
+    """Return those of files that are not being written any more; what is cut off was never published."""
+    return [entry for entry in entries if entry and not is_young(entry)]
+
+
+def some(paths: list[str]) -> str:
+    """Return some of many paths as text."""
+    return ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
+
+
+@contextmanager
+def staging() -> Iterator[Staged]:
+    """Yield what is to be published together; what was not is discarded."""
+    staged = Staged()
+    try:
+        yield staged
+    finally:
+        staged.discard()

@@ -1,0 +1,255 @@
+"""Packages and pages together: what changes one changes the other, before the answer says that it is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+
+from ..common import disk
+from ..fact_store.decisions import NOTHING, Decisions
+from ..fact_store.recording import ConflictError, Origin
+from ..files.entry import Entry
+from ..files.incoming import Upload
+from .comparing import compared, refuse_closed, same_as
+from .folders import staging
+from .writing import Writing
+
+
+@dataclass(frozen=True)
+class Added:
+    """What was new of uploads.
+
+    Attributes:
+        files: the names of those that were not there, byte by byte.
+        attested: the names of those whose attestations are kept now: what is there of a content is never replaced.
+    """
+
+    files: frozenset[str] = frozenset()
+    attested: frozenset[str] = frozenset()
+
+
+class Store(Writing):
+    """What clients change; arguments and attributes as for ``Folders``."""
+
+    def has_had(self, upload: Upload) -> bool:
+        """Tell whether a file with this content is there, or was published by this name: it may always come again.
+
+        Raises:
+            FactsError: if it cannot be found out what was there.
+        """
+        self.mend()
+        self.check_facts()
+        project, sha256 = upload.facts.release.project, upload.facts.sha256
+        self._notice([upload])
+        self.read_unread([project])
+        with self.catalogue.reading() as known:
+            if any(entry.facts and entry.facts.sha256 == sha256 for entry in same_as(known, upload)):
+                return True
+            self._restore(known.removed([upload.name]))
+        return self._recorder.has(project, upload.name, sha256)
+
+    def add(
+        self,
+        uploads: Sequence[Upload],
+        overwrite: bool,
+        origin: Origin,
+        check: Callable[[], None] = lambda: None,
+    ) -> Added:
+        """Publish distribution files, and their signatures: when this returns, they are on all pages.
+
+        Args:
+            uploads: all of one project, no two of the same identity, a file before its signature.
+            overwrite: whether they may replace files with other content.
+            origin: how they came.
+            check: raises what ends it before anything changes, after a wait for other changes.
+
+        Returns:
+            What was new.
+
+        Raises:
+            ConflictError: if one of them is, or was, there with other content; nothing has changed then.
+            FactsError: if it cannot be found out what was there; the same holds.
+            OSError: if there is no room; the same holds.
+        """
+        self.mend()
+        self.check_facts()
+        project = uploads[0].facts.release.project
+        self._notice(uploads)
+        failed = self.read_unread([project])
+        with self._alone(), staging() as staged:
+            check()
+            with self.catalogue.reading() as known:
+                new, replaced = compared(known, uploads, overwrite)
+                if not new and not known.mark_of(project):
+                    return Added()
+                if new:
+                    refuse_closed(project, known.decisions(project))
+                self._restore(known.removed(upload.name for upload in new))
+            with ExitStack() as stack:
+                records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
+                kept = {upload.name: upload for upload in new}
+                attested = stack.enter_context(self.facts.attestations.publishing(project, kept, origin.login))
+                for upload in new:
+                    stack.enter_context(self._published(upload, overwrite))
+                with self.catalogue.writing() as known:
+                    # Until the pages are in place another process has to see to them, if this one is killed.
+                    lists = known.mark_of(project) > 0 or not known.has_page(project)
+                    known.mark_dirty([project])
+                    self._forget(staged, known, replaced)
+                    for upload in new:
+                        entry = Entry(upload.name, upload.stamp(), upload.facts)
+                        if record := records.get(upload.name):
+                            entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
+                        self._put(staged, known, entry, upload.metadata)
+                    self._stage(staged, known, [project], lists and self._lists_now(known))
+                    seen = {project: known.mark_of(project)}
+            staged.publish()
+            # Not before the new ones are on all pages: until then nothing has replaced them.
+            self._unlink(replaced)
+            self._done(seen, failed, staged.whole)
+            return Added(frozenset(kept), frozenset(attested))
+
+    def attest(self, upload: Upload, login: str) -> set[str]:
+        """Keep the attestations of a file that is there with this content: when this returns, they are on its pages.
+
+        Returns:
+            The names of the files that had none, one file in whatever spelling: those that are there are never replaced.
+
+        Raises:
+            ConflictError: if it is not there any more.
+            FactsError, OSError: as ``add``; nothing has changed then.
+        """
+        project = upload.facts.release.project
+        with self._alone(), staging() as staged:
+            with self.catalogue.reading() as known:
+                sha256 = upload.facts.sha256
+                same = [entry for entry in same_as(known, upload) if entry.facts and entry.facts.sha256 == sha256]
+                if any(entry.attested for entry in same):
+                    return set()
+                refuse_closed(project, known.decisions(project))
+            if not same:
+                raise ConflictError(f"{upload.name} was removed meanwhile. Send it again.")
+            self._record(same)
+            with ExitStack() as stack:
+                kept = {entry.name: upload for entry in same}
+                attested = stack.enter_context(self.facts.attestations.publishing(project, kept, login))
+                with self.catalogue.writing() as known:
+                    known.mark_dirty([project])
+                    for entry in same:
+                        self._put_attested(staged, known, entry)
+                    self._stage(staged, known, [project], lists=False)
+                    seen = {project: known.mark_of(project)}
+            staged.publish()
+            self._done(seen, {}, staged.whole)
+        return attested
+
+    def would_add(self, uploads: Sequence[Upload]) -> bool:
+        """Tell whether ``add`` would change anything; raises ConflictError as that does, without overwriting."""
+        self.facts.check()
+        with self.catalogue.reading() as known:
+            new = compared(known, uploads, overwrite=False)[0]
+            if new:
+                project = new[0].facts.release.project
+                refuse_closed(project, known.decisions(project))
+            self._restore(known.removed(upload.name for upload in new))
+        self._recorder.compare(new, overwrite=False)
+        return bool(new)
+
+    def remove(self, project: str, paths: Sequence[str]) -> None:
+        """Remove files of a project: when this returns, they are on no page any more.
+
+        Raises:
+            FactsError: if what is known of them would be lost.
+            OSError: if that is impossible.
+        """
+        self.mend()
+        self.check_facts()
+        failed = self.read_unread([project])
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                lists = known.mark_of(project) > 0
+                known.mark_dirty([project])
+                self._record(known.at(path) for path in paths)
+                self._forget(staged, known, paths)
+                lists = lists or not known.has_page(project)
+                self._stage(staged, known, [project], lists and self._lists_now(known))
+                seen = {project: known.mark_of(project)}
+            # Not before: for want of room, the catalogue may have been left as it was.
+            self._unlink(paths)
+            staged.publish()
+            self._done(seen, failed, staged.whole)
+
+    def decide(self, project: str, change: Callable[[Decisions], Decisions], at_once: bool = True) -> bool:
+        """Change what was decided on a project: when this returns, its pages say so.
+
+        Args:
+            project: its normalised name.
+            change: what becomes of the decisions; the same object where nothing changes.
+            at_once: whether to write its pages; else they follow with write_pending.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            FactsError: if it cannot be found out what was decided before.
+            OSError: if there is no room.
+            StayedError: if files are still served that are not to be; all else is done.
+        """
+        self.mend()
+        self.check_facts()
+        with self._alone(), self.catalogue.writing() as known:
+            found = self.facts.decisions.at(project) or NOTHING
+            self.facts.quarantine.check(project)
+            taken = self._reconciler.take(known, {project: found})
+            before = known.decisions(project)
+            had_page, waited = known.has_page(project), known.mark_of(project) > 0
+            after = change(before)
+            if after is before and not taken:
+                return False
+            self._mark_dirty(known, [project])
+            if after is not before:
+                known.decide(project, after)
+                self.facts.decisions.put(project, after)
+        if not at_once:
+            return after is not before
+        self._give_back(project)
+        self._write_decided(project, had_page, waited)
+        if stayed := self.stayed(project):
+            raise stayed
+        return after is not before
+
+    def claimed(self, project: str) -> bool:
+        """Tell whether there is, or was, a project; one that has no claim yet, or has lost it, gets one."""
+        if self.facts.claims.has(project):
+            return True
+        with self.catalogue.reading() as known:
+            if not known.of_project(project) and known.decisions(project) == NOTHING:
+                return False
+        disk.sync(self.facts.claims.make([project]))
+        return True
+
+    def _notice(self, uploads: Iterable[Upload]) -> None:
+        """Take in what was copied to the places of uploads, or removed from there, since the last look."""
+        changed: list[str] = []
+        with self.catalogue.reading() as known:
+            for upload in uploads:
+                stamps = {entry.path: entry.stamp for entry in same_as(known, upload)}
+                paths = {upload.name, *stamps}
+                changed += [path for path in paths if self._stamp(path) != stamps.get(path)]
+        if changed:
+            self.note(changed, [])
+
+    @contextmanager
+    def _published(self, upload: Upload, overwrite: bool) -> Iterator[None]:
+        try:
+            with upload.published(self.packages / upload.name, overwrite):
+                yield
+        except FileExistsError as error:
+            raise ConflictError(f"{upload.name} already exists in packages/ and is not a regular file.") from error
+
+    def _unlink(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            with suppress(FileNotFoundError):
+                os.unlink(self.packages / path)

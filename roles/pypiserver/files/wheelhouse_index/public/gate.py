@@ -1,0 +1,378 @@
+"""Decides on public pages and files: whether NGINX may serve them, and from where.
+
+In whatever order things happen, of a private name nothing is asked of upstream, and nothing of upstream's is served.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from ..common.answers import one_line
+from ..fact_store.marks import METADATA
+from ..fact_store.records import FactsError
+from ..index.store import Store
+from .declining import Declined, away, no_project
+from .outlet import Outlet
+from .policies import Policies
+from .policy import Held, Judge, Policy, PolicyError
+from .rendering import FORMS, rendered
+from .upstream_page import File, Page, UnusableError, read
+from .verifying import Verifier
+
+log = logging.getLogger(__name__)
+# Seconds for which a page that was looked at will do: for another of its forms, and for its files.
+_SAME_PAGE, _SAME_FILES = 1.0, 30.0
+# Seconds for which NGINX may serve a page that upstream could not be asked about.
+_STALE_SECONDS = 15
+# So many files on pages are kept in memory.
+_KNOWN_FILES = 50_000
+_NAMED = 5
+
+
+class Reply(NamedTuple):
+    """What NGINX gets."""
+
+    headers: list[tuple[str, str]]
+    body: bytes = b""
+
+
+class Looked(NamedTuple):
+    """A page of upstream's, as a policy sees it.
+
+    Attributes:
+        page: it.
+        files: each with why it is held back, by host and path.
+        is_stale: whether upstream could not be asked.
+    """
+
+    page: Page
+    files: Mapping[str, tuple[File, Held | None]]
+    is_stale: bool
+
+    def passed(self) -> list[File]:
+        """Return the files that are let through."""
+        return [file for file, held in self.files.values() if held is None]
+
+
+class Gate:
+    """Decides.
+
+    Args:
+        store: the index, which knows what is private.
+        policies: what may be let through.
+        outlet: asks upstream.
+        verifier: looks at files that are let through for the first time.
+    """
+
+    def __init__(self, store: Store, policies: Policies, outlet: Outlet, verifier: Verifier | None = None) -> None:
+        self._store = store
+        self._marks = store.facts.marks
+        self._policies = policies
+        self._outlet = outlet
+        self._verifier = verifier
+        self._pages = _Pages()
+        self._reported: OrderedDict[str, int] = OrderedDict()
+
+    @classmethod
+    def of(cls, store: Store, policy: Path, socket: Path) -> Gate:
+        """Return one with all that it needs, running.
+
+        Args:
+            store: the index.
+            policy: the file, which need not be there.
+            socket: by which NGINX asks upstream.
+        """
+        marks = store.facts.marks
+        outlet = Outlet(socket, marks)
+        verifier = Verifier(outlet, marks)
+        gate = cls(store, Policies(policy, marks.keep_policies), outlet, verifier)
+        verifier.start(gate.is_private)
+        return gate
+
+    def page(self, project: str, digest: str, form: str) -> Reply:
+        """Return a project's page.
+
+        Args:
+            project: its normalised name.
+            digest: of the policy.
+            form: a key of ``FORMS``.
+
+        Raises:
+            Declined: if it has none, or none for now.
+        """
+        policy = self._policies.named(digest)
+        found = self._look(policy, project, _SAME_PAGE)
+        self._marks.mark_page(digest, project)
+        self._check(policy, project)
+        body, tag = rendered(found.page, found.passed(), form)
+        kept = min(_STALE_SECONDS, policy.freshness) if found.is_stale else policy.freshness
+        headers = [("Content-Type", FORMS[form]), ("Content-Encoding", "gzip"), ("ETag", tag)]
+        return Reply([*headers, ("X-Accel-Expires", str(kept))], body)
+
+    def file(self, project: str, place: str, digest: str) -> Reply:
+        """Return where NGINX finds a file.
+
+        Args:
+            project: the normalised name of whose it is.
+            place: upstream's host, and the path there, decoded.
+            digest: of the policy.
+
+        Raises:
+            Declined: if it may not be served.
+        """
+        policy = self._policies.named(digest)
+        found = self._look(policy, project, _SAME_FILES)
+        listed = place.removesuffix(METADATA)
+        if listed not in found.files:
+            name = listed.rpartition("/")[2]
+            reason = found.page.left_out.get(name)
+            left_out = f" It is left out: {reason}." if reason else ""
+            raise Declined(404, f"{name} is not on the public index's page of {project}.{left_out}")
+        file, held = found.files[listed]
+        if held:
+            raise Declined(403, f"{file.name}: {held.reason}", held.rule)
+        if listed != place and file.metadata is None:
+            raise Declined(404, f"The public index has no metadata of {file.name}.")
+        if self._marks.is_wrong(place):
+            raise away(f"{file.name} has other content on the public index than its page says. Try again in a minute.")
+        is_new = self._marks.mark_file(digest, project, place)
+        self._check(policy, project)
+        sha256 = file.sha256 if listed == place else file.metadata
+        if is_new and sha256 and self._verifier:
+            self._verifier.put(project, digest, place, sha256)
+        return Reply([("X-Accel-Redirect", f"/_public/{project}/{quote(place, safe='/:')}")])
+
+    def why(self, project: str, digest: str) -> str:
+        """Return what is held back of a project, why, until when, and what to ask the operator for: a line each.
+
+        Raises:
+            Declined: if that is not known.
+        """
+        policy = self._policies.named(digest)
+        if pattern := policy.private.match(project):
+            return (
+                f"{project} is reserved for private packages (pypi_private_names: {pattern}): never asked upstream.\n"
+            )
+        if self._is_private(policy, project):
+            return f"{project} is private on this index: never asked upstream.\n"
+        if held := policy.held(project):
+            return f"{held.reason}\n"
+        if policy.upstream_of(project) is None:
+            return f"{project} is not here, and pypi_upstreams has no upstream that answers for it.\n"
+        found = self._look(policy, project, _SAME_FILES)
+        self._check(policy, project)
+        return "".join(f"{line}\n" for line in _explained(found))
+
+    def check_new(self, project: str) -> None:
+        """Find out whether a name that is to become private may be: whether upstream has it.
+
+        Args:
+            project: its normalised name.
+
+        Raises:
+            Declined: 409 if upstream has it, 503 if that cannot be found out.
+        """
+        try:
+            policy = self._policies.current()
+        except PolicyError as error:
+            log.error("%s", error)
+            reason = (
+                "The policy for public projects cannot be used; nothing was stored. Ask the operator of this index."
+            )
+            raise Declined(503, reason, retry_after=60) from error
+        if not policy or policy.private.match(project) or policy.shadowed.match(project):
+            return
+        number = policy.upstream_of(project)
+        if number is None or self._store.claimed(project):
+            return
+        try:
+            self._outlet.page(number, project)
+        except Declined as error:
+            if error.status == 404:
+                return
+            raise Declined(
+                503,
+                f"{project} would be a new private name, and whether the public index has it cannot be found out now;"
+                " nothing was stored. Try again in a while, or ask the operator to add it to pypi_private_names.",
+                retry_after=max(error.retry_after, 5),
+            ) from error
+        raise Declined(
+            409,
+            f"{project} is a project of the public index: a private one would take its place. Choose another name or, if"
+            f" that is meant, ask the operator to add to pypi_shadowed_names: {project}",
+        )
+
+    def is_private(self, project: str, digest: str) -> bool:
+        """Tell whether nothing of a project may be asked of upstream; so it is also while that is not known."""
+        try:
+            self._check(self._policies.named(digest), project)
+        except Declined:
+            return True
+        return False
+
+    def _is_private(self, policy: Policy, project: str) -> bool:
+        """Tell whether a project is private; raise Declined where that cannot be found out."""
+        try:
+            self._store.facts.check()
+            if policy.private.match(project) or self._store.claimed(project):
+                return True
+            with self._store.catalogue.reading() as known:
+                return bool(known.removed_of([project]))
+        except (FactsError, OSError, sqlite3.Error) as error:
+            log.error("Whether %s is private cannot be found out: %s", project, error)
+            reason = "This index cannot use its facts, and serves nothing public meanwhile. Ask its operator."
+            raise Declined(503, reason, retry_after=60) from error
+
+    def _check(self, policy: Policy, project: str) -> None:
+        """Raise Declined for a private project, or while not all of them are known; take away marks that it has."""
+        if not self._marks.is_open():
+            self._marks.withdraw([project])
+            raise Declined(503, "Private names are being collected. Try again in a moment.", retry_after=5)
+        if self._is_private(policy, project):
+            self._marks.withdraw([project])
+            raise no_project(project)
+
+    def _look(self, policy: Policy, project: str, recent: float) -> Looked:
+        """Return a project's page; one of the last few seconds will do.
+
+        Raises:
+            Declined: if there is none.
+        """
+        self._check(policy, project)
+        if held := policy.held(project):
+            raise Declined(403, held.reason, held.rule)
+        number = policy.upstream_of(project)
+        if number is None:
+            raise no_project(project)
+
+        def ask() -> Looked:
+            # It may have waited for its turn.
+            self._check(policy, project)
+            return self._judged(policy, number, project)
+
+        return self._pages.get((policy.digest, project), recent, ask)
+
+    def _judged(self, policy: Policy, number: int, project: str) -> Looked:
+        upstream = policy.upstreams[number]
+        try:
+            raw = self._outlet.page(number, project)
+            page = read(project, upstream, raw.body, raw.content_type)
+        except UnusableError as error:
+            reason = one_line(f"The public index's page of {project} cannot be used: {error}")
+            log.error("%s", reason)
+            raise away(f"{reason}. Tell its operator, or try again in a while.") from error
+        except Declined as error:
+            if error.status == 404:
+                self._marks.keep(policy.digest, project, (), page=False)
+            elif error.status == 502:
+                log.error("%s", error.reason)
+            raise
+        self._report(page)
+        judge = Judge(policy, project, number, time.time())
+        files = {f"{file.host}/{file.path}": (file, judge.held(file)) for file in page.files}
+        found = Looked(page, files, raw.is_stale)
+        self._marks.keep(policy.digest, project, {place for place, (_file, held) in files.items() if held is None})
+        return found
+
+    def _report(self, page: Page) -> None:
+        """Say once which files of a page cannot be offered."""
+        now = hash(frozenset(page.left_out.items()))
+        if not page.left_out or self._reported.get(page.project) == now:
+            return
+        self._reported[page.project] = now
+        while len(self._reported) > _KNOWN_FILES:
+            self._reported.popitem(last=False)
+        some = list(page.left_out.items())
+        named = "; ".join(f"{name}: {reason}" for name, reason in some[:_NAMED])
+        more = f"; and {len(some) - _NAMED} more" if len(some) > _NAMED else ""
+        log.warning("Left out of upstream's page of %s: %s%s", page.project, one_line(named), more)
+
+
+class _Outcome(NamedTuple):
+    """What came of a look, and when it began."""
+
+    looked: Looked | Declined
+    at: float
+
+
+class _Pages:
+    """Pages that were looked at of late. Of those who want the same one, one asks, and all get what it gets."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[str, str], _Outcome] = OrderedDict()
+        self._files = 0
+        self._turns: dict[tuple[str, str], tuple[threading.Lock, list[None]]] = {}
+
+    def get(self, key: tuple[str, str], recent: float, ask: Callable[[], Looked]) -> Looked:
+        """Return a page that is no older than so many seconds; raises as ``ask`` does."""
+        since = time.monotonic() - recent
+        with self._turn(key):
+            outcome = self._known.get(key)
+            # A failure is for those who have waited for it.
+            least = since if outcome and isinstance(outcome.looked, Looked) else since + recent
+            if outcome is None or outcome.at < least:
+                outcome = self._ask(key, ask)
+        if isinstance(outcome.looked, Declined):
+            raise outcome.looked.with_traceback(None)
+        return outcome.looked
+
+    def _ask(self, key: tuple[str, str], ask: Callable[[], Looked]) -> _Outcome:
+        looked: Looked | Declined
+        try:
+            looked = ask()
+        except Declined as error:
+            looked = error
+        outcome = _Outcome(looked, time.monotonic())
+        with self._lock:
+            self._count(self._known.pop(key, None), -1)
+            self._known[key] = outcome
+            self._count(outcome, 1)
+            while self._files > _KNOWN_FILES and len(self._known) > 1:
+                self._count(self._known.popitem(last=False)[1], -1)
+        return outcome
+
+    def _count(self, outcome: _Outcome | None, sign: int) -> None:
+        if outcome:
+            # What has none takes room as well.
+            self._files += sign * (10 + (len(outcome.looked.files) if isinstance(outcome.looked, Looked) else 0))
+
+    @contextmanager
+    def _turn(self, key: tuple[str, str]) -> Iterator[None]:
+        with self._lock:
+            lock, waiting = self._turns.setdefault(key, (threading.Lock(), []))
+            waiting.append(None)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                waiting.pop()
+                if not waiting:
+                    self._turns.pop(key, None)
+
+
+def _explained(found: Looked) -> Iterator[str]:
+    """Yield the lines of ``why``: one for each release and reason."""
+    project = found.page.project
+    held = dict.fromkeys((file.version, why.reason) for file, why in found.files.values() if why)
+    for version, reason in held:
+        yield f"{project} {version}: {reason}"
+    for name, reason in found.page.left_out.items():
+        yield one_line(f"{name}: not offered, {reason}")
+    if found.page.status:
+        reason = f": {found.page.status_reason}" if found.page.status_reason else ""
+        yield one_line(f"{project} is {found.page.status} upstream{reason}")
+    if not held and not found.page.left_out:
+        yield f"Nothing of {project} is held back."
+    if found.is_stale:
+        yield "The public index cannot be asked at the moment: this is of its last known page."

@@ -1,0 +1,126 @@
+"""Files that were let through for the first time are read once more, from where clients get them, and compared with their page.
+
+NGINX cannot: it fetches files in slices. Clients compare as well; this keeps a wrong file from staying in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPException
+from typing import NamedTuple
+
+from ..fact_store.marks import Marks
+from .outlet import Outlet
+
+log = logging.getLogger(__name__)
+# Seconds: until the client that has asked for it has it, and the cache as well; and until another try.
+DELAY_SECONDS, RETRY_SECONDS = 15.0, 60.0
+_TRIES = 3
+_MOST = 10_000
+_SILENCE_SECONDS = 30.0
+_NICENESS = 19
+
+
+class Job(NamedTuple):
+    """A file to look at.
+
+    Attributes:
+        due: when, by the monotonic clock.
+        project: whose it is.
+        digest: of the policy that lets it through.
+        place: its host and path.
+        sha256: what its page says.
+        tries: how many are left.
+    """
+
+    due: float
+    project: str
+    digest: str
+    place: str
+    sha256: str
+    tries: int
+
+
+class Verifier:
+    """A thread that looks at files, one after the other.
+
+    Args:
+        outlet: by which it reads them.
+        marks: of what is let through.
+        delay: seconds, as ``DELAY_SECONDS``.
+    """
+
+    def __init__(self, outlet: Outlet, marks: Marks, delay: float = DELAY_SECONDS) -> None:
+        self._outlet = outlet
+        self._marks = marks
+        self._delay = delay
+        self._jobs: queue.PriorityQueue[Job] = queue.PriorityQueue(_MOST)
+
+    def put(self, project: str, digest: str, place: str, sha256: str) -> None:
+        """Have a file looked at."""
+        self._put(Job(time.monotonic() + self._delay, project, digest, place, sha256, _TRIES))
+
+    def start(self, is_private: Callable[[str, str], bool]) -> None:
+        """Start the thread; it ends with the process.
+
+        Args:
+            is_private: tells, by project and digest of the policy, what must not be asked for.
+        """
+        threading.Thread(target=self._run, args=(is_private,), name="verifier", daemon=True).start()
+
+    def step(self, is_private: Callable[[str, str], bool]) -> None:
+        """Look at the next file, when it is due."""
+        job = self._jobs.get()
+        time.sleep(max(job.due - time.monotonic(), 0))
+        if is_private(job.project, job.digest):
+            return
+        try:
+            self._verify(job)
+        except (OSError, HTTPException) as error:
+            if job.tries > 1:
+                self._put(job._replace(due=time.monotonic() + RETRY_SECONDS, tries=job.tries - 1))
+            else:
+                log.warning("%s cannot be compared with its page: %s", job.place, error)
+
+    def _run(self, is_private: Callable[[str, str], bool]) -> None:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        while True:
+            try:
+                self.step(is_private)
+            except Exception:
+                log.exception("A public file could not be compared with its page")
+
+    def _put(self, job: Job) -> None:
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            log.warning("%s is not compared with its page: too many files wait for that", job.place)
+
+    def _verify(self, job: Job) -> None:
+        found = self._sha256(job.place)
+        if found == job.sha256:
+            return
+        log.error("%s has the SHA-256 %s, and its page says %s: fetching it again", job.place, found, job.sha256)
+        # In this order: without a mark NGINX asks, and is refused.
+        self._marks.mark_wrong(job.place)
+        self._marks.unmark_file(job.project, job.place)
+        found = self._sha256(job.place, fresh=True)
+        if found == job.sha256:
+            self._marks.unmark_wrong(job.place)
+            log.warning("%s is what its page says now", job.place)
+            return
+        self._marks.mark_wrong(job.place)
+        log.error("%s still has the SHA-256 %s: refused for a minute", job.place, found)
+
+    def _sha256(self, place: str, fresh: bool = False) -> str:
+        digest = hashlib.sha256()
+        self._outlet.content(place, _SILENCE_SECONDS, digest.update, fresh)
+        return digest.hexdigest()

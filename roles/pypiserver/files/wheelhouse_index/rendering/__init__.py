@@ -1,0 +1,1 @@
+"""Pages as text. Pure functions: they neither read nor write a file."""

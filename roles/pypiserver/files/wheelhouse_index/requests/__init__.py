@@ -1,0 +1,1 @@
+"""What NGINX passes on: forms, who may send them, and what becomes of them."""

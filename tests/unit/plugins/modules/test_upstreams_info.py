@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""upstreams_info on the host: what is no index, and hosts of files that are not configured."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.wheelhouse.pypi.plugins.modules import upstreams_info
+
+from tests.ground.public_index import FILES, PAGES, WHEELS, servers
+from tests.support import packages
+from tests.support.public_index import PublicIndex
+
+Run = Callable[..., dict[str, Any]]
+
+
+class StandIn:
+    """A stand-in for public indexes, and the module that asks it."""
+
+    def __init__(self, folder: Path, run_module: Run) -> None:
+        projects = folder / "projects"
+        projects.mkdir()
+        packages.wheel(projects, "pip", "26.2")
+        self.index, self.control = servers(folder, projects, megabytes=1)
+        for server in (self.index, self.control):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.port = self.index.server_port
+        self.public = PublicIndex("127.0.0.1", self.control.server_port)
+        self.authorities = (folder / "tls" / "authority.pem").read_text()
+        self._run_module = run_module
+
+    def url(self, path: str = "/simple/", host: str = PAGES) -> str:
+        """Return an address of the stand-in."""
+        return f"https://{host}:{self.port}{path}"
+
+    def hosts(self, *names: str) -> list[str]:
+        """Return host names with the port."""
+        return [f"{name}:{self.port}" for name in names]
+
+    def info(self, url: str, hosts: list[str], **more: Any) -> dict[str, Any]:
+        """Return what the module says of one upstream."""
+        arguments = {key: more.pop(key) for key in ("authorities", "timeout") if key in more}
+        found = self._run_module(
+            upstreams_info,
+            upstreams=[{"url": url, "hosts": hosts, **more}],
+            **{"authorities": self.authorities, **arguments},
+        )
+        print(found)
+        return found
+
+    def close(self) -> None:
+        """End it."""
+        for server in (self.index, self.control):
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """A stand-in whose host names are those of this machine."""
+    found = StandIn(tmp_path, run_module)
+    looked_up = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *more, **named: looked_up("127.0.0.1" if host in (PAGES, FILES, WHEELS) else host, *more, **named),
+    )
+    yield found
+    found.close()
+
+
+def test_an_index_whose_hosts_are_all_there_has_no_problem(stand_in: StandIn) -> None:
+    found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES, FILES))
+    assert (found["problems"], found["unreachable"], found.get("changed", False)) == ([], [], False)
+
+
+def test_a_host_of_files_that_is_missing_is_named_with_the_line_to_add(stand_in: StandIn) -> None:
+    found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES))
+    (files,) = stand_in.hosts(FILES)
+    assert found["problems"] == [f"{stand_in.url()} has files on {files}; add to its entry file_hosts: [{files}]"]
+
+
+def test_an_address_that_is_no_index_is_refused(stand_in: StandIn) -> None:
+    (problem,) = stand_in.info(stand_in.url("/nothing/"), stand_in.hosts(PAGES))["problems"]
+    assert "neither a list of projects nor a page" in problem and "ends before a project" in problem
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("401", "give its entry a username and password"),
+        ("403", "give its entry a username and password"),
+        ("redirect", "redirects are not followed"),
+        ("invalid", "is no page of the simple API"),
+    ],
+)
+def test_what_answers_as_no_index_does_is_refused(stand_in: StandIn, mode: str, said: str) -> None:
+    stand_in.public.break_(mode, "pages")
+    (problem,) = stand_in.info(stand_in.url(), stand_in.hosts(PAGES))["problems"]
+    assert said in problem
+
+
+@pytest.mark.parametrize("mode", ["500", "reset", "429"])
+def test_what_may_work_tomorrow_is_no_problem(stand_in: StandIn, mode: str) -> None:
+    stand_in.public.break_(mode, "pages")
+    found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES))
+    assert found["problems"] == []
+    (reason,) = found["unreachable"]
+    assert reason.startswith(f"{stand_in.url()} cannot be asked from this host: ")
+
+
+def test_a_certificate_of_an_unknown_authority_is_not_trusted(stand_in: StandIn) -> None:
+    (reason,) = stand_in.info(stand_in.url(), stand_in.hosts(PAGES), authorities="")["unreachable"]
+    assert "certificate verify failed" in reason
+
+
+def test_authorities_that_are_none_are_refused(stand_in: StandIn) -> None:
+    assert "pypi_upstream_ca_file: no usable certificate" in stand_in.info(stand_in.url(), [], authorities="x")["msg"]
