@@ -246,6 +246,7 @@ def private_by_broken_copy(public: Public) -> None:
     public.index.look()
     public.marks.close()
     public.open()
+    assert public.index.store.facts.claims.has("demo")
 
 
 def private_ever(public: Public) -> None:
@@ -313,8 +314,7 @@ def test_a_rebuild_closes_the_way_upstream_until_all_files_are_known(public: Pub
     public.index.store.forget()
     assert not public.marks.is_open()
     public.open()
-    shutil.rmtree(public.index.pages)
-    public.index.pages.mkdir()
+    shutil.rmtree(public.index.pages / "json")
     public.index.store.mend()
     assert not public.marks.is_open()
 

@@ -232,9 +232,7 @@ def _of_json(reader: _Reader, body: bytes) -> Page:
     for file in files:
         if not isinstance(file, dict):
             raise ValueError("files has an entry that is no object")
-        reader.add(
-            file.get("filename"), file.get("url"), partial(_rest_of_json, reader, file)
-        )
+        reader.add(file.get("filename"), file.get("url"), partial(_rest_of_json, reader, file))
     status = document.get("project-status")
     said = status if isinstance(status, dict) else {}
     return reader.page(said.get("status"), said.get("reason"))
