@@ -325,7 +325,9 @@ def test_a_name_is_not_taken_from_upstream_by_mistake(public: Public) -> None:
     print(answer)
     assert answer.status == 409 and "pypi_shadowed_names: demo" in answer.text
     by_twine = public.index.upload(WHEEL, file(WHEEL), {"User-Agent": "twine/6.2.0"})
-    assert (by_twine.status, by_twine.text) == (403, answer.text), "twine --skip-existing takes 409 for a file that is there"
+    assert (by_twine.status, by_twine.text) == (403, answer.text), (
+        "twine --skip-existing takes 409 for a file that is there"
+    )
     assert not public.index.stored()
     public.put(shadowed=["demo"])
     assert public.index.upload(WHEEL, file(WHEEL)).status == 200
