@@ -16,6 +16,7 @@ from wheelhouse_index.common.answers import Answer
 from wheelhouse_index.public.gate import Reply
 
 from tests.support.index import Index
+from tests.support.index_server import program
 from tests.support.outlet import FILES_HOST, Said, listed, page
 from tests.support.packages import file
 from tests.support.public import Public
@@ -418,3 +419,16 @@ def test_nothing_is_compared_of_what_is_private_by_then(public: Public) -> None:
     asked = len(public.outlet.asked)
     public.verifier.step(public.gate.is_private)
     assert len(public.outlet.asked) == asked
+
+
+def test_other_programs_leave_the_way_upstream_open(public: Public) -> None:
+    public.outlet.serve("demo", listed(WHEEL))
+    public.ask("/page/demo")
+    before = public.marks.closing()
+    print(program(public.index.folder, "yank", stdin="{}\n"))
+    for words in (["list"], ["give-back", "--check", "demo"], ["give-back", "demo"]):
+        print(program(public.index.folder, *words))
+    assert public.marks.is_open() and public.marks.closing() == before
+    assert public.marked() == {"demo/.page"}
+    print(program(public.index.folder, module="wheelhouse_index.rebuild"))
+    assert public.marks.closing() != before and not public.marked()
