@@ -79,7 +79,7 @@ class Outlet:
         self.pages: dict[tuple[str, str], Said] = {}
         self.files: dict[str, Said] = {}
         # Called with each path before it is answered.
-        self.before: Callable[[str], None] = lambda _path: None
+        self.before: Callable[[str], object] = lambda _path: None
 
     def serve(self, project: str, *files: Mapping[str, Any], **more: Any) -> None:
         """Have a project served, whichever way it is asked for."""

@@ -34,7 +34,7 @@ _SAME_PAGE, _SAME_FILES = 1.0, 30.0
 # Seconds for which NGINX may serve a page that upstream could not be asked about.
 _STALE_SECONDS = 15
 # So many files on pages are kept in memory.
-_KNOWN_FILES = 50_000
+_KNOWN_FILES = 20_000
 _NAMED = 5
 _READING = 2
 
