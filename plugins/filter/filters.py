@@ -98,9 +98,9 @@ def upstream_policy(variables: Mapping[str, Any], secrets: bool = True, nginx: b
         ) from None
 
 
-def with_token(text: Any, entry: Mapping[str, Any]) -> str:
+def with_token(text: Any, entry: Mapping[str, Any], known: Sequence[str] = ()) -> str:
     """Return the text of a file of the inventory with one more token; empty if that cannot be."""
-    return token_entries.added(plain(text), plain(entry))
+    return token_entries.added(plain(text), plain(entry), plain(list(known)))
 
 
 class FilterModule:

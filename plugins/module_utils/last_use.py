@@ -29,8 +29,8 @@ _LINE = re.compile(
     rb'.*?","status":[0-9]{3},"bytes":.*?"verdict":"(?P<verdict>[0-9]*)","agent":'
 )
 _TIME = re.compile(rb'\{"time":"([0-9T:+Z-]{19,32})"')
-# The login was accepted. Without a verdict it was not looked at, and what the client says is what is logged.
-_ACCEPTED = (b"200", b"204")
+# The login was accepted; 403: it may not read. Without a verdict it was not looked at, and what the client says is logged.
+_ACCEPTED = (b"200", b"204", b"403")
 _LINE_BYTES = 256 * 1024
 
 

@@ -135,7 +135,7 @@ tokens:
     - Ids of tokens, as C(added), C(updated) and C(removed), sorted; and as C(valid) each token with what it may, and until when.
   type: dict
   returned: success
-  sample: {added: [ci-acme], updated: [], removed: [], valid: ["ci-acme may read, publish acme-*, until 2027-03-31"]}
+  sample: {added: [ci-acme], updated: [], removed: [], valid: ["ci-acme (may read, publish acme-*, until 2027-03-31)"]}
 """
 
 from typing import Any
@@ -302,7 +302,7 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
             "added": sorted(token_changes[0]),
             "updated": sorted(token_changes[1]),
             "removed": token_changes[2],
-            "valid": ["%s %s" % (token.id, tokens.called(token)) for token in sorted(wanted, key=lambda one: one.id)],
+            "valid": ["%s (%s)" % (token.id, tokens.called(token)) for token in sorted(wanted, key=lambda one: one.id)],
         },
     }
     if changes:

@@ -46,7 +46,7 @@ EXAMPLES = r"""
 RETURN = r"""
 logins:
   description:
-    - Each login and token, sorted by name. C(last_used) is a time (ISO 8601), and empty where the log has no use of it.
+    - Each login, then each token, sorted by name. C(last_used) is a time (ISO 8601), and empty where the log has no use of it.
   type: list
   elements: dict
   returned: success
@@ -62,7 +62,7 @@ lines:
   type: list
   elements: str
   returned: success
-  sample: ["token ci-acme may read, publish acme-*, until 2027-03-31; last used 2026-11-28 14:03 UTC"]
+  sample: ["token ci-acme (may read, publish acme-*, until 2027-03-31): last used 2026-11-28 14:03 UTC"]
 """
 
 import datetime
@@ -102,7 +102,7 @@ def known(file_set: FileSet, with_logins: bool, expires: Mapping[str, Any]) -> l
         }
         for one in tokens.parse(file_set.read(tokens.TOKENS))
     ]
-    return sorted(found, key=lambda entry: (entry["name"], entry["kind"]))
+    return sorted(found, key=lambda entry: (entry["kind"], entry["name"]))
 
 
 def line(entry: Mapping[str, Any], log_begins: str) -> str:
@@ -114,7 +114,7 @@ def line(entry: Mapping[str, Any], log_begins: str) -> str:
         used = "not used since %s, when the log begins" % _minute(log_begins)
     else:
         used = "there is no access log"
-    return "%s %s %s, %s; %s" % (entry["kind"], entry["name"], htpasswd.may(entry["rights"]), until, used)
+    return "%s %s (%s, %s): %s" % (entry["kind"], entry["name"], htpasswd.may(entry["rights"]), until, used)
 
 
 def _minute(time: str) -> str:

@@ -53,6 +53,14 @@ options:
     description: The proxy to ask through, as a URL.
     type: str
     default: ''
+  packages:
+    description: Folder of the distribution files, if the private names in it are to be compared. Not asked for by name.
+    type: path
+  private:
+    description: Patterns of names that are reserved.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds for each answer.
     type: int
@@ -74,25 +82,29 @@ problems:
   elements: str
   returned: success
   sample: ["https://public.example.org/simple/ has files on files.example.org; add to its entry file_hosts: [files.example.org]"]
-unreachable:
-  description: Upstreams that could not be asked, a line each.
+shared:
+  description: Names that are private here and that an upstream has too, a line each.
+  type: list
+  elements: str
+  returned: success
+  sample: ["torch: private here, and on https://public.example.org/simple/ as well; 2 of 3 files are the same"]
+unasked:
+  description: Upstreams that could not be asked, a line each. Not C(unreachable), which Ansible takes for its own.
   type: list
   elements: str
   returned: success
 """
 
 import concurrent.futures
+import fnmatch
+import functools
 import http.client
-import json
-import re
 import ssl
-import urllib.error
-import urllib.parse
-import urllib.request
-from html.parser import HTMLParser
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import claimed_names
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.upstream_pages import Asker, Wrong
 
 UPSTREAM = {
     "url": {"type": "str", "required": True},
@@ -104,135 +116,10 @@ ARGUMENTS = {
     "upstreams": {"type": "list", "elements": "dict", "required": True, "options": UPSTREAM},
     "authorities": {"type": "str", "default": ""},
     "proxy": {"type": "str", "default": "", "no_log": True},
+    "packages": {"type": "path"},
+    "private": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 10},
 }
-ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-# The list of all projects may have tens of megabytes: its beginning is enough.
-LIST_BYTES = 64 * 1024
-PAGE_BYTES = 40 * 1024 * 1024
-# Where names say nothing else, a project that a public index has.
-KNOWN = "pip"
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-_JSON_NAME = re.compile(r'"name"\s*:\s*"([A-Za-z0-9._-]+)"')
-
-
-class Wrong(Exception):
-    """An upstream answers, and not as an index does."""
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Takes a redirect for an answer."""
-
-    def redirect_request(self, *_arguments: Any) -> None:
-        return None
-
-
-class _Links(HTMLParser):
-    """The addresses of a page's links."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found = []  # type: list[str]
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value for name, value in attrs if tag == "a" and name == "href" and value]
-
-
-class Asker:
-    """Asks upstreams.
-
-    Args:
-        authorities: certificates to trust instead of the host's, as PEM; empty: the host's.
-        proxy: the proxy's URL, or empty.
-        timeout: seconds for each answer.
-    """
-
-    def __init__(self, authorities: str, proxy: str, timeout: float) -> None:
-        context = ssl.create_default_context(cadata=authorities or None)
-        proxies = urllib.request.ProxyHandler({"https": proxy} if proxy else {})
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=context), proxies, _NoRedirects()
-        )
-        self._timeout = timeout
-
-    def hosts(self, upstream: Mapping[str, Any]) -> set[str]:
-        """The hosts that a page of an upstream links to for files.
-
-        Raises:
-            Wrong: it is no index.
-            OSError: it cannot be asked.
-        """
-        listed = self._get(upstream, upstream["url"], LIST_BYTES)
-        # An index need not have a list, as long as it has pages.
-        names = [name for name in upstream["names"] if _NAME.match(name)] or [KNOWN, *_names(listed)][:2]
-        for name in names:
-            page = self._get(upstream, "%s%s/" % (upstream["url"], name), PAGE_BYTES)
-            if page is not None:
-                return _hosts(page, "%s%s/" % (upstream["url"], name))
-        if listed is None:
-            raise Wrong(
-                "%s has neither a list of projects nor a page of %s (404); give the address that ends before a project's name"
-                % (upstream["url"], names[0])
-            )
-        return set()
-
-    def _get(self, upstream: Mapping[str, Any], url: str, most: int) -> tuple[bool, str] | None:
-        """Whether an answer is JSON, and its text; None where there is no such page."""
-        headers = {"Accept": ACCEPT, "User-Agent": "wheelhouse.pypi"}
-        if upstream["authorization"]:
-            headers["Authorization"] = upstream["authorization"]
-        try:
-            with self._opener.open(urllib.request.Request(url, headers=headers), timeout=self._timeout) as answer:
-                kind = answer.headers.get_content_type()
-                body = answer.read(most)
-                if len(body) < most and answer.length:
-                    raise OSError("its answer ends early")
-                text = body.decode("utf-8", "replace")
-        except urllib.error.HTTPError as error:
-            with error:
-                return self._refused(url, error)
-        if kind == "application/vnd.pypi.simple.v1+json":
-            return True, text
-        if kind in ("application/vnd.pypi.simple.v1+html", "text/html"):
-            return False, text
-        raise Wrong("%s is %s, no page of the simple API; give the address of an index" % (url, kind))
-
-    def _refused(self, url: str, error: urllib.error.HTTPError) -> None:
-        if error.code in (404, 410):
-            return
-        if error.code in (401, 403):
-            raise Wrong("%s answers %d; give its entry a username and password that may read" % (url, error.code))
-        if 300 <= error.code < 400:
-            raise Wrong(
-                "%s redirects to %s, and redirects are not followed; give the address where it ends"
-                % (url, error.headers.get("Location", "?"))
-            )
-        # What is broken today may work tomorrow.
-        raise OSError("it answers %d" % error.code)
-
-
-def _names(listed: tuple[bool, str] | None) -> list[str]:
-    """The first name of a list of projects, where there is one."""
-    is_json, text = listed or (True, "")
-    if is_json:
-        return _JSON_NAME.findall(text)[:1]
-    return [href.rstrip("/").rpartition("/")[2] for href in _Links(text).found][:1]
-
-
-def _hosts(page: tuple[bool, str], url: str) -> set[str]:
-    is_json, text = page
-    try:
-        links = [file["url"] for file in json.loads(text)["files"]] if is_json else _Links(text).found
-        return {host(urllib.parse.urljoin(url, link)) for link in links}
-    except (ValueError, KeyError, TypeError) as error:
-        raise Wrong("%s is no page of the simple API (%s); give the address of an index" % (url, error)) from error
-
-
-def host(url: str) -> str:
-    """The host of a URL, with its port unless that is the one of HTTPS."""
-    name = urllib.parse.urlsplit(url).netloc.rpartition("@")[2].lower()
-    return name[: -len(":443")] if name.endswith(":443") else name
 
 
 def judged(asker: Asker, upstream: Mapping[str, Any]) -> tuple[str, str]:
@@ -252,6 +139,58 @@ def judged(asker: Asker, upstream: Mapping[str, Any]) -> tuple[str, str]:
     ), ""
 
 
+def answers_for(upstreams: Iterable[Mapping[str, Any]], project: str) -> Mapping[str, Any]:
+    """The upstream that answers for a project, the first whose names match; empty where there is none."""
+    for upstream in upstreams:
+        if not upstream["names"] or any(fnmatch.fnmatchcase(project, pattern) for pattern in upstream["names"]):
+            return upstream
+    return {}
+
+
+def shared(asker: Asker, params: Mapping[str, Any], pool: concurrent.futures.Executor) -> list[str]:
+    """The lines about names that are private here and on an upstream as well.
+
+    The upstream is asked for its list of projects, so that it learns no private name that it does not have.
+    """
+    upstreams = params["upstreams"]
+    claimed = claimed_names.names(params["packages"])
+    lines = []  # type: list[str]
+    same = []  # type: list[tuple[Mapping[str, Any], str]]
+    for upstream, public in zip(upstreams, pool.map(functools.partial(_projects, asker), upstreams)):
+        for name in sorted(public):
+            if answers_for(upstreams, name) is not upstream:
+                continue
+            if name in claimed:
+                same.append((upstream, name))
+            elif any(fnmatch.fnmatchcase(name, pattern) for pattern in params["private"]):
+                lines.append("%s: reserved here (pypi_private_names), and on %s as well" % (name, upstream["url"]))
+    compared = pool.map(lambda one: _compared(asker, params["packages"], one[0], one[1]), same)
+    return sorted([*lines, *compared])
+
+
+def _projects(asker: Asker, upstream: Mapping[str, Any]) -> set[str]:
+    try:
+        return asker.projects(upstream)
+    except (Wrong, OSError, http.client.HTTPException):
+        # That it cannot be asked is said elsewhere.
+        return set()
+
+
+def _compared(asker: Asker, packages: str, upstream: Mapping[str, Any], project: str) -> str:
+    own = claimed_names.digests(packages, project)
+    try:
+        theirs = asker.digests(upstream, project)
+    except (Wrong, OSError, http.client.HTTPException):
+        theirs = set()
+    same = sum(digest in theirs for digest in own)
+    return "%s: private here, and on %s as well; %d of %d files are the same" % (
+        project,
+        upstream["url"],
+        same,
+        len(own),
+    )
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -261,9 +200,11 @@ def main() -> None:
         module.fail_json(msg="pypi_upstream_ca_file: no usable certificate (%s)" % error)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda one: judged(asker, one), module.params["upstreams"]))
+        names = shared(asker, module.params, pool) if module.params["packages"] else []
     module.exit_json(
+        shared=names,
         problems=[problem for problem, _reason in found if problem],
-        unreachable=[reason for _problem, reason in found if reason],
+        unasked=[reason for _problem, reason in found if reason],
     )
 
 

@@ -125,8 +125,8 @@ def _logins(kind: str, changes: Mapping[str, Any]) -> str:
 
 def _listed(tokens: Sequence[str]) -> str:
     """Name the tokens with what each may, or the first of many."""
-    more = f"; and {len(tokens) - _TOKENS} more" if len(tokens) > _TOKENS else ""
-    return f"Tokens: {'; '.join(tokens[:_TOKENS])}{more}." if tokens else ""
+    more = f", and {len(tokens) - _TOKENS} more" if len(tokens) > _TOKENS else ""
+    return f"Tokens: {', '.join(tokens[:_TOKENS])}{more}." if tokens else ""
 
 
 def _versions(running: Running) -> str:

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -42,16 +42,18 @@ def _boolean(value: Any) -> Any:
 
 
 def line(one: Mapping[str, Any]) -> str:
-    """Return an entry on one line, in quotes that debug does not escape; what is in them has none."""
-    return "- " + json.dumps(one).replace('"', "'")
+    """Return an entry on one line. Where it needs quotes they are single ones, which debug does not escape."""
+    return "- " + yaml.safe_dump(dict(one), default_flow_style=True, sort_keys=False, width=math.inf).rstrip()
 
 
-def added(text: str, one: Mapping[str, Any]) -> str:
+def added(text: str, one: Mapping[str, Any], known: Iterable[str] = ()) -> str:
     """Return a file of the inventory with one more entry, before the others; empty if that would change anything else.
 
     Args:
         text: what is in the file; empty for a new one.
         one: the entry, with its hash.
+        known: ids of the tokens that the inventory has. If the file lacks one, the inventory has pypi_tokens in another file
+            as well. Ansible takes one of the two, and the next run would revoke the tokens of the other.
     """
     text = text or _NEW_FILE
     head = _HEAD.search(text)
@@ -69,4 +71,8 @@ def added(text: str, one: Mapping[str, Any]) -> str:
         has = yaml.load(result, Loader=Loader)
     except (ValueError, yaml.YAMLError):
         return ""
-    return result if has == {**had, "pypi_tokens": [one, *(had["pypi_tokens"] or [])]} else ""
+    entries = had["pypi_tokens"] or []
+    if has != {**had, "pypi_tokens": [one, *entries]}:
+        return ""
+    ids = {other.get("id") for other in entries if isinstance(other, Mapping)}
+    return result if ids.issuperset(known) else ""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from . import engine, images, playbook
 from .paths import ROOT, VENV
+from .public_index import CONTROL_PORT
 from .recipes import STACK
 from .shell import PROXIES, GroundError, output, say, step
 
@@ -45,9 +46,10 @@ def up() -> None:
     engine.up()
     settings = settings or _made(wanted)
     _run("installing the collection", [_tool("python"), "-m", "tests.collection"])
-    images.build(["debian13", STACK.name])
-    changed = [_host_runs(settings), _site(), _publish(settings)]
+    images.build(["debian13", STACK.name, images.PUBLIC])
+    changed = [_host_runs(settings), _public_index_runs(), _site(), _publish(settings)]
     _install(settings)
+    _one_url(settings)
     _refuse(settings)
     print(closing(settings, any(changed), time.time() - began), flush=True)
 
@@ -157,6 +159,25 @@ def _host_runs(settings: Mapping[str, str]) -> bool:
     return True
 
 
+def _public_index_runs() -> bool:
+    """Have a stand-in for a public index run on the host; say whether it had to be set up."""
+    authority = HOME / "public.pem"
+    if authority.exists() and output(["docker", "exec", HOST, "systemctl", "is-active", "public-index"]) == "active":
+        return False
+    program = "/srv/public/public_index.py"
+    with step("a stand-in for a public index on the host"):
+        for command in (
+            ["docker", "exec", HOST, "mkdir", "-p", "/srv/public"],
+            ["docker", "cp", "--quiet", str(ROOT / "tests/ground/public_index.py"), f"{HOST}:{program}"],
+            ["docker", "exec", HOST, "python3", program, "install", "/srv/public", "--projects", "/srv/ground/public"],
+            ["docker", "cp", "--quiet", f"{HOST}:/srv/public/tls/authority.pem", str(authority)],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise GroundError(f"{' '.join(command[:4])} failed: {done.stderr.strip()}")
+    return True
+
+
 def _site() -> bool:
     """Apply site.yml; say whether it changed anything."""
     say("ansible-playbook --inventory inventories/demo wheelhouse.pypi.site")
@@ -176,7 +197,7 @@ def _publish(settings: Mapping[str, str]) -> bool:
         build = [_tool("python"), "-m", "build", "--no-isolation", "--outdir", str(unfinished), str(source)]
         _run(f"building the package {PACKAGE.name}", build)
         unfinished.replace(dist)
-    page = _page(settings, settings["READER_USER"], settings["READER_PASSWORD"])[1]
+    page = _page(settings, *_reader(settings))[1]
     files = [str(path) for path in sorted(dist.iterdir()) if f">{path.name}<" not in page]
     if not files:
         say(f"package {PACKAGE.name}: published")
@@ -190,19 +211,57 @@ def _publish(settings: Mapping[str, str]) -> bool:
 
 def _install(settings: Mapping[str, str]) -> None:
     """Install it by pip, as the reader, in a virtual environment of its own that knows no other index."""
-    pip = str(CLIENT / "bin" / "pip")
-    if not output([pip, "--version"]):
+    if not output([str(CLIENT / "bin" / "pip"), "--version"]):
         shutil.rmtree(CLIENT, ignore_errors=True)
         _run("making a fresh virtual environment", [_tool("python"), "-m", "venv", str(CLIENT)])
-    scheme, address = settings["INDEX_URL"].split("://")
-    index = f"{scheme}://{settings['READER_USER']}:{settings['READER_PASSWORD']}@{address}/simple/"
-    variables = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull}
-    install = [pip, "install", "--no-cache-dir", "--force-reinstall", PACKAGE.name]
-    _run("installing it with pip", install, variables, [settings["READER_PASSWORD"]])
+    _pip(settings, "installing it with pip", "--force-reinstall", PACKAGE.name)
     said = output([str(CLIENT / "bin" / "python"), "-m", "hello_wheelhouse"])
     if not said:
         raise GroundError("the package was installed and does not run")
     say(f"  it says: {said}")
+
+
+def _pip(settings: Mapping[str, str], title: str, *what: str) -> None:
+    """Have pip install something as the reader; it knows the demo's index alone."""
+    scheme, address = settings["INDEX_URL"].split("://")
+    index = f"{scheme}://{settings['READER_USER']}:{settings['READER_PASSWORD']}@{address}/simple/"
+    variables = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull}
+    command = [str(CLIENT / "bin" / "pip"), "install", "--no-cache-dir", *what]
+    _run(title, command, variables, [settings["READER_PASSWORD"]])
+
+
+def _installed(package: str) -> str:
+    """Return the version of a package in pip's virtual environment."""
+    program = f"import importlib.metadata as m; print(m.version({package!r}))"
+    return output([str(CLIENT / "bin" / "python"), "-c", program]) or ""
+
+
+def _one_url(settings: Mapping[str, str]) -> None:
+    """Show what the same URL does about public packages: they are there, yours win, and new ones wait."""
+    _pip(settings, "installing requests, a public package, from the same URL", "--force-reinstall", "requests")
+    say(f"  requests {_installed('requests')}, with what it needs")
+    own = _installed(PACKAGE.name)
+    _control("publish", f"name={PACKAGE.name}&version=99.0&days=100")
+    _pip(
+        settings, f"a stranger publishes {PACKAGE.name} 99.0 on the public index; upgrading", "--upgrade", PACKAGE.name
+    )
+    if _installed(PACKAGE.name) != own:
+        raise GroundError(f"pip installed {PACKAGE.name} {_installed(PACKAGE.name)}, which is a stranger's")
+    say(f"  still {own}: a private name never comes from the public index")
+    _pip(settings, "installing young, whose newest public release is a day old", "--force-reinstall", "young")
+    if _installed("young") != "1.0":
+        raise GroundError(f"pip installed young {_installed('young')}, which is too young")
+    say(f"  young 1.0, and /why/young/ says: {_get(settings, '/why/young/', *_reader(settings))[1].strip()}")
+
+
+def _control(verb: str, values: str) -> None:
+    """Change something about the public index."""
+    program = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{CONTROL_PORT}/{verb}?{values}', data=b'')"
+    output(["docker", "exec", HOST, "python3", "-c", program])
+
+
+def _reader(settings: Mapping[str, str]) -> tuple[str, str]:
+    return settings["READER_USER"], settings["READER_PASSWORD"]
 
 
 def _refuse(settings: Mapping[str, str]) -> None:
@@ -215,7 +274,12 @@ def _refuse(settings: Mapping[str, str]) -> None:
 
 def _page(settings: Mapping[str, str], user: str = "", password: str = "") -> tuple[int, str]:
     """Ask for the package's simple page; return status and text."""
-    request = urllib.request.Request(f"{settings['INDEX_URL']}/simple/{PACKAGE.name}/")
+    return _get(settings, f"/simple/{PACKAGE.name}/", user, password)
+
+
+def _get(settings: Mapping[str, str], path: str, user: str, password: str) -> tuple[int, str]:
+    """Ask for an address of the index; return status and text."""
+    request = urllib.request.Request(f"{settings['INDEX_URL']}{path}")
     if user:
         login = base64.b64encode(f"{user}:{password}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")

@@ -9,7 +9,7 @@ of the benchmark. One HTTPS port has all host names:
 
 | host | serves |
 |---|---|
-| `public.example.org` | `/simple/<project>/`, JSON 1.4 and HTML, and `/integrity/…/provenance` |
+| `public.example.org` | `/simple/`, `/simple/<project>/`, JSON 1.4 and HTML, and `/integrity/…/provenance` |
 | `files.example.org` | the files of its pages, and their metadata |
 | `wheels.example.net` | `/whl/<project>/`, HTML alone, without upload times, only with a login; its own files |
 | `elsewhere.example.net` | all the same: where a redirect or a page may lure to. No index may ask it |
@@ -385,6 +385,12 @@ class Catalogue:
                 return []
             return list(self.files.get(project, []))
 
+    def names(self, of_wheels: bool) -> list[str]:
+        """Return the names of all projects that have been asked for or published."""
+        with self.lock:
+            found = [name for name in self.files if name not in self.withdrawn]
+        return sorted(name for name in found if name.startswith("torch") == of_wheels)
+
     def exists(self, name: str) -> bool:
         """Say whether there is such a project, with files or without."""
         return bool(self.of(name)) or self.status.get(normalised(name)) == "quarantined"
@@ -639,6 +645,9 @@ class Public(BaseHTTPRequestHandler):
         return False
 
     def _page(self, path: str, root: str, name: str) -> None:
+        if path == root:
+            self._list()
+            return
         project = normalised(name)
         if not self.world.catalogue.exists(name) or (self.host == WHEELS) != name.startswith("torch"):
             self._say(404, b"404 Not Found\n")
@@ -671,6 +680,16 @@ class Public(BaseHTTPRequestHandler):
                 else gzip.compress(body, 1)
             )
         self._say(200, body, headers)
+
+    def _list(self) -> None:
+        names = self.world.catalogue.names(of_wheels=self.host == WHEELS)
+        if self._kind() == "json":
+            listed = json.dumps({"meta": {"api-version": "1.4"}, "projects": [{"name": name} for name in names]})
+            self._say(200, listed.encode(), {"Content-Type": JSON})
+        else:
+            links = "".join(f'<a href="{name}/">{name}</a>\n' for name in names)
+            listed = f"<!DOCTYPE html>\n<html><body>\n{links}</body></html>\n"
+            self._say(200, listed.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
     def _kind(self) -> str:
         accept = self.headers.get("Accept") or ""

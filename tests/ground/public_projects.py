@@ -19,7 +19,7 @@ PINNED = (
     *("docopt-ng==0.9.0", "exceptiongroup==1.3.2", "filelock==4.3.1", "flask==3.1.3", "flask==2.3.3", "h11==0.16.0"),
     *("httpcore==1.0.9", "httpx==0.28.1", "httpx==0.27.2", "humanize==4.17.0", "idna==3.20", "iniconfig==2.3.1"),
     *("itsdangerous==2.2.0", "jinja2==3.1.6", "markdown-it-py==4.3.0", "mdurl==0.1.2", "more-itertools==11.2.1"),
-    *("packaging==26.4", "packaging==24.2", "platformdirs==4.14.8", "pluggy==1.7.0", "pygments==2.21.0"),
+    *("packaging==26.4", "packaging==24.2", "pip==25.3", "platformdirs==4.14.8", "pluggy==1.7.0", "pygments==2.21.0"),
     *("pyparsing==3.3.3", "pytest==9.2.0", "pytest==8.3.5", "python-dateutil==4.0.0", "requests==2.34.2"),
     *("requests==2.32.5", "rich==15.0.0", "rich==13.9.4", "tabulate==0.10.0", "tqdm==4.70.1"),
     *("typing-extensions==4.16.0", "urllib3==2.8.0", "urllib3==2.2.3", "urllib3==2.0.1", "urllib3==1.26.20"),

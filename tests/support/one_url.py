@@ -16,6 +16,9 @@ from tests.support.clients import Answer, Index, Login, form
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
+# In seconds: longer than pypi_upstream_freshness of the scenario, and when at the latest a page follows upstream.
+EXPIRED = 6
+FOLLOWS = 40
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_a_login_comes_and_expires_without_a_lost_request(
         # The first run after its last day.
         over = {**temp, "expires": str(today - datetime.timedelta(days=1))}
         done = applied(USERS, pypi_users=[*more, over])
-        expired = f"the login of 'temp' expired after {over['expires']}; this run removes it"
+        expired = f"the login of 'temp' expired after {over['expires']}; wheelhouse.pypi.users removes it"
         says(done.message(), expired, f"Logins removed: {TEMP.name}.")
     assert index.request("/simple/", TEMP).status == 401
     assert index.request("/simple/", CI).status == 200

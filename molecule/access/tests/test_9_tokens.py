@@ -41,7 +41,9 @@ ENTRIES: list[dict[str, Any]] = [
 def _tokens() -> Iterator[None]:
     done = applied(USERS, "--diff", pypi_tokens=ENTRIES)
     says(
-        done.message(), "Tokens new: mirror, token-ci, uploader; removed: audited.", "mirror may read, until 2099-12-31"
+        done.message(),
+        "Tokens new: mirror, token-ci, uploader; removed: audited.",
+        "mirror (may read, until 2099-12-31)",
     )
     assert "+ token token-ci (may read, publish token-*, yank token-*, does not expire)" in done.output
     assert not any(secret in done.output for secret in TOKENS.values())
@@ -76,9 +78,9 @@ def test_logins_lists_rights_expiry_and_last_use(index: Index) -> None:
     today = str(datetime.datetime.now(datetime.UTC).date())
     says(
         done.message(),
-        f"token mirror may read, until 2099-12-31; last used {today}",
-        "token token-ci may read, publish token-*, yank token-*, does not expire; last used",
-        "login ci-acme may read, publish acme-*, yank acme-*-tools, does not expire;",
+        f"token mirror (may read, until 2099-12-31): last used {today}",
+        "token token-ci (may read, publish token-*, yank token-*, does not expire): last used",
+        "login ci-acme (may read, publish acme-*, yank acme-*-tools, does not expire):",
     )
     assert done.changed == 0
     assert not any(secret in done.output for secret in TOKENS.values())
@@ -186,6 +188,9 @@ def test_a_token_ends_to_the_second_while_it_is_in_use(host: Any, index: Index, 
             assert status == 401 or began <= end + 0.5
             time.sleep(0.05)
         assert set(statuses) == {200, 401}, statuses
+        # Until the next run removes it, the index knows why.
+        assert b"This token has expired - ask the operator" in index.request("/simple/", ENDS).body
+        assert index.request("/", ENDS, "POST").reason.startswith("This token has expired")
     finally:
         host.check_output(f"printf '%%s\\n' %s >{file}", kept)
         stack.compose(reload)
@@ -218,6 +223,10 @@ def test_bad_tokens_change_nothing(host: Any, index: Index, stack: Stack) -> Non
 def test_an_expired_token_is_removed_by_the_first_run_after_it(index: Index) -> None:
     yesterday = str(datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1))
     done = applied(USERS, pypi_tokens=[*ENTRIES[:2], {**ENTRIES[2], "expires": yesterday}])
-    says(done.message(), f"token 'mirror' expired after {yesterday}; this run removes it", "Tokens removed: mirror.")
+    says(
+        done.message(),
+        f"token 'mirror' expired after {yesterday}; wheelhouse.pypi.users removes it",
+        "Tokens removed: mirror.",
+    )
     # The last test of this file, whose fixture brings back what the inventory says.
     assert index.request("/simple/", MIRROR).status == 401

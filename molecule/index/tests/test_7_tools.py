@@ -82,7 +82,7 @@ def test_a_publisher_says_what_is_wrong_with_a_token(
     folder = release(tool, tmp_path / "release", project)
     for login, reason in (
         (token, f"The token tools has no right to publish {project}."),
-        (expired, "Unknown token - it has expired, was revoked, or was not copied whole."),
+        (expired, "This token has expired - ask the operator of this index for another"),
     ):
         done = command(tool, folder, index, login)
         assert done.returncode, done.stdout

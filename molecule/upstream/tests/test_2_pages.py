@@ -14,7 +14,7 @@ import pytest
 from pypi_simple import ProjectPage
 
 from tests.support.clients import NOBODY, Index, Login
-from tests.support.one_url import HTML, JSON, OneUrl, is_right, path_of
+from tests.support.one_url import FOLLOWS, HTML, JSON, OneUrl, is_right, path_of
 from tests.support.public_index import PublicIndex
 from tests.support.stack import eventually
 
@@ -196,14 +196,16 @@ def test_what_upstream_yanks_removes_and_quarantines_follows(one: OneUrl, public
     path = one.address(fresh)
     assert one.get(path).status == 200
     public.publish(fresh, "2.0", yanked="does not work")
-    eventually(lambda: one.files(fresh)[-1]["yanked"] == "does not work", "the yank is seen", 15)
+    eventually(lambda: one.files(fresh)[-1]["yanked"] == "does not work", "the yank is seen", FOLLOWS)
     public.withdraw(fresh, "2.0")
-    eventually(lambda: len(one.files(fresh)) == 1, "the removal is seen", 15)
+    eventually(lambda: len(one.files(fresh)) == 1, "the removal is seen", FOLLOWS)
     public.status(fresh, "quarantined")
-    eventually(lambda: one.names(fresh) == [], "the quarantine is seen", 15)
+    eventually(lambda: one.names(fresh) == [], "the quarantine is seen", FOLLOWS)
     public.status(fresh, "archived")
     eventually(
-        lambda: json.loads(one.page(fresh).body)["project-status"]["status"] == "archived", "the status is seen", 15
+        lambda: json.loads(one.page(fresh).body)["project-status"]["status"] == "archived",
+        "the status is seen",
+        FOLLOWS,
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.clients import Index, Login
-from tests.support.one_url import JSON, OneUrl, installed, is_right, path_of
+from tests.support.one_url import FOLLOWS, JSON, OneUrl, installed, is_right, path_of
 from tests.support.playbook import SETTINGS, site
 from tests.support.public_index import PublicIndex
 from tests.support.stack import Stack, eventually
@@ -136,7 +136,7 @@ def test_a_denial_counts_at_once_on_pages_and_cached_files(
 
 def test_a_longer_minimum_age_takes_more_away(one: OneUrl, public: PublicIndex, fresh: str) -> None:
     public.publish(fresh, "3.0", days=10)
-    eventually(lambda: len(one.names(fresh)) == 3, "the third release is seen", 15)
+    eventually(lambda: len(one.names(fresh)) == 3, "the third release is seen", FOLLOWS)
     address = path_of(fresh, one.files(fresh)[-1])
     assert one.get(address).status == 200
     site(*SETTINGS, pypi_upstream_minimum_age="20d")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import Answer, Index, Login
-from tests.support.one_url import JSON, OneUrl, is_right, path_of, timed
+from tests.support.one_url import EXPIRED, FOLLOWS, JSON, OneUrl, is_right, path_of, timed
 from tests.support.public_index import PublicIndex
 from tests.support.stack import Stack, eventually
 
@@ -75,8 +75,7 @@ def test_a_page_that_turns_bad_is_served_as_it_was(
     before = {mode: one.files(name) for mode, name in spoilt.items()}
     for mode, name in spoilt.items():
         public.break_(mode, "pages", name)
-    # Longer than pypi_upstream_freshness.
-    time.sleep(6)
+    time.sleep(EXPIRED)
     for _try in range(2):
         for mode, name in spoilt.items():
             answer, seconds = timed(lambda name=name: one.page(name))  # type: ignore[misc]
@@ -87,7 +86,7 @@ def test_a_page_that_turns_bad_is_served_as_it_was(
     public.heal()
     for mode, name in spoilt.items():
         public.publish(name, "3.0")
-        eventually(lambda name=name: len(one.files(name)) == 2, f"{mode}: the page follows upstream again", 30)  # type: ignore[misc]
+        eventually(lambda name=name: len(one.files(name)) == 2, f"{mode}: the page follows upstream again", FOLLOWS)  # type: ignore[misc]
 
 
 def test_a_certificate_for_another_name_is_no_upstream(
@@ -114,7 +113,7 @@ def test_a_bad_file_is_left_out_of_a_good_page(
         containers = [one["Id"] for one in stack.inspect_all("pypi-server")]
         logged = "\n".join(stack.host.check_output(f"docker logs {container} 2>&1") for container in containers)
         assert [line for line in logged.splitlines() if bad in line], "it is logged which, and why"
-    eventually(lambda: one.names(fresh) == [good, bad], "it is listed once it is well", 15)
+    eventually(lambda: one.names(fresh) == [good, bad], "it is listed once it is well", FOLLOWS)
 
 
 @pytest.mark.parametrize("mode", FILE_FAULTS)

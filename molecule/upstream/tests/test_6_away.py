@@ -15,7 +15,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import Index, Login
-from tests.support.one_url import JSON, OneUrl, is_right, path_of, timed, together
+from tests.support.one_url import EXPIRED, FOLLOWS, JSON, OneUrl, is_right, path_of, timed, together
 from tests.support.public_index import PublicIndex, forbidden
 from tests.support.stack import Stack, eventually
 
@@ -57,8 +57,7 @@ def test_upstream_is_away(
     else:
         context = stopped(host, *units)
     with context:
-        # Longer than pypi_upstream_freshness.
-        time.sleep(6)
+        time.sleep(EXPIRED)
         for accept in (JSON, "text/html"):
             answer, seconds = timed(lambda accept=accept: one.get(f"/simple/{name}/", {"Accept": accept}))  # type: ignore[misc]
             assert answer.status == 200 and entry["filename"].encode() in answer.body, answer
@@ -118,14 +117,16 @@ def test_one_request_goes_upstream_for_20_clients(one: OneUrl, public: PublicInd
 def test_what_is_cached_asks_nothing(one: OneUrl, public: PublicIndex, known: tuple[str, dict[str, Any]]) -> None:
     name, entry = known
     before = len(public.asked(entry["filename"]))
-    time.sleep(6)
+    time.sleep(EXPIRED)
     for _try in range(5):
         assert is_right(one.get(path_of(name, entry)), entry)
     assert len(public.asked(entry["filename"])) == before == 1
     # An expired page is asked for with its ETag.
     before = len(public.asked(f"/simple/{name}/"))
     eventually(
-        lambda: one.page(name).status == 200 and len(public.asked(f"/simple/{name}/")) > before, "it is renewed", 20
+        lambda: one.page(name).status == 200 and len(public.asked(f"/simple/{name}/")) > before,
+        "it is renewed",
+        FOLLOWS,
     )
 
 
@@ -134,8 +135,8 @@ def test_a_project_that_upstream_removes_is_404(
 ) -> None:
     name, entry = known
     public.withdraw(name)
-    eventually(lambda: one.page(name).status == 404, "its page is removed here as well", 20)
-    eventually(lambda: one.get(path_of(name, entry)).status == 404, "and its file", 20)
+    eventually(lambda: one.page(name).status == 404, "its page is removed here as well", FOLLOWS)
+    eventually(lambda: one.get(path_of(name, entry)).status == 404, "and its file", FOLLOWS)
 
 
 @pytest.mark.parametrize("how", ["stop --timeout 1", "kill"])

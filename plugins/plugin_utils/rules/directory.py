@@ -127,7 +127,8 @@ def _groups(value: Any) -> Complaints:
         if dn in (None, ""):
             found.insert(0, ("has no dn", f'give the DN of a group, or "{EVERYONE}" for everyone in the directory'))
         elif dn != EVERYONE and (wrong := list(_dn(dn))):
-            found[:0] = [("is not the DN of a group", wrong[0][1])]
+            mend = wrong[0][1].replace("ou=people,", "cn=developers,ou=groups,")
+            found[:0] = [("is not the DN of a group", mend)]
         yield from ((f"{called} {what}", mend) for what, mend in found)
     groups = [group for group in value if isinstance(group, Mapping)]
     # As directories compare DNs.

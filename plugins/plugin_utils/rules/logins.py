@@ -268,7 +268,7 @@ def warnings(variables: Mapping[str, Any]) -> Iterator[str]:
     for user in listed_users(variables):
         if has_expired(user):
             login = shown(str(user.get("name")))
-            yield f"pypi_users: the login of {login} expired after {user['expires']}; this run removes it"
+            yield f"pypi_users: the login of {login} expired after {user['expires']}; wheelhouse.pypi.users removes it"
     users = present_users(variables)
     if anonymous_uploads(variables):
         yield "pypi_anonymous_uploads is true: everyone who reaches the index may upload files; removing needs a login"

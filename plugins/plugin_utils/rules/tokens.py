@@ -200,6 +200,6 @@ def warnings(variables: Mapping[str, Any]) -> Iterator[str]:
     for number, entry in enumerate(logins.entries(variables, "pypi_tokens"), 1):
         name, expires = _called(entry, number), entry.get("expires")
         if logins.has_expired(entry):
-            yield f"pypi_tokens: {name} expired after {expires}; this run removes it"
+            yield f"pypi_tokens: {name} expired after {expires}; wheelhouse.pypi.users removes it"
         elif logins.has_expired(entry, soon):
             yield f"pypi_tokens: {name} expires after {expires}; wheelhouse.pypi.token makes another"

@@ -102,7 +102,7 @@ def file_on_controller(value: Any) -> Complaints:
             f"give one that begins with /, such as {{{{ inventory_dir }}}}/../{os.path.basename(path)}",
         )
     elif path and not os.path.isfile(path):
-        yield f"there is no file {path} where Ansible runs", "give the path of the file that is meant"
+        yield f"{path} is not a file on the machine that runs Ansible", "correct the path"
 
 
 def authorities_file(value: Any) -> Complaints:

@@ -6,10 +6,10 @@
 set -eu
 
 rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
-    nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory index .images"
+    nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory bridge index .images"
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
-folders='nginx nginx/conf.d nginx/tls authentication pypiserver directory'
+folders='nginx nginx/conf.d nginx/tls authentication pypiserver directory bridge'
 
 refuse_links() {
     for name in $folders $rebuilt $kept; do

@@ -129,6 +129,9 @@ def test_pages_have_forms_tags_and_one_address(served: Served) -> None:
         assert gzip.decompress(packed.body) == answer.body
     assert served.get("/simple/Young").headers["location"] == "/simple/young/"
     assert served.get("/simple/nothing/").status == 404
+    listed = [one["name"] for one in json.loads(served.get("/simple/", headers={"Accept": JSON}).body)["projects"]]
+    assert {"click", "young", "stranger"} <= set(listed) and "torch" not in listed
+    assert b'<a href="click/">click</a>' in served.get("/simple/").body
     assert len(served.page("many")["files"]) == 5000
     assert len(served.page("sized-12")["files"]) == 12
 

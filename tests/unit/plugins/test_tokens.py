@@ -177,7 +177,9 @@ def test_an_index_may_have_tokens_alone() -> None:
 def test_an_expired_token_is_named_and_no_reason_to_refuse_a_run() -> None:
     variables = {"pypi_tokens": [{**CI, "expires": "2020-01-31"}]}
     assert rules.problems(variables) == []
-    assert rules.warnings(variables) == ["pypi_tokens: token 'ci-acme' expired after 2020-01-31; this run removes it"]
+    assert rules.warnings(variables) == [
+        "pypi_tokens: token 'ci-acme' expired after 2020-01-31; wheelhouse.pypi.users removes it"
+    ]
     assert tokens.present(variables) == []
 
 
@@ -254,7 +256,7 @@ def test_a_task_without_tokens_keeps_those_of_the_host(run: Run, run_module: Run
     before = (tmp_path / "tokens.conf").read_text()
     result = run_module(htpasswd, path=str(tmp_path), users=[], hashes={})
     assert result["tokens"]["removed"] == []
-    assert result["tokens"]["valid"] == ["ci-acme may read, publish acme-*, does not expire"]
+    assert result["tokens"]["valid"] == ["ci-acme (may read, publish acme-*, does not expire)"]
     assert (tmp_path / "tokens.conf").read_text() == before
     # Nor does a login take the name of one.
     alice = {"name": "ci-acme", "rights": [], "state": "present"}
@@ -304,7 +306,7 @@ def test_the_file_has_a_line_for_each_token(run: Run, tmp_path: Path) -> None:
         "added": ["b", "ci-acme"],
         "updated": [],
         "removed": [],
-        "valid": ["b may publish, does not expire", "ci-acme may read, publish acme-*, yank, until 2099-03-31"],
+        "valid": ["b (may publish, does not expire)", "ci-acme (may read, publish acme-*, yank, until 2099-03-31)"],
     }
     assert (tmp_path / "tokens.conf").read_text().splitlines()[1:] == [
         f'"{sha256(TWO)}" "never b - publish";',

@@ -57,23 +57,23 @@ def decided(index: Index) -> Path:
 @pytest.mark.parametrize(("name", "version"), [("Foo", "1.0"), ("foo", "1.0.0")])
 def test_a_release_is_yanked_with_a_reason_and_unyanked(index: Index, name: str, version: str) -> None:
     answer = index.ask("yank", name=name, version=version, reason="breaks on <3.9> & später")
-    assert (answer.status, answer.text) == (200, f"yank: {ONE}, {SDIST}.\n")
+    assert (answer.status, answer.text) == (200, f"Yanked {ONE}, {SDIST}.\n")
     assert yanked(index) == {ONE: "breaks on <3.9> & später", SDIST: "breaks on <3.9> & später"}
     assert 'data-yanked="breaks on &lt;3.9&gt; &amp; später"' in html(index)
     (made_here,) = json.loads(decided(index).read_text())["decisions"]
     assert made_here.items() >= {"release": "1", "login": "publisher"}.items()
     again = index.ask("yank", name=name, version=version, reason="breaks on <3.9> & später")
-    assert (again.status, again.text) == (200, f"yank: nothing to do for {ONE}, {SDIST}.\n")
+    assert (again.status, again.text) == (200, f"Nothing to do, already yanked: {ONE}, {SDIST}.\n")
     # What comes later is of the same release.
     late = "foo-1.0-1-py3-none-any.whl"
     assert index.upload(late, made.file(late)).status == 200
     assert set(yanked(index)) == {ONE, SDIST, late}
     assert json.loads((index.pages / "json/foo.json").read_text())["info"]["version"] == "2.0"
     answer = index.ask("unyank", name=name, version=version)
-    assert (answer.status, answer.text) == (200, f"unyank: {late}, {ONE}, {SDIST}.\n")
+    assert (answer.status, answer.text) == (200, f"Unyanked {late}, {ONE}, {SDIST}.\n")
     assert yanked(index) == {}
     answer = index.ask("unyank", name=name, version=version)
-    assert (answer.status, answer.text) == (200, f"unyank: nothing to do for {late}, {ONE}, {SDIST}.\n")
+    assert (answer.status, answer.text) == (200, f"Nothing to do, not yanked: {late}, {ONE}, {SDIST}.\n")
 
 
 def test_a_file_is_yanked_without_a_reason(index: Index) -> None:

@@ -80,7 +80,10 @@ def test_a_token_is_printed_with_the_line_for_the_inventory(play: Play) -> None:
     done = play(token_id="ci-acme", token_publish="acme-*,widgets", token_yank="true", token_expires="2099-03-31")
     assert done.returncode == 0, done.stdout
     (token,) = set(SHOWN.findall(done.stdout))
-    (line,) = re.findall(r'Below pypi_tokens in the inventory: (- .*)"', done.stdout)
+    (line,) = re.findall(r'Add below pypi_tokens in the inventory: (- .*)"', done.stdout)
+    assert line.startswith("- {id: ci-acme, hash: ") and line.endswith(
+        "publish: [acme-*, widgets], yank: true, expires: '2099-03-31'}"
+    )
     (entry,) = yaml.safe_load(line)
     assert entry == {
         "id": "ci-acme",
@@ -117,7 +120,10 @@ def test_a_token_goes_into_a_file_and_its_entry_into_the_inventory(play: Play, t
     # The same id, and the same file.
     again = play(token_id="a", token_yank="true", **where)
     assert again.returncode != 0
-    assert "token 'a' is listed 2 times; give each token an id of its own" in again.stdout
+    assert (
+        "pypi_token_id: the inventory has a token a already; give another id, or remove that entry first"
+        in again.stdout
+    )
     again = play(token_id="b", token_yank="true", **where)
     assert again.returncode != 0
     assert f"pypi_token_file: {file} exists, or its folder is missing; give the path of a new file" in again.stdout
@@ -126,6 +132,21 @@ def test_a_token_goes_into_a_file_and_its_entry_into_the_inventory(play: Play, t
     done = play(token_id="b", token_yank="true", token_file=f"{file}-b", token_inventory=str(group))
     assert done.returncode == 0, done.stdout
     assert [entry["id"] for entry in yaml.safe_load(group.read_text())["pypi_tokens"]] == ["b", "a"]
+
+
+def test_an_entry_goes_nowhere_but_to_the_other_tokens(play: Play, tmp_path: Path) -> None:
+    first, group = tmp_path / "group_vars/pypi/a.yml", tmp_path / "group_vars/pypi/tokens.yml"
+    first.parent.mkdir(parents=True)
+    assert play(token_id="a", token_inventory=str(first)).returncode == 0
+    # Ansible would take this file's pypi_tokens and not the first one's; the next run of users.yml would revoke token a.
+    done = play(token_id="b", token_inventory=str(group), token_file=str(tmp_path / "token"))
+    assert done.returncode != 0
+    assert (
+        f"the entry cannot be added to {group}; give the unencrypted YAML file that has the line pypi_tokens: of"
+        in done.stdout
+    )
+    assert not group.exists()
+    assert not (tmp_path / "token").exists()
 
 
 # Of inotify(7).
@@ -190,7 +211,7 @@ def test_what_else_is_in_the_file_of_the_inventory_stays(play: Play, tmp_path: P
     assert has["pypi_tokens"].pop(0)["id"] == "a"
     assert {**has, "pypi_tokens": has["pypi_tokens"] or []} == had
     lines = file.read_bytes().decode().splitlines(keepends=True)
-    assert "[]" in before or [line for line in lines if "'id': 'a'" not in line] == before.splitlines(keepends=True)
+    assert "[]" in before or [line for line in lines if "{id: a," not in line] == before.splitlines(keepends=True)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +223,7 @@ def test_a_file_that_an_entry_cannot_be_added_to_stays_as_it_is(play: Play, tmp_
     file.write_text(before)
     done = play(token_id="a", token_inventory=str(file), token_file=str(tmp_path / "token"))
     assert done.returncode != 0
-    assert f"pypi_token_inventory: {file} has no list of tokens that an entry can be added to" in done.stdout
+    assert f"pypi_token_inventory: the entry cannot be added to {file}; give the unencrypted YAML file" in done.stdout
     assert file.read_text() == before
     assert not (tmp_path / "token").exists()
 
@@ -210,12 +231,29 @@ def test_a_file_that_an_entry_cannot_be_added_to_stays_as_it_is(play: Play, tmp_
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({}, "pypi_tokens: entry 1 has no id; give one"),
+        ({}, "pypi_token_id is missing; name the token: --extra-vars pypi_token_id=ci-acme"),
+        (
+            {"token_id": "a", "token_expires": "2020-01-31"},
+            "pypi_token_expires: 2020-01-31 is over; give the last valid day",
+        ),
+        (
+            {"token_id": "a", "token_expires": "31.01.2099"},
+            "has an invalid expires: '31.01.2099'; give the last day of",
+        ),
+        # As Ansible reads --extra-vars: a second word is no part of the value.
+        (
+            {"token_id": "a", "token_publish": "acme-*, widgets"},
+            "--extra-vars: widgets belongs to no variable; separate",
+        ),
+        ({"token_id": "a b"}, "--extra-vars: b belongs to no variable"),
         ({"token_id": "alice"}, "token 'alice' has the name of a login in pypi_users"),
         ({"token_id": "a", "token_publish": "Acme_*"}, "did you mean acme-*?"),
         ({"token_id": "a", "token_expire": "2099-03-31"}, "did you mean pypi_token_expires?"),
-        ({"token_id": "a", "token_inventory": "missing/tokens.yml"}, "or a new one in a folder that exists"),
-        ({"token_id": "a", "token_inventory": "group_vars", "token_file": "new"}, "group_vars has no list of tokens"),
+        (
+            {"token_id": "a", "token_inventory": "missing/tokens.yml"},
+            "has no tokens yet, a new file in a folder that exists",
+        ),
+        ({"token_id": "a", "token_inventory": "group_vars", "token_file": "new"}, "cannot be added to"),
         ({"token_id": "a", "token_inventory": "/proc/new.yml", "token_file": "new"}, "so no token was made"),
     ],
 )

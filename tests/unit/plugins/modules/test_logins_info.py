@@ -68,11 +68,12 @@ def test_each_is_listed_with_rights_expiry_and_last_use(info: Run, home: Path) -
         file.write(use("2026-10-01", "") + use("2026-11-19", "ci-acme") + use("2026-11-18", "alice"))
     (home / "logs/access-2026-11-26T00-00-00Z.log").write_text(use("2026-11-25", r"b\"ob"))
     result = info(expires={"alice": "2026-12-31"})
+    # Logins first.
     assert result["lines"] == [
-        "login alice may read, publish, delete acme-*, until 2026-12-31; last used 2026-11-28 14:03 UTC",
-        'login b"ob may read, does not expire; last used 2026-11-25 14:03 UTC',
-        "token ci-acme may read, publish acme-*, until 2027-03-31; last used 2026-11-19 14:03 UTC",
-        "token uploader may publish, does not expire; not used since 2026-10-01 14:03 UTC, when the log begins",
+        "login alice (may read, publish, delete acme-*, until 2026-12-31): last used 2026-11-28 14:03 UTC",
+        'login b"ob (may read, does not expire): last used 2026-11-25 14:03 UTC',
+        "token ci-acme (may read, publish acme-*, until 2027-03-31): last used 2026-11-19 14:03 UTC",
+        "token uploader (may publish, does not expire): not used since 2026-10-01 14:03 UTC, when the log begins",
     ]
     assert result["logins"][2] == {
         "name": "ci-acme",
@@ -93,10 +94,15 @@ def test_what_was_refused_is_no_use(info: Run, home: Path) -> None:
     assert "last used 2026-11-01" in info()["lines"][0]
 
 
+def test_a_token_that_may_not_read_and_tries_is_in_use(info: Run, home: Path) -> None:
+    (home / "logs/access.log").write_text(use("2026-10-01", "") + use("2026-11-20", "uploader", "403"))
+    assert info()["lines"][-1] == "token uploader (may publish, does not expire): last used 2026-11-20 14:03 UTC"
+
+
 def test_without_a_log_it_says_so(info: Run, home: Path) -> None:
-    assert all(line.endswith("; there is no access log") for line in info()["lines"])
+    assert all(line.endswith(": there is no access log") for line in info()["lines"])
     (home / "logs").rmdir()
-    assert all(line.endswith("; there is no access log") for line in info()["lines"])
+    assert all(line.endswith(": there is no access log") for line in info()["lines"])
 
 
 def test_nothing_in_the_folder_of_the_account_leads_elsewhere(info: Run, home: Path) -> None:

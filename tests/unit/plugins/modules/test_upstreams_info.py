@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -47,10 +49,11 @@ class StandIn:
 
     def info(self, url: str, hosts: list[str], **more: Any) -> dict[str, Any]:
         """Return what the module says of one upstream."""
-        arguments = {key: more.pop(key) for key in ("authorities", "timeout") if key in more}
+        arguments = {key: more.pop(key) for key in ("authorities", "packages") if key in more}
         found = self._run_module(
             upstreams_info,
             upstreams=[{"url": url, "hosts": hosts, **more}],
+            private=["acme-*"],
             **{"authorities": self.authorities, **arguments},
         )
         print(found)
@@ -79,7 +82,7 @@ def stand_in(tmp_path: Path, run_module: Run, monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_index_whose_hosts_are_all_there_has_no_problem(stand_in: StandIn) -> None:
     found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES, FILES))
-    assert (found["problems"], found["unreachable"], found.get("changed", False)) == ([], [], False)
+    assert (found["problems"], found["unasked"], found.get("changed", False)) == ([], [], False)
 
 
 def test_a_host_of_files_that_is_missing_is_named_with_the_line_to_add(stand_in: StandIn) -> None:
@@ -113,14 +116,39 @@ def test_what_may_work_tomorrow_is_no_problem(stand_in: StandIn, mode: str) -> N
     stand_in.public.break_(mode, "pages")
     found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES))
     assert found["problems"] == []
-    (reason,) = found["unreachable"]
+    (reason,) = found["unasked"]
     assert reason.startswith(f"{stand_in.url()} cannot be asked from this host: ")
 
 
 def test_a_certificate_of_an_unknown_authority_is_not_trusted(stand_in: StandIn) -> None:
-    (reason,) = stand_in.info(stand_in.url(), stand_in.hosts(PAGES), authorities="")["unreachable"]
+    (reason,) = stand_in.info(stand_in.url(), stand_in.hosts(PAGES), authorities="")["unasked"]
     assert "certificate verify failed" in reason
 
 
 def test_authorities_that_are_none_are_refused(stand_in: StandIn) -> None:
     assert "pypi_upstream_ca_file: no usable certificate" in stand_in.info(stand_in.url(), [], authorities="x")["msg"]
+
+
+def test_private_names_that_are_public_as_well_are_compared_file_by_file(stand_in: StandIn, tmp_path: Path) -> None:
+    for name in ("acme-squatted", "both", "other"):
+        stand_in.public.publish(name)
+    store = tmp_path / "packages" / ".wheelhouse"
+    for name in ("both", "only-here"):
+        (store / "files" / name).mkdir(parents=True)
+        (store / "names").mkdir(exist_ok=True)
+        (store / "names" / name).touch()
+    sha256 = hashlib.sha256(stand_in.public.content("both-1.0-py3-none-any.whl")).hexdigest()
+    for number, digest in enumerate((sha256, "0" * 64, "no digest")):
+        (store / "files/both" / f"both-{number}.whl.json").write_text(json.dumps({"sha256": digest}))
+    stand_in.public.begin()
+    found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES, FILES), packages=str(tmp_path / "packages"))
+    assert found["shared"] == [
+        f"acme-squatted: reserved here (pypi_private_names), and on {stand_in.url()} as well",
+        f"both: private here, and on {stand_in.url()} as well; 1 of 2 files are the same",
+    ]
+    assert not stand_in.public.asked("only-here"), "a private name went upstream"
+
+
+def test_a_host_without_an_index_has_no_private_names(stand_in: StandIn, tmp_path: Path) -> None:
+    found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES, FILES), packages=str(tmp_path / "nothing"))
+    assert found["shared"] == []

@@ -130,13 +130,13 @@ def test_logins_are_named() -> None:
 
 
 def test_tokens_are_named_and_listed_with_what_they_may() -> None:
-    tokens = {"added": ["ci"], "updated": [], "removed": ["old"], "valid": ["ci may read, until 2027-03-31"]}
+    tokens = {"added": ["ci"], "updated": [], "removed": ["old"], "valid": ["ci (may read, until 2027-03-31)"]}
     text = said(logins={"added": [], "tokens": tokens})
     assert "Tokens new: ci; removed: old." in text
-    assert "Tokens: ci may read, until 2027-03-31." in text
-    (many,) = (line for line in said(logins={"tokens": {"valid": ["a may read"] * 60}}) if "Tokens" in line)
-    assert many.count("a may read") == 50
-    assert many.endswith("; and 10 more.")
+    assert "Tokens: ci (may read, until 2027-03-31)." in text
+    (many,) = (line for line in said(logins={"tokens": {"valid": ["a (may read)"] * 60}}) if "Tokens" in line)
+    assert many.count("a (may read)") == 50
+    assert many.endswith(", and 10 more.")
 
 
 def test_the_role_hands_over_what_a_run_has_made(playbook: Callable[..., subprocess.CompletedProcess[str]]) -> None:
@@ -171,10 +171,10 @@ def test_the_role_hands_over_what_a_run_has_made(playbook: Callable[..., subproc
     warning = "[WARNING]: pypi_tls_certificate: the certificate ends in 20 days"
     assert warning in done.stdout + done.stderr, done.stdout + done.stderr
     # A run that has changed tokens alone.
-    tokens = {"added": ["ci"], "updated": [], "removed": [], "valid": ["ci may read, does not expire"]}
+    tokens = {"added": ["ci"], "updated": [], "removed": [], "valid": ["ci (may read, does not expire)"]}
     variables["__users_written"] = {"changed": True, "added": [], "updated": [], "removed": [], "tokens": tokens}
     done = playbook(json.dumps([play]), "--extra-vars", json.dumps(variables))
-    for words in ("Tokens new: ci.", "Tokens: ci may read, does not expire.", "files authentication/tokens.conf;"):
+    for words in ("Tokens new: ci.", "Tokens: ci (may read, does not expire).", "files authentication/tokens.conf;"):
         assert words in done.stdout, done.stdout
 
 

@@ -120,7 +120,7 @@ BAD = [
     (
         "pypi_docker_repository_key_file",
         "/nowhere/docker.asc",
-        "there is no file /nowhere/docker.asc where Ansible runs",
+        "/nowhere/docker.asc is not a file on the machine that runs Ansible",
     ),
     ("pypi_login_source", "ldaps", "did you mean ldap? Give one of file, ldap, http"),
     ("pypi_login_source_url", "https://auth.example.com", "with a path"),
@@ -133,7 +133,7 @@ BAD = [
     ("pypi_tls_key", "~/pypi.key", "begins with /"),
     ("pypi_acme_directory", "http://acme.example.com/directory", "not an https URL"),
     ("pypi_acme_directory", "https://acme.example.com", "https://acme.example.com/directory"),
-    ("pypi_acme_ca_file", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem where Ansible runs"),
+    ("pypi_acme_ca_file", "/nowhere/ca.pem", "/nowhere/ca.pem is not a file on the machine that runs Ansible"),
     ("pypi_container_memory", "1 GB", "'1 GB' is not a size"),
     ("pypi_container_cpus", 0, "0 is not a number of processors"),
     ("pypi_container_cpus", "half", "'half' is not a number"),
@@ -398,7 +398,7 @@ def test_who_has_expired_is_told_and_no_reason_to_refuse_a_run() -> None:
     assert logins.present_users({"pypi_users": users}) == []
     assert rules.problems({"pypi_users": users, "pypi_authenticate": ["list", "update"]}) == []
     assert rules.warnings({"pypi_users": users}) == [
-        "pypi_users: the login of 'alice' expired after 2020-01-31; this run removes it"
+        "pypi_users: the login of 'alice' expired after 2020-01-31; wheelhouse.pypi.users removes it"
     ]
 
 

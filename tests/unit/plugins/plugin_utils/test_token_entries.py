@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import token_entries
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.in_clear import Loader
 
 NEW = {"id": "new", "hash": "6" * 64}
 LINE = token_entries.line(NEW)
@@ -63,7 +65,7 @@ def test_an_entry_comes_first_and_all_else_stays(before: str, after: str | None)
         assert "".join(without) == before
     # A second one goes where the first did.
     again = token_entries.added(result, {**NEW, "id": "newer"})
-    assert again.index("'newer'") < again.index("'new'")
+    assert again.index("id: newer,") < again.index("id: new,")
     assert ("\r\n" in before) == ("\r\n" in again) and again.count("\r") in (0, again.count("\n"))
 
 
@@ -85,3 +87,19 @@ def test_an_entry_comes_first_and_all_else_stays(before: str, after: str | None)
 )
 def test_a_file_without_such_a_list_is_refused(text: str) -> None:
     assert token_entries.added(text, NEW) == ""
+
+
+def test_a_file_that_lacks_a_token_of_the_inventory_is_refused() -> None:
+    text = f"pypi_tokens:\n- {OLD.replace('    ', '  ')}"
+    assert token_entries.added(text, NEW, ["x"])
+    assert token_entries.added(text, NEW, ["x", "elsewhere"]) == ""
+    assert token_entries.added("", NEW, ["x"]) == ""
+
+
+@pytest.mark.parametrize("digest", ["1" * 64, "0" * 64, "1" * 62 + "e5", "12e" + "3" * 61])
+def test_a_line_is_read_as_it_was_meant(digest: str) -> None:
+    entry = {"id": "no", "hash": digest, "publish": ["*-plugin", "1"], "yank": True, "expires": "2099-03-31"}
+    line = token_entries.line(entry)
+    print(line)
+    assert yaml.load(line, Loader=Loader) == [entry]
+    assert '"' not in line and "\n" not in line

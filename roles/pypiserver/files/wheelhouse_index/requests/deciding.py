@@ -100,6 +100,10 @@ def _done(store: Store, project: str, change: Callable[[Decisions], Decisions], 
     return changed
 
 
+# What an answer says of a change, and of one that was not needed.
+_DONE = {"yank": ("Yanked", "already yanked"), "unyank": ("Unyanked", "not yanked")}
+
+
 def _decide(store: Store, form: Form, change: Change, check: rights.Check, note: Note) -> str:
     """Change the yank of what a form names; return what was done.
 
@@ -121,7 +125,8 @@ def _decide(store: Store, form: Form, change: Change, check: rights.Check, note:
         line = target.line(target.files, reason)
         changed |= _done(store, target.project, partial(change, target), partial(note, **line))
     files = ", ".join(sorted({name for target in meant for name in target.files}))
-    return f"{form.value(':action')}: {'' if changed else 'nothing to do for '}{files}."
+    done, already = _DONE[form.value(":action")]
+    return f"{done} {files}." if changed else f"Nothing to do, {already}: {files}."
 
 
 def targets(store: Store, name: str, version: str, filename: str) -> list[Target]:
