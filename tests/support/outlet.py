@@ -69,7 +69,7 @@ class Outlet:
         place: the socket.
         asked: the paths of all requests, in order.
         pages: what is said by way (``kept``, ``last``, ``unkept``) and project; what is not there is a 404.
-        files: what is said of files, by host and path; with ``!`` before it, of what is fetched anew.
+        files: what is said of files, by host and path; with ``!`` before it, of what is fetched once more.
     """
 
     def __init__(self, place: Path) -> None:

@@ -197,7 +197,7 @@ class Marks:
                 aside.parent.mkdir(exist_ok=True)
                 place.rename(aside)
             except OSError:
-                # No room for the other name, or removed by another process: what is left goes one by one.
+                # No room for the other name, or removed by another process: what is left is removed one by one.
                 _remove_tree(place)
             else:
                 shutil.rmtree(aside, ignore_errors=True)
