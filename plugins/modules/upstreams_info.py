@@ -55,8 +55,8 @@ options:
     default: ''
   policy:
     description:
-      - The file on the host that says which upstreams are in use. Those are not asked again, so that one that is ill holds up no other
-        change.
+      - The file on the host that says which upstreams are in use. Those are not asked again, so that one that is ill holds up
+        no other change.
     type: path
   packages:
     description: Folder of the distribution files, if the private names in it are to be compared. Not asked for by name.

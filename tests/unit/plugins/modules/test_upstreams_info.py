@@ -50,14 +50,12 @@ class StandIn:
     def info(self, url: str, hosts: list[str], **more: Any) -> dict[str, Any]:
         """Return what the module says of one upstream."""
         arguments = {key: more.pop(key) for key in ("authorities", "packages", "policy") if key in more}
-        found = self._run_module(
+        return self._run_module(
             upstreams_info,
             upstreams=[{"url": url, "hosts": hosts, **more}],
             private=["acme-*"],
             **{"authorities": self.authorities, **arguments},
         )
-        print(found)
-        return found
 
     def close(self) -> None:
         """End it."""
