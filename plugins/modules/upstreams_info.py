@@ -53,6 +53,11 @@ options:
     description: The proxy to ask through, as a URL.
     type: str
     default: ''
+  policy:
+    description:
+      - The file on the host that says which upstreams are in use. Those are not asked again, so that one that is ill holds up
+        no other change.
+    type: path
   packages:
     description: Folder of the distribution files, if the private names in it are to be compared. Not asked for by name.
     type: path
@@ -99,6 +104,8 @@ import concurrent.futures
 import fnmatch
 import functools
 import http.client
+import json
+import os
 import ssl
 from typing import Any, Iterable, Mapping
 
@@ -116,6 +123,7 @@ ARGUMENTS = {
     "upstreams": {"type": "list", "elements": "dict", "required": True, "options": UPSTREAM},
     "authorities": {"type": "str", "default": ""},
     "proxy": {"type": "str", "default": "", "no_log": True},
+    "policy": {"type": "path"},
     "packages": {"type": "path"},
     "private": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 10},
@@ -137,6 +145,15 @@ def judged(asker: Asker, upstream: Mapping[str, Any]) -> tuple[str, str]:
         " and ".join(missing),
         ", ".join(missing),
     ), ""
+
+
+def in_use(policy: str | None) -> list[tuple[str, list[str]]]:
+    """URL and hosts of the upstreams that the index has been using; none where that is not known."""
+    try:
+        with open(policy or os.devnull, encoding="utf-8") as file:
+            return [(one["url"], one["hosts"]) for one in json.load(file)["upstreams"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def answers_for(upstreams: Iterable[Mapping[str, Any]], project: str) -> Mapping[str, Any]:
@@ -199,7 +216,9 @@ def main() -> None:
     except (ssl.SSLError, ValueError) as error:
         module.fail_json(msg="pypi_upstream_ca_file: no usable certificate (%s)" % error)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda one: judged(asker, one), module.params["upstreams"]))
+        known = in_use(module.params["policy"])
+        new = [one for one in module.params["upstreams"] if (one["url"], one["hosts"]) not in known]
+        found = list(pool.map(lambda one: judged(asker, one), new))
         names = shared(asker, module.params, pool) if module.params["packages"] else []
     module.exit_json(
         shared=names,

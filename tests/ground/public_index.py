@@ -79,9 +79,20 @@ BOTH = (
     "500",
     "redirect",
     "stranger",
-    "cookie",
+    "headers",
 )
 # `one-…` spoils the newest file of the page alone.
+# Headers by which a server would rule over clients of another one, or over a proxy in front of it.
+OWN_MATTERS = {
+    "Set-Cookie": "stranger=1; Path=/",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains; preload",
+    "Refresh": "0; url=https://stranger.example.net/",
+    "Access-Control-Allow-Origin": "*",
+    "Link": "<https://stranger.example.net/>; rel=preload",
+    "X-Accel-Redirect": "/index.html",
+    "X-Accel-Expires": "1",
+    "X-Wheelhouse-Rule": "stranger",
+}
 OF_PAGES = (
     "html",
     "invalid",
@@ -767,8 +778,8 @@ class Public(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        if mode == "cookie":
-            self.send_header("Set-Cookie", "stranger=1; Path=/")
+        for name, value in OWN_MATTERS.items() if mode == "headers" else ():
+            self.send_header(name, value)
         if status != 304:
             self.send_header("Content-Length", str(size))
         self.end_headers()

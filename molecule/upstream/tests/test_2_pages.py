@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from pypi_simple import ProjectPage
 
+from tests.ground.public_index import OWN_MATTERS
 from tests.support.clients import NOBODY, Index, Login
 from tests.support.one_url import FOLLOWS, HTML, JSON, OneUrl, is_right, path_of
 from tests.support.public_index import PublicIndex
@@ -164,12 +165,20 @@ def test_readers_alone_get_public_pages_and_files(one: OneUrl, index: Index, fre
         assert one.get(address, method="POST").status in (403, 405), address
 
 
-def test_a_cookie_of_upstream_reaches_no_client(one: OneUrl, public: PublicIndex, fresh: str) -> None:
-    with public.fault("cookie", "pages"), public.fault("cookie", "files"):
-        page = one.page(fresh)
-        file = one.get(path_of(fresh, json.loads(page.body)["files"][0]))
-        assert page.status == file.status == 200
-        assert "set-cookie" not in page.headers and "set-cookie" not in file.headers
+def test_what_upstream_says_of_itself_rules_nothing_here(one: OneUrl, public: PublicIndex, fresh: str) -> None:
+    wheel = public.content(f"{fresh.replace('-', '_')}-1.0-py3-none-any.whl")
+    with public.fault("headers", "pages"), public.fault("headers", "files"):
+        # The second answer comes from the cache, which has upstream's headers as they came.
+        for time in ("first", "second"):
+            page = one.page(fresh)
+            entry = next(file for file in json.loads(page.body)["files"] if "-1.0-" in file["filename"])
+            file = one.get(path_of(fresh, entry))
+            print(time, file.headers)
+            assert file.status == 200 and file.body == wheel, f"{time} request: another file"
+            assert file.headers["content-type"] == "application/octet-stream"
+            for answer in (page, file):
+                found = {name.lower() for name in OWN_MATTERS} & answer.headers.keys()
+                assert not found, f"{time} request: {found}"
 
 
 def test_upstream_hears_nothing_of_clients(one: OneUrl, public: PublicIndex, index: Index, fresh: str) -> None:

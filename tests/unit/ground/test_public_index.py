@@ -185,7 +185,7 @@ def test_faults_of_pages_and_files(served: Served, scope: str) -> None:
         assert served.get(path, host).headers["retry-after"] == "7"
     with served.public.fault("redirect", scope):
         assert served.get(path, host).headers["location"] == f"https://elsewhere.example.net{path}"
-    with served.public.fault("cookie", scope):
+    with served.public.fault("headers", scope):
         assert "stranger" in served.get(path, host).headers["set-cookie"]
     with served.public.fault("500", scope, project="click"):
         assert served.get(path, host).status == 200

@@ -49,15 +49,13 @@ class StandIn:
 
     def info(self, url: str, hosts: list[str], **more: Any) -> dict[str, Any]:
         """Return what the module says of one upstream."""
-        arguments = {key: more.pop(key) for key in ("authorities", "packages") if key in more}
-        found = self._run_module(
+        arguments = {key: more.pop(key) for key in ("authorities", "packages", "policy") if key in more}
+        return self._run_module(
             upstreams_info,
             upstreams=[{"url": url, "hosts": hosts, **more}],
             private=["acme-*"],
             **{"authorities": self.authorities, **arguments},
         )
-        print(found)
-        return found
 
     def close(self) -> None:
         """End it."""
@@ -152,3 +150,15 @@ def test_private_names_that_are_public_as_well_are_compared_file_by_file(stand_i
 def test_a_host_without_an_index_has_no_private_names(stand_in: StandIn, tmp_path: Path) -> None:
     found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES, FILES), packages=str(tmp_path / "nothing"))
     assert found["shared"] == []
+
+
+def test_an_upstream_that_is_in_use_is_not_asked_again(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.public.break_("401", "pages")
+    hosts = stand_in.hosts(PAGES, FILES)
+    policy = tmp_path / "upstreams.json"
+    policy.write_text(json.dumps({"upstreams": [{"url": stand_in.url(), "hosts": hosts}]}))
+    assert stand_in.info(stand_in.url(), hosts, policy=str(policy))["problems"] == []
+    assert stand_in.info(stand_in.url(), hosts[:1], policy=str(policy))["problems"]
+    for text in ("", "{}", '{"upstreams": 1}'):
+        policy.write_text(text)
+        assert stand_in.info(stand_in.url(), hosts, policy=str(policy))["problems"]
