@@ -2,6 +2,7 @@
 
 ``import`` brings files in from standard input, and ``import --check`` says what would become of them. ``yank`` yanks what
 standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what.
+``give-back`` makes a private name free, so that upstream may answer for it, and ``give-back --check`` shows what is known of it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ def main(words: list[str]) -> int:
         from .commands import yanking
 
         return yanking.main(check=len(words) > 1)
+    if words[:1] == ["give-back"]:
+        from .commands import giving_back
+
+        return giving_back.main(words[1:])
     if words[:1] == ["list"]:
         from .commands import listing
 
@@ -33,8 +38,9 @@ def main(words: list[str]) -> int:
         print(text, end="")
         return int(status != 200)
     if words not in (["serve"], ["check"]):
-        usage = "serve | check | health | import [--check] | yank [--check] | list [--login NAME] [--project NAME] [--since TIME]"
-        print(f"usage: python3 -m wheelhouse_index {usage} [--json]", file=sys.stderr)
+        commands = "serve | check | health | import [--check] | yank [--check] | give-back [--check] NAME"
+        options = "[--login NAME] [--project NAME] [--since TIME] [--json]"
+        print(f"usage: python3 -m wheelhouse_index {commands} | list {options}", file=sys.stderr)
         return 2
     try:
         from .server import app

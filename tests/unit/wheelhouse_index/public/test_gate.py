@@ -16,6 +16,7 @@ from wheelhouse_index.common.answers import Answer
 from wheelhouse_index.public.gate import Reply
 
 from tests.support.index import Index
+from tests.support.index_server import program
 from tests.support.outlet import FILES_HOST, Said, listed, page
 from tests.support.packages import file
 from tests.support.public import Public
@@ -324,6 +325,10 @@ def test_a_name_is_not_taken_from_upstream_by_mistake(public: Public) -> None:
     answer = public.index.upload(WHEEL, file(WHEEL))
     print(answer)
     assert answer.status == 409 and "pypi_shadowed_names: demo" in answer.text
+    by_twine = public.index.upload(WHEEL, file(WHEEL), {"User-Agent": "twine/6.2.0"})
+    assert (by_twine.status, by_twine.text) == (403, answer.text), (
+        "twine --skip-existing takes 409 for a file that is there"
+    )
     assert not public.index.stored()
     public.put(shadowed=["demo"])
     assert public.index.upload(WHEEL, file(WHEEL)).status == 200
@@ -414,3 +419,16 @@ def test_nothing_is_compared_of_what_is_private_by_then(public: Public) -> None:
     asked = len(public.outlet.asked)
     public.verifier.step(public.gate.is_private)
     assert len(public.outlet.asked) == asked
+
+
+def test_other_programs_leave_the_way_upstream_open(public: Public) -> None:
+    public.outlet.serve("demo", listed(WHEEL))
+    public.ask("/page/demo")
+    before = public.marks.closing()
+    print(program(public.index.folder, "yank", stdin="{}\n"))
+    for words in (["list"], ["give-back", "--check", "demo"], ["give-back", "demo"]):
+        print(program(public.index.folder, *words))
+    assert public.marks.is_open() and public.marks.closing() == before
+    assert public.marked() == {"demo/.page"}
+    print(program(public.index.folder, module="wheelhouse_index.rebuild"))
+    assert public.marks.closing() != before and not public.marked()

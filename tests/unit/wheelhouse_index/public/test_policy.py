@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import wheelhouse_index
 from wheelhouse_index.__main__ import main
 from wheelhouse_index.public.policy import Judge, Policy, PolicyError
+from wheelhouse_index.server.settings import Settings
 
 from tests.support.public import policy
 
@@ -149,3 +152,7 @@ def test_a_check_passes_with_a_policy_and_without(tmp_path: Any, monkeypatch: py
     assert main(["check"]) == 0
     file.write_text(json.dumps(policy(denied=["a", "b<2"], exempt=["c==1.0"], minimum_age=5)))
     assert main(["check"]) == 0
+
+
+def test_the_policy_is_beside_the_package_where_the_role_writes_it() -> None:
+    assert Settings().upstreams == Path(wheelhouse_index.__file__).parents[1] / "upstreams.json"

@@ -1,4 +1,7 @@
-"""Claims: an empty file per name that is private. It is made before the first file of the name appears, and never removed."""
+"""Claims: an empty file per name that is private.
+
+It is made before the first file of the name appears, and removed only where the name is given back.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from ..common import disk
 from .records import FactsError
 
 
@@ -42,6 +46,12 @@ class Claims:
         # Also of those that had one: who made it may have been killed before this.
         self._withdraw(projects)
         return [self.folder] if new else []
+
+    def give_back(self, project: str) -> None:
+        """Remove the claim of a project of which nothing else is known any more: its name is free."""
+        with suppress(FileNotFoundError):
+            os.unlink(f"{self.folder}/{project}")
+        disk.sync([self.folder])
 
     def names(self) -> set[str]:
         """Return the projects that are claimed."""

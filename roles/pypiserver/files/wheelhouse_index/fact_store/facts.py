@@ -131,6 +131,16 @@ class FactStore:
                 f" that belongs to it. If this one is to be it from now on, remove index/{KNOWN}."
             )
 
+    def give_back(self, project: str) -> None:
+        """Forget a project of which there are no files: the claim last, as a name of which anything is known is claimed."""
+        disk.check_folder(self.records.folder / project)
+        for place in (self.decisions.folder / f"{project}.json", *(self.records.folder / project).glob("*")):
+            place.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            (self.records.folder / project).rmdir()
+        disk.sync([self.decisions.folder, self.records.folder])
+        self.claims.give_back(project)
+
     def _is_part(self, folder: Path) -> bool:
         """Tell whether a folder of the store is there; raise FactsError where something else is."""
         name = f"packages/{FOLDER}/{folder.name}"

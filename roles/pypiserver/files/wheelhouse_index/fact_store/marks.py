@@ -32,6 +32,7 @@ _DIGEST = re.compile(r"[0-9a-f]{12}")
 _NUMBER = re.compile(r"[0-9]{1,12}")
 # Seconds for which a file that is wrong is refused.
 WRONG_SECONDS = 60.0
+_TRIES = 10
 
 
 class Marks:
@@ -66,11 +67,16 @@ class Marks:
             return
         with suppress(FileNotFoundError):
             os.unlink(self.folder / _OPEN)
-        # Who is about to open it has seen another one. Without room for that, it stays closed all the same: it is open for
-        # no longer than until the next look.
-        with suppress(OSError):
+        # Who is about to open it has seen another one.
+        try:
             (self.folder / _CLOSED).write_text(secrets.token_hex(8), encoding="ascii")
-        self._remove(self.folder / name for name in there if _DIGEST.fullmatch(name) or name in (_WRONG, _ASIDE))
+        except OSError:
+            with suppress(FileNotFoundError):
+                os.unlink(self.folder / _CLOSED)
+        self._remove(self.folder / name for name in there if _DIGEST.fullmatch(name) or name == _WRONG)
+        # What killed processes have left.
+        for left in (self.folder / _ASIDE).glob("*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def open(self, closing: str) -> bool:
         """Have upstream asked, unless it was closed once more since the closing that the caller has seen."""
@@ -190,12 +196,19 @@ class Marks:
             try:
                 aside.parent.mkdir(exist_ok=True)
                 place.rename(aside)
-            except FileNotFoundError:
-                continue
             except OSError:
-                # No room for the other name: what is left out of it goes one by one.
-                aside = place
-            shutil.rmtree(aside, ignore_errors=True)
-            if os.path.lexists(place) and aside == place:
-                # Raises what keeps it there.
-                shutil.rmtree(place)
+                # No room for the other name, or removed by another process: what is left goes one by one.
+                _remove_tree(place)
+            else:
+                shutil.rmtree(aside, ignore_errors=True)
+
+
+def _remove_tree(place: Path) -> None:
+    """Remove a folder that other processes may be removing as well."""
+    for left in reversed(range(_TRIES)):
+        try:
+            shutil.rmtree(place)
+        except FileNotFoundError:
+            if left and os.path.lexists(place):
+                continue
+        return

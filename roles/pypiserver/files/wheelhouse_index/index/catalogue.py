@@ -444,6 +444,11 @@ class Known:
         rows = (row for name in names for row in self._db.execute(f"SELECT {_REMOVED} WHERE name = ?", (name,)))
         return [(project, name, _record(record)) for project, name, *record in rows]
 
+    def give_back(self, project: str) -> None:
+        """Forget what is known of a project that has no files."""
+        for table in ("removed", "decisions"):
+            self._db.execute(f"DELETE FROM {table} WHERE project = ?", (project,))
+
     def note_removed(self, files: Iterable[tuple[str, str, Record]]) -> None:
         """Note records of files that are not there."""
         self._db.executemany(

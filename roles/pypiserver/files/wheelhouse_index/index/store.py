@@ -13,7 +13,7 @@ from ..fact_store.recording import ConflictError, Origin
 from ..files.entry import Entry
 from ..files.incoming import Upload
 from .comparing import compared, refuse_closed, same_as
-from .folders import staging
+from .folders import some, staging
 from .writing import Writing
 
 
@@ -229,6 +229,31 @@ class Store(Writing):
                 return False
         disk.sync(self.facts.claims.make([project]))
         return True
+
+    def give_back(self, project: str) -> None:
+        """Forget a project that has no files any more: its name is free, and upstream may answer for it.
+
+        What is cut off before the end leaves it private.
+
+        Raises:
+            ConflictError: if it has files, or never was here.
+            FactsError: if it cannot be found out; nothing has changed then.
+        """
+        self.mend()
+        self.check_facts()
+        with self._alone():
+            with self.catalogue.writing() as known:
+                if files := known.of_project(project):
+                    named = some(sorted(entry.path for entry in files))
+                    raise ConflictError(f"{project} has files: {named}. Remove them first.")
+                if self.facts.quarantine.has(project):
+                    raise ConflictError(
+                        f"{project} has files in quarantine. Set its status to active, and remove them."
+                    )
+                if not (self.facts.claims.has(project) or known.removed_of([project])):
+                    raise ConflictError(f"{project} is not private on this index.")
+                known.give_back(project)
+            self.facts.give_back(project)
 
     def _notice(self, uploads: Iterable[Upload]) -> None:
         """Take in what was copied to the places of uploads, or removed from there, since the last look."""

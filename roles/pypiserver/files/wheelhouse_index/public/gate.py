@@ -36,6 +36,7 @@ _STALE_SECONDS = 15
 # So many files on pages are kept in memory.
 _KNOWN_FILES = 50_000
 _NAMED = 5
+_READING = 2
 
 
 class Reply(NamedTuple):
@@ -80,6 +81,8 @@ class Gate:
         self._outlet = outlet
         self._verifier = verifier
         self._pages = _Pages()
+        # A large page takes a multiple of its bytes while it is read.
+        self._reading = threading.BoundedSemaphore(_READING)
         self._reported: OrderedDict[str, int] = OrderedDict()
 
     @classmethod
@@ -265,7 +268,8 @@ class Gate:
         upstream = policy.upstreams[number]
         try:
             raw = self._outlet.page(number, project)
-            page = read(project, upstream, raw.body, raw.content_type)
+            with self._reading:
+                page = read(project, upstream, raw.body, raw.content_type)
         except UnusableError as error:
             reason = one_line(f"The public index's page of {project} cannot be used: {error}")
             log.error("%s", reason)

@@ -54,8 +54,13 @@ class Opening:
         self._store.facts.check()
         # Also of files that cannot be read: whose they are, their names alone say.
         disk.sync(self._store.facts.claims.make(projects - self._store.facts.claims.names()))
-        if self._marks.open(self._begun):
-            log.info("All private names are claimed: public projects are served")
+        try:
+            if self._marks.open(self._begun):
+                log.info("All private names are claimed: public projects are served")
+        except OSError as error:
+            # No room for an empty file. The pages of private projects do not wait for that.
+            log.error("Public projects are not served yet: %s", error)
+            return
         self._begun = None
 
     def close(self) -> None:

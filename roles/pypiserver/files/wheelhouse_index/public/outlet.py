@@ -138,7 +138,7 @@ class Outlet:
     def _check(self, answer: http.client.HTTPResponse, number: int, project: str) -> None:
         """Raise Declined for an answer that is no page."""
         # Several where NGINX has asked more than once.
-        said = answer.getheader("X-Upstream", "").rpartition(",")[2].strip()
+        said = (answer.getheader("X-Upstream", "").split() or [""])[-1]
         if said == "429" or answer.status == 429:
             wait = _seconds(answer.getheader("Retry-After", ""))
             self._marks.pause(number, wait)

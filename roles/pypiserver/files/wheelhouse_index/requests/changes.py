@@ -156,7 +156,11 @@ class Changes:
         upload = uploaded(file, form)
         # The form need not name it.
         check(upload.facts.release.project)
-        self._check_new(upload.facts.release.project)
+        try:
+            self._check_new(upload.facts.release.project)
+        except Refusal as error:
+            # By 409, twine's --skip-existing would take the file for one that is there.
+            raise Refusal(403, error.reason) if error.status == 409 != conflict else error from error
         # What was copied or imported may be sent again, for its attestations or after it was removed.
         if upload.objection and not self._store.has_had(upload):
             raise Refusal(400, upload.objection)
