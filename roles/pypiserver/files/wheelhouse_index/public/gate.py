@@ -111,6 +111,12 @@ class Gate:
         verifier.start(gate.is_private)
         return gate
 
+    @classmethod
+    def asking(cls, store: Store, policy: Path, socket: Path) -> Gate:
+        """Return one that only finds out what upstream has; arguments as for ``of``."""
+        # The server's processes keep the marks.
+        return cls(store, Policies(policy), Outlet(socket, store.facts.marks))
+
     def page(self, project: str, digest: str, form: str) -> Reply:
         """Return a project's page.
 
