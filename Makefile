@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 run := $(PYTHON) -m tests.run
-# Scenarios of `make molecule`: all of them, or SCENARIO="users nginx".
+# Scenarios of `make molecule`: all of them, or SCENARIO="layout nginx".
 SCENARIO ?= $(filter-out forky,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 # What Molecule does with them: test, or converge, verify, destroy.
 DO ?= test
@@ -39,7 +39,7 @@ format: venv ## Format the Python, and fix what ruff can fix
 unit: ## Unit tests, on the current and the oldest ansible-core, and on the newest pypiserver
 	@$(run) --live unit unit-2.18 unit-pypiserver-newest
 
-molecule: ## Molecule scenarios: all, or SCENARIO="users nginx"; DO=converge keeps the host
+molecule: ## Molecule scenarios: all, or SCENARIO="layout nginx"; DO=converge keeps the host
 	@$(run) --live $(if $(filter forky,$(SCENARIO)),--long) --do '$(DO)' $(addprefix scenario-,$(SCENARIO))
 
 docs: venv ## Make the reference pages: docs/variables.md, and the tables in the roles' READMEs

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from pypi_simple import ProjectPage
 from pypiserver.config import Config
 from wheelhouse_index.files import names, reading
+from wheelhouse_index.index.quotas import Quotas
 from wheelhouse_index.server import app
 from wheelhouse_index.server.backend import IndexedBackend
 from wheelhouse_index.server.keeper import Keeper
@@ -50,9 +51,10 @@ class Index:
         folder: where to make it.
         overwrite: whether an upload may replace a file.
         url: its own address.
+        quotas: as Compose passes them.
     """
 
-    def __init__(self, folder: Path, overwrite: bool = False, url: str = "") -> None:
+    def __init__(self, folder: Path, overwrite: bool = False, url: str = "", quotas: str = "") -> None:
         self.folder = folder
         self.packages = folder / "packages"
         self.pages = folder / "index"
@@ -61,7 +63,7 @@ class Index:
         self.logs = folder / "logs"
         self.logs.mkdir(exist_ok=True)
         folders = self.packages.resolve(), self.pages, self.logs
-        self.settings = app.Settings(*folders, overwrite=overwrite, url=url)
+        self.settings = app.Settings(*folders, overwrite=overwrite, url=url, quotas=Quotas.of_text(quotas))
         self.overwrite = overwrite
         self.store = self.settings.store()
         self.store.prepare()
@@ -87,7 +89,8 @@ class Index:
     def send(self, body: bytes | io.BytesIO, kind: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a body of a content type."""
         stream = io.BytesIO(body) if isinstance(body, bytes) else body
-        said = self.changes.answer({**BY_NGINX, "Content-Type": kind, **(headers or {})}, stream)
+        known = {**BY_NGINX, "Content-Type": kind, "Content-Length": str(stream.getbuffer().nbytes)}
+        said = self.changes.answer({**known, **(headers or {})}, stream)
         status, own, text = said.parts()
         number, _blank, reason = status.partition(" ")
         return Answer(int(number), dict(own), text.decode(), reason)

@@ -69,7 +69,7 @@ class Outlet:
         place: the socket.
         asked: the paths of all requests, in order.
         pages: what is said by way (``kept``, ``last``, ``unkept``) and project; what is not there is a 404.
-        files: what is said of files, by host and path; with ``!`` before it, of what is fetched anew.
+        files: what is said of files, by host and path; with ``!`` before it, of what is fetched once more.
     """
 
     def __init__(self, place: Path) -> None:
@@ -79,7 +79,7 @@ class Outlet:
         self.pages: dict[tuple[str, str], Said] = {}
         self.files: dict[str, Said] = {}
         # Called with each path before it is answered.
-        self.before: Callable[[str], None] = lambda _path: None
+        self.before: Callable[[str], object] = lambda _path: None
 
     def serve(self, project: str, *files: Mapping[str, Any], **more: Any) -> None:
         """Have a project served, whichever way it is asked for."""

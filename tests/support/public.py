@@ -62,9 +62,9 @@ class Public:
         self.digest = str(content["digest"])
         return self.digest
 
-    def restart(self) -> None:
-        """Start the parts that have a memory, as another process has them."""
-        asking = Asking(self.outlet.place, self.marks, patience=0.3, deadline=0.9)
+    def restart(self, patience: float = 5.0) -> None:
+        """Start the parts that have a memory, as another process has them; with a patience in seconds."""
+        asking = Asking(self.outlet.place, self.marks, patience, patience * 3)
         self.verifier = Verifier(asking, self.marks, delay=0.0)
         store = self.index.store
         self.gate = Gate(store, Policies(self.file, self.marks.keep_policies), asking, self.verifier)

@@ -53,6 +53,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"pypi_users": [ALICE], "pypi_http_port": "http"},
         "- pypi_http_port: 'http' is not a whole number",
     ),
+    "quota-of-nothing": (
+        {"pypi_users": [ALICE], "pypi_quotas": {"index": "0g"}},
+        "- pypi_quotas: index: '0g' is not a size; give a number with k, m, g or t behind it, such as 20g; without a quota",
+    ),
     "misspelt-choice": (
         {"pypi_users": [ALICE], "pypi_tls": "acm"},
         "- pypi_tls: 'acm' is unknown; did you mean acme? Give one of none, provided, on_host, self_signed, acme",

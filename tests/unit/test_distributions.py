@@ -95,16 +95,26 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "repository": "{{ __docker_repository_url }}",
         "manager": "{{ __docker_manager }}",
     }
+    file = f"{folder}/answers.json"
     play = {
         "hosts": "all",
         "gather_facts": False,
         "vars_files": [str(ROLE.parent / "pypi/defaults/main.yml"), str(ROLE / "vars/main.yml")],
         "tasks": [
             {"name": "Set the facts of the host", "set_fact": {"cacheable": True, **_each("facts", inventory)}},
-            {"name": "Write the answer", "copy": {"content": "{{ answer | to_json }}", "dest": "{{ file }}"}},
+            {"name": "Note the answer", "set_fact": {"noted": "{{ answer }}"}},
+            # One call for all hosts: they are many.
+            {
+                "name": "Write the answers",
+                "copy": {
+                    "content": "{{ hosts | zip(hosts | map('extract', hostvars, 'noted')) | to_json }}",
+                    "dest": file,
+                },
+                "vars": {"hosts": "{{ ansible_play_hosts }}"},
+                "run_once": True,
+            },
         ],
         "vars": {
-            "file": f"{folder}/{{{{ inventory_hostname }}}}.json",
             "answer": f"{{{{ good if {supported} else dict(message=message) }}}}",
             "good": answer,
             "message": check["fail_msg"],
@@ -118,7 +128,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         capture_output=True, text=True, check=False, cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return {name: json.loads((folder / f"{name}.json").read_text()) for name in known}
+    return dict(json.loads(Path(file).read_text()))
 
 
 def _each(name: str, inventory: dict[str, Any]) -> dict[str, str]:

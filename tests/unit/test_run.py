@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -166,14 +167,32 @@ def test_reasons_name_each_failed_test_or_the_task_that_failed_last(text: str, l
 def test_summary_shows_failed_parts_last_then_why_and_ends_with_the_count_alone() -> None:
     outcomes = [
         *Runner(places=2).run([part("bad", "sh", "-c", "echo the reason; exit 3"), part("later", needs=("bad",))]),
-        Outcome(part("scenario-users"), "passed", True, 61.5),
+        Outcome(part("scenario-layout"), "passed", True, 61.5, 48.2),
     ]
-    text = run.summary(outcomes, 120).splitlines()
+    text = run.summary(outcomes, 120, busy=0.934).splitlines()
     print("\n".join(text))
-    assert text[1] == "scenario-users    1:01  passed"
-    assert [line.split(maxsplit=2)[::2] for line in text[2:4]] == [
+    assert text[1:3] == ["                   took     cpu", "scenario-layout    1:01    0:48  passed"]
+    assert [line.split(maxsplit=3)[::3] for line in text[3:5]] == [
         ["bad", "FAILED"],
         ["later", "not run, it needs bad"],
     ]
-    assert text[4:7] == ["", "bad:", "    the reason"]
+    assert text[5:8] == ["", "bad:", "    the reason"]
+    assert "2:00 in all, processors busy for 93% of it; the logs are in " in text[-2]
     assert text[-1] == "1 passed, 2 failed"
+
+
+def test_a_parts_work_is_counted_with_that_of_its_children_and_waiting_is_not() -> None:
+    work = "import time\nwhile time.process_time() < 0.3: pass"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
+    runner = Runner(places=2)
+    worked, waited = runner.run([part("works", sys.executable, "-c", child), part("waits", "sleep", "1")])
+    print(worked, waited)
+    assert worked.passed and waited.passed
+    assert worked.processor >= 0.25
+    assert waited.processor < 0.25
+    assert waited.seconds >= 1
+
+
+def test_the_processors_of_the_machine_have_worked_for_a_part_of_the_time() -> None:
+    busy, passed = run.processors()
+    assert 0 < busy < passed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import random
 import re
 import sys
 from pathlib import Path
@@ -24,13 +25,14 @@ SCRIPT = (ROOT / "roles/nginx/templates/tokens.js.j2").read_text(encoding="utf-8
 TOKEN = rules.PREFIX + "0" * 64 + rules.checksum(rules.PREFIX + "0" * 64)
 
 
-def marks() -> list[str]:
+def marks() -> re.Pattern[str]:
     """What NGINX looks for in a header, as its template has it."""
     environment = jinja2.Environment(autoescape=False)
     environment.filters["b64encode"] = lambda text: base64.b64encode(text.encode()).decode()
     environment.filters["regex_replace"] = lambda text, pattern, new: re.sub(pattern, new, text)
-    prefix = NGINX["__nginx_token_prefix"]
-    return [environment.from_string(mark).render(__nginx_token_prefix=prefix) for mark in NGINX["__nginx_token_marks"]]
+    environment.filters["zip"] = zip
+    mark = environment.from_string(NGINX["__nginx_token_marks"])
+    return re.compile(mark.render(__nginx_token_prefix=NGINX["__nginx_token_prefix"]))
 
 
 def header(login: str) -> str:
@@ -49,22 +51,48 @@ def test_inventory_playbook_and_nginx_agree_on_the_form() -> None:
 
 
 def test_what_nginx_takes_for_a_token_is_no_password_of_a_login() -> None:
-    (like,) = re.findall(r"LIKE = /\^(.*)/;", SCRIPT)
-    assert like == passwords.LIKE_TOKEN.pattern
-    for password in (TOKEN, TOKEN[:-1], TOKEN[:43], TOKEN + "x", TOKEN + " ", TOKEN + "\r"):
-        assert passwords.LIKE_TOKEN.match(password), password
-    for password in (TOKEN[:42], "x" + TOKEN, "wheelhouse", ""):
-        assert not passwords.LIKE_TOKEN.match(password), password
+    (like,), (form,) = re.findall(r"LIKE = /(.*)/;", SCRIPT), re.findall(r"FORM = /(.*)/;", SCRIPT)
+    assert "if (!LIKE.test(password) && !FORM.test(password.toLowerCase())) {" in SCRIPT
+
+    def is_taken(password: str) -> bool:
+        """Tell what NGINX does."""
+        return bool(re.match(like, password) or re.fullmatch(form, password.lower()))
+
+    odd = TOKEN.capitalize()
+    for password in (TOKEN, TOKEN[:-1], TOKEN[:43], TOKEN + "x", TOKEN + " ", TOKEN + "\r", TOKEN.upper(), odd):
+        assert is_taken(password) and passwords.LIKE_TOKEN.match(password), password
+    for password in (
+        TOKEN[:42],
+        "x" + TOKEN,
+        "wheelhouse",
+        "",
+        odd[:-1],
+        odd + "0",
+        odd + "\n",
+        "Wheelhouse_" + "g" * 72,
+    ):
+        assert not is_taken(password) and not passwords.LIKE_TOKEN.match(password), password
 
 
 def test_nginx_finds_a_token_behind_any_user_name() -> None:
-    assert all(re.fullmatch("[A-Za-z0-9]{14,}", mark) for mark in marks()), "nothing that a regular expression reads"
-    for length in range(20):
-        sent = header(f"{'n' * length}:{TOKEN}")
-        assert any(mark in sent for mark in marks()), length
-    assert any(mark in header(f"__token__:{TOKEN}") for mark in marks())
-    for password in ("secret", TOKEN[1:], "x" + TOKEN, "wheelhouse", "Wheelhouse_" + "0" * 72):
-        assert not any(mark in header(f"__token__:{password}") for mark in marks()), password
+    letter = "(?:[A-Za-z0-9]|\\[[A-Za-z0-9]{2}\\])"
+    assert re.fullmatch(rf"{letter}{{14,16}}(?:\|{letter}{{14,16}}){{2}}", marks().pattern), marks().pattern
+    chosen = random.Random(1)
+    for length in range(60):
+        # In any case.
+        typed = "".join(chosen.choice((letter, letter.upper())) for letter in TOKEN)
+        for token in (TOKEN, TOKEN.upper(), typed):
+            assert marks().search(header(f"{'n' * length}:{token}")), (length, token)
+    assert marks().search(header(f"__token__:{TOKEN}"))
+    for password in (
+        "secret",
+        TOKEN[1:],
+        "x" + TOKEN,
+        "wheelhouse",
+        "wheelhouse-" + "0" * 72,
+        "wheelhouse\x7f" + "0" * 72,
+    ):
+        assert not marks().search(header(f"__token__:{password}")), password
 
 
 def test_a_line_of_the_file_is_what_the_script_takes_apart() -> None:

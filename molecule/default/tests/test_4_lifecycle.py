@@ -25,8 +25,14 @@ def published(index: Index, publisher: Login, tmp_path_factory: pytest.TempPathF
 
 
 def test_an_unchanged_run_changes_nothing(
-    host: Any, variables: Mapping[str, Any], capsys: pytest.CaptureFixture[str]
+    host: Any,
+    variables: Mapping[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    # It packs its modules itself, as a user's does.
+    monkeypatch.setenv("WHEELHOUSE_MODULES", str(tmp_path))
     started = host.check_output(STARTED)
     began = time.monotonic()
     assert site().changed == 0

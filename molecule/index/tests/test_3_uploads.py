@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support import packages
-from tests.support.clients import Answer, Index, Login, upload_form
+from tests.support.clients import Index, Login, upload_form
 from tests.support.stack import SlowUpload, Stack, eventually
 
 
@@ -124,41 +124,3 @@ def test_pypiserver_may_be_killed_at_any_moment(
         else:
             assert index.upload(publisher, file).status == 200
     assert left(host, stack) == ""
-
-
-@pytest.fixture
-def small_disk(host: Any, stack: Stack) -> Any:
-    """packages/ is on a disk of 24 MB, in containers made for it."""
-    packages_ = f"{stack.home}/packages"
-    # With the facts of this index: without them it would take no upload.
-    host.check_output(f"cp -a {packages_}/.wheelhouse /var/tmp/facts")
-    host.check_output(f"mount -t tmpfs -o size=24m,mode=0700,uid=$(id -u pypi),gid=$(id -g pypi) tmpfs {packages_}")
-    host.check_output(f"mv /var/tmp/facts {packages_}/.wheelhouse")
-    stack.compose("up --detach --wait --force-recreate pypi-server nginx")
-    yield
-    host.check_output(f"umount {packages_}")
-    stack.compose("up --detach --wait --force-recreate pypi-server nginx")
-
-
-@pytest.mark.usefixtures("small_disk")
-def test_a_full_disk_leaves_nothing_behind_and_says_so(
-    host: Any,
-    index: Index,
-    publisher: Login,
-    tmp_path: Path,
-    project: str,
-    stack: Stack,
-    files: Callable[[str], list[str]],
-) -> None:
-    large = packages.wheel(tmp_path, project, "1.0", padding=os.urandom(16 * 1024 * 1024))
-    larger = packages.wheel(tmp_path, project, "2.0", padding=os.urandom(16 * 1024 * 1024))
-    small = packages.wheel(tmp_path, project, "3.0")
-    assert index.upload(publisher, large).status == 200
-    answer: Answer = index.upload(publisher, larger)
-    assert (answer.status, b"The disk of this index is full" in answer.body) == (507, True), answer
-    assert left(host, stack) == ""
-    assert files(project) == [large.name]
-    assert index.upload(publisher, small).status == 200
-    assert files(project) == [large.name, small.name]
-    host.check_output(f"rm {stack.home}/packages/{large.name}")
-    assert index.upload(publisher, larger).status == 200

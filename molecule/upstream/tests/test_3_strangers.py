@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
+import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_the_insides_of_the_way_out_are_not_reached(one: OneUrl, public: PublicI
 
 
 def test_raw_requests_that_no_client_sends(index: Index, reader: Login, public: PublicIndex) -> None:
-    place = urlsplit(index.url)
+    place, login = urlsplit(index.url), reader.header()["Authorization"]
     for target in (
         *(
             "http://public.example.org/simple/acme-secret/",
@@ -142,14 +143,10 @@ def test_raw_requests_that_no_client_sends(index: Index, reader: Login, public: 
             "//public.example.org/simple/acme-secret/",
         ),
     ):
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=20)
-        connection._validate_path = lambda _path: None  # type: ignore[attr-defined]
-        connection.putrequest("GET", target, skip_accept_encoding=True)
-        connection.putheader("Authorization", reader.header()["Authorization"])
-        connection.endheaders()
-        answer = connection.getresponse()
-        body = answer.read()
-        connection.close()
+        lines = [f"GET {target} HTTP/1.1", "Host: x", "Connection: close", f"Authorization: {login}", "", ""]
+        with socket.create_connection((place.hostname or "", place.port or 80), timeout=20) as connection:
+            connection.sendall("\r\n".join(lines).encode())
+            body = b"".join(iter(lambda: connection.recv(65536), b""))
         assert STRANGE not in body, target
     assert not [line for line in public.asked() if "click" not in line]
 
@@ -171,7 +168,7 @@ def test_installers_take_ours_although_theirs_is_newer(
 def test_a_name_that_was_free_is_private_from_its_first_release_on_for_good(
     host: Any, stack: Stack, one: OneUrl, index: Index, publisher: Login, public: PublicIndex, work: Path
 ) -> None:
-    name = f"later-{work.parent.name.replace('_', '-')[-20:]}-x"
+    name = f"later-{uuid4().hex[:10]}"
     assert one.page(name).status == 404
     assert index.upload(publisher, packages.wheel(work, name)).status == 200
     assert one.names(name) == [f"{packages.escaped(name)}-1.0-py3-none-any.whl"], "at once"

@@ -158,17 +158,22 @@ def _right(right: str, value: Any) -> Complaints:
             f'give true, false, or names and patterns such as {right}: ["acme-*"]',
         )
         return
+    yield from patterns(right, value)
+
+
+def patterns(key: str, value: Sequence[Any]) -> Complaints:
+    """Problems of the patterns of projects' names that an entry has by a key."""
     for pattern in value:
         if not isinstance(pattern, str):
             # A dictionary may be the next login with its password, one indent too deep.
             what = repr(pattern) if isinstance(pattern, (int, float)) else "something"
             yield (
-                f"has {what} in {right} that is not text",
-                f'give names and patterns in quotes, such as {right}: ["acme-*"]',
+                f"has {what} in {key} that is not text",
+                f'give names and patterns in quotes, such as {key}: ["acme-*"]',
             )
         elif not _PATTERN.match(pattern):
             yield (
-                f"has {pattern[:_PATTERN_SHOWN]!r} in {right}, which matches no project",
+                f"has {pattern[:_PATTERN_SHOWN]!r} in {key}, which matches no project",
                 f"give lower-case letters, digits and single -, with * for any letters{meant(pattern)}",
             )
 

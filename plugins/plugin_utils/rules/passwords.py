@@ -24,8 +24,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import Compl
 BCRYPT_COSTS = range(4, BCRYPT_COST_LIMIT + 1)
 # bcrypt looks at no more; what comes after would be no part of the password.
 PASSWORD_BYTES = 72
-# What NGINX takes for a token (roles/nginx/templates/tokens.js.j2), whole or not.
-LIKE_TOKEN = re.compile(r"wheelhouse_.{32}")
+# What NGINX takes for a token (roles/nginx/templates/tokens.js.j2): whole or not, or but for its case.
+LIKE_TOKEN = re.compile(r"wheelhouse_.{32}|(?i:wheelhouse_[0-9a-f]{72}\Z)")
 
 
 def edges(text: str) -> Complaints:

@@ -30,7 +30,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
 PREFIX = "wheelhouse_"
 SECRET = re.compile(rf"{PREFIX}[0-9a-f]{{72}}\Z")
 # A part of one, also where a message says how a project of that name would be written.
-_SHOWN = re.compile(r"(wheelhouse[_-])[0-9a-f]{8,}")
+_SHOWN = re.compile(r"(wheelhouse[_-])[0-9a-f]{8,}", re.IGNORECASE)
 _CHECKSUM = 8
 _BITS = 256
 # Days before its end in which each run warns of a token.

@@ -322,6 +322,7 @@ def _together(entries: Iterable[Mapping[Any, Any]]) -> Complaints:
             f"{' and '.join(everything)} have no names, so that each would answer for all projects",
             "give names to all but one",
         )
+    yield from _logins_of_hosts(entries)
     taken: list[tuple[str, str]] = []
     for entry in entries:
         own = list(dict.fromkeys(_readable(entry.get("names"))))
@@ -334,6 +335,20 @@ def _together(entries: Iterable[Mapping[Any, Any]]) -> Complaints:
                         "give each name to one upstream; list the one with narrower patterns first",
                     )
         taken += [(name, str(entry["url"])) for name in own]
+
+
+def _logins_of_hosts(entries: Iterable[Mapping[Any, Any]]) -> Complaints:
+    """A login goes to a host, so all upstreams on it have the same, or none has one."""
+    logins: dict[str, set[tuple[str, str]]] = {}
+    for entry in entries:
+        own = (str(entry.get("username") or ""), str(entry.get("password") or ""))
+        logins.setdefault(model.host(urlsplit(str(entry["url"])).netloc), set()).add(own)
+    for host, known in logins.items():
+        if len(known) > 1:
+            yield (
+                f"the upstreams on {host} have different logins, and NGINX sends one login to a host",
+                "give all of them the same username and password",
+            )
 
 
 def _readable(value: Any) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.collection import develop
+from tests.collection import ROOT, develop
 
 # Ansible's name for the collection has to be importable before the tests are.
 COLLECTIONS = str(develop())
@@ -62,8 +62,18 @@ def run_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     return run
 
 
+@pytest.fixture(scope="session")
+def kept_modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which ansible-playbook uses what it has packed in earlier runs of this session."""
+    return {
+        "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/ground/callbacks"),
+        "ANSIBLE_CALLBACKS_ENABLED": "kept_modules",
+        "WHEELHOUSE_MODULES": str(tmp_path_factory.mktemp("modules")),
+    }
+
+
 @pytest.fixture
-def playbook(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def playbook(tmp_path: Path, kept_modules: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a play's text with the real ansible-playbook; hosts are names on this machine."""
 
     def run(text: str, *options: str, hosts: str = "localhost,") -> subprocess.CompletedProcess[str]:
@@ -71,6 +81,7 @@ def playbook(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         path.write_text(text)
         environment = dict(
             os.environ,
+            **kept_modules,
             ANSIBLE_COLLECTIONS_PATH=COLLECTIONS,
             ANSIBLE_LOCAL_TEMP=str(tmp_path / "tmp"),
             ANSIBLE_REMOTE_TEMP=str(tmp_path / "tmp"),

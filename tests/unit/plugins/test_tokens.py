@@ -122,6 +122,10 @@ def test_bad_tokens_get_one_line_that_shows_no_token(entry: Any, words: str) -> 
         {"pypi_tokens_max_days": ONE},
         {"pypi_users": [{"name": "a", "password": ONE, "yank": [ONE]}]},
         {"pypi_http_port": ONE},
+        {"pypi_http_port": ONE.upper()},
+        {"pypi_tokens": [{"id": ONE.upper(), "read": True}]},
+        {"pypi_users": [{"name": "a", "password": ONE.upper()}]},
+        {"pypi_quotas": {"index": ONE, "projects": [{"names": [ONE], "size": ONE}]}},
     ],
 )
 def test_a_token_in_the_wrong_place_is_not_shown(variables: dict[str, Any]) -> None:

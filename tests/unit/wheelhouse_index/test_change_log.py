@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import time
 from datetime import UTC, datetime, timedelta
@@ -156,3 +157,22 @@ def test_a_server_keeps_it_for_the_time_that_compose_says(tmp_path: Path) -> Non
             time.sleep(1)
         assert {path.name for path in (tmp_path / "logs").iterdir()} == {days[ago] for ago in left}
     assert (tmp_path / "logs" / days[0]).read_text().count("file_upload") == 1
+
+
+@pytest.mark.parametrize("room", [0, 1, 100])
+def test_a_line_for_which_there_is_no_room_is_not_begun(
+    index: Index, caplog: pytest.LogCaptureFixture, room: int
+) -> None:
+    log = ChangeLog(index.logs)
+    assert log.note("file_upload", project="before", files={})
+    (file,) = index.logs.iterdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A limit on the size of files cuts a line off as a full disk does.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + room, limits[1]))
+    try:
+        assert not log.note("file_upload", project="lost", files={WHEEL: "0" * 64})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert '"project": "lost"' in caplog.text, "what the file lacks is in the program's own log"
+    assert log.note("file_upload", project="after", files={})
+    assert [line["project"] for line in noted(index)] == ["before", "after"]

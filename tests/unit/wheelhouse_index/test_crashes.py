@@ -177,32 +177,40 @@ def state(index: Index) -> State:
     return page.get("project-status", {}), yanked, set(index.stored())
 
 
-def with_decision(folder: Path, decision: str) -> tuple[Index, State, State]:
-    """Return an index on which something is to be decided, and its state before and after."""
-    change, before = DECISIONS[decision]
-    states = []
-    for place in (folder / "after", folder / "before"):
-        place.mkdir(parents=True)
-        index = Index(place)
-        for name in (OLD, "foo-1.0.tar.gz", NEW):
-            assert index.upload(name, made.file(name)).status == 200
-        index.keeper.step()
-        assert before is None or before(index) == 200
-        assert place.name == "before" or change(index) == 200
-        states.append(state(index))
-    shutil.rmtree(folder / "after")
-    assert states[0] != states[1]
-    return index, states[1], states[0]
+def undecided(folder: Path, decision: str) -> Index:
+    """Return an index on which something is to be decided."""
+    _change, before = DECISIONS[decision]
+    folder.mkdir()
+    index = Index(folder)
+    for name in (OLD, "foo-1.0.tar.gz", NEW):
+        assert index.upload(name, made.file(name)).status == 200
+    index.keeper.step()
+    assert before is None or before(index) == 200
+    return index
+
+
+@pytest.fixture
+def before_and_after(in_memory: Path, decision: str) -> tuple[State, State]:
+    """The state of such an index before and after the decision."""
+    index = undecided(in_memory / "decided", decision)
+    before = state(index)
+    assert DECISIONS[decision][0](index) == 200
+    after = state(index)
+    shutil.rmtree(in_memory / "decided")
+    assert before != after
+    return before, after
 
 
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_a_decision_that_is_killed_at_whatever_step_is_taken_whole_or_not_at_all(
-    in_memory: Path, decision: str
+    in_memory: Path, decision: str, before_and_after: tuple[State, State]
 ) -> None:
     change, _before = DECISIONS[decision]
+    before, after = before_and_after
     found: set[str] = set()
     for step in LOOKED_AT:
-        index, before, after = with_decision(in_memory / str(step), decision)
+        index = undecided(in_memory / str(step), decision)
+        assert state(index) == before
 
         def killed(index: Index = index, step: int = step) -> int:
             steps(step, STEPS, lambda: os.kill(os.getpid(), signal.SIGKILL))
@@ -228,10 +236,14 @@ def test_a_decision_that_is_killed_at_whatever_step_is_taken_whole_or_not_at_all
 
 
 @pytest.mark.parametrize("decision", DECISIONS)
-def test_a_decision_for_which_the_disk_has_no_room_is_taken_whole_or_not_at_all(in_memory: Path, decision: str) -> None:
+def test_a_decision_for_which_the_disk_has_no_room_is_taken_whole_or_not_at_all(
+    in_memory: Path, decision: str, before_and_after: tuple[State, State]
+) -> None:
     change, _before = DECISIONS[decision]
+    before, after = before_and_after
     for step in LOOKED_AT:
-        index, before, after = with_decision(in_memory / str(step), decision)
+        index = undecided(in_memory / str(step), decision)
+        assert state(index) == before
 
         def refused(index: Index = index, step: int = step) -> int:
             def full() -> None:

@@ -62,7 +62,7 @@ def read(store: Path, content: bytes, size: int = forms.CHUNK_BYTES) -> list[tup
     """Return what is in a form, fields first; files by their name, content and digest."""
     with ExitStack() as stack:
         body = Pieces(content, size)
-        form = forms.read(KIND, body, lambda _form: stack.enter_context(incoming.arriving(store)))
+        form = forms.read(KIND, body, lambda *_: stack.enter_context(incoming.arriving(store)))
         found = [(name, (one.name, one.content.read(), one.content.sha256)) for name, one in form.files]
         return [*((name, value.decode()) for name, value in form.fields), *found]
 
@@ -156,7 +156,7 @@ def test_a_large_file_is_never_in_memory(store: Path) -> None:
     tracemalloc.start()
     try:
         with incoming.arriving(store) as place:
-            forms.read(KIND, stream, lambda _form: place)
+            forms.read(KIND, stream, lambda *_: place)
             assert place.file.seek(0, 2) == 64 * 1024 * 1024
         assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
     finally:
@@ -169,7 +169,7 @@ def test_fields_that_nothing_reads_are_never_in_memory(store: Path) -> None:
     stream = io.BytesIO(body(field("name", b"foo"), field("description", long), field("version", b"1.0")))
     tracemalloc.start()
     try:
-        form = forms.read(KIND, stream, lambda _form: pytest.fail("a file"))
+        form = forms.read(KIND, stream, lambda *_: pytest.fail("a file"))
         assert (form.value("name"), form.value("version")) == ("foo", "1.0")
         most = tracemalloc.get_traced_memory()[1]
         print(f"{most} bytes for a form of {len(long)}")
@@ -178,11 +178,49 @@ def test_fields_that_nothing_reads_are_never_in_memory(store: Path) -> None:
         tracemalloc.stop()
 
 
+def test_what_stands_behind_the_last_part_counts_as_fields_do(store: Path) -> None:
+    content = body(field("a", b"b"))
+    for size, fits in ((1000, True), (forms.FIELDS_BYTES - 1000, True), (forms.FIELDS_BYTES, False)):
+        stream = io.BytesIO(content + bytes(size))
+        if fits:
+            forms.read(KIND, stream, lambda *_: pytest.fail("a file"))
+        else:
+            with pytest.raises(forms.MalformedFormError, match="fields are larger than 16777216 bytes"):
+                forms.read(KIND, stream, lambda *_: pytest.fail("a file"))
+
+
+@pytest.mark.parametrize("fields", [0, 1, 1000, 16_000_000])
+def test_how_large_files_are_at_least_is_known_before_they_arrive(
+    store: Path, monkeypatch: pytest.MonkeyPatch, fields: int
+) -> None:
+    monkeypatch.setattr(forms, "FIELDS_BYTES", 70_000 if fields < 70_000 else forms.FIELDS_BYTES)
+    own = forms.FIELDS_BYTES
+    for sizes in ((10, 0), (100_000, 5), (20_000_000, 30), (20_000_000, 300_000)):
+        parts = [
+            field("name", b"foo"),
+            file("content", "a", bytes(sizes[0])),
+            file("gpg_signature", "b", bytes(sizes[1])),
+        ]
+        content = body(*parts, field("description", b"x" * fields)) + bytes(min(fields, 500))
+        told: list[tuple[str, int]] = []
+        with ExitStack() as stack:
+
+            def new_file(_form: forms.Form, name: str, least: int) -> incoming.Arriving:
+                told.append((name, least))  # noqa: B023
+                return stack.enter_context(incoming.arriving(store))
+
+            forms.read(KIND, io.BytesIO(content), new_file, len(content))
+        assert [name for name, _least in told] == ["a", "b"]
+        for (_name, least), most in zip(told, (sum(sizes), sizes[1])):
+            # Never more than there is, and as much as fields leave over.
+            assert max(most - own - 9000, 0) <= least <= most
+
+
 def test_attestations_are_in_memory_once(store: Path) -> None:
     stream = io.BytesIO(body(field("attestations", b"a" * 1024 * 1024)))
     tracemalloc.start()
     try:
-        form = forms.read(KIND, stream, lambda _form: pytest.fail("a file"))
+        form = forms.read(KIND, stream, lambda *_: pytest.fail("a file"))
         kept = tracemalloc.get_traced_memory()[0]
         print(f"{kept} bytes are kept")
         assert kept < forms.KEPT_BYTES
@@ -214,22 +252,22 @@ def test_what_is_not_kept_cannot_be_asked_for() -> None:
 def test_only_forms_are_read(store: Path, kind: str, boundary: bytes) -> None:
     content = body(field("name", b"b")).replace(b"edge", boundary or b"edge")
     if boundary:
-        form = forms.read(kind, io.BytesIO(content), lambda _form: pytest.fail("a file"))
+        form = forms.read(kind, io.BytesIO(content), lambda *_: pytest.fail("a file"))
         assert form.fields == [("name", b"b")]
     else:
         with pytest.raises(forms.MalformedFormError, match="multipart/form-data with a boundary"):
-            forms.read(kind, io.BytesIO(content), lambda _form: pytest.fail("a file"))
+            forms.read(kind, io.BytesIO(content), lambda *_: pytest.fail("a file"))
 
 
 def test_a_form_without_files_may_be_urlencoded(store: Path) -> None:
     kind = "application/x-www-form-urlencoded"
     content = io.BytesIO(b"%3Aaction=remove_pkg&name=a+b%C3%B6&version=&other=1")
-    form = forms.read(kind, content, lambda _form: pytest.fail("a file"))
+    form = forms.read(kind, content, lambda *_: pytest.fail("a file"))
     assert [form.value(name) for name in (":action", "name", "version")] == ["remove_pkg", "a bö", ""]
     assert len(form.fields) == 3
     content = io.BytesIO(b"a=" + bytes(forms.URLENCODED_BYTES))
     with pytest.raises(forms.MalformedFormError, match="too large"):
-        forms.read(kind, content, lambda _form: pytest.fail("a file"))
+        forms.read(kind, content, lambda *_: pytest.fail("a file"))
 
 
 def test_thousands_of_fields_are_read_at_once(store: Path) -> None:
@@ -286,5 +324,5 @@ def test_odd_headers_are_refused_or_read_at_once(store: Path, more: str) -> None
 
 def test_a_body_is_read_to_its_end_and_what_follows_the_form_is_not_kept(store: Path) -> None:
     stream = io.BytesIO(b"before" + b"\r\n" + body(field("name", b"b")) + bytes(3 * forms.CHUNK_BYTES))
-    assert forms.read(KIND, stream, lambda _form: pytest.fail("a file")).fields == [("name", b"b")]
+    assert forms.read(KIND, stream, lambda *_: pytest.fail("a file")).fields == [("name", b"b")]
     assert stream.read() == b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -392,6 +393,32 @@ def test_a_signature_that_follows_is_not_listed_as_its_file(index: Index) -> Non
     assert index.send(body, kind).status == 200
     assert noted(index) == [("file_upload", {ONE: sha256(CONTENT)}), ("file_upload", {f"{ONE}.asc": sha256(b"signed")})]
     assert listed(index) == [("published", "publisher", ONE, "")]
+
+
+def test_while_an_upload_waits_they_take_no_more_memory_than_they_have_bytes(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Small objects, which take many times their bytes once they are parsed.
+    field = json.dumps([{**ATTESTATION, "more": [{}] * 60_000}])
+    body, kind = form({":action": "file_upload", "attestations": field}, {"content": (ONE, CONTENT)})
+    held: list[int] = []
+    add = Store.add
+
+    def waiting(*args: Any) -> Any:
+        held.append(tracemalloc.get_traced_memory()[0])
+        return add(*args)
+
+    monkeypatch.setattr(Store, "add", waiting)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        assert index.send(body, kind).status == 200
+    finally:
+        tracemalloc.stop()
+    print(f"{held[0] - before} bytes are held for {len(field)}")
+    # As they came with the form, as they are to be kept, and in the body that the test sends.
+    assert held[0] - before < 4 * len(field)
+    assert served(index) == bundled(json.loads(field)[0])
 
 
 def test_what_cannot_be_synced_is_taken_back(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,7 @@ def test_what_to_do_is_said_before_nobody_is_left_to_say_it(rollout: Playbook) -
     assert said(run, "later") == []
 
 
+@pytest.mark.one_core
 def test_long_lists_are_cut_short(rollout: Playbook) -> None:
     hosts = "".join(f"host{number}," for number in range(25))
     run = rollout("-e", '{"pypi_serial": [1, 1, 20, 3], "bad": ["host1"]}', hosts=hosts)
@@ -176,6 +177,7 @@ def test_a_size_in_the_inventory_is_refused_because_it_would_not_count(rollout: 
     assert said(run, "done by") == []
 
 
+@pytest.mark.one_core
 def test_a_misspelt_size_is_found(rollout: Playbook) -> None:
     run = rollout("-e", "pypi_serail=1")
     assert "pypi_serail: unknown variable; did you mean pypi_serial?" in run.stdout

@@ -117,7 +117,7 @@ BAD_PAIRS = {
 }
 
 
-@pytest.mark.parametrize("where", ["provided", "on_host"])
+@pytest.mark.parametrize("where", ["provided", pytest.param("on_host", marks=pytest.mark.one_core)])
 def test_a_bad_pair_is_refused_in_words(playbook: Playbook, tmp_path: Path, where: str) -> None:
     for name, (pem, key, _said) in BAD_PAIRS.items():
         (tmp_path / name).mkdir()

@@ -138,6 +138,7 @@ def test_bad_input_fails_with_one_message(playbook: Playbook, home: Path, tmp_pa
     assert done.stdout.count("changed=0") == len(BAD_INPUT) and yanked(home) == {}
 
 
+@pytest.mark.one_core
 @pytest.mark.parametrize("check", [(), ("--check",)])
 def test_an_index_that_does_not_run_is_named(playbook: Playbook, home: Path, check: tuple[str, ...]) -> None:
     (home / "containers").write_text("")
@@ -150,6 +151,7 @@ def test_an_index_that_does_not_run_is_named(playbook: Playbook, home: Path, che
     assert "Docker does not answer on this host: nothing was changed. Start it, then run this again" in said(done)
 
 
+@pytest.mark.one_core
 @pytest.mark.parametrize(
     ("says", "code", "messages"),
     [
@@ -170,6 +172,7 @@ def test_an_index_that_cannot_do_it_fails_the_run(
     assert all(message in said(done) for message in messages), done.stdout
 
 
+@pytest.mark.one_core
 def test_a_yank_that_the_change_log_lacks_is_said(playbook: Playbook, home: Path) -> None:
     docker = home / "bin/docker"
     docker.write_text(docker.read_text().replace('WHEELHOUSE_LOGS="$HOME"', "WHEELHOUSE_LOGS=/nonexistent"))

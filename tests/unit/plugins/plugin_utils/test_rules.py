@@ -79,6 +79,16 @@ GOOD: list[tuple[str, list[Any]]] = [
     ("pypi_container_cpus", ["", 2, 1.5, "0.5"]),
     ("pypi_logins_per_minute", [1, "120", 100000]),
     ("pypi_max_upload", ["2g", "200m", "1024K", 0, "0", 1000]),
+    (
+        "pypi_quotas",
+        [
+            {},
+            {"index": "500g"},
+            {"index": "1T", "projects": []},
+            {"projects": [{"names": ["nightly-*", "big"], "size": "20g"}, {"names": ["*"], "size": "512m"}]},
+            {"index": "1g", "projects": [{"names": ["a"], "size": "1024m"}, {"names": ["a-*", "*-a"], "size": "1k"}]},
+        ],
+    ),
     ("pypi_log_retention", ["1d", "36h", "3650d"]),
     ("pypi_change_log_retention", ["1d", "36h", "400d", "3650d"]),
     ("pypi_freshness", ["0s", "2s", "1h"]),
@@ -216,6 +226,55 @@ BAD = [
     ("pypi_max_upload", "2t", "'2t'"),
     ("pypi_max_upload", -1, "-1"),
     ("pypi_max_upload", "", "''"),
+    ("pypi_quotas", "20g", "is not a mapping; give index, projects or both, or {} for no quota"),
+    ("pypi_quotas", [{"index": "20g"}], "is not a mapping"),
+    *(
+        ("pypi_quotas", {"index": size}, f"index: {size!r} is not a size; give a number with k, m, g or t behind it")
+        for size in ("0", "0g", "20", 20, "20 g", "20gb", "-1g", "1.5g", "20G\n", "", None, True)
+    ),
+    ("pypi_quotas", {"indexes": "1g"}, "has the unknown key 'indexes'; did you mean index?"),
+    (
+        "pypi_quotas",
+        {"projects": {"nightly-*": "20g"}},
+        'projects is not a list; give entries such as {names: ["nightly-*"]',
+    ),
+    ("pypi_quotas", {"projects": ["nightly-*"]}, "entry 1 of projects is not a mapping; give names and size"),
+    (
+        "pypi_quotas",
+        {"projects": [{"size": "1g"}]},
+        "entry 1 of projects has no list of names; give names and patterns",
+    ),
+    ("pypi_quotas", {"projects": [{"names": "a", "size": "1g"}]}, "entry 1 of projects has no list of names"),
+    ("pypi_quotas", {"projects": [{"names": ["a"]}]}, "entry 1 of projects has no size; give a number"),
+    (
+        "pypi_quotas",
+        {"projects": [{"names": ["a"], "size": "0g"}]},
+        "entry 1 of projects has the size '0g', which is none",
+    ),
+    ("pypi_quotas", {"projects": [{"names": ["a"], "sise": "1g", "size": "1g"}]}, "did you mean size?"),
+    (
+        "pypi_quotas",
+        {"projects": [{"names": ["Nightly_*"], "size": "1g"}]},
+        "entry 1 of projects has 'Nightly_*' in names, which matches no project; give lower-case letters, digits and single -, "
+        "with * for any letters; did you mean nightly-*?",
+    ),
+    ("pypi_quotas", {"projects": [{"names": [7], "size": "1g"}]}, "has 7 in names that is not text"),
+    (
+        "pypi_quotas",
+        {"projects": [{"names": ["a"], "size": "1g"}, {"names": ["b", "a"], "size": "2g"}]},
+        "projects has 'a' twice, and the first one counts; remove one",
+    ),
+    (
+        "pypi_quotas",
+        {"projects": [{"names": ["*"], "size": "1g"}, {"names": ["nightly-*"], "size": "2g"}]},
+        "projects has 'nightly-*' behind '*', which matches the same projects, and the first one counts; put 'nightly-*' "
+        "before it",
+    ),
+    (
+        "pypi_quotas",
+        {"index": "1g", "projects": [{"names": ["a"], "size": "1025m"}]},
+        "entry 1 of projects has the size 1025m, more than that of index, 1g, so it never takes effect; give a smaller one",
+    ),
     ("pypi_log_retention", "12h", "not between 1d and 3650d"),
     ("pypi_change_log_retention", "23h", "not between 1d and 3650d"),
     ("pypi_change_log_retention", 400, "400 is not a duration"),

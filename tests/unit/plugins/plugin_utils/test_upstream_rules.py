@@ -171,6 +171,13 @@ def test_bad_upstreams(entry: Any, words: str) -> None:
             [WHEELS, {"url": PUBLIC, "names": ["torch-vision-*"]}],
             "is never asked for 'torch-vision-*': 'torch-vision-*' is part of 'torch*', which is among the names of",
         ),
+        (
+            [
+                {"url": "https://a.example.org/one/", "names": ["one"], "username": "u", "password": "p"},
+                {"url": "https://a.example.org/two/", "names": ["two"]},
+            ],
+            "the upstreams on a.example.org have different logins",
+        ),
     ],
     ids=str,
 )
@@ -251,7 +258,7 @@ def test_upstreams_that_do_not_go_together(upstreams: Any, words: str) -> None:
             "ca.pem",
             "'ca.pem' is not absolute; give one that begins with /, such as {{ inventory_dir }}/../ca.pem",
         ),
-        ("pypi_upstream_ca_file", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem where Ansible runs"),
+        ("pypi_upstream_ca_file", "/nowhere/ca.pem", "/nowhere/ca.pem is not a file on the machine that runs Ansible"),
         ("pypi_upstream_ca_file", str(specs.SPECS), "has no certificate in it; give the authority's certificate"),
         ("pypi_upstream_proxy", "proxy.example.com:3128", "'proxy.example.com:3128' is not"),
         (

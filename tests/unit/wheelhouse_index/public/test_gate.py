@@ -164,20 +164,21 @@ def test_what_upstream_removes_follows_with_the_page(public: Public) -> None:
 
 
 def test_an_upstream_that_is_slow_is_bridged_by_its_last_page(public: Public) -> None:
+    public.restart(patience=0.3)
     slow = page("demo", listed(WHEEL))
-    slow.wait = 5
+    slow.wait = 20
     public.outlet.say("demo", slow, "kept", "unkept")
     public.outlet.say("demo", page("demo", listed(WHEEL)), "last")
     before = time.monotonic()
     answer = public.ask("/page/demo")
     assert isinstance(answer, Reply)
     assert dict(answer.headers)["X-Accel-Expires"] == "15"
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 10
     del public.outlet.pages["last", "demo"]
     forget(public)
     before = time.monotonic()
     assert said(public.ask("/page/demo"))[0] == 502
-    assert time.monotonic() - before < 4
+    assert time.monotonic() - before < 10
 
 
 def test_a_disk_that_is_full_costs_caching_and_not_service(public: Public) -> None:

@@ -214,3 +214,19 @@ def test_a_page_of_5000_files_takes_tens_of_ms(public: Public) -> None:
         seconds.append(time.process_time() - before)
     print(f"CPU of a page of 5,000 files, this test's own reading included: {min(seconds) * 1000:.0f} ms")
     assert min(seconds) < 0.4
+
+
+def test_another_wheelhouse_index_is_an_upstream(public: Public) -> None:
+    """Its addresses are relative: those of its private files, and those of what it has from its own upstream."""
+    own, other = f"../../packages/{WHEEL}", f"../../public/demo/{FILES_HOST}/a/b/{SDIST}"
+    public.outlet.serve(
+        "demo", listed(WHEEL, url=own), listed(SDIST, url=other), listed("demo-3.0.zip", url="demo-3.0.zip")
+    )
+    assert [file["url"] for file in document(public.ask("/page/demo"))["files"]] == [
+        f"../../public/demo/{HOST}/packages/{WHEEL}",
+        f"../../public/demo/{HOST}/public/demo/{FILES_HOST}/a/b/{SDIST}",
+        f"../../public/demo/{HOST}/simple/demo/demo-3.0.zip",
+    ]
+    place = f"{HOST}/public/demo/{FILES_HOST}/a/b/{SDIST}"
+    got(public.ask(f"/file/demo/{place}"))
+    assert f"demo/{place}" in public.marked()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,7 +19,7 @@ from wheelhouse_index.public.server import PublicServer
 from wheelhouse_index.requests.sockets import Sockets
 
 from tests.support.index_server import Server
-from tests.support.outlet import FILES_HOST, Outlet, listed, page
+from tests.support.outlet import FILES_HOST, Outlet, listed
 from tests.support.packages import file
 from tests.support.public import Public, policy
 
@@ -38,6 +40,14 @@ def ask(place: Path, path: str, digest: str, form: str = "json") -> tuple[int, d
         answer = connection.getresponse()
         body = answer.read()
         return answer.status, dict(answer.headers), body
+
+
+def ask_free(place: Path, path: str, digest: str) -> int:
+    """Return the status of an answer, once it is not 503 any more: a thread is free a moment after its answer is there."""
+    until = time.monotonic() + 20
+    while (status := ask(place, path, digest)[0]) == 503 and time.monotonic() < until:
+        time.sleep(0.02)
+    return status
 
 
 @contextmanager
@@ -81,23 +91,23 @@ def test_what_is_no_request_harms_nothing(public: Public, sent: bytes) -> None:
             connection.shutdown(socket.SHUT_WR)
             answer = connection.makefile("rb").read()
         assert answer == b"" or answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 404 "))
-        time.sleep(0.05)
-        assert ask(place, "/page/demo", public.digest)[0] == 200
+        assert ask_free(place, "/page/demo", public.digest) == 200
     assert public.outlet.asked == ["/kept/0/demo"]
 
 
 def test_more_requests_than_there_are_threads_are_refused_at_once(public: Public) -> None:
-    slow = page("demo", listed(WHEEL))
-    slow.wait = 0.25
-    public.outlet.say("demo", slow)
-    with served(public, 2) as place:
-        with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(lambda _number: ask(place, "/page/demo", public.digest), range(8)))
-        codes = sorted(status for status, *_ in found)
-        print(codes)
-        assert codes == [200, 200, 504, 504, 504, 504, 504, 504]
-        assert {headers["Retry-After"] for status, headers, _body in found if status == 504} == {"1"}
-        assert ask(place, "/page/demo", public.digest)[0] == 200
+    public.outlet.serve("demo", listed(WHEEL))
+    public.restart(patience=20)
+    refused = threading.Event()
+    public.outlet.before = lambda _path: refused.wait(20)
+    with served(public, 2) as place, ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(ask, place, "/page/demo", public.digest) for _ in range(8)]
+        found = [answer.result() for answer in itertools.islice(as_completed(asked), 6)]
+        assert [status for status, *_ in found] == [504] * 6
+        assert {headers["Retry-After"] for _status, headers, _body in found} == {"1"}
+        refused.set()
+        assert sorted(answer.result()[0] for answer in asked) == [200, 200, *[504] * 6]
+        assert ask_free(place, "/page/demo", public.digest) == 200
 
 
 def test_a_server_decides_in_all_of_its_processes_and_opens_when_it_has_looked(in_memory: Path, outlet: Outlet) -> None:
@@ -113,10 +123,7 @@ def test_a_server_decides_in_all_of_its_processes_and_opens_when_it_has_looked(i
     own = {"WHEELHOUSE_UPSTREAMS": str(upstreams), "WHEELHOUSE_OUTLET": str(outlet.place)}
     with Server(in_memory, environment=own) as server:
         place = server.sockets / server.name / "public.sock"
-        until = time.monotonic() + 20
-        while (status := ask(place, "/page/demo", digest)[0]) == 503 and time.monotonic() < until:
-            time.sleep(0.05)
-        assert status == 200
+        assert ask_free(place, "/page/demo", digest) == 200
         assert ask(place, "/page/theirs", digest)[0] == 404
         assert ask(place, "/page/mine", digest)[0] == 200
         assert server.upload("mine-1.0-py3-none-any.whl", file("mine-1.0-py3-none-any.whl")).status == 200

@@ -116,7 +116,7 @@ class Attestations:
             for name, upload in uploads.items():
                 kept = self.at(project, name) if upload.attestations else None
                 if upload.attestations and not (kept and kept.sha256 == upload.facts.sha256):
-                    new = Attested(upload.facts.sha256, login, time.time_ns(), upload.attestations)
+                    new = Attested(upload.facts.sha256, login, time.time_ns(), json.loads(upload.attestations))
                     before[name] = kept
                     if not self._make(project, name, new):
                         del before[name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import logging
 import os
@@ -46,11 +48,7 @@ class ChangeLog:
         place = self._folder / f"{_BEFORE}{datetime.fromtimestamp(now // 10**9, UTC):{_DAY}}{_AFTER}"
         try:
             # Appended in one piece: other processes write there as well.
-            descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            try:
-                os.write(descriptor, json.dumps(line).encode() + b"\n")
-            finally:
-                os.close(descriptor)
+            _append(place, json.dumps(line).encode() + b"\n")
         except OSError as error:
             log.error("The change log cannot be written to (%s): %s", error, json.dumps(line))
             return False
@@ -68,6 +66,20 @@ class ChangeLog:
                     os.unlink(name, dir_fd=folder)
             finally:
                 os.close(folder)
+
+
+def _append(place: Path, line: bytes) -> None:
+    """Append a line to a file: all of it or, where there is no room, nothing."""
+    descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        # Other processes write there as well.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        if (written := os.write(descriptor, line)) < len(line):
+            os.ftruncate(descriptor, size)
+            raise OSError(errno.ENOSPC, f"room for {written} of {len(line)} bytes")
+    finally:
+        os.close(descriptor)
 
 
 def files(folder: Path, since: str) -> list[Path]:

@@ -256,7 +256,7 @@ class Marks:
                 place.rename(aside)
                 asides.append(aside)
             except OSError:
-                # No room for the other name, or removed by another process: what is left goes one by one.
+                # No room for the other name, or removed by another process: what is left is removed one by one.
                 _remove_tree(place)
         return asides
 

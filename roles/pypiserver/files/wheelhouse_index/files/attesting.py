@@ -21,8 +21,8 @@ _NAMED = 100
 _REMEDY = "Send attestations that were made for this file, or none."
 
 
-def checked(text: str, name: str, sha256: str, release: Release) -> list[dict[str, Any]]:
-    """Return the attestations that a form has of a file.
+def checked(text: str, name: str, sha256: str, release: Release) -> bytes:
+    """Return the attestations that a form has of a file: a JSON array.
 
     Args:
         text: the form's field: a JSON array.
@@ -49,7 +49,7 @@ def checked(text: str, name: str, sha256: str, release: Release) -> list[dict[st
             _check(attestation, name, sha256, release)
         except ValueError as error:
             raise Refusal(400, f"Attestation {number} of {name} {error}. {_REMEDY}") from error
-    return found
+    return content
 
 
 def _parsed(content: bytes) -> Any:

@@ -10,15 +10,16 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ..common import disk
 from .entry import Facts, Stamp
 
 FOLDER = ".incoming"
+Check = Callable[[int], object]
 
 
 class Upload:
@@ -37,8 +38,8 @@ class Upload:
         self.objection = objection
         self.facts = facts
         self.metadata = metadata
-        # Those of its form, once they are checked.
-        self.attestations: list[dict[str, Any]] = []
+        # Those of its form, once they are checked: as JSON, because as objects they take many times as much while they wait.
+        self.attestations = b""
         self._file = arrived.file
         self._path = arrived.path
         os.fsync(self._file.fileno())
@@ -85,12 +86,18 @@ class Upload:
 class Arriving:
     """A file that is written aside, and hashed on the way; it can be read like any other.
 
-    Attributes:
+    Args:
+        file: it.
         path: where it lies, without a name of its own.
+        check: gets the size that it is about to have, and may raise what ends it.
+
+    Attributes:
+        path: the same.
     """
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def __init__(self, file: BinaryIO, path: Path, check: Check) -> None:
         self.path = path
+        self._check = check
         self.file = file
         self.read = file.read
         self.seek = file.seek
@@ -100,6 +107,7 @@ class Arriving:
 
     def write(self, data: memoryview | bytes) -> None:
         """Write what comes next. Not through the file's buffer, so who reads the file begins at its beginning."""
+        self._check(self._size + len(data))
         self._digest.update(data)
         left = memoryview(data)
         while left:
@@ -114,11 +122,11 @@ class Arriving:
 
 
 @contextmanager
-def arriving(packages: Path) -> Iterator[Arriving]:
+def arriving(packages: Path, check: Check = lambda size: None) -> Iterator[Arriving]:
     """Make a place for a file that arrives; what has not been published in the end is removed."""
     file, path = _aside(packages / FOLDER)
     try:
-        yield Arriving(file, path)
+        yield Arriving(file, path, check)
     finally:
         path.unlink(missing_ok=True)
         # What is published was written and synced long before; for what is not, there may be no room.

@@ -99,6 +99,24 @@ CREATE TABLE decisions (project TEXT PRIMARY KEY, decided TEXT NOT NULL) WITHOUT
 CREATE TABLE written (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+# How many bytes the files of each project have, and all of them: summing them up for each upload would take the longer the more
+# there are. Made where quotas are set. The number above stays: triggers keep the sums right under a release that knows nothing
+# of them.
+_SIZES = (
+    "CREATE TABLE sizes (project TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE size (bytes INTEGER NOT NULL)",
+    "INSERT INTO sizes SELECT project, sum(size) FROM files GROUP BY project",
+    "INSERT INTO size SELECT coalesce(sum(bytes), 0) FROM sizes",
+    """CREATE TRIGGER size_added AFTER INSERT ON files BEGIN
+        INSERT INTO sizes VALUES (new.project, new.size) ON CONFLICT (project) DO UPDATE SET bytes = bytes + excluded.bytes;
+        UPDATE size SET bytes = bytes + new.size;
+    END""",
+    """CREATE TRIGGER size_removed AFTER DELETE ON files BEGIN
+        UPDATE sizes SET bytes = bytes - old.size WHERE project = old.project;
+        DELETE FROM sizes WHERE project = old.project AND bytes = 0;
+        UPDATE size SET bytes = bytes - old.size;
+    END""",
+)
 _READ = "own_name, own_version, requires_python, metadata_sha256"
 _COLUMNS_BEFORE = f"path, name, project, size, mtime_ns, inode, sha256, unreadable, {_READ}"
 _COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded, refused, attested"
@@ -581,6 +599,21 @@ class Known:
             f" FROM {_UNTRIED_FILES}"
         ).fetchone()
         return projects + more, files + unread
+
+    def has_sizes(self) -> bool:
+        """Tell whether sizes are summed up."""
+        return self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'size_removed'").fetchone() is not None
+
+    def sum_sizes(self) -> None:
+        """Have sizes summed up from now on."""
+        for statement in () if self.has_sizes() else _SIZES:
+            self._db.execute(statement)
+
+    def size(self, project: str | None = None) -> int:
+        """Return how many bytes the files of a project have, or all files, where that is summed up."""
+        where = "size" if project is None else "sizes WHERE project = ?"
+        row = self._db.execute(f"SELECT bytes FROM {where}", () if project is None else (project,)).fetchone()
+        return int(row[0]) if row else 0
 
     def put(self, entry: Entry) -> None:
         """Note a file, whether it was known or not."""

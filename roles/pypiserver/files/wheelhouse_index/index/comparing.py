@@ -10,6 +10,7 @@ from ..fact_store.recording import ConflictError
 from ..files import names
 from ..files.entry import Entry
 from ..files.incoming import Upload
+from ..files.names import Release
 from .catalogue import Known
 
 
@@ -68,12 +69,17 @@ def compared(known: Known, uploads: Sequence[Upload], overwrite: bool) -> tuple[
 
 def same_as(known: Known, upload: Upload) -> list[Entry]:
     """Return the files that an upload is the same as: of its name, in whatever folder, or of its identity."""
-    found = [entry for path in known.named(upload.name) if (entry := known.at(path))]
-    if not upload.name.endswith(names.SIGNATURE):
-        own = names.identity(upload.name, upload.facts.release)
+    return same_named(known, upload.name, upload.facts.release)
+
+
+def same_named(known: Known, name: str, release: Release) -> list[Entry]:
+    """Return the files that one of this name and release is the same as; see there."""
+    found = [entry for path in known.named(name) if (entry := known.at(path))]
+    if not name.endswith(names.SIGNATURE):
+        own = names.identity(name, release)
         found += [
             entry
-            for entry in known.of_project(upload.facts.release.project)
-            if not entry.is_signature and entry.name != upload.name and names.identity(entry.name, entry.release) == own
+            for entry in known.of_project(release.project)
+            if not entry.is_signature and entry.name != name and names.identity(entry.name, entry.release) == own
         ]
     return found

@@ -14,6 +14,7 @@ from ..files.entry import Entry
 from ..files.incoming import Upload
 from .comparing import compared, refuse_closed, same_as
 from .folders import some, staging
+from .quotas import NONE, Quotas
 from .writing import Writing
 
 
@@ -56,6 +57,7 @@ class Store(Writing):
         overwrite: bool,
         origin: Origin,
         check: Callable[[], None] = lambda: None,
+        quotas: Quotas = NONE,
     ) -> Added:
         """Publish distribution files, and their signatures: when this returns, they are on all pages.
 
@@ -64,6 +66,7 @@ class Store(Writing):
             overwrite: whether they may replace files with other content.
             origin: how they came.
             check: raises what ends it before anything changes, after a wait for other changes.
+            quotas: that what is new has to fit into.
 
         Returns:
             What was new.
@@ -72,6 +75,7 @@ class Store(Writing):
             ConflictError: if one of them is, or was, there with other content; nothing has changed then.
             FactsError: if it cannot be found out what was there; the same holds.
             OSError: if there is no room; the same holds.
+            Refusal: if there is none by a quota, or the project takes no uploads; the same holds.
         """
         self.mend()
         self.check_facts()
@@ -80,12 +84,15 @@ class Store(Writing):
         failed = self.read_unread([project])
         with self._alone(), staging() as staged:
             check()
+            if quotas and not self._has_sizes():
+                self._sum_sizes()
             with self.catalogue.reading() as known:
                 new, replaced = compared(known, uploads, overwrite)
                 if not new and not known.mark_of(project):
                     return Added()
                 if new:
                     refuse_closed(project, known.decisions(project))
+                    quotas.check(known, new, replaced)
                 self._restore(known.removed(upload.name for upload in new))
             with ExitStack() as stack:
                 records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
@@ -229,6 +236,20 @@ class Store(Writing):
                 return False
         disk.sync(self.facts.claims.make([project]))
         return True
+
+    def sum_sizes(self) -> None:
+        """Have the catalogue sum up sizes from now on, by which quotas are decided on."""
+        if not self._has_sizes():
+            with self._alone():
+                self._sum_sizes()
+
+    def _has_sizes(self) -> bool:
+        with self.catalogue.reading() as known:
+            return known.has_sizes()
+
+    def _sum_sizes(self) -> None:
+        with self.catalogue.writing() as known:
+            known.sum_sizes()
 
     def give_back(self, project: str) -> None:
         """Forget a project that has no files any more: its name is free, and upstream may answer for it.

@@ -35,8 +35,8 @@ _SAME_PAGE, _SAME_FILES = 1.0, 30.0
 # Seconds for which NGINX may serve a page that upstream could not be asked about.
 _STALE_SECONDS = 15
 # What is kept of pages, as bytes: those of each page, and what Python takes for each file and for a page beside them.
-_KNOWN_BYTES, _FILE_BYTES, _PAGE_BYTES = 48 * 1024 * 1024, 800, 2000
-_REPORTED = 50_000
+_KNOWN_BYTES, _FILE_BYTES, _PAGE_BYTES = 32 * 1024 * 1024, 800, 2000
+_REPORTED = 20_000
 _NAMED = 5
 # Of requests at once, in a process; of those that wait for the same upstream; and of those that must be left for others.
 MOST, _MOST_WAITING, _LEAST_LEFT = 64, 48, 8

@@ -18,6 +18,7 @@ from ..files import attesting, incoming, installable, metadata, names
 from ..files.entry import Facts
 from ..files.incoming import Upload
 from ..files.names import Release
+from ..index.quotas import NONE, Quotas, is_new
 from ..index.store import Store
 from . import deciding, finding, forms, rights
 from .forms import Body, File, Form
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # The second: one of the files beside a database cannot be made.
 _FULL_DATABASE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+# The form's field :action.
+PUBLISH = "file_upload"
 # As NGINX says it.
 ADDRESS = "X-Forwarded-For"
 NO_ROOM = "The disk of this index is full; nothing was stored. Ask its operator to make room."
@@ -52,6 +55,7 @@ class Changes:
         anonymous_uploads: whether publishing needs no login.
         change_log: where each change is noted.
         check_new: refuses a new name that is a public project's; asked with the project.
+        quotas: that uploads have to fit into.
     """
 
     def __init__(
@@ -61,12 +65,14 @@ class Changes:
         anonymous_uploads: bool,
         change_log: ChangeLog,
         check_new: Callable[[str], None] = lambda _project: None,
+        quotas: Quotas = NONE,
     ) -> None:
         self._store = store
         self._check_new = check_new
         self._change_log = change_log
         self._overwrite = overwrite
         self._anonymous_uploads = anonymous_uploads
+        self._quotas = quotas
 
     def answer(self, headers: Mapping[str, str], body: Body, is_awaited: Callable[[], bool] = lambda: True) -> Answer:
         """Do what the form asks for, or say in one line why not.
@@ -85,11 +91,15 @@ class Changes:
         with ExitStack() as stack:
             try:
 
-                def new_file(form: Form) -> incoming.Arriving:
+                def new_file(form: Form, name: str, least: int) -> incoming.Arriving:
                     self._check_early(form, headers)
-                    return stack.enter_context(incoming.arriving(self._store.packages))
+                    fits = self._fits(form, name)
+                    fits(least)
+                    return stack.enter_context(incoming.arriving(self._store.packages, fits))
 
-                form = forms.read(headers.get("Content-Type", ""), body, new_file)
+                length = headers.get("Content-Length", "")
+                kind = headers.get("Content-Type", "")
+                form = forms.read(kind, body, new_file, int(length) if length.isdecimal() else 0)
                 return Answer(200, self._change(form, headers, check_awaited))
             except forms.MalformedFormError as error:
                 return Answer(400, str(error))
@@ -141,6 +151,32 @@ class Changes:
         if (action := form.value(":action")) in rights.NEEDS:
             self._check(action, headers, form.value("name"))
 
+    def _fits(self, form: Form, name: str) -> incoming.Check:
+        """Return what refuses a file, by a size that it will have at least, that cannot fit into a quota for certain.
+
+        Not one that may be there already, or that would replace another: where it is published decides.
+        """
+        project, version = form.value("name"), form.value("version")
+        if not self._quotas or not project or form.value(":action") != PUBLISH:
+            return lambda size: None
+        release = Release(project, version)
+        self._store.sum_sizes()
+        with self._store.catalogue.reading() as known:
+            quotas = self._quotas.of(known, release.project)
+
+        def check(size: int) -> None:
+            nonlocal quotas
+            try:
+                for quota in quotas:
+                    quota.check(size, name)
+            except Refusal:
+                with self._store.catalogue.reading() as known:
+                    if is_new(known, name, release):
+                        raise
+                quotas = []
+
+        return check
+
     def _publish(
         self,
         form: Form,
@@ -159,13 +195,14 @@ class Changes:
         try:
             self._check_new(upload.facts.release.project)
         except Refusal as error:
-            # By 409, twine's --skip-existing would take the file for one that is there.
-            raise Refusal(403, error.reason) if error.status == 409 != conflict else error from error
+            if error.status == 409 != conflict:
+                # By 409, twine's --skip-existing would take the file for one that is there.
+                raise Refusal(403, error.reason) from error
+            raise
         # What was copied or imported may be sent again, for its attestations or after it was removed.
         if upload.objection and not self._store.has_had(upload):
             raise Refusal(400, upload.objection)
-        if text := form.value("attestations"):
-            upload.attestations = attesting.checked(text, upload.name, upload.facts.sha256, upload.facts.release)
+        upload.attestations = _attestations(form, upload)
         uploads = [upload]
         if signature := form.file("gpg_signature"):
             if signature.name != upload.name + names.SIGNATURE:
@@ -173,11 +210,11 @@ class Changes:
             facts = Facts(signature.content.sha256, upload.facts.release)
             uploads.append(Upload(signature.name, signature.content, facts))
         try:
-            added = self._store.add(uploads, self._overwrite, origin, check_awaited)
+            added = self._store.add(uploads, self._overwrite, origin, check_awaited, self._quotas)
             project, attested = upload.facts.release.project, set(added.attested)
             # What was new may have been the signature alone.
             if new := {one.name: one.facts.sha256 for one in uploads if one.name in added.files}:
-                note("file_upload", project=project, files=new)
+                note(PUBLISH, project=project, files=new)
             if upload.attestations and upload.name not in added.files:
                 attested = self._store.attest(upload, origin.login)
         except ConflictError as error:
@@ -250,6 +287,12 @@ def uploaded(file: File, form: Form) -> Upload:
     requires = found.requires_python if found else metadata.specifier(form.value("requires_python"))
     facts = Facts(file.content.sha256, release, requires, found.sha256 if found else "")
     return Upload(name, file.content, facts, found.content if found else b"", objection)
+
+
+def _attestations(form: Form, upload: Upload) -> bytes:
+    """Return the attestations that come with a file, as JSON; nothing where there are none."""
+    text = form.value("attestations")
+    return attesting.checked(text, upload.name, upload.facts.sha256, upload.facts.release) if text else b""
 
 
 def _names_wanted(name: str) -> str:

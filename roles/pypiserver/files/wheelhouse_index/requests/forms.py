@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import collapse_rfc2231_value
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -52,6 +53,7 @@ _USUAL = re.compile(
 )
 
 
+_TOO_MUCH = "The form's fields are larger than"
 TRUNCATED = "Truncated request body. Send it again."
 
 
@@ -100,7 +102,8 @@ class Form:
         return next(iter(found), None)
 
 
-NewFile = Callable[[Form], incoming.Arriving]
+# Of a form as far as it has arrived, a file's name, and how many bytes its files will have at least.
+NewFile = Callable[[Form, str, int], incoming.Arriving]
 
 
 class Body(Protocol):
@@ -115,13 +118,14 @@ class Body(Protocol):
         """
 
 
-def read(kind: str, body: Body, new_file: NewFile) -> Form:
+def read(kind: str, body: Body, new_file: NewFile, length: int = 0) -> Form:
     """Take a form apart.
 
     Args:
         kind: the content type.
         body: of the request; all of it is read.
         new_file: makes a place for a file; it gets what came before it, and may refuse that.
+        length: of the body in bytes; 0 where that is not known before it ends.
 
     Raises:
         MalformedFormError: if it is none, or ends too soon.
@@ -129,18 +133,17 @@ def read(kind: str, body: Body, new_file: NewFile) -> Form:
         Refusal: of ``new_file`` and of the body.
     """
     kind, boundary = _kind(kind)
-    ahead = _Ahead(body)
+    ahead = _Ahead(body, length)
     if kind == "application/x-www-form-urlencoded":
         return _urlencoded(ahead)
     if kind != "multipart/form-data" or not _BOUNDARY.fullmatch(boundary):
         raise MalformedFormError("Send a form: Content-Type: multipart/form-data with a boundary.")
     form = Form()
-    for name, filename, content in _parts(ahead, b"\r\n--" + boundary, lambda: new_file(form)):
+    for name, filename, content in _parts(ahead, b"\r\n--" + boundary, partial(new_file, form)):
         if isinstance(content, bytearray):
             form.fields.append((name, content))
         else:
             form.files.append((name, File(filename or "", content)))
-    ahead.rest(lambda data: None)
     return form
 
 
@@ -166,7 +169,7 @@ def _urlencoded(body: _Ahead) -> Form:
 
 
 def _parts(
-    body: _Ahead, mark: bytes, new_file: Callable[[], incoming.Arriving]
+    body: _Ahead, mark: bytes, new_file: Callable[[str, int], incoming.Arriving]
 ) -> Iterator[tuple[str, str | None, bytearray | incoming.Arriving]]:
     """Yield the name, the file's name, and the content of each part that is kept."""
     left, left_kept, files = FIELDS_BYTES, KEPT_BYTES, FILES
@@ -175,6 +178,8 @@ def _parts(
     while True:
         end = body.take(2)
         if end == b"--":
+            # What stands behind the last part is not part of the form, and counts all the same.
+            body.rest(_Limited(left, f"{_TOO_MUCH} {FIELDS_BYTES} bytes.", is_kept=False).write)
             return
         if end != b"\r\n":
             raise MalformedFormError("Malformed form: CR LF has to follow each boundary.")
@@ -185,12 +190,13 @@ def _parts(
         name, filename = _named(bytes(head.data).lstrip())
         left -= head.size + _PART_BYTES
         if left < 0:
-            raise MalformedFormError(f"The form's fields are larger than {FIELDS_BYTES} bytes.")
+            raise MalformedFormError(f"{_TOO_MUCH} {FIELDS_BYTES} bytes.")
         if filename is not None:
             files -= 1
             if files < 0:
                 raise MalformedFormError("The form has too many files: send one distribution file, and its signature.")
-            file = new_file()
+            # What is no file is limited, so the rest is files.
+            file = new_file(filename, max(body.left() - left - FILES * _PART_BYTES, 0))
             body.until(mark, file.write)
             yield name, filename, file
         else:
@@ -239,14 +245,19 @@ class _Limited:
 class _Ahead:
     """A request's body, read ahead into one buffer. It begins with a line break, as the first boundary has none before it."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, length: int = 0) -> None:
         self._body = body
+        self._unread = length
         # A piece of it counts until more is read.
         self._buffer = bytearray(CHUNK_BYTES)
         self._view = memoryview(self._buffer)
         self._buffer[:2] = b"\r\n"
         # What was read and not handed on: a buffer may hold thousands of small parts.
         self._at, self._end = 0, 2
+
+    def left(self) -> int:
+        """Return how many bytes are still to come; fewer where the body's length is not known."""
+        return self._end - self._at + self._unread
 
     def back(self, size: int) -> None:
         """Have the last bytes read once more."""
@@ -286,4 +297,5 @@ class _Ahead:
         self._buffer[:left] = self._buffer[self._at : self._end]
         size = self._body.readinto(self._view[left:])
         self._at, self._end = 0, left + size
+        self._unread = max(self._unread - size, 0)
         return size

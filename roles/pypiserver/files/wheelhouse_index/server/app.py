@@ -139,7 +139,9 @@ def reading(store: Store) -> WsgiApp:
 def changes(store: Store, settings: Settings, gate: Gate | None = None) -> Changes:
     """Return what takes forms."""
     own = store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs)
-    return Changes(*own, gate.check_new) if gate else Changes(*own)
+    if gate:
+        return Changes(*own, gate.check_new, settings.quotas)
+    return Changes(*own, quotas=settings.quotas)
 
 
 def create(

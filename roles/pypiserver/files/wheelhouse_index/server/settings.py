@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..index.quotas import NONE, Quotas
 from ..index.store import Store
 from ..public import policies
 from ..public.outlet import PLACE as OUTLET
@@ -28,6 +29,7 @@ class Settings:
         freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
         overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
         anonymous_uploads: whether publishing needs no login (WHEELHOUSE_ANONYMOUS_UPLOADS=1).
+        quotas: how much the index and its projects may hold (WHEELHOUSE_QUOTAS="500g nightly-*:20g").
         upstreams: the policy for public projects, beside this package; not there without upstreams (WHEELHOUSE_UPSTREAMS).
         outlet: where NGINX asks upstream; in the folder of the sockets, unless it is said (WHEELHOUSE_OUTLET).
     """
@@ -42,6 +44,7 @@ class Settings:
     freshness: float = 2.0
     overwrite: bool = False
     anonymous_uploads: bool = False
+    quotas: Quotas = NONE
     upstreams: Path = Path(__file__).resolve().parents[2] / policies.FILE
     outlet: Path = Path("/data/sockets") / OUTLET
 
@@ -63,6 +66,7 @@ class Settings:
             freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
             overwrite=said("OVERWRITE", "") == "1",
             anonymous_uploads=said("ANONYMOUS_UPLOADS", "") == "1",
+            quotas=Quotas.of_text(said("QUOTAS", "")),
             upstreams=Path(said("UPSTREAMS", cls.upstreams)),
             outlet=Path(said("OUTLET", Path(said("SOCKETS", cls.sockets)) / OUTLET)),
         )
