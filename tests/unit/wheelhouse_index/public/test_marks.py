@@ -60,14 +60,12 @@ def test_an_opening_at_any_moment_of_a_closing_leaves_it_closed(marks: Marks, mo
     assert moments > 2
 
 
-def test_a_closing_in_the_middle_of_an_opening_leaves_it_closed(
-    marks: Marks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_closing_in_the_middle_of_an_opening_leaves_it_closed(marks: Marks, monkeypatch: pytest.MonkeyPatch) -> None:
     seen, touch = marks.closing(), Path.touch
 
-    def touched(place: Path, *args: int, **more: bool) -> None:
+    def touched(place: Path) -> None:
         marks.close()
-        touch(place, *args, **more)
+        touch(place)
 
     monkeypatch.setattr(Path, "touch", touched)
     assert not marks.open(seen)
@@ -110,7 +108,9 @@ def test_a_mark_is_kept_while_its_file_is_listed_with_the_same_digest(marks: Mar
     marks.mark_page(DIGEST, "demo")
     listed_now = {"h/a.whl": first, "h/a.whl.metadata": first, "h/b.whl": second}
     assert marks.keep(DIGEST, "demo", listed_now) == ["h/b.whl"]
-    found = {str(path.relative_to(marks.folder / DIGEST)) for path in marks.folder.glob("*/demo/**/*") if path.is_file()}
+    found = {
+        str(path.relative_to(marks.folder / DIGEST)) for path in marks.folder.glob("*/demo/**/*") if path.is_file()
+    }
     assert found == {"demo/.page", "demo/.seen", "demo/h/a.whl", "demo/h/a.whl.metadata"}
     assert not marks.is_outdated(DIGEST, "demo", fingerprint(listed_now))
     assert marks.is_outdated(DIGEST, "demo", fingerprint({}))
@@ -128,7 +128,9 @@ def test_a_pause_is_of_an_upstream_and_not_of_its_number(marks: Marks) -> None:
 # As seen from the gate.
 
 
-def test_a_file_that_upstream_replaces_is_fetched_again_at_once(public: Public, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_upstream_replaces_is_fetched_again_at_once(
+    public: Public, caplog: pytest.LogCaptureFixture
+) -> None:
     old, new = b"old", b"new"
     public.outlet.serve("demo", listed(WHEEL, hashes={"sha256": digest(old)}))
     public.outlet.files[PLACE] = Said(old)

@@ -38,7 +38,9 @@ def many(count: int) -> list[dict[str, object]]:
 
 
 def test_a_large_page_is_read_as_a_small_one_is() -> None:
-    said = page("demo", *many(4000), {"filename": "other-1.0.tar.gz", "url": "x"}, project_status={"status": "archived"})
+    said = page(
+        "demo", *many(4000), {"filename": "other-1.0.tar.gz", "url": "x"}, project_status={"status": "archived"}
+    )
     links = [f'<a href="{file["url"]}#sha256={"ab" * 32}">{file["filename"]}</a>' for file in many(4000)]
     for one in (said, html(*links)):
         began = time.monotonic()
