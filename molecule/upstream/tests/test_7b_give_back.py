@@ -31,7 +31,7 @@ def taken(index: Index, publisher: Login, public: PublicIndex, work: Path) -> st
 def test_a_name_is_given_back_once_it_has_no_files(
     one: OneUrl, index: Index, publisher: Login, public: PublicIndex, taken: str
 ) -> None:
-    wheel = packages.wheel_name(taken)
+    wheel = f"{packages.escaped(taken)}-1.0-py3-none-any.whl"
     shown = applied(GIVE_BACK, pypi_project=taken.upper())
     says(shown.message(), f"{taken} is private on this index. Nothing was changed.", f"{wheel}: published ")
     says(shown.message(), "by publisher, still here")
@@ -62,9 +62,15 @@ def test_bad_input_is_refused_before_anything_changes(one: OneUrl, taken: str) -
     for variables, sentence in (
         ({}, "pypi_project: missing; name the project, as in -e pypi_project=torch"),
         ({"pypi_project": "../x"}, "pypi_project: '../x' is not the name of a project"),
-        ({"pypi_project": taken, CONFIRM: "other"}, f"pypi_give_back_confirm: 'other' is another name than pypi_project ('{taken}')"),
+        (
+            {"pypi_project": taken, CONFIRM: "other"},
+            f"pypi_give_back_confirm: 'other' is another name than pypi_project ('{taken}')",
+        ),
         ({"pypi_project": taken, "pypi_give_back_confrim": taken}, "did you mean pypi_give_back_confirm?"),
-        ({"pypi_project": "acme-x", CONFIRM: "acme-x"}, "pypi_private_names: acme-* reserves acme-x for private packages"),
+        (
+            {"pypi_project": "acme-x", CONFIRM: "acme-x"},
+            "pypi_private_names: acme-* reserves acme-x for private packages",
+        ),
     ):
         says(refused(playbook=GIVE_BACK, **variables), sentence)
-    assert one.names(taken) == [packages.wheel_name(taken)]
+    assert one.names(taken) == [f"{packages.escaped(taken)}-1.0-py3-none-any.whl"]

@@ -20,9 +20,7 @@ from tests.support.packages import file
 from tests.support.public import Public, policy
 
 WHEEL = "demo-1.0-py3-none-any.whl"
-REFUSED = (
-    f"demo still has files: {WHEEL}. Remove them first (docs/releases.md#remove), then run this again"
-)
+REFUSED = f"demo still has files: {WHEEL}. Remove them first (docs/releases.md#remove), then run this again"
 
 
 def give_back(public: Public, *words: str, **variables: object) -> dict[str, Any]:
@@ -63,7 +61,9 @@ def test_a_name_is_given_back_once_it_has_no_files(taken: Public) -> None:
     assert not shown["changed"]
     first, file_line, then = shown["messages"]
     assert first == "demo is private on this index. Nothing was changed."
-    assert re.fullmatch(rf"{WHEEL}: published \d{{4}}-\d\d-\d\dT[\d:]{{8}}Z \(upload\) by publisher, still here", file_line)
+    assert re.fullmatch(
+        rf"{WHEEL}: published \d{{4}}-\d\d-\d\dT[\d:]{{8}}Z \(upload\) by publisher, still here", file_line
+    )
     assert then == REFUSED + "."
     for check in ((), ("--check",)):
         assert give_back(taken, *check, **CONFIRMED)["stop"] == REFUSED
@@ -102,13 +102,19 @@ def test_a_name_is_given_back_once_it_has_no_files(taken: Public) -> None:
         ({}, "pypi_project: missing; name the project, as in -e pypi_project=torch"),
         ({"pypi_give_back_confirm": "demo"}, "pypi_project: missing; name the project, as in -e pypi_project=torch"),
         ({"pypi_project": "../x"}, "pypi_project: '../x' is not the name of a project; give one such as torch"),
-        ({"pypi_project": 1.1}, "pypi_project: 1.1 is not a text; quote it where it is set, as in pypi_project: '1.10'"),
+        (
+            {"pypi_project": 1.1},
+            "pypi_project: 1.1 is not a text; quote it where it is set, as in pypi_project: '1.10'",
+        ),
         (
             {"pypi_project": "demo", "pypi_give_back_confirm": "dem"},
             "pypi_give_back_confirm: 'dem' is another name than pypi_project ('demo'); give the same one, or leave"
             " pypi_give_back_confirm out to see what is known of demo",
         ),
-        ({"pypi_project": "x", "pypi_reason": "y"}, "pypi_reason: unknown to the index that runs; run wheelhouse.pypi.site first"),
+        (
+            {"pypi_project": "x", "pypi_reason": "y"},
+            "pypi_reason: unknown to the index that runs; run wheelhouse.pypi.site first",
+        ),
         (
             {"pypi_project": "ACME.x", "pypi_give_back_confirm": "acme-x"},
             "pypi_private_names: acme-* reserves acme-x for private packages; remove or narrow it, run wheelhouse.pypi.site,"

@@ -105,7 +105,7 @@ class Known:
         recorded = {one.file for one in self.published}
         found = [f"{one.file}: {_origin(one)}, {self._place(one.file, there)}" for one in self.published]
         # Copied in by hand, a moment ago.
-        return found + [f"{file}: still here" for file in sorted(there - recorded)]
+        return found + [f"{file}: not recorded yet, still here" for file in sorted(there - recorded)]
 
     def _place(self, file: str, there: set[str]) -> str:
         return "still here" if file in there else "in quarantine" if file in self.quarantined else "removed"
@@ -154,7 +154,9 @@ def source(policy: Policy | None, project: str) -> str:
         BadInputError: if none would.
     """
     if policy is None:
-        raise BadInputError(f"pypi_upstreams: this index has none, so nothing would answer for {project}; set it, {_AGAIN}")
+        raise BadInputError(
+            f"pypi_upstreams: this index has none, so nothing would answer for {project}; set it, {_AGAIN}"
+        )
     if pattern := policy.private.match(project):
         raise BadInputError(
             f"pypi_private_names: {pattern} reserves {project} for private packages; remove or narrow it, {_AGAIN}"
@@ -169,7 +171,9 @@ def _remarks(policy: Policy, project: str) -> list[str]:
     """Return what the policy makes of a name that is public again."""
     found = []
     if pattern := policy.shadowed.match(project):
-        found.append(f"pypi_shadowed_names: {pattern} lets an upload take {project} again. Remove it, unless that is meant.")
+        found.append(
+            f"pypi_shadowed_names: {pattern} lets an upload take {project} again. Remove it, unless that is meant."
+        )
     if held := policy.held(project):
         found.append(held.reason)
     return found
@@ -194,7 +198,9 @@ def give_back(store: Store, change_log: ChangeLog, policy: Policy | None, reques
     if not request.confirmed:
         then = f"{obstacle or f'To give it back to {url}, add -e {_CONFIRM}={project}'}."
         return Outcome(messages=[f"{project} is private on this index. Nothing was changed.", *known.lines(), then])
-    outcome = Outcome(True, [f"{project} {'would be' if check else 'was'} given back: {url} answers for it.", *known.lines()])
+    outcome = Outcome(
+        True, [f"{project} {'would be' if check else 'was'} given back: {url} answers for it.", *known.lines()]
+    )
     outcome.messages += _remarks(policy, project) if policy else []
     if not check:
         store.give_back(project)
