@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import hashlib
 import shutil
 import time
@@ -441,13 +442,15 @@ def test_nothing_is_compared_of_what_is_private_by_then(public: Public) -> None:
     assert len(public.outlet.asked) == asked
 
 
-def test_other_programs_leave_the_way_upstream_open(public: Public) -> None:
+def test_other_programs_leave_the_way_upstream_open(public: Public, monkeypatch: pytest.MonkeyPatch) -> None:
     public.outlet.serve("demo", listed(WHEEL))
     public.ask("/page/demo")
     before = public.marks.closing()
     print(program(public.index.folder, "yank", stdin="{}\n"))
-    for words in (["list"], ["give-back", "--check", "demo"], ["give-back", "demo"]):
-        print(program(public.index.folder, *words))
+    monkeypatch.setenv("WHEELHOUSE_UPSTREAMS", str(public.file))
+    confirmed = json.dumps({"pypi_project": "demo", "pypi_give_back_confirm": "demo"}) + "\n"
+    for words in (["list"], ["give-back", "--check"], ["give-back"]):
+        print(program(public.index.folder, *words, stdin=confirmed))
     assert public.marks.is_open() and public.marks.closing() == before
     assert public.marked() == {"demo/.page"}
     print(program(public.index.folder, module="wheelhouse_index.rebuild"))
