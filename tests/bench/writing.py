@@ -93,7 +93,9 @@ def with_tokens(side: Side) -> Side:
 
 def together(side: Side) -> float:
     """Upload wheels of 20 kB, as all publishers of a side at once; return how many a second."""
-    wanted = [[_new(f"together-{number}") for _ in range(_OF_EACH)] for number in range(len(side.publishers))]
+    # Of new projects each time: a page that grows from round to round would take ever longer.
+    projects = [f"together-{next(_numbers)}" for _ in side.publishers]
+    wanted = [[_new(project) for _ in range(_OF_EACH)] for project in projects]
     with TemporaryDirectory() as folder:
         forms = [[_form(Path(folder), release) for release in several] for several in wanted]
 
