@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from queue import SimpleQueue
+from threading import Thread
 from urllib.parse import urlsplit
 
 # At most so many bytes are on the way: what Linux receives ahead of a program (net.ipv4.tcp_rmem, its default).
@@ -23,22 +24,31 @@ def delayed(url: str, seconds: float) -> Iterator[str]:
     """
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    loop = asyncio.new_event_loop()
+    started: SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = SimpleQueue()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(parts.hostname, port)
-        await asyncio.gather(_late(reader, back, seconds / 2), _late(there, writer, seconds / 2))
+        # What is still open in the end is cancelled.
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(_late(reader, back, seconds / 2), _late(there, writer, seconds / 2))
+        back.close()
+        writer.close()
 
-    server = loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", 0))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+    async def serve() -> None:
+        done = asyncio.Event()
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        started.put((asyncio.get_running_loop(), done, server.sockets[0].getsockname()[1]))
+        await done.wait()
         server.close()
-        loop.close()
+
+    thread = Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    loop, done, here = started.get()
+    try:
+        yield f"127.0.0.1:{here}"
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
 
 
 async def _late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
@@ -47,7 +57,7 @@ async def _late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
     under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_BYTES // _CHUNK)
 
     async def send() -> None:
-        with suppress(ConnectionError):
+        with suppress(OSError):
             while True:
                 due, data = await under_way.get()
                 await asyncio.sleep(due - loop.time())
@@ -55,14 +65,14 @@ async def _late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
                     break
                 writer.write(data)
                 await writer.drain()
-        writer.close()
+            writer.write_eof()
 
     sending = asyncio.create_task(send())
     data = b"-"
     while data:
         try:
             data = await reader.read(_CHUNK)
-        except ConnectionError:
+        except OSError:
             data = b""
         await under_way.put((loop.time() + seconds, data))
     await sending
