@@ -18,6 +18,8 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     static = start.static()
     devpi = next(other for other in start.others(folder) if other.name == "devpi")
 
+    # First: what many uploads leave in memory is not to be counted with it.
+    yield large.memory(pace, ours)
     yield writing.one_at_a_time(ours)
     yield writing.beside_uploads(pace, ours)
     yield writing.freshness(pace, ours)
@@ -25,5 +27,4 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     yield slow.publishers(pace, ours)
     yield large.beside_put(pace, ours, static)
     yield large.beside_copy(pace, ours)
-    yield large.memory(pace, ours)
     yield large.across(pace, *start.encrypted())
