@@ -11,9 +11,10 @@ from tests.ground.paths import ROOT
 from tests.ground.shell import step
 
 from . import large, load, reading, start, store
+from .containers import taken
 from .figures import Figure
 from .hosts import BEFORE, BIN, WORK, run
-from .load import missed, right
+from .load import Load, missed, right
 from .pace import Pace, in_turn
 from .sides import Side, check
 from .store import MISSING, kilos
@@ -49,12 +50,25 @@ def figures(pace: Pace, commit: str) -> Iterator[Iterator[Figure]]:
 
 
 def _reading(pace: Pace, ours: Side, before: Side) -> Iterator[Figure]:
-    """Requests a second: a page, a wheel of 20 kB, a project that does not exist."""
+    """A page, a wheel of 20 kB, a project that does not exist: requests a second, and NGINX's processor time of each."""
     wheel = reading.path_of(ours, kilos(1)[0])
-    compare = partial(_compared, pace.rounds, ours, before)
-    yield compare("page_vs_before", lambda side: right(side, side.page(), pace.seconds).per_second)
-    yield compare("wheel_vs_before", lambda side: right(side, wheel, pace.seconds).per_second)
-    yield compare("miss_vs_before", lambda side: missed(side, side.page(MISSING), pace.seconds).per_second)
+    loads: dict[str, Callable[[Side], Load]] = {
+        "page": lambda side: right(side, side.page(), pace.seconds),
+        "wheel": lambda side: right(side, wheel, pace.seconds),
+        "miss": lambda side: missed(side, side.page(MISSING), pace.seconds),
+    }
+    for name, ask in loads.items():
+        spent: dict[str, list[float]] = {ours.host: [], before.host: []}
+        yield _compared(pace.rounds, ours, before, f"{name}_vs_before", partial(_per_second, ask, spent))
+        yield Figure.quotient(f"{name}_processor_vs_before", spent[ours.host], spent[before.host])
+
+
+def _per_second(ask: Callable[[Side], Load], spent: dict[str, list[float]], side: Side) -> float:
+    """Load a side; return the requests a second, and note NGINX's seconds for each: they hardly depend on other work."""
+    began = taken(side)["nginx"].processor
+    done = ask(side)
+    spent[side.host].append((taken(side)["nginx"].processor - began) / done.requests)
+    return done.per_second
 
 
 def _small(pace: Pace, ours: Side, before: Side) -> Iterator[Figure]:

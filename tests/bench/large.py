@@ -15,11 +15,11 @@ from tests.ground import apt
 from tests.support.clients import Login
 from tests.support.packages import wheel
 
+from .containers import taken
 from .delay import delayed
 from .figures import TARGETS, Figure
 from .hosts import WORK, BenchError, ask, run
 from .pace import Pace, in_turn
-from .pressure import memory_of
 from .rollout import HOME
 from .sides import PUBLISHER, Side
 from .start import BENCH
@@ -97,7 +97,7 @@ def memory(pace: Pace, ours: Side) -> Iterator[Figure]:
         sent: list[Future[float]] = [publishers.submit(_send, ours, file) for file in files]
         seen = []
         while not all(one.done() for one in sent):
-            seen.append(memory_of(ours, "needed") / 1e6)
+            seen.append(sum(one.needed for one in taken(ours).values()) / 1e6)
             time.sleep(0.5)
         for one in sent:
             one.result()

@@ -11,6 +11,7 @@ from statistics import quantiles
 from tests.support.stack import eventually
 
 from . import burst
+from .containers import taken
 from .figures import TARGETS, Figure
 from .hosts import SERVING, BenchError, ask
 from .load import Load, right, started
@@ -23,22 +24,6 @@ from .sides import Side
 _CLIENTS = 510
 _GUESSERS = 4
 _RESTART_SECONDS = 12
-# In bytes, of all containers. "used": what the engine counts, less what the kernel may drop at once; "needed": memory of
-# programs and of memory disks, which it cannot drop. Both versions of cgroups.
-_MEMORY = r"""
-import json, subprocess, sys
-used = needed = 0
-ids = subprocess.check_output(["docker", "compose", "ps", "--quiet"], cwd=sys.argv[1], text=True).split()
-for pid in subprocess.check_output(["docker", "inspect", "--format", "{{.State.Pid}}", *ids], text=True).split():
-    groups = dict(line.strip().split(":", 2)[1:] for line in open(f"/proc/{pid}/cgroup"))
-    memory = next((path for names, path in groups.items() if "memory" in names.split(",")), None)
-    folder = f"/sys/fs/cgroup/memory{memory}" if memory else f"/sys/fs/cgroup{groups['']}"
-    usage = "memory.usage_in_bytes" if memory else "memory.current"
-    stat = dict(line.split() for line in open(f"{folder}/memory.stat"))
-    used += int(open(f"{folder}/{usage}").read()) - int(stat["total_inactive_file" if memory else "inactive_file"])
-    needed += sum(int(stat[name]) for name in (["total_rss", "total_shmem"] if memory else ["anon", "shmem"]))
-print({"used": used, "needed": needed}[sys.argv[2]])
-"""
 
 
 def bursts(pace: Pace, ours: Side) -> Iterator[Figure]:
@@ -110,14 +95,9 @@ def memory(pace: Pace, ours: Side) -> Iterator[Figure]:
     with started(ours, ours.page(), pace.slow_rounds + 3, connections=16) as ended:
         for _ in range(pace.slow_rounds):
             time.sleep(1)
-            runs.append(memory_of(ours, "used") / 1e6)
+            runs.append(sum(one.memory for one in taken(ours).values()) / 1e6)
         ended()
     yield Figure.of("memory_mb", "MB", runs)
-
-
-def memory_of(side: Side, kind: str) -> int:
-    """Return how many bytes of memory the containers of an index take: those that are "used", or "needed"."""
-    return int(ask(side.host, "python3", "-c", _MEMORY, HOME, kind))
 
 
 def _container(service: str) -> str:
