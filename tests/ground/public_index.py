@@ -459,7 +459,7 @@ class Catalogue:
             "project-status": {"status": self.status.get(project, "active")},
             "versions": list(dict.fromkeys(file.version for file in files)),
             "files": listed,
-            **({"_padding": "x" * 40_000_000} if mode == "huge" else {}),
+            **({"_padding": "x" * 45_000_000} if mode == "huge" else {}),
         }
 
     def _entry(self, file: File, project: str, host: str) -> dict[str, Any]:
@@ -589,6 +589,10 @@ class Public(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Note the request, and answer it, well or badly."""
         self.host = (self.headers.get("Host") or "").partition(":")[0].lower()
+        if self.world.fault("pages" if self.host in (PAGES, WHEELS) else "files").mode == "stranger":
+            # A connection from before: on a new one, the client would have seen the certificate.
+            self.close_connection = True
+            return
         self.entry: dict[str, Any] = {
             "time": time.time(),
             "host": self.host,
@@ -640,10 +644,6 @@ class Public(BaseHTTPRequestHandler):
             # Until the fault ends; the client does not live to see it.
             while any(one is fault for one in list(self.world.faults.values())):
                 time.sleep(0.1)
-            self.close_connection = True
-            return True
-        elif mode == "stranger":
-            # A connection from before: on a new one, the client would have seen the certificate.
             self.close_connection = True
             return True
         elif mode.isdigit():

@@ -174,6 +174,9 @@ def test_altered_bytes_of_equal_length_are_refused_by_clients_and_dropped_within
     with public.fault("altered", "files", fresh):
         done = index.pip_install(reader, tmp_path / "taken", fresh)
         assert done.returncode and "HASH" in (done.stdout + done.stderr).upper(), done.stdout + done.stderr
+        # It may have stopped at the metadata.
+        altered = one.get(path)
+        assert altered.status == 200 and not is_right(altered, entry)
     # Upstream is well again; what was kept is not.
     began = time.monotonic()
     eventually(lambda: is_right(one.get(path), entry), "the altered file was dropped", 60)

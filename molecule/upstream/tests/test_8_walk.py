@@ -51,8 +51,9 @@ class Walk:
             public,
             stack,
         )
-        mark = f"{time.time_ns() % 10**10}"
-        self.free = tuple(f"walk-{mark}-{letter}" for letter in "abcde")
+        # Of releases as well: a file name is taken for good.
+        self.mark = str(time.time_ns() % 10**10)
+        self.free = tuple(f"walk-{self.mark}-{letter}" for letter in "abcde")
         self.private = set(RESERVED)
         self.strange = {*RESERVED, *PUBLIC, *SHADOWED}
         self.versions: dict[str, int] = {}
@@ -67,7 +68,7 @@ class Walk:
 
     def upload(self, work: Path) -> str:
         name = self.dice.choice((*RESERVED, *self.free, *SHADOWED))
-        version = f"1.{self.versions.get(name, 0)}"
+        version = f"3.{self.versions.get(name, 0)}.{self.mark}"
         file = packages.wheel(work, self.spelt(name, encoded=False), version)
         status = self.one.index.upload(self.publisher, file).status
         expected = {200}
@@ -89,7 +90,7 @@ class Walk:
         if not self.versions:
             return "nothing to remove"
         name = self.dice.choice(sorted(self.versions))
-        version = f"1.{self.dice.randrange(self.versions[name])}"
+        version = f"3.{self.dice.randrange(self.versions[name])}.{self.mark}"
         return f"remove {name} {version}: {remove(self.one.index, self.publisher, name, version).status}"
 
     def stranger(self, _work: Path) -> str:
