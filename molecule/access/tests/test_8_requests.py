@@ -298,7 +298,7 @@ def small_cache(host: Any, stack: Stack) -> Iterator[None]:
 
 @pytest.mark.usefixtures("small_cache")
 def test_an_upload_needs_no_room_under_nginx(index: Index, project: str, tmp_path: Path) -> None:
-    file = packages.wheel(tmp_path, "roomy", padding=os.urandom(8 * 1024 * 1024))
+    file = packages.wheel(tmp_path, f"roomy-{uuid4().hex[:8]}", padding=os.urandom(8 * 1024 * 1024))
     assert index.upload(PUBLISHER, file).status == 200
     assert index.request(f"/simple/{project}/", PUBLISHER).status == 200
 
