@@ -30,10 +30,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         variables, found = self._variables(task_vars)
-        of_play = (
-            names.OF_YANK if "__pypi_yanks" in task_vars else names.OF_TOKEN if self._task.args.get("token") else ()
-        )
-        found += names.misspelt(task_vars, specs.public(), of_play)
+        found += names.misspelt(task_vars, specs.public(), self._of_play(task_vars))
         # An index that is to be removed may be one of an earlier release: only what names it is checked.
         removing = plain(task_vars.get("__pypi_removing", False))
         found += [one for one in names.removed(task_vars) if not removing or one.variable == "pypi_user"]
@@ -57,6 +54,14 @@ class ActionModule(ActionBase):
         if task_vars.get("inventory_hostname") in list(task_vars.get("ansible_play_hosts_all") or [])[:1]:
             result["warnings"] += in_clear.warnings(task_vars)
         return result
+
+    def _of_play(self, task_vars: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the names of the variables that the playbook that runs takes beside the roles'."""
+        if "__pypi_yanks" in task_vars:
+            return names.OF_YANK
+        if "__pypi_gives_back" in task_vars:
+            return names.OF_GIVE_BACK
+        return names.OF_TOKEN if self._task.args.get("token") else ()
 
     def _variables(self, task_vars: Mapping[str, Any]) -> tuple[dict[str, Any], list[rules.Problem]]:
         """Return the variables to check, and a problem for each that refers to something undefined."""

@@ -12,12 +12,12 @@ from http.client import HTTPException
 from tests.ground.paths import ROOT
 from tests.ground.shell import say
 
-from . import growth, pace, rollout, serving
+from . import before, growth, pace, rollout, serving, uploads
 from .figures import Figure, document, merged, table
-from .hosts import HOSTS, SERVING, BenchError, made
+from .hosts import BEFORE, HOSTS, SERVING, BenchError, made
 
 RESULTS = ROOT / "bench" / "results.json"
-PARTS = ("serving", "growth", "rollout")
+PARTS = ("serving", "uploads", "growth", "before", "rollout")
 # What a measurement may fail with: what was measured before it still counts.
 _FAILURES = (BenchError, AssertionError, OSError, HTTPException)
 # Measurements, one after the other, each with figures that are had or lost together.
@@ -31,19 +31,22 @@ def main() -> int:
         "--quick", action="store_true", help="few short rounds; of the parts, serving alone unless named"
     )
     parser.add_argument("--keep", action="store_true", help="leave the hosts running, to look around on them")
+    parser.add_argument("--before", metavar="COMMIT", help="what part before compares with; without it there is none")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.parts if name not in PARTS]
     if unknown:
         parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    if "before" in arguments.parts and not arguments.before:
+        parser.error("part before needs --before COMMIT")
     # Those of rollouts alone take longer than a quick run is to take.
     parts = arguments.parts or (["serving"] if arguments.quick else PARTS)
     found: list[Figure] = []
     failed: list[str] = []
     whole = False
-    before = os.getloadavg()[0]
+    load = os.getloadavg()[0]
     try:
-        for hosts, measurements in _plan(parts, arguments.quick):
+        for hosts, measurements in _plan(parts, arguments.quick, arguments.before):
             with made(hosts, keep=arguments.keep):
                 for measure in measurements:
                     run(measure, found, failed)
@@ -52,7 +55,7 @@ def main() -> int:
         failed.append(str(error))
     finally:
         # What has been measured until then is not lost.
-        _write(found, before, fresh=whole)
+        _write(found, load, fresh=whole)
     for message in failed:
         print(f"ERROR: {message}", file=sys.stderr)
     return int(bool(failed))
@@ -84,15 +87,20 @@ def _write(found: Sequence[Figure], load: float, *, fresh: bool) -> None:
     print(f"\n{table(found)}\n\nwritten to {RESULTS.relative_to(ROOT)}")
 
 
-def _plan(parts: Sequence[str], quick: bool) -> Iterator[tuple[Sequence[str], list[Measure]]]:
+def _plan(parts: Sequence[str], quick: bool, commit: str | None) -> Iterator[tuple[Sequence[str], list[Measure]]]:
     """Return which hosts are made, each time with what is measured on them."""
+    size = pace.QUICK if quick else pace.FULL
     here: list[Measure] = []
     if "serving" in parts:
-        here.append(lambda: serving.figures(pace.QUICK if quick else pace.FULL))
+        here.append(lambda: serving.figures(size))
+    if "uploads" in parts:
+        here.append(lambda: uploads.figures(size))
     if "growth" in parts:
         here.append(growth.figures)
     if here:
         yield [SERVING], here
+    if "before" in parts and commit:
+        yield [SERVING, BEFORE], [lambda: before.figures(size, commit)]
     if "rollout" in parts:
         yield HOSTS, [lambda: rollout.figures(1 if quick else 3)]
 

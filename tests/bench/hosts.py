@@ -18,9 +18,11 @@ PLAYS = Path(__file__).resolve().parent / "plays"
 # A fleet for rollouts, and the one that all sides of the serving figures run on.
 HOSTS = tuple(f"bench-{number}" for number in range(1, 5))
 SERVING = "bench-serving"
+# An index of another commit beside it.
+BEFORE = "bench-before"
+COLLECTIONS = ROOT / ".cache" / "collections"
 # As docs/fleets.md recommends it for fleets.
 _ENVIRONMENT = {
-    "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
     "ANSIBLE_PIPELINING": "true",
     "ANSIBLE_INJECT_FACT_VARS": "false",
     "ANSIBLE_FORKS": "10",
@@ -34,8 +36,10 @@ class BenchError(Exception):
     """A measurement that could not be made, with what was printed."""
 
 
-def play(playbook: str, *arguments: str, variables: Mapping[str, Any] | None = None) -> str:
-    """Run a playbook and return its output.
+def play(
+    playbook: str, *arguments: str, variables: Mapping[str, Any] | None = None, collections: Path = COLLECTIONS
+) -> str:
+    """Run a playbook of the collection in a folder, and return its output.
 
     Raises:
         BenchError: if it fails.
@@ -44,17 +48,17 @@ def play(playbook: str, *arguments: str, variables: Mapping[str, Any] | None = N
     extra = WORK / "variables.json"
     extra.write_text(json.dumps(dict(variables or {})), encoding="utf-8")
     command = [str(BIN / "ansible-playbook"), "--inventory", str(WORK / "inventory"), playbook]
-    return _run([*command, "--extra-vars", f"@{extra}", *arguments])
+    return run([*command, "--extra-vars", f"@{extra}", *arguments], collections=collections)
 
 
 def on(host: str, script: Path, *arguments: str) -> None:
     """Run a shell script on a host, as root over SSH, as an administrator without Ansible would."""
-    _run([*_ssh(host), "sudo", "sh", "-s", "--", *arguments], script.read_text(encoding="utf-8"))
+    run([*_ssh(host), "sudo", "sh", "-s", "--", *arguments], script.read_text(encoding="utf-8"))
 
 
 def ask(host: str, *command: str) -> str:
     """Run a command in a host, past SSH, and return what it prints."""
-    return _run(["docker", "exec", host, *command])
+    return run(["docker", "exec", host, *command])
 
 
 def send(host: str, source: Path, target: str, *, owner: str = "0:0") -> None:
@@ -98,13 +102,13 @@ def made(names: Sequence[str], *, keep: bool = False) -> Iterator[None]:
 def _molecule(playbook: str, names: Sequence[str]) -> None:
     platforms = [{"name": name, "image": "engine", "labels": {"ssh": "true"}, "groups": ["pypi"]} for name in names]
     extra = json.dumps({"molecule_yml": {"platforms": platforms}})
-    _run([str(BIN / "ansible-playbook"), str(ROOT / ".config" / "molecule" / playbook), "--extra-vars", extra])
+    run([str(BIN / "ansible-playbook"), str(ROOT / ".config" / "molecule" / playbook), "--extra-vars", extra])
 
 
 def variables_of(host: str) -> dict[str, Any]:
     """Return how Ansible reaches a host."""
     command = [str(BIN / "ansible-inventory"), "--inventory", str(WORK / "inventory"), "--host", host]
-    found: dict[str, Any] = json.loads(_run(command))
+    found: dict[str, Any] = json.loads(run(command))
     return found
 
 
@@ -116,7 +120,12 @@ def _ssh(host: str) -> list[str]:
     ]
 
 
-def _run(command: Sequence[str], text: str | None = None) -> str:
+def run(command: Sequence[str], text: str | None = None, *, collections: Path = COLLECTIONS) -> str:
+    """Run a command with some text as its input, and return what it prints.
+
+    Raises:
+        BenchError: if it fails.
+    """
     done = subprocess.run(
         command,
         input=text,
@@ -124,7 +133,7 @@ def _run(command: Sequence[str], text: str | None = None) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, **_ENVIRONMENT},
+        env={**os.environ, **_ENVIRONMENT, "ANSIBLE_COLLECTIONS_PATH": str(collections)},
         check=False,
     )
     if done.returncode != 0:

@@ -17,6 +17,7 @@ class Pace:
         uploads: how many releases are looked for on the first request after their upload.
         bursts: how many bursts of clients.
         pause: seconds from one burst to the next.
+        heavy: bytes of each of the uploads whose memory is measured.
     """
 
     rounds: int
@@ -25,10 +26,11 @@ class Pace:
     uploads: int
     bursts: int
     pause: float
+    heavy: int
 
 
-FULL = Pace(rounds=9, slow_rounds=5, seconds=3, uploads=1000, bursts=6, pause=60)
-QUICK = Pace(rounds=5, slow_rounds=3, seconds=1, uploads=1000, bursts=5, pause=1)
+FULL = Pace(rounds=9, slow_rounds=5, seconds=3, uploads=1000, bursts=6, pause=60, heavy=1_000_000_000)
+QUICK = Pace(rounds=5, slow_rounds=3, seconds=1, uploads=1000, bursts=5, pause=1, heavy=250_000_000)
 
 
 def in_turn(rounds: int, *measurements: Callable[[], float]) -> list[list[float]]:

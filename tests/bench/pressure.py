@@ -11,6 +11,7 @@ from statistics import quantiles
 from tests.support.stack import eventually
 
 from . import burst
+from .containers import taken
 from .figures import TARGETS, Figure
 from .hosts import SERVING, BenchError, ask
 from .load import Load, right, started
@@ -23,20 +24,6 @@ from .sides import Side
 _CLIENTS = 510
 _GUESSERS = 4
 _RESTART_SECONDS = 12
-# In bytes: what the engine counts for a container, less what the kernel may drop at once. Both versions of cgroups.
-_MEMORY = r"""
-import json, subprocess, sys
-total = 0
-ids = subprocess.check_output(["docker", "compose", "ps", "--quiet"], cwd=sys.argv[1], text=True).split()
-for pid in subprocess.check_output(["docker", "inspect", "--format", "{{.State.Pid}}", *ids], text=True).split():
-    groups = dict(line.strip().split(":", 2)[1:] for line in open(f"/proc/{pid}/cgroup"))
-    memory = next((path for names, path in groups.items() if "memory" in names.split(",")), None)
-    folder = f"/sys/fs/cgroup/memory{memory}" if memory else f"/sys/fs/cgroup{groups['']}"
-    usage = "memory.usage_in_bytes" if memory else "memory.current"
-    stat = dict(line.split() for line in open(f"{folder}/memory.stat"))
-    total += int(open(f"{folder}/{usage}").read()) - int(stat["total_inactive_file" if memory else "inactive_file"])
-print(total)
-"""
 
 
 def bursts(pace: Pace, ours: Side) -> Iterator[Figure]:
@@ -108,7 +95,7 @@ def memory(pace: Pace, ours: Side) -> Iterator[Figure]:
     with started(ours, ours.page(), pace.slow_rounds + 3, connections=16) as ended:
         for _ in range(pace.slow_rounds):
             time.sleep(1)
-            runs.append(int(ask(SERVING, "python3", "-c", _MEMORY, HOME)) / 1e6)
+            runs.append(sum(one.memory for one in taken(ours).values()) / 1e6)
         ended()
     yield Figure.of("memory_mb", "MB", runs)
 

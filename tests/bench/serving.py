@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import installers, load, pressure, reading, start, store, writing
+from . import installers, load, pressure, reading, start, store
 from .figures import Figure
 from .pace import Pace
 from .sides import Side, check
@@ -14,10 +14,8 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     """Start the sides, find out that they are right, and measure, one figure after the other."""
     load.ready()
     folder = store.build()
-    digests = {store.digest(folder / one.file) for one in store.releases() if one.project == store.MEASURED}
-    ours = start.ours()
-    start.fill(folder)
-    start.listed(ours)
+    digests = store.measured(folder)
+    ours = start.filled(folder)
     static = start.static()
     for side in (ours, static):
         check(side, digests, closed=bool(side.login.name))
@@ -32,8 +30,4 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     yield pressure.flood(pace, ours, Side("stranger", ours.url))
     yield pressure.restart(ours)
     yield installers.figures(pace, ours, static)
-    yield writing.uploads(pace, ours)
-    yield writing.by_token(pace, ours)
-    yield writing.beside_uploads(pace, ours)
-    yield writing.freshness(pace, ours)
     yield reading.encrypted(pace, start.encrypted, digests)

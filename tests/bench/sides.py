@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 from tests.support.clients import NOBODY, Index, Login
 
-from .hosts import BenchError
+from .hosts import SERVING, BenchError
 from .store import MEASURED, MEASURED_FILES
 
 
@@ -37,6 +37,9 @@ class Side:
         login: who reads there.
         simple: where its simple pages are.
         authority: the file with the certificate that it is known by, where it speaks TLS.
+        uploads: where releases are published.
+        publishers: eight logins that may publish.
+        host: where it runs.
     """
 
     name: str
@@ -44,6 +47,9 @@ class Side:
     login: Login = field(default=NOBODY)
     simple: str = "/simple/"
     authority: str = ""
+    uploads: str = "/"
+    publishers: tuple[Login, ...] = PUBLISHERS
+    host: str = SERVING
 
     def page(self, project: str = MEASURED) -> str:
         """Return the path of a project's page."""

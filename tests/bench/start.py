@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ from tests.ground import python_packages
 from tests.ground.paths import ROOT
 from tests.ground.recipes import PYPISERVER, StandIn
 from tests.ground.shell import step
-from tests.support.clients import Index, Login
+from tests.support.clients import NOBODY, Index, Login
 from tests.support.stack import eventually
 
 from . import store
-from .hosts import SERVING, WORK, BenchError, address, ask, play, send
+from .hosts import COLLECTIONS, SERVING, WORK, BenchError, address, ask, play, send
 from .rollout import HOME, INDEX, SITE
 from .sides import PUBLISHER, PUBLISHERS, READER, TOKENS, Side
 
@@ -38,22 +38,35 @@ DEVPI = StandIn("devpi", "", "", (), {}, (), ("devpi-server",), PYPISERVER.pytho
 
 
 def ours(variables: Mapping[str, Any] | None = None) -> Side:
-    """Apply site.yml, with bcrypt-10 logins."""
+    """Apply site.yml, with bcrypt-10 logins and tokens."""
+    tokens = [{"id": f"token-{number}", "secret": one.password, "publish": True} for number, one in enumerate(TOKENS)]
+    return applied("ours", SERVING, {"pypi_tokens": tokens, **(variables or {})})
+
+
+def filled(folder: Path) -> Side:
+    """Return our index with a store's files, all of them listed."""
+    side = ours()
+    fill(folder)
+    listed(side)
+    return side
+
+
+def applied(name: str, host: str, variables: Mapping[str, Any], collections: Path = COLLECTIONS) -> Side:
+    """Apply site.yml of the collection in a folder to a host, with bcrypt-10 logins."""
     publishers = (PUBLISHER, *PUBLISHERS)
     users = [
         {"name": one.name, "password": one.password, "publish": one in publishers} for one in (READER, *publishers)
     ]
-    tokens = [{"id": f"token-{number}", "secret": one.password, "publish": True} for number, one in enumerate(TOKENS)]
-    with step("our stack, by site.yml"):
-        play(SITE, variables={**INDEX, "pypi_users": users, "pypi_tokens": tokens, **(variables or {})})
-    return Side("ours", f"http://{address(SERVING)}", READER)
+    with step(f"{name}, by site.yml"):
+        play(SITE, "--limit", host, variables={**INDEX, "pypi_users": users, **variables}, collections=collections)
+    return Side(name, f"http://{address(host)}", READER, host=host)
 
 
-def fill(folder: Path) -> None:
+def fill(folder: Path, host: str = SERVING) -> None:
     """Put a store's files into the index, as rsync would."""
-    owner = ask(SERVING, "stat", "-c", "%u:%g", f"{HOME}/packages").strip()
+    owner = ask(host, "stat", "-c", "%u:%g", f"{HOME}/packages").strip()
     with step(f"{folder.name}: to the host"):
-        send(SERVING, folder, f"{HOME}/packages", owner=owner)
+        send(host, folder, f"{HOME}/packages", owner=owner)
 
 
 def listed(side: Side, projects: int = store.PROJECTS, seconds: float = 120) -> None:
@@ -62,7 +75,7 @@ def listed(side: Side, projects: int = store.PROJECTS, seconds: float = 120) -> 
 
     def whole() -> bool:
         found = side.index.request(side.simple, side.login).body.count(b"<a ")
-        return found >= projects and int(ask(SERVING, "sh", "-c", count)) >= projects
+        return found >= projects and int(ask(side.host, "sh", "-c", count)) >= projects
 
     with step("the index lists what it was given"):
         eventually(whole, f"{projects} projects are listed", seconds)
@@ -70,14 +83,21 @@ def listed(side: Side, projects: int = store.PROJECTS, seconds: float = 120) -> 
 
 def encrypted() -> tuple[Side, Side]:
     """Change our stack and the open reference to TLS, with the same certificate and settings; return both."""
-    authority = str(WORK / "authority.pem")
-    plain = ours({"pypi_tls": "self_signed", "pypi_tls_authority_file": authority})
+    settings = tls(SERVING)
+    secure = over_tls(ours(settings), settings)
     static()
-    secure = plain.url.replace("http://", "https://")
-    return (
-        Side("ours, TLS", secure, READER, authority=authority),
-        Side("static, TLS", f"{secure}:8441", authority=authority),
-    )
+    return secure, Side("static, TLS", f"{secure.url}:8441", authority=secure.authority)
+
+
+def tls(host: str) -> dict[str, str]:
+    """Return the variables by which a host's index speaks TLS."""
+    return {"pypi_tls": "self_signed", "pypi_tls_authority_file": str(WORK / f"{host}.pem")}
+
+
+def over_tls(side: Side, settings: Mapping[str, str]) -> Side:
+    """Return an index that has these variables, as clients reach it."""
+    url = side.url.replace("http://", "https://")
+    return replace(side, name=f"{side.name}, TLS", url=url, authority=settings["pypi_tls_authority_file"])
 
 
 @dataclass(frozen=True)
@@ -134,7 +154,8 @@ def static() -> Side:
             grep -rhE '^ *(ssl_|http2 )' {HOME}/nginx --include=*.conf | sort -u >nginx/tls.conf
             if [ -s nginx/tls.conf ]; then echo 'listen 8443 ssl;' >>nginx/tls.conf; else rm nginx/tls.conf; fi
             chown -R {account} .
-            printf 'ACCOUNT=%s\\nACCOUNT_UID=%s\\nINDEX_HOME=%s\\n' {account} {account.partition(":")[0]} {HOME} >.env
+            printf '%s\\n' ACCOUNT={account} ACCOUNT_UID={account.partition(":")[0]} INDEX_HOME={HOME} \\
+                INDEX_ADDRESS={address(SERVING)} >.env
             docker compose --progress quiet up --detach --pull never --force-recreate"""
         ask(SERVING, "sh", "-c", script)
     return Side("static", f"http://{address(SERVING)}:8001")
@@ -168,7 +189,10 @@ def tutorial(scheme: str, number: int) -> Side:
 
 
 def devpi(folder: Path) -> Side:
-    """Start devpi-server with an index that has the measured project; devpi's indexes are open to read."""
+    """Start devpi-server with an index that has the measured project; devpi's indexes are open to read.
+
+    Publishers have the token of a session, as devpi's own client does: no password is verified.
+    """
     where = f"{BENCH}/devpi"
     login = Login("root", "bench")
     with step("devpi-server, behind its own NGINX configuration") as now:
@@ -180,15 +204,20 @@ def devpi(folder: Path) -> Side:
         send(SERVING, _HERE / "devpi", where)
         ask(SERVING, "sh", f"{where}/start.sh", where)
         base = f"http://{address(SERVING)}:8004"
-        index = Index(base)
-        eventually(lambda: index.request("/+api").status == 200, "devpi-server answers", 120)
+        server = Index(base)
+        # Not through its NGINX: that would take it for dead during ten seconds after each request that it does not answer yet.
+        asked = f"cd {where}; docker compose exec -T nginx curl -s -o /dev/null -w '%{{http_code}}' localhost:3141/+api || :"
+        eventually(lambda: ask(SERVING, "sh", "-c", asked) == "200", "devpi-server answers", 120)
         wanted = json.dumps({"type": "stage", "bases": [], "volatile": True}).encode()
-        made = index.request("/root/bench", login, "PUT", wanted, {"Content-Type": "application/json"})
+        made = server.request("/root/bench", login, "PUT", wanted, {"Content-Type": "application/json"})
         uploaded = [folder / release.file for release in store.releases() if release.project == store.MEASURED]
         done = Index(f"{base}/root/bench").twine_upload(login, *uploaded)
         if done.returncode:
             raise BenchError(f"devpi-server does not take the packages:\n{made}\n{done.stdout}{done.stderr}")
-    return Side("devpi", base, simple="/root/bench/+simple/")
+        session = json.dumps({"user": login.name, "password": login.password}).encode()
+        answer = server.request("/+login", NOBODY, "POST", session, {"Content-Type": "application/json"})
+        publishers = (Login(login.name, json.loads(answer.body)["result"]["password"]),) * len(PUBLISHERS)
+    return Side("devpi", base, simple="/root/bench/+simple/", uploads="/root/bench/", publishers=publishers)
 
 
 def _sha() -> str:

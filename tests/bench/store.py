@@ -85,6 +85,11 @@ def written(folder: Path, release: Release) -> Path:
     return wheel(folder, release.project, release.version, padding)
 
 
+def measured(folder: Path) -> set[str]:
+    """Return the SHA-256 of the measured project's files."""
+    return {digest(folder / one.file) for one in releases() if one.project == MEASURED}
+
+
 def digest(file: Path) -> str:
     """Return a file's SHA-256 in hexadecimal digits."""
     with file.open("rb") as content:

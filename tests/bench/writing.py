@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -15,14 +16,13 @@ from threading import Event, Thread
 from tests.support.clients import Login, upload_form
 
 from .figures import Figure
-from .hosts import SERVING, BenchError, ask
+from .hosts import BenchError
 from .load import right, started
 from .pace import Pace, in_turn
-from .rollout import HOME
-from .sides import PUBLISHER, PUBLISHERS, TOKENS, Side
+from .sides import PUBLISHER, TOKENS, Side
+from .start import Other
 from .store import KILO_BYTES, Release, written
 
-_LARGE_BYTES = 200_000_000
 _TIMED_UPLOADS = 30
 _PUBLISHERS = 4
 # Of each of eight publishers, in a round.
@@ -30,16 +30,15 @@ _OF_EACH = 20
 # Readers meanwhile: some, not so many that uploads wait for them alone.
 _READERS = 2
 _numbers = count(1)
+# Body and headers of a request that uploads a file.
+Form = tuple[bytes, dict[str, str]]
 
 
-def uploads(pace: Pace, ours: Side) -> Iterator[Figure]:
-    """Times of uploads, of a small wheel and of a large one beside its copy on the host's disk."""
+def one_at_a_time(ours: Side) -> Iterator[Figure]:
+    """Times of uploads of a small wheel, one at a time."""
     releases, first = upload_times(ours, _TIMED_UPLOADS)
     yield Figure.of("upload_ms", "ms", releases)
     yield Figure.of("upload_new_project_ms", "ms", first)
-    here, there = in_turn(pace.slow_rounds, lambda: _upload(ours, _new("heavy", _LARGE_BYTES)), _copy_with_fsync)
-    yield Figure.quotient("upload_vs_disk", here, there)
-    yield Figure.of("upload_200_mb_s", "s", here)
 
 
 def upload_times(ours: Side, times: int) -> tuple[list[float], list[float]]:
@@ -78,32 +77,36 @@ def beside_uploads(pace: Pace, ours: Side) -> Iterator[Figure]:
     yield Figure.quotient("uploads_throughput", here, there)
 
 
-def by_token(pace: Pace, ours: Side) -> Iterator[Figure]:
-    """What eight publishers get in at once, with tokens and with passwords."""
-    here, there = in_turn(pace.slow_rounds, partial(_together, ours, TOKENS), partial(_together, ours, PUBLISHERS))
-    yield Figure.quotient("uploads_per_second", here, there)
+def beside_devpi(pace: Pace, ours: Side, other: Other) -> Iterator[Figure]:
+    """What eight publishers get in at once, with tokens on both sides; devpi-server is not started yet."""
+    with other.started() as devpi:
+        here, there = in_turn(pace.slow_rounds, partial(together, with_tokens(ours)), partial(together, devpi))
+    yield Figure.quotient("upload_vs_devpi", here, there)
     yield Figure.of("token_uploads_per_second", "uploads/s", here)
-    yield Figure.of("login_uploads_per_second", "uploads/s", there)
+    yield Figure.of("devpi_uploads_per_second", "uploads/s", there)
 
 
-def _together(side: Side, logins: Sequence[Login]) -> float:
-    """Upload wheels of 20 kB, as all logins at once; return how many a second."""
-    wanted = [(login, _new(f"together-{number}")) for number, login in enumerate(logins) for _ in range(_OF_EACH)]
+def with_tokens(side: Side) -> Side:
+    """Return an index whose publishers have tokens."""
+    return replace(side, publishers=TOKENS)
+
+
+def together(side: Side) -> float:
+    """Upload wheels of 20 kB, as all publishers of a side at once; return how many a second."""
+    # Of new projects each time: a page that grows from round to round would take ever longer.
+    projects = [f"together-{next(_numbers)}" for _ in side.publishers]
+    wanted = [[_new(project) for _ in range(_OF_EACH)] for project in projects]
     with TemporaryDirectory() as folder:
-        forms = [(login, *upload_form(written(Path(folder), release))) for login, release in wanted]
+        forms = [[_form(Path(folder), release) for release in several] for several in wanted]
 
-    def publish(number: int) -> None:
-        for login, body, headers in forms[number * _OF_EACH : (number + 1) * _OF_EACH]:
-            answer = side.index.request("/", login, "POST", body, headers)
-            if answer.status != 200:
-                raise BenchError(
-                    f"{side.name}: an upload of {login.name} is answered with {answer.status}: {answer.body!r}"
-                )
+    def publish(login: Login, own: list[Form]) -> None:
+        for form in own:
+            _send(side, login, form)
 
     began = time.perf_counter()
-    with ThreadPoolExecutor(len(logins)) as publishers:
-        list(publishers.map(publish, range(len(logins))))
-    return len(forms) / (time.perf_counter() - began)
+    with ThreadPoolExecutor(len(forms)) as publishers:
+        list(publishers.map(publish, side.publishers, forms))
+    return sum(map(len, forms)) / (time.perf_counter() - began)
 
 
 def _new(project: str, padding: int = KILO_BYTES) -> Release:
@@ -114,13 +117,21 @@ def _new(project: str, padding: int = KILO_BYTES) -> Release:
 def _upload(side: Side, release: Release) -> float:
     """Upload a new wheel; return the seconds from the first byte to its 200."""
     with TemporaryDirectory() as folder:
-        body, headers = upload_form(written(Path(folder), release))
-        began = time.perf_counter()
-        answer = side.index.request("/", PUBLISHER, "POST", body, headers)
-        took = time.perf_counter() - began
+        form = _form(Path(folder), release)
+    began = time.perf_counter()
+    _send(side, PUBLISHER, form)
+    return time.perf_counter() - began
+
+
+def _form(folder: Path, release: Release) -> Form:
+    """Write a wheel, and return body and headers of the request that uploads it."""
+    return upload_form(written(folder, release), name=release.project, version=release.version)
+
+
+def _send(side: Side, login: Login, form: Form) -> None:
+    answer = side.index.request(side.uploads, login, "POST", *form)
     if answer.status != 200:
-        raise BenchError(f"{side.name}: the upload of {release.file} is answered with {answer.status}: {answer.body!r}")
-    return took
+        raise BenchError(f"{side.name}: an upload of {login.name} is answered with {answer.status}: {answer.body!r}")
 
 
 def _unseen(side: Side, release: Release) -> bool:
@@ -128,15 +139,6 @@ def _unseen(side: Side, release: Release) -> bool:
     _upload(side, release)
     answer = side.index.request(side.page(release.project), side.login)
     return answer.status != 200 or release.file.encode() not in answer.body
-
-
-def _copy_with_fsync() -> float:
-    """Copy the large file that was uploaded last beside packages/, and wait for the disk; return the seconds."""
-    script = f"""set -e; cd {HOME}; source=$(ls -t packages/heavy-* | head -n 1)
-        cat "$source" >/dev/null; began=$(date +%s%N)
-        dd if="$source" of=bench-copy bs=1M conv=fsync status=none
-        echo $(($(date +%s%N) - began)); rm bench-copy"""
-    return int(ask(SERVING, "sh", "-c", script)) / 1e9
 
 
 @contextmanager

@@ -84,7 +84,7 @@ class Public:
         return answer(self.gate, f"GET {path} HTTP/1.1\r\n", {"X-Policy": digest or self.digest, "X-Form": form})
 
     def marked(self) -> set[str]:
-        """Return the marks that there are, by their paths."""
+        """Return the marks that there are, by their paths; NGINX does not look for what stands for the last look."""
         top = self.marks.folder
-        found = {str(path.relative_to(top)) for path in top.glob("*/*/**/*") if path.is_file()}
+        found = {str(path.relative_to(top)) for path in top.glob("*/*/**/*") if path.is_file() and path.name != ".seen"}
         return {path.partition("/")[2] for path in found if not path.startswith(".")}

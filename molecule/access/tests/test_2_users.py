@@ -89,7 +89,7 @@ def test_bad_users_change_nothing(
     says(
         message,
         "user 'a' has an invalid expires: 'tomorrow'",
-        "user 'b' has the unknown right 'uplaod'",
+        "user 'b' has an unknown key; give name, password",
         "user 'reader' is listed 2 times",
     )
     assert "secret-1" not in message

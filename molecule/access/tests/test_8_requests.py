@@ -63,7 +63,14 @@ def project(host: Any, index: Index, home: str) -> str:
     """A project of one sdist, copied in."""
     name = f"request-{uuid4().hex[:8]}"
     put(host, home, f"{packages.escaped(name)}-1.0.tar.gz")
-    eventually(lambda: index.request(f"/simple/{name}/", PUBLISHER).status == 200, f"{name} is listed", 20)
+    pages = ("/simple/", f"/simple/{name}/")
+
+    # At first pypi-server answers, which packs nothing.
+    def on_disk() -> bool:
+        answers = [index.request(page, PUBLISHER) for page in pages]
+        return all(one.status == 200 and "Accept-Encoding" in one.headers.get("vary", "") for one in answers)
+
+    eventually(on_disk, f"the pages of {name} are on disk", 30)
     return name
 
 

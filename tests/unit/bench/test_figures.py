@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bench import page
-from tests.bench.__main__ import run
+from tests.bench.__main__ import main, run
 from tests.bench.figures import TARGETS, Figure, document, merged, table
 from tests.bench.hosts import BenchError
 
@@ -76,3 +76,12 @@ def test_the_page_is_filled_once_and_describes_each_figure_with_a_target() -> No
     assert "| `page_vs_static` | 0.85 ratio | 0.80 to 0.90 | ≥ 0.6 | met |" in once
     assert page.filled(once, figures, {"cores": 2, "load": 0.1}) == once
     assert set(re.findall(r"`([a-z0-9_]+)`", text.partition("## The last run")[0])) >= set(TARGETS)
+
+
+def test_a_comparison_with_another_commit_needs_to_know_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "before"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "part before needs --before COMMIT" in capsys.readouterr().err

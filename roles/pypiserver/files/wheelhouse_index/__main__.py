@@ -2,7 +2,7 @@
 
 ``import`` brings files in from standard input, and ``import --check`` says what would become of them. ``yank`` yanks what
 standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what.
-``give-back`` makes a private name free, so that upstream may answer for it, and ``give-back --check`` shows what is known of it.
+``give-back`` makes the private name free that standard input confirms, so that upstream may answer for it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def main(words: list[str]) -> int:
         from .commands import yanking
 
         return yanking.main(check=len(words) > 1)
-    if words[:1] == ["give-back"]:
+    if words in (["give-back"], ["give-back", "--check"]):
         from .commands import giving_back
 
-        return giving_back.main(words[1:])
+        return giving_back.main(check=len(words) > 1)
     if words[:1] == ["list"]:
         from .commands import listing
 
@@ -38,7 +38,7 @@ def main(words: list[str]) -> int:
         print(text, end="")
         return int(status != 200)
     if words not in (["serve"], ["check"]):
-        commands = "serve | check | health | import [--check] | yank [--check] | give-back [--check] NAME"
+        commands = "serve | check | health | import [--check] | yank [--check] | give-back [--check]"
         options = "[--login NAME] [--project NAME] [--since TIME] [--json]"
         print(f"usage: python3 -m wheelhouse_index {commands} | list {options}", file=sys.stderr)
         return 2

@@ -69,7 +69,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     subprocess.run([sys.executable, "-c", SCAN, home / "packages", home / "index"], env=environment, check=True)
     # Where Ansible looks for what a role has in files/.
     (tmp_path / "files").mkdir()
-    shutil.copy(ROOT / "roles/pypiserver/files/yank.sh", tmp_path / "files")
+    shutil.copy(ROOT / "roles/pypiserver/files/ask_index.sh", tmp_path / "files")
     return home
 
 

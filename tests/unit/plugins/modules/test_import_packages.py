@@ -21,6 +21,8 @@ from ansible_collections.wheelhouse.pypi.plugins.modules import import_packages
 
 from tests.support import packages as made
 
+pytestmark = pytest.mark.one_core
+
 PROJECT = Path(__file__).parents[4]
 SUFFIXES = (PROJECT / "roles/pypiserver/files/wheelhouse_index/files/suffixes.txt").read_text().split()
 # The environment with pypiserver in it.

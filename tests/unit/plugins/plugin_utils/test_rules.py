@@ -547,6 +547,15 @@ def test_a_slip_in_what_is_to_be_yanked_is_refused_where_it_would_yank_more() ->
     ]
 
 
+def test_a_slip_in_what_is_to_be_given_back_is_refused() -> None:
+    slips = ["pypi_give_back_confrim", "pypi_giveback_confirm", "pypi_projects"]
+    assert [str(problem) for problem in names.misspelt([*names.OF_GIVE_BACK, *slips], [], names.OF_GIVE_BACK)] == [
+        "pypi_give_back_confrim: unknown variable; did you mean pypi_give_back_confirm?",
+        "pypi_giveback_confirm: unknown variable; did you mean pypi_give_back_confirm?",
+        "pypi_projects: unknown variable; did you mean pypi_project?",
+    ]
+
+
 def test_a_slip_in_what_a_token_is_to_be_is_refused() -> None:
     slips = ["pypi_token_expire", "pypi_token_right", "pypi_token_name"]
     assert names.misspelt([*names.OF_TOKEN, *slips], ["pypi_tokens"]) == []

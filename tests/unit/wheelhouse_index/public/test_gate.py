@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import hashlib
 import shutil
 import time
@@ -20,6 +21,7 @@ from tests.support.index_server import program
 from tests.support.outlet import FILES_HOST, Said, listed, page
 from tests.support.packages import file
 from tests.support.public import Public
+from tests.unit.wheelhouse_index.test_importing import imported
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 PLACE = f"{FILES_HOST}/packages/{WHEEL}"
@@ -251,6 +253,15 @@ def private_by_broken_copy(public: Public) -> None:
     assert public.index.store.facts.claims.has("demo")
 
 
+def private_by_broken_copy_while_open(public: Public) -> None:
+    (public.index.packages / "demo-1.0.tar.gz").write_bytes(b"half")
+    for _ in range(2):
+        # As at each look at all files, some seconds later.
+        public.index.keeper._thorough_at = 0.0
+        public.index.keeper.step()
+    assert public.marks.is_open() and public.index.store.facts.claims.has("demo")
+
+
 def private_ever(public: Public) -> None:
     private_by_upload(public)
     public.index.remove("demo", "1.0")
@@ -267,7 +278,15 @@ def reserved(public: Public) -> None:
 
 @pytest.mark.parametrize(
     "turn",
-    [private_by_upload, private_by_copy, private_by_broken_copy, private_ever, private_with_lost_claim, reserved],
+    [
+        private_by_upload,
+        private_by_copy,
+        private_by_broken_copy,
+        private_by_broken_copy_while_open,
+        private_ever,
+        private_with_lost_claim,
+        reserved,
+    ],
 )
 @pytest.mark.parametrize("restarts", [False, True])
 def test_private_wins_also_where_it_was_public(public: Public, turn: Callable[[Public], None], restarts: bool) -> None:
@@ -284,7 +303,8 @@ def test_private_wins_also_where_it_was_public(public: Public, turn: Callable[[P
     own = {mark for mark in public.marked() if (public.marks.folder / public.digest / mark).exists()}
     assert not own
     text = why(public, "demo")
-    assert "never asked upstream" in text and ("pypi_private_names: de*" in text) == (turn is reserved)
+    assert "never asked upstream" in text and ("is reserved" in text) == (turn is reserved)
+    assert "de*" not in text, "the pattern may name other projects"
 
 
 def test_nothing_is_asked_while_claims_are_being_collected(public: Public) -> None:
@@ -422,14 +442,91 @@ def test_nothing_is_compared_of_what_is_private_by_then(public: Public) -> None:
     assert len(public.outlet.asked) == asked
 
 
-def test_other_programs_leave_the_way_upstream_open(public: Public) -> None:
+def test_other_programs_leave_the_way_upstream_open(public: Public, monkeypatch: pytest.MonkeyPatch) -> None:
     public.outlet.serve("demo", listed(WHEEL))
     public.ask("/page/demo")
     before = public.marks.closing()
     print(program(public.index.folder, "yank", stdin="{}\n"))
-    for words in (["list"], ["give-back", "--check", "demo"], ["give-back", "demo"]):
-        print(program(public.index.folder, *words))
+    monkeypatch.setenv("WHEELHOUSE_UPSTREAMS", str(public.file))
+    confirmed = json.dumps({"pypi_project": "demo", "pypi_give_back_confirm": "demo"}) + "\n"
+    for words in (["list"], ["give-back", "--check"], ["give-back"]):
+        print(program(public.index.folder, *words, stdin=confirmed))
     assert public.marks.is_open() and public.marks.closing() == before
     assert public.marked() == {"demo/.page"}
     print(program(public.index.folder, module="wheelhouse_index.rebuild"))
     assert public.marks.closing() != before and not public.marked()
+
+
+def test_a_file_that_breaks_off_in_the_cache_is_fetched_from_upstream_at_once(public: Public) -> None:
+    content = b"content" * 1000
+    for fault in ("half", "reset"):
+        name = f"demo-{len(fault)}.0.tar.gz"
+        place = f"{FILES_HOST}/packages/{name}"
+        public.outlet.serve("demo", listed(name, hashes={"sha256": hashlib.sha256(content).hexdigest()}))
+        # As a part in the cache is of another version of the file.
+        public.outlet.files[place] = Said(content, fault=fault)
+        public.outlet.files[f"!{place}"] = Said(content)
+        forget(public)
+        assert status(public.ask(f"/file/demo/{place}")) == 200
+        asked = len(public.outlet.asked)
+        public.verifier.step(public.gate.is_private)
+        assert public.outlet.asked[asked:] == [f"/file/{place}"] * 2
+        assert public.verifier._jobs.empty()
+        forget(public)
+        assert status(public.ask(f"/file/demo/{place}")) == 200, "it is whole now"
+        public.verifier._jobs.get_nowait()
+
+
+def test_a_file_that_breaks_off_also_from_upstream_is_refused_and_tried_again(public: Public) -> None:
+    public.outlet.serve("demo", listed(WHEEL))
+    public.outlet.files[PLACE] = Said(b"content", fault="half")
+    public.ask(FILE)
+    public.verifier.step(public.gate.is_private)
+    assert not public.marked()
+    assert said(public.ask(FILE))[0] == 502
+    assert public.verifier._jobs.get_nowait().is_fresh
+
+
+def test_an_upload_of_a_private_name_asks_nothing_also_where_its_claim_is_lost(public: Public) -> None:
+    public.put(shadowed=["demo"])
+    private_ever(public)
+    (public.index.store.facts.claims.folder / "demo").unlink()
+    public.put(shadowed=[])
+    public.outlet.serve("demo", listed(WHEEL))
+    asked = len(public.outlet.asked)
+    name = "demo-2.0-py3-none-any.whl"
+    assert public.index.upload(name, file(name)).status == 200
+    assert len(public.outlet.asked) == asked
+
+
+def test_an_upload_beside_the_facts_of_another_index_asks_nothing_and_claims_nothing(public: Public) -> None:
+    public.put(shadowed=["demo"])
+    private_by_upload(public)
+    public.put(shadowed=[])
+    public.outlet.serve("demo", listed(WHEEL))
+    claims = public.index.store.facts.claims.folder
+    (claims / "demo").unlink()
+    (claims.parent / "format").write_text('{"format": 1, "id": "another"}')
+    asked, name = len(public.outlet.asked), "demo-2.0-py3-none-any.whl"
+    answer = public.index.upload(name, file(name))
+    print(answer)
+    assert answer.status == 503
+    assert len(public.outlet.asked) == asked and not list(claims.iterdir())
+
+
+def test_an_import_refuses_the_project_that_upstream_has_and_goes_on(
+    public: Public, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHEELHOUSE_UPSTREAMS", str(public.file))
+    monkeypatch.setenv("WHEELHOUSE_OUTLET", str(public.outlet.place))
+    public.outlet.serve("demo", listed(WHEEL))
+    own, later = "mine-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"
+    files = [(name, file(name)) for name in (WHEEL, own, later)]
+    done = imported(public.index, *files)
+    print(done)
+    assert [became for became, _why in done] == ["refused", "imported", "refused"]
+    assert "pypi_shadowed_names: demo" in done[0][1]
+    assert sorted(public.outlet.asked) == ["/kept/0/demo", "/kept/0/mine"], "each project is asked for once"
+    assert not (public.index.packages / WHEEL).exists()
+    public.put(shadowed=["demo"])
+    assert [became for became, _why in imported(public.index, *files)] == ["imported", "present", "imported"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,22 +15,36 @@ from wheelhouse_index.fact_store.recording import ConflictError
 
 from tests.support.index import in_a_child
 from tests.support.index_server import program
-from tests.support.outlet import listed
+from tests.support.outlet import URL, listed
 from tests.support.packages import file
-from tests.support.public import Public
+from tests.support.public import Public, policy
 
 WHEEL = "demo-1.0-py3-none-any.whl"
+REFUSED = f"demo still has files: {WHEEL}. Remove them first (docs/releases.md#remove), then run this again"
 
 
-def give_back(public: Public, *words: str) -> tuple[int, dict[str, Any], str]:
-    done = program(public.index.folder, "give-back", *words)
+def give_back(public: Public, *words: str, **variables: object) -> dict[str, Any]:
+    done = program(public.index.folder, "give-back", *words, stdin=json.dumps(variables) + "\n")
     print(done.stdout, done.stderr)
-    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == ("stop" in answer) and not done.stderr
+    return answer
+
+
+def stop(public: Public, **variables: object) -> str:
+    """Return the one line that a run is refused with."""
+    answer = give_back(public, **variables)
+    assert not answer["changed"] and "\n" not in answer["stop"]
+    return str(answer["stop"])
+
+
+CONFIRMED = {"pypi_project": "Demo", "pypi_give_back_confirm": "demo"}
 
 
 @pytest.fixture
-def taken(public: Public) -> Public:
+def taken(public: Public, monkeypatch: pytest.MonkeyPatch) -> Public:
     """An index that has a private file by the name of a public project."""
+    monkeypatch.setenv("WHEELHOUSE_UPSTREAMS", str(public.file))
     public.put(shadowed=["demo"])
     public.outlet.serve("demo", listed("demo-9.0.tar.gz"))
     assert public.index.upload(WHEEL, file(WHEEL)).status == 200
@@ -42,19 +57,33 @@ def is_public(public: Public) -> bool:
 
 
 def test_a_name_is_given_back_once_it_has_no_files(taken: Public) -> None:
-    code, shown, _error = give_back(taken, "--check", "Demo")
-    assert (code, shown["files"]) == (0, [WHEEL])
-    assert [(one["file"], one["login"], one["source"]) for one in shown["published"]] == [
-        (WHEEL, "publisher", "upload")
-    ]
-    code, _shown, error = give_back(taken, "demo")
-    assert code == 1 and error == f"give-back: demo has files: {WHEEL}. Remove them first.\n"
+    shown = give_back(taken, pypi_project="Demo")
+    assert not shown["changed"]
+    first, file_line, then = shown["messages"]
+    assert first == "demo is private on this index. Nothing was changed."
+    assert re.fullmatch(
+        rf"{WHEEL}: published \d{{4}}-\d\d-\d\dT[\d:]{{8}}Z \(upload\) by publisher, still here", file_line
+    )
+    assert then == REFUSED + "."
+    for check in ((), ("--check",)):
+        assert give_back(taken, *check, **CONFIRMED)["stop"] == REFUSED
     assert taken.index.remove("demo", "1.0").status == 200
     taken.index.look()
     assert not is_public(taken), "a name stays private when its last file is removed"
-    code, shown, _error = give_back(taken, "demo")
-    assert (code, shown["files"], len(shown["published"])) == (0, [], 1)
+    shown = give_back(taken, pypi_project="demo")
+    assert shown["messages"][1].endswith(" by publisher, removed")
+    assert shown["messages"][2] == f"To give it back to {URL}, add -e pypi_give_back_confirm=demo."
+    checked = give_back(taken, "--check", **CONFIRMED)
+    assert checked["changed"] and checked["messages"][0] == f"demo would be given back: {URL} answers for it."
+    assert not is_public(taken), "a check changes nothing"
+    done = give_back(taken, **CONFIRMED)
+    assert done["changed"] and done["messages"][0] == f"demo was given back: {URL} answers for it."
+    assert done["messages"][1:2] == shown["messages"][1:2]
+    assert done["messages"][2].startswith("pypi_shadowed_names: demo lets an upload take demo again.")
     assert is_public(taken)
+    again = give_back(taken, **CONFIRMED)
+    nothing = "demo is not private on this index: there is nothing to give back."
+    assert (again["changed"], again["messages"]) == (False, [nothing])
     for _ in range(3):
         taken.index.look()
         taken.restart()
@@ -67,17 +96,61 @@ def test_a_name_is_given_back_once_it_has_no_files(taken: Public) -> None:
     assert not is_public(taken)
 
 
-def test_what_cannot_be_given_back_gets_one_line(taken: Public) -> None:
-    for words, line in (
-        (["other"], "give-back: other is not private on this index.\n"),
-        ([], "usage: python3 -m wheelhouse_index give-back [--check] NAME\n"),
-        (["../x"], "usage: python3 -m wheelhouse_index give-back [--check] NAME\n"),
-    ):
-        code, _shown, error = give_back(taken, *words)
-        assert code and error == line
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({}, "pypi_project: missing; name the project, as in -e pypi_project=torch"),
+        ({"pypi_give_back_confirm": "demo"}, "pypi_project: missing; name the project, as in -e pypi_project=torch"),
+        ({"pypi_project": "../x"}, "pypi_project: '../x' is not the name of a project; give one such as torch"),
+        (
+            {"pypi_project": 1.1},
+            "pypi_project: 1.1 is not a text; quote it where it is set, as in pypi_project: '1.10'",
+        ),
+        (
+            {"pypi_project": "demo", "pypi_give_back_confirm": "dem"},
+            "pypi_give_back_confirm: 'dem' is another name than pypi_project ('demo'); give the same one, or leave"
+            " pypi_give_back_confirm out to see what is known of demo",
+        ),
+        (
+            {"pypi_project": "x", "pypi_reason": "y"},
+            "pypi_reason: unknown to the index that runs; run wheelhouse.pypi.site first",
+        ),
+        (
+            {"pypi_project": "ACME.x", "pypi_give_back_confirm": "acme-x"},
+            "pypi_private_names: acme-* reserves acme-x for private packages; remove or narrow it, run wheelhouse.pypi.site,"
+            " then run this again",
+        ),
+    ],
+)
+def test_bad_input_gets_one_line(taken: Public, variables: dict[str, object], line: str) -> None:
+    assert stop(taken, **variables) == line
+    assert not is_public(taken)
+
+
+def test_a_name_that_nothing_would_answer_for_stays(taken: Public) -> None:
+    taken.index.remove("demo", "1.0")
+    (upstream,) = policy()["upstreams"]
+    taken.put(upstreams=[{**upstream, "names": ["torch*"]}])
+    assert stop(taken, **CONFIRMED).startswith("pypi_upstreams: none answers for demo; add it to the names of one,")
+    taken.file.write_text("{")
+    assert "upstreams.json cannot be used" in stop(taken, **CONFIRMED)
+    taken.file.unlink()
+    assert stop(taken, **CONFIRMED).startswith("pypi_upstreams: this index has none, so nothing would answer for demo;")
+    assert taken.index.store.facts.claims.has("demo")
+
+
+def test_a_name_whose_files_are_in_quarantine_stays(taken: Public) -> None:
     taken.index.ask("set_status", name="demo", status="quarantined")
-    code, _shown, error = give_back(taken, "demo")
-    assert (code == 1 and "quarantine" in error) or "has files" in error
+    taken.index.look()
+    assert stop(taken, **CONFIRMED).startswith(f"demo has files in quarantine: {WHEEL}. Set its status to active")
+    assert ", in quarantine" in give_back(taken, pypi_project="demo")["messages"][1]
+
+
+def test_a_name_of_which_a_record_cannot_be_read_stays(taken: Public) -> None:
+    taken.index.remove("demo", "1.0")
+    (record,) = (taken.index.store.facts.records.folder / "demo").glob("*.json")
+    record.write_text("{")
+    assert stop(taken, **CONFIRMED).startswith(f"Who published files of demo cannot be read: {record}. Restore")
 
 
 @pytest.mark.parametrize("steps", range(6))

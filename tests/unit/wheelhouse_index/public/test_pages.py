@@ -57,7 +57,7 @@ def test_all_that_upstream_says_is_passed_on_and_addresses_lead_here(public: Pub
     first, second, third = found["files"]
     assert first["url"] == f"../../public/demo/{FILES_HOST}/packages/a/b/{WHEEL}"
     assert (first["core-metadata"], first["requires-python"]) == ({"sha256": meta}, ">=3.8")
-    assert (first["upload-time"], first["size"]) == ("2020-01-01T00:00:00Z", len(WHEEL))
+    assert (first["upload-time"], first["size"]) == ("2020-01-01T00:00:00.000000Z", len(WHEEL))
     assert second["url"] == f"../../public/demo/{FILES_HOST}/x/demo-1.1+cu1.tar.gz"
     assert second["yanked"] == "broken <b>"
     assert (third["yanked"], third["provenance"]) == (True, f"https://{HOST}/integrity/x")

@@ -65,7 +65,7 @@ def test_processes_that_mark_and_close_and_withdraw_leave_no_mark_of_a_claimed_n
         while time.monotonic() < until:
             for name in names:
                 if not claims.has(name):
-                    made += marks.mark_file(DIGEST, name, f"host/{made % 3}.whl")
+                    made += marks.mark_file(DIGEST, name, f"host/{made % 3}.whl", "")
                     if claims.has(name):
                         marks.withdraw([name])
         return 0 if made else 1

@@ -15,6 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from wheelhouse_index.public.gate import MOST
 from wheelhouse_index.public.server import PublicServer
 from wheelhouse_index.requests.sockets import Sockets
 
@@ -103,11 +104,33 @@ def test_more_requests_than_there_are_threads_are_refused_at_once(public: Public
     with served(public, 2) as place, ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(ask, place, "/page/demo", public.digest) for _ in range(8)]
         found = [answer.result() for answer in itertools.islice(as_completed(asked), 6)]
-        assert [status for status, *_ in found] == [503] * 6
+        assert [status for status, *_ in found] == [504] * 6
         assert {headers["Retry-After"] for _status, headers, _body in found} == {"1"}
         refused.set()
-        assert sorted(answer.result()[0] for answer in asked) == [200, 200, *[503] * 6]
+        assert sorted(answer.result()[0] for answer in asked) == [200, 200, *[504] * 6]
         assert ask_free(place, "/page/demo", public.digest) == 200
+
+
+def test_upstreams_that_hang_leave_room_for_another_one(public: Public) -> None:
+    upstream = dict(policy()["upstreams"][0])
+    named = [{**upstream, "url": f"https://{host}.example.org/", "names": [f"{host}-*"]} for host in ("one", "two")]
+    public.put(upstreams=[*named, upstream])
+    public.restart(patience=20)
+    public.outlet.serve("demo", listed(WHEEL))
+    ended = threading.Event()
+    public.outlet.before = lambda path: None if path.endswith("/demo") else ended.wait(20)
+    with served(public, MOST) as place, ThreadPoolExecutor(100) as pool:
+        asked = [
+            pool.submit(ask, place, f"/page/{host}-{number}", public.digest)
+            for host in ("one", "two")
+            for number in range(50)
+        ]
+        refused = [answer.result() for answer in itertools.islice(as_completed(asked), 100 - 2 * 28)]
+        assert {status for status, *_ in refused} == {504}
+        assert {headers["Retry-After"] for _status, headers, _body in refused} == {"1"}
+        print(len(refused), "refused;", sum(not answer.done() for answer in asked), "wait")
+        assert ask_free(place, "/page/demo", public.digest) == 200
+        ended.set()
 
 
 def test_a_server_decides_in_all_of_its_processes_and_opens_when_it_has_looked(in_memory: Path, outlet: Outlet) -> None:

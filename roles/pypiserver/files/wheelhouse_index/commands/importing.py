@@ -17,7 +17,7 @@ import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -32,6 +32,7 @@ from ..files.entry import Facts
 from ..files.incoming import Arriving, Upload
 from ..files.names import Release
 from ..index.store import Store
+from ..public.gate import Gate
 from ..requests.changes import is_full, uploaded
 from ..requests.forms import File, Form
 from ..server.settings import Settings
@@ -78,14 +79,26 @@ class Import:
         answers: what it reads.
         change_log: where what is published is noted.
         check: find out what would become of each file, and publish none.
+        check_new: raises Refusal for a new name that is a public project's; called with the project.
     """
 
-    def __init__(self, store: Store, source: BinaryIO, answers: BinaryIO, change_log: ChangeLog, check: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        source: BinaryIO,
+        answers: BinaryIO,
+        change_log: ChangeLog,
+        check: bool,
+        check_new: Callable[[str], None] = lambda _project: None,
+    ) -> None:
         self._change_log = change_log
         self._store = store
         self._source = source
         self._answers = answers
         self._check = check
+        self._check_new = check_new
+        # What was found out by that, of each project.
+        self._refusals: dict[str, Refusal | None] = {}
         # Files of one project that are verified and not yet published, by path, and what keeps them.
         self._held: dict[str, Upload] = {}
         self._keeping = ExitStack()
@@ -149,6 +162,17 @@ class Import:
             raise ConflictError("the index has a file of this name with other content")
         return False
 
+    def _refuse_public(self, project: str) -> None:
+        """Raise Refusal for a new name that is a public project's; of each, upstream is asked once."""
+        if project not in self._refusals:
+            self._refusals[project] = None
+            try:
+                self._check_new(project)
+            except Refusal as error:
+                self._refusals[project] = error
+        if refusal := self._refusals[project]:
+            raise refusal.with_traceback(None)
+
     def _receive(self, offer: Offer) -> None:
         """Have a file sent, verify it, and hold it until it is published.
 
@@ -172,6 +196,8 @@ class Import:
             with suppress(OSError, OverflowError):
                 os.utime(arriving.file.fileno(), ns=(offer.mtime_ns, offer.mtime_ns))
             upload = self._verified(offer, arriving)
+            # Not before: what is in a file says whose it is.
+            self._refuse_public(upload.facts.release.project)
             if not self._may_be_held(upload):
                 self._publish()
             if not self._is_new(upload):
@@ -274,4 +300,6 @@ def main(check: bool) -> int:
     os.umask(0o077)
     store = settings.store()
     store.catalogue.hold()
-    return Import(store, sys.stdin.buffer, sys.stdout.buffer, ChangeLog(settings.logs), check).run()
+    change_log = ChangeLog(settings.logs)
+    gate = Gate.asking(store, settings.upstreams, settings.outlet)
+    return Import(store, sys.stdin.buffer, sys.stdout.buffer, change_log, check, gate.check_new).run()

@@ -30,11 +30,11 @@ from ..requests import deciding
 from ..requests.changes import is_full
 from ..requests.deciding import Target
 from ..server.settings import Settings
+from .variables import BadInputError, shown, text
 
 _TEXTS = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason")
 _UNYANK = "pypi_unyank"
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("", "false", "no", "off", "0")
-_SHOWN = 80
 _FULL = "the disk of the index is full; make room, then run it again"
 # How many of many names a message has.
 _NAMED = 10
@@ -42,10 +42,6 @@ _WHAT = (
     "name a release (-e pypi_project=NAME -e pypi_version=VERSION), a file (-e pypi_file=NAME), or what a login has"
     " published (-e pypi_login=NAME -e pypi_since=2026-11-20)"
 )
-
-
-class BadInputError(ValueError):
-    """A variable cannot be as it is. Names it, its value and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class Request:
         found: Mapping[str, Any] = json.loads(line)
         if unknown := sorted({*found} - {*_TEXTS, _UNYANK}):
             raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
-        values = {name.removeprefix("pypi_"): _text(name, found.get(name, "")) for name in _TEXTS}
+        values = {name.removeprefix("pypi_"): text(name, found.get(name, "")) for name in _TEXTS}
         request = cls(**values, unyank=_flag(found.get(_UNYANK, "")))
         request._check()
         return Request(**{**vars(request), "since": _since(request.since)})
@@ -85,30 +81,23 @@ class Request:
         if not selections:
             raise BadInputError(f"pypi_project, pypi_file, pypi_login: missing; {_WHAT}")
         if len(selections) > 1:
-            values = ", ".join(f"{name} ({_shown(getattr(self, name[5:]))})" for group in selections for name in group)
+            values = ", ".join(f"{name} ({shown(getattr(self, name[5:]))})" for group in selections for name in group)
             raise BadInputError(f"{values}: more than one selection; {_WHAT}")
         for one, other in (("project", "version"), ("login", "since")):
             for name, missing in ((one, other), (other, one)):
                 if getattr(self, name) and not getattr(self, missing):
-                    value = _shown(getattr(self, name))
+                    value = shown(getattr(self, name))
                     raise BadInputError(f"pypi_{missing}: missing beside pypi_{name} ({value}); {_WHAT}")
         if self.unyank and self.reason:
             raise BadInputError(
-                f"pypi_reason: {_shown(self.reason)} does not go with pypi_unyank; leave one of them out"
+                f"pypi_reason: {shown(self.reason)} does not go with pypi_unyank; leave one of them out"
             )
-
-
-def _text(name: str, value: Any) -> str:
-    # YAML makes a number of 1.10, which is then another version.
-    if not isinstance(value, str):
-        raise BadInputError(f"{name}: {_shown(value)} is not a text; quote it where it is set, as in {name}: '1.10'")
-    return value.strip()
 
 
 def _flag(value: Any) -> bool:
     text = str(value).strip().lower()
     if text not in (*_TRUE, *_FALSE):
-        raise BadInputError(f"{_UNYANK}: {_shown(value)} is neither true nor false; give -e {_UNYANK}=true")
+        raise BadInputError(f"{_UNYANK}: {shown(value)} is neither true nor false; give -e {_UNYANK}=true")
     return text in _TRUE
 
 
@@ -119,15 +108,10 @@ def _since(text: str) -> str:
     try:
         moment = times.moment(text)
     except (ValueError, OverflowError):
-        raise BadInputError(f"pypi_since: {_shown(text)} is not a day or a time; {form}") from None
+        raise BadInputError(f"pypi_since: {shown(text)} is not a day or a time; {form}") from None
     if moment > time.time_ns():
-        raise BadInputError(f"pypi_since: {_shown(text)} is in the future; {form}")
+        raise BadInputError(f"pypi_since: {shown(text)} is in the future; {form}")
     return times.time_text(moment)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(value)} characters)"
 
 
 @dataclass
@@ -194,7 +178,7 @@ class Yank:
         try:
             return deciding.to_yanked(self._request.reason, login="")
         except Refusal as error:
-            raise BadInputError(f"pypi_reason: {_shown(self._request.reason)}: {error.reason}") from error
+            raise BadInputError(f"pypi_reason: {shown(self._request.reason)}: {error.reason}") from error
 
     def _targets(self) -> list[Target]:
         asked = self._request
@@ -226,7 +210,7 @@ class Yank:
         if not own and not any(published(folder, [], self._request.login)):
             logins = {one.record.login for one in published(folder, [])} - {""}
             known = f"These have: {_some(sorted(logins))}" if logins else "No login has"
-            login = _shown(self._request.login)
+            login = shown(self._request.login)
             raise BadInputError(f"pypi_login: {login} has not published anything on this index. {known}; correct it")
         since = [one for one in own if times.time_text(one.record.uploaded_ns) >= self._request.since]
         return _by_project(since)

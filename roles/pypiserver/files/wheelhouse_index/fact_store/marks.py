@@ -1,13 +1,15 @@
-"""Marks: empty files in index/public/ by which NGINX knows what it may serve from its cache without asking.
+"""Marks: files in index/public/ by which NGINX knows what it may serve from its cache without asking.
 
 ::
 
     .open                               all private names are claimed: without it, NGINX asks upstream for nothing
     .closed                             which closing was the last
     <digest>/<project>/.page            this policy lets a page of this project through
-    <digest>/<project>/<host>/<path>    this policy lets this file through, and it was asked for
-    .pause-<n>                          until when, in seconds since 1970, upstream n does not want to be asked
+    <digest>/<project>/<host>/<path>    this policy lets this file through, and it was asked for; holds the digest on its page
+    <digest>/<project>/.seen            which files the last look has found, for processes that have looked before
+    .pause-<key>                        until when, in seconds since 1970, an upstream does not want to be asked
     .wrong/<key>                        upstream has a file with other content than its page says
+    .aside/                             what was withdrawn, until it is removed
 
 A name turns private by its claim, and by its marks being moved away after that. Who makes a mark looks for the claim once
 more afterwards: one of the two sees the other.
@@ -21,12 +23,12 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 _OPEN, _CLOSED, _PAUSE, _WRONG, _ASIDE = ".open", ".closed", ".pause-", ".wrong", ".aside"
-PAGE = ".page"
+PAGE, _SEEN = ".page", ".seen"
 METADATA = ".metadata"
 _DIGEST = re.compile(r"[0-9a-f]{12}")
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -65,18 +67,12 @@ class Marks:
             there = os.listdir(self.folder)
         except FileNotFoundError:
             return
+        # In this order: who is about to open it sees this closing, or has made what is unlinked after it.
+        _put(str(self.folder / _CLOSED), secrets.token_hex(8))
         with suppress(FileNotFoundError):
             os.unlink(self.folder / _OPEN)
-        # Who is about to open it has seen another one.
-        try:
-            (self.folder / _CLOSED).write_text(secrets.token_hex(8), encoding="ascii")
-        except OSError:
-            with suppress(FileNotFoundError):
-                os.unlink(self.folder / _CLOSED)
-        self._remove(self.folder / name for name in there if _DIGEST.fullmatch(name) or name == _WRONG)
-        # What killed processes have left.
-        for left in (self.folder / _ASIDE).glob("*"):
-            shutil.rmtree(left, ignore_errors=True)
+        # Removing them may take a while, for which the server's start does not wait: the keeper clears.
+        self._put_aside(self.folder / name for name in there if _DIGEST.fullmatch(name) or name == _WRONG)
 
     def open(self, closing: str) -> bool:
         """Have upstream asked, unless it was closed once more since the closing that the caller has seen."""
@@ -95,9 +91,19 @@ class Marks:
         """Mark a project's page."""
         self._mark(f"{self.folder}/{digest}/{project}/{PAGE}")
 
-    def mark_file(self, digest: str, project: str, place: str) -> bool:
-        """Mark a file, given by host and path; return whether it had no mark. Without room for one, NGINX asks each time."""
-        return self._mark(f"{self.folder}/{digest}/{project}/{place}")
+    def mark_file(self, digest: str, project: str, place: str, sha256: str) -> bool:
+        """Mark a file; without room for its mark, NGINX asks each time.
+
+        Args:
+            digest: of the policy.
+            project: whose it is.
+            place: its host and path.
+            sha256: what its page says.
+
+        Returns:
+            Whether it had no mark.
+        """
+        return self._mark(f"{self.folder}/{digest}/{project}/{place}", sha256)
 
     def unmark_file(self, project: str, place: str) -> None:
         """Take the marks of a file away, whatever the policy."""
@@ -105,16 +111,49 @@ class Marks:
             with suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(f"{self.folder}/{digest}/{project}/{place}")
 
-    def keep(self, digest: str, project: str, places: Collection[str], page: bool = True) -> None:
-        """Take away the marks of a project's files that are not among these, given by host and path; or of its page."""
+    def keep(self, digest: str, project: str, files: Mapping[str, str], page: bool = True) -> list[str]:
+        """Take away the marks of a project's files that its page does not list, or lists with another digest.
+
+        Args:
+            digest: of the policy.
+            project: whose they are.
+            files: what SHA-256 its page says of each that is let through, by host and path.
+            page: whether to keep the mark of the page itself.
+
+        Returns:
+            The files that upstream has replaced: they had marks, and are listed with another digest.
+        """
         top = f"{self.folder}/{digest}/{project}"
-        for folder, _folders, files in os.walk(top):
-            for name in files:
+        # Before any is taken away: who marks a file looks here afterwards.
+        if page or os.path.isdir(top):
+            _put(f"{top}/{_SEEN}", fingerprint(files))
+        replaced = []
+        for folder, _folders, names in os.walk(top):
+            for name in names:
                 place = f"{folder}/{name}"[len(top) + 1 :]
-                is_kept = page if place == PAGE else place.removesuffix(METADATA) in places
-                if not is_kept:
-                    with suppress(FileNotFoundError):
-                        os.unlink(f"{top}/{place}")
+                if place == _SEEN or (place == PAGE and page):
+                    continue
+                said = files.get(place)
+                marked = _content(f"{top}/{place}")
+                if marked is not None and marked == said:
+                    continue
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{top}/{place}")
+                    # An empty one is being made, or there was no room for its content.
+                    if said and marked:
+                        replaced.append(place)
+        return replaced
+
+    def is_outdated(self, digest: str, project: str, seen: str) -> bool:
+        """Tell whether the last look at a project's page, of whatever process, has found something else.
+
+        Args:
+            digest: of the policy.
+            project: whose page.
+            seen: the fingerprint of what was found.
+        """
+        last = _content(f"{self.folder}/{digest}/{project}/{_SEEN}")
+        return last is not None and last != seen
 
     def withdraw(self, projects: Iterable[str]) -> None:
         """Have nothing of these projects served as public: they are private now, and claimed.
@@ -139,19 +178,22 @@ class Marks:
         """Take away what other policies than these have marked."""
         self._remove(self.folder / digest for digest in self._digests() if digest not in digests)
 
-    def pause(self, number: int, seconds: int) -> None:
-        """Note, for all processes, that an upstream does not want to be asked for a while."""
-        with suppress(OSError):
-            new = self.folder / f"{_PAUSE}{number}.{secrets.token_hex(4)}"
-            new.write_text(str(int(time.time()) + seconds), encoding="ascii")
-            new.replace(self.folder / f"{_PAUSE}{number}")
+    def clear(self) -> None:
+        """Remove what was put aside, also by processes that were killed before they removed it."""
+        for left in (self.folder / _ASIDE).glob("*"):
+            shutil.rmtree(left, ignore_errors=True)
 
-    def paused(self, number: int) -> int:
+    def pause(self, url: str, seconds: int) -> None:
+        """Note, for all processes, that the upstream of an address does not want to be asked for a while."""
+        with suppress(OSError):
+            place = self._pause(url)
+            new = place.with_name(f"{place.name}.{secrets.token_hex(4)}")
+            new.write_text(str(int(time.time()) + seconds), encoding="ascii")
+            new.replace(place)
+
+    def paused(self, url: str) -> int:
         """Return for how many seconds an upstream does not want to be asked."""
-        try:
-            text = (self.folder / f"{_PAUSE}{number}").read_text(encoding="ascii", errors="replace")
-        except OSError:
-            return 0
+        text = _content(str(self._pause(url))) or ""
         return max(int(text) - int(time.time()), 0) if _NUMBER.fullmatch(text) else 0
 
     def mark_wrong(self, place: str) -> None:
@@ -176,10 +218,20 @@ class Marks:
     def _wrong(self, place: str) -> Path:
         return self.folder / _WRONG / hashlib.sha256(place.encode()).hexdigest()[:40]
 
-    def _mark(self, place: str) -> bool:
+    def _pause(self, url: str) -> Path:
+        # Not by number: with the next policy that may be another upstream.
+        return self.folder / f"{_PAUSE}{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+
+    def _mark(self, place: str, content: str = "") -> bool:
         with suppress(OSError):
             os.makedirs(os.path.dirname(place), exist_ok=True)
-            os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            try:
+                _write(place, content)
+            except FileExistsError:
+                return False
+            except OSError:
+                os.unlink(place)
+                return False
             return True
         return False
 
@@ -191,16 +243,28 @@ class Marks:
 
     def _remove(self, places: Iterable[Path]) -> None:
         """Remove folders, each in one step as NGINX sees it."""
+        for aside in self._put_aside(places):
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _put_aside(self, places: Iterable[Path]) -> list[Path]:
+        """Take folders away, each in one step; return where they are."""
+        asides = []
         for place in places:
             aside = self.folder / _ASIDE / secrets.token_hex(8)
             try:
                 aside.parent.mkdir(exist_ok=True)
                 place.rename(aside)
+                asides.append(aside)
             except OSError:
                 # No room for the other name, or removed by another process: what is left is removed one by one.
                 _remove_tree(place)
-            else:
-                shutil.rmtree(aside, ignore_errors=True)
+        return asides
+
+
+def fingerprint(files: Mapping[str, str]) -> str:
+    """Return what stands for files with their digests."""
+    text = "\n".join(f"{place} {sha256}" for place, sha256 in files.items())
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _remove_tree(place: Path) -> None:
@@ -209,6 +273,42 @@ def _remove_tree(place: Path) -> None:
         try:
             shutil.rmtree(place)
         except FileNotFoundError:
-            if left and os.path.lexists(place):
-                continue
-        return
+            if not os.path.lexists(place):
+                return
+            if not left:
+                raise
+        else:
+            return
+
+
+def _write(place: str, content: str) -> None:
+    """Make a file; raises FileExistsError where there is one."""
+    file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        if content:
+            os.write(file, content.encode())
+    finally:
+        os.close(file)
+
+
+def _put(place: str, content: str) -> None:
+    """Write a small file of a fixed length in place, which needs no room on a full disk; without any, remove it."""
+    with suppress(OSError):
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        try:
+            file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.pwrite(file, content.encode(), 0)
+            finally:
+                os.close(file)
+        except OSError:
+            os.unlink(place)
+
+
+def _content(place: str) -> str | None:
+    """Return what a small file holds; None where that cannot be read."""
+    try:
+        with open(place, "rb") as file:
+            return file.read(1024).decode("ascii", "replace")
+    except OSError:
+        return None

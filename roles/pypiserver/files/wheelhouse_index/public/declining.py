@@ -47,6 +47,11 @@ def away(reason: str) -> Declined:
     return Declined(502, reason, UPSTREAM, retry_after=5)
 
 
+def crowded(reason: str) -> Declined:
+    """Return what is said where too many ask at once; NGINX serves the last page then, if it has one."""
+    return Declined(504, reason, BUSY, retry_after=1)
+
+
 def busy(seconds: int) -> Declined:
     """Return what is said while upstream does not want to be asked."""
     reason = f"The public index wants no requests for {seconds} seconds. Try again then."

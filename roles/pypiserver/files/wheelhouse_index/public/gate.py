@@ -17,15 +17,16 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from ..common.answers import one_line
-from ..fact_store.marks import METADATA
+from ..fact_store.marks import METADATA, fingerprint
 from ..fact_store.records import FactsError
 from ..index.store import Store
-from .declining import Declined, away, no_project
+from .declining import Declined, away, crowded, no_project
 from .outlet import Outlet
 from .policies import Policies
 from .policy import Held, Judge, Policy, PolicyError
+from .reading import SECONDS, read_apart
 from .rendering import FORMS, rendered
-from .upstream_page import File, Page, UnusableError, read
+from .upstream_page import LARGE_BYTES, File, Page, UnusableError
 from .verifying import Verifier
 
 log = logging.getLogger(__name__)
@@ -33,10 +34,14 @@ log = logging.getLogger(__name__)
 _SAME_PAGE, _SAME_FILES = 1.0, 1.0
 # Seconds for which NGINX may serve a page that upstream could not be asked about.
 _STALE_SECONDS = 15
-# So many files on pages are kept in memory.
-_KNOWN_FILES = 20_000
+# What is kept of pages, as bytes: those of each page, and what Python takes for each file and for a page beside them.
+_KNOWN_BYTES, _FILE_BYTES, _PAGE_BYTES = 32 * 1024 * 1024, 800, 2000
+_REPORTED = 20_000
 _NAMED = 5
-_READING = 2
+# Of requests at once, in a process; of those that wait for the same upstream; and of those that must be left for others.
+MOST, _MOST_WAITING, _LEAST_LEFT = 64, 48, 8
+_CROWDED = "Too many requests wait for the public index at the moment. Try again in a second."
+_BIG = "Other large pages of the public index are being read. Try again in a second."
 
 
 class Reply(NamedTuple):
@@ -53,11 +58,15 @@ class Looked(NamedTuple):
         page: it.
         files: each with why it is held back, by host and path.
         is_stale: whether upstream could not be asked.
+        size: of upstream's page, in bytes.
+        seen: stands for the files that are let through.
     """
 
     page: Page
     files: Mapping[str, tuple[File, Held | None]]
     is_stale: bool
+    size: int
+    seen: str
 
     def passed(self) -> list[File]:
         """Return the files that are let through."""
@@ -81,8 +90,9 @@ class Gate:
         self._outlet = outlet
         self._verifier = verifier
         self._pages = _Pages()
-        # A large page takes a multiple of its bytes while it is read.
-        self._reading = threading.BoundedSemaphore(_READING)
+        # A large page takes a multiple of its bytes while it is read or written.
+        self._large = threading.Lock()
+        self._waiting = _Waiting()
         self._reported: OrderedDict[str, int] = OrderedDict()
 
     @classmethod
@@ -101,6 +111,12 @@ class Gate:
         verifier.start(gate.is_private)
         return gate
 
+    @classmethod
+    def asking(cls, store: Store, policy: Path, socket: Path) -> Gate:
+        """Return one that only finds out what upstream has; arguments as for ``of``."""
+        # The server's processes keep the marks.
+        return cls(store, Policies(policy), Outlet(socket, store.facts.marks))
+
     def page(self, project: str, digest: str, form: str) -> Reply:
         """Return a project's page.
 
@@ -116,7 +132,8 @@ class Gate:
         found = self._look(policy, project, _SAME_PAGE)
         self._marks.mark_page(digest, project)
         self._check(policy, project)
-        body, tag = rendered(found.page, found.passed(), form)
+        with self._one_large(found.size):
+            body, tag = rendered(found.page, found.passed(), form)
         kept = min(_STALE_SECONDS, policy.freshness) if found.is_stale else policy.freshness
         headers = [("Content-Type", FORMS[form]), ("Content-Encoding", "gzip"), ("ETag", tag)]
         return Reply([*headers, ("X-Accel-Expires", str(kept))], body)
@@ -134,6 +151,20 @@ class Gate:
         """
         policy = self._policies.named(digest)
         found = self._look(policy, project, _SAME_FILES)
+        sha256 = self._let_through(found, project, place)
+        is_new = self._marks.mark_file(digest, project, place, sha256)
+        if is_new and self._marks.is_outdated(digest, project, found.seen):
+            # Another process has looked since, and may have taken away just this mark.
+            self._marks.unmark_file(project, place)
+            sha256 = self._let_through(self._look(policy, project, 0.0), project, place)
+            self._marks.mark_file(digest, project, place, sha256)
+        self._check(policy, project)
+        if is_new and sha256 and self._verifier:
+            self._verifier.put(project, digest, place, sha256)
+        return Reply([("X-Accel-Redirect", f"/_public/{project}/{quote(place, safe='/:')}")])
+
+    def _let_through(self, found: Looked, project: str, place: str) -> str:
+        """Return what SHA-256 a page says of a file, or of its metadata; raise Declined for one that may not be served."""
         listed = place.removesuffix(METADATA)
         if listed not in found.files:
             name = listed.rpartition("/")[2]
@@ -147,12 +178,7 @@ class Gate:
             raise Declined(404, f"The public index has no metadata of {file.name}.")
         if self._marks.is_wrong(place):
             raise away(f"{file.name} has other content on the public index than its page says. Try again in a minute.")
-        is_new = self._marks.mark_file(digest, project, place)
-        self._check(policy, project)
-        sha256 = file.sha256 if listed == place else file.metadata
-        if is_new and sha256 and self._verifier:
-            self._verifier.put(project, digest, place, sha256)
-        return Reply([("X-Accel-Redirect", f"/_public/{project}/{quote(place, safe='/:')}")])
+        return file.sha256 if listed == place else file.metadata or ""
 
     def why(self, project: str, digest: str) -> str:
         """Return what is held back of a project, why, until when, and what to ask the operator for: a line each.
@@ -161,10 +187,9 @@ class Gate:
             Declined: if that is not known.
         """
         policy = self._policies.named(digest)
-        if pattern := policy.private.match(project):
-            return (
-                f"{project} is reserved for private packages (pypi_private_names: {pattern}): never asked upstream.\n"
-            )
+        if policy.private.match(project):
+            # Not by which pattern: that would name others.
+            return f"{project} is reserved for private packages: never asked upstream.\n"
         if self._is_private(policy, project):
             return f"{project} is private on this index: never asked upstream.\n"
         if held := policy.held(project):
@@ -195,10 +220,11 @@ class Gate:
         if not policy or policy.private.match(project) or policy.shadowed.match(project):
             return
         number = policy.upstream_of(project)
-        if number is None or self._store.claimed(project):
+        if number is None or self._is_private(policy, project):
             return
         try:
-            self._outlet.page(number, project)
+            with self._outlet.page(number, policy.upstreams[number].url, project):
+                pass
         except Declined as error:
             if error.status == 404:
                 return
@@ -260,32 +286,57 @@ class Gate:
         def ask() -> Looked:
             # It may have waited for its turn.
             self._check(policy, project)
-            return self._judged(policy, number, project)
+            looked = self._judged(policy, number, project)
+            # What it has noted of a project that has turned private meanwhile.
+            self._check(policy, project)
+            return looked
 
-        return self._pages.get((policy.digest, project), recent, ask)
+        key = (policy.digest, project)
+        if known := self._pages.known(key, recent):
+            return known
+        with self._waiting.for_upstream(policy, number):
+            return self._pages.get(key, recent, ask)
 
     def _judged(self, policy: Policy, number: int, project: str) -> Looked:
         upstream = policy.upstreams[number]
         try:
-            raw = self._outlet.page(number, project)
-            with self._reading:
-                page = read(project, upstream, raw.body, raw.content_type)
+            with self._outlet.page(number, upstream.url, project) as raw, self._one_large(len(raw.body)):
+                page = read_apart(project, upstream, raw.body, raw.content_type)
+                size, is_stale = len(raw.body), raw.is_stale
         except UnusableError as error:
             reason = one_line(f"The public index's page of {project} cannot be used: {error}")
             log.error("%s", reason)
             raise away(f"{reason}. Tell its operator, or try again in a while.") from error
         except Declined as error:
             if error.status == 404:
-                self._marks.keep(policy.digest, project, (), page=False)
+                self._marks.keep(policy.digest, project, {}, page=False)
             elif error.status == 502:
                 log.error("%s", error.reason)
             raise
         self._report(page)
         judge = Judge(policy, project, number, time.time())
         files = {f"{file.host}/{file.path}": (file, judge.held(file)) for file in page.files}
-        found = Looked(page, files, raw.is_stale)
-        self._marks.keep(policy.digest, project, {place for place, (_file, held) in files.items() if held is None})
-        return found
+        passed = {place: file for place, (file, held) in files.items() if held is None}
+        digests = {place: file.sha256 for place, file in passed.items()}
+        digests |= {place + METADATA: file.metadata for place, file in passed.items() if file.metadata is not None}
+        for place in self._marks.keep(policy.digest, project, digests):
+            log.warning("Upstream has replaced %s: fetching it again", place)
+            if self._verifier:
+                self._verifier.put(project, policy.digest, place, digests[place], is_fresh=True)
+        return Looked(page, files, is_stale, size, fingerprint(digests))
+
+    @contextmanager
+    def _one_large(self, size: int) -> Iterator[None]:
+        """Wait, with a large page, until no other one is being read or written."""
+        if size <= LARGE_BYTES:
+            yield
+            return
+        if not self._large.acquire(timeout=SECONDS):
+            raise crowded(_BIG)
+        try:
+            yield
+        finally:
+            self._large.release()
 
     def _report(self, page: Page) -> None:
         """Say once which files of a page cannot be offered."""
@@ -293,12 +344,35 @@ class Gate:
         if not page.left_out or self._reported.get(page.project) == now:
             return
         self._reported[page.project] = now
-        while len(self._reported) > _KNOWN_FILES:
+        while len(self._reported) > _REPORTED:
             self._reported.popitem(last=False)
         some = list(page.left_out.items())
         named = "; ".join(f"{name}: {reason}" for name, reason in some[:_NAMED])
         more = f"; and {len(some) - _NAMED} more" if len(some) > _NAMED else ""
         log.warning("Left out of upstream's page of %s: %s%s", page.project, one_line(named), more)
+
+
+class _Waiting:
+    """Counts who waits for which upstream, so that those that hang leave room for the others."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, int] = {}
+
+    @contextmanager
+    def for_upstream(self, policy: Policy, number: int) -> Iterator[None]:
+        """Wait for an upstream; raises Declined if too many do."""
+        url = policy.upstreams[number].url
+        most = max(min(_MOST_WAITING, (MOST - _LEAST_LEFT) // max(len(policy.upstreams) - 1, 1)), 1)
+        with self._lock:
+            if self._counts.get(url, 0) >= most:
+                raise crowded(_CROWDED)
+            self._counts[url] = self._counts.get(url, 0) + 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._counts[url] -= 1
 
 
 class _Outcome(NamedTuple):
@@ -314,8 +388,15 @@ class _Pages:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, str], _Outcome] = OrderedDict()
-        self._files = 0
+        self._bytes = 0
         self._turns: dict[tuple[str, str], tuple[threading.Lock, list[None]]] = {}
+
+    def known(self, key: tuple[str, str], recent: float) -> Looked | None:
+        """Return a page that is no older than so many seconds, if there is one, without a wait."""
+        outcome = self._known.get(key)
+        if outcome and isinstance(outcome.looked, Looked) and outcome.at >= time.monotonic() - recent:
+            return outcome.looked
+        return None
 
     def get(self, key: tuple[str, str], recent: float, ask: Callable[[], Looked]) -> Looked:
         """Return a page that is no older than so many seconds; raises as ``ask`` does."""
@@ -341,14 +422,17 @@ class _Pages:
             self._count(self._known.pop(key, None), -1)
             self._known[key] = outcome
             self._count(outcome, 1)
-            while self._files > _KNOWN_FILES and len(self._known) > 1:
+            while self._bytes > _KNOWN_BYTES and len(self._known) > 1:
                 self._count(self._known.popitem(last=False)[1], -1)
         return outcome
 
     def _count(self, outcome: _Outcome | None, sign: int) -> None:
         if outcome:
-            # What has none takes room as well.
-            self._files += sign * (10 + (len(outcome.looked.files) if isinstance(outcome.looked, Looked) else 0))
+            size = _PAGE_BYTES
+            if isinstance(outcome.looked, Looked):
+                entries = len(outcome.looked.files) + len(outcome.looked.page.left_out)
+                size += outcome.looked.size + entries * _FILE_BYTES
+            self._bytes += sign * size
 
     @contextmanager
     def _turn(self, key: tuple[str, str]) -> Iterator[None]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +15,7 @@ from urllib.parse import quote
 
 from ..fact_store.marks import Marks
 from .declining import Declined, away, busy, no_project
-from .upstream_page import LARGEST_BYTES
+from .upstream_page import LARGE_BYTES, LARGEST_BYTES
 
 # Below the folder of the sockets.
 PLACE = "nginx/out.sock"
@@ -23,6 +25,8 @@ PATIENCE, DEADLINE = 1.0, 8.0
 _PAUSE_SECONDS, _LONGEST_PAUSE = 10, 3600
 _PIECE_BYTES = 64 * 1024
 _STALE = ("STALE", "UPDATING")
+# Of each upstream, so many large pages are held in memory at once: until they are read.
+_LARGE = 2
 
 
 class Raw(NamedTuple):
@@ -34,7 +38,7 @@ class Raw(NamedTuple):
         is_stale: whether it is an earlier page, as upstream cannot be asked.
     """
 
-    body: bytes
+    body: bytes | bytearray
     content_type: str
     is_stale: bool
 
@@ -53,26 +57,37 @@ class Outlet:
         self._place = place
         self._marks = marks
         self._patience, self._deadline = patience, deadline
+        self._lock = threading.Lock()
+        self._large: dict[int, threading.BoundedSemaphore] = {}
 
-    def page(self, number: int, project: str) -> Raw:
-        """Return upstream's page: a new one if it comes soon, else the last known one, else a new one if it comes at all.
+    @contextmanager
+    def page(self, number: int, url: str, project: str) -> Iterator[Raw]:
+        """Have upstream's page: a new one if it comes soon, else the last known one, else a new one if it comes at all.
 
         Args:
             number: of the upstream.
+            url: of it.
             project: the normalised name of a project that is not private.
 
         Raises:
             Declined: 404 if upstream says so, 429, 502 or 503 if there is none.
         """
+        with ExitStack() as stack:
+            yield self._page(number, url, project, stack)
+
+    def _page(self, number: int, url: str, project: str, room: ExitStack) -> Raw:
         ways = [("kept", self._patience), ("last", self._patience), ("kept", self._deadline - self._patience)]
-        wait = self._marks.paused(number)
+        wait = self._marks.paused(url)
         if wait:
             ways = [("last", self._patience)]
         failure = ""
         while ways:
             way, seconds = ways.pop(0)
             try:
-                return self._asked(way, number, project, seconds)
+                with ExitStack() as stack:
+                    raw = self._asked(way, (number, url), project, seconds, stack)
+                    room.push(stack.pop_all())
+                    return raw
             except (http.client.HTTPException, ConnectionResetError) as error:
                 # By upstream, or by NGINX, which cannot write to its cache.
                 failure = f"its answer breaks off ({type(error).__name__})"
@@ -112,17 +127,30 @@ class Outlet:
         finally:
             connection.close()
 
-    def _asked(self, way: str, number: int, project: str, seconds: float) -> Raw:
-        """Ask in one of the ways; raises OSError or HTTPException if the answer does not come in time, or not whole."""
+    def _asked(self, way: str, upstream: tuple[int, str], project: str, seconds: float, room: ExitStack) -> Raw:
+        """Ask in one of the ways; raises OSError or HTTPException if the answer does not come in time, or not whole.
+
+        Args:
+            way: one that NGINX has.
+            upstream: its number and address.
+            project: whose page.
+            seconds: that it may take.
+            room: keeps the room for a large page.
+        """
+        number, url = upstream
         until = time.monotonic() + seconds
         connection = self._connection(seconds)
         try:
             connection.request("GET", f"/{way}/{number}/{project}")
             answer = connection.getresponse()
-            self._check(answer, number, project)
+            self._check(answer, url, project)
             body = bytearray()
+            has_room = False
             while piece := answer.read1(_PIECE_BYTES):
                 body += piece
+                if len(body) > LARGE_BYTES and not has_room:
+                    self._enter_large(number, until, room)
+                    has_room = True
                 if len(body) > LARGEST_BYTES:
                     raise away(
                         f"The public index's page of {project} has more than {LARGEST_BYTES // 1024 // 1024} MB."
@@ -131,17 +159,25 @@ class Outlet:
                     raise TimeoutError("too slow")
             _check_whole(answer)
             is_stale = way == "last" or answer.getheader("X-Cache", "") in _STALE
-            return Raw(bytes(body), answer.getheader("Content-Type", ""), is_stale)
+            return Raw(body, answer.getheader("Content-Type", ""), is_stale)
         finally:
             connection.close()
 
-    def _check(self, answer: http.client.HTTPResponse, number: int, project: str) -> None:
+    def _enter_large(self, number: int, until: float, room: ExitStack) -> None:
+        """Wait for room for a large page; raises TimeoutError."""
+        with self._lock:
+            large = self._large.setdefault(number, threading.BoundedSemaphore(_LARGE))
+        if not large.acquire(timeout=max(until - time.monotonic(), 0)):
+            raise TimeoutError("other large pages are being read")
+        room.callback(large.release)
+
+    def _check(self, answer: http.client.HTTPResponse, url: str, project: str) -> None:
         """Raise Declined for an answer that is no page."""
         # Several where NGINX has asked more than once.
         said = (answer.getheader("X-Upstream", "").split() or [""])[-1]
         if said == "429" or answer.status == 429:
             wait = _seconds(answer.getheader("Retry-After", ""))
-            self._marks.pause(number, wait)
+            self._marks.pause(url, wait)
             if answer.status == 429:
                 raise busy(wait)
         if answer.status == 200:

@@ -14,14 +14,12 @@ from http.client import HTTPException, parse_headers
 from urllib.parse import unquote
 
 from ..common.answers import Answer
-from .declining import Declined
-from .gate import Gate, Reply
+from .declining import Declined, crowded
+from .gate import MOST, Gate, Reply
 from .rendering import FORMS
 from .upstream_page import FILE_PATH
 
 log = logging.getLogger(__name__)
-# Of requests at once, in a process.
-MOST = 64
 BUSY = "This index takes no more requests for public projects at the moment. Try again in a second."
 _LINE_BYTES = 8 * 1024
 _PATIENCE_SECONDS = 30.0
@@ -71,7 +69,7 @@ class PublicServer:
         if not self._room.acquire(blocking=False):
             with suppress(OSError), connection:
                 connection.settimeout(_PAUSE_SECONDS)
-                _send(connection, Declined(503, BUSY, retry_after=1).answer())
+                _send(connection, crowded(BUSY).answer())
                 # What NGINX has sent, read: else closing would take the answer back.
                 connection.recv(_LINE_BYTES)
             return

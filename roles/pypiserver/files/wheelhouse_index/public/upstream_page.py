@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from html.parser import HTMLParser
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
+from ..common.times import moment, time_text
 from ..fact_store import strict
 from ..files import names
 from .policy import Upstream, parsed_version
@@ -20,7 +20,13 @@ from .policy import Upstream, parsed_version
 JSON, HTML, TEXT = "application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html", "text/html"
 _JSON_TYPES = {JSON, "application/vnd.pypi.simple.latest+json"}
 _HTML_TYPES = {HTML, "application/vnd.pypi.simple.latest+html", TEXT}
-LARGEST_BYTES = 40 * 1024 * 1024
+# With names, digests and addresses as the public index has them, 5,000 files are 3.4 MB of JSON, or 2.2 MB of HTML. Indexes that
+# have HTML alone have fewer, and HTML can be made to take far more memory.
+LARGEST_BYTES, LARGEST_HTML_BYTES = 16 * 1024 * 1024, 4 * 1024 * 1024
+# What is larger is read in a process of its own (reading.py).
+LARGE_BYTES, LARGE_HTML_BYTES = 1024 * 1024, 128 * 1024
+# Of files on a page, and of attributes in a tag.
+_MOST_FILES, _MOST_ATTRIBUTES = 50_000, 200
 QUARANTINED = "quarantined"
 
 # NGINX has the same in its configuration.
@@ -34,6 +40,8 @@ _ADDRESS = re.compile(r"https://([A-Za-z0-9.-]+(?::[0-9]{1,5})?)/([^?#\s]*)(?:#(
 _API_VERSION = re.compile(r"1\.[0-9]{1,4}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _STATUS = re.compile(r"[a-z][a-z-]{0,30}")
+# The year 2262, with which whole numbers of 64 bits end.
+_LATEST_NS = 2**63
 
 
 class UnusableError(Exception):
@@ -50,7 +58,7 @@ class File(NamedTuple):
         path: below that host, decoded.
         sha256: its digest.
         size: in bytes, where that is known.
-        upload_time: as upstream says it; empty where it says none.
+        upload_time: as this index writes times; empty where upstream says none.
         uploaded: the same in seconds since 1970.
         requires_python: a specifier, or empty.
         yanked: the reason, which may be empty; None for a file that is not yanked.
@@ -90,7 +98,7 @@ class Page(NamedTuple):
     left_out: Mapping[str, str]
 
 
-def read(project: str, upstream: Upstream, body: bytes, content_type: str) -> Page:
+def read(project: str, upstream: Upstream, body: bytes | bytearray, content_type: str) -> Page:
     """Return upstream's page of a project.
 
     Args:
@@ -102,9 +110,10 @@ def read(project: str, upstream: Upstream, body: bytes, content_type: str) -> Pa
     Raises:
         UnusableError: if it is no page of that project.
     """
-    kind = content_type.partition(";")[0].strip().lower()
-    if len(body) > LARGEST_BYTES:
-        raise UnusableError(f"it has more than {LARGEST_BYTES // 1024 // 1024} MB")
+    kind = _kind(content_type)
+    largest = LARGEST_HTML_BYTES if kind in _HTML_TYPES else LARGEST_BYTES
+    if len(body) > largest:
+        raise UnusableError(f"it has more than {largest // 1024 // 1024} MB")
     reader = _Reader(project, upstream)
     try:
         if kind in _JSON_TYPES:
@@ -114,6 +123,15 @@ def read(project: str, upstream: Upstream, body: bytes, content_type: str) -> Pa
     except (ValueError, RecursionError) as error:
         raise UnusableError(str(error) or "it cannot be parsed") from error
     raise UnusableError(f"its type is {kind[:80] or 'missing'}, which is no simple page's")
+
+
+def is_large(body: bytes | bytearray, content_type: str) -> bool:
+    """Tell whether reading a page may take much memory."""
+    return len(body) > (LARGE_HTML_BYTES if _kind(content_type) in _HTML_TYPES else LARGE_BYTES)
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 class _Reader:
@@ -135,6 +153,7 @@ class _Reader:
         self.left_out: dict[str, str] = {}
         # Files that are called as those of this project are, and others.
         self._own, self._others = 0, 0
+        self._count = 0
 
     def add(self, name: object, url: object, rest: Callable[[str], Mapping[str, Any]]) -> None:
         """Add a file, or note why not.
@@ -144,6 +163,9 @@ class _Reader:
             url: of the file.
             rest: returns all but name, version and place, given the address's fragment; raises ValueError.
         """
+        self._count += 1
+        if self._count > _MOST_FILES:
+            raise UnusableError(f"it has more than {_MOST_FILES:,} files")
         try:
             if not isinstance(name, str) or not isinstance(url, str):
                 raise ValueError("it has no name or address")
@@ -219,7 +241,7 @@ class _Reader:
         return url if found and isinstance(url, str) and found[1].lower() in self._hosts else ""
 
 
-def _of_json(reader: _Reader, body: bytes) -> Page:
+def _of_json(reader: _Reader, body: bytes | bytearray) -> Page:
     document = strict.parsed(body.decode())
     version = strict.text(strict.at(document, "meta"), "api-version")
     if not _API_VERSION.fullmatch(version):
@@ -273,9 +295,13 @@ class _Anchors(HTMLParser):
         self._text: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if len(attrs) > _MOST_ATTRIBUTES:
+            raise ValueError(f"it has a tag with more than {_MOST_ATTRIBUTES} attributes")
         said = {name: value or "" for name, value in attrs}
         if tag == "a":
             self._end()
+            if len(self.links) >= _MOST_FILES:
+                raise ValueError(f"it has more than {_MOST_FILES:,} links")
             self._link, self._text = said, []
         elif tag == "meta" and "name" in said:
             self.meta.setdefault(said["name"].lower(), said.get("content", ""))
@@ -296,7 +322,7 @@ class _Anchors(HTMLParser):
         self._link = None
 
 
-def _of_html(reader: _Reader, body: bytes) -> Page:
+def _of_html(reader: _Reader, body: bytes | bytearray) -> Page:
     parser = _Anchors()
     parser.feed(body.decode("utf-8", "replace"))
     parser.close()
@@ -340,12 +366,13 @@ def _digest(said: object) -> str:
 
 
 def _moment(said: object) -> tuple[str, float | None]:
-    """Return a time as it is written, and in seconds since 1970; nothing for what is none."""
+    """Return a time as this index writes it, and in seconds since 1970; nothing for what is none."""
     if not isinstance(said, str):
         return "", None
     try:
-        found = datetime.fromisoformat(said)
-        return said, (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        time_ns = moment(said)
+        # What is earlier or later cannot be written as it is.
+        return (time_text(time_ns), time_ns / 1e9) if 0 <= time_ns < _LATEST_NS else ("", None)
     except (ValueError, OverflowError):
         return "", None
 

@@ -38,6 +38,7 @@ class Job(NamedTuple):
         place: its host and path.
         sha256: what its page says.
         tries: how many are left.
+        is_fresh: whether to have it fetched from upstream once more.
     """
 
     due: float
@@ -46,6 +47,7 @@ class Job(NamedTuple):
     place: str
     sha256: str
     tries: int
+    is_fresh: bool = False
 
 
 class Verifier:
@@ -63,9 +65,10 @@ class Verifier:
         self._delay = delay
         self._jobs: queue.PriorityQueue[Job] = queue.PriorityQueue(_MOST)
 
-    def put(self, project: str, digest: str, place: str, sha256: str) -> None:
-        """Have a file looked at."""
-        self._put(Job(time.monotonic() + self._delay, project, digest, place, sha256, _TRIES))
+    def put(self, project: str, digest: str, place: str, sha256: str, is_fresh: bool = False) -> None:
+        """Have a file looked at; a fresh one at once, as what is in the cache is another one."""
+        due = time.monotonic() + (0.0 if is_fresh else self._delay)
+        self._put(Job(due, project, digest, place, sha256, _TRIES, is_fresh))
 
     def start(self, is_private: Callable[[str, str], bool]) -> None:
         """Start the thread; it ends with the process.
@@ -85,7 +88,9 @@ class Verifier:
             self._verify(job)
         except (OSError, HTTPException) as error:
             if job.tries > 1:
-                self._put(job._replace(due=time.monotonic() + RETRY_SECONDS, tries=job.tries - 1))
+                is_fresh = job.is_fresh or self._marks.is_wrong(job.place)
+                due = time.monotonic() + RETRY_SECONDS
+                self._put(job._replace(due=due, tries=job.tries - 1, is_fresh=is_fresh))
             else:
                 log.warning("%s cannot be compared with its page: %s", job.place, error)
 
@@ -105,10 +110,15 @@ class Verifier:
             log.warning("%s is not compared with its page: too many files wait for that", job.place)
 
     def _verify(self, job: Job) -> None:
-        found = self._sha256(job.place)
-        if found == job.sha256:
-            return
-        log.error("%s has the SHA-256 %s, and its page says %s: fetching it again", job.place, found, job.sha256)
+        if not job.is_fresh:
+            try:
+                found = self._sha256(job.place)
+            except (HTTPException, ConnectionResetError) as error:
+                # As where a part in the cache is of another version of the file: asked the same way, it stays so.
+                found = f"none, as it breaks off ({type(error).__name__})"
+            if found == job.sha256:
+                return
+            log.error("%s has the SHA-256 %s, and its page says %s: fetching it again", job.place, found, job.sha256)
         # In this order: without a mark NGINX asks, and is refused.
         self._marks.mark_wrong(job.place)
         self._marks.unmark_file(job.project, job.place)

@@ -1,5 +1,5 @@
-# Run by sh -c with: the Compose project, "yank" or "check". What is to be yanked comes on standard input, and the answer is
-# a line of JSON (wheelhouse_index/commands/yanking.py).
+# Run by sh -c with: the Compose project, a command of the index ("yank", "give-back"), and perhaps "--check". What is meant comes on
+# standard input, and the answer is a line of JSON (wheelhouse_index/commands/).
 # shellcheck shell=sh
 set -eu
 
@@ -14,10 +14,8 @@ containers=$(docker ps --quiet --filter status=running --filter "label=com.docke
 container=$(printf '%s\n' "$containers" | head -n 1)
 [ -n "$container" ] || stop "pypi_instance: the index $1 does not run on this host; run wheelhouse.pypi.site first"
 
-check=
-[ "$2" = yank ] || check=--check
 status=0
-answer=$(docker exec --interactive "$container" python3 -m wheelhouse_index yank $check) || status=$?
+answer=$(docker exec --interactive "$container" python3 -m wheelhouse_index "$2" ${3:+"$3"}) || status=$?
 # What the extension of an earlier release ends with.
 [ "$status" != 2 ] || stop "pypi_instance: the index $1 is of an earlier release; run wheelhouse.pypi.site first"
 case $answer in
