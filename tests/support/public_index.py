@@ -53,8 +53,8 @@ class PublicIndex:
         return list(found)
 
     def begin(self) -> None:
-        """Have the log begin here."""
-        self.since += len(self.log())
+        """Have the log begin here; it may have lost its beginning at a restart."""
+        self.since = len(self.log(0))
 
     def asked(self, word: str = "", host: str = "") -> list[str]:
         """Return method and path of the requests in whose path a word is, to a host or to all."""

@@ -24,7 +24,7 @@ QUICK = 1.0
 
 
 @contextmanager
-def stopped(host: Any, *units: str) -> Iterator[None]:
+def stopped(host: Any, public: PublicIndex, *units: str) -> Iterator[None]:
     """Units of the stand-in do not run."""
     host.check_output(f"systemctl stop {' '.join(units)}")
     try:
@@ -34,6 +34,8 @@ def stopped(host: Any, *units: str) -> Iterator[None]:
         eventually(
             lambda: host.run("curl --silent http://127.0.0.1:8099/log?since=999999999").rc == 0, "it answers", 20
         )
+        # With an empty log.
+        public.since = 0
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_upstream_is_away(
         context: Any = public.fault("hang", "pages")
         public.break_("hang", "files")
     else:
-        context = stopped(host, *units)
+        context = stopped(host, public, *units)
     with context:
         time.sleep(EXPIRED)
         for accept in (JSON, "text/html"):

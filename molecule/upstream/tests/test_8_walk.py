@@ -70,7 +70,12 @@ class Walk:
         name = self.dice.choice((*RESERVED, *self.free, *SHADOWED))
         version = f"3.{self.versions.get(name, 0)}.{self.mark}"
         file = packages.wheel(work, self.spelt(name, encoded=False), version)
-        status = self.one.index.upload(self.publisher, file).status
+        try:
+            status = self.one.index.upload(self.publisher, file).status
+        except (OSError, HTTPException) as error:
+            # NGINX was restarted a step before.
+            self.unsure.add(name)
+            return f"upload {name} {version}: {error!r}"
         expected = {200}
         if name not in self.private and name not in SHADOWED:
             if name in self.strange:
@@ -91,7 +96,11 @@ class Walk:
             return "nothing to remove"
         name = self.dice.choice(sorted(self.versions))
         version = f"3.{self.dice.randrange(self.versions[name])}.{self.mark}"
-        return f"remove {name} {version}: {remove(self.one.index, self.publisher, name, version).status}"
+        try:
+            status = remove(self.one.index, self.publisher, name, version).status
+        except (OSError, HTTPException) as error:
+            return f"remove {name} {version}: {error!r}"
+        return f"remove {name} {version}: {status}"
 
     def stranger(self, _work: Path) -> str:
         name = self.dice.choice(self.free)

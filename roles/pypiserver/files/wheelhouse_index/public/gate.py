@@ -31,7 +31,7 @@ from .verifying import Verifier
 
 log = logging.getLogger(__name__)
 # Seconds for which a page that was looked at will do: for another of its forms, and for its files.
-_SAME_PAGE, _SAME_FILES = 1.0, 30.0
+_SAME_PAGE, _SAME_FILES = 1.0, 1.0
 # Seconds for which NGINX may serve a page that upstream could not be asked about.
 _STALE_SECONDS = 15
 # What is kept of pages, as bytes: those of each page, and what Python takes for each file and for a page beside them.
