@@ -182,3 +182,12 @@ def test_each_project_is_asked_for_once_a_day_also_by_clients_with_a_lock(
     assert left[0] == 20 and left[-1] == 0
     assert left == sorted(left, reverse=True) and any(0 < count < 20 for count in left)
     assert public.marks.is_open()
+
+
+def test_without_upstreams_marks_are_removed(public: Public) -> None:
+    public.outlet.serve("demo", listed(WHEEL))
+    public.ask(FILE)
+    public.file.unlink()
+    public.index.look()
+    assert not public.marks.is_open() and not public.marked()
+    assert not list((public.marks.folder / ".aside").iterdir())

@@ -230,3 +230,26 @@ def test_another_wheelhouse_index_is_an_upstream(public: Public) -> None:
     place = f"{HOST}/public/demo/{FILES_HOST}/a/b/{SDIST}"
     got(public.ask(f"/file/demo/{place}"))
     assert f"demo/{place}" in public.marked()
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("2024-03-01T10:00:00.5Z", "2024-03-01T10:00:00.500000Z"),
+        ("2024-03-01T10:00:00+02:00", "2024-03-01T08:00:00.000000Z"),
+        ("20240301T100000", "2024-03-01T10:00:00.000000Z"),
+        ("yesterday", None),
+        ("1066-10-14T00:00:00Z", None),
+        ("9999-12-31T23:59:59-23:00", None),
+        (None, None),
+        (5, None),
+    ],
+)
+def test_upload_times_are_written_in_our_own_form_or_not_at_all(
+    public: Public, said: object, written: str | None
+) -> None:
+    public.outlet.serve("demo", listed(WHEEL, upload_time=said))
+    file = document(got(public.ask("/page/demo")))["files"][0]
+    print(file)
+    assert file.get("upload-time") == written
+    assert ("upload-time" in file) == (written is not None)

@@ -47,6 +47,7 @@ class Opening:
             if self._marks.is_open():
                 # Without upstreams nothing is served as public. What NGINX has cached goes with its cache.
                 self._marks.close()
+            self._marks.clear()
         elif self._marks.is_open():
             self._begun = None
             self._marks.withdraw(self._marks.projects() & self._store.facts.claims.names())
