@@ -89,8 +89,8 @@ def test_a_name_is_given_back_once_it_has_no_files(taken: Public) -> None:
         taken.restart()
     assert is_public(taken) and taken.marks.is_open(), "nothing claims it again"
     assert not taken.index.store.facts.claims.has("demo")
-    done = program(taken.index.folder, "list", "--project", "demo")
-    assert f"give_back - demo {WHEEL}" in done.stdout, done.stdout
+    listed_by = program(taken.index.folder, "list", "--project", "demo")
+    assert f"give_back - demo {WHEEL}" in listed_by.stdout, listed_by.stdout
     # It may be taken once more.
     assert taken.index.upload(WHEEL, file(WHEEL, b"other")).status == 200
     assert not is_public(taken)
