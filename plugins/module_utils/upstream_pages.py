@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from html.parser import HTMLParser
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 # The list of all projects may have tens of megabytes; to see that it is one, its beginning is enough.
@@ -63,14 +63,16 @@ class Asker:
 
     def __init__(self, authorities: str, proxy: str, timeout: float) -> None:
         context = ssl.create_default_context(cadata=authorities or None)
+        # As NGINX verifies: Python 3.13 refuses authorities that lack extensions (VERIFY_X509_STRICT), as companies have them.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         proxies = urllib.request.ProxyHandler({"https": proxy} if proxy else {})
         self._opener = urllib.request.build_opener(
             urllib.request.HTTPSHandler(context=context), proxies, _NoRedirects()
         )
         self._timeout = timeout
 
-    def hosts(self, upstream: Mapping[str, Any]) -> set[str]:
-        """The hosts that a page of an upstream links to for files.
+    def hosts(self, upstream: Mapping[str, Any], is_private: Callable[[str], bool]) -> set[str]:
+        """The hosts that a page of an upstream links to for files; no page of a private project is asked for.
 
         Raises:
             Wrong: it is no index.
@@ -78,12 +80,13 @@ class Asker:
         """
         listed = self._get(upstream, upstream["url"], BEGINNING_BYTES)
         # An index need not have a list, as long as it has pages.
-        names = [name for name in upstream["names"] if _NAME.match(name)] or [KNOWN, *_names(listed)[:1]]
+        known = [name for name in upstream["names"] if _NAME.match(name)] or [KNOWN, *_names(listed)[:1]]
+        names = [name for name in known if not is_private(normalised(name))]
         for name in names:
             page = self._get(upstream, "%s%s/" % (upstream["url"], name), PAGE_BYTES)
             if page is not None:
                 return _hosts(page, "%s%s/" % (upstream["url"], name))
-        if listed is None:
+        if listed is None and names:
             raise Wrong(
                 "%s has neither a list of projects nor a page of %s (404); give the address that ends before a project's name"
                 % (upstream["url"], names[0])

@@ -59,7 +59,7 @@ options:
         no other change.
     type: path
   packages:
-    description: Folder of the distribution files, if the private names in it are to be compared. Not asked for by name.
+    description: Folder of the distribution files, in which private names are looked up.
     type: path
   private:
     description: Patterns of names that are reserved.
@@ -88,7 +88,7 @@ problems:
   returned: success
   sample: ["https://public.example.org/simple/ has files on files.example.org; add to its entry file_hosts: [files.example.org]"]
 shared:
-  description: Names that are private here and that an upstream has too, a line each.
+  description: Names that are private here and that a new upstream has too, a line each.
   type: list
   elements: str
   returned: success
@@ -107,7 +107,7 @@ import http.client
 import json
 import os
 import ssl
-from typing import Any, Iterable, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import claimed_names
@@ -130,10 +130,10 @@ ARGUMENTS = {
 }
 
 
-def judged(asker: Asker, upstream: Mapping[str, Any]) -> tuple[str, str]:
+def judged(asker: Asker, upstream: Mapping[str, Any], is_private: Callable[[str], bool]) -> tuple[str, str]:
     """What is wrong with an upstream, and why it could not be asked; empty where nothing is."""
     try:
-        missing = sorted(asker.hosts(upstream) - set(upstream["hosts"]))
+        missing = sorted(asker.hosts(upstream, is_private) - set(upstream["hosts"]))
     except Wrong as wrong:
         return str(wrong), ""
     except (OSError, http.client.HTTPException) as error:
@@ -164,24 +164,51 @@ def answers_for(upstreams: Iterable[Mapping[str, Any]], project: str) -> Mapping
     return {}
 
 
-def shared(asker: Asker, params: Mapping[str, Any], pool: concurrent.futures.Executor) -> list[str]:
-    """The lines about names that are private here and on an upstream as well.
+class PrivateNames:
+    """The names that never come from an upstream.
 
-    The upstream is asked for its list of projects, so that it learns no private name that it does not have.
+    Args:
+        packages: the folder of the distribution files, or nothing.
+        patterns: of reserved names.
     """
-    upstreams = params["upstreams"]
-    claimed = claimed_names.names(params["packages"])
+
+    def __init__(self, packages: str | None, patterns: Iterable[str]) -> None:
+        self._packages = packages
+        self._patterns = list(patterns)
+        self.claimed = claimed_names.names(packages) if packages else set()
+
+    def has(self, project: str) -> bool:
+        """Whether a name, as PEP 503 normalises it, is private."""
+        return project in self.claimed or any(fnmatch.fnmatchcase(project, pattern) for pattern in self._patterns)
+
+    def digests(self, project: str) -> list[str]:
+        """The SHA-256 of each file that a claimed project has or had."""
+        return claimed_names.digests(self._packages, project) if self._packages else []
+
+
+def shared(
+    asker: Asker,
+    upstreams: list[Mapping[str, Any]],
+    new: list[Mapping[str, Any]],
+    names: PrivateNames,
+    pool: concurrent.futures.Executor,
+) -> list[str]:
+    """The lines about names that are private here and on a new upstream as well.
+
+    The upstream is asked for its list of projects, and for the pages of those on it that are private here: it learns no name that
+    it does not have.
+    """
     lines = []  # type: list[str]
     same = []  # type: list[tuple[Mapping[str, Any], str]]
-    for upstream, public in zip(upstreams, pool.map(functools.partial(_projects, asker), upstreams)):
-        for name in sorted(public):
+    for upstream, public in zip(new, pool.map(functools.partial(_projects, asker), new)):
+        for name in sorted(filter(names.has, public)):
             if answers_for(upstreams, name) is not upstream:
                 continue
-            if name in claimed:
+            if name in names.claimed:
                 same.append((upstream, name))
-            elif any(fnmatch.fnmatchcase(name, pattern) for pattern in params["private"]):
+            else:
                 lines.append("%s: reserved here (pypi_private_names), and on %s as well" % (name, upstream["url"]))
-    compared = pool.map(lambda one: _compared(asker, params["packages"], one[0], one[1]), same)
+    compared = pool.map(lambda one: _compared(asker, names, one[0], one[1]), same)
     return sorted([*lines, *compared])
 
 
@@ -193,8 +220,8 @@ def _projects(asker: Asker, upstream: Mapping[str, Any]) -> set[str]:
         return set()
 
 
-def _compared(asker: Asker, packages: str, upstream: Mapping[str, Any], project: str) -> str:
-    own = claimed_names.digests(packages, project)
+def _compared(asker: Asker, names: PrivateNames, upstream: Mapping[str, Any], project: str) -> str:
+    own = names.digests(project)
     try:
         theirs = asker.digests(upstream, project)
     except (Wrong, OSError, http.client.HTTPException):
@@ -215,13 +242,14 @@ def main() -> None:
         asker = Asker(module.params["authorities"], module.params["proxy"], module.params["timeout"])
     except (ssl.SSLError, ValueError) as error:
         module.fail_json(msg="pypi_upstream_ca_file: no usable certificate (%s)" % error)
+    names = PrivateNames(module.params["packages"], module.params["private"])
+    known = in_use(module.params["policy"])
+    new = [one for one in module.params["upstreams"] if (one["url"], one["hosts"]) not in known]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        known = in_use(module.params["policy"])
-        new = [one for one in module.params["upstreams"] if (one["url"], one["hosts"]) not in known]
-        found = list(pool.map(lambda one: judged(asker, one), new))
-        names = shared(asker, module.params, pool) if module.params["packages"] else []
+        found = list(pool.map(lambda one: judged(asker, one, names.has), new))
+        lines = shared(asker, module.params["upstreams"], new, names, pool)
     module.exit_json(
-        shared=names,
+        shared=lines,
         problems=[problem for problem, _reason in found if problem],
         unasked=[reason for _problem, reason in found if reason],
     )
