@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import PATTERN
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import durations
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 REFUSE, ALLOW = "refuse", "allow"
 HTTPS_PORT = 443
@@ -68,6 +67,9 @@ def requirement(text: str) -> Requirement:
     Raises:
         ValueError: it is none; extras, markers and URLs are not taken.
     """
+    # Here, because ansible-test imports this file without what ansible-core needs.
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     match = _REQUIREMENT.match(text)
     if not match or not is_pattern(match["name"]):
         raise ValueError(f"{text!r} is not a name, nor a name with version specifiers")

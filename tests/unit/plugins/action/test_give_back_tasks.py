@@ -18,7 +18,6 @@ import pytest
 
 from tests.collection import ROOT
 from tests.support import packages as made
-from tests.support.index_server import environment_of
 
 Playbook = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -74,7 +73,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "upstreams.json").write_text(json.dumps(POLICY))
     (home / "bin/docker").write_text(DOCKER)
     (home / "bin/docker").chmod(0o755)
-    own = {**environment_of(home), "WHEELHOUSE_UPSTREAMS": str(home / "upstreams.json"), "HOME": str(home)}
+    # Not by tests.support.index_server: pypiserver's bottle, which that imports, keeps pytest from loading other conftest files.
+    own = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}/roles/pypiserver/files",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "WHEELHOUSE_PACKAGES": str(home / "packages"),
+        "WHEELHOUSE_INDEX": str(home / "index"),
+        "WHEELHOUSE_LOGS": str(home / "logs"),
+        "WHEELHOUSE_UPSTREAMS": str(home / "upstreams.json"),
+        "HOME": str(home),
+    }
     for name, value in {**own, "PATH": f"{home}/bin:{os.environ['PATH']}"}.items():
         if name.startswith("WHEELHOUSE_") or name in ("HOME", "PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
             monkeypatch.setenv(name, value)

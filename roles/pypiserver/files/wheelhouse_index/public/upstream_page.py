@@ -266,7 +266,7 @@ def _rest_of_json(reader: _Reader, file: Mapping[str, Any], _fragment: str) -> d
     yanked = file.get("yanked")
     return {
         "sha256": _digest(hashes.get("sha256") if isinstance(hashes, dict) else None),
-        "size": size if type(size) is int and 0 <= size < 1 << 53 else None,
+        "size": size if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 53 else None,
         "upload_time": upload_time,
         "uploaded": uploaded,
         "requires_python": _clean(file.get("requires-python")),
