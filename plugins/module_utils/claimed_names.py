@@ -41,7 +41,7 @@ def digests(packages: str, project: str) -> list[str]:
 
 def _digest(name: str, folder: int) -> list[str]:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError, RecursionError):
         with open(os.open(name, flags, dir_fd=folder), "rb") as file:
             sha256 = json.loads(file.read(_RECORD_BYTES)).get("sha256")
         if isinstance(sha256, str) and _SHA256.match(sha256):

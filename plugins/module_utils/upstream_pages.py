@@ -26,6 +26,8 @@ PAGE_BYTES = 40 * 1024 * 1024
 KNOWN = "pip"
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+# A link with a digest, or to a distribution file.
+_FILE = re.compile(r"#(?:.*&)?sha256=|[.](?:whl|zip|tar[.][a-z0-9]+|tgz|egg)(?:[#?]|\Z)")
 _JSON_NAME = re.compile(r'"name"\s*:\s*"([A-Za-z0-9._-]+)"')
 
 
@@ -41,15 +43,20 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class _Links(HTMLParser):
-    """The addresses of a page's links."""
+    """The addresses of a page's links, and what they are relative to."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
+        self.base = ""
         self.found = []  # type: list[str]
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value for name, value in attrs if tag == "a" and name == "href" and value]
+        address = dict(attrs).get("href") or ""
+        if tag == "base":
+            self.base = self.base or address
+        elif tag == "a" and address:
+            self.found.append(address)
 
 
 class Asker:
@@ -162,9 +169,13 @@ def _names(listed: tuple[bool, str] | None) -> list[str]:
 def _hosts(page: tuple[bool, str], url: str) -> set[str]:
     is_json, text = page
     try:
-        links = [file["url"] for file in json.loads(text)["files"]] if is_json else _Links(text).found
-        return {host(urllib.parse.urljoin(url, link)) for link in links}
-    except (ValueError, KeyError, TypeError) as error:
+        if is_json:
+            return {host(urllib.parse.urljoin(url, file["url"])) for file in json.loads(text)["files"]}
+        links = _Links(text)
+        base = urllib.parse.urljoin(url, links.base)
+        # Not those that lead to a manual or the like.
+        return {host(urllib.parse.urljoin(base, link)) for link in links.found if _FILE.search(link)}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Wrong("%s is no page of the simple API (%s); give the address of an index" % (url, error)) from error
 
 

@@ -183,7 +183,10 @@ class PrivateNames:
 
     def digests(self, project: str) -> list[str]:
         """The SHA-256 of each file that a claimed project has or had."""
-        return claimed_names.digests(self._packages, project) if self._packages else []
+        try:
+            return claimed_names.digests(self._packages, project) if self._packages else []
+        except OSError:
+            return []
 
 
 def shared(
@@ -241,8 +244,13 @@ def main() -> None:
     try:
         asker = Asker(module.params["authorities"], module.params["proxy"], module.params["timeout"])
     except (ssl.SSLError, ValueError) as error:
-        module.fail_json(msg="pypi_upstream_ca_file: no usable certificate (%s)" % error)
-    names = PrivateNames(module.params["packages"], module.params["private"])
+        # A result, because a failure would be hidden together with the logins of upstreams.
+        module.exit_json(shared=[], unasked=[], problems=["pypi_upstream_ca_file: no usable certificate (%s)" % error])
+    try:
+        names = PrivateNames(module.params["packages"], module.params["private"])
+    except OSError as error:
+        problem = "packages/.wheelhouse/names cannot be read: %s" % error
+        module.exit_json(shared=[], problems=[problem], unasked=[])
     known = in_use(module.params["policy"])
     new = [one for one in module.params["upstreams"] if (one["url"], one["hosts"]) not in known]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.wheelhouse.pypi.plugins.module_utils import upstream_pages
 from ansible_collections.wheelhouse.pypi.plugins.modules import upstreams_info
 
 from tests.ground.public_index import FILES, PAGES, WHEELS, servers
@@ -124,7 +125,8 @@ def test_a_certificate_of_an_unknown_authority_is_not_trusted(stand_in: StandIn)
 
 
 def test_authorities_that_are_none_are_refused(stand_in: StandIn) -> None:
-    assert "pypi_upstream_ca_file: no usable certificate" in stand_in.info(stand_in.url(), [], authorities="x")["msg"]
+    (problem,) = stand_in.info(stand_in.url(), [], authorities="x")["problems"]
+    assert "pypi_upstream_ca_file: no usable certificate" in problem
 
 
 def test_private_names_that_are_public_as_well_are_compared_file_by_file(stand_in: StandIn, tmp_path: Path) -> None:
@@ -162,3 +164,20 @@ def test_an_upstream_that_is_in_use_is_not_asked_again(stand_in: StandIn, tmp_pa
     for text in ("", "{}", '{"upstreams": 1}'):
         policy.write_text(text)
         assert stand_in.info(stand_in.url(), hosts, policy=str(policy))["problems"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ('<a href="x-1.0.tar.gz#sha256=0">x</a> <a href="https://help.example.com/">help</a>', {"index.example.org"}),
+        ('<base href="//cdn.example.org/"><a href="x-1.0-py3-none-any.whl">x</a>', {"cdn.example.org"}),
+        ('<a href="https://cdn.example.org:443/x?#egg=1&sha256=0">x</a>', {"cdn.example.org"}),
+    ],
+)
+def test_links_to_files_alone_name_hosts(text: str, hosts: set[str]) -> None:
+    assert upstream_pages._hosts((False, text), "https://index.example.org/simple/x/") == hosts
+
+
+def test_a_page_that_is_nested_too_deep_is_none() -> None:
+    with pytest.raises(upstream_pages.Wrong, match="no page of the simple API"):
+        upstream_pages._hosts((True, "[" * 100_000), "https://index.example.org/simple/x/")
