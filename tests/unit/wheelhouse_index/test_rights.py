@@ -113,9 +113,10 @@ def test_a_word_that_cannot_be_read_grants_nothing(said: str) -> None:
 
 def test_a_long_pattern_is_matched_at_once() -> None:
     headers = {rights.LOGIN: "ci", rights.RIGHTS: "publish:" + "*a" * 1000 + "b"}
-    started = time.monotonic()
+    # By the processor: a busy machine is no reason to fail.
+    started = time.thread_time()
     assert rights.refusal("file_upload", headers, False, "a" * 5000)
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize("spelling", ["Foo", "f.o_o"])
