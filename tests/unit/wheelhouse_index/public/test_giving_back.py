@@ -12,8 +12,9 @@ import pytest
 from wheelhouse_index.common import disk
 from wheelhouse_index.fact_store.recording import ConflictError
 from wheelhouse_index.files.entry import guessed
+from wheelhouse_index.public.opening import Opening
 
-from tests.support.index import in_a_child
+from tests.support.index import Index, in_a_child
 from tests.support.index_server import program
 from tests.support.outlet import URL, listed
 from tests.support.packages import file
@@ -232,6 +233,44 @@ def test_who_published_what_is_kept_where_the_files_are_away_for_a_while(taken: 
     (packages.parent / "unmounted").rename(packages / "old")
     taken.index.look()
     assert not is_public(taken) and taken.index.listed("demo")
+
+
+@pytest.mark.parametrize("where", ["records", "claims"])
+def test_a_name_that_is_given_back_while_the_keeper_looks_is_not_taken_again(
+    taken: Public, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken.index.remove("demo", "1.0")
+    taken.index.look()
+    store = taken.index.store
+    # As of another process: all projects are compared.
+    taken.restart()
+    store._learned = 0
+    given: list[str] = []
+
+    def meanwhile(do: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(*words: Any) -> Any:
+            if words in ((), ("demo",)) and not given:
+                given.append("demo")
+                Index(taken.index.folder).store.give_back("demo")
+            return do(*words)
+
+        return instead
+
+    if where == "records":
+        # Between the catalogue and the records.
+        monkeypatch.setattr(store.facts.records, "listed", meanwhile(store.facts.records.listed))
+        store.check_recorded()
+    else:
+        # Between the catalogue and the claims.
+        opening = Opening(store, taken.file)
+        opening.begin()
+        monkeypatch.setattr(store.facts.claims, "names", meanwhile(store.facts.claims.names))
+        opening.end()
+    print(given, store.facts.claims.names(), os.listdir(store.facts.records.folder))
+    assert given and not store.facts.claims.has("demo") and not store.facts.records.names("demo")
+    monkeypatch.undo()
+    taken.index.look()
+    assert is_public(taken)
 
 
 @pytest.mark.parametrize("steps", range(6))
