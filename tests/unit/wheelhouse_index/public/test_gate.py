@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from wheelhouse_index.common.answers import Answer
 from wheelhouse_index.public.gate import Reply
+from wheelhouse_index.public.verifying import Verifier
 
 from tests.support.index import Index
 from tests.support.index_server import program
@@ -406,7 +408,7 @@ def test_a_file_is_compared_with_its_page_once(public: Public, caplog: pytest.Lo
     public.ask(FILE)
     public.ask(FILE)
     public.verifier.step(public.gate.is_private)
-    assert public.verifier._jobs.empty()
+    assert not public.verifier._jobs
     assert not caplog.records
     assert status(public.ask(FILE)) == 200
 
@@ -430,6 +432,38 @@ def test_a_file_that_is_wrong_is_fetched_again_and_else_refused_for_a_minute(
     public.verifier.step(public.gate.is_private)
     assert not public.marked(), "NGINX asks again"
     assert status(public.ask(FILE)) == 200
+
+
+def test_a_replaced_file_is_refused_until_it_was_fetched_again(public: Public) -> None:
+    """What is in NGINX's cache is the one that it has replaced."""
+    before, after = b"content", b"others"
+    public.outlet.serve("demo", listed(WHEEL, hashes={"sha256": hashlib.sha256(before).hexdigest()}))
+    public.outlet.files[PLACE] = Said(before)
+    assert status(public.ask(FILE)) == 200
+    public.verifier.step(public.gate.is_private)
+    public.outlet.serve("demo", listed(WHEEL, hashes={"sha256": hashlib.sha256(after).hexdigest()}))
+    public.outlet.files[f"!{PLACE}"] = Said(after)
+    forget(public)
+    assert said(public.ask(FILE))[0] == 502
+    assert not public.marked()
+    public.verifier.step(public.gate.is_private)
+    assert status(public.ask(FILE)) == 200
+
+
+def test_a_replaced_file_does_not_wait_behind_one_that_is_due_later(public: Public) -> None:
+    verifier = Verifier(public.gate._outlet, public.marks, delay=30.0)
+    other = PLACE.replace("demo", "other")
+    public.outlet.files |= {PLACE: Said(b"content"), other: Said(b"content")}
+    verifier.put("other", public.digest, other, "")
+    stepping = threading.Thread(target=verifier.step, args=(lambda _project, _digest: False,), daemon=True)
+    stepping.start()
+    time.sleep(0.1)
+    began = time.monotonic()
+    verifier.put("demo", public.digest, PLACE, hashlib.sha256(b"content").hexdigest(), is_fresh=True)
+    stepping.join(5)
+    print(f"looked at after {time.monotonic() - began:.2f} s: {public.outlet.asked}")
+    assert not stepping.is_alive() and public.outlet.asked[-1] == f"/file/{PLACE}"
+    assert [job.place for job in verifier._jobs] == [other]
 
 
 def test_nothing_is_compared_of_what_is_private_by_then(public: Public) -> None:
@@ -471,10 +505,10 @@ def test_a_file_that_breaks_off_in_the_cache_is_fetched_from_upstream_at_once(pu
         asked = len(public.outlet.asked)
         public.verifier.step(public.gate.is_private)
         assert public.outlet.asked[asked:] == [f"/file/{place}"] * 2
-        assert public.verifier._jobs.empty()
+        assert not public.verifier._jobs
         forget(public)
         assert status(public.ask(f"/file/demo/{place}")) == 200, "it is whole now"
-        public.verifier._jobs.get_nowait()
+        public.verifier._jobs.pop()
 
 
 def test_a_file_that_breaks_off_also_from_upstream_is_refused_and_tried_again(public: Public) -> None:
@@ -484,7 +518,7 @@ def test_a_file_that_breaks_off_also_from_upstream_is_refused_and_tried_again(pu
     public.verifier.step(public.gate.is_private)
     assert not public.marked()
     assert said(public.ask(FILE))[0] == 502
-    assert public.verifier._jobs.get_nowait().is_fresh
+    assert public.verifier._jobs.pop().is_fresh
 
 
 def test_an_upload_of_a_private_name_asks_nothing_also_where_its_claim_is_lost(public: Public) -> None:

@@ -6,14 +6,15 @@ import json
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from wheelhouse_index.common import disk
 from wheelhouse_index.fact_store.recording import ConflictError
+from wheelhouse_index.files.entry import guessed
+from wheelhouse_index.public.opening import Opening
 
-from tests.support.index import in_a_child
+from tests.support.index import Index, in_a_child
 from tests.support.index_server import program
 from tests.support.outlet import URL, listed
 from tests.support.packages import file
@@ -153,11 +154,130 @@ def test_a_name_of_which_a_record_cannot_be_read_stays(taken: Public) -> None:
     assert stop(taken, **CONFIRMED).startswith(f"Who published files of demo cannot be read: {record}. Restore")
 
 
+@pytest.mark.parametrize("path", ["demo-2.0-py3-none-any.whl", "later/demo-2.0-py3-none-any.whl"])
+def test_a_name_stays_whose_file_was_copied_in_a_moment_ago(taken: Public, path: str) -> None:
+    taken.index.remove("demo", "1.0")
+    taken.index.look()
+    place = taken.index.packages / path
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(file(place.name))
+    assert stop(taken, **CONFIRMED) == f"demo has files: {path}. Remove them first."
+    assert not is_public(taken) and taken.index.store.facts.claims.has("demo")
+    taken.index.look()
+    assert taken.index.listed("demo").keys() == {path}
+
+
+def test_a_name_stays_whose_file_is_called_as_one_of_another_project(taken: Public) -> None:
+    """Its content alone says whose it is."""
+    taken.index.store.facts.claims.make(["demo-1"])
+    name = "demo-1-1.tar.gz"
+    assert guessed(name).project == "demo"
+    (taken.index.packages / name).write_bytes(file(name, release=("demo-1", "1")))
+    with pytest.raises(ConflictError, match=f"demo-1 has files: {name}"):
+        taken.index.store.give_back("demo-1")
+    assert taken.index.store.facts.claims.has("demo-1")
+
+
+def test_a_name_stays_while_the_index_is_being_rebuilt(taken: Public) -> None:
+    taken.index.remove("demo", "1.0")
+    taken.index.look()
+    taken.index.store.forget()
+    assert stop(taken, **CONFIRMED).startswith(
+        "Whether demo has files is being found out: private names are being collected."
+    )
+    assert taken.index.store.facts.claims.has("demo")
+    taken.open()
+    assert give_back(taken, **CONFIRMED)["changed"]
+
+
+def test_a_name_stays_while_a_folder_cannot_be_read(taken: Public, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken.index.remove("demo", "1.0")
+    folder = taken.index.packages.resolve() / "old"
+    folder.mkdir()
+    (folder / "demo-0.1-py3-none-any.whl").write_bytes(file("demo-0.1-py3-none-any.whl"))
+    taken.index.look()
+    scandir = os.scandir
+
+    def failing(place: Any) -> Any:
+        if str(place) == str(folder):
+            raise PermissionError(13, "Permission denied", place)
+        return scandir(place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", failing)
+        taken.index.look()
+        with pytest.raises(ConflictError, match=r"packages/old/ cannot be read\. Correct that"):
+            taken.index.store.give_back("demo")
+    taken.index.look()
+    assert taken.index.listed("demo") and not is_public(taken)
+
+
+def test_who_published_what_is_kept_where_the_files_are_away_for_a_while(taken: Public) -> None:
+    """The folder that they are in is not mounted."""
+    packages = taken.index.packages
+    (packages / "old").mkdir()
+    (packages / WHEEL).rename(packages / "old" / WHEEL)
+    taken.index.look()
+    record = taken.index.record("demo", WHEEL)
+    decided = (taken.index.store.facts.decisions.folder / "demo.json").read_bytes()
+    (packages / "old").rename(packages.parent / "unmounted")
+    (packages / "old").mkdir()
+    taken.index.look()
+    assert give_back(taken, **CONFIRMED)["changed"] and is_public(taken)
+    (aside,) = (packages / ".wheelhouse" / "given-back").iterdir()
+    print(sorted(path.relative_to(aside) for path in aside.rglob("*")))
+    assert aside.name.startswith("demo-20")
+    assert json.loads((aside / "files" / f"{WHEEL}.json").read_text()) == record and record["login"] == "publisher"
+    assert (aside / "projects").read_bytes() == decided
+    (packages / "old").rmdir()
+    (packages.parent / "unmounted").rename(packages / "old")
+    taken.index.look()
+    assert not is_public(taken) and taken.index.listed("demo")
+
+
+@pytest.mark.parametrize("where", ["records", "claims"])
+def test_a_name_that_is_given_back_while_the_keeper_looks_is_not_taken_again(
+    taken: Public, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken.index.remove("demo", "1.0")
+    taken.index.look()
+    store = taken.index.store
+    # As of another process: all projects are compared.
+    taken.restart()
+    store._learned = 0
+    given: list[str] = []
+
+    def meanwhile(do: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(*words: Any) -> Any:
+            if words in ((), ("demo",)) and not given:
+                given.append("demo")
+                Index(taken.index.folder).store.give_back("demo")
+            return do(*words)
+
+        return instead
+
+    if where == "records":
+        # Between the catalogue and the records.
+        monkeypatch.setattr(store.facts.records, "listed", meanwhile(store.facts.records.listed))
+        store.check_recorded()
+    else:
+        # Between the catalogue and the claims.
+        opening = Opening(store, taken.file)
+        opening.begin()
+        monkeypatch.setattr(store.facts.claims, "names", meanwhile(store.facts.claims.names))
+        opening.end()
+    print(given, store.facts.claims.names(), os.listdir(store.facts.records.folder))
+    assert given and not store.facts.claims.has("demo") and not store.facts.records.names("demo")
+    monkeypatch.undo()
+    taken.index.look()
+    assert is_public(taken)
+
+
 @pytest.mark.parametrize("steps", range(6))
 def test_a_name_of_which_anything_is_left_stays_private(
     taken: Public, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kill the process before each of its removals, and before the last write to disk."""
+    """Kill the process before each of its changes, and before each write to disk."""
     taken.index.remove("demo", "1.0")
     left = [steps]
 
@@ -171,7 +291,7 @@ def test_a_name_of_which_anything_is_left_stays_private(
         return instead
 
     def child() -> int:
-        for target, name in ((Path, "unlink"), (Path, "rmdir"), (os, "unlink"), (disk, "sync")):
+        for target, name in ((os, "rename"), (os, "unlink"), (disk, "sync")):
             monkeypatch.setattr(target, name, killed(getattr(target, name)))
         taken.index.store.give_back("demo")
         return 0

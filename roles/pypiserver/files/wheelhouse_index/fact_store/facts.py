@@ -9,6 +9,7 @@
         files/<project>/<file>.attestations  what it was published with (PEP 740)
         projects/<project>.json     what was decided on a project: yanks, its status
         quarantine/<project>/       files of a project that are served to no one
+        given-back/<project>-<time>/  what was known of a project whose name was given back: nothing reads it
 
 All are plain files, to be read by people, and copied together with the packages.
 """
@@ -19,11 +20,13 @@ import errno
 import json
 import os
 import stat
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from ..common import disk
+from ..common.times import time_text
 from ..files import incoming
 from . import strict
 from .attestations import Attestations
@@ -34,6 +37,7 @@ from .quarantine import Quarantine
 from .records import FactsError, Records
 
 FOLDER = ".wheelhouse"
+_GIVEN_BACK = "given-back"
 # Of the whole store. Another number is for what an earlier release would misread.
 FORMAT = 1
 # In index/: the id of the store that pages and catalogue are made from.
@@ -132,13 +136,19 @@ class FactStore:
             )
 
     def give_back(self, project: str) -> None:
-        """Forget a project of which there are no files: the claim last, as a name of which anything is known is claimed."""
+        """Forget a project of which there are no files: the claim last, as a name of which anything is known is claimed.
+
+        What was known is put aside and not removed: its files may come back, with a mount that was not there for a while.
+        """
         disk.check_folder(self.records.folder / project)
-        for place in (self.decisions.folder / f"{project}.json", *(self.records.folder / project).glob("*")):
-            place.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            (self.records.folder / project).rmdir()
-        disk.sync([self.decisions.folder, self.records.folder])
+        aside = self.folder / _GIVEN_BACK / f"{project}-{time_text(time.time_ns())}"
+        for place in (self.decisions.folder / f"{project}.json", self.records.folder / project):
+            if os.path.lexists(place):
+                aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.rename(place, aside / place.parent.name)
+        if aside.exists():
+            folders = [aside, aside.parent, self.folder]
+            disk.sync([*folders, self.decisions.folder, self.records.folder])
         self.claims.give_back(project)
 
     def _is_part(self, folder: Path) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..common import disk
 from ..common.answers import one_line
 from ..fact_store import attestations, records
 from ..fact_store.records import FactsError, Record
@@ -23,6 +24,8 @@ from .folders import Folders, some
 log = logging.getLogger(__name__)
 # Within one tick of the kernel's clock a folder can change twice and keep its time.
 _TICK_NS = 50_000_000
+# How many records are made at once while uploads may be waiting.
+_RESTORED = 500
 # A record, with project and name of its file.
 Kept = tuple[str, str, Record]
 
@@ -103,16 +106,44 @@ class Restoring(Folders):
         return found
 
     def _make_again(self, found: _Found) -> None:
-        self._claim_again(found.unclaimed)
+        if found.unclaimed:
+            with self._alone(), self.catalogue.reading() as known:
+                self._claim_again(self._still_known(known, found.unclaimed))
         if lost := [*(name for _project, name in found.lost), *(name for _project, name, _record in found.removed)]:
             log.warning("The store of facts lacks records of %s: they are made again", some(lost))
-        self._restore(found.removed)
+        for start in range(0, len(found.removed), _RESTORED):
+            with self._alone():
+                self._restore(self._still_removed(found.removed[start : start + _RESTORED]))
         if found.lost or found.unknown:
             unknown = self._readable(found.unknown)
             with self._alone(), self.catalogue.writing() as known:
                 known.note_lost(found.lost)
                 # An upload that failed meanwhile has taken its record back.
                 known.note_removed(one for one in unknown if self.facts.records.has(*one[:2]))
+
+    def claim_known(self, projects: Collection[str]) -> None:
+        """Claim projects of which anything is known: not those that were given back since they were found."""
+        if projects:
+            with self._alone(), self.catalogue.reading() as known:
+                disk.sync(self.facts.claims.make(self._still_known(known, projects)))
+
+    def _still_known(self, known: Known, projects: Iterable[str]) -> list[str]:
+        """Return those projects that were not given back meanwhile. Only within the lock: until its end none is."""
+        decided = known.decided()
+        return [
+            project
+            for project in projects
+            if project in decided
+            or known.of_project(project)
+            or known.removed_of([project])
+            or os.path.lexists(self.facts.records.folder / project)
+        ]
+
+    def _still_removed(self, kept: Sequence[Kept]) -> list[Kept]:
+        """Return those records that the catalogue still has; as ``_still_known``."""
+        with self.catalogue.reading() as known:
+            removed = known.removed_of({project for project, _name, _record in kept})
+        return [one for one in kept if one[1] in removed.get(one[0], {})]
 
     def _record_quarantined(self) -> None:
         """Record files in quarantine of which neither store nor catalogue has anything: their names stay theirs."""

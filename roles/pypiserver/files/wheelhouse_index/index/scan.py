@@ -38,6 +38,7 @@ class Scanner:
 
     Attributes:
         misnamed: files of which the last look has found that they are called almost like distribution files, by path.
+        unreadable: folders that were there at the last look, and could not be looked into, by path.
     """
 
     def __init__(self, packages: Path, seen: Mapping[str, Stamp], settle: float = 0.0) -> None:
@@ -46,6 +47,7 @@ class Scanner:
         # By the path below packages/.
         self._folders: dict[str, _Folder] = {}
         self.misnamed: list[str] = []
+        self.unreadable: list[str] = []
         for path, stamp in seen.items():
             folder, _slash, name = path.rpartition("/")
             self._folders.setdefault(folder, _Folder()).files[name] = stamp
@@ -62,7 +64,7 @@ class Scanner:
         """
         found: dict[str, Stamp] = {}
         removed: list[str] = []
-        self.misnamed = []
+        self.misnamed, self.unreadable = [], []
         before, self._folders = self._folders, {}
         waiting = [""]
         while waiting:
@@ -70,11 +72,13 @@ class Scanner:
             was = before.pop(folder, None) or _Folder()
             try:
                 now = self._look(folder, was, thorough)
-            except OSError:
+            except OSError as error:
                 if not folder:
                     # Not a store without files, but a store that is not there.
                     raise
                 # Removed meanwhile, or not readable: these files are not served.
+                if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                    self.unreadable.append(folder)
                 now = _Folder()
             if now is not was:
                 new = {name: stamp for name, stamp in now.files.items() if was.files.get(name) != stamp}

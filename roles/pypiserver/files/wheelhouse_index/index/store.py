@@ -15,6 +15,7 @@ from ..files.incoming import Upload
 from .comparing import compared, refuse_closed, same_as
 from .folders import some, staging
 from .quotas import NONE, Quotas
+from .scan import Scanner
 from .writing import Writing
 
 
@@ -257,12 +258,19 @@ class Store(Writing):
         What is cut off before the end leaves it private.
 
         Raises:
-            ConflictError: if it has files, or never was here.
+            ConflictError: if it has files, or never was here, or whether it has any is not known for sure.
             FactsError: if it cannot be found out; nothing has changed then.
         """
         self.mend()
         self.check_facts()
+        self._look_again(project)
         with self._alone():
+            if not self.facts.marks.is_open():
+                # As after a rebuild: of files that were not read yet, their names alone say whose they are.
+                raise ConflictError(
+                    f"Whether {project} has files is being found out: private names are being collected. Run this again in a"
+                    " minute."
+                )
             with self.catalogue.writing() as known:
                 if files := known.of_project(project):
                     named = some(sorted(entry.path for entry in files))
@@ -275,6 +283,22 @@ class Store(Writing):
                     raise ConflictError(f"{project} is not private on this index.")
                 known.give_back(project)
             self.facts.give_back(project)
+
+    def _look_again(self, project: str) -> None:
+        """Take in what is in packages/ now, before a project is taken for one without files."""
+        with self.catalogue.reading() as known:
+            scanner = Scanner(self.packages, known.stamps())
+        found, removed = scanner.changes(thorough=True)
+        if found or removed:
+            self.note(found, removed)
+        if scanner.unreadable:
+            raise ConflictError(
+                f"Whether {project} has files cannot be found out: packages/{scanner.unreadable[0]}/ cannot be read. Correct"
+                " that, then run this again."
+            )
+        with self.catalogue.reading() as known:
+            unread = {project, *known.with_unread()}
+        self.read_unread(unread)
 
     def _notice(self, uploads: Iterable[Upload]) -> None:
         """Take in what was copied to the places of uploads, or removed from there, since the last look."""

@@ -322,6 +322,8 @@ class Gate:
         for place in self._marks.keep(policy.digest, project, digests):
             log.warning("Upstream has replaced %s: fetching it again", place)
             if self._verifier:
+                # Until then, what is in the cache is the other one.
+                self._marks.mark_wrong(place)
                 self._verifier.put(project, policy.digest, place, digests[place], is_fresh=True)
         return Looked(page, files, is_stale, size, fingerprint(digests))
 

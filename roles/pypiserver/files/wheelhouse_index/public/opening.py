@@ -7,7 +7,6 @@ import time
 import zlib
 from pathlib import Path
 
-from ..common import disk
 from ..index.store import Store
 
 # In each of so many parts of a day, the marks of some projects are withdrawn.
@@ -70,8 +69,7 @@ class Opening:
             projects = {*known.all_projects(), *known.decided(), *known.removed_of()}
         self._store.facts.check()
         # Also of files that cannot be read: whose they are, their names alone say.
-        if new := projects - self._store.facts.claims.names():
-            disk.sync(self._store.facts.claims.make(new))
+        self._store.claim_known(projects - self._store.facts.claims.names())
 
     def _open(self, begun: str) -> None:
         try:

@@ -6,9 +6,9 @@ NGINX cannot: it fetches files in slices. Clients compare as well; this keeps a 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import logging
 import os
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -63,7 +63,9 @@ class Verifier:
         self._outlet = outlet
         self._marks = marks
         self._delay = delay
-        self._jobs: queue.PriorityQueue[Job] = queue.PriorityQueue(_MOST)
+        # The next one first.
+        self._jobs: list[Job] = []
+        self._changed = threading.Condition()
 
     def put(self, project: str, digest: str, place: str, sha256: str, is_fresh: bool = False) -> None:
         """Have a file looked at; a fresh one at once, as what is in the cache is another one."""
@@ -80,8 +82,7 @@ class Verifier:
 
     def step(self, is_private: Callable[[str, str], bool]) -> None:
         """Look at the next file, when it is due."""
-        job = self._jobs.get()
-        time.sleep(max(job.due - time.monotonic(), 0))
+        job = self._next()
         if is_private(job.project, job.digest):
             return
         try:
@@ -103,11 +104,22 @@ class Verifier:
             except Exception:
                 log.exception("A public file could not be compared with its page")
 
+    def _next(self) -> Job:
+        """Wait until a file is due; one that is put meanwhile may be due before those that wait."""
+        with self._changed:
+            while True:
+                left = self._jobs[0].due - time.monotonic() if self._jobs else None
+                if left is not None and left <= 0:
+                    return heapq.heappop(self._jobs)
+                self._changed.wait(left)
+
     def _put(self, job: Job) -> None:
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            log.warning("%s is not compared with its page: too many files wait for that", job.place)
+        with self._changed:
+            if len(self._jobs) < _MOST:
+                heapq.heappush(self._jobs, job)
+                self._changed.notify()
+                return
+        log.warning("%s is not compared with its page: too many files wait for that", job.place)
 
     def _verify(self, job: Job) -> None:
         if not job.is_fresh:
