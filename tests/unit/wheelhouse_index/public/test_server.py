@@ -44,9 +44,12 @@ def ask(place: Path, path: str, digest: str, form: str = "json") -> tuple[int, d
 
 
 def ask_free(place: Path, path: str, digest: str) -> int:
-    """Return the status of an answer, once it is not 504 any more: a thread is free a moment after its answer is there."""
+    """Return the status of an answer, once a thread is free (504 before that) and private names are collected (503).
+
+    A thread is free a moment after its answer is there.
+    """
     until = time.monotonic() + 20
-    while (status := ask(place, path, digest)[0]) == 504 and time.monotonic() < until:
+    while (status := ask(place, path, digest)[0]) in (503, 504) and time.monotonic() < until:
         time.sleep(0.02)
     return status
 
