@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from ..common.answers import some
 from ..common.times import time_text
 from ..fact_store.change_log import ChangeLog
 from ..fact_store.published import Published, published
@@ -114,13 +115,14 @@ class Known:
         """Return what keeps the name from being given back, with the remedy; empty where nothing does."""
         if self.damaged:
             return (
-                f"Who published files of {project} cannot be read: {_some(self.damaged)}. Restore these from the backup,"
+                f"Who published files of {project} cannot be read: {some(self.damaged, _NAMED)}. Restore these from the backup,"
                 " then run this again"
             )
         if self.quarantined:
-            return f"{project} has files in quarantine: {_some(self.quarantined)}. Set its status to active, then remove them"
+            named = some(self.quarantined, _NAMED)
+            return f"{project} has files in quarantine: {named}. Set its status to active, then remove them"
         if self.files:
-            return f"{project} still has files: {_some(self.files)}. {_REMOVE}, then run this again"
+            return f"{project} still has files: {some(self.files, _NAMED)}. {_REMOVE}, then run this again"
         return ""
 
 
@@ -128,10 +130,6 @@ def _origin(one: Published) -> str:
     by = f" by {one.record.login}" if one.record.login else ", by no login"
     # To the second.
     return f"published {time_text(one.record.uploaded_ns)[:19]}Z ({one.record.source}){by}"
-
-
-def _some(texts: list[str]) -> str:
-    return ", ".join(texts[:_NAMED]) + (f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else "")
 
 
 @dataclass

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ..common import times
+from ..common.answers import some
 from ..fact_store.facts import FactStore
 from ..fact_store.history import Event, Wanted, events
 from ..fact_store.records import FactsError
@@ -19,7 +20,6 @@ from ..server.settings import Settings
 
 # What other hands may have written into the files: a terminal would obey it.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_NAMED = 5
 _ALWAYS = ("time", "action", "login", "project")
 
 
@@ -101,7 +101,6 @@ def main(words: Sequence[str]) -> int:
         # As of `head`. What is left is not written at the end, either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if damaged:
-        more = f" and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
-        print(f"list: cannot be read, and left out: {', '.join(damaged[:_NAMED])}{more}", file=sys.stderr)
+        print(f"list: cannot be read, and left out: {some(damaged)}", file=sys.stderr)
         return 1
     return 0

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from ..common import times
-from ..common.answers import Refusal
+from ..common.answers import Refusal, some
 from ..fact_store.change_log import ChangeLog
 from ..fact_store.decisions import Decisions
 from ..fact_store.published import Published, published
@@ -168,8 +168,8 @@ class Yank:
             self._store.write_pending()
         if self._left_out:
             raise FactsError(
-                f"{len(self._left_out)} facts cannot be read, so it is unknown whose files these are: {_some(self._left_out)}."
-                " All others are done. Restore these from the backup, then run it again"
+                f"{len(self._left_out)} facts cannot be read, so it is unknown whose files these are:"
+                f" {some(self._left_out, _NAMED)}. All others are done. Restore these from the backup, then run it again"
             )
 
     def _change(self) -> deciding.Change:
@@ -199,7 +199,7 @@ class Yank:
             versions = sorted({entry.version for entry in known.of_project(project)})
         if not versions:
             return "There is no file of this project; correct pypi_project."
-        return f"There is {_some(versions)}; correct pypi_version."
+        return f"There is {some(versions, _NAMED)}; correct pypi_version."
 
     def _of_login(self) -> list[Target]:
         """Return what a login has published: also what was removed or is in quarantine, as it may come back."""
@@ -209,7 +209,7 @@ class Yank:
             self._left_out = damaged
         if not own and not any(published(folder, [], self._request.login)):
             logins = {one.record.login for one in published(folder, [])} - {""}
-            known = f"These have: {_some(sorted(logins))}" if logins else "No login has"
+            known = f"These have: {some(sorted(logins), _NAMED)}" if logins else "No login has"
             login = shown(self._request.login)
             raise BadInputError(f"pypi_login: {login} has not published anything on this index. {known}; correct it")
         since = [one for one in own if times.time_text(one.record.uploaded_ns) >= self._request.since]
@@ -243,7 +243,7 @@ class Yank:
         staying = sorted(file for file, version in target.files.items() if ("release", version) in after.counting)
         if staying:
             self.outcome.warnings.append(
-                f"Yanked as before with the whole release; unyank that by pypi_project and pypi_version: {_some(staying)}"
+                f"Yanked as before with the whole release; unyank that by pypi_project and pypi_version: {some(staying, _NAMED)}"
             )
 
     def _note(self, target: Target, files: list[str]) -> None:
@@ -261,10 +261,6 @@ def _by_project(files: list[Published]) -> list[Target]:
         target.files[one.file] = names.normal_version(release.version) if release else ""
         target.digests[one.file] = one.record.sha256
     return list(found.values())
-
-
-def _some(texts: list[str]) -> str:
-    return ", ".join(texts[:_NAMED]) + (f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else "")
 
 
 def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = print) -> int:

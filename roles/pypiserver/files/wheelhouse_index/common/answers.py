@@ -15,6 +15,11 @@ _REASON_LETTERS = 400
 _UNPRINTABLE = re.compile(r"[^ -~]+")
 
 
+def some(texts: Sequence[str], most: int = 5) -> str:
+    """Return some of many texts as one, such as paths."""
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
 class Refusal(Exception):
     """What a client asked for is not done.
 

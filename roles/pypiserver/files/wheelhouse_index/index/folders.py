@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from ..common import disk
+from ..common.answers import some
 from ..fact_store.decisions import Decisions
 from ..fact_store.facts import AnotherStoreError, FactStore
 from ..fact_store.recording import Recorder, is_young
@@ -26,8 +27,6 @@ from .reconciling import Reconciler
 from .scan import Scanner
 
 log = logging.getLogger(__name__)
-# How many of many files a message names.
-_NAMED = 5
 
 
 class Folders:
@@ -198,11 +197,6 @@ def _has_name(file: IO[bytes], path: Path) -> bool:
 def settled(entries: Iterable[Entry | None]) -> list[Entry]:
     """Return those of files that are not being written any more; what is cut off was never published."""
     return [entry for entry in entries if entry and not is_young(entry)]
-
-
-def some(paths: list[str]) -> str:
-    """Return some of many paths as text."""
-    return ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
 
 
 @contextmanager

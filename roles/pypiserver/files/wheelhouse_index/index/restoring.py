@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..common import disk
-from ..common.answers import one_line
+from ..common.answers import one_line, some
 from ..fact_store import attestations, records
 from ..fact_store.records import FactsError, Record
 from ..files import names, reading
 from ..files.entry import Entry, Stamp
 from .catalogue import Known
-from .folders import Folders, some
+from .folders import Folders
 
 log = logging.getLogger(__name__)
 # Within one tick of the kernel's clock a folder can change twice and keep its time.

@@ -8,12 +8,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from ..common import disk
+from ..common.answers import some
 from ..fact_store.decisions import NOTHING, Decisions
 from ..fact_store.recording import ConflictError, Origin
 from ..files.entry import Entry
 from ..files.incoming import Upload
 from .comparing import compared, refuse_closed, same_as
-from .folders import some, staging
+from .folders import staging
 from .quotas import NONE, Quotas
 from .scan import Scanner
 from .writing import Writing

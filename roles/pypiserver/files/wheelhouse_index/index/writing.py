@@ -8,13 +8,14 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from ..common.answers import some
 from ..fact_store.decisions import UNKNOWN, Decisions
 from ..fact_store.quarantine import StayedError
 from ..fact_store.records import FactsError
 from ..files.entry import Entry, Stamp
 from ..rendering import pages
 from .catalogue import Known
-from .folders import some, staging
+from .folders import staging
 from .output import METADATA, PROVENANCE, Staged
 from .taking_in import TakingIn
 

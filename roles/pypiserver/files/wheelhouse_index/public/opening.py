@@ -38,6 +38,10 @@ class Opening:
             return False
         return self._begun is None or self._begun != self._marks.closing()
 
+    def waits(self) -> bool:
+        """Tell whether the look that is under way opens it when it ends."""
+        return self._begun is not None
+
     def begin(self) -> None:
         """Note that a look at all files begins."""
         self._is_thorough = self._has_upstreams()

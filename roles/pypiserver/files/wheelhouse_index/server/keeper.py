@@ -85,8 +85,10 @@ class Keeper:
             self._store.check_recorded()
         if scanner is None or thorough:
             # From what is known, and not from what was seen: a file may have been uploaded and removed between two looks.
+            # A file that is still being copied makes its name private as well: nothing of upstream's is served in between.
+            settle = 0.0 if self._opening.waits() else self._pause / 2
             with self._store.catalogue.reading() as known:
-                scanner = Scanner(self._store.packages, known.stamps(), settle=self._pause / 2)
+                scanner = Scanner(self._store.packages, known.stamps(), settle)
         found, removed = scanner.changes(thorough)
         self._report(scanner.misnamed)
         if thorough:
