@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from wheelhouse_index.common.answers import Answer
 from wheelhouse_index.public.gate import Reply
+from wheelhouse_index.public.opening import Opening
 from wheelhouse_index.public.verifying import Verifier
+from wheelhouse_index.server.keeper import Keeper
 
 from tests.support.index import Index
 from tests.support.index_server import program
@@ -564,3 +566,15 @@ def test_an_import_refuses_the_project_that_upstream_has_and_goes_on(
     assert not (public.index.packages / WHEEL).exists()
     public.put(shadowed=["demo"])
     assert [became for became, _why in imported(public.index, *files)] == ["imported", "present", "imported"]
+
+
+def test_a_file_that_is_still_being_copied_makes_its_name_private_before_the_way_upstream_opens(public: Public) -> None:
+    public.outlet.serve("demo", listed(WHEEL))
+    public.marks.close()
+    (public.index.packages / WHEEL).write_bytes(file(WHEEL))
+    store = public.index.store
+    # It looks at no file that has changed within the last 15 seconds.
+    public.index.keeper = Keeper(store, 60.0, opening=Opening(store, public.file))
+    public.open()
+    assert store.facts.claims.has("demo")
+    assert status(public.ask("/page/demo")) == 404
