@@ -41,11 +41,13 @@ exec {sys.executable} "$@"
 """
 SCAN = """
 import sys
+from wheelhouse_index.public.opening import Opening
 from wheelhouse_index.server.keeper import Keeper
 from wheelhouse_index.server.settings import Settings
-store = Settings.of_environment().store()
+settings = Settings.of_environment()
+store = settings.store()
 store.prepare()
-Keeper(store, 0.0).step()
+Keeper(store, 0.0, opening=Opening(store, settings.upstreams)).step()
 """
 POLICY = {
     "digest": "0123456789ab",

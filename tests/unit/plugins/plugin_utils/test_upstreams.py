@@ -165,11 +165,10 @@ PLAY = """
   gather_facts: false
   vars_files: [{defaults}, {variables}, {role}, given.yml]
   tasks:
-    - ansible.builtin.copy:
-        dest: "{{{{ item.key }}}}"
-        content: "{{{{ item.value }}}}"
-        mode: "0600"
-      loop: "{{{{ __pypiserver_policy | dict2items }}}}"
+    # As the role writes it: an argument that looks like JSON is a structure to ansible-core 2.18.
+    - wheelhouse.pypi.config_files:
+        path: "{{{{ playbook_dir }}}}"
+        files: "{{{{ {{'other': 'o'}} | combine(__pypiserver_policy) }}}}"
     - ansible.builtin.copy:
         dest: nginx.json
         content: "{{{{ __pypi_upstreams | to_json }}}}"
@@ -202,8 +201,8 @@ def test_the_file_of_pypi_server_is_written_from_the_variables(
     assert found == upstreams.policy(GIVEN)
     assert text.endswith("}\n")
     assert json.loads((tmp_path / "nginx.json").read_text()) == upstreams.model(GIVEN)
-    # The difference shows the policy, and no login.
-    assert '"urllib3<2,>=1"' in output
+    # The difference names the file, and shows no login.
+    assert "upstreams.json" in output
     assert_no_secret(output)
     assert upstreams.model(GIVEN)["upstreams"][0]["authorization"].removeprefix("Basic ") not in output
 
