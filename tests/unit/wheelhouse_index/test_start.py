@@ -15,7 +15,7 @@ from wheelhouse_index.files import incoming
 from wheelhouse_index.server import app
 
 from tests.support.index import Index
-from tests.support.index_server import EXTENSION, Server
+from tests.support.index_server import EXTENSION, Server, environment_of
 from tests.support.packages import file
 
 
@@ -86,3 +86,20 @@ def test_a_refusal_is_in_the_status_line_too(tmp_path: Path) -> None:
         answer = server.upload(name, file(name, b"other"))
         assert (answer.status, answer.reason) == (409, answer.text.strip())
         assert answer.reason.startswith(f"{name} already exists with other content.")
+
+
+def test_the_health_check_starts_without_what_is_slow_to_import(tmp_path: Path) -> None:
+    # It runs every few seconds, in each container.
+    program = """
+import sys
+from wheelhouse_index.__main__ import main
+try:
+    main(["health"])
+except OSError:
+    print(*sys.modules)
+"""
+    own = {**environment_of(tmp_path), "WHEELHOUSE_SOCKETS": str(tmp_path / "none")}
+    done = subprocess.run([sys.executable, "-c", program], env=own, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "wheelhouse_index.requests.sockets" in loaded
+    assert not loaded & {"pypiserver", "sqlite3", "packaging", "wheelhouse_index.index.store"}

@@ -17,6 +17,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 log = logging.getLogger(__name__)
+# Of all replicas, in the container.
+FOLDER = Path("/data/sockets")
 # The link, and what the process holds that sees to it.
 CURRENT, LOCK = "current", ".lock"
 # Connections that wait to be taken.
@@ -47,6 +49,15 @@ class Sockets:
         self.uploads = folder / name / "uploads.sock"
         self.public = folder / name / "public.sock"
         self.stopping = threading.Event()
+
+    @classmethod
+    def of_environment(cls) -> Sockets:
+        """Return those of this replica: WHEELHOUSE_SOCKETS and WHEELHOUSE_REPLICA; the defaults are those of the container.
+
+        Settings say the same. This is for what must start fast: the health check.
+        """
+        folder = Path(os.environ.get("WHEELHOUSE_SOCKETS", FOLDER))
+        return cls(folder, os.environ.get("WHEELHOUSE_REPLICA", socket.gethostname()))
 
     def listen(self) -> socket.socket:
         """Make the folder, and the socket for uploads; what a container of this name has left is replaced.

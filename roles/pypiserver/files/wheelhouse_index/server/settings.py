@@ -11,7 +11,7 @@ from ..index.quotas import NONE, Quotas
 from ..index.store import Store
 from ..public import policies
 from ..public.outlet import PLACE as OUTLET
-from ..requests.sockets import Sockets
+from ..requests.sockets import FOLDER, Sockets
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Settings:
     logs: Path = Path("/data/logs")
     change_log: int = 400 * 24 * 3600
     url: str = ""
-    sockets: Path = Path("/data/sockets")
+    sockets: Path = FOLDER
     replica: str = socket.gethostname()
     freshness: float = 2.0
     overwrite: bool = False
     anonymous_uploads: bool = False
     quotas: Quotas = NONE
     upstreams: Path = Path(__file__).resolve().parents[2] / policies.FILE
-    outlet: Path = Path("/data/sockets") / OUTLET
+    outlet: Path = FOLDER / OUTLET
 
     @classmethod
     def of_environment(cls) -> Settings:
