@@ -879,7 +879,7 @@ class TLS(Server):
             connection.context = self.strange
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands, then answer; a client that trusts nobody is noted."""
+        """Shake hands, then answer; a client that does not trust it is noted."""
         request.settimeout(60)
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:

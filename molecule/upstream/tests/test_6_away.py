@@ -69,7 +69,7 @@ def test_upstream_is_away(
         assert answer.status == 502 and answer.body.strip(), "never 404"
         print(f"{way}: an unknown page takes {seconds:.1f} s: {answer.body.decode().strip()}")
         answer = one.get(path_of(name, one.files(name)[0]))
-        assert answer.status == 502, "a file that nobody has read yet"
+        assert answer.status == 502, "a file that was not read yet"
         took = [timed(lambda: one.page(private))[1] for _try in range(20)]
         assert max(took) < QUICK, took
         assert one.page("acme-never").status == 404

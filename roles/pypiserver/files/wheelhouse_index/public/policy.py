@@ -109,9 +109,12 @@ class Judged(Protocol):
     """What a file is judged by: its version, and when it was uploaded, in seconds since 1970."""
 
     @property
-    def version(self) -> str: ...  # noqa: D102
+    def version(self) -> str:
+        """Return the version, as the file's name has it."""
+
     @property
-    def uploaded(self) -> float | None: ...  # noqa: D102
+    def uploaded(self) -> float | None:
+        """Return when it was uploaded; None where upstream does not say."""
 
 
 @dataclass(frozen=True)
