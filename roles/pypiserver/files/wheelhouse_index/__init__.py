@@ -6,7 +6,7 @@ what disk does not have yet. It runs inside pypiserver's official image and uses
 
 Each folder imports only from those above it::
 
-    common/      small files that outlast a loss of power, moments, answers in one line
+    common/      small files that outlast a loss of power, moments, answers in one line, taking connections
     files/       distribution files: names, what is in them, uploads that are not whole yet
     fact_store/  what files do not tell and nothing restores: claims, records, decisions, quarantine; the change log
     rendering/   pages as text

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 import socket
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPException, parse_headers
 from urllib.parse import unquote
 
+from ..common.accepting import accept
 from ..common.answers import Answer
 from .declining import Declined, crowded
 from .gate import MOST, Gate, Reply
@@ -51,18 +50,7 @@ class PublicServer:
         threading.Thread(target=self._run, name="public", daemon=True).start()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._begin(self._listening.accept()[0])
-            except BlockingIOError:
-                # None came for a second.
-                continue
-            except (OSError, RuntimeError) as error:
-                if isinstance(error, OSError) and error.errno in (errno.EINVAL, errno.EBADF):
-                    # Another process has ended the socket of all.
-                    return
-                log.error("A request for a public project cannot be taken: %s", error)
-                time.sleep(_PAUSE_SECONDS)
+        accept(self._listening, self._stopping, self._begin, "A request for a public project")
 
     def _begin(self, connection: socket.socket) -> None:
         """Answer in a thread, or refuse at once; raises RuntimeError if there may be no more threads."""

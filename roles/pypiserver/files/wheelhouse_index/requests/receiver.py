@@ -5,7 +5,6 @@ The socket is in a folder of the account's alone: what connects there is NGINX, 
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 import select
@@ -18,6 +17,7 @@ from http.client import HTTPException, parse_headers
 from io import BufferedReader
 from typing import TypeVar
 
+from ..common.accepting import accept
 from ..common.answers import Answer, Refusal
 from .forms import CHUNK_BYTES, TRUNCATED, Body, MalformedFormError
 
@@ -37,7 +37,6 @@ _LINE_BYTES = 100
 # Not of one in chunks: a read ends with its chunk.
 _LARGE_BYTES, _SMALL_BYTES, _MOMENT = 1024 * 1024, 64 * 1024, 0.001
 # While no thread or descriptor is to be had.
-_PAUSE_SECONDS = 0.2
 
 _SIZE = re.compile(rb"[0-9a-fA-F]{1,15}\r\n")
 
@@ -67,18 +66,7 @@ class Receiver:
         threading.Thread(target=self._run, name="receiver", daemon=True).start()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._begin(self._listening.accept()[0])
-            except BlockingIOError:
-                # None came for a second.
-                continue
-            except (OSError, RuntimeError) as error:
-                if isinstance(error, OSError) and error.errno == errno.EINVAL:
-                    # Another process has ended the socket of all.
-                    return
-                log.error("An upload cannot be taken: %s", error)
-                time.sleep(_PAUSE_SECONDS)
+        accept(self._listening, self._stopping, self._begin, "An upload")
 
     def _begin(self, connection: socket.socket) -> None:
         """Answer in a thread, or refuse at once.
