@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
-# Seconds.
+# Seconds, while no thread or descriptor is to be had.
 _PAUSE_SECONDS = 0.2
 
 

@@ -36,7 +36,6 @@ _LINE_BYTES = 100
 # Of a large body that comes in small pieces, as by HTTP/2, more is there in a moment: so many bytes, bytes and seconds.
 # Not of one in chunks: a read ends with its chunk.
 _LARGE_BYTES, _SMALL_BYTES, _MOMENT = 1024 * 1024, 64 * 1024, 0.001
-# While no thread or descriptor is to be had.
 
 _SIZE = re.compile(rb"[0-9a-fA-F]{1,15}\r\n")
 
