@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import re
 import time
 from collections.abc import Callable
@@ -132,7 +133,7 @@ def _client(name: str) -> Check:
         found = {one for one in installed(folder) if not one.startswith(("pip-", "setuptools-", "wheel-"))}
         mine = {f"{packages.escaped(one)}-1.0" for one in (case.own, case.application)}
         assert found >= mine and any(one.startswith("flask-") for one in found), f"it takes {sorted(found)}"
-        for lock in (*folder.glob("*.lock"),):
+        for lock in folder.glob("*.lock"):
             _is_good(lock.read_text(encoding="utf-8"))
 
     return install
@@ -157,7 +158,8 @@ def _last(text: str) -> str:
 
 
 for _name in CLIENTS:
-    CHECKS[f"{_name} installs a private project with public dependencies; its lock has hashes"] = _client(_name)
+    _locks = "" if _name == "pip" else "; its lock has hashes, and no address of upstream's"
+    CHECKS[f"{_name} installs a private project with public dependencies{_locks}"] = _client(_name)
 
 
 @check("files are what their pages' SHA-256 says, from the index's own host")
@@ -247,11 +249,7 @@ def _spoilt(case: Case, mode: str, seconds: float) -> None:
 def _tried(case: Case, entry: Entry) -> Answer:
     try:
         return case.on.download(entry)
-    except OSError as error:
-        return Answer(0, {}, b"", repr(error))
-    except Exception as error:  # http.client's own, such as IncompleteRead
-        if type(error).__module__ != "http.client":
-            raise
+    except (OSError, http.client.HTTPException) as error:
         return Answer(0, {}, b"", repr(error))
 
 
