@@ -63,7 +63,7 @@ AUDITED = ("tls", "access")
 # `make demo` and `make demo-down` as newcomers meet them.
 FRESH_MACHINES = ("root", "user", "systemd")
 
-PART_SECONDS = 1800
+PART_SECONDS = 2700
 ALIVE_SECONDS = 30.0
 EXCERPT_LINES = 80
 # Of each failed part, at the end of the run; what keeps a run's output may keep its end alone.
