@@ -1,4 +1,4 @@
-"""The command of docs/one-url.md that sums up the access log: it runs as it stands there, on lines as NGINX is told to write them."""
+"""The command of docs/one-url.md that sums up the access log: it runs as it stands there, on lines as NGINX writes them."""
 
 from __future__ import annotations
 
