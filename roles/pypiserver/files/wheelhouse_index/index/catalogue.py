@@ -229,7 +229,7 @@ class Catalogue:
     def _keep(self, inode: int, connection: sqlite3.Connection) -> bool:
         """Keep a connection for the next use, if it is to the database that is held; return whether it is kept."""
         with self._lock:
-            if not self._held or inode != self._held[0] or len(self._idle) >= _IDLE:
+            if connection.in_transaction or not self._held or inode != self._held[0] or len(self._idle) >= _IDLE:
                 return False
             self._idle.append(connection)
             return True
