@@ -55,8 +55,8 @@ def test_every_folder_is_documented_in_order_and_written_to_hosts() -> None:
     text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     _before, _heading, section = text.partition("\n## The extension of pypiserver\n")
     assert re.findall(r"^\| `(\w+)/` \|", section.partition("\n## ")[0], re.M) == LAYERS
-    variables: dict[str, Any] = yaml.safe_load((ROOT / "roles/pypiserver/vars/main.yml").read_text(encoding="utf-8"))
-    assert set(variables["__pypiserver_folders"]) == {"", *(f"{folder}/" for folder in LAYERS)}
+    variables: dict[str, Any] = yaml.safe_load((ROOT / "roles/pypi/vars/main.yml").read_text(encoding="utf-8"))
+    assert variables["__pypi_extension_folders"] == sorted(LAYERS)
     written = {
         path for pattern in ("*.py", "*.txt") for folder in ("", "*/") for path in PACKAGE.glob(folder + pattern)
     }

@@ -81,14 +81,14 @@ class Form:
 
         Raises:
             KeyError: if it is none that is kept.
-            MalformedFormError: if the form has it twice, with other values.
+            MalformedFormError: if the form has it twice.
         """
         if name not in KEPT:
             raise KeyError(name)
-        values = {value.decode("utf-8", "replace").strip() for own, value in self.fields if own == name}
-        if len(values) > 1:
+        found = [value for own, value in self.fields if own == name]
+        if len(found) > 1:
             raise MalformedFormError(f"The form has more than one field {name}. Send one.")
-        return next(iter(values), "")
+        return found[0].decode("utf-8", "replace").strip() if found else ""
 
     def file(self, name: str) -> File | None:
         """Return a file; None where it is missing.
