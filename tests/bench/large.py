@@ -49,9 +49,9 @@ def beside_put(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
     def put() -> float:
         with TemporaryDirectory(dir=_FOLDER) as folder:
             file = _wheel(Path(folder), BYTES)
-            took = _timed(static, f"/put/{file.name}", ["--upload-file", str(file)], status="201")
+            took = timed(static, f"/put/{file.name}", ["--upload-file", str(file)], status="201")
             stored = f"{BENCH}/static/cache/put/{file.name}"
-            return took + _on_host(static, f'sha256sum "{stored}" >/dev/null; sync "{stored}"', f'rm "{stored}"')
+            return took + on_host(static, f'sha256sum "{stored}" >/dev/null; sync "{stored}"', f'rm "{stored}"')
 
     here, there = in_turn(pace.slow_rounds, partial(upload, ours), put)
     yield Figure.quotient("upload_vs_put", here, there)
@@ -65,7 +65,7 @@ def beside_copy(pace: Pace, ours: Side) -> Iterator[Figure]:
     def copy() -> float:
         source = ask(ours.host, "sh", "-c", f"ls -t {HOME}/packages/heavy-* | head -n 1").strip()
         ask(ours.host, "cp", source, "/dev/null")
-        return _on_host(ours, f'dd if="{source}" of={HOME}/copy bs=1M conv=fsync status=none', f"rm {HOME}/copy")
+        return on_host(ours, f'dd if="{source}" of={HOME}/copy bs=1M conv=fsync status=none', f"rm {HOME}/copy")
 
     here, there = in_turn(pace.slow_rounds, partial(upload, ours), copy)
     yield Figure.quotient("upload_vs_disk", here, there)
@@ -114,10 +114,10 @@ def upload(
 
 def _send(side: Side, file: Path, *, login: Login = PUBLISHER, path: str = "/", options: Sequence[str] = ()) -> float:
     form = ["--form", ":action=file_upload", "--form", f"content=@{file}"]
-    return _timed(side, path, [*form, "--user", f"{login.name}:{login.password}", *options])
+    return timed(side, path, [*form, "--user", f"{login.name}:{login.password}", *options])
 
 
-def _timed(side: Side, path: str, arguments: Sequence[str], status: str = "200") -> float:
+def timed(side: Side, path: str, arguments: Sequence[str], status: str = "200") -> float:
     """Send a request by curl, and return the seconds until its answer has arrived.
 
     Raises:
@@ -137,7 +137,7 @@ def _wheel(folder: Path, size: int) -> Path:
     return wheel(folder, "heavy", f"{int(time.time())}.{next(_numbers)}", padding)
 
 
-def _on_host(side: Side, script: str, afterwards: str) -> float:
+def on_host(side: Side, script: str, afterwards: str) -> float:
     """Run a script on a side's host, and what clears up; return the seconds of the first."""
-    timed = f"set -e; began=$(date +%s%N); {script}; echo $(($(date +%s%N) - began)); {afterwards}"
-    return int(ask(side.host, "sh", "-c", timed)) / 1e9
+    script = f"set -e; began=$(date +%s%N); {script}; echo $(($(date +%s%N) - began)); {afterwards}"
+    return int(ask(side.host, "sh", "-c", script)) / 1e9

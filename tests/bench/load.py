@@ -125,7 +125,8 @@ def started(
     """Load a side while something else happens; yields what waits for its end and returns what was measured."""
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"]
     command += ["--timeout", "30s", "--script", str(_SCRIPT)]
-    command += [word for name, value in side.login.header().items() for word in ("--header", f"{name}: {value}")]
+    headers = {**side.login.header(), **side.headers}
+    command += [word for name, value in headers.items() for word in ("--header", f"{name}: {value}")]
     command += [side.url + path, *(["--", *arguments] if arguments else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:

@@ -34,7 +34,7 @@ def misses(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
     def missing() -> float:
         return missed(ours, ours.page(MISSING), pace.seconds).per_second
 
-    here, there = in_turn(pace.rounds, missing, partial(_per_second, static, static.page(), pace.seconds))
+    here, there = in_turn(pace.rounds, missing, partial(per_second, static, static.page(), pace.seconds))
     yield Figure.quotient("miss_vs_static", here, there)
     yield Figure.of("miss_per_second", "requests/s", here)
 
@@ -57,8 +57,8 @@ def beside(pace: Pace, ours: Side, other: Other, digests: set[str]) -> Iterator[
             return done.requests > 0 and not done.errors
 
         eventually(settled, f"{side.name} is right")
-        fast = partial(_per_second, ours, ours.page(), pace.seconds)
-        slow = partial(_per_second, side, side.page(), max(pace.seconds, _SLOW_SECONDS), _SLOW_CONNECTIONS)
+        fast = partial(per_second, ours, ours.page(), pace.seconds)
+        slow = partial(per_second, side, side.page(), max(pace.seconds, _SLOW_SECONDS), _SLOW_CONNECTIONS)
         here, there = in_turn(pace.slow_rounds, fast, slow)
     yield Figure.quotient(f"page_vs_{other.name}", here, there)
     yield Figure.of(f"page_{other.name}_per_second", "requests/s", there)
@@ -67,7 +67,7 @@ def beside(pace: Pace, ours: Side, other: Other, digests: set[str]) -> Iterator[
 def wheels(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
     """Requests a second for a wheel of 20 kB, and megabytes a second of a large one."""
     small = path_of(ours, kilos(1)[0])
-    here, there = in_turn(pace.rounds, *(partial(_per_second, side, small, pace.seconds) for side in (ours, static)))
+    here, there = in_turn(pace.rounds, *(partial(per_second, side, small, pace.seconds) for side in (ours, static)))
     yield Figure.quotient("wheel_vs_static", here, there)
     yield Figure.of("wheel_per_second", "requests/s", here)
     yield Figure.of("wheel_static_per_second", "requests/s", there)
@@ -83,7 +83,7 @@ def encrypted(pace: Pace, start: Callable[[], tuple[Side, Side]], digests: set[s
     for side in (ours, static):
         check(side, digests, closed=bool(side.login.name))
     for name, path in (("page", ours.page()), ("wheel", path_of(ours, kilos(1)[0]))):
-        here, there = in_turn(pace.rounds, *(partial(_per_second, side, path, pace.seconds) for side in (ours, static)))
+        here, there = in_turn(pace.rounds, *(partial(per_second, side, path, pace.seconds) for side in (ours, static)))
         yield Figure.quotient(f"tls_{name}_vs_static", here, there)
         yield Figure.of(f"tls_{name}_per_second", "requests/s", here)
 
@@ -103,10 +103,11 @@ def burst_paths(side: Side) -> list[str]:
 def _of_page(pace: Pace, *sides: Side) -> list[list[float]]:
     for side in sides:
         right(side, side.page(), _WARM_SECONDS, connections=_SLOW_CONNECTIONS)
-    return in_turn(pace.rounds, *(partial(_per_second, side, side.page(), pace.seconds) for side in sides))
+    return in_turn(pace.rounds, *(partial(per_second, side, side.page(), pace.seconds) for side in sides))
 
 
-def _per_second(side: Side, path: str, seconds: float, connections: int = CONNECTIONS) -> float:
+def per_second(side: Side, path: str, seconds: float, connections: int = CONNECTIONS) -> float:
+    """Return how many requests a second a side answers; an answer that is none is a BenchError."""
     return right(side, path, seconds, connections=connections).per_second
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
@@ -40,6 +41,7 @@ class Side:
         uploads: where releases are published.
         publishers: eight logins that may publish.
         host: where it runs.
+        headers: what its clients send beside the login.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Side:
     uploads: str = "/"
     publishers: tuple[Login, ...] = PUBLISHERS
     host: str = SERVING
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def page(self, project: str = MEASURED) -> str:
         """Return the path of a project's page."""

@@ -148,7 +148,7 @@ def static() -> Side:
     with step("the open static reference"):
         send(SERVING, _HERE / "static", where, owner=account)
         script = f"""set -e; cd {where}
-            mkdir -p nginx/conf.d nginx/tls cache logs
+            mkdir -p nginx/conf.d nginx/tls cache logs open
             cp static.conf nginx/conf.d/
             cp {HOME}/nginx/nginx.conf nginx/
             grep -rhE '^ *(ssl_|http2 )' {HOME}/nginx --include=*.conf | sort -u >nginx/tls.conf

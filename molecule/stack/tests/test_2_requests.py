@@ -131,7 +131,7 @@ def test_one_login_holds_its_own_share_of_uploads_and_no_more(
             return answers[-1].status == 429
 
         # NGINX's processes have not all seen them at once.
-        eventually(refused, "it is refused", 10)
+        eventually(refused, "it is refused")
         assert answers[-1].headers.get("retry-after") == "5", answers[-1]
         assert answers[-1].reason.startswith("Too many uploads at once - one login may have 50, all together 256."), (
             answers

@@ -282,9 +282,17 @@ def test_more_metadata_than_any_public_package_has_can_be_uploaded(index: Index)
     body, kind = form({":action": "file_upload"}, {"content": (WHEEL, content)})
     edge = kind.partition("boundary=")[2]
     part = f'--{edge}\r\nContent-Disposition: form-data; name="requires_dist"\r\n\r\ndep\r\n'.encode()
-    answer = index.send(part * 5000 + body, kind)
+    answer = index.send(part * 3999 + body, kind)
     assert answer.status == 200, answer
     assert (index.pages / "packages" / f"{WHEEL}.metadata").read_text().count("Requires-Dist") == 5000
+
+
+def test_more_fields_than_any_publisher_sends_are_refused(index: Index) -> None:
+    body, kind = form({":action": "file_upload"}, {"content": (WHEEL, made.file(WHEEL))})
+    edge = kind.partition("boundary=")[2]
+    part = f'--{edge}\r\nContent-Disposition: form-data; name="requires_dist"\r\n\r\ndep\r\n'.encode()
+    refused(index.send(part * 5000 + body, kind), 400, "more than 4000 fields")
+    assert not index.stored()
 
 
 def test_a_folder_that_cannot_be_written_to_is_a_503_with_a_reason(

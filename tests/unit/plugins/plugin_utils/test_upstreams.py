@@ -236,29 +236,30 @@ SETTINGS = """
   gather_facts: false
   vars_files: ["{variables}"]
   vars: {{pypi_home: /srv/pypi, __stack_found: {{files: {files}}}}}
-  tasks: [{{ansible.builtin.copy: {{dest: digest, content: "{{{{ __stack_settings }}}}", mode: "0600"}}}}]
+  tasks: [{{ansible.builtin.copy: {{dest: "{name}", content: "{{{{ __stack_settings }}}}", mode: "0600"}}}}]
 """
 
 
 def test_another_policy_needs_no_other_container(playbook: Playbook, tmp_path: Path) -> None:
-    def digest(**checksums: str) -> str:
-        names = {
-            "policy": "upstreams.json",
-            "settings": "gunicorn.conf.py",
-            "text": "wheelhouse_index/upstreams.json.txt",
-        }
+    names = {
+        "policy": "upstreams.json",
+        "settings": "gunicorn.conf.py",
+        "text": "wheelhouse_index/upstreams.json.txt",
+    }
+    variables = ROOT / "roles/stack/vars/main.yml"
+    plays = []
+    for changed in ("none", *names):
         files = [
-            {"path": f"/srv/pypi/pypiserver/{name}", "checksum": checksums.get(key, "0")} for key, name in names.items()
+            {"path": f"/srv/pypi/pypiserver/{name}", "checksum": "1" if key == changed else "0"}
+            for key, name in names.items()
         ]
-        text = SETTINGS.format(variables=ROOT / "roles/stack/vars/main.yml", files=json.dumps(files))
-        done = playbook(text, hosts="one,")
-        assert done.returncode == 0, done.stdout + done.stderr
-        return (tmp_path / "digest").read_text()
-
-    before = digest()
-    assert digest(policy="1") == before
-    assert digest(settings="1") != before
-    assert digest(text="1") != before
+        plays.append(SETTINGS.format(name=changed, variables=variables, files=json.dumps(files)))
+    done = playbook("".join(plays), hosts="one,")
+    assert done.returncode == 0, done.stdout + done.stderr
+    digests = {changed: (tmp_path / changed).read_text() for changed in ("none", *names)}
+    assert digests["policy"] == digests["none"]
+    assert digests["settings"] != digests["none"]
+    assert digests["text"] != digests["none"]
 
 
 ROLE = """

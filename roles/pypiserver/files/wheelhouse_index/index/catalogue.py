@@ -127,6 +127,8 @@ _UNTRIED = "sha256 IS NULL AND unreadable = 0"
 _UNTRIED_FILES = f"files WHERE {_UNTRIED} AND name NOT LIKE '%.asc'"
 _PROJECTS = f"SELECT project FROM projects UNION SELECT project FROM {_UNTRIED_FILES}"
 _BUSY_SECONDS = 30.0
+# As many connections are kept.
+_IDLE = 4
 # A file that is shorter than it was.
 _DAMAGE = {sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 
@@ -152,8 +154,8 @@ class TornError(sqlite3.OperationalError):
 class Catalogue:
     """The database.
 
-    Connections are made for each use: it takes a fraction of a millisecond, threads need no care, and a database that was
-    replaced is seen at once.
+    Who uses it has a connection alone, so threads need no care. A process that holds one keeps those that are done with as well:
+    a new one would read the schema first, which takes longer than most questions.
 
     Args:
         file: where it is.
@@ -165,6 +167,8 @@ class Catalogue:
         self._mend = mend
         self._holding = False
         self._held: tuple[int, sqlite3.Connection] | None = None
+        # Connections to the database that the held one is to, which nobody uses at the moment.
+        self._idle: list[sqlite3.Connection] = []
         # The files beside the database, as they were when the connection was opened.
         self._beside: list[int] = []
         self._lock = threading.Lock()
@@ -197,17 +201,42 @@ class Catalogue:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connect()
+        inode = _inode(self.file)
+        connection = self._idle_to(inode) or self._connect()
+        is_done = False
         try:
             yield connection
+            is_done = True
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:
             self.damaged = True
             raise
         finally:
-            # Takes back what was not committed.
-            connection.close()
+            if not (is_done and self._keep(inode, connection)):
+                # Takes back what was not committed.
+                connection.close()
+
+    def _idle_to(self, inode: int) -> sqlite3.Connection | None:
+        """Return a connection that was kept, if it is to this database and nothing beside it was removed."""
+        if not self.is_whole():
+            return None
+        with self._lock:
+            if self._held and self._held[0] != inode:
+                self._forget_idle()
+            return self._idle.pop() if self._idle else None
+
+    def _keep(self, inode: int, connection: sqlite3.Connection) -> bool:
+        """Keep a connection for the next use, if it is to the database that is held; return whether it is kept."""
+        with self._lock:
+            if connection.in_transaction or not self._held or inode != self._held[0] or len(self._idle) >= _IDLE:
+                return False
+            self._idle.append(connection)
+            return True
+
+    def _forget_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def prepare(self, fill: Callable[[Known], None]) -> None:
         """Make the database where it is missing, damaged, or another version's.
@@ -319,7 +348,11 @@ class Catalogue:
             raise TornError(f"{self.file} or a file beside it was removed")
         # An empty database, as SQLite would make it in place of a removed one, knows of no projects.
         connection = sqlite3.connect(
-            f"{self.file.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
+            *(f"{self.file.absolute().as_uri()}?mode=rw", _BUSY_SECONDS),
+            uri=True,
+            isolation_level=None,
+            # One thread at a time has it.
+            check_same_thread=False,
         )
         # Without an fsync a commit: after a loss of power the last ones may be missing, which `stat` tells.
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -332,6 +365,7 @@ class Catalogue:
             inode = self.file.stat().st_ino
             if self._held and self._held[0] == inode:
                 return
+            self._forget_idle()
             if self._held:
                 self._held[1].close()
             held = sqlite3.connect(f"{self.file.absolute().as_uri()}?mode=rw", uri=True, check_same_thread=False)

@@ -35,6 +35,8 @@ KEPT = frozenset(
 )
 # Of these together, headers included: attestations of a megabyte, and the rest.
 KEPT_BYTES = 1536 * 1024
+# Public packages have more than a thousand requirements, each a field; what has many times as many is none of theirs.
+FIELDS = 4000
 # What a part costs here beside its bytes.
 _PART_BYTES = 200
 # A distribution file and its signature.
@@ -172,7 +174,7 @@ def _parts(
     body: _Ahead, mark: bytes, new_file: Callable[[str, int], incoming.Arriving]
 ) -> Iterator[tuple[str, str | None, bytearray | incoming.Arriving]]:
     """Yield the name, the file's name, and the content of each part that is kept."""
-    left, left_kept, files = FIELDS_BYTES, KEPT_BYTES, FILES
+    left, left_kept, fields, files = FIELDS_BYTES, KEPT_BYTES, FIELDS, FILES
     # What stands before the first part is not part of the form.
     body.until(mark, lambda data: None)
     while True:
@@ -200,6 +202,9 @@ def _parts(
             body.until(mark, file.write)
             yield name, filename, file
         else:
+            fields -= 1
+            if fields < 0:
+                raise MalformedFormError(f"The form has more than {FIELDS} fields. Send fewer.")
             value = _Limited(left, is_kept=False)
             if is_kept := name in KEPT:
                 left_kept -= head.size + _PART_BYTES

@@ -1,0 +1,124 @@
+"""An index with a stand-in of a public one as upstream, and what it sends of public projects as open files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+from tests.ground.paths import ROOT
+from tests.ground.public_index import FILES, JSON, PAGES
+from tests.ground.shell import step
+from tests.support.clients import Answer
+from tests.support.public_index import PublicIndex
+
+from . import start, store
+from .hosts import SERVING, WORK, BenchError, address, ask, send
+from .sides import Side
+
+# What each answer of upstream takes, in seconds.
+_LATENCY = 0.030
+# What installers send.
+_ASKS = {"Accept": JSON, "Accept-Encoding": "gzip"}
+# A real wheel of some 20 kB.
+SMALL = "pluggy"
+# The stand-in makes up a project with so many files, and one with a wheel of 500 MB.
+SIZED, LARGE = "sized-{}", "big"
+# What the open reference has in front of the index's paths.
+OPEN = "/open"
+# A private store is beside it: few files, of which the measured project has ten.
+_PROJECTS, _FILES = 20, 100
+_AUTHORITY = "/srv/public/tls/authority.pem"
+_FOLDER = f"{start.BENCH}/static/open"
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is compared.
+
+    Attributes:
+        ours: the index with an upstream, and a login.
+        static: what it sends of public projects, as files that are open.
+    """
+
+    ours: Side
+    static: Side
+
+
+def started() -> Sides:
+    """Start upstream and the index, ask the index for all that is measured, and lay it beside as files."""
+    _stand_in()
+    authority = WORK / "public.pem"
+    authority.write_text(ask(SERVING, "cat", _AUTHORITY), encoding="ascii")
+    folder = store.build(_PROJECTS, _FILES)
+    ours = start.ours(
+        {
+            "pypi_upstreams": [{"url": f"https://{PAGES}/simple/", "file_hosts": [FILES]}],
+            "pypi_upstream_ca_file": str(authority),
+            "pypi_private_names": ["acme-*"],
+        }
+    )
+    ours = Side(ours.name, ours.url, ours.login, headers=_ASKS)
+    start.fill(folder)
+    start.listed(ours, _PROJECTS)
+    static = start.static()
+    static = Side(static.name, static.url, simple=f"{OPEN}/simple/", headers=_ASKS)
+    with step("public projects, cached, and the same as open files"):
+        _mirror(ours)
+    return Sides(ours, static)
+
+
+def _stand_in() -> None:
+    """Start upstream on the host, whose names it answers for."""
+    with step("the stand-in of a public index"):
+        folder = WORK / "public"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "tests" / "ground" / "public_index.py", folder)
+        send(SERVING, folder, "/srv/public")
+        install = ["install", "/srv/public", "--projects", "/srv/ground/public"]
+        ask(SERVING, "python3", "/srv/public/public_index.py", *install)
+        public = PublicIndex(address(SERVING))
+        public.latency(_LATENCY)
+        # It makes the large file when it is asked for it.
+        public.page(LARGE)
+
+
+def _mirror(ours: Side) -> None:
+    """Write what the index sends of public projects into the open reference's folder."""
+    folder = WORK / "open"
+    shutil.rmtree(folder, ignore_errors=True)
+    for project in (SMALL, *map(SIZED.format, (10, 500)), LARGE):
+        answer = got(ours, ours.page(project))
+        page = folder / "simple" / project / "index.json"
+        page.parent.mkdir(parents=True)
+        page.with_suffix(".json.gz").write_bytes(answer.body)
+        page.write_bytes(gzip.decompress(answer.body))
+    small = folder / path_of(ours, SMALL).lstrip("/")
+    small.parent.mkdir(parents=True)
+    small.write_bytes(got(ours, path_of(ours, SMALL)).body)
+    send(SERVING, folder, _FOLDER)
+    # Not through this machine.
+    path = path_of(ours, LARGE)
+    ask(SERVING, "install", "-D", f"/srv/public/{Path(path).name}", _FOLDER + path)
+    ask(SERVING, "chmod", "-R", "a+rX", _FOLDER)
+
+
+def got(side: Side, path: str) -> Answer:
+    """Return what a side answers to an installer.
+
+    Raises:
+        BenchError: if it is not 200.
+    """
+    answer = side.index.request(path, side.login, headers=side.headers)
+    if answer.status != 200:
+        raise BenchError(f"{side.name}: {path} is answered with {answer.status}: {answer.body[:200]!r}")
+    return answer
+
+
+def path_of(ours: Side, project: str) -> str:
+    """Return the path of the first file on a public project's page."""
+    page = json.loads(gzip.decompress(got(ours, ours.page(project)).body))
+    return urljoin(ours.page(project), page["files"][0]["url"])
