@@ -135,9 +135,11 @@ def on_a_disk_of_its_own(host: Any, stack: Stack, folder: str, megabytes: int) -
 def fill(host: Any, place: str, left: int) -> None:
     """Fill a disk but for so many blocks; what was there to fill it makes way."""
     file = f"{place}/filler"
+    # What others write meanwhile takes the last blocks from dd, which then fails: the disk is as full as it should be.
     host.check_output(
         f"rm -f {file}; free=$(stat -f -c %a {place}); [ $free -le {left} ] ||"
-        f" dd if=/dev/zero of={file} bs=$(stat -f -c %S {place}) count=$((free - {left})) 2>/dev/null"
+        f" dd if=/dev/zero of={file} bs=$(stat -f -c %S {place}) count=$((free - {left})) 2>/dev/null;"
+        f" [ $(stat -f -c %a {place}) -le {left} ]"
     )
 
 
