@@ -348,8 +348,9 @@ class Catalogue:
             raise TornError(f"{self.file} or a file beside it was removed")
         # An empty database, as SQLite would make it in place of a removed one, knows of no projects.
         connection = sqlite3.connect(
-            *(f"{self.file.absolute().as_uri()}?mode=rw", _BUSY_SECONDS),
+            f"{self.file.absolute().as_uri()}?mode=rw",
             uri=True,
+            timeout=_BUSY_SECONDS,
             isolation_level=None,
             # One thread at a time has it.
             check_same_thread=False,
