@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.ground.paths import ROOT
+
 NAME = "pypi-layout"
 testinfra_hosts = [f"ansible://{NAME}"]
 
@@ -17,6 +19,10 @@ ROOTS = {
     "authentication",
     "pypiserver",
     "pypiserver/wheelhouse_index",
+    *(
+        f"pypiserver/wheelhouse_index/{file.parent.name}"
+        for file in ROOT.glob("roles/pypiserver/files/wheelhouse_index/*/__init__.py")
+    ),
 }
 # ... or the account's alone, as its containers write there.
 ACCOUNTS = {"nginx_cache", "nginx_cache/acme", "packages", "index", "logs", "sockets"}
