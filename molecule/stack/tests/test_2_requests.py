@@ -128,9 +128,12 @@ def test_one_login_holds_its_own_share_of_uploads_and_no_more(
 
         def refused() -> bool:
             answers.append(index.upload(publisher, file))
-            return answers[-1].status == 429
+            if answers[-1].status == 429:
+                return True
+            # It may have come before one of the others, which then was the one too many.
+            slow.append(SlowUpload(index, publisher, held))
+            return False
 
-        # NGINX's processes have not all seen them at once.
         eventually(refused, "it is refused")
         assert answers[-1].headers.get("retry-after") == "5", answers[-1]
         assert answers[-1].reason.startswith("Too many uploads at once - one login may have 50, all together 256."), (
