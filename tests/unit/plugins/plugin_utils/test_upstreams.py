@@ -268,7 +268,7 @@ ROLE = """
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the files are root's")
-def test_the_role_writes_the_policy_once_and_removes_it_when_upstreams_are_turned_off(
+def test_the_role_writes_the_policy_once_and_leaves_it_to_role_stack_to_remove_it(
     playbook: Playbook, tmp_path: Path
 ) -> None:
     role, home = tmp_path / "roles/pypiserver", tmp_path / "home"
@@ -300,7 +300,6 @@ def test_the_role_writes_the_policy_once_and_removes_it_when_upstreams_are_turne
     output = apply({**GIVEN, "pypi_upstream_denied": ["worse"]})
     assert "changed=1 " in output
     assert [line for line in output.splitlines() if line.startswith("+ ") and "worse" in line], output
-    assert "changed=1 " in apply({}, "--check")
-    assert "changed=1 " in apply({})
-    assert not (folder / "upstreams.json").exists() and (folder / "wheelhouse_index").is_dir()
+    # NGINX asks by it until its own files are accepted.
     assert "changed=0 " in apply({})
+    assert (folder / "upstreams.json").exists()
