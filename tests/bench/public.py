@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 
 from tests.ground.paths import ROOT
 from tests.ground.public_index import FILES, JSON, PAGES
+from tests.ground.public_projects import COMPILED, PINNED
 from tests.ground.shell import step
 from tests.support.clients import Answer
 from tests.support.public_index import PublicIndex
@@ -23,7 +24,8 @@ from .sides import Side
 _LATENCY = 0.030
 # What installers send.
 _ASKS = {"Accept": JSON, "Accept-Encoding": "gzip"}
-# A real wheel of some 20 kB.
+# The real projects, of which one has a wheel of some 20 kB.
+REAL = tuple(dict.fromkeys(pin.partition("==")[0] for pin in (*PINNED, *COMPILED)))
 SMALL = "pluggy"
 # The stand-in makes up a project with so many files, and one with a wheel of 500 MB.
 SIZED, LARGE = "sized-{}", "big"
@@ -31,7 +33,7 @@ SIZED, LARGE = "sized-{}", "big"
 OPEN = "/open"
 # A private store is beside it: few files, of which the measured project has ten.
 _PROJECTS, _FILES = 20, 100
-_AUTHORITY = "/srv/public/tls/authority.pem"
+AUTHORITY = "/srv/public/tls/authority.pem"
 _FOLDER = f"{start.BENCH}/static/open"
 
 
@@ -42,17 +44,19 @@ class Sides:
     Attributes:
         ours: the index with an upstream, and a login.
         static: what it sends of public projects, as files that are open.
+        direct: upstream itself, whose name only the host resolves.
     """
 
     ours: Side
     static: Side
+    direct: Side
 
 
 def started() -> Sides:
     """Start upstream and the index, ask the index for all that is measured, and lay it beside as files."""
     _stand_in()
     authority = WORK / "public.pem"
-    authority.write_text(ask(SERVING, "cat", _AUTHORITY), encoding="ascii")
+    authority.write_text(ask(SERVING, "cat", AUTHORITY), encoding="ascii")
     folder = store.build(_PROJECTS, _FILES)
     ours = start.ours(
         {
@@ -68,7 +72,7 @@ def started() -> Sides:
     static = Side(static.name, static.url, simple=f"{OPEN}/simple/", headers=_ASKS)
     with step("public projects, cached, and the same as open files"):
         _mirror(ours)
-    return Sides(ours, static)
+    return Sides(ours, static, Side("direct", f"https://{PAGES}", authority=str(authority)))
 
 
 def _stand_in() -> None:
@@ -90,19 +94,21 @@ def _mirror(ours: Side) -> None:
     """Write what the index sends of public projects into the open reference's folder."""
     folder = WORK / "open"
     shutil.rmtree(folder, ignore_errors=True)
-    for project in (SMALL, *map(SIZED.format, (10, 500)), LARGE):
-        answer = got(ours, ours.page(project))
+    for project in (*REAL, *map(SIZED.format, (10, 500)), LARGE):
+        packed = got(ours, ours.page(project)).body
         page = folder / "simple" / project / "index.json"
         page.parent.mkdir(parents=True)
-        page.with_suffix(".json.gz").write_bytes(answer.body)
-        page.write_bytes(gzip.decompress(answer.body))
-    small = folder / path_of(ours, SMALL).lstrip("/")
-    small.parent.mkdir(parents=True)
-    small.write_bytes(got(ours, path_of(ours, SMALL)).body)
+        page.with_suffix(".json.gz").write_bytes(packed)
+        page.write_bytes(gzip.decompress(packed))
+    for path in [path for project in REAL for path in paths_of(ours, project)]:
+        for each in (path, f"{path}.metadata"):
+            file = folder / each.lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(got(ours, each).body)
     send(SERVING, folder, _FOLDER)
     # Not through this machine.
-    path = path_of(ours, LARGE)
-    ask(SERVING, "install", "-D", f"/srv/public/{Path(path).name}", _FOLDER + path)
+    (large,) = paths_of(ours, LARGE)
+    ask(SERVING, "install", "-D", f"/srv/public/{Path(large).name}", _FOLDER + large)
     ask(SERVING, "chmod", "-R", "a+rX", _FOLDER)
 
 
@@ -118,7 +124,7 @@ def got(side: Side, path: str) -> Answer:
     return answer
 
 
-def path_of(ours: Side, project: str) -> str:
-    """Return the path of the first file on a public project's page."""
+def paths_of(ours: Side, project: str) -> list[str]:
+    """Return the paths of the files on a public project's page."""
     page = json.loads(gzip.decompress(got(ours, ours.page(project)).body))
-    return urljoin(ours.page(project), page["files"][0]["url"])
+    return [urljoin(ours.page(project), file["url"]) for file in page["files"]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from . import large, load, public
+from . import large, load, public, public_installs, public_waits
 from .figures import Figure
 from .hosts import BenchError
 from .pace import Pace, in_turn
-from .public import LARGE, OPEN, SIZED, SMALL, Sides, got, path_of
+from .public import LARGE, OPEN, SIZED, SMALL, Sides, got, paths_of
 from .reading import per_second
 
 
@@ -21,8 +21,12 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
 
     for files in (10, 500):
         yield _same(pace, sides, "page", sides.ours.page(SIZED.format(files)), f"_{files}")
-    yield _same(pace, sides, "wheel", path_of(sides.ours, SMALL))
+    yield _same(pace, sides, "wheel", paths_of(sides.ours, SMALL)[0])
+    yield public_installs.figures(pace, sides)
+    yield public_waits.under_fault(pace, sides)
+    # Last: the index reads such a file once more a while after its first download.
     yield _large(pace, sides)
+    yield public_waits.first_byte(pace, sides)
 
 
 def _same(pace: Pace, sides: Sides, kind: str, path: str, end: str = "") -> Iterator[Figure]:
@@ -40,7 +44,7 @@ def _same(pace: Pace, sides: Sides, kind: str, path: str, end: str = "") -> Iter
 
 def _large(pace: Pace, sides: Sides) -> Iterator[Figure]:
     """Seconds of the cached wheel of 500 MB, and of the open file by sendfile."""
-    path = path_of(sides.ours, LARGE)
+    (path,) = paths_of(sides.ours, LARGE)
     login = sides.ours.login
     ours = partial(large.timed, sides.ours, path, ["--user", f"{login.name}:{login.password}"])
     # Until here, it was not cached.
