@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 from tests.ground.paths import ROOT
@@ -33,7 +34,9 @@ SIZED, LARGE = "sized-{}", "big"
 OPEN = "/open"
 # A private store is beside it: few files, of which the measured project has ten.
 _PROJECTS, _FILES = 20, 100
+# On the host that it runs on.
 AUTHORITY = "/srv/public/tls/authority.pem"
+UPSTREAM = f"https://{PAGES}/simple/"
 _FOLDER = f"{start.BENCH}/static/open"
 
 
@@ -54,17 +57,13 @@ class Sides:
 
 def started() -> Sides:
     """Start upstream and the index, ask the index for all that is measured, and lay it beside as files."""
-    _stand_in()
-    authority = WORK / "public.pem"
-    authority.write_text(ask(SERVING, "cat", AUTHORITY), encoding="ascii")
+    public = stand_in(SERVING)
+    public.latency(_LATENCY)
+    # It makes the large file when it is asked for it.
+    public.page(LARGE)
     folder = store.build(_PROJECTS, _FILES)
-    ours = start.ours(
-        {
-            "pypi_upstreams": [{"url": f"https://{PAGES}/simple/", "file_hosts": [FILES]}],
-            "pypi_upstream_ca_file": str(authority),
-            "pypi_private_names": ["acme-*"],
-        }
-    )
+    variables = upstream_of(SERVING)
+    ours = start.ours(variables)
     ours = Side(ours.name, ours.url, ours.login, headers=_ASKS)
     start.fill(folder)
     start.listed(ours, _PROJECTS)
@@ -72,22 +71,30 @@ def started() -> Sides:
     static = Side(static.name, static.url, simple=f"{OPEN}/simple/", headers=_ASKS)
     with step("public projects, cached, and the same as open files"):
         _mirror(ours)
-    return Sides(ours, static, Side("direct", f"https://{PAGES}", authority=str(authority)))
+    return Sides(ours, static, Side("direct", f"https://{PAGES}", authority=variables["pypi_upstream_ca_file"]))
 
 
-def _stand_in() -> None:
-    """Start upstream on the host, whose names it answers for."""
+def stand_in(host: str) -> PublicIndex:
+    """Start upstream on a host, whose names it answers for."""
     with step("the stand-in of a public index"):
         folder = WORK / "public"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "tests" / "ground" / "public_index.py", folder)
-        send(SERVING, folder, "/srv/public")
+        send(host, folder, "/srv/public")
         install = ["install", "/srv/public", "--projects", "/srv/ground/public"]
-        ask(SERVING, "python3", "/srv/public/public_index.py", *install)
-        public = PublicIndex(address(SERVING))
-        public.latency(_LATENCY)
-        # It makes the large file when it is asked for it.
-        public.page(LARGE)
+        ask(host, "python3", "/srv/public/public_index.py", *install)
+    return PublicIndex(address(host))
+
+
+def upstream_of(host: str) -> dict[str, Any]:
+    """Return the variables by which the index on a host has the stand-in there as its upstream."""
+    authority = WORK / f"{host}-public.pem"
+    authority.write_text(ask(host, "cat", AUTHORITY), encoding="ascii")
+    return {
+        "pypi_upstreams": [{"url": UPSTREAM, "file_hosts": [FILES]}],
+        "pypi_upstream_ca_file": str(authority),
+        "pypi_private_names": ["acme-*"],
+    }
 
 
 def _mirror(ours: Side) -> None:
