@@ -92,6 +92,7 @@ def test_both_playbooks_have_the_same_frame() -> None:
         assert site[key] == remove[key]
 
 
+@pytest.mark.one_core
 def test_all_at_once_is_as_ever(rollout: Playbook) -> None:
     run = rollout("-e", '{"bad": ["two"]}')
     assert run.returncode == 2, run.stdout
@@ -152,6 +153,7 @@ def test_a_failure_in_an_earlier_play_stops_the_rollout_before_it_begins(rollout
     assert said(run, "done by") == said(run, "later") == []
 
 
+@pytest.mark.one_core
 def test_the_last_batch_has_nobody_to_stop(rollout: Playbook) -> None:
     run = rollout("-e", "pypi_serial=3", "-e", '{"bad": ["five"]}')
     assert run.returncode == 2, run.stdout
@@ -159,6 +161,7 @@ def test_the_last_batch_has_nobody_to_stop(rollout: Playbook) -> None:
     assert "rollout stops" not in run.stdout
 
 
+@pytest.mark.one_core
 def test_a_size_that_cannot_be_is_refused(rollout: Playbook) -> None:
     # Ansible would take the one for all hosts at once, and end on the other with a traceback.
     for size in ("0", "x"):

@@ -87,6 +87,7 @@ def test_a_certificate_for_trials_is_trusted_by_those_who_trust_its_authority(
         assert client.getpeercert(), name
 
 
+@pytest.mark.one_core
 @pytest.mark.parametrize("where", ["provided", "on_host"])
 def test_a_good_pair_passes_with_its_key_in_a_vault_as_well(playbook: Playbook, tmp_path: Path, where: str) -> None:
     plain, vaulted = tmp_path / "plain", tmp_path / "vaulted"

@@ -143,6 +143,7 @@ BAD_INPUT: dict[str, tuple[dict[str, object], str]] = {
 }
 
 
+@pytest.mark.one_core
 def test_bad_input_fails_with_one_message(playbook: Playbook, home: Path, tmp_path: Path) -> None:
     inventory = tmp_path / "inventory.json"
     hosts = {name: variables for name, (variables, _message) in BAD_INPUT.items()}

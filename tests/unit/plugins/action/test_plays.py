@@ -209,6 +209,7 @@ def test_rendered_texts_arrive_exactly(playbook: Playbook, tmp_path: Path) -> No
     assert "changed=0" in playbook(CONFIG).stdout
 
 
+@pytest.mark.one_core
 def test_a_refused_set_is_told_and_stays_out(playbook: Playbook, tmp_path: Path) -> None:
     playbook(CONFIG)
     before = files(tmp_path / "live")

@@ -77,6 +77,7 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+@pytest.mark.one_core
 def test_a_token_is_printed_with_the_line_for_the_inventory(play: Play) -> None:
     done = play(token_id="ci-acme", token_publish="acme-*,widgets", token_yank="true", token_expires="2099-03-31")
     assert done.returncode == 0, done.stdout
@@ -135,6 +136,7 @@ def test_a_token_goes_into_a_file_and_its_entry_into_the_inventory(play: Play, t
     assert [entry["id"] for entry in yaml.safe_load(group.read_text())["pypi_tokens"]] == ["b", "a"]
 
 
+@pytest.mark.one_core
 def test_an_entry_goes_nowhere_but_to_the_other_tokens(play: Play, tmp_path: Path) -> None:
     first, group = tmp_path / "group_vars/pypi/a.yml", tmp_path / "group_vars/pypi/tokens.yml"
     first.parent.mkdir(parents=True)

@@ -207,6 +207,7 @@ def test_the_file_of_pypi_server_is_written_from_the_variables(
     assert upstreams.model(GIVEN)["upstreams"][0]["authorization"].removeprefix("Basic ") not in output
 
 
+@pytest.mark.one_core
 def test_no_file_is_written_without_upstreams(playbook: Playbook, tmp_path: Path) -> None:
     run(playbook, tmp_path, {})
     assert not (tmp_path / "upstreams.json").exists()
@@ -240,6 +241,7 @@ SETTINGS = """
 """
 
 
+@pytest.mark.one_core
 def test_another_policy_needs_no_other_container(playbook: Playbook, tmp_path: Path) -> None:
     names = {
         "policy": "upstreams.json",
@@ -267,6 +269,7 @@ ROLE = """
 """
 
 
+@pytest.mark.one_core
 @pytest.mark.skipif(os.geteuid() != 0, reason="the files are root's")
 def test_the_role_writes_the_policy_once_and_leaves_it_to_role_stack_to_remove_it(
     playbook: Playbook, tmp_path: Path
