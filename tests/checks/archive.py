@@ -24,7 +24,7 @@ ALLOWED = tuple(
         r"(MANIFEST|FILES)\.json",
         r"(README|SECURITY)\.md|LICENSE|CHANGELOG\.rst|requirements\.txt",
         r"meta/runtime\.yml",
-        r"playbooks/(vars/)?[\w-]+\.yml",
+        r"playbooks/((tasks|vars)/)?[\w-]+\.yml",
         r"inventories/(aws|demo|example|fleet|gcp)/.+\.(yml|yml\.example|md)",
         r"changelogs/(changelog|config)\.yaml",
         r"docs/.+\.(md|svg|png)",
