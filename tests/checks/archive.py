@@ -25,7 +25,7 @@ ALLOWED = tuple(
         r"(README|SECURITY)\.md|LICENSE|CHANGELOG\.rst|requirements\.txt",
         r"meta/runtime\.yml",
         r"playbooks/((tasks|vars)/)?[\w-]+\.yml",
-        r"inventories/(aws|demo|example|fleet|gcp)/.+\.(yml|yml\.example|md)",
+        r"inventories/(aws|example|fleet|gcp)/.+\.(yml|yml\.example|md)",
         r"changelogs/(changelog|config)\.yaml",
         r"docs/.+\.(md|svg|png)",
         r"plugins/(action|doc_fragments|filter|lookup|module_utils|modules|plugin_utils(/rules)?|test)/\w+\.py",

@@ -231,7 +231,7 @@ def test_a_link_among_the_pages_leads_nowhere(host: Any, index: Index, home: str
     [
         (NOBODY, "POST", "/", {}, 401, "check user name and password"),
         (Login("owner", "wrong"), "POST", "/", {}, 401, "check user name and password"),
-        (Login("reader", "reader-password"), "POST", "/", {}, 403, "need one with that right"),
+        (Login("reader", "reader-password"), "POST", "/", {}, 403, "need one with the right to make them"),
         (PUBLISHER, "POST", "/simple/", {}, 405, "uploads are a POST to the address of the index itself"),
         (PUBLISHER, "POST", "/legacy/", {}, 405, "uploads are a POST to the address of the index itself"),
         (PUBLISHER, "POST", "/", {"Content-Length": "99999999999"}, 413, "larger than this index takes, 5g"),
@@ -252,7 +252,7 @@ def test_publishers_see_it(index: Index, tmp_path: Path, project: str) -> None:
     file = packages.wheel(tmp_path, project)
     for login, said in (
         (Login("owner", "wrong"), "check user name and password"),
-        (Login("reader", "reader-password"), "need one with that right"),
+        (Login("reader", "reader-password"), "need one with the right to make them"),
     ):
         done = index.twine_upload(login, file)
         assert said in " ".join((done.stdout + done.stderr).split()), done.stdout + done.stderr
