@@ -265,26 +265,6 @@ def test_a_refused_upload_is_logged_as_what_it_was(index: Index, stack: Stack) -
     assert (line["method"], line["route"], line["status"], line["user"]) == ("POST", "upload", 403, "reader")
 
 
-def test_reads_go_on_without_pypi_server_and_the_rest_says_so(
-    index: Index, stack: Stack, tmp_path: Path, project: str
-) -> None:
-    assert index.request(f"/simple/{project}/", PUBLISHER).status == 200
-    stack.compose("stop pypi-server")
-    try:
-        for path in ("/", "/simple/", f"/simple/{project}/", f"/packages/{packages.escaped(project)}-1.0.tar.gz"):
-            assert index.request(path, PUBLISHER).status == 200, path
-        # All projects are on disk: another one does not exist, and that is known as well.
-        assert index.request("/simple/not-there/", PUBLISHER).status == 404
-        for path in ("/simple/Not_There/", "/packages/"):
-            answer = index.request(path, PUBLISHER)
-            assert (answer.status, b"pypi-server does not answer" in answer.body) == (503, True), answer
-        answer = index.upload(PUBLISHER, packages.wheel(tmp_path, "away"))
-        assert (answer.status, "pypi-server does not answer" in answer.reason) == (503, True), answer
-        assert index.request("/", Login("reader", "reader-password"), "POST").status == 403
-    finally:
-        stack.compose("up --detach --wait pypi-server")
-
-
 @pytest.fixture
 def small_cache(host: Any, stack: Stack) -> Iterator[None]:
     """nginx_cache/ is on a disk of 4 MB, in a container made for it."""
