@@ -3,7 +3,7 @@
 A peer runs on a host where the stand-in of a public index runs too (tests/ground/public_index.py), which resolves the
 stand-in's names, and where our index has been applied, which brings the image of NGINX::
 
-    with peer.started(peer.PEERS["devpi"], "bench-serving") as running:
+    with peer.started(peer.PEERS["devpi-server"], "bench-serving") as running:
         running.pages   # the address of its simple pages
         running.put(wheel)
 """
