@@ -94,7 +94,9 @@ shared:
   returned: success
   sample: ["torch: private here, and on https://public.example.org/simple/ as well; 2 of 3 files are the same"]
 unasked:
-  description: Upstreams that could not be asked, a line each. Not C(unreachable), which Ansible takes for its own.
+  description:
+    - Upstreams that could not be asked, or have no list of projects, a line each.
+    - Not C(unreachable), which Ansible takes for its own.
   type: list
   elements: str
   returned: success
@@ -195,15 +197,18 @@ def shared(
     new: list[Mapping[str, Any]],
     names: PrivateNames,
     pool: concurrent.futures.Executor,
-) -> list[str]:
-    """The lines about names that are private here and on a new upstream as well.
+) -> tuple[list[str], list[str]]:
+    """The lines about names that are private here and on a new upstream as well, and the upstreams without a list.
 
     The upstream is asked for its list of projects, and for the pages of those on it that are private here: it learns no name that
     it does not have.
     """
     lines = []  # type: list[str]
+    without = []  # type: list[str]
     same = []  # type: list[tuple[Mapping[str, Any], str]]
     for upstream, public in zip(new, pool.map(functools.partial(_projects, asker), new)):
+        if not public:
+            without.append(upstream["url"])
         for name in sorted(filter(names.has, public)):
             if answers_for(upstreams, name) is not upstream:
                 continue
@@ -212,14 +217,13 @@ def shared(
             else:
                 lines.append("%s: reserved here (pypi_private_names), and on %s as well" % (name, upstream["url"]))
     compared = pool.map(lambda one: _compared(asker, names, one[0], one[1]), same)
-    return sorted([*lines, *compared])
+    return sorted([*lines, *compared]), without
 
 
 def _projects(asker: Asker, upstream: Mapping[str, Any]) -> set[str]:
     try:
         return asker.projects(upstream)
     except (Wrong, OSError, http.client.HTTPException):
-        # That it cannot be asked is said elsewhere.
         return set()
 
 
@@ -255,12 +259,14 @@ def main() -> None:
     new = [one for one in module.params["upstreams"] if (one["url"], one["hosts"]) not in known]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda one: judged(asker, one, names.has), new))
-        lines = shared(asker, module.params["upstreams"], new, names, pool)
-    module.exit_json(
-        shared=lines,
-        problems=[problem for problem, _reason in found if problem],
-        unasked=[reason for _problem, reason in found if reason],
-    )
+        lines, without = shared(asker, module.params["upstreams"], new, names, pool)
+    problems = [problem for problem, _reason in found if problem]
+    unasked = [reason for _problem, reason in found if reason]
+    if not problems and not unasked:
+        unasked = [
+            "%s has no list of projects: it is not known which private names it has as well" % url for url in without
+        ]
+    module.exit_json(shared=lines, problems=problems, unasked=unasked)
 
 
 if __name__ == "__main__":

@@ -131,7 +131,13 @@ def got(side: Side, path: str) -> Answer:
     return answer
 
 
-def paths_of(ours: Side, project: str) -> list[str]:
-    """Return the paths of the files on a public project's page."""
-    page = json.loads(gzip.decompress(got(ours, ours.page(project)).body))
-    return [urljoin(ours.page(project), file["url"]) for file in page["files"]]
+def files_of(side: Side, project: str) -> list[dict[str, Any]]:
+    """Return what a project's page says of its files."""
+    answer = got(side, side.page(project))
+    packed = answer.headers.get("content-encoding") == "gzip"
+    return list(json.loads(gzip.decompress(answer.body) if packed else answer.body)["files"])
+
+
+def paths_of(side: Side, project: str) -> list[str]:
+    """Return the paths of the files on a project's page."""
+    return [urljoin(side.page(project), file["url"]) for file in files_of(side, project)]

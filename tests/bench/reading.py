@@ -16,8 +16,8 @@ from .store import KILO_PROJECTS, LARGE, MISSING, Release, kilos
 
 _WARM_SECONDS = 1
 # The slow sides answer some requests a second: as many as do not wait longer than the load lasts.
-_SLOW_CONNECTIONS = 4
-_SLOW_SECONDS = 2
+SLOW_CONNECTIONS = 4
+SLOW_SECONDS = 2
 
 
 def pages(pace: Pace, ours: Side, static: Side) -> Iterator[Figure]:
@@ -53,12 +53,12 @@ def beside(pace: Pace, ours: Side, other: Other, digests: set[str]) -> Iterator[
 
         def settled() -> bool:
             # What has just started answers some requests with errors at first.
-            done = load(side, side.page(), _WARM_SECONDS, connections=_SLOW_CONNECTIONS)
+            done = load(side, side.page(), _WARM_SECONDS, connections=SLOW_CONNECTIONS)
             return done.requests > 0 and not done.errors
 
         eventually(settled, f"{side.name} is right")
         fast = partial(per_second, ours, ours.page(), pace.seconds)
-        slow = partial(per_second, side, side.page(), max(pace.seconds, _SLOW_SECONDS), _SLOW_CONNECTIONS)
+        slow = partial(per_second, side, side.page(), max(pace.seconds, SLOW_SECONDS), SLOW_CONNECTIONS)
         here, there = in_turn(pace.slow_rounds, fast, slow)
     yield Figure.quotient(f"page_vs_{other.name}", here, there)
     yield Figure.of(f"page_{other.name}_per_second", "requests/s", there)
@@ -102,7 +102,7 @@ def burst_paths(side: Side) -> list[str]:
 
 def _of_page(pace: Pace, *sides: Side) -> list[list[float]]:
     for side in sides:
-        right(side, side.page(), _WARM_SECONDS, connections=_SLOW_CONNECTIONS)
+        right(side, side.page(), _WARM_SECONDS, connections=SLOW_CONNECTIONS)
     return in_turn(pace.rounds, *(partial(per_second, side, side.page(), pace.seconds) for side in sides))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from . import large, load, public, public_installs, public_waits
+from . import large, load, public, public_installs, public_peers, public_waits
 from .figures import Figure
 from .hosts import BenchError
 from .pace import Pace, in_turn
@@ -22,6 +22,7 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     for files in (10, 500):
         yield _same(pace, sides, "page", sides.ours.page(SIZED.format(files)), f"_{files}")
     yield _same(pace, sides, "wheel", paths_of(sides.ours, SMALL)[0])
+    yield from public_peers.figures(pace, sides.ours)
     yield public_installs.figures(pace, sides)
     yield public_waits.under_fault(pace, sides)
     # Last: the index reads such a file once more a while after its first download.

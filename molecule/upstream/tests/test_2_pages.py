@@ -23,16 +23,19 @@ FORMS = {JSON: JSON, HTML: HTML, "text/html": "text/html"}
 
 
 def test_a_page_says_what_upstream_says(one: OneUrl, public: PublicIndex) -> None:
-    for project in ("click", "urllib3", "markupsafe", "local"):
+    for project in ("click", "urllib3", "markupsafe", "local", "docopt-ng"):
         upstream = public.page(project)
         page = json.loads(one.page(project).body)
         assert page["meta"]["api-version"].startswith("1.") and page["name"] == project
         assert page["versions"] == upstream["versions"]
+        # A page says nothing of what is normal.
+        assert page.get("project-status", {"status": "active"}) == upstream["project-status"]
         for mine, theirs in zip(page["files"], upstream["files"], strict=True):
             for key in ("filename", "hashes", "size", "core-metadata"):
                 assert mine[key] == theirs[key], (mine, theirs)
             assert mine.get("yanked", False) == theirs["yanked"]
-            assert mine.get("requires-python") == theirs.get("requires-python")
+            for key in ("requires-python", "provenance"):
+                assert mine.get(key) == theirs.get(key), (mine, theirs)
             assert mine["upload-time"][:19] == theirs["upload-time"][:19]
             # Relative, so that a lock file holds on every index of this kind.
             assert mine["url"].startswith(f"../../public/{project}/files.example.org/packages/"), mine

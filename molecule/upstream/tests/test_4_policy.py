@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.clients import Index, Login
 from tests.support.one_url import FOLLOWS, JSON, OneUrl, installed, is_right, path_of
-from tests.support.playbook import SETTINGS, site
+from tests.support.playbook import SETTINGS, refused, says, site
 from tests.support.public_index import PublicIndex
 from tests.support.stack import Stack, eventually
 
@@ -134,16 +135,52 @@ def test_a_denial_counts_at_once_on_pages_and_cached_files(
     assert public.asked(fresh)
 
 
-def test_a_longer_minimum_age_takes_more_away(one: OneUrl, public: PublicIndex, fresh: str) -> None:
+def test_a_longer_minimum_age_and_a_list_of_what_is_allowed_take_more_away(
+    one: OneUrl, public: PublicIndex, private: str, fresh: str
+) -> None:
     public.publish(fresh, "3.0", days=10)
     eventually(lambda: len(one.names(fresh)) == 3, "the third release is seen", FOLLOWS)
     address = path_of(fresh, one.files(fresh)[-1])
     assert one.get(address).status == 200
-    site(*SETTINGS, pypi_upstream_minimum_age="20d")
+    assert one.page("click").status == 200
+    site(*SETTINGS, pypi_upstream_minimum_age="20d", pypi_upstream_allowed=[fresh])
     try:
         eventually(lambda: len(one.names(fresh)) == 2, "it is held back", 10)
         answer = one.get(address)
         assert answer.status == 403 and day(public, fresh, 20) in answer.body.decode(), answer
+        answer = one.page("click")
+        assert answer.status == 403 and b"pypi_upstream_allowed" in answer.body, answer
+        assert one.page(private).status == 200
     finally:
         site(*SETTINGS)
     eventually(lambda: one.get(address).status == 200, "it is there again", 15)
+
+
+def test_an_address_without_an_index_is_refused_and_the_upstreams_stay(one: OneUrl, fresh: str, variables: Any) -> None:
+    public, wheels = variables["pypi_upstreams"]
+    nothing = {**public, "url": public["url"].replace("/simple/", "/nothing/")}
+    says(
+        refused(pypi_upstreams=[nothing, wheels]),
+        "pypi_upstreams cannot be used; nothing was changed:",
+        f"{nothing['url']} has neither a list of projects nor a page",
+    )
+    says(
+        refused(pypi_upstreams=[{**public, "file_hosts": []}, wheels]),
+        "add to its entry file_hosts: [files.example.org]",
+    )
+    assert one.page(fresh).status == 200
+
+
+def test_no_login_of_an_upstream_is_anywhere_but_in_nginxs_file(host: Any, stack: Stack) -> None:
+    password = "wheels-password"
+    secrets = [password, base64.b64encode(f"wheels:{password}".encode()).decode()]
+    host.check_output("umask 077; printf %%s %s >/run/patterns", "\n".join(secrets))
+    try:
+        # The stand-in itself is in /srv.
+        folders = "/etc /home /opt /root /tmp /usr/local /var/log /var/tmp /var/lib/docker/containers"
+        there = host.run(f"grep -rlaFf /run/patterns {folders} 2>/dev/null").stdout.split()
+        assert there == [f"{stack.home}/nginx/public_logins.conf"]
+        running = host.run("grep -laFf /run/patterns /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null").stdout
+        assert running == ""
+    finally:
+        host.check_output("rm /run/patterns")

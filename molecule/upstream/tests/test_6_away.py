@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 import threading
@@ -204,3 +205,28 @@ def test_nginx_restarts_with_its_cache(
     before = len(public.asked(entry["filename"]))
     eventually(lambda: is_right(one.get(path_of(name, entry)), entry), "the file is served", 20)
     assert len(public.asked(entry["filename"])) == before, "from the cache"
+
+
+@pytest.fixture
+def small_cache(host: Any, stack: Stack) -> Iterator[None]:
+    """nginx_cache/ is on a disk of 4 MB, in a container made for it."""
+    cache = f"{stack.home}/nginx_cache"
+    host.check_output(f"mount -t tmpfs -o size=4m,mode=0700,uid=$(id -u pypi),gid=$(id -g pypi) tmpfs {cache}")
+    stack.compose("up --detach --wait --force-recreate nginx")
+    yield
+    host.check_output(f"umount {cache}")
+    stack.compose("up --detach --wait --force-recreate nginx")
+
+
+@pytest.mark.usefixtures("small_cache")
+def test_a_full_disk_of_the_cache_costs_caching_alone(
+    host: Any, one: OneUrl, stack: Stack, private: str, fresh: str
+) -> None:
+    host.run(f"dd if=/dev/zero of={stack.home}/nginx_cache/full bs=64k status=none")
+    assert one.page(fresh).status == one.page(private).status == 200
+    assert is_right(one.get(one.address(fresh)), one.files(fresh)[-1])
+    (entry,) = one.files("big")
+    # Of three slices, each of which is larger than the disk.
+    part = one.get(path_of("big", entry), {"Range": "bytes=8000000-17999999"})
+    whole = f"tail --bytes +8000001 /srv/public/{entry['filename']} | head --bytes 10000000 | sha256sum"
+    assert part.status == 206 and hashlib.sha256(part.body).hexdigest() == host.check_output(whole).split()[0]

@@ -19,7 +19,7 @@ from tests.support.public_index import OF_FILES, OF_PAGES, PublicIndex, forbidde
 from tests.support.stack import Stack, eventually
 
 # In make test-long more: WHEELHOUSE_STEPS. WHEELHOUSE_SEED repeats a walk.
-STEPS = int(os.environ.get("WHEELHOUSE_STEPS", "150"))
+STEPS = int(os.environ.get("WHEELHOUSE_STEPS", "200"))
 # Of a step that restarts or rebuilds something, which takes seconds; in long walks, some hundred of them are enough.
 UPHEAVAL = min(0.06, 120 / STEPS)
 # Reserved; free until they are taken; and those that upstream has too, which the operator allows.

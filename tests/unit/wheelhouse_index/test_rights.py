@@ -12,7 +12,7 @@ import pytest
 from wheelhouse_index.requests import rights
 
 from tests.support.index import Index, form
-from tests.support.packages import file
+from tests.support.packages import file, wheel
 
 WHEEL = "foo-1.0-py3-none-any.whl"
 OTHER = "bar-1.0-py3-none-any.whl"
@@ -186,6 +186,27 @@ def test_a_form_that_names_two_projects_is_refused(in_memory: Path, names: tuple
         answer = index.send(body, "multipart/form-data; boundary=edge", limited("publish:acme-*"))
         assert answer.status in (400, 403), answer
         assert index.stored() == {}
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        b"\r\n--edge--\r\n",
+        b'\r\n--edge\r\nContent-Disposition: form-data; name="name"\r\n\r\nacme-x\r\n',
+        b"\r\n--edgewise\r\n",
+    ],
+    ids=["end", "part", "longer"],
+)
+def test_a_file_with_the_forms_boundary_in_it_is_refused(in_memory: Path, inside: bytes) -> None:
+    index = Index(in_memory)
+    content = wheel(in_memory, "acme-x", padding=inside + bytes(1000)).read_bytes()
+    assert inside in content
+    head = b'--edge\r\nContent-Disposition: form-data; name="content"; filename="acme_x-1.0-py3-none-any.whl"\r\n\r\n'
+    action = b'--edge\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n'
+    body = action + head + content + b"\r\n--edge--\r\n"
+    answer = index.send(body, "multipart/form-data; boundary=edge", limited("publish:acme-*"))
+    assert answer.status == 400, answer
+    assert list((index.packages / ".incoming").iterdir()) == [] and index.stored() == {}
 
 
 def test_a_file_that_the_form_calls_another_projects_is_refused(in_memory: Path) -> None:

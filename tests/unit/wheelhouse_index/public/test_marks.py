@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from wheelhouse_index.fact_store.marks import Marks, fingerprint
 from wheelhouse_index.public import opening
+from wheelhouse_index.public.verifying import COMPARED_SECONDS
 
 from tests.support.outlet import FILES_HOST, Said, listed
 from tests.support.public import Public
@@ -117,6 +118,17 @@ def test_a_mark_is_kept_while_its_file_is_listed_with_the_same_digest(marks: Mar
     assert not marks.is_outdated(OTHER, "demo", fingerprint({}))
     assert marks.keep(DIGEST, "absent", {}, page=False) == []
     assert not (marks.folder / DIGEST / "absent").exists(), "names that are nowhere leave nothing"
+
+
+def test_what_a_killed_process_may_not_have_compared_is_asked_for_once_more(marks: Marks) -> None:
+    for place in ("h/new.whl", "h/old.whl"):
+        marks.mark_file(DIGEST, "demo", place, "")
+    marks.mark_page(DIGEST, "demo")
+    before = time.time() - COMPARED_SECONDS - 1
+    os.utime(marks.folder / DIGEST / "demo/h/old.whl", (before, before))
+    marks.unmark_young(COMPARED_SECONDS)
+    left = {path.name for path in (marks.folder / DIGEST).rglob("*") if path.is_file()}
+    assert left == {".page", "old.whl"}
 
 
 def test_a_pause_is_of_an_upstream_and_not_of_its_number(marks: Marks) -> None:

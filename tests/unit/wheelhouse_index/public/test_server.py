@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -170,3 +172,26 @@ def test_a_server_decides_in_all_of_its_processes_and_opens_when_it_has_looked(i
         assert found <= {503, 404}
         assert outlet.asked[asked:] == []
     assert "theirs" not in outlet.projects()
+
+
+def test_what_killed_workers_have_not_compared_is_asked_for_once_more(in_memory: Path, outlet: Outlet) -> None:
+    outlet.serve("demo", listed(WHEEL))
+    content = policy()
+    upstreams = in_memory / "upstreams.json"
+    upstreams.write_text(json.dumps(content))
+    digest = str(content["digest"])
+    (in_memory / "packages").mkdir()
+    own = {"WHEELHOUSE_UPSTREAMS": str(upstreams), "WHEELHOUSE_OUTLET": str(outlet.place)}
+    with Server(in_memory, environment=own) as server:
+        place = server.sockets / server.name / "public.sock"
+        path = f"{FILES_HOST}/packages/{WHEEL}"
+        assert ask_free(place, f"/file/demo/{path}", digest) == 200
+        mark = in_memory / "index" / "public" / digest / "demo" / path
+        assert mark.exists()
+        for worker in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split():
+            os.kill(int(worker), signal.SIGKILL)
+        until = time.monotonic() + 30
+        while mark.exists():
+            assert time.monotonic() < until, "NGINX serves it without asking"
+            time.sleep(0.05)
+        assert ask_free(place, f"/file/demo/{path}", digest) == 200

@@ -111,6 +111,16 @@ class Marks:
             with suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(f"{self.folder}/{digest}/{project}/{place}")
 
+    def unmark_young(self, seconds: float) -> None:
+        """Take the marks of files away that were made in these last seconds: who is over may not have compared them."""
+        since = time.time() - seconds
+        for digest in self._digests():
+            for folder, _folders, names in os.walk(self.folder / digest):
+                for place in (f"{folder}/{name}" for name in names if name not in (PAGE, _SEEN)):
+                    with suppress(FileNotFoundError):
+                        if os.stat(place).st_mtime > since:
+                            os.unlink(place)
+
     def keep(self, digest: str, project: str, files: Mapping[str, str], page: bool = True) -> list[str]:
         """Take away the marks of a project's files that its page does not list, or lists with another digest.
 

@@ -26,6 +26,7 @@ from ..index.store import Store
 from ..public.gate import Gate
 from ..public.opening import Opening
 from ..public.server import PublicServer
+from ..public.verifying import COMPARED_SECONDS
 from ..rendering import legacy, pages
 from ..requests.changes import NO_FACTS, Changes
 from ..requests.receiver import Receiver
@@ -154,6 +155,8 @@ def create(
     most = _UPLOADS // processes + _MORE_UPLOADS
     store = settings.store()
     store.catalogue.hold()
+    # This process may follow one that was killed.
+    store.facts.marks.unmark_young(COMPARED_SECONDS)
     prune = partial(ChangeLog(settings.logs).prune, settings.change_log)
     Keeper(store, settings.freshness, prune, Opening(store, settings.upstreams)).start()
     gate = Gate.of(store, settings.upstreams, settings.outlet)
