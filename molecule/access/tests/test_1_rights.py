@@ -95,7 +95,9 @@ def table(index: Index, closed: list[str], wheel: Path) -> Iterator[tuple[tuple[
             yield (who, method, route), expected_read(who, needs, closed, status), answer.status
         for route, status in CLOSED:
             yield (who, "GET", route), status, index.request(route, login).status
-        for route, method in itertools.product(("/simple/", f"/packages/{FILE}", "/RPC2"), ("POST", "PUT", "DELETE")):
+        for route, method in itertools.product(
+            ("/simple/", f"/packages/{FILE}", "/RPC2", "/_upload"), ("POST", "PUT", "DELETE")
+        ):
             yield (who, method, route), 405, index.request(route, login, method).status
         for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "COPY", "MOVE", "TRACE"):
             yield (who, method, "/"), 405, index.request("/", login, method).status
