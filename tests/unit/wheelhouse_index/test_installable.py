@@ -65,7 +65,7 @@ DOUBTFUL = [
                  "tags that do not parse", id="half a platform"),
     pytest.param("foo-1.0-py2-py3-none-any.whl", made.file("foo-1.0-py2-py3-none-any.whl"), "tags that do not parse",
                  id="two Pythons"),
-    pytest.param("foo-trunk.tar.gz", made.file("foo-trunk.tar.gz"), "'trunk' is no version (PEP 440)", id="no number"),
+    pytest.param("foo-trunk.tar.gz", made.file("foo-trunk.tar.gz"), "'trunk' is not a valid version (PEP 440)", id="no number"),
     pytest.param("pytz-2005k.zip", made.file("pytz-2005k.zip"), "'2005k' is no version", id="from before PEP 440"),
     pytest.param("foo-1.0dev_r12-py3-none-any.whl", made.file("foo-1.0dev_r12-py3-none-any.whl", release=("foo", "1.0dev-r12")),
                  "'1.0dev-r12' is no version", id="a wheel of a revision"),
