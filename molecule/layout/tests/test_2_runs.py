@@ -46,7 +46,7 @@ def test_a_file_in_the_place_of_a_folder_is_an_error(host: Any) -> None:
     host.check_output("mkdir /srv/other && touch /srv/other/packages")
     with hosts.untouched(host):
         message = refused(pypi_home="/srv/other")
-    playbook.says(message, "/srv/other/packages is there and is no folder. Move it away, then run again.")
+    playbook.says(message, "/srv/other/packages exists and is not a folder. Move it away, then run again.")
 
 
 def test_packages_on_a_disk_that_is_not_mounted_are_an_error(host: Any) -> None:

@@ -131,7 +131,7 @@ def test_what_no_client_can_install_comes_in_and_is_named(imported: Import, home
         result = imported(check=check)
         assert "foo-trunk.zip" in result["imported"]
         (line,) = result["doubtful"]
-        assert line.startswith("foo-trunk.zip: foo-trunk.zip: 'trunk' is no version (PEP 440)")
+        assert line.startswith("foo-trunk.zip: foo-trunk.zip: 'trunk' is not a valid version (PEP 440)")
         assert result["warnings"] == [f"Imported, though no client can install them:\n- {line}"]
     assert "foo-trunk.zip" in on_index(home)
     assert (imported()["doubtful"], imported()["warnings"]) == ([], [])
