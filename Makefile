@@ -1,6 +1,6 @@
 # `make` lists what there is to make. The tests themselves are in tests/run.py.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-long bench lint format unit molecule docs tools venv collection clean
+.PHONY: help demo demo-down test test-long bench conformance lint format unit molecule docs tools venv collection clean
 
 PYTHON ?= python3
 run := $(PYTHON) -m tests.run
@@ -28,6 +28,10 @@ test-long: ## The same, and what takes too long for every day
 bench: ## Speed, as ratios measured side by side (QUICK=1, PARTS="serving uploads growth upstream rollout", BEFORE=COMMIT). Writes bench/results.json
 	@$(run) --live venv engine images collection
 	@.venv/bin/python -m tests.bench $(if $(QUICK),--quick) $(if $(BEFORE),--before $(BEFORE)) $(PARTS)
+
+conformance: ## Check our index and its peers with a public index behind them, and write the table of docs/one-url.md
+	@$(run) --live venv engine images collection
+	@.venv/bin/python -m tests.conformance --peers
 
 lint: ## All linters over all files, ansible-test sanity, and the archive by Galaxy's importer; logs in .cache/test
 	@$(run) lint sanity importer archive

@@ -1,5 +1,6 @@
 """Runs the checks: ``python -m tests.conformance``, with the variables of ``make demo``'s demo.env, or against any index.
 
+``--peers`` makes a host, runs them on our index and on its peers there, and writes the table of docs/one-url.md. Else
 INDEX_URL, INDEX_USER and INDEX_PASSWORD (who may publish), READER_USER and READER_PASSWORD come from the environment.
 """
 
@@ -9,32 +10,17 @@ import argparse
 import os
 import sys
 import tempfile
-from http.client import HTTPException
 from pathlib import Path
 
-from tests.conformance.checks import CHECKS, Case
+from tests.conformance import compared, table
+from tests.conformance.checks import Case, results
 from tests.conformance.subject import Subject
 from tests.support.clients import Index, Login
 from tests.support.public_index import PublicIndex
 
 
-def results(case: Case) -> dict[str, str]:
-    """Run all checks; return why each fails, or an empty text."""
-    found = {}
-    for title, function in CHECKS.items():
-        case.on.public.heal()
-        try:
-            function(case)
-            found[title] = ""
-        # A peer may answer anything, or hang up: it fails that check, and the next one begins.
-        except (AssertionError, OSError, HTTPException, LookupError, ValueError, TypeError) as error:
-            found[title] = str(error).partition("\n")[0] or type(error).__name__
-        print(f"{'fails' if found[title] else 'ok':6}{title}  {found[title]}", flush=True)
-    return found
-
-
 def main() -> int:
-    """Run the checks on the index of the environment; return the exit code."""
+    """Run the checks; return the exit code, which is of our index."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.conformance", description="Checks an index with an upstream."
     )
@@ -42,8 +28,15 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where private files are copied to, in place of an upload")
     parser.add_argument("--reserved", default="", help="a private name that is reserved there, and has no file")
     parser.add_argument("--fresh", type=float, default=5, help="seconds for which a page may be served from a cache")
-    parser.add_argument("control", help="host[:port] of the stand-in's control port")
+    parser.add_argument("--peers", action="store_true", help="compare our index with its peers, and write the table")
+    parser.add_argument("control", nargs="?", help="host[:port] of the stand-in's control port")
     asked = parser.parse_args()
+    if asked.peers:
+        found = compared.all_results()
+        table.write(found)
+        return int(any(found[compared.OURS].values()))
+    if not asked.control:
+        parser.error("where is the stand-in's control port?")
     url = os.environ["INDEX_URL"]
     publisher = Login(os.environ.get("INDEX_USER", ""), os.environ.get("INDEX_PASSWORD", ""))
     reader = Login(os.environ.get("READER_USER", ""), os.environ.get("READER_PASSWORD", ""))

@@ -1,9 +1,9 @@
 """The peers: pinned releases from PyPI, each with packages of its own, configured as its documentation says.
 
 A peer runs on a host where the stand-in of a public index runs too (tests/ground/public_index.py), which resolves the
-stand-in's names::
+stand-in's names, and where our index has been applied, which brings the image of NGINX::
 
-    with peer.started(peer.PEERS["devpi"], "bench-serving") as running:
+    with peer.started(peer.PEERS["devpi-server"], "bench-serving") as running:
         running.pages   # the address of its simple pages
         running.put(wheel)
 """
@@ -24,7 +24,7 @@ from tests.bench.public import AUTHORITY, UPSTREAM
 from tests.ground import python_packages
 from tests.ground.recipes import StandIn
 from tests.ground.shell import step
-from tests.support.clients import Index, Login
+from tests.support.clients import Index, Login, form
 from tests.support.stack import eventually
 
 # The hosts' Python.
@@ -32,6 +32,8 @@ _PYTHON = "3.13"
 _TOP = "/srv/peers"
 _PRIVATE_INDEX = Path(__file__).resolve().parent / "private_index.py"
 _LOGIN = Login("root", "peers")
+# A private name without a file: an empty folder, or an empty project.
+RESERVED = "acme-reserved"
 # In seconds: pypi_upstream_freshness is as long.
 FRESH = 600
 
@@ -41,13 +43,13 @@ class Server:
     """A program of a peer, or one that it needs.
 
     Attributes:
-        arguments: what Python is started with.
+        command: what is run, in the peer's folder.
         port: where it answers.
         ready: the path that it answers with 200 once it serves.
         environment: beside the authority of upstream; {fresh} stands for how many seconds a page is fresh.
     """
 
-    arguments: str
+    command: str
     port: int
     ready: str
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Peer:
         pages: the path of its pages.
         servers: what it consists of, in the order in which they are started; the last one has the pages.
         beside: distributions that its documentation wants beside it.
-        before: a shell command that is run before it is started.
+        before: a shell script that is run before it is started.
         configure: configures it by its API, once it serves; gets how many seconds a page is fresh.
         uploads: the path to which twine publishes; without one, private packages are copied into a folder.
     """
@@ -130,7 +132,7 @@ def started(peer: Peer, host: str, fresh: int = FRESH) -> Iterator[Running]:
     with step(f"{peer.name} {peer.version}"):
         _install(peer, host)
         units = [f"peer-{place}-{peer.name}" for place, _server in enumerate(peer.servers)]
-        script = f"cd {peer.folder}; rm -rf private state; mkdir private state; {peer.before}"
+        script = f"cd {peer.folder}; rm -rf private state gen-config; mkdir -p private/{RESERVED} state; {peer.before}"
         ask(host, "env", f"PYTHONPATH={peer.folder}/python", "sh", "-ec", script)
     try:
         for unit, server in zip(units, peer.servers):
@@ -163,7 +165,7 @@ def _start(unit: str, peer: Peer, server: Server, host: str, fresh: int) -> None
     settings = {"PYTHONPATH": f"{peer.folder}/python", **trusted, **server.environment}
     command = ["systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--working-directory={peer.folder}"]
     command += [f"--setenv={name}={value.format(fresh=fresh)}" for name, value in settings.items()]
-    ask(host, *command, "python3", *shlex.split(server.arguments))
+    ask(host, *command, *shlex.split(server.command))
     index = Index(f"http://{address(host)}:{server.port}")
 
     def serves() -> bool:
@@ -173,7 +175,7 @@ def _start(unit: str, peer: Peer, server: Server, host: str, fresh: int) -> None
             return False
 
     try:
-        eventually(serves, f"{unit} serves", 60)
+        eventually(serves, f"{unit} serves", 180)
     except AssertionError as error:
         log = ask(host, "journalctl", "--no-pager", "--lines=30", f"--unit={unit}")
         raise BenchError(f"{error}\n{log}") from error
@@ -194,6 +196,10 @@ def _configure_devpi(server: Index, fresh: int) -> None:
         answer = server.request(f"/root/{name}", _LOGIN, "PUT", json.dumps(wanted).encode(), headers)
         if answer.status != 200:
             raise BenchError(f"devpi-server does not make the index {name}: {answer}")
+    body, headers = form({":action": "submit", "name": RESERVED, "version": "0"})
+    answer = server.request("/root/private/", _LOGIN, "POST", body, headers)
+    if answer.status != 200:
+        raise BenchError(f"devpi-server does not register {RESERVED}: {answer}")
 
 
 _ALL = (
@@ -203,9 +209,9 @@ _ALL = (
         "1.3.1",
         "/index/",
         (
-            Server("../private_index.py private 8021", 8021, "/"),
+            Server("python3 ../private_index.py private 8021", 8021, "/"),
             Server(
-                "-m gunicorn --preload --logger-class proxpi.server._GunicornLogger --threads 2"
+                "python3 -m gunicorn --preload --logger-class proxpi.server._GunicornLogger --threads 2"
                 " --bind 0.0.0.0:8022 proxpi.server:app",
                 8022,
                 "/health",
@@ -225,14 +231,21 @@ _ALL = (
         "6.20.3",
         "/root/private/+simple/",
         (
+            Server("python3 -m devpi_server --serverdir state --host 0.0.0.0 --enable-core-metadata", 3141, "/+api"),
+            # By the configuration that it generates: NGINX sends the files that devpi-server has.
             Server(
-                "-m devpi_server --serverdir state --host 0.0.0.0 --port 8023 --enable-core-metadata",
+                "docker run --rm --user=0:0 --network=host --volume=./gen-config:/etc/nginx/conf.d:ro"
+                f" --volume=./state:{_TOP}/devpi-server/state:ro nginx:1.30",
                 8023,
                 "/+api",
             ),
         ),
-        before=f"python3 -c 'from devpi_server.init import init; init()' --serverdir state"
-        f" --no-root-pypi --root-passwd {_LOGIN.password}",
+        before=f"""
+            made() {{ python3 -c "from devpi_server.$1 import $1; $1()" --serverdir state $2; }}
+            made init '--no-root-pypi --root-passwd {_LOGIN.password}'
+            made genconfig
+            find gen-config -type f ! -name nginx-devpi.conf -delete
+            sed -i 's/listen 80;/listen 8023;/' gen-config/nginx-devpi.conf""",
         configure=_configure_devpi,
         uploads="/root/private/",
     ),
@@ -242,7 +255,7 @@ _ALL = (
         "/simple/",
         (
             Server(
-                f"-m simple_repository_server --port 8024 --stream-http-resources private {UPSTREAM}",
+                f"python3 -m simple_repository_server --port 8024 --stream-http-resources private {UPSTREAM}",
                 8024,
                 "/simple/",
             ),

@@ -20,7 +20,8 @@ class Handler(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer with a page or a file."""
         here = Path(self.translate_path(self.path))
-        if here.is_dir():
+        # Without a slash at the end, a folder is redirected to itself with one.
+        if here.is_dir() and self.path.endswith("/"):
             links = sorted(map(_link, here.iterdir()))
             self._answer("".join(["<!DOCTYPE html><title>index</title>", *links]).encode(), "text/html")
         elif here.suffix == ".metadata" and here.with_suffix("").is_file():
