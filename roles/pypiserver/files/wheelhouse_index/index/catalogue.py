@@ -341,7 +341,7 @@ class Catalogue:
             return self._beside == self._inodes_beside()
 
     def _inodes_beside(self) -> list[int]:
-        return [_inode(Path(f"{self.file}{suffix}")) for suffix in ("-wal", "-shm")]
+        return [_inode(f"{self.file}{suffix}") for suffix in ("-wal", "-shm")]
 
     def _connect(self) -> sqlite3.Connection:
         if not self.is_whole():
@@ -395,10 +395,10 @@ class Catalogue:
                 connection.close()
 
 
-def _inode(file: Path) -> int:
+def _inode(file: Path | str) -> int:
     """Return a file's inode; 0 where there is none."""
     try:
-        return file.stat().st_ino
+        return os.stat(file).st_ino
     except FileNotFoundError:
         return 0
 
