@@ -150,7 +150,8 @@ class Store(Adding):
         if self.facts.claims.has(project):
             return True
         with self.catalogue.reading() as known:
-            if not known.of_project(project) and known.decisions(project) == NOTHING:
+            is_known = known.of_project(project) or known.removed_of([project]) or known.decisions(project) != NOTHING
+            if not is_known:
                 return False
         disk.sync(self.facts.claims.make([project]))
         return True
