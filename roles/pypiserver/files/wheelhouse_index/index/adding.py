@@ -87,9 +87,10 @@ class Adding(Writing):
 
     def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
         super().__init__(packages, index, replaceable, url)
-        # Of this process.
+        # Of this process: who waits, and whether one of them publishes.
         self._waiting: list[_Request] = []
-        self._turn = threading.Lock()
+        self._publishes = False
+        self._changed = threading.Condition()
 
     def add(
         self,
@@ -121,18 +122,31 @@ class Adding(Writing):
         self.check_facts()
         self._notice(uploads)
         failed = self.read_unread([uploads[0].facts.release.project])
-        own = _Request(uploads, overwrite, origin, check, quotas, failed)
-        self._waiting.append(own)
-        with self._turn:
-            try:
-                while own.outcome is None:
-                    with self._alone():
-                        self._publish(self._next())
-            finally:
+        outcome = self._outcome(_Request(uploads, overwrite, origin, check, quotas, failed))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _outcome(self, own: _Request) -> Added | Exception:
+        """Wait until another thread has published a request or, while none does that, publish it with all that wait."""
+        with self._changed:
+            self._waiting.append(own)
+            self._changed.wait_for(lambda: own.outcome is not None or not self._publishes)
+            leads = own.outcome is None
+            self._publishes = self._publishes or leads
+        try:
+            while own.outcome is None:
+                with self._alone():
+                    self._publish(self._next())
+                with self._changed:
+                    self._changed.notify_all()
+            return own.outcome
+        finally:
+            with self._changed:
                 self._waiting.remove(own)
-        if isinstance(own.outcome, Exception):
-            raise own.outcome
-        return own.outcome
+                if leads:
+                    self._publishes = False
+                    self._changed.notify_all()
 
     def _next(self) -> list[_Request]:
         waiting = [one for one in self._waiting if one.outcome is None][:_TOGETHER]
@@ -144,6 +158,9 @@ class Adding(Writing):
         try:
             outcomes = self._published_together(requests)
         except Exception as error:
+            # What is left of it was not synced, and the next try takes it for made.
+            with suppress(OSError):
+                disk.sync([self.facts.claims.folder, self.facts.records.folder])
             if len(requests) == 1:
                 requests[0].outcome = error
                 return
@@ -154,7 +171,7 @@ class Adding(Writing):
                 one.outcome = outcome
 
     def _published_together(self, requests: Sequence[_Request]) -> list[Added | Exception]:
-        """Publish what requests ask for; return the outcome of each. Any other error means that nothing has changed."""
+        """Publish what requests ask for; return the outcome of each. An error that is raised means that nothing has changed."""
         outcomes: list[Added | Exception] = []
         failed: dict[str, Stamp] = {}
         if any(one.quotas for one in requests) and not self._has_sizes():
@@ -168,7 +185,7 @@ class Adding(Writing):
                         failed |= one.failed
                     except (ConflictError, FactsError, Refusal) as error:
                         outcomes.append(error)
-                disk.sync(list(dict.fromkeys(group.unsynced)))
+                disk.sync(list(dict.fromkeys(group.unsynced)), one_by_one=True)
                 for upload, overwrite in group.new:
                     undo.enter_context(self._published(upload, overwrite))
                 if group.new:
@@ -176,11 +193,15 @@ class Adding(Writing):
                 if group.projects:
                     self._stage(staged, known, group.projects, group.lists and self._lists_now(known))
                 seen = {project: known.mark_of(project) for project in group.projects}
-            staged.publish()
-            # Not before the new ones are on all pages: until then nothing has replaced them.
-            self._unlink(group.replaced)
-            if seen:
-                self._done(seen, failed, staged.whole)
+            try:
+                staged.publish()
+                # Not before the new ones are on all pages: until then nothing has replaced them.
+                self._unlink(group.replaced)
+                if seen:
+                    self._done(seen, failed, staged.whole)
+            except OSError as error:
+                # They are published, and their pages marked as old: the keeper makes them.
+                return [error if isinstance(outcome, Added) else outcome for outcome in outcomes]
         return outcomes
 
     def _note_new(self, group: _Group, request: _Request) -> Added:
@@ -199,11 +220,16 @@ class Adding(Writing):
             request.quotas.check(known, new, replaced)
         self._restore(known.removed(upload.name for upload in new))
         kept = {upload.name: upload for upload in new}
-        with ExitStack() as undo:
-            publishing = self._recorder.publishing(new, request.overwrite, request.origin, group.unsynced)
-            records = undo.enter_context(publishing) if new else {}
-            attested = undo.enter_context(self.facts.attestations.publishing(project, kept, request.origin.login))
-            group.undo.enter_context(undo.pop_all())
+        made: list[Path | str] = []
+        try:
+            with ExitStack() as undo:
+                publishing = self._recorder.publishing(new, request.overwrite, request.origin, made)
+                records = undo.enter_context(publishing) if new else {}
+                attested = undo.enter_context(self.facts.attestations.publishing(project, kept, request.origin.login))
+                group.undo.enter_context(undo.pop_all())
+        finally:
+            # If it fails, its records are gone; claims and folders are there for others.
+            group.unsynced += filter(os.path.lexists, made)
         if project not in group.projects:
             group.lists |= known.mark_of(project) > 0 or not known.has_page(project)
             group.projects.add(project)
