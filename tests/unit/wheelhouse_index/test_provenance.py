@@ -449,10 +449,10 @@ def failing_to_sync(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[No
     """Have the disk fail where a file is synced by its name."""
     sync = disk.sync
 
-    def fail(paths: Collection[Path | str]) -> None:
+    def fail(paths: Collection[Path | str], one_by_one: bool = False) -> None:
         if place in map(Path, paths):
             raise OSError(5, "broken")
-        sync(paths)
+        sync(paths, one_by_one)
 
     with monkeypatch.context() as patch:
         patch.setattr(disk, "sync", fail)
@@ -506,9 +506,9 @@ def test_they_are_synced_before_the_file_gets_its_name(index: Index, monkeypatch
     synced: list[tuple[str, bool]] = []
     sync = disk.sync
 
-    def noted(paths: Any) -> None:
+    def noted(paths: Any, one_by_one: bool = False) -> None:
         synced.extend((Path(path).name, (index.packages / ONE).exists()) for path in paths)
-        sync(paths)
+        sync(paths, one_by_one)
 
     monkeypatch.setattr(disk, "sync", noted)
     assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
