@@ -74,8 +74,6 @@ def words(texts: Iterable[str]) -> set[str]:
 
 def reads(root: Path, role: str, names: Sequence[str]) -> list[str]:
     """Return the public variables that a role reads, in the order of ``names``, which are all of them."""
-    if role == "pypi":
-        return list(names)
     parts = ("tasks", "handlers", "templates", "files", "vars")
     files = [path for part in parts for path in sorted((root / "roles" / role).glob(f"{part}/**/*")) if path.is_file()]
     texts = [path.read_text(encoding="utf-8") for path in files]
@@ -236,15 +234,17 @@ def pages(root: Path) -> dict[str, str]:
         readme = f"roles/{folder.name}/README.md"
         if not (root / readme).is_file():
             raise SourceError(f"{readme} is missing")
+        if folder.name == "pypi":
+            # It has all of them, on the page of variables.
+            continue
         read = reads(root, folder.name, list(options))
         text = (root / readme).read_text(encoding="utf-8")
         try:
             made[readme] = with_table(text, table(read, options, f"../../{VARIABLES_PAGE}"))
         except SourceError as error:
             raise SourceError(f"{readme}: {error}") from error
-        if folder.name != "pypi":
-            for name in read:
-                readers[name].append(folder.name)
+        for name in read:
+            readers[name].append(folder.name)
     made[VARIABLES_PAGE] = variables_page(groups(defaults_text), options, readers)
     return made
 

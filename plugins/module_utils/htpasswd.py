@@ -19,8 +19,6 @@ from ansible_collections.wheelhouse.pypi.plugins.module_utils.hash_schemes impor
 
 ALL_USERS = ".htpasswd"
 CREDENTIALS = "credentials.conf"
-# Of earlier versions: hashes of those with rights, kept a second time, and what pypi-server knew NGINX by.
-OBSOLETE = (".htpasswd-publish", "peer/secret.conf")
 
 NAME_LENGTH = 255
 # What can be a login: printable ASCII without the separator; a line that starts with # would be a comment.

@@ -15,8 +15,6 @@ import time
 from contextlib import suppress
 from typing import IO, Any, Iterator, Tuple, cast
 
-# What the extension of an earlier version ends with.
-_UNKNOWN_VERB = 2
 _CHUNK = 1024 * 1024
 # So long a file must not have changed before it is read: longer than the clock of any file system takes to move on.
 _SETTLED_SECONDS = 1.0
@@ -101,8 +99,6 @@ class Index:
         return answer
 
     def _trouble(self) -> str:
-        if self._process.returncode == _UNKNOWN_VERB:
-            return "the index is of an earlier version; run wheelhouse.pypi.site first"
         self._errors.seek(0)
         text = self._errors.read().decode("utf-8", "replace").strip()
         return "pypi-server ended it: %s" % (text.splitlines() or ["without a word"])[-1]

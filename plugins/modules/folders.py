@@ -268,7 +268,7 @@ def _in_words(error: OSError) -> str:
             " is a symbolic link, and only a folder that containers write to may be one (packages, index, nginx_cache, "
             "logs). Put there what it leads to, then run again."
         )
-    return " is there and is no folder. Move it away, then run again."
+    return " exists and is not a folder. Move it away, then run again."
 
 
 if __name__ == "__main__":

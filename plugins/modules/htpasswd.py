@@ -268,7 +268,6 @@ def plan(module: AnsibleModule, file_set: FileSet, users: list[htpasswd.User]) -
             htpasswd.ALL_USERS: htpasswd.as_bytes(lines),
             htpasswd.CREDENTIALS: htpasswd.credentials(hashes, rights),
             **({} if entries is None else {tokens.TOKENS: tokens.as_bytes(wanted)}),
-            **dict.fromkeys(htpasswd.OBSOLETE),
         }
     )
     text = ["+ %s (%s)" % (name, htpasswd.called(after[name][1])) for name in added]

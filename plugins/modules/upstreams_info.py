@@ -198,17 +198,16 @@ def shared(
     names: PrivateNames,
     pool: concurrent.futures.Executor,
 ) -> tuple[list[str], list[str]]:
-    """The lines about names that are private here and on a new upstream as well, and the upstreams without a list.
+    """The lines about names that are private here and on a new upstream as well; and of each of these, why there may be more.
 
     The upstream is asked for its list of projects, and for the pages of those on it that are private here: it learns no name that
     it does not have.
     """
     lines = []  # type: list[str]
-    without = []  # type: list[str]
+    unknown = []  # type: list[str]
     same = []  # type: list[tuple[Mapping[str, Any], str]]
-    for upstream, public in zip(new, pool.map(functools.partial(_projects, asker), new)):
-        if not public:
-            without.append(upstream["url"])
+    for upstream, (public, reason) in zip(new, pool.map(functools.partial(_projects, asker), new)):
+        unknown.append(reason)
         for name in sorted(filter(names.has, public)):
             if answers_for(upstreams, name) is not upstream:
                 continue
@@ -217,14 +216,19 @@ def shared(
             else:
                 lines.append("%s: reserved here (pypi_private_names), and on %s as well" % (name, upstream["url"]))
     compared = pool.map(lambda one: _compared(asker, names, one[0], one[1]), same)
-    return sorted([*lines, *compared]), without
+    return sorted([*lines, *compared]), unknown
 
 
-def _projects(asker: Asker, upstream: Mapping[str, Any]) -> set[str]:
+def _projects(asker: Asker, upstream: Mapping[str, Any]) -> tuple[set[str], str]:
+    """The projects of an upstream, or why they are not known."""
     try:
-        return asker.projects(upstream)
-    except (Wrong, OSError, http.client.HTTPException):
-        return set()
+        found = asker.projects(upstream)
+        reason = "" if found else "it has no list of projects"
+    except (Wrong, OSError, http.client.HTTPException) as error:
+        found, reason = set(), str(getattr(error, "reason", error) or error)
+    if reason:
+        reason = "%s: which private names it has as well is not known: %s" % (upstream["url"], reason)
+    return found, reason
 
 
 def _compared(asker: Asker, names: PrivateNames, upstream: Mapping[str, Any], project: str) -> str:
@@ -259,13 +263,10 @@ def main() -> None:
     new = [one for one in module.params["upstreams"] if (one["url"], one["hosts"]) not in known]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda one: judged(asker, one, names.has), new))
-        lines, without = shared(asker, module.params["upstreams"], new, names, pool)
+        lines, unknown = shared(asker, module.params["upstreams"], new, names, pool)
     problems = [problem for problem, _reason in found if problem]
-    unasked = [reason for _problem, reason in found if reason]
-    if not problems and not unasked:
-        unasked = [
-            "%s has no list of projects: it is not known which private names it has as well" % url for url in without
-        ]
+    # What cannot be asked at all has no list either.
+    unasked = [reason or more for (problem, reason), more in zip(found, unknown) if not problem and (reason or more)]
     module.exit_json(shared=lines, problems=problems, unasked=unasked)
 
 

@@ -97,13 +97,6 @@ def test_pages_in_the_tree_are_what_make_docs_writes() -> None:
     assert not list(reference.stale(reference.ROOT)), "run `make docs`"
 
 
-def test_variables_are_few() -> None:
-    options = reference.options_of((reference.ROOT / reference.SPECS).read_text(encoding="utf-8"))
-    # 49, and 11 about upstreams: where public projects come from, which names never do, and what is let through. Each is a
-    # decision of its own that no default can take, and none counts without pypi_upstreams.
-    assert len(options) <= 60, "see whether one can go for it; if not, raise this number and say in the commit why"
-
-
 def test_role_reads_what_its_files_and_plugins_name(collection: Path) -> None:
     names = ["pypi_port", "pypi_users", "pypi_home"]
     assert reference.reads(collection, "edge", names) == ["pypi_port", "pypi_users"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import sys
 from pathlib import Path
 
@@ -14,7 +13,6 @@ sys.path[:0] = [str(develop()), str(ROOT / "roles/pypiserver/files")]
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd  # noqa: E402
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import rules, specs  # noqa: E402
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins  # noqa: E402
 from wheelhouse_index.requests import rights as index_rights  # noqa: E402
 
 
@@ -76,14 +74,3 @@ def test_inventory_module_and_index_agree_on_patterns() -> None:
             "index": index_rights.refusal(action, environ, False, name or "x") == "",
         }
         assert set(verdicts.values()) == {pattern in LEGAL}, (word, verdicts)
-
-
-def test_an_index_of_an_earlier_release_takes_a_right_on_some_projects_for_none() -> None:
-    user = {right: ["*", "acme-*", "publish", "delete", "yank", *LEGAL] for right in specs.rights()}
-    said = " ".join(logins.granted(user))
-    # As it read what NGINX says.
-    assert {*said.replace(",", " ").split()} & {*specs.rights()} == set()
-    # And as its NGINX read X-Rights of a service.
-    assert not re.search(rf"(?:^|[ ,])(?:{'|'.join(specs.rights())})(?:[ ,]|$)", said)
-    # Its module reads no such line of credentials.conf.
-    assert not re.match(r'    (".+") "([a-z ]*)";\Z', f'    "~^a$" "{said}";')

@@ -20,14 +20,15 @@ from tests.support.stack import Stack
 PROJECT = "access-project"
 FILE = "access_project-1.0-py3-none-any.whl"
 WHO = {
-    "nobody": NOBODY,
-    "wrong": Login("owner", "not-the-password"),
-    "unknown": Login("stranger", "whatever"),
     "reader": Login("reader", "reader-password"),
     "publisher": Login("publisher", "publisher-password"),
     "deleter": Login("deleter", "deleter-password"),
     "owner": Login("owner", "owner-password"),
     "ci-acme": Login("ci-acme", "ci-acme-password"),
+    # They come last: they must not get cached answers to requests of the others.
+    "nobody": NOBODY,
+    "wrong": Login("owner", "not-the-password"),
+    "unknown": Login("stranger", "whatever"),
 }
 STRANGERS = ("nobody", "wrong", "unknown")
 # The rights of the last one are on other projects.
@@ -87,11 +88,16 @@ def table(index: Index, closed: list[str], wheel: Path) -> Iterator[tuple[tuple[
     """Yield who asked for what, the status that is expected, and the one that came."""
     for who, login in WHO.items():
         for (route, needs, status), method in itertools.product(READS, ("GET", "HEAD")):
-            got = index.request(route, login, method).status
-            yield (who, method, route), expected_read(who, needs, closed, status), got
+            answer = index.request(route, login, method)
+            if answer.status == 401:
+                assert answer.headers["www-authenticate"].startswith("Basic "), answer
+                assert PROJECT.encode() not in answer.body, answer
+            yield (who, method, route), expected_read(who, needs, closed, status), answer.status
         for route, status in CLOSED:
             yield (who, "GET", route), status, index.request(route, login).status
-        for route, method in itertools.product(("/simple/", f"/packages/{FILE}", "/RPC2"), ("POST", "PUT", "DELETE")):
+        for route, method in itertools.product(
+            ("/simple/", f"/packages/{FILE}", "/RPC2", "/_upload"), ("POST", "PUT", "DELETE")
+        ):
             yield (who, method, route), 405, index.request(route, login, method).status
         for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "COPY", "MOVE", "TRACE"):
             yield (who, method, "/"), 405, index.request("/", login, method).status

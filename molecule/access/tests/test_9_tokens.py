@@ -86,20 +86,6 @@ def test_logins_lists_rights_expiry_and_last_use(index: Index) -> None:
     assert not any(secret in done.output for secret in TOKENS.values())
 
 
-def test_users_refuses_tokens_where_nginx_does_not_know_them(host: Any, stack: Stack) -> None:
-    script, look = f"{stack.home}/nginx/tokens.js", f"sha256sum {stack.home}/authentication/tokens.conf"
-    before = host.check_output(look)
-    # As a release without tokens has left it.
-    host.check_output(f"mv {script} /root/tokens.js")
-    try:
-        for arguments, playbook in (((), USERS), (("--tags", "users"), "wheelhouse.pypi.site")):
-            message = refused(*arguments, playbook=playbook, pypi_tokens=ENTRIES[:1])
-            assert "pypi_tokens: NGINX on this host was set up by an earlier release" in message, message
-            assert host.check_output(look) == before
-    finally:
-        host.check_output(f"mv /root/tokens.js {script}")
-
-
 def test_a_token_may_what_its_entry_says(index: Index, tmp_path: Path, host: Any, stack: Stack) -> None:
     project = f"token-{uuid4().hex}"
     assert index.upload(CI, packages.wheel(tmp_path, project)).status == 200

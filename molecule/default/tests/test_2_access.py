@@ -1,4 +1,4 @@
-"""Rights by route, without a login, with wrong credentials, as a reader and as a publisher."""
+"""What leaves the index, and what is open where that is said. Who may do what: scenario access."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from tests.support.routes import reads
 
 PROJECT = "access-project"
 FILE = "access_project-1.0-py3-none-any.whl"
-WRONG = [Login("publisher", "not-the-password"), Login("stranger", "whatever")]
 READS = reads(PROJECT, FILE)
-CLOSED = [("GET", "/RPC2", 404), ("POST", "/RPC2", 405), ("GET", "/health", 404), ("GET", "/_upload", 404)]
-CLOSED += [("GET", "/_verdict/login", 404), ("POST", "/_upload", 405), ("POST", "/simple/", 405), ("DELETE", "/", 405)]
 
 
 def upload(index: Index, login: Login, tmp_path: Path, version: str) -> int:
@@ -28,37 +25,6 @@ def upload(index: Index, login: Login, tmp_path: Path, version: str) -> int:
 @pytest.fixture(scope="module", autouse=True)
 def _published(index: Index, publisher: Login, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert upload(index, publisher, tmp_path_factory.mktemp("dist"), "1.0") in (200, 409)
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize(("route", "_action", "status"), READS)
-def test_reading_needs_a_login(
-    index: Index, reader: Login, publisher: Login, route: str, _action: str, status: int, method: str
-) -> None:
-    # The publisher first: the others must not get cached answers to the publisher's requests.
-    assert index.request(route, publisher, method).status == status
-    for login in (NOBODY, *WRONG):
-        answer = index.request(route, login, method)
-        assert answer.status == 401
-        assert answer.headers["www-authenticate"].startswith("Basic ")
-        assert PROJECT.encode() not in answer.body
-    assert index.request(route, reader, method).status == status
-
-
-@pytest.mark.parametrize("login", [NOBODY, *WRONG], ids=["nobody", "wrong password", "unknown name"])
-def test_strangers_cannot_upload(index: Index, tmp_path: Path, login: Login) -> None:
-    assert upload(index, login, tmp_path, "9.1") == 401
-
-
-def test_a_reader_cannot_upload(index: Index, reader: Login, publisher: Login, tmp_path: Path) -> None:
-    assert upload(index, reader, tmp_path, "9.2") == 403
-    assert b"9.2" not in index.request(f"/simple/{PROJECT}/", publisher).body
-
-
-@pytest.mark.parametrize(("method", "route", "status"), CLOSED)
-def test_closed_to_everybody(index: Index, publisher: Login, method: str, route: str, status: int) -> None:
-    for login in (NOBODY, publisher):
-        assert index.request(route, login, method).status == status
 
 
 @pytest.mark.parametrize(
@@ -77,18 +43,6 @@ def test_only_distribution_files_leave_packages(
         assert answer.status in (400, 404) or answer.headers["location"].startswith("/simple/"), answer
     finally:
         host.check_output(inside + "rm -r .hidden .upload-1.whl notes.txt")
-
-
-def test_reading_is_open_when_only_update_needs_a_login(
-    index: Index, reader: Login, publisher: Login, tmp_path: Path
-) -> None:
-    site(pypi_authenticate=["update"])
-    for route, _action, status in READS:
-        for login in (NOBODY, reader, *WRONG):
-            assert index.request(route, login).status == status, (route, login.name)
-    assert upload(index, NOBODY, tmp_path, "2.0") == 401
-    assert upload(index, reader, tmp_path, "2.0") == 403
-    assert upload(index, publisher, tmp_path, "2.0") == 200
 
 
 def test_reading_and_uploading_are_open_where_that_is_said_twice_and_the_run_says_so(

@@ -164,7 +164,7 @@ def test_it_takes_the_right_and_is_in_the_change_log(
         answer = ask(action, reader, **fields, status="archived")
         print(answer)
         assert answer.status == 403
-        assert "publishing, removing and yanking need one with that right" in answer.body.decode()
+        assert "changes need one with the right to make them" in answer.body.decode()
     assert ask("yank", **fields, reason="noted").status == 200
     lines = host.check_output(f"cat {stack.home}/logs/changes-*.log").splitlines()
     noted = [found for line in lines if project in (found := json.loads(line)).values()]

@@ -41,26 +41,11 @@ def test_the_settings_are_roots_and_the_account_alone_reads_them(host: Any, home
     assert listed == ["d 750 root", "f 640 root"]
 
 
-def test_gunicorn_accepts_the_settings(host: Any, home: str) -> None:
-    assert gunicorn(host, home, "--check-config") == ""
-
-
-CHECK = (
-    "docker run --rm --network none --read-only --cap-drop ALL --tmpfs /tmp --user {uid}:{gid}"
-    " --env PYTHONPATH=/data/pypiserver --volume {home}/pypiserver:/data/pypiserver:ro"
-    " --entrypoint python3 {image} -m wheelhouse_index check"
-)
 # Another pypiserver: the place where the extension comes in has another name.
 CHANGE = (
     "cd $(python3 -c 'import os, pypiserver; print(os.path.dirname(pypiserver.__file__))')"
     " && sed -i s/BackendProxy/Proxy/ backend.py && rm -r __pycache__"
 )
-
-
-def test_the_extension_works_in_the_real_image(host: Any, home: str) -> None:
-    user = host.user("pypi")
-    command = CHECK.format(uid=user.uid, gid=user.gid, home=home, image="pypiserver/pypiserver:v2.4.2")
-    assert host.check_output(command) == ""
 
 
 @pytest.fixture

@@ -50,7 +50,11 @@ def test_pages_and_files_are_served_to_readers_while_pypiserver_is_away(
             assert index.request(path, Login("reader", "wrong")).status == 401, path
         # All projects are on disk. What is not known is not said to be missing.
         assert index.request(f"/simple/unknown-{name}/", reader).status == 404
-        assert index.request(f"/simple/Unknown-{name}/", reader).status == 503
+        for path in (f"/simple/Unknown-{name}/", "/packages/"):
+            answer = index.request(path, reader)
+            assert (answer.status, b"pypi-server does not answer" in answer.body) == (503, True), answer
+        answer = index.upload(publisher, packages.wheel(tmp_path, "away"))
+        assert (answer.status, "pypi-server does not answer" in answer.reason) == (503, True), answer
     finally:
         stack.compose("start pypi-server")
     eventually(lambda: index.request(f"/simple/Unknown-{name}/", reader).status == 301, "pypiserver answers")

@@ -111,7 +111,7 @@ def test_a_copy_has_its_own_time_once_and_for_good(copied: Copied, tmp_path: Pat
     assert set(copied.files(project)) == {wheel.name, old}
     said = [line for line in copied.stack.log("pypi-server") if f"{old} stays as it is, and no client can" in line]
     # It is tried again, and said again, once a minute.
-    assert len(set(said)) == 1 and "'trunk' is no version" in said[0], said
+    assert len(set(said)) == 1 and "'trunk' is not a valid version" in said[0], said
 
 
 def test_what_rsync_deletes_stays_published_once(copied: Copied, tmp_path: Path) -> None:

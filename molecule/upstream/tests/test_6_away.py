@@ -222,7 +222,9 @@ def small_cache(host: Any, stack: Stack) -> Iterator[None]:
 def test_a_full_disk_of_the_cache_costs_caching_alone(
     host: Any, one: OneUrl, stack: Stack, private: str, fresh: str
 ) -> None:
-    host.run(f"dd if=/dev/zero of={stack.home}/nginx_cache/full bs=64k status=none")
+    cache = f"{stack.home}/nginx_cache"
+    host.run(f"dd if=/dev/zero of={cache}/full bs=4k status=none")
+    assert host.check_output(f"df --output=avail {cache}").split()[-1] == "0"
     assert one.page(fresh).status == one.page(private).status == 200
     assert is_right(one.get(one.address(fresh)), one.files(fresh)[-1])
     (entry,) = one.files("big")

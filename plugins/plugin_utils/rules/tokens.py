@@ -23,6 +23,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import (
     is_boolean,
     is_true,
     of_token,
+    rights,
 )
 
 # What scanners of secrets look for: this, 64 random hexadecimal digits, and the first 8 of the SHA-256 of all before them.
@@ -88,7 +89,7 @@ def _token(entry: Mapping[Any, Any]) -> Complaints:
     if reads is not None and not is_boolean(reads):
         yield "has a read that is neither true nor false", "give true or false; reading is not limited by project"
     elif not may_read(entry) and not logins.granted(entry):
-        yield "has no right", "give it publish, yank, delete or read"
+        yield "has no right", f"give it {', '.join(rights())} or read"
     yield from logins.last_day(entry.get("expires"), "token")
     secret, digest = entry.get("secret"), entry.get("hash")
     if secret is not None and digest not in (None, ""):

@@ -27,6 +27,7 @@ def test_an_archive_has_what_users_need_and_nothing_else() -> None:
         ".gitignore",
         "plugins/modules/__pycache__/a.pyc",
         "changelogs/fragments/1.yml",
+        "inventories/demo/hosts.yml",
     ]
     assert archive.unwanted([*needed, *unwanted]) == unwanted
     assert archive.missing([*needed, "roles/users/README.md"], ["users"]) == ["roles/users/meta/main.yml"]

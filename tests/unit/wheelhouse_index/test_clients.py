@@ -1,4 +1,4 @@
-"""pip and uv against the files as they are: they resolve without downloading a wheel that they do not install."""
+"""pip, poetry and pdm against the files as they are. uv, and publishers: scenario index."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ from tests.support.clients import Login
 from tests.support.index import Index
 from tests.support.served import serving
 
-UV = Path(sys.executable).with_name("uv")
-
-pytestmark = pytest.mark.skipif(not UV.exists(), reason="the clients are in .venv")
+pytestmark = pytest.mark.skipif(not Path(sys.executable).with_name("uv").exists(), reason="the clients are in .venv")
 
 
 @pytest.fixture
@@ -63,16 +61,6 @@ def downloaded(asked: Sequence[str]) -> list[str]:
     return sorted(line.rpartition("/")[2] for line in asked if line.startswith("GET") and line.endswith(".whl"))
 
 
-def test_uv_resolves_without_downloading_a_wheel(served: tuple[str, list[str]], tmp_path: Path) -> None:
-    address, asked = served
-    (tmp_path / "requirements.in").write_text("app\n")
-    command = ["pip", "compile", "--no-cache", "--no-config", "--default-index", address, "--generate-hashes"]
-    text = run([UV, *command, "--python", sys.executable, tmp_path / "requirements.in"])
-    assert re.findall(r"^[a-z]+==[0-9.]+", text, re.M) == ["app==1.0", "leaf==1.0", "library==1.5"]
-    assert downloaded(asked) == [], asked
-    assert "GET /packages/app-1.0-py3-none-any.whl.metadata" in asked
-
-
 @pytest.mark.parametrize(
     ("words", "wheels"),
     [
@@ -89,46 +77,6 @@ def test_pip_downloads_what_it_keeps_and_nothing_else(
     run([sys.executable, "-m", "pip", *words, *options, "app"])
     assert downloaded(asked) == [f"{wheel}-py3-none-any.whl" for wheel in wheels], asked
     assert sum(line.startswith("GET /simple/") for line in asked) == 3
-
-
-TWINE = ["twine", "upload", "--non-interactive", "--disable-progress-bar", "-u", "a", "-p", "b", "--verbose"]
-UV_PUBLISH = [
-    "uv",
-    "publish",
-    "--no-cache",
-    "--no-config",
-    "--username",
-    "a",
-    "--password",
-    "b",
-    "--trusted-publishing=never",
-]
-
-
-@pytest.mark.parametrize(
-    "publish", [[*TWINE, "--attestations", "--repository-url"], [*UV_PUBLISH, "--publish-url"]], ids=["twine", "uv"]
-)
-def test_publishers_send_attestations_and_installers_read_the_page(tmp_path: Path, publish: list[str]) -> None:
-    index = Index(tmp_path, url="https://pypi.example.com")
-    file = made.wheel(tmp_path, "app", "1.0")
-    sent = attestation(file.name, file.read_bytes())
-    beside = tmp_path / f"{file.name}.publish.attestation"
-    beside.write_text(json.dumps(sent))
-    program, *words = publish
-    with serving(index) as (address, _asked):
-        command: list[str | Path] = [UV.with_name(program), *words, f"{address}/", file, beside]
-        print(run(command))
-        kept = json.loads((index.pages / f"packages/{file.name}.provenance").read_text())
-        assert [bundle["attestations"] for bundle in kept["attestation_bundles"]] == [[sent]]
-        page = f"{address}/simple/"
-        (listed,) = json.loads((index.pages / "simple/app/index.json").read_text())["files"]
-        assert listed["provenance"] == f"https://pypi.example.com/packages/{file.name}.provenance"
-        pip = [sys.executable, "-m", "pip", "download", "--no-cache-dir", "--no-deps", "--index-url", page]
-        run([*pip, "--dest", tmp_path / "pip", "app"])
-        uv: list[str | Path] = [UV, "pip", "install", "--no-cache", "--no-config", "--python", sys.executable]
-        run([*uv, "--default-index", page, "--target", tmp_path / "uv", "app"])
-    assert (tmp_path / "pip" / file.name).read_bytes() == file.read_bytes()
-    assert (tmp_path / "uv" / "app-1.0.dist-info").is_dir()
 
 
 @pytest.mark.parametrize("name", ["poetry", "pdm"])
@@ -150,20 +98,3 @@ def test_other_installers_read_a_page_that_names_provenance_as_well(tmp_path: Pa
     assert done.returncode == 0
     assert list((tmp_path / "wants").rglob("app-1.0.dist-info"))
     assert downloaded(asked) == [file.name]
-
-
-@pytest.mark.parametrize(
-    "publish", [[*TWINE, "--attestations", "--repository-url"], [*UV_PUBLISH, "--publish-url"]], ids=["twine", "uv"]
-)
-def test_publishers_show_why_attestations_are_refused(tmp_path: Path, publish: list[str]) -> None:
-    index = Index(tmp_path)
-    file = made.wheel(tmp_path, "app", "1.0")
-    beside = tmp_path / f"{file.name}.publish.attestation"
-    beside.write_text(json.dumps(attestation("app-2.0-py3-none-any.whl", file.read_bytes())))
-    program, *words = publish
-    with serving(index) as (address, _asked):
-        command: list[str | Path] = [UV.with_name(program), *words, f"{address}/", file, beside]
-        with pytest.raises(AssertionError, match=r"another\s+file") as shown:
-            run(command)
-    print(shown.value)
-    assert index.stored() == {}

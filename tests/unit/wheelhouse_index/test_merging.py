@@ -124,27 +124,6 @@ def test_of_two_statuses_the_stricter_one_counts_whichever_is_later(looser: str)
             assert found.changed([at(9, status="active")]).merged(one).merged(other).status.status == "active"
 
 
-OF_TODAY = {
-    "revision": 4,
-    "status": {"status": "archived", "reason": "old", "login": "bob", "time": "2026-11-20T10:00:00.000000Z"},
-    "yanked": {
-        "releases": {"1": {"reason": "broken", "login": "bob", "time": "2026-11-20T11:00:00.000000Z"}},
-        "files": {TWO: {"reason": "", "login": "", "time": "2026-11-20T12:00:00.000000Z"}},
-    },
-}
-
-
-def test_documents_without_what_was_taken_back_are_read() -> None:
-    found = Decisions.of_text(json.dumps(OF_TODAY))
-    assert (found.status.status, found.status.reason, found.over) == ("archived", "old", frozenset())
-    yanks = found.yank(ONE, "1"), found.yank(TWO, "2")
-    assert [(one.reason, one.login) for one in yanks if one] == [("broken", "bob"), ("", "")]
-    assert Decisions.of_text(found.text()) == found
-    active = {"status": "active", "reason": "", "login": "", "time": ""}
-    nothing = json.dumps({"revision": 2, "status": active, "yanked": {"releases": {}, "files": {}}})
-    assert Decisions.of_text(nothing) == NOTHING
-
-
 def decision(**fields: Any) -> dict[str, Any]:
     return {"reason": "", "login": "", "time": "2026-11-20T10:00:00.000000Z", **fields}
 
@@ -320,11 +299,3 @@ def test_an_older_copy_of_the_whole_store_takes_nothing_back_and_brings_nothing_
     again = Index(index.folder)
     again.look()
     assert page(again) == ("active", {TWO: "later"})
-
-
-def test_a_document_of_today_and_one_of_tomorrow_are_merged(two: tuple[Index, Index]) -> None:
-    index, _other = two
-    place(index).write_text(json.dumps(OF_TODAY))
-    index.look()
-    assert page(index) == ("archived", {ONE: "both", SDIST: "broken", TWO: True})
-    assert set(json.loads(place(index).read_text())) == {"decisions", "over"}

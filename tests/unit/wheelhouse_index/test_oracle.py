@@ -347,8 +347,6 @@ class Operations(RuleBasedStateMachine):
         with index.store.catalogue.reading() as known:
             assert known.counts() == (len(index.truth()), sum(map(len, index.truth().values())))
         assert set(index.backend.get_projects()) == set(index.truth())
-        for project, files in index.truth().items():
-            assert {package.relfn for package in index.backend.find_project_packages(project.upper())} == set(files)
         assert not list(index.packages.joinpath(".incoming").iterdir())
         self.facts_last()
 

@@ -24,8 +24,9 @@ How data flows::
                                                                      ├── index.store ── index.catalogue ── rendering ── index/
     scan of packages/ (index.scan, by server.keeper) ────────────────┘
 
-``index.store`` is what clients change. It stands on ``writing`` (pages follow the catalogue), that on ``taking_in`` (files are
-read and noted), that on ``folders`` (what has to be there, and the lock).
+``index.store`` is what clients change. It stands on ``adding`` (uploads that wait for the lock are published together), that on
+``writing`` (pages follow the catalogue), that on ``taking_in`` (files are read and noted), that on ``folders`` (what has to be
+there, and the lock).
 
 ``fact_store.recording`` writes claims and records before anything is listed; ``requests.deciding`` takes the forms that yank and
 set a status. ``server.keeper`` is the thread that looks after files which arrive by other ways; ``server.backend`` is

@@ -69,6 +69,7 @@ def rollout(playbook: Playbook) -> Playbook:
 
     def run(*options: str, hosts: str = HOSTS) -> subprocess.CompletedProcess[str]:
         text = yaml.safe_dump([*yaml.safe_load(EARLIER), play, *yaml.safe_load(LATER)], sort_keys=False)
+        text = text.replace("import_tasks: ", f"import_tasks: {PLAYBOOKS}/")
         return playbook(text, "-e", "pypi_hosts=all", *options, hosts=hosts)
 
     return run

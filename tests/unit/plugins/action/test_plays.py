@@ -120,21 +120,6 @@ def test_htpasswd_alone_hashes_for_itself(
     assert (tmp_path / "x/.htpasswd").read_text().startswith("alice:$2y$04$")
 
 
-def test_all_problems_are_in_one_message(playbook: Playbook) -> None:
-    result = playbook(
-        """
-        - hosts: all
-          gather_facts: false
-          tasks:
-            - wheelhouse.pypi.check_variables:
-                variables: {pypi_http_port: "70000", pypi_home: pypi, pypi_users: [], pypi_authenticate: [update]}
-        """
-    )
-    text = result.stdout + result.stderr
-    for words in ("'70000' is not a whole number", "'pypi' is not absolute", "pypi_users: is empty, but"):
-        assert words in text
-
-
 def test_vaulted_passwords_are_taken(playbook: Playbook, tmp_path: Path, assert_no_secret: Callable[..., None]) -> None:
     """A value that is vaulted by itself, as `ansible-vault encrypt_string` makes it."""
     from ansible.constants import DEFAULT_VAULT_ID_MATCH  # noqa: F401  (loads the configuration that vault needs)

@@ -160,7 +160,6 @@ def test_an_index_that_does_not_run_is_named(playbook: Playbook, home: Path, che
         # What Docker itself says of a process that it cannot start.
         ("echo OCI runtime exec failed", 126, ["OCI runtime exec failed", "The run in the container ended with 126"]),
         ("true", 137, ["The run in the container ended with 137, and did not say what it has done. Run it again"]),
-        ("true", 2, ["pypi_instance: the index internal is of an earlier release; run wheelhouse.pypi.site first"]),
     ],
 )
 def test_an_index_that_cannot_do_it_fails_the_run(

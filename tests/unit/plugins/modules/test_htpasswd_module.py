@@ -126,15 +126,6 @@ def test_without_purge_others_keep_their_place_and_rights(run: Run, tmp_path: Pa
     assert "zoe" not in rights
 
 
-def test_files_of_earlier_versions_are_removed(run: Run, tmp_path: Path) -> None:
-    run()
-    (tmp_path / ".htpasswd-publish").write_text(f"zoe:{CAROL}\n")
-    (tmp_path / "peer").mkdir()
-    (tmp_path / "peer/secret.conf").touch()
-    assert run()["diff"]["prepared"].splitlines()[1:] == ["- file .htpasswd-publish", "- file peer/secret.conf"]
-    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {".htpasswd", "credentials.conf"}
-
-
 def test_state_absent_removes_without_a_hash(run: Run) -> None:
     run()
     result = run(users=[wanted("bob", state="absent")], purge=False, hashes={})

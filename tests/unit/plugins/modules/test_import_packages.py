@@ -131,7 +131,7 @@ def test_what_no_client_can_install_comes_in_and_is_named(imported: Import, home
         result = imported(check=check)
         assert "foo-trunk.zip" in result["imported"]
         (line,) = result["doubtful"]
-        assert line.startswith("foo-trunk.zip: foo-trunk.zip: 'trunk' is no version (PEP 440)")
+        assert line.startswith("foo-trunk.zip: foo-trunk.zip: 'trunk' is not a valid version (PEP 440)")
         assert result["warnings"] == [f"Imported, though no client can install them:\n- {line}"]
     assert "foo-trunk.zip" in on_index(home)
     assert (imported()["doubtful"], imported()["warnings"]) == ([], [])
@@ -184,19 +184,12 @@ def test_an_index_that_does_not_run_is_named(imported: Import, home: Path) -> No
     assert "the index x does not run on this host; run wheelhouse.pypi.site first" in result["msg"]
 
 
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [
-        (1, "pypi-server ended it: No such container"),
-        (2, "the index is of an earlier version; run wheelhouse.pypi.site first"),
-    ],
-)
-def test_an_index_that_takes_nothing_fails_the_run(imported: Import, tmp_path: Path, code: int, said: str) -> None:
+def test_an_index_that_takes_nothing_fails_the_run(imported: Import, tmp_path: Path) -> None:
     docker = tmp_path / "bin/docker"
-    docker.write_text(docker.read_text().replace("exec ", f"echo 'No such container' >&2; exit {code}; exec "))
+    docker.write_text(docker.read_text().replace("exec ", "echo 'No such container' >&2; exit 1; exec "))
     result = imported()
     assert result["failed"]
-    assert result["msg"] == f"pypi_import_from: {said}"
+    assert result["msg"] == "pypi_import_from: pypi-server ended it: No such container"
 
 
 def test_a_file_that_is_being_written_is_left_for_the_next_import(

@@ -149,13 +149,19 @@ def test_private_names_that_are_public_as_well_are_compared_file_by_file(stand_i
     assert not stand_in.public.asked("only-here"), "a private name went upstream"
 
 
-def test_an_upstream_without_a_list_is_named(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream_pages.Asker, "projects", lambda *_: set())
+@pytest.mark.parametrize(("broken", "said"), [(False, "it has no list of projects"), (True, "its answer ends early")])
+def test_an_upstream_whose_list_is_not_known_is_named(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, broken: bool, said: str
+) -> None:
+    def projects(*_: object) -> set[str]:
+        if broken:
+            raise OSError(said)
+        return set()
+
+    monkeypatch.setattr(upstream_pages.Asker, "projects", projects)
     found = stand_in.info(stand_in.url(), stand_in.hosts(PAGES, FILES))
     assert found["problems"] == found["shared"] == []
-    assert found["unasked"] == [
-        f"{stand_in.url()} has no list of projects: it is not known which private names it has as well"
-    ]
+    assert found["unasked"] == [f"{stand_in.url()}: which private names it has as well is not known: {said}"]
 
 
 def test_a_host_without_an_index_has_no_private_names(stand_in: StandIn, tmp_path: Path) -> None:

@@ -103,9 +103,14 @@ def put(folder: Path, target: Path | str, content: bytes) -> None:
         os.replace(aside, target)
 
 
-def sync(paths: Collection[Path | str]) -> None:
-    """Have files, and the names in folders, outlast a loss of power. All are of one file system."""
-    if len(paths) >= _MANY and _sync_file_system(next(iter(paths))):
+def sync(paths: Collection[Path | str], one_by_one: bool = False) -> None:
+    """Have files, and the names in folders, outlast a loss of power. All are of one file system.
+
+    Args:
+        paths: of them.
+        one_by_one: whether to wait for nothing else that is being written there, however many they are.
+    """
+    if not one_by_one and len(paths) >= _MANY and _sync_file_system(next(iter(paths))):
         return
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)

@@ -8,7 +8,7 @@ taken back by who has seen it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -146,8 +146,7 @@ class Decisions:
         """
         try:
             found = strict.parsed(text)
-            made = found["decisions"] if "decisions" in found else list(_of_before(found))
-            over = found.get("over", [])
+            made, over = found["decisions"], found.get("over", [])
             if not (isinstance(made, list) and isinstance(over, list)):
                 raise TypeError("no lists")
             return cls(frozenset(map(Decision.of, made)), frozenset(strict.written(one, "over") for one in over))
@@ -157,16 +156,6 @@ class Decisions:
 
 def _ids(decisions: Iterable[Decision]) -> frozenset[str]:
     return frozenset(one.id for one in decisions)
-
-
-def _of_before(found: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the decisions of a document of before there was ``over``."""
-    for kind, which in (("releases", "release"), ("files", "file")):
-        for name, one in found["yanked"][kind].items():
-            yield {**one, which: name}
-    # Where none was set.
-    if found["status"] != _ACTIVE.document():
-        yield found["status"]
 
 
 _ACTIVE = Decision(status=ACTIVE)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..common import disk
 from ..files.entry import Entry
@@ -90,8 +91,16 @@ class Recorder:
         return found
 
     @contextmanager
-    def publishing(self, uploads: Sequence[Upload], overwrite: bool, origin: Origin) -> Iterator[Mapping[str, Record]]:
+    def publishing(
+        self, uploads: Sequence[Upload], overwrite: bool, origin: Origin, unsynced: list[Path | str]
+    ) -> Iterator[Mapping[str, Record]]:
         """Claim the project of uploads and record them; take back what was recorded if they are not published.
+
+        Args:
+            uploads: all of one project.
+            overwrite: whether they may replace files with other content.
+            origin: how they came.
+            unsynced: gets what has to be synced before that counts.
 
         Yields:
             Their records, by name; signatures have none.
@@ -105,7 +114,7 @@ class Recorder:
         same = {name for name, record in before.items() if record.sha256 == wanted[name].sha256}
         new = {name: record for name, record in wanted.items() if name not in before}
         try:
-            self._make({project: new}, self.look())
+            unsynced += self._made({project: new}, self.look())
             for name in list(new):
                 there = self._facts.records.at(project, name)
                 if there and there.sha256 != wanted[name].sha256:
@@ -265,9 +274,13 @@ class Recorder:
 
     def _make(self, records: Mapping[str, Mapping[str, Record]], look: Look) -> None:
         """Claim projects, and record files of them by name."""
+        disk.sync(self._made(records, look))
+
+    def _made(self, records: Mapping[str, Mapping[str, Record]], look: Look) -> list[Path | str]:
+        """Claim projects, and record files of them by name; return what has to be synced before that counts."""
         claimed = self._facts.claims.make(records)
         # Folders last: with a file that was made in them, most file systems have written them as well.
-        disk.sync([*(place for project, own in records.items() for place in look.make(project, own)), *claimed])
+        return [*(place for project, own in records.items() for place in look.make(project, own)), *claimed]
 
 
 def _recorded(uploads: Iterable[Upload]) -> list[Upload]:

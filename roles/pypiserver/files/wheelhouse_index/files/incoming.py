@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ..common import disk
 from .entry import Facts, Stamp
 
 FOLDER = ".incoming"
@@ -50,7 +49,7 @@ class Upload:
 
     @contextmanager
     def published(self, target: Path, overwrite: bool) -> Iterator[None]:
-        """Give the file its name; take it back if what is done meanwhile fails.
+        """Give the file its name, which counts once its folder is synced; take it back if what is done meanwhile fails.
 
         Raises:
             FileExistsError: if there is such a file, and it is not to be overwritten.
@@ -61,12 +60,10 @@ class Upload:
         if overwrite:
             with suppress(FileNotFoundError):
                 os.link(target, before, follow_symlinks=False)
-                self._date_after(target)
             os.replace(self._path, target)
         else:
             os.link(self._path, target)
         try:
-            disk.sync([target.parent])
             yield
         except BaseException:
             if before.exists():
@@ -76,9 +73,12 @@ class Upload:
             raise
         before.unlink(missing_ok=True)
 
-    def _date_after(self, other: Path) -> None:
-        """Give the file a second of its own: NGINX makes the ETag of size and time in whole seconds."""
-        taken = int(other.stat().st_mtime)
+    def date_after(self, other: Path) -> None:
+        """Give the file a second of its own, if it is to replace one: NGINX makes the ETag of size and time in whole seconds."""
+        try:
+            taken = int(other.stat().st_mtime)
+        except FileNotFoundError:
+            return
         if int(os.fstat(self._file.fileno()).st_mtime) <= taken:
             os.utime(self._file.fileno(), (taken + 1, taken + 1))
 

@@ -32,7 +32,7 @@ def objection(name: str, release: Release, found: Metadata | None, is_all: bool 
     # A wheel's name has `_` for `-`; its metadata do not.
     version = found.release.version if found else names.normal_version(release.version)
     if not names.is_standard_version(version):
-        return f"{name}: {version[:_SHOWN]!r} is no version (PEP 440). Give it one such as 1.0.dev1 and build it again."
+        return f"{name}: {version[:_SHOWN]!r} is not a valid version (PEP 440). Give it one such as 1.0.dev1 and build it again."
     if found is None and is_all and kind not in (names.WHEEL, names.EGG):
         return (
             f"{name} has no PKG-INFO with name and version in its top folder. Build it again by a tool for it, such as"

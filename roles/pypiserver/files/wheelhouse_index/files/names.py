@@ -233,6 +233,7 @@ def same_version(one: str, other: str) -> bool:
     return _before_pep_440(one) == _before_pep_440(other)
 
 
+@_remembered
 def normal_version(version: str) -> str:
     """Return a version so that equal ones read the same; one from before PEP 440 in lower case."""
     parsed = _parsed(version)

@@ -169,7 +169,8 @@ class Catalogue:
         self._held: tuple[int, sqlite3.Connection] | None = None
         # Connections to the database that the held one is to, which nobody uses at the moment.
         self._idle: list[sqlite3.Connection] = []
-        # The files beside the database, as they were when the connection was opened.
+        self._files_beside = f"{file}-wal", f"{file}-shm"
+        # They, as they were when the connection was opened.
         self._beside: list[int] = []
         self._lock = threading.Lock()
         # Whether something that was asked could not be answered, as the database is damaged.
@@ -341,7 +342,7 @@ class Catalogue:
             return self._beside == self._inodes_beside()
 
     def _inodes_beside(self) -> list[int]:
-        return [_inode(Path(f"{self.file}{suffix}")) for suffix in ("-wal", "-shm")]
+        return list(map(_inode, self._files_beside))
 
     def _connect(self) -> sqlite3.Connection:
         if not self.is_whole():
@@ -395,10 +396,10 @@ class Catalogue:
                 connection.close()
 
 
-def _inode(file: Path) -> int:
+def _inode(file: Path | str) -> int:
     """Return a file's inode; 0 where there is none."""
     try:
-        return file.stat().st_ino
+        return os.stat(file).st_ino
     except FileNotFoundError:
         return 0
 

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from ..common import disk
 from ..common.answers import some
 from ..fact_store.decisions import NOTHING, Decisions
-from ..fact_store.recording import ConflictError, Origin
-from ..files.entry import Entry
+from ..fact_store.recording import ConflictError
 from ..files.incoming import Upload
+from .adding import Adding
 from .comparing import compared, refuse_closed, same_as
 from .folders import staging
-from .quotas import NONE, Quotas
 from .scan import Scanner
-from .writing import Writing
 
 
-@dataclass(frozen=True)
-class Added:
-    """What was new of uploads.
-
-    Attributes:
-        files: the names of those that were not there, byte by byte.
-        attested: the names of those whose attestations are kept now: what is there of a content is never replaced.
-    """
-
-    files: frozenset[str] = frozenset()
-    attested: frozenset[str] = frozenset()
-
-
-class Store(Writing):
+class Store(Adding):
     """What clients change; arguments and attributes as for ``Folders``."""
 
     def has_had(self, upload: Upload) -> bool:
@@ -52,73 +35,6 @@ class Store(Writing):
                 return True
             self._restore(known.removed([upload.name]))
         return self._recorder.has(project, upload.name, sha256)
-
-    def add(
-        self,
-        uploads: Sequence[Upload],
-        overwrite: bool,
-        origin: Origin,
-        check: Callable[[], None] = lambda: None,
-        quotas: Quotas = NONE,
-    ) -> Added:
-        """Publish distribution files, and their signatures: when this returns, they are on all pages.
-
-        Args:
-            uploads: all of one project, no two of the same identity, a file before its signature.
-            overwrite: whether they may replace files with other content.
-            origin: how they came.
-            check: raises what ends it before anything changes, after a wait for other changes.
-            quotas: that what is new has to fit into.
-
-        Returns:
-            What was new.
-
-        Raises:
-            ConflictError: if one of them is, or was, there with other content; nothing has changed then.
-            FactsError: if it cannot be found out what was there; the same holds.
-            OSError: if there is no room; the same holds.
-            Refusal: if there is none by a quota, or the project takes no uploads; the same holds.
-        """
-        self.mend()
-        self.check_facts()
-        project = uploads[0].facts.release.project
-        self._notice(uploads)
-        failed = self.read_unread([project])
-        with self._alone(), staging() as staged:
-            check()
-            if quotas and not self._has_sizes():
-                self._sum_sizes()
-            with self.catalogue.reading() as known:
-                new, replaced = compared(known, uploads, overwrite)
-                if not new and not known.mark_of(project):
-                    return Added()
-                if new:
-                    refuse_closed(project, known.decisions(project))
-                    quotas.check(known, new, replaced)
-                self._restore(known.removed(upload.name for upload in new))
-            with ExitStack() as stack:
-                records = stack.enter_context(self._recorder.publishing(new, overwrite, origin)) if new else {}
-                kept = {upload.name: upload for upload in new}
-                attested = stack.enter_context(self.facts.attestations.publishing(project, kept, origin.login))
-                for upload in new:
-                    stack.enter_context(self._published(upload, overwrite))
-                with self.catalogue.writing() as known:
-                    # Until the pages are in place another process has to see to them, if this one is killed.
-                    lists = known.mark_of(project) > 0 or not known.has_page(project)
-                    known.mark_dirty([project])
-                    self._forget(staged, known, replaced)
-                    for upload in new:
-                        entry = Entry(upload.name, upload.stamp(), upload.facts)
-                        if record := records.get(upload.name):
-                            entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
-                        self._put(staged, known, entry, upload.metadata)
-                    self._stage(staged, known, [project], lists and self._lists_now(known))
-                    seen = {project: known.mark_of(project)}
-            staged.publish()
-            # Not before the new ones are on all pages: until then nothing has replaced them.
-            self._unlink(replaced)
-            self._done(seen, failed, staged.whole)
-            return Added(frozenset(kept), frozenset(attested))
 
     def attest(self, upload: Upload, login: str) -> set[str]:
         """Keep the attestations of a file that is there with this content: when this returns, they are on its pages.
@@ -234,24 +150,11 @@ class Store(Writing):
         if self.facts.claims.has(project):
             return True
         with self.catalogue.reading() as known:
-            if not known.of_project(project) and known.decisions(project) == NOTHING:
+            is_known = known.of_project(project) or known.removed_of([project]) or known.decisions(project) != NOTHING
+            if not is_known:
                 return False
         disk.sync(self.facts.claims.make([project]))
         return True
-
-    def sum_sizes(self) -> None:
-        """Have the catalogue sum up sizes from now on, by which quotas are decided on."""
-        if not self._has_sizes():
-            with self._alone():
-                self._sum_sizes()
-
-    def _has_sizes(self) -> bool:
-        with self.catalogue.reading() as known:
-            return known.has_sizes()
-
-    def _sum_sizes(self) -> None:
-        with self.catalogue.writing() as known:
-            known.sum_sizes()
 
     def give_back(self, project: str) -> None:
         """Forget a project that has no files any more: its name is free, and upstream may answer for it.
@@ -300,27 +203,3 @@ class Store(Writing):
         with self.catalogue.reading() as known:
             unread = {project, *known.with_unread()}
         self.read_unread(unread)
-
-    def _notice(self, uploads: Iterable[Upload]) -> None:
-        """Take in what was copied to the places of uploads, or removed from there, since the last look."""
-        changed: list[str] = []
-        with self.catalogue.reading() as known:
-            for upload in uploads:
-                stamps = {entry.path: entry.stamp for entry in same_as(known, upload)}
-                paths = {upload.name, *stamps}
-                changed += [path for path in paths if self._stamp(path) != stamps.get(path)]
-        if changed:
-            self.note(changed, [])
-
-    @contextmanager
-    def _published(self, upload: Upload, overwrite: bool) -> Iterator[None]:
-        try:
-            with upload.published(self.packages / upload.name, overwrite):
-                yield
-        except FileExistsError as error:
-            raise ConflictError(f"{upload.name} already exists in packages/ and is not a regular file.") from error
-
-    def _unlink(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            with suppress(FileNotFoundError):
-                os.unlink(self.packages / path)

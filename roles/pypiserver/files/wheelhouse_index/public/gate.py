@@ -252,10 +252,7 @@ class Gate:
         """Tell whether a project is private; raise Declined where that cannot be found out."""
         try:
             self._store.facts.check()
-            if policy.private.match(project) or self._store.claimed(project):
-                return True
-            with self._store.catalogue.reading() as known:
-                return bool(known.removed_of([project]))
+            return bool(policy.private.match(project)) or self._store.claimed(project)
         except (FactsError, OSError, sqlite3.Error) as error:
             log.error("Whether %s is private cannot be found out: %s", project, error)
             reason = "This index cannot use its facts, and serves nothing public meanwhile. Ask its operator."

@@ -280,7 +280,7 @@ def _upstream(found: Any, where: str) -> Upstream:
         hosts = _texts(found, "hosts")
         for host in hosts:
             if not _HOST.fullmatch(host):
-                raise PolicyError(f"hosts has {host!r}, which is no host")
+                raise PolicyError(f"hosts has {host!r}, which is not a host name")
         return Upstream(url, _patterns(found, "names"), frozenset((*hosts, at[1])), unknown == "allow")
     except ValueError as error:
         raise PolicyError(f"{where}: {error}") from error

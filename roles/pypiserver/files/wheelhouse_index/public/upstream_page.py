@@ -122,7 +122,7 @@ def read(project: str, upstream: Upstream, body: bytes | bytearray, content_type
             return _of_html(reader, body)
     except (ValueError, RecursionError) as error:
         raise UnusableError(str(error) or "it cannot be parsed") from error
-    raise UnusableError(f"its type is {kind[:80] or 'missing'}, which is no simple page's")
+    raise UnusableError(f"its content type, {kind[:80] or 'missing'}, is not that of a simple page")
 
 
 def is_large(body: bytes | bytearray, content_type: str) -> bool:

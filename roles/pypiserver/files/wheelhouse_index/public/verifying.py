@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # Seconds: until the client that has asked for it has it, and the cache as well; and until another try.
 DELAY_SECONDS, RETRY_SECONDS = 15.0, 60.0
 _TRIES = 3
-# Within these, a file was compared with its page, or cannot be. Each try may take as long as the largest file.
+# Within these, a file was compared with its page, unless many large ones wait before it.
 COMPARED_SECONDS = 600.0
 _MOST = 10_000
 _SILENCE_SECONDS = 30.0

@@ -11,7 +11,6 @@ from pypiserver.backend import Backend, digest_file
 from pypiserver.config import RunConfig
 from pypiserver.core import PkgFile
 
-from ..files import names
 from ..files.entry import Entry
 from ..index.store import Store
 
@@ -31,13 +30,6 @@ class IndexedBackend(Backend):
         """Return all files."""
         with self._store.catalogue.reading() as known:
             return [self._package(entry) for entry in known.all() if not entry.unreadable]
-
-    def find_project_packages(self, project: str) -> Iterable[PkgFile]:
-        """Return the files of a project, in whatever spelling; those that can be read."""
-        with self._store.catalogue.reading() as known:
-            entries = known.of_project(names.normalised(project))
-        read = (entry if entry.facts else self._store.read(entry) for entry in entries if not entry.is_signature)
-        return [self._package(entry) for entry in read if entry]
 
     def get_projects(self) -> Iterable[str]:
         """Return the normalised names of all projects."""

@@ -1,0 +1,286 @@
+"""Uploads are published. Those that wait for the lock meanwhile are published together: the disk is waited for once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..common import disk
+from ..common.answers import Refusal
+from ..fact_store.recording import ConflictError, Origin
+from ..fact_store.records import FactsError
+from ..files.entry import Entry, Stamp
+from ..files.incoming import Upload
+from .catalogue import Known
+from .comparing import compared, refuse_closed, same_as
+from .folders import staging
+from .output import Staged
+from .quotas import NONE, Quotas
+from .writing import Writing
+
+# So many requests are published together at most.
+_TOGETHER = 50
+
+
+@dataclass(frozen=True)
+class Added:
+    """What was new of uploads.
+
+    Attributes:
+        files: the names of those that were not there, byte by byte.
+        attested: the names of those whose attestations are kept now: what is there of a content is never replaced.
+    """
+
+    files: frozenset[str] = frozenset()
+    attested: frozenset[str] = frozenset()
+
+
+@dataclass(eq=False)
+class _Request:
+    """What ``Adding.add`` was asked for.
+
+    Attributes:
+        failed: files of the project that cannot be read, and what they were then.
+        outcome: what was new, or why nothing was published; None until that is known.
+    """
+
+    uploads: Sequence[Upload]
+    overwrite: bool
+    origin: Origin
+    check: Callable[[], None]
+    quotas: Quotas
+    failed: dict[str, Stamp]
+    outcome: Added | Exception | None = None
+
+
+@dataclass
+class _Group:
+    """Requests that are published together.
+
+    Attributes:
+        known: the catalogue, which is being changed.
+        staged: pages.
+        undo: takes back what was done, if it fails.
+        unsynced: facts that have to be synced before files get their names.
+        new: files that are to get their names, and whether they may replace others.
+        replaced: the paths of other files that they replace.
+        projects: whose pages change.
+        lists: whether the list of projects may change.
+    """
+
+    known: Known
+    staged: Staged
+    undo: ExitStack
+    unsynced: list[Path | str] = field(default_factory=list)
+    new: list[tuple[Upload, bool]] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    projects: set[str] = field(default_factory=set)
+    lists: bool = False
+
+
+class Adding(Writing):
+    """Publishes uploads; arguments and attributes as for ``Folders``."""
+
+    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
+        super().__init__(packages, index, replaceable, url)
+        # Of this process: who waits, and whether one of them publishes.
+        self._waiting: list[_Request] = []
+        self._publishes = False
+        self._changed = threading.Condition()
+
+    def add(
+        self,
+        uploads: Sequence[Upload],
+        overwrite: bool,
+        origin: Origin,
+        check: Callable[[], None] = lambda: None,
+        quotas: Quotas = NONE,
+    ) -> Added:
+        """Publish distribution files, and their signatures: when this returns, they are on all pages.
+
+        Args:
+            uploads: all of one project, no two of the same identity, a file before its signature.
+            overwrite: whether they may replace files with other content.
+            origin: how they came.
+            check: raises what ends it before anything changes, after a wait for other changes.
+            quotas: that what is new has to fit into.
+
+        Returns:
+            What was new.
+
+        Raises:
+            ConflictError: if one of them is, or was, there with other content; nothing has changed then.
+            FactsError: if it cannot be found out what was there; the same holds.
+            OSError: if there is no room; the same holds.
+            Refusal: if there is none by a quota, or the project takes no uploads; the same holds.
+        """
+        self.mend()
+        self.check_facts()
+        self._notice(uploads)
+        failed = self.read_unread([uploads[0].facts.release.project])
+        outcome = self._outcome(_Request(uploads, overwrite, origin, check, quotas, failed))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _outcome(self, own: _Request) -> Added | Exception:
+        """Wait until another thread has published a request or, while none does that, publish it with all that wait."""
+        with self._changed:
+            self._waiting.append(own)
+            self._changed.wait_for(lambda: own.outcome is not None or not self._publishes)
+            leads = own.outcome is None
+            self._publishes = self._publishes or leads
+        try:
+            while own.outcome is None:
+                with self._alone():
+                    self._publish(self._next())
+                with self._changed:
+                    self._changed.notify_all()
+            return own.outcome
+        finally:
+            with self._changed:
+                self._waiting.remove(own)
+                if leads:
+                    self._publishes = False
+                    self._changed.notify_all()
+
+    def _next(self) -> list[_Request]:
+        waiting = [one for one in self._waiting if one.outcome is None][:_TOGETHER]
+        # What replaces a file is dated after what is there.
+        return waiting[:1] if any(one.overwrite for one in waiting) else waiting
+
+    def _publish(self, requests: Sequence[_Request]) -> None:
+        """Publish what requests ask for, together or, where that fails, one by one."""
+        try:
+            outcomes = self._published_together(requests)
+        except Exception as error:
+            # What is left of it was not synced, and the next try takes it for made.
+            with suppress(OSError):
+                disk.sync([self.facts.claims.folder, self.facts.records.folder])
+            if len(requests) == 1:
+                requests[0].outcome = error
+                return
+            for one in requests:
+                self._publish([one])
+        else:
+            for one, outcome in zip(requests, outcomes):
+                one.outcome = outcome
+
+    def _published_together(self, requests: Sequence[_Request]) -> list[Added | Exception]:
+        """Publish what requests ask for; return the outcome of each. An error that is raised means that nothing has changed."""
+        outcomes: list[Added | Exception] = []
+        failed: dict[str, Stamp] = {}
+        if any(one.quotas for one in requests) and not self._has_sizes():
+            self._sum_sizes()
+        with staging() as staged:
+            with ExitStack() as undo, self.catalogue.writing() as known:
+                group = _Group(known, staged, undo)
+                for one in requests:
+                    try:
+                        outcomes.append(self._note_new(group, one))
+                        failed |= one.failed
+                    except (ConflictError, FactsError, Refusal) as error:
+                        outcomes.append(error)
+                disk.sync(list(dict.fromkeys(group.unsynced)), one_by_one=True)
+                for upload, overwrite in group.new:
+                    undo.enter_context(self._published(upload, overwrite))
+                if group.new:
+                    disk.sync([self.packages])
+                if group.projects:
+                    self._stage(staged, known, group.projects, group.lists and self._lists_now(known))
+                seen = {project: known.mark_of(project) for project in group.projects}
+            try:
+                staged.publish()
+                # Not before the new ones are on all pages: until then nothing has replaced them.
+                self._unlink(group.replaced)
+                if seen:
+                    self._done(seen, failed, staged.whole)
+            except OSError as error:
+                # They are published, and their pages marked as old: the keeper makes them.
+                return [error if isinstance(outcome, Added) else outcome for outcome in outcomes]
+        return outcomes
+
+    def _note_new(self, group: _Group, request: _Request) -> Added:
+        """Record what is new of a request, and note it in the catalogue, which has what is new of those before it.
+
+        Raises:
+            ConflictError, FactsError, Refusal: as ``add``; nothing has changed then.
+        """
+        known, project = group.known, request.uploads[0].facts.release.project
+        request.check()
+        new, replaced = compared(known, request.uploads, request.overwrite)
+        if not new and not known.mark_of(project):
+            return Added()
+        if new:
+            refuse_closed(project, known.decisions(project))
+            request.quotas.check(known, new, replaced)
+        self._restore(known.removed(upload.name for upload in new))
+        kept = {upload.name: upload for upload in new}
+        made: list[Path | str] = []
+        try:
+            with ExitStack() as undo:
+                publishing = self._recorder.publishing(new, request.overwrite, request.origin, made)
+                records = undo.enter_context(publishing) if new else {}
+                attested = undo.enter_context(self.facts.attestations.publishing(project, kept, request.origin.login))
+                group.undo.enter_context(undo.pop_all())
+        finally:
+            # If it fails, its records are gone; claims and folders are there for others.
+            group.unsynced += filter(os.path.lexists, made)
+        if project not in group.projects:
+            group.lists |= known.mark_of(project) > 0 or not known.has_page(project)
+            group.projects.add(project)
+        # Until the pages are in place another process has to see to them, if this one is killed.
+        known.mark_dirty([project])
+        self._forget(group.staged, known, replaced)
+        for upload in new:
+            if request.overwrite:
+                upload.date_after(self.packages / upload.name)
+            entry = Entry(upload.name, upload.stamp(), upload.facts)
+            if record := records.get(upload.name):
+                entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
+            self._put(group.staged, known, entry, upload.metadata)
+            group.new.append((upload, request.overwrite))
+        group.replaced += replaced
+        return Added(frozenset(kept), frozenset(attested))
+
+    def sum_sizes(self) -> None:
+        """Have the catalogue sum up sizes from now on, by which quotas are decided on."""
+        if not self._has_sizes():
+            with self._alone():
+                self._sum_sizes()
+
+    def _has_sizes(self) -> bool:
+        with self.catalogue.reading() as known:
+            return known.has_sizes()
+
+    def _sum_sizes(self) -> None:
+        with self.catalogue.writing() as known:
+            known.sum_sizes()
+
+    def _notice(self, uploads: Iterable[Upload]) -> None:
+        """Take in what was copied to the places of uploads, or removed from there, since the last look."""
+        changed: list[str] = []
+        with self.catalogue.reading() as known:
+            for upload in uploads:
+                stamps = {entry.path: entry.stamp for entry in same_as(known, upload)}
+                paths = {upload.name, *stamps}
+                changed += [path for path in paths if self._stamp(path) != stamps.get(path)]
+        if changed:
+            self.note(changed, [])
+
+    @contextmanager
+    def _published(self, upload: Upload, overwrite: bool) -> Iterator[None]:
+        try:
+            with upload.published(self.packages / upload.name, overwrite):
+                yield
+        except FileExistsError as error:
+            raise ConflictError(f"{upload.name} already exists in packages/ and is not a regular file.") from error
+
+    def _unlink(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            with suppress(FileNotFoundError):
+                os.unlink(self.packages / path)
