@@ -59,6 +59,8 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 PAGES, FILES = "public.example.org", "files.example.org"
 WHEELS, ELSEWHERE = "wheels.example.net", "elsewhere.example.net"
 HOSTS = (PAGES, FILES, WHEELS, ELSEWHERE)
+# Another index on the same host: its name is known here, and all else is its own.
+NEIGHBOUR = "staging.example.net"
 LOGIN = ("wheels", "wheels-password")
 CONTROL_PORT = 8099
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -966,7 +968,7 @@ def _answer_name(server: socket.socket, question: bytes, client: Any, address: s
         labels.append(question[place + 1 : place + 1 + question[place]].decode("latin-1"))
         place += 1 + question[place]
     end = place + 5
-    if ".".join(labels).lower() in HOSTS:
+    if ".".join(labels).lower() in (*HOSTS, NEIGHBOUR):
         of_address = question[place + 1 : place + 3] == b"\x00\x01"
         counts = struct.pack(">HHHH", 1, int(of_address), 0, 0)
         record = b"\xc0\x0c\x00\x01\x00\x01" + struct.pack(">IH", 5, 4) + socket.inet_aton(address)
