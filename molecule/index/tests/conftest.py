@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,6 @@ import pytest
 from tests.support import packages
 from tests.support.clients import Answer, Index, Login, form
 from tests.support.stack import Stack
-
-# Of these a tool of several hundred megabytes is asked.
-collect_ignore = [] if os.environ.get("WHEELHOUSE_LONG") else ["test_9_renovate.py"]
 
 JSON = "application/vnd.pypi.simple.v1+json"
 

@@ -14,6 +14,10 @@ import pytest
 from tests.clients import renovate
 from tests.support import packages
 from tests.support.clients import Index, Login, form
+from tests.support.long import only_long
+
+# It takes a tool of several hundred megabytes.
+pytestmark = only_long
 
 Page = Callable[[str], dict[str, Any]]
 Found = dict[str, dict[str, Any]]

@@ -13,6 +13,10 @@ from urllib.request import Request, urlopen
 
 from tests.support import packages
 from tests.support.clients import Index, Login
+from tests.support.long import only_long
+
+# Takes 16 GB of disk.
+pytestmark = only_long
 
 SIZE = 5_300_000_000
 MEBIBYTE = 1024 * 1024

@@ -12,11 +12,14 @@ import pytest
 from tests.ground.public_index import NEIGHBOUR
 from tests.support import hosts, packages
 from tests.support.clients import Index, Login
+from tests.support.long import only_long
 from tests.support.one_url import OneUrl, installed, is_right
 from tests.support.playbook import site
 from tests.support.public_index import PublicIndex
 from tests.support.stack import eventually
 
+# Sets up a second index and a proxy.
+pytestmark = only_long
 # Another index on the same host.
 STAGING_URL = f"https://{NEIGHBOUR}:8443"
 STAGING = {
