@@ -156,18 +156,22 @@ def test_a_longer_minimum_age_and_a_list_of_what_is_allowed_take_more_away(
     eventually(lambda: one.get(address).status == 200, "it is there again", 15)
 
 
-def test_an_address_without_an_index_is_refused_and_the_upstreams_stay(one: OneUrl, fresh: str, variables: Any) -> None:
-    public, wheels = variables["pypi_upstreams"]
-    nothing = {**public, "url": public["url"].replace("/simple/", "/nothing/")}
+def test_an_address_without_an_index_is_refused_and_the_upstreams_stay(
+    one: OneUrl, public: PublicIndex, fresh: str, variables: Any
+) -> None:
+    first, second = variables["pypi_upstreams"]
+    nothing = {**first, "url": first["url"].replace("/simple/", "/nothing/")}
     says(
-        refused(pypi_upstreams=[nothing, wheels]),
+        refused(pypi_upstreams=[nothing, second]),
         "pypi_upstreams cannot be used; nothing was changed:",
         f"{nothing['url']} has neither a list of projects nor a page",
     )
     says(
-        refused(pypi_upstreams=[{**public, "file_hosts": []}, wheels]),
+        refused(pypi_upstreams=[{**first, "file_hosts": []}, second]),
         "add to its entry file_hosts: [files.example.org]",
     )
+    # The run itself compares private projects with those of the same names on an upstream's list.
+    public.begin()
     assert one.page(fresh).status == 200
 
 
