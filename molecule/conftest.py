@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -47,3 +47,14 @@ def home() -> str:
 @pytest.fixture(scope="module")
 def stack(host: Any, home: str) -> Stack:
     return Stack(host, home)
+
+
+@pytest.fixture
+def small_cache(host: Any, stack: Stack) -> Iterator[None]:
+    """nginx_cache/ is on a disk of 4 MB, in a container made for it."""
+    cache = f"{stack.home}/nginx_cache"
+    host.check_output(f"mount -t tmpfs -o size=4m,mode=0700,uid=$(id -u pypi),gid=$(id -g pypi) tmpfs {cache}")
+    stack.compose("up --detach --wait --force-recreate nginx")
+    yield
+    host.check_output(f"umount {cache}")
+    stack.compose("up --detach --wait --force-recreate nginx")

@@ -8,7 +8,6 @@ import json
 import os
 import tarfile
 import time
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -263,17 +262,6 @@ def test_a_refused_upload_is_logged_as_what_it_was(index: Index, stack: Stack) -
     index.request(f"/?{mark}", Login("reader", "reader-password"), "POST", b"x" * 100000)
     (line,) = stack.requests(f"/?{mark}")
     assert (line["method"], line["route"], line["status"], line["user"]) == ("POST", "upload", 403, "reader")
-
-
-@pytest.fixture
-def small_cache(host: Any, stack: Stack) -> Iterator[None]:
-    """nginx_cache/ is on a disk of 4 MB, in a container made for it."""
-    cache = f"{stack.home}/nginx_cache"
-    host.check_output(f"mount -t tmpfs -o size=4m,mode=0700,uid=$(id -u pypi),gid=$(id -g pypi) tmpfs {cache}")
-    stack.compose("up --detach --wait --force-recreate nginx")
-    yield
-    host.check_output(f"umount {cache}")
-    stack.compose("up --detach --wait --force-recreate nginx")
 
 
 @pytest.mark.usefixtures("small_cache")

@@ -207,17 +207,6 @@ def test_nginx_restarts_with_its_cache(
     assert len(public.asked(entry["filename"])) == before, "from the cache"
 
 
-@pytest.fixture
-def small_cache(host: Any, stack: Stack) -> Iterator[None]:
-    """nginx_cache/ is on a disk of 4 MB, in a container made for it."""
-    cache = f"{stack.home}/nginx_cache"
-    host.check_output(f"mount -t tmpfs -o size=4m,mode=0700,uid=$(id -u pypi),gid=$(id -g pypi) tmpfs {cache}")
-    stack.compose("up --detach --wait --force-recreate nginx")
-    yield
-    host.check_output(f"umount {cache}")
-    stack.compose("up --detach --wait --force-recreate nginx")
-
-
 @pytest.mark.usefixtures("small_cache")
 def test_a_full_disk_of_the_cache_costs_caching_alone(
     host: Any, one: OneUrl, stack: Stack, private: str, fresh: str
