@@ -95,7 +95,7 @@ class Index:
         """Ask without a login; as ``prove``."""
         answer = self._eventually("GET", "/simple/", {}, (502, 503, 504))
         if answer.status != (401 if refuses else 200):
-            raise Failed("/simple/ without a login answers %s" % answer)
+            raise Failed("/simple/ without a login answers %s" % str(answer))
         return ["a refusal"] if refuses else []
 
     def _any(self, prove: Callable[[str], bool], names: list[str]) -> bool:
@@ -114,7 +114,10 @@ class Index:
     def _prove_file(self, project: str) -> bool:
         """Read the smallest file of a project by its hash; tell whether it has one that is not too large."""
         path = "/simple/%s/" % project
-        files = sorted((one for one in self._page(path, "files") if one.get("size", 0) <= LARGEST_FILE), key=lambda one: one.get("size", 0))
+        files = sorted(
+            (one for one in self._page(path, "files") if one.get("size", 0) <= LARGEST_FILE),
+            key=lambda one: one.get("size", 0),
+        )
         if not files:
             return False
         address = urlsplit(urljoin(path, files[0]["url"])).path
@@ -150,7 +153,9 @@ class Index:
     def _send(self, fields: dict[str, str], content: bytes = b"") -> None:
         """Send a form; raise Failed unless it is taken."""
         edge = secrets.token_hex(16)
-        parts = ['--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (edge, *one) for one in fields.items()]
+        parts = [
+            '--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (edge, *one) for one in fields.items()
+        ]
         body = "".join(parts).encode()
         if content:
             head = '--%s\r\nContent-Disposition: form-data; name="content"; filename="%s"\r\n\r\n' % (edge, _FILE)
@@ -177,7 +182,9 @@ class Index:
                     return answer
             except (OSError, http.client.HTTPException) as error:
                 if time.monotonic() > end:
-                    raise Failed("%s %s gets no answer: %s" % (method, path, str(error) or type(error).__name__)) from error
+                    raise Failed(
+                        "%s %s gets no answer: %s" % (method, path, str(error) or type(error).__name__)
+                    ) from error
             time.sleep(0.25)
 
     def _ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
@@ -203,6 +210,8 @@ def _wheel() -> bytes:
     with zipfile.ZipFile(target, "w") as wheel:
         folder = "wheelhouse_proof-0.dist-info/"
         wheel.writestr(folder + "METADATA", "Metadata-Version: 2.1\nName: wheelhouse-proof\nVersion: 0\n")
-        wheel.writestr(folder + "WHEEL", "Wheel-Version: 1.0\nGenerator: wheelhouse\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(
+            folder + "WHEEL", "Wheel-Version: 1.0\nGenerator: wheelhouse\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         wheel.writestr(folder + "RECORD", "")
     return target.getvalue()

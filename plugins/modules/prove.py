@@ -95,7 +95,8 @@ class Containers:
         """What there is to know of each container by its name."""
         filters = [part for one in self._filter for part in ("--filter", one)]
         names = self._docker("ps", "--all", "--quiet", *filters)[0].split()
-        words = "{{slice .Name 1}} {{index .Config.Labels \"com.docker.compose.service\"}} {{.Image}} {{.RestartCount}} {{.State.Status}}"
+        service = '{{index .Config.Labels "com.docker.compose.service"}}'
+        words = "{{slice .Name 1}} %s {{.Image}} {{.RestartCount}} {{.State.Status}}" % service
         lines = self._docker("inspect", "--format", words, *names)[0].splitlines() if names else []
         keys = ("name", "service", "image", "restarts", "state")
         return {line.split()[0]: dict(zip(keys, line.split())) for line in lines}
@@ -115,7 +116,10 @@ class Containers:
             time.sleep(1)
             now = self._look()
             for name in names:
-                if now.get(name, {}).get("state") != "running" or now[name]["restarts"] != self._before[name]["restarts"]:
+                if (
+                    now.get(name, {}).get("state") != "running"
+                    or now[name]["restarts"] != self._before[name]["restarts"]
+                ):
                     raise proof.Failed("%s was healthy, and then ended" % name, now.get(name, {}).get("service", ""))
 
     def load(self, token: str, seconds: int) -> None:

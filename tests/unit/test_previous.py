@@ -56,7 +56,16 @@ def at(folder: Path, image: str) -> Path:
 
 
 def run(home: Path, verb: str) -> str:
-    command = ["sh", "-c", SCRIPT.read_text(encoding="utf-8"), "previous.sh", verb, str(home), "dev", "nginx.conf conf.d/new.conf"]
+    command = [
+        "sh",
+        "-c",
+        SCRIPT.read_text(encoding="utf-8"),
+        "previous.sh",
+        verb,
+        str(home),
+        "dev",
+        "nginx.conf conf.d/new.conf",
+    ]
     environment = {"PATH": f"{home.parent}:/usr/bin:/bin", "ASKED": str(home.parent / "asked")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -45,7 +45,9 @@ def images(stack: Stack) -> dict[str, str]:
         pytest.param(
             faulty_images.crashing,
             {"pypi_image_pypiserver": FAULT},
-            ("pypi-server-pypi-server-1 was healthy, and then ended. The log of pypi-server-pypi-server-1 ends: out of luck",),
+            (
+                "pypi-server-pypi-server-1 was healthy, and then ended. The log of pypi-server-pypi-server-1 ends: out of luck",
+            ),
             id="pypiserver that ends after 20 s",
         ),
         pytest.param(
@@ -121,7 +123,10 @@ def test_an_image_whose_tag_has_moved_comes_back_by_the_kept_name(host: Any, sta
     try:
         says(refused(), "with a login as text/html answers 401", BACK)
         assert images(stack) == before
-        assert "image: wheelhouse/previous:pypi-server.nginx" in host.file(f"{stack.home}/docker-compose.yml").content_string
+        assert (
+            "image: wheelhouse/previous:pypi-server.nginx"
+            in host.file(f"{stack.home}/docker-compose.yml").content_string
+        )
     finally:
         host.check_output("docker tag good:nginx nginx:1.30")
     site()

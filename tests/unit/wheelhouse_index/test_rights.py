@@ -299,7 +299,10 @@ REHEARSAL = {"X-Wheelhouse-Login": "_proof", "X-Wheelhouse-Rights": "rehearse", 
 
 def test_a_rehearsal_goes_as_far_as_an_upload_and_a_removal_and_changes_nothing(index: Index) -> None:
     content = file(WHEEL)
-    for answer in (index.upload(WHEEL, content, REHEARSAL), index.ask("remove_pkg", REHEARSAL, name="foo", version="1.0")):
+    for answer in (
+        index.upload(WHEEL, content, REHEARSAL),
+        index.ask("remove_pkg", REHEARSAL, name="foo", version="1.0"),
+    ):
         assert (answer.status, answer.text) == (200, "Nothing was changed, as this was a rehearsal.\n")
     assert index.upload(WHEEL, b"no archive", REHEARSAL).status == 400
     assert (index.projects(), index.stored()) == (set(), {})

@@ -90,12 +90,22 @@ def test_what_works_is_named(faulty: Faulty) -> None:
     ("request_", "answer", "words", "service"),
     [
         ("GET /simple/ closed", (200, "text/html", b"open"), "/simple/ without a login answers 200: open", "nginx"),
-        ("GET /simple/ html", (401, "text/plain", b"no"), "/simple/ with a login as text/html answers 401: no", "nginx"),
+        (
+            "GET /simple/ html",
+            (401, "text/plain", b"no"),
+            "/simple/ with a login as text/html answers 401: no",
+            "nginx",
+        ),
         ("GET /simple/ json", (200, "text/html", b""), "/simple/ as application/vnd.pypi", "nginx"),
         ("GET /simple/ json", (200, proof.JSON, b"{"), "cannot be read", "nginx"),
         ("GET /simple/a/ json", (200, proof.JSON, b"[]"), "/simple/a/ as application/vnd.pypi", "nginx"),
         ("GET /packages/a-1.whl", (200, "application/zip", b"else"), "/packages/a-1.whl has another SHA-256", "nginx"),
-        ("GET /packages/a-1.whl.metadata", (404, "text/plain", b"no"), "a-1.whl.metadata with a login answers 404", "nginx"),
+        (
+            "GET /packages/a-1.whl.metadata",
+            (404, "text/plain", b"no"),
+            "a-1.whl.metadata with a login answers 404",
+            "nginx",
+        ),
         ("POST / file_upload", (500, "text/plain", b"broken"), "an upload answers 500: broken", "pypi-server"),
         ("POST / remove_pkg", (503, "text/plain", b"away"), "a removal answers 503: away", "pypi-server"),
     ],
@@ -122,13 +132,12 @@ def test_an_open_index_is_one_that_answers_without_a_login(faulty: Faulty) -> No
     assert proof.Index(faulty.url, "x").prove_closed(refuses=False) == []
 
 
-def test_nothing_that_answers_is_said() -> None:
+def test_nothing_that_answers_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "PATIENCE_SECONDS", 0)
     index = Faulty()
     index.server.server_close()
-    proof_index = proof.Index(index.url, "x")
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(proof.Failed, match="GET /simple/ gets no answer: .*refused"):
-        patch.setattr(proof, "PATIENCE_SECONDS", 0)
-        proof_index.prove(refuses=True)
+    with pytest.raises(proof.Failed, match=r"GET /simple/ gets no answer: .*refused"):
+        proof.Index(index.url, "x").prove(refuses=True)
 
 
 def test_nginx_takes_the_token_for_minutes_and_it_can_change_nothing() -> None:
