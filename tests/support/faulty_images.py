@@ -54,4 +54,4 @@ def _made(host: Any, name: str, base: str, command: str, files: dict[str, str]) 
         host.check_output("printf %%s %s >/root/fault && chmod 755 /root/fault", text)
         host.check_output("docker cp /root/fault fault:%s", path)
     # The services name what they run by themselves.
-    host.check_output("docker commit --change 'ENTRYPOINT []' fault %s && docker rm fault", name)
+    host.check_output("docker commit --change 'ENTRYPOINT [\"/usr/bin/env\"]' fault %s && docker rm fault", name)
