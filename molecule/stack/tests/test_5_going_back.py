@@ -46,7 +46,8 @@ def images(stack: Stack) -> dict[str, str]:
             faulty_images.crashing,
             {"pypi_image_pypiserver": FAULT},
             (
-                "pypi-server-pypi-server-1 was healthy, and then ended. The log of pypi-server-pypi-server-1 ends: out of luck",
+                "pypi-server-pypi-server-1 was healthy, and then ended. The log of pypi-server-pypi-server-1 ends:",
+                "out of luck",
             ),
             id="pypiserver that ends after 20 s",
         ),
