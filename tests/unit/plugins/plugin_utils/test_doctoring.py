@@ -1,0 +1,222 @@
+# Copyright: (c) 2026, The wheelhouse.pypi developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the doctor says: a healthy index is ok throughout, and each fault is found, named and has a remedy."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import datetime
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import doctor
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.doctor import ERROR, OK, WARNING, Finding, findings, verdict
+
+AT = datetime.datetime(2026, 11, 28, 14, 0, tzinfo=datetime.UTC)
+NOW = AT.timestamp()
+INSPECTING = Path(__file__).parents[4] / "roles/pypiserver/files/wheelhouse_index/commands/inspecting.py"
+
+
+def container(service: str, image: str) -> str:
+    return f"container {service}|running|healthy|0|2026-11-01T10:00:00.123456789Z|false|{image}|2026-10-01T00:00:00Z"
+
+
+HEALTHY: dict[str, Any] = {
+    "expected_status": 401,
+    "answers": {
+        name: {"url": "https://pypi.example.com", "status": 401, "milliseconds": 3.2, "error": ""}
+        for name in ("local", "public")
+    },
+    "name": "pypi.example.com",
+    "tls": "provided",
+    "certificate": [
+        {
+            "not_before": "20261001000000Z",
+            "not_after": "20271001000000Z",
+            "subject_alt_name": ["DNS:pypi.example.com"],
+            "issuer": {"organizationName": "Example"},
+        }
+    ],
+    "looked": {
+        "begin": NOW - 1,
+        "end": NOW + 1,
+        "lines": [
+            f"time {NOW:.0f}",
+            "synchronised yes",
+            "engine 26.1.5",
+            "disk /home/pypi/pypi-server/packages|a1|4096|1000000|500000|65536|60000",
+            "disk /home/pypi/pypi-server/index|a1|4096|1000000|500000|65536|60000",
+            "disk /var/lib/docker|b2|4096|1000000|500000|0|0",
+            container("auth", "nginx:1.30"),
+            container("nginx", "nginx:1.30"),
+            container("pypi-server", "pypiserver/pypiserver:v2.4.2"),
+            "unit wheelhouse-pypi-server-logs.timer|active",
+            "unit wheelhouse-pypi-server-logs.service|inactive",
+        ],
+    },
+    "services": ["auth", "nginx", "pypi-server"],
+    "timers": ["wheelhouse-pypi-server-logs.timer"],
+    "store": {
+        "files": 6502,
+        "projects": 2000,
+        "bytes": 130_000_000,
+        "hashed": 6502,
+        "hashed_bytes": 130_000_000,
+        "problems": {},
+        "requests": {"all": 7000, "failed": 0, "refused": {"minimum-age": 3}},
+    },
+    "store_error": "",
+    "logins": {
+        "logins": [
+            {"name": "bob", "kind": "login", "rights": ["read"], "expires": "", "last_used": "2026-11-27T10:00:00+00:00"},
+            {
+                "name": "ci-acme",
+                "kind": "token",
+                "rights": ["read", "publish acme-*"],
+                "expires": "2027-03-31",
+                "last_used": "2026-11-28T10:00:00+00:00",
+            },
+        ],
+        "log_begins": "",
+    },
+    "upstreams": {"problems": [], "unasked": [], "shared": []},
+}  # fmt: skip
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def line(before: str, after: str) -> Change:
+    """Return what replaces text in what doctor.sh has printed."""
+
+    def change(facts: dict[str, Any]) -> None:
+        lines = "\n".join(facts["looked"]["lines"])
+        assert before in lines
+        facts["looked"]["lines"] = lines.replace(before, after).splitlines()
+
+    return change
+
+
+def answer(name: str, **values: Any) -> Change:
+    return lambda facts: facts["answers"][name].update(values)
+
+
+def certificate(**values: Any) -> Change:
+    return lambda facts: facts["certificate"][0].update(values)
+
+
+def login(number: int, **values: Any) -> Change:
+    return lambda facts: facts["logins"]["logins"][number].update(values)
+
+
+def store(kind: str, count: int = 1) -> Change:
+    some = [f"foo-{number}.0.tar.gz" for number in range(min(count, 10))]
+    return lambda facts: facts["store"]["problems"].update({kind: {"count": count, "some": some}})
+
+
+# The fault, the check that finds it, its level, and words of what it says.
+FAULTS: dict[str, tuple[Change, str, str, str]] = {
+    "no answer on the host": (answer("local", status=0, error="Connection refused"), "answer", ERROR, "on the host itself, does not answer: Connection refused"),
+    "another name": (answer("public", status=0, error="Name or service not known"), "answer", ERROR, "under its public name, does not answer"),
+    "a server error": (answer("public", status=502), "answer", ERROR, "answers 502"),
+    "open by mistake": (answer("public", status=200), "answer", WARNING, "answers 200 instead of 401"),
+    "slow": (answer("local", milliseconds=700.0), "answer", WARNING, "takes 700 ms"),
+    "certificate ends in a month": (certificate(not_after="20261222000000Z"), "certificate", WARNING, "good for 23 days"),
+    "certificate ends in days": (certificate(not_after="20261201000000Z"), "certificate", ERROR, "good for 2 days"),
+    "certificate has expired": (certificate(not_after="20261101000000Z"), "certificate", ERROR, "expired on 2026-11-01"),
+    "certificate of another name": (certificate(subject_alt_name=["DNS:other.example.com"]), "certificate", ERROR, "clients ask for pypi.example.com"),
+    "no certificate": (lambda facts: facts.update(certificate=[]), "certificate", ERROR, "cannot be read"),
+    "clock behind": (line(f"time {NOW:.0f}", f"time {NOW - 60:.0f}"), "clock", WARNING, "59 seconds behind"),
+    "clock ahead": (line(f"time {NOW:.0f}", f"time {NOW + 600:.0f}"), "clock", ERROR, "599 seconds ahead of"),
+    "clock alone": (line("synchronised yes", "synchronised no"), "clock", WARNING, "not synchronised"),
+    "disk nearly full": (line("1000000|500000|65536", "1000000|100000|65536"), "disk", WARNING, "pypi-server/packages and 1 more: 409.6 MB free (10 %)"),
+    "disk full": (line("b2|4096|1000000|500000", "b2|4096|1000000|20"), "disk", ERROR, "/var/lib/docker: 81.9 kB free (0 %)"),
+    "no inodes": (line("65536|60000", "65536|100"), "disk", ERROR, "100 inodes free (0 %)"),
+    "folders missing": (line("disk ", "no "), "disk", ERROR, "folders of the index are missing"),
+    "no engine": (line("engine 26.1.5", ""), "containers", ERROR, "Docker does not answer"),
+    "a container stopped": (line("container nginx|running|healthy", "container nginx|exited|"), "containers", ERROR, "nginx is exited"),
+    "a container missing": (line("container auth|", "was auth|"), "containers", ERROR, "missing: auth"),
+    "a container unhealthy": (line("pypi-server|running|healthy", "pypi-server|running|unhealthy"), "containers", ERROR, "pypi-server is unhealthy"),
+    "a container restarts": (line("nginx|running|healthy|0|2026-11-01", "nginx|running|healthy|7|2026-11-28"), "containers", WARNING, "nginx was restarted 7 times"),
+    "out of memory": (line("10:00:00.123456789Z|false|pypiserver", "10:00:00.123456789Z|true|pypiserver"), "containers", ERROR, "pypi-server ran out of memory"),
+    "an old image": (line("nginx:1.30|2026-10-01", "nginx:1.30|2026-01-01"), "images", WARNING, "nginx:1.30 was built 332 days ago"),
+    "a timer stopped": (line("logs.timer|active", "logs.timer|inactive"), "timers", ERROR, "logs.timer is inactive"),
+    "a unit has failed": (line("logs.service|inactive", "logs.service|failed"), "timers", ERROR, "logs.service has failed"),
+    "the store cannot be compared": (lambda facts: facts.update(store={}, store_error="no such image"), "store", ERROR, "no such image"),
+    "requests fail": (lambda facts: facts["store"]["requests"].update(failed=3), "requests", WARNING, "3 of the last 7,000 failed"),
+    "most requests fail": (lambda facts: facts["store"]["requests"].update(failed=6000), "requests", ERROR, "6,000 of the last 7,000"),
+    "a login past its end": (login(0, expires="2026-11-27"), "logins", ERROR, "login bob expired on 2026-11-27 and is still valid"),
+    "a token past its end": (login(1, expires="2026-11-27"), "logins", WARNING, "token ci-acme expired on 2026-11-27 and is refused"),
+    "a token that ends soon": (login(1, expires="2026-12-05"), "logins", WARNING, "token ci-acme expires on 2026-12-05"),
+    "an unused login": (login(0, last_used="2026-08-01T10:00:00+00:00"), "logins", WARNING, "not used for 90 days: login bob"),
+    "a login that was never used": (
+        lambda facts: (login(0, last_used="")(facts), facts["logins"].update(log_begins="2026-08-01T10:00:00+00:00")),
+        "logins", WARNING, "not used for 90 days: login bob",
+    ),
+    "a wrong upstream": (lambda facts: facts["upstreams"].update(problems=["it answers 401"]), "upstreams", ERROR, "it answers 401"),
+    "an upstream away": (lambda facts: facts["upstreams"].update(unasked=["it cannot be asked"]), "upstreams", WARNING, "it cannot be asked"),
+    "an upstream too slow": (lambda facts: facts["store"]["requests"].update(refused={"busy": 9}), "upstreams", WARNING, "busy 9"),
+    **{kind: (store(kind), "store", level, f"1 {text}: foo-0.0.tar.gz") for kind, (level, text, _remedy) in doctor.STORE.items()},
+}  # fmt: skip
+
+
+def found(change: Change) -> list[Finding]:
+    facts = copy.deepcopy(HEALTHY)
+    change(facts)
+    return findings(facts, AT)
+
+
+def test_a_healthy_index_is_ok_in_every_check() -> None:
+    healthy = findings(HEALTHY, AT)
+    assert {finding.level for finding in healthy} == {OK}, healthy
+    assert {finding.check for finding in healthy} == set(doctor.CHECKS)
+    assert all(not finding.remedy for finding in healthy)
+    assert verdict(healthy)["level"] == OK
+    print("\n".join(verdict(healthy)["lines"]))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found_and_named_and_nothing_else_is(fault: str) -> None:
+    change, check, level, words = FAULTS[fault]
+    wrong = [finding for finding in found(change) if finding.level != OK]
+    assert [(one.check, one.level) for one in wrong] == [(check, level)], wrong
+    assert words in wrong[0].text
+    assert wrong[0].remedy, "it says what to do"
+    assert verdict(wrong)["level"] == level
+    assert verdict(wrong)["lines"] == [f"{level:<7}  {check}: {wrong[0].text} -> {wrong[0].remedy}"]
+
+
+def test_errors_come_first_and_many_names_are_counted() -> None:
+    def change(facts: dict[str, Any]) -> None:
+        store("file missing", 12)(facts)
+        line("synchronised yes", "synchronised no")(facts)
+
+    said = found(change)
+    assert [one.level for one in said[:3]] == [ERROR, WARNING, OK]
+    assert said[0].text.startswith("12 files are on pages") and said[0].text.endswith("foo-9.0.tar.gz and 2 more")
+
+
+def test_without_tls_upstreams_and_a_public_name_there_is_nothing_to_say_of_them() -> None:
+    quiet = found(lambda facts: facts.update(tls="none", upstreams=None, answers={"local": HEALTHY["answers"]["local"], "public": {}}))
+    assert {one.check for one in quiet} == set(doctor.CHECKS) - {"certificate", "upstreams"}
+    assert len([one for one in quiet if one.check == "answer"]) == 1
+
+
+def test_a_stack_that_is_down_is_examined_all_the_same() -> None:
+    def change(facts: dict[str, Any]) -> None:
+        facts["looked"]["lines"] = []
+        facts.update(store={}, store_error="Cannot connect to the Docker daemon")
+        answer("local", status=0, error="Connection refused")(facts)
+
+    errors = {one.check for one in found(change) if one.level == ERROR}
+    assert errors == {"answer", "clock", "disk", "containers", "store", "timers"}
+
+
+def test_what_the_index_may_find_is_what_the_doctor_knows() -> None:
+    (kinds,) = re.findall(r"^KINDS = (\(.*?^\))", INSPECTING.read_text(encoding="utf-8"), re.M | re.S)
+    assert sorted(ast.literal_eval(kinds)) == sorted(doctor.STORE)
