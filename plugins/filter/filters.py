@@ -16,7 +16,7 @@ from ansible.utils.display import Display
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import (
     batches,
     certificates,
-    doctor as doctors,
+    doctoring,
     durations,
     reporting,
     token_entries,
@@ -44,7 +44,7 @@ def certificate_problems(chain: Any, name: Any = "", key: Any = None, renewal: b
 
 def doctor(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the findings about an index: the worst level, lines for people, and each for programs."""
-    return doctors.verdict(doctors.findings(plain(facts), certificates.now()))
+    return doctoring.verdict(doctoring.findings(plain(facts), certificates.now()))
 
 
 def hosts_in(pattern: Any, groups: Mapping[str, Sequence[str]]) -> Any:

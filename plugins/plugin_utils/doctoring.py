@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ LEVELS = (OK, WARNING, ERROR)
 _SLOW, _SLOWEST = 500, 5000
 _SOON_DAYS, _UNUSED_DAYS, _OLD_IMAGE_DAYS, _DRILL_DAYS = 14, 90, 180, 35
 _CERTIFICATE_ERROR_DAYS = 7
+_BACKUP_DAYS, _BACKUP_ERROR_DAYS = 2, 8
 # Seconds that a host's clock may differ from the controller's: tokens end and uploads are dated by it.
 _CLOCK_SECONDS, _CLOCK_ERROR_SECONDS = 5, 300
 # Percent of a file system, or of its inodes, that are left.
@@ -97,9 +99,14 @@ Said = Iterator[tuple[str, ...]]
 
 
 def _answer(facts: Facts, at: datetime.datetime) -> Said:
+    expected = int(facts["expected_status"])
     for name, where, remedy in (
         ("local", "on the host itself", f"see the findings on containers; {_SITE} to start what is missing"),
-        ("public", "under its public name", "check DNS, firewalls, proxies and pypi_url; the host itself is asked as well"),
+        (
+            "public",
+            "under its public name",
+            "check DNS, firewalls, proxies and pypi_url; the host itself is asked as well",
+        ),
     ):
         answer = facts["answers"].get(name)
         if not answer:
@@ -110,8 +117,8 @@ def _answer(facts: Facts, at: datetime.datetime) -> Said:
             yield ERROR, f"{asked} does not answer: {answer['error']}", remedy
         elif status >= 500:
             yield ERROR, f"{asked} answers {status}", remedy
-        elif status != facts["expected_status"]:
-            yield WARNING, f"{asked} answers {status} instead of {facts['expected_status']}", remedy
+        elif status != expected:
+            yield WARNING, f"{asked} answers {status} instead of {expected}", remedy
         elif took >= _SLOW:
             level = ERROR if took >= _SLOWEST else WARNING
             yield level, f"{asked} takes {took:.0f} ms", "see what keeps the host busy, such as `top` and `iostat`"
@@ -144,9 +151,9 @@ def _clock(facts: Facts, at: datetime.datetime) -> Said:
     if not said:
         yield ERROR, "the host does not say its time", "check that `date` works there"
         return
-    # The controller's time before and after.
+    # The controller's time before and after; text before ansible-core 2.19.
     seconds = float(said[0])
-    behind, ahead = looked["begin"] - seconds, seconds - looked["end"]
+    behind, ahead = float(looked["begin"]) - seconds, seconds - float(looked["end"])
     off = max(behind, ahead, 0.0)
     remedy = "start a time service, such as chrony or systemd-timesyncd, on the host and on the controller"
     if off > _CLOCK_SECONDS:
@@ -178,7 +185,8 @@ def _disk(facts: Facts, at: datetime.datetime) -> Said:
             if percent >= _LOW:
                 yield OK, text
             else:
-                yield ERROR if percent < _LOWEST else WARNING, text, "make room, or enlarge the file system (docs/operations.md#disk)"
+                level = ERROR if percent < _LOWEST else WARNING
+                yield level, text, "make room, or enlarge the file system (docs/operations.md#disk)"
 
 
 def _containers(facts: Facts, at: datetime.datetime) -> Said:
@@ -231,7 +239,11 @@ def _timers(facts: Facts, at: datetime.datetime) -> Said:
 def _store(facts: Facts, at: datetime.datetime) -> Said:
     found = facts["store"]
     if not found:
-        yield ERROR, f"could not be compared: {facts['store_error']}", "mend what it names, then run this again"
+        yield (
+            ERROR,
+            f"could not be compared: {' '.join(facts['store_error'].split())[:300]}",
+            "mend what it names, then run this again",
+        )
         return
     for kind, those in found["problems"].items():
         level, text, remedy = STORE[kind]
@@ -243,6 +255,43 @@ def _store(facts: Facts, at: datetime.datetime) -> Said:
         f"{found['projects']:,} projects, {found['files']:,} files, {_bytes(found['bytes'])}; hashes verified of {read} "
         f"({_bytes(found['hashed_bytes'])})",
     )
+
+
+def _backup(facts: Facts, at: datetime.datetime) -> Said:
+    if not facts["backup"]:
+        return
+    last = _result(facts, "backup")
+    days = _days(last["succeeded"], at) if last.get("succeeded") else None
+    age = "there is no backup" if days is None else f"the last backup is {days:.1f} days old"
+    if last.get("outcome", "ok") != "ok":
+        error = last.get("error", "it was cut off")
+        yield ERROR, f"the last one failed: {error}; {age}", "do what it says, then run wheelhouse.pypi.backup"
+    elif days is None or days > _BACKUP_DAYS:
+        level = ERROR if days is None or days > _BACKUP_ERROR_DAYS else WARNING
+        yield level, age, "run wheelhouse.pypi.backup; `systemctl list-timers` on the host shows when it runs by itself"
+    else:
+        yield OK, age
+
+
+def _drill(facts: Facts, at: datetime.datetime) -> Said:
+    if not facts["backup"]:
+        return
+    last = _result(facts, "drill")
+    if not last:
+        yield WARNING, "no restore was ever tried", "run wheelhouse.pypi.drill"
+    elif last["outcome"] != "ok":
+        error = last.get("error", "it was cut off")
+        yield ERROR, f"the last one failed: {error}", "do what it says, then run wheelhouse.pypi.drill"
+    else:
+        days = _days(last["finished"], at)
+        text = f"{_bytes(last['bytes'])} were restored in {last['rto_seconds']} s, {days:.0f} days ago"
+        yield (WARNING, text, "run wheelhouse.pypi.drill") if days > _DRILL_DAYS else (OK, text)
+
+
+def _result(facts: Facts, word: str) -> dict[str, Any]:
+    """Return what a backup or drill has kept of itself; empty where there was none."""
+    said = _said(facts, word)
+    return dict(json.loads(said[0])) if said else {}
 
 
 def _requests(facts: Facts, at: datetime.datetime) -> Said:
@@ -286,14 +335,15 @@ def _logins(facts: Facts, at: datetime.datetime) -> Said:
 
 def _upstreams(facts: Facts, at: datetime.datetime) -> Said:
     asked = facts["upstreams"]
-    if asked is None:
+    if not asked:
         return
     for problem in asked["problems"]:
         yield ERROR, problem, "correct pypi_upstreams, then run wheelhouse.pypi.site"
     for reason in asked["unasked"]:
         yield WARNING, reason, "what is cached is served; check the host's way there, and pypi_upstream_proxy"
     refused = ((facts["store"] or {}).get("requests") or {}).get("refused") or {}
-    text = f"refusals by rule in the access log's end: {', '.join(f'{rule} {count}' for rule, count in refused.items()) or 'none'}"
+    counts = ", ".join(f"{rule} {count}" for rule, count in refused.items())
+    text = f"refusals by rule in the access log's end: {counts or 'none'}"
     if not {"upstream", "busy"}.isdisjoint(refused):
         yield WARNING, text, "upstream was out of reach or too slow at times (docs/one-url.md)"
     else:
@@ -309,6 +359,8 @@ CHECKS: Mapping[str, Callable[[Facts, datetime.datetime], Said]] = {
     "images": _images,
     "timers": _timers,
     "store": _store,
+    "backup": _backup,
+    "drill": _drill,
     "requests": _requests,
     "logins": _logins,
     "upstreams": _upstreams,

@@ -31,7 +31,11 @@ def examined(index: Index, report: Path, **variables: Any) -> tuple[Run, dict[st
     done = run(DOCTOR, variables={"pypi_url": index.url, "pypi_doctor_report": str(report), **variables})
     assert done.changed == 0, done.output
     (found,) = json.loads(report.read_text()).values()
-    print("\n".join(line for line in done.output.splitlines() if '"ok ' in line or '"warning ' in line or '"error ' in line))
+    print(
+        "\n".join(
+            line for line in done.output.splitlines() if '"ok ' in line or '"warning ' in line or '"error ' in line
+        )
+    )
     levels: dict[str, list[dict[str, str]]] = {"ok": [], "warning": [], "error": []}
     for finding in found["findings"]:
         levels[finding["level"]].append(finding)
@@ -53,14 +57,24 @@ def test_a_healthy_index_has_no_error_and_the_doctor_changes_nothing(
     assert (done.code, found["error"]) == (0, []), done.output
     # A host in a container has no time service.
     assert {one["check"] for one in found["warning"]} <= {"clock"}, done.output
-    assert {one["check"] for one in found["ok"]} >= {"answer", "disk", "containers", "images", "timers", "store", "logins"}
+    assert {one["check"] for one in found["ok"]} >= {
+        "answer",
+        "disk",
+        "containers",
+        "images",
+        "timers",
+        "store",
+        "logins",
+    }
     assert "hashes verified of all" in done.message()
     assert state(host, home) == before
     for user in variables["pypi_users"]:
         assert user["password"] not in done.output + (tmp_path / "report.json").read_text()
 
 
-def test_a_warning_fails_the_run_only_where_that_is_wanted(index: Index, variables: Mapping[str, Any], tmp_path: Path) -> None:
+def test_a_warning_fails_the_run_only_where_that_is_wanted(
+    index: Index, variables: Mapping[str, Any], tmp_path: Path
+) -> None:
     users = [{**user, "expires": "2099-01-01"} for user in variables["pypi_users"]]
     # The front page needs a login here: without one in the inventory's eyes, its answer is not the expected one.
     given = {"pypi_users": users, "pypi_authenticate": ["update"]}
@@ -75,7 +89,8 @@ def test_a_warning_fails_the_run_only_where_that_is_wanted(index: Index, variabl
 def ill(host: Any, stack: Stack, published: list[str]) -> Iterator[None]:
     """An index with six faults; pypi-server is down, so it repairs none of them."""
     home, (file, _page, _claim) = stack.home, published
-    page, claim, path = f"{home}/index/simple/examined-page", f"{home}/packages/.wheelhouse/names/examined-claim", f"{home}/packages/{file}"
+    path, page = f"{home}/packages/{file}", f"{home}/index/simple/examined-page"
+    claim = f"{home}/packages/.wheelhouse/names/examined-claim"
     host.check_output(f"docker stop pypi-server-pypi-server-1 && systemctl stop {TIMER}")
     # A byte in the middle is another, and size and time are as before.
     host.check_output(
@@ -84,7 +99,9 @@ def ill(host: Any, stack: Stack, published: list[str]) -> Iterator[None]:
     )
     host.check_output(f"mv {page}/index.html /root/page && mv {claim} /root/claim")
     # A file system that is nearly full; NGINX goes on with the folder below it.
-    host.check_output(f"mount -t tmpfs -o size=1m tmpfs {home}/nginx_cache && head -c 980k /dev/zero >{home}/nginx_cache/full")
+    host.check_output(
+        f"mount -t tmpfs -o size=1m tmpfs {home}/nginx_cache && head -c 980k /dev/zero >{home}/nginx_cache/full"
+    )
     yield
     host.check_output(f"umount {home}/nginx_cache && mv /root/page {page}/index.html && mv /root/claim {claim}")
     host.check_output(f"mv /root/file {path} && systemctl start {TIMER} && docker start pypi-server-pypi-server-1")
@@ -95,7 +112,9 @@ def ill(host: Any, stack: Stack, published: list[str]) -> Iterator[None]:
 def test_faults_are_found_and_named_each_with_its_remedy(
     index: Index, variables: Mapping[str, Any], published: list[str], tmp_path: Path
 ) -> None:
-    users = [{**user, **({"expires": "2026-01-31"} if user["name"] == "leaver" else {})} for user in variables["pypi_users"]]
+    users = [
+        {**user, **({"expires": "2026-01-31"} if user["name"] == "leaver" else {})} for user in variables["pypi_users"]
+    ]
     done, found = examined(index, tmp_path / "report.json", pypi_users=users, pypi_doctor_read="all")
     assert done.code == 2, done.output
     said = {one["text"]: one["remedy"] for one in found["error"]}

@@ -19,6 +19,9 @@ for container in $containers; do
 {{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.StartedAt}}|{{.State.OOMKilled}}|\
 {{.Config.Image}}|$built" "$container" 2>/dev/null
 done
+# Root alone writes there.
+[ ! -f "$2/backup/last.json" ] || printf 'backup %s\n' "$(tr -d '\n' <"$2/backup/last.json")"
+[ ! -f "$2/backup/drill.json" ] || printf 'drill %s\n' "$(tr -d '\n' <"$2/backup/drill.json")"
 systemctl list-units --all --plain --no-legend "wheelhouse-$1-*" 2>/dev/null | while read -r unit _load state _rest; do
     echo "unit $unit|$state"
 done

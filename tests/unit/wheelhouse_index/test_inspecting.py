@@ -124,7 +124,10 @@ def test_a_quarantined_project_and_signatures_are_no_problem(index: Index) -> No
 
 
 def test_a_sample_is_bounded_in_bytes(index: Index) -> None:
-    small, large = (index.packages / BAR).stat().st_size, sum(path.stat().st_size for path in index.packages.glob("*.*"))
+    small, large = (
+        (index.packages / BAR).stat().st_size,
+        sum(path.stat().st_size for path in index.packages.glob("*.*")),
+    )
     assert inspected(index, most=0)["hashed"] == 0
     assert 0 < inspected(index, most=small)["hashed_bytes"] <= small
     assert inspected(index, most=large)["hashed"] == 3
@@ -140,6 +143,10 @@ def test_requests_are_counted_by_lines_that_nginx_has_written(index: Index) -> N
         '"status":{},"bytes":0,"received":1,"seconds":0.0,"upstream_seconds":"",{}"verdict":"","agent":"\\"rule\\":\\"busy\\""}}\n'
     )
     public = '"cache":"MISS","rule":"{}",'
-    lines = [line.format(200, ""), line.format(502, public.format("upstream")), line.format(403, public.format("denied"))]
+    lines = [
+        line.format(200, ""),
+        line.format(502, public.format("upstream")),
+        line.format(403, public.format("denied")),
+    ]
     (index.logs / "access.log").write_text("".join(lines))
     assert inspected(index)["requests"] == {"all": 3, "failed": 1, "refused": {"upstream": 1, "denied": 1}}

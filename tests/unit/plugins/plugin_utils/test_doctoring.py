@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import doctor
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.doctor import ERROR, OK, WARNING, Finding, findings, verdict
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import doctoring
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.doctoring import (
+    ERROR,
+    OK,
+    WARNING,
+    Finding,
+    findings,
+    verdict,
+)
 
 AT = datetime.datetime(2026, 11, 28, 14, 0, tzinfo=datetime.UTC)
 NOW = AT.timestamp()
@@ -56,6 +63,8 @@ HEALTHY: dict[str, Any] = {
             container("auth", "nginx:1.30"),
             container("nginx", "nginx:1.30"),
             container("pypi-server", "pypiserver/pypiserver:v2.4.2"),
+            'backup {"outcome": "ok", "succeeded": "2026-11-28T02:30:00Z"}',
+            'drill {"outcome": "ok", "finished": "2026-11-20T02:30:00Z", "bytes": 130000000, "rto_seconds": 31.2}',
             "unit wheelhouse-pypi-server-logs.timer|active",
             "unit wheelhouse-pypi-server-logs.service|inactive",
         ],
@@ -72,6 +81,7 @@ HEALTHY: dict[str, Any] = {
         "requests": {"all": 7000, "failed": 0, "refused": {"minimum-age": 3}},
     },
     "store_error": "",
+    "backup": True,
     "logins": {
         "logins": [
             {"name": "bob", "kind": "login", "rights": ["read"], "expires": "", "last_used": "2026-11-27T10:00:00+00:00"},
@@ -119,50 +129,107 @@ def store(kind: str, count: int = 1) -> Change:
     return lambda facts: facts["store"]["problems"].update({kind: {"count": count, "some": some}})
 
 
-# The fault, the check that finds it, its level, and words of what it says.
-FAULTS: dict[str, tuple[Change, str, str, str]] = {
-    "no answer on the host": (answer("local", status=0, error="Connection refused"), "answer", ERROR, "on the host itself, does not answer: Connection refused"),
-    "another name": (answer("public", status=0, error="Name or service not known"), "answer", ERROR, "under its public name, does not answer"),
-    "a server error": (answer("public", status=502), "answer", ERROR, "answers 502"),
-    "open by mistake": (answer("public", status=200), "answer", WARNING, "answers 200 instead of 401"),
-    "slow": (answer("local", milliseconds=700.0), "answer", WARNING, "takes 700 ms"),
-    "certificate ends in a month": (certificate(not_after="20261222000000Z"), "certificate", WARNING, "good for 23 days"),
-    "certificate ends in days": (certificate(not_after="20261201000000Z"), "certificate", ERROR, "good for 2 days"),
-    "certificate has expired": (certificate(not_after="20261101000000Z"), "certificate", ERROR, "expired on 2026-11-01"),
-    "certificate of another name": (certificate(subject_alt_name=["DNS:other.example.com"]), "certificate", ERROR, "clients ask for pypi.example.com"),
-    "no certificate": (lambda facts: facts.update(certificate=[]), "certificate", ERROR, "cannot be read"),
-    "clock behind": (line(f"time {NOW:.0f}", f"time {NOW - 60:.0f}"), "clock", WARNING, "59 seconds behind"),
-    "clock ahead": (line(f"time {NOW:.0f}", f"time {NOW + 600:.0f}"), "clock", ERROR, "599 seconds ahead of"),
-    "clock alone": (line("synchronised yes", "synchronised no"), "clock", WARNING, "not synchronised"),
-    "disk nearly full": (line("1000000|500000|65536", "1000000|100000|65536"), "disk", WARNING, "pypi-server/packages and 1 more: 409.6 MB free (10 %)"),
-    "disk full": (line("b2|4096|1000000|500000", "b2|4096|1000000|20"), "disk", ERROR, "/var/lib/docker: 81.9 kB free (0 %)"),
-    "no inodes": (line("65536|60000", "65536|100"), "disk", ERROR, "100 inodes free (0 %)"),
-    "folders missing": (line("disk ", "no "), "disk", ERROR, "folders of the index are missing"),
-    "no engine": (line("engine 26.1.5", ""), "containers", ERROR, "Docker does not answer"),
-    "a container stopped": (line("container nginx|running|healthy", "container nginx|exited|"), "containers", ERROR, "nginx is exited"),
-    "a container missing": (line("container auth|", "was auth|"), "containers", ERROR, "missing: auth"),
-    "a container unhealthy": (line("pypi-server|running|healthy", "pypi-server|running|unhealthy"), "containers", ERROR, "pypi-server is unhealthy"),
-    "a container restarts": (line("nginx|running|healthy|0|2026-11-01", "nginx|running|healthy|7|2026-11-28"), "containers", WARNING, "nginx was restarted 7 times"),
-    "out of memory": (line("10:00:00.123456789Z|false|pypiserver", "10:00:00.123456789Z|true|pypiserver"), "containers", ERROR, "pypi-server ran out of memory"),
-    "an old image": (line("nginx:1.30|2026-10-01", "nginx:1.30|2026-01-01"), "images", WARNING, "nginx:1.30 was built 332 days ago"),
-    "a timer stopped": (line("logs.timer|active", "logs.timer|inactive"), "timers", ERROR, "logs.timer is inactive"),
-    "a unit has failed": (line("logs.service|inactive", "logs.service|failed"), "timers", ERROR, "logs.service has failed"),
-    "the store cannot be compared": (lambda facts: facts.update(store={}, store_error="no such image"), "store", ERROR, "no such image"),
-    "requests fail": (lambda facts: facts["store"]["requests"].update(failed=3), "requests", WARNING, "3 of the last 7,000 failed"),
-    "most requests fail": (lambda facts: facts["store"]["requests"].update(failed=6000), "requests", ERROR, "6,000 of the last 7,000"),
-    "a login past its end": (login(0, expires="2026-11-27"), "logins", ERROR, "login bob expired on 2026-11-27 and is still valid"),
-    "a token past its end": (login(1, expires="2026-11-27"), "logins", WARNING, "token ci-acme expired on 2026-11-27 and is refused"),
-    "a token that ends soon": (login(1, expires="2026-12-05"), "logins", WARNING, "token ci-acme expires on 2026-12-05"),
-    "an unused login": (login(0, last_used="2026-08-01T10:00:00+00:00"), "logins", WARNING, "not used for 90 days: login bob"),
-    "a login that was never used": (
-        lambda facts: (login(0, last_used="")(facts), facts["logins"].update(log_begins="2026-08-01T10:00:00+00:00")),
-        "logins", WARNING, "not used for 90 days: login bob",
-    ),
-    "a wrong upstream": (lambda facts: facts["upstreams"].update(problems=["it answers 401"]), "upstreams", ERROR, "it answers 401"),
-    "an upstream away": (lambda facts: facts["upstreams"].update(unasked=["it cannot be asked"]), "upstreams", WARNING, "it cannot be asked"),
-    "an upstream too slow": (lambda facts: facts["store"]["requests"].update(refused={"busy": 9}), "upstreams", WARNING, "busy 9"),
-    **{kind: (store(kind), "store", level, f"1 {text}: foo-0.0.tar.gz") for kind, (level, text, _remedy) in doctor.STORE.items()},
-}  # fmt: skip
+def never_used(facts: dict[str, Any]) -> None:
+    login(0, last_used="")(facts)
+    facts["logins"]["log_begins"] = "2026-08-01T10:00:00+00:00"
+
+
+def counted(**values: Any) -> Change:
+    return lambda facts: facts["store"]["requests"].update(values)
+
+
+def set_to(**values: Any) -> Change:
+    return lambda facts: facts.update(values)
+
+
+# By the check that finds them: level, words of what it says, and the fault.
+FAULTS: dict[str, list[tuple[str, str, Change]]] = {
+    "answer": [
+        (ERROR, "on the host itself, does not answer: refused", answer("local", status=0, error="refused")),
+        (ERROR, "under its public name, does not answer: no name", answer("public", status=0, error="no name")),
+        (ERROR, "answers 502", answer("public", status=502)),
+        (WARNING, "answers 200 instead of 401", answer("public", status=200)),
+        (WARNING, "takes 700 ms", answer("local", milliseconds=700.0)),
+        (ERROR, "takes 6000 ms", answer("public", milliseconds=6000.0)),
+    ],
+    "certificate": [
+        (WARNING, "good for 23 days", certificate(not_after="20261222000000Z")),
+        (ERROR, "good for 2 days", certificate(not_after="20261201000000Z")),
+        (ERROR, "expired on 2026-11-01", certificate(not_after="20261101000000Z")),
+        (ERROR, "clients ask for pypi.example.com", certificate(subject_alt_name=["DNS:other.example.com"])),
+        (ERROR, "cannot be read", set_to(certificate=[])),
+    ],
+    "clock": [
+        (WARNING, "59 seconds behind", line(f"time {NOW:.0f}", f"time {NOW - 60:.0f}")),
+        (ERROR, "599 seconds ahead of", line(f"time {NOW:.0f}", f"time {NOW + 600:.0f}")),
+        (WARNING, "not synchronised", line("synchronised yes", "synchronised no")),
+    ],
+    "disk": [
+        (WARNING, "packages and 1 more: 409.6 MB free (10 %)", line("|500000|65536", "|100000|65536")),
+        (ERROR, "/var/lib/docker: 81.9 kB free (0 %)", line("b2|4096|1000000|500000", "b2|4096|1000000|20")),
+        (ERROR, "100 inodes free (0 %)", line("65536|60000", "65536|100")),
+        (ERROR, "folders of the index are missing", line("disk ", "no ")),
+    ],
+    "containers": [
+        (ERROR, "Docker does not answer", line("engine 26.1.5", "")),
+        (ERROR, "nginx is exited", line("nginx|running|healthy", "nginx|exited|")),
+        (ERROR, "missing: auth", line("container auth|", "was auth|")),
+        (ERROR, "pypi-server is unhealthy", line("pypi-server|running|healthy", "pypi-server|running|unhealthy")),
+        (
+            WARNING,
+            "nginx was restarted 7 times",
+            line("nginx|running|healthy|0|2026-11-01", "nginx|running|healthy|7|2026-11-28"),
+        ),
+        (ERROR, "pypi-server ran out of memory", line("Z|false|pypiserver", "Z|true|pypiserver")),
+    ],
+    "images": [(WARNING, "nginx:1.30 was built 332 days ago", line("nginx:1.30|2026-10-01", "nginx:1.30|2026-01-01"))],
+    "timers": [
+        (ERROR, "logs.timer is inactive", line("logs.timer|active", "logs.timer|inactive")),
+        (ERROR, "logs.service has failed", line("logs.service|inactive", "logs.service|failed")),
+    ],
+    "store": [
+        (ERROR, "no such image", set_to(store={}, store_error="no such image")),
+        *(
+            (level, f"1 {text}: foo-0.0.tar.gz", store(kind))
+            for kind, (level, text, _remedy) in doctoring.STORE.items()
+        ),
+    ],
+    "backup": [
+        (
+            ERROR,
+            "failed: no room; the last backup is 0.5 days old",
+            line('backup {"outcome": "ok"', 'backup {"error": "no room", "outcome": "failed"'),
+        ),
+        (WARNING, "the last backup is 3.5 days old", line("11-28T02:30:00Z", "11-25T02:30:00Z")),
+        (ERROR, "the last backup is 27.5 days old", line("11-28T02:30:00Z", "11-01T02:30:00Z")),
+        (ERROR, "there is no backup", line("backup {", "was {")),
+    ],
+    "drill": [
+        (
+            ERROR,
+            "the last one failed: it differs",
+            line('drill {"outcome": "ok"', 'drill {"error": "it differs", "outcome": "failed"'),
+        ),
+        (WARNING, "130.0 MB were restored in 31.2 s, 59 days ago", line("11-20T02:30:00Z", "09-30T02:30:00Z")),
+        (WARNING, "no restore was ever tried", line("drill {", "was {")),
+    ],
+    "requests": [
+        (WARNING, "3 of the last 7,000 failed", counted(failed=3)),
+        (ERROR, "6,000 of the last 7,000", counted(failed=6000)),
+    ],
+    "logins": [
+        (ERROR, "login bob expired on 2026-11-27 and is still valid", login(0, expires="2026-11-27")),
+        (WARNING, "token ci-acme expired on 2026-11-27 and is refused", login(1, expires="2026-11-27")),
+        (WARNING, "token ci-acme expires on 2026-12-05", login(1, expires="2026-12-05")),
+        (WARNING, "not used for 90 days: login bob", login(0, last_used="2026-08-01T10:00:00+00:00")),
+        (WARNING, "not used for 90 days: login bob", never_used),
+    ],
+    "upstreams": [
+        (ERROR, "it answers 401", set_to(upstreams={"problems": ["it answers 401"], "unasked": []})),
+        (WARNING, "it cannot be asked", set_to(upstreams={"problems": [], "unasked": ["it cannot be asked"]})),
+        (WARNING, "busy 9", counted(refused={"busy": 9})),
+    ],
+}
 
 
 def found(change: Change) -> list[Finding]:
@@ -174,16 +241,17 @@ def found(change: Change) -> list[Finding]:
 def test_a_healthy_index_is_ok_in_every_check() -> None:
     healthy = findings(HEALTHY, AT)
     assert {finding.level for finding in healthy} == {OK}, healthy
-    assert {finding.check for finding in healthy} == set(doctor.CHECKS)
+    assert {finding.check for finding in healthy} == set(doctoring.CHECKS)
     assert all(not finding.remedy for finding in healthy)
     assert verdict(healthy)["level"] == OK
     print("\n".join(verdict(healthy)["lines"]))
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_and_named_and_nothing_else_is(fault: str) -> None:
-    change, check, level, words = FAULTS[fault]
-    wrong = [finding for finding in found(change) if finding.level != OK]
+@pytest.mark.parametrize(
+    ("check", "level", "words", "fault"), [(check, *one) for check, faults in FAULTS.items() for one in faults]
+)
+def test_a_fault_is_found_and_named_and_nothing_else_is(check: str, level: str, words: str, fault: Change) -> None:
+    wrong = [finding for finding in found(fault) if finding.level != OK]
     assert [(one.check, one.level) for one in wrong] == [(check, level)], wrong
     assert words in wrong[0].text
     assert wrong[0].remedy, "it says what to do"
@@ -201,9 +269,10 @@ def test_errors_come_first_and_many_names_are_counted() -> None:
     assert said[0].text.startswith("12 files are on pages") and said[0].text.endswith("foo-9.0.tar.gz and 2 more")
 
 
-def test_without_tls_upstreams_and_a_public_name_there_is_nothing_to_say_of_them() -> None:
-    quiet = found(lambda facts: facts.update(tls="none", upstreams=None, answers={"local": HEALTHY["answers"]["local"], "public": {}}))
-    assert {one.check for one in quiet} == set(doctor.CHECKS) - {"certificate", "upstreams"}
+def test_without_tls_upstreams_backups_and_a_public_name_there_is_nothing_to_say_of_them() -> None:
+    local = {"local": HEALTHY["answers"]["local"], "public": {}}
+    quiet = found(set_to(tls="none", upstreams={}, answers=local, backup=False))
+    assert {one.check for one in quiet} == set(doctoring.CHECKS) - {"certificate", "upstreams", "backup", "drill"}
     assert len([one for one in quiet if one.check == "answer"]) == 1
 
 
@@ -214,9 +283,9 @@ def test_a_stack_that_is_down_is_examined_all_the_same() -> None:
         answer("local", status=0, error="Connection refused")(facts)
 
     errors = {one.check for one in found(change) if one.level == ERROR}
-    assert errors == {"answer", "clock", "disk", "containers", "store", "timers"}
+    assert errors == {"answer", "clock", "disk", "containers", "store", "timers", "backup"}
 
 
 def test_what_the_index_may_find_is_what_the_doctor_knows() -> None:
     (kinds,) = re.findall(r"^KINDS = (\(.*?^\))", INSPECTING.read_text(encoding="utf-8"), re.M | re.S)
-    assert sorted(ast.literal_eval(kinds)) == sorted(doctor.STORE)
+    assert sorted(ast.literal_eval(kinds)) == sorted(doctoring.STORE)

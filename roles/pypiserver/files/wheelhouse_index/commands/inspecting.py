@@ -2,8 +2,8 @@
 
 BYTES is how much of the files is read to verify their hashes: a random choice of them; without it, all of them. The answer::
 
-    {"files": 3, "projects": 1, "bytes": 9000, "hashed": 3, "hashed_bytes": 9000, "problems": {KIND: {"count": 1, "some": [TEXT]}},
-     "requests": {"all": 70, "failed": 0, "refused": {RULE: 2}}}
+    {"files": 3, "projects": 1, "bytes": 9000, "hashed": 3, "hashed_bytes": 9000,
+     "problems": {KIND: {"count": 1, "some": [TEXT]}}, "requests": {"all": 70, "failed": 0, "refused": {RULE: 2}}}
 
 Uploads go on meanwhile: what is found counts only if a second look finds it again.
 """
@@ -35,7 +35,7 @@ from ..server.settings import Settings
 # A problem: its kind, and what has it.
 Problem = tuple[str, str]
 Found = set[Problem]
-# In the order in which they are answered; plugins/plugin_utils/doctor.py has the level and the remedy of each.
+# In the order in which they are answered; plugins/plugin_utils/doctoring.py has the level and the remedy of each.
 KINDS = (
     "facts unusable",
     "unreadable folder",
@@ -218,7 +218,7 @@ def _verified(path: str, sha256: str) -> str:
 
 
 def requests(logs: Path) -> dict[str, Any]:
-    """Return how many requests the end of the access log has, how many failed, and what was refused of upstreams by which rule."""
+    """Return how many requests the end of the access log has, how many failed, and how often which rule refused public ones."""
     try:
         with open(logs / _LOG, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
@@ -256,7 +256,9 @@ def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any]
         problems &= again.problems | altered(settings.packages, again.promised, suspects)
         # The index takes an altered file off its page.
         taken_off = [what for kind, what in problems if kind == "file altered"]
-        problems -= {("file on no page", path) for path in taken_off} | {("page missing", _project(path)) for path in taken_off}
+        problems -= {("file on no page", path) for path in taken_off} | {
+            ("page missing", _project(path)) for path in taken_off
+        }
     return {
         "files": len(there),
         "projects": len(found.projects),
