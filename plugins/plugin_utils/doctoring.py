@@ -33,20 +33,20 @@ _REBUILD = "run `docker compose exec pypi-server python3 -m wheelhouse_index.reb
 _RESTORE = "restore it from the backup (docs/operations.md#backup-and-restore)"
 _FRACTION = re.compile(r"[.]\d+")
 
-# Of each kind of problem that `wheelhouse_index inspect` finds: level, what is said of so many, and the remedy.
+# Of each kind of problem that `wheelhouse_index inspect` finds: level, what has it, and the remedy.
 STORE = {
-    "file altered": (ERROR, "files are not what was published by their names; clients refuse them", _RESTORE),
-    "file missing": (ERROR, "files are on pages and not on disk", _RESTORE),
-    "file unreadable": (ERROR, "files cannot be read", "check the disk and the files' owner, the service account"),
-    "file on no page": (WARNING, "files are on no page", "`docker compose logs pypi-server` names the reason"),
-    "unreadable folder": (ERROR, "folders of packages/ cannot be read", "give them to the service account"),
-    "page missing": (ERROR, "projects lack a page", _REBUILD),
-    "page damaged": (ERROR, "pages are damaged", _REBUILD),
-    "facts unusable": (ERROR, "reason why the facts cannot be used", "do what it says"),
-    "fact missing": (WARNING, "files have no record in packages/.wheelhouse/", _REBUILD),
-    "fact damaged": (ERROR, "records of files are damaged", f"{_RESTORE}, with packages/.wheelhouse/"),
-    "fact differs": (ERROR, "files have another hash on their page than in their record", _RESTORE),
-    "name not claimed": (ERROR, "projects are not claimed, so upstream could answer for them", _SITE),
+    "file altered": (ERROR, "files that are not what was published, which clients refuse", _RESTORE),
+    "file missing": (ERROR, "files on pages and not on disk", _RESTORE),
+    "file unreadable": (ERROR, "unreadable files", "check the disk and the files' owner, the service account"),
+    "file on no page": (WARNING, "files on no page", "`docker compose logs pypi-server` names the reason"),
+    "unreadable folder": (ERROR, "unreadable folders of packages/", "give them to the service account"),
+    "page missing": (ERROR, "projects without a page", _REBUILD),
+    "page damaged": (ERROR, "damaged pages", _REBUILD),
+    "facts unusable": (ERROR, "unusable facts", "do what it says"),
+    "fact missing": (WARNING, "files without a record in packages/.wheelhouse/", _REBUILD),
+    "fact damaged": (ERROR, "damaged records of files", f"{_RESTORE}, with packages/.wheelhouse/"),
+    "fact differs": (ERROR, "files with another hash on their page than in their record", _RESTORE),
+    "name not claimed": (ERROR, "projects without a claim, for which upstream could answer", _REBUILD),
 }
 
 
@@ -118,7 +118,8 @@ def _answer(facts: Facts, at: datetime.datetime) -> Said:
         elif status >= 500:
             yield ERROR, f"{asked} answers {status}", remedy
         elif status != expected:
-            yield WARNING, f"{asked} answers {status} instead of {expected}", remedy
+            wrong = f"{asked} answers {status} instead of {expected}"
+            yield WARNING, wrong, f"{_SITE}, which puts pypi_authenticate in force; or a proxy in front answers"
         elif took >= _SLOW:
             level = ERROR if took >= _SLOWEST else WARNING
             yield level, f"{asked} takes {took:.0f} ms", "see what keeps the host busy, such as `top` and `iostat`"
@@ -176,17 +177,15 @@ def _disk(facts: Facts, at: datetime.datetime) -> Said:
         yield ERROR, "the folders of the index are missing", _SITE
     for folders, (size, blocks, free, inodes, free_inodes) in systems.values():
         where = folders[0] if len(folders) == 1 else f"{folders[0]} and {len(folders) - 1} more"
-        for what, left, percent in (
-            ("room", _bytes(free * size), 100 * free // max(blocks, 1)),
-            # Some file systems have as many as they need.
-            ("inodes", f"{free_inodes:,}", 100 * free_inodes // inodes if inodes else 100),
-        ):
-            text = f"{where}: {left}{' inodes' if what == 'inodes' else ''} free ({percent} %)"
-            if percent >= _LOW:
-                yield OK, text
-            else:
-                level = ERROR if percent < _LOWEST else WARNING
-                yield level, text, "make room, or enlarge the file system (docs/operations.md#disk)"
+        room = 100 * free // max(blocks, 1)
+        # Some file systems have as many as they need.
+        rest = 100 * free_inodes // inodes if inodes else 100
+        text = f"{where}: free are {_bytes(free * size)} ({room} %) and {rest} % of the inodes"
+        if min(room, rest) < _LOW:
+            level = ERROR if min(room, rest) < _LOWEST else WARNING
+            yield level, text, "make room, or enlarge the file system (docs/operations.md#disk)"
+        else:
+            yield OK, text
 
 
 def _containers(facts: Facts, at: datetime.datetime) -> Said:
@@ -248,7 +247,7 @@ def _store(facts: Facts, at: datetime.datetime) -> Said:
     for kind, those in found["problems"].items():
         level, text, remedy = STORE[kind]
         more = f" and {those['count'] - len(those['some'])} more" if those["count"] > len(those["some"]) else ""
-        yield level, f"{those['count']} {text}: {', '.join(those['some'])}{more}", remedy
+        yield level, f"{text} ({those['count']}): {', '.join(those['some'])}{more}", remedy
     read = "all" if found["hashed"] == found["files"] else f"{found['hashed']:,}"
     yield (
         OK,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from wheelhouse_index.commands import inspecting
+from wheelhouse_index.files import incoming
 
 from tests.support import packages as made
 from tests.support.index import Index
@@ -61,10 +63,8 @@ def unlisted(index: Index) -> None:
 # By kind: what is done to the index, and what is named.
 FAULTS: dict[str, tuple[Callable[[Index], Any], str]] = {
     "facts unusable": (lambda index: (index.packages / ".wheelhouse/format").write_text("{}"), "format cannot be used"),
-    "unreadable folder": (lambda index: (index.packages / "team").mkdir(0), "team"),
     "file altered": (lambda index: alter(index.packages / FOO), FOO),
     "file missing": (lambda index: (index.packages / FOO).unlink(), FOO),
-    "file unreadable": (lambda index: (index.packages / FOO).chmod(0), FOO),
     "page missing": (lambda index: (index.pages / "simple/foo/index.html").unlink(), "foo"),
     "page damaged": (alter_page, "foo (HTML and JSON list different files)"),
     "file on no page": (unlisted, "foo-2.0-py3-none-any.whl"),
@@ -84,16 +84,43 @@ def test_where_all_agrees_nothing_is_found(index: Index) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", inspecting.KINDS)
+@pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_is_found_and_nothing_else_is(index: Index, kind: str) -> None:
-    if kind in ("unreadable folder", "file unreadable") and os.geteuid() == 0:
-        pytest.skip("root reads everything")
     change, named = FAULTS[kind]
     change(index)
     found = inspected(index)["problems"]
     assert list(found) == [kind]
     assert found[kind]["count"] == 1
     assert named in found[kind]["some"][0]
+
+
+@pytest.mark.parametrize("kind", ["page missing", "page damaged", "fact missing", "name not claimed"])
+def test_a_rebuild_is_the_remedy(index: Index, kind: str) -> None:
+    FAULTS[kind][0](index)
+    done = program(index.folder, module="wheelhouse_index.rebuild")
+    assert done.returncode == 0, done.stderr
+    assert inspected(index)["problems"] == {}
+
+
+def test_what_a_disk_cannot_read_is_found(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, listed = incoming.sha256, os.scandir
+
+    def read(file: BinaryIO) -> str:
+        if file.name.endswith(FOO):
+            raise OSError(errno.EIO, "Input/output error")
+        return whole(file)
+
+    def scandir(folder: Any) -> Any:
+        if str(folder).endswith("team"):
+            raise OSError(errno.EIO, "Input/output error")
+        return listed(folder)
+
+    (index.packages / "team").mkdir()
+    monkeypatch.setattr(incoming, "sha256", read)
+    monkeypatch.setattr(os, "scandir", scandir)
+    expected = {"unreadable folder": {"count": 1, "some": ["team"]}, "file unreadable": {"count": 1, "some": [FOO]}}
+    assert inspected(index)["problems"] == expected
+    assert {*FAULTS, *expected} == set(inspecting.KINDS)
 
 
 def test_all_pages_of_a_project_are_missing(index: Index) -> None:
@@ -116,9 +143,9 @@ def test_what_is_settled_meanwhile_is_no_problem(index: Index) -> None:
 
 
 def test_a_quarantined_project_and_signatures_are_no_problem(index: Index) -> None:
-    assert index.upload(f"{BAR}.asc", b"-----BEGIN PGP SIGNATURE-----\n").status == 200
+    (index.packages / f"{BAR}.asc").write_text("-----BEGIN PGP SIGNATURE-----\n")
     assert index.ask("set_status", name="foo", status="quarantined").status == 200
-    index.keeper.step()
+    index.look()
     found = inspected(index)
     assert (found["problems"], found["projects"]) == ({}, 2)
 

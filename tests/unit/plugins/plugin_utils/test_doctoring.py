@@ -165,9 +165,13 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
         (WARNING, "not synchronised", line("synchronised yes", "synchronised no")),
     ],
     "disk": [
-        (WARNING, "packages and 1 more: 409.6 MB free (10 %)", line("|500000|65536", "|100000|65536")),
-        (ERROR, "/var/lib/docker: 81.9 kB free (0 %)", line("b2|4096|1000000|500000", "b2|4096|1000000|20")),
-        (ERROR, "100 inodes free (0 %)", line("65536|60000", "65536|100")),
+        (
+            WARNING,
+            "packages and 1 more: free are 409.6 MB (10 %) and 91 % of the inodes",
+            line("|500000|65536", "|100000|65536"),
+        ),
+        (ERROR, "/var/lib/docker: free are 81.9 kB (0 %)", line("b2|4096|1000000|500000", "b2|4096|1000000|20")),
+        (ERROR, "free are 2.0 GB (50 %) and 0 % of the inodes", line("65536|60000", "65536|100")),
         (ERROR, "folders of the index are missing", line("disk ", "no ")),
     ],
     "containers": [
@@ -190,7 +194,7 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
     "store": [
         (ERROR, "no such image", set_to(store={}, store_error="no such image")),
         *(
-            (level, f"1 {text}: foo-0.0.tar.gz", store(kind))
+            (level, f"{text} (1): foo-0.0.tar.gz", store(kind))
             for kind, (level, text, _remedy) in doctoring.STORE.items()
         ),
     ],
@@ -266,7 +270,9 @@ def test_errors_come_first_and_many_names_are_counted() -> None:
 
     said = found(change)
     assert [one.level for one in said[:3]] == [ERROR, WARNING, OK]
-    assert said[0].text.startswith("12 files are on pages") and said[0].text.endswith("foo-9.0.tar.gz and 2 more")
+    assert said[0].text.startswith("files on pages and not on disk (12): foo-0.0.tar.gz, ") and said[0].text.endswith(
+        "foo-9.0.tar.gz and 2 more"
+    )
 
 
 def test_without_tls_upstreams_backups_and_a_public_name_there_is_nothing_to_say_of_them() -> None:
