@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: answer_info
 short_description: Whether an address answers, and how quickly
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - Asks an address some times, each by a connection of its own, and says what was answered and how long that took.
   - M(ansible.builtin.uri) measures whole seconds. No answer is a result here, and no failure.

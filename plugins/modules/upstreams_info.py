@@ -70,6 +70,7 @@ options:
     description: Whether private names are looked for on the lists of upstreams, which may be long.
     type: bool
     default: true
+    version_added: 0.2.0
   timeout:
     description: Seconds for each answer.
     type: int
