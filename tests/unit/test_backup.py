@@ -133,14 +133,21 @@ def test_without_rules_nothing_is_forgotten(restic: Any, tmp_path: Path) -> None
 def test_snapshots_of_another_index_and_of_another_store_are_refused(restic: Any, tmp_path: Path) -> None:
     with pytest.raises(backup.BackupError, match=r"of another index \(index=two/pypi-server\)"):
         backup.backup(restic(snapshot(1, "index=two/pypi-server", "store=x")))
-    # An empty index may be restored, and is no other one.
-    backup.refuse_other_store(restic(), [snapshot(1, OWN, "store=x")])
     store(tmp_path, "store-1")
     with pytest.raises(
         backup.BackupError, match=r"restore it with wheelhouse\.pypi\.restore, or give a new repository"
     ):
         backup.backup(restic(snapshot(1, OWN, "store=x")))
     assert "backup" not in [line.split()[0] for line in (tmp_path / "asked").read_text().splitlines()]
+
+
+def test_an_empty_index_is_set_up_beside_its_snapshots_and_not_backed_up(restic: Any, tmp_path: Path) -> None:
+    store(tmp_path, "new")
+    (tmp_path / "packages/.wheelhouse/names/demo").unlink()
+    made = restic(snapshot(1, OWN, "store=old"))
+    assert backup.check(made) == {"restic": True, "missing": False}
+    with pytest.raises(backup.BackupError, match=r"restore it with wheelhouse\.pypi\.restore"):
+        backup.backup(made)
 
 
 def test_a_snapshot_is_chosen_by_its_id_or_is_the_newest_of_this_index(restic: Any) -> None:

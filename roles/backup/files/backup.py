@@ -23,7 +23,7 @@ from typing import Any
 VIEWS = ("authentication", "files", "store/.wheelhouse")
 _LEFT_OUT = ("files/.wheelhouse", "files/.incoming")
 # restic tries an unreachable repository for 15 minutes by itself.
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 30
 _MISSING = ("no such file or directory", "not exist")
 
 
@@ -165,11 +165,9 @@ def now() -> str:
 
 
 def store_id(home: Path) -> str:
-    """Return the id of the store of facts; empty where there is none, or nothing in it."""
-    store = home / "packages/.wheelhouse"
+    """Return the id of the store of facts; empty where there is none."""
     try:
-        found = str(json.loads((store / "format").read_text(encoding="utf-8"))["id"])
-        return found if any((store / "names").iterdir()) else ""
+        return str(json.loads((home / "packages/.wheelhouse/format").read_text(encoding="utf-8"))["id"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
@@ -202,8 +200,10 @@ def check(restic: Restic) -> dict[str, Any]:
             raise BackupError(
                 f"{MISSING}, and backups were made there; mount or bring it back, or give another address"
             )
-    if not missing:
-        refuse_other_store(restic, restic.own_snapshots())
+    own = [] if missing else restic.own_snapshots()
+    # An empty index may still be restored.
+    if any((restic.home / "packages/.wheelhouse/names").glob("*")):
+        refuse_other_store(restic, own)
     return {"restic": True, "missing": missing}
 
 
@@ -308,7 +308,9 @@ def in_container(restic: Restic, *words: str, **environment: str) -> dict[str, A
         if (home / name).is_symlink():
             command += [f"--mount=type=bind,src={(home / name).resolve()},dst={(home / name).resolve()}"]
     command += ["--entrypoint=python3", restic.settings["image"], "-m", "wheelhouse_index", *words]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    # The host's own engine, whatever root's profile says.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+    done = subprocess.run(command, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     answer = done.stdout.strip().splitlines()[-1:] or ["{}"]
     found: dict[str, Any] = json.loads(answer[0]) if answer[0].startswith("{") else {}
     if "stop" in found:
