@@ -24,6 +24,8 @@ VIEWS = ("authentication", "files", "store/.wheelhouse")
 _LEFT_OUT = ("files/.wheelhouse", "files/.incoming")
 # restic tries an unreachable repository for 15 minutes by itself.
 _PATIENCE_SECONDS = 30
+# Where a container sees the folder of the index; not /data, as images have a volume of their own there.
+_INSIDE = "/wheelhouse"
 _MISSING = ("no such file or directory", "not exist")
 
 
@@ -295,14 +297,19 @@ def discard(scratch: Path) -> None:
         shutil.rmtree(scratch)
 
 
-def in_container(restic: Restic, *words: str, **environment: str) -> dict[str, Any]:
-    """Run a command of the index as the service account, without a network; return its answer."""
+def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
+    """Run a command of the index as the service account, without a network, on packages/ and index/ below a folder.
+
+    Returns:
+        Its answer.
+    """
     home = restic.home
     command = ["docker", "run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL"]
     command += ["--security-opt=label=disable", f"--user={restic.settings['account']}", "--tmpfs=/tmp:mode=1777"]
-    values = {"HOME": "/tmp", "PYTHONPATH": "/data/pypiserver", "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    values = {"HOME": "/tmp", "PYTHONPATH": f"{_INSIDE}/pypiserver", "PYTHONDONTWRITEBYTECODE": "1"}
+    values |= {"WHEELHOUSE_PACKAGES": f"{below}/packages", "WHEELHOUSE_INDEX": f"{below}/index"}
     command += [f"--env={name}={value}" for name, value in values.items()]
-    command += [f"--mount=type=bind,src={home},dst=/data"]
+    command += [f"--mount=type=bind,src={home},dst={_INSIDE}"]
     # Links of root's to a larger disk.
     for name in ("packages", "index"):
         if (home / name).is_symlink():
@@ -326,7 +333,7 @@ def restore(restic: Restic, wanted: str) -> dict[str, Any]:
     scratch = restic.home / "restore"
     try:
         unpacked(restic, found["snapshot"], scratch)
-        return {**found, **in_container(restic, "restore", "/data/restore")}
+        return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/restore")}
     finally:
         discard(scratch)
 
@@ -342,9 +349,9 @@ def drill(restic: Restic, wanted: str) -> dict[str, Any]:
         result.update(snapshot=found["snapshot"], bytes=found["bytes"])
         result["rpo_seconds"] = int(time.time() - taken.timestamp())
         unpacked(restic, found["snapshot"], scratch)
-        folders = {"WHEELHOUSE_PACKAGES": "/data/drill/packages", "WHEELHOUSE_INDEX": "/data/drill/index"}
-        in_container(restic, "restore", "/data/drill", **folders)
-        compared = in_container(restic, "drill", f"{taken.timestamp():.0f}", **folders)
+        beside = f"{_INSIDE}/drill"
+        in_container(restic, beside, "restore", beside)
+        compared = in_container(restic, beside, "drill", f"{taken.timestamp():.0f}")
         # What is compared took no time away from clients: the pages were there before.
         result["rto_seconds"] = round(time.monotonic() - began - compared.pop("compare_seconds"), 1)
         result.update(compared)

@@ -31,7 +31,7 @@ from ..index.store import Store
 from ..server.settings import Settings
 
 # The index that serves, as the container of a drill sees it.
-LIVE = Path("/data")
+LIVE = Path("/wheelhouse")
 _PAGES = "simple/*/index.json"
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 300.0
