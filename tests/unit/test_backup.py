@@ -54,7 +54,12 @@ def restic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (tmp_path / "asked").touch()
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         monkeypatch.setenv("WHEELHOUSE_VIEW", str(tmp_path))
-        given = {"home": str(tmp_path), "host": "one.example.com", "instance": "pypi-server", "repository": "/r"}
+        given: dict[str, Any] = {
+            "home": str(tmp_path),
+            "host": "one.example.com",
+            "instance": "pypi-server",
+            "repository": "/r",
+        }
         given |= {"password": "S3cret", "environment": {}, "schedule": "hourly", "keep": {"daily": 7}, "account": "1:1"}
         return backup.Restic({**given, "image": "image", **settings})
 

@@ -123,7 +123,7 @@ def test_a_drill_compares_every_page_and_leaves_nothing(
     assert not host.file(f"{home}/drill").exists
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "schedule": ({"pypi_backup_schedule": "at dawn"}, "pypi_backup_schedule: systemd does not understand 'at dawn'"),
     "password": ({"pypi_backup_password": "another"}, "pypi_backup_password: it does not open the repository"),
     "unreachable": (
