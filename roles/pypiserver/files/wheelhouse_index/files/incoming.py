@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,9 @@ from typing import BinaryIO
 from .entry import Facts, Stamp
 
 FOLDER = ".incoming"
+# Of a large file, so much at a time is hashed and goes to disk while the rest arrives.
+_STRETCH_BYTES = 8 * 1024 * 1024
+_BLOCK_BYTES = 256 * 1024
 Check = Callable[[int], object]
 
 
@@ -102,36 +106,67 @@ class Arriving:
         self.read = file.read
         self.seek = file.seek
         self.tell = file.tell
+        self._size = self._handed_on = self._hashed = 0
         self._digest = hashlib.sha256()
-        self._size = 0
+        # Its thread begins with the first stretch: a small file needs none.
+        self._beside = ThreadPoolExecutor(1, "hashing")
+        self._stretches: list[Future[None]] = []
 
     def write(self, data: memoryview | bytes) -> None:
         """Write what comes next. Not through the file's buffer, so who reads the file begins at its beginning."""
         self._check(self._size + len(data))
-        self._digest.update(data)
         left = memoryview(data)
         while left:
             written = os.pwrite(self.file.fileno(), left, self._size)
             self._size += written
             left = left[written:]
+        if self._size - self._handed_on >= _STRETCH_BYTES:
+            self._stretches.append(self._beside.submit(self._hash, self._size))
+            self._handed_on = self._size
 
     @property
     def sha256(self) -> str:
-        """The digest of what was written, in hexadecimal digits."""
+        """The digest of what was written, in hexadecimal digits.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        for one in self._stretches:
+            one.result()
+        self._hash(self._size)
         return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the file, which is used no more; what has not been published is discarded."""
+        self._beside.shutdown(cancel_futures=True)
+        # What is published was written and synced long before; for what is not, there may be no room.
+        with suppress(OSError):
+            self.file.close()
+
+    def _hash(self, end: int) -> None:
+        """Hash what was written up to there."""
+        begin, block = self._hashed, memoryview(bytearray(min(end - self._hashed, _BLOCK_BYTES)))
+        while self._hashed < end:
+            size = os.preadv(self.file.fileno(), [block[: end - self._hashed]], self._hashed)
+            if not size:
+                raise OSError("An upload was cut off in packages/")
+            self._digest.update(block[:size])
+            self._hashed += size
+        if end - begin >= _STRETCH_BYTES:
+            # So Linux begins to write it to disk; what is not there yet, it does not drop.
+            os.posix_fadvise(self.file.fileno(), begin, end - begin, os.POSIX_FADV_DONTNEED)
 
 
 @contextmanager
 def arriving(packages: Path, check: Check = lambda size: None) -> Iterator[Arriving]:
     """Make a place for a file that arrives; what has not been published in the end is removed."""
     file, path = _aside(packages / FOLDER)
+    arrived = Arriving(file, path, check)
     try:
-        yield Arriving(file, path, check)
+        yield arrived
     finally:
         path.unlink(missing_ok=True)
-        # What is published was written and synced long before; for what is not, there may be no room.
-        with suppress(OSError):
-            file.close()
+        arrived.close()
 
 
 def _aside(folder: Path) -> tuple[BinaryIO, Path]:

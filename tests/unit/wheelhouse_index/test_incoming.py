@@ -1,0 +1,58 @@
+"""Files that arrive: what is large is hashed and written to disk while the rest of it arrives."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from wheelhouse_index.files import incoming
+
+# Three stretches and a rest.
+SIZE = 3 * 8 * 1024 * 1024 + 12_345
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    incoming.prepare(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("piece", [262_144, 1_000_003, SIZE])
+def test_a_large_file_has_its_digest(packages: Path, piece: int) -> None:
+    content = os.urandom(SIZE)
+    with incoming.arriving(packages) as place:
+        for begin in range(0, SIZE, piece):
+            place.write(content[begin : begin + piece])
+        assert place.sha256 == hashlib.sha256(content).hexdigest()
+        assert place.path.read_bytes() == content
+
+
+def test_what_is_refused_in_the_middle_leaves_no_thread_and_no_file(packages: Path) -> None:
+    class RefusedError(Exception):
+        pass
+
+    def check(size: int) -> None:
+        if size > SIZE - 100_000:
+            raise RefusedError
+
+    def upload() -> None:
+        with incoming.arriving(packages, check) as place:
+            for _ in range(100):
+                place.write(bytes(262_144))
+
+    before = threading.active_count()
+    with pytest.raises(RefusedError):
+        upload()
+    assert threading.active_count() == before
+    assert list((packages / incoming.FOLDER).iterdir()) == []
+
+
+def test_a_file_that_is_cut_off_on_disk_has_no_digest(packages: Path) -> None:
+    with incoming.arriving(packages) as place:
+        place.write(b"12345")
+        os.truncate(place.path, 2)
+        with pytest.raises(OSError, match="cut off"):
+            _ = place.sha256
