@@ -1,7 +1,8 @@
 """``python3 -m wheelhouse_index serve`` runs the index; ``check`` says whether it would run in this image, ``health`` how it is.
 
 ``import`` brings files in from standard input, and ``import --check`` says what would become of them. ``yank`` yanks what
-standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what.
+standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what, and
+``downloads`` who downloaded what.
 ``give-back`` makes the private name free that standard input confirms, so that upstream may answer for it. ``restore FOLDER``,
 ``settled`` and ``drill SECONDS`` bring back what a backup has, and try that.
 """
@@ -31,6 +32,10 @@ def main(words: list[str]) -> int:
         from .commands import listing
 
         return listing.main(words[1:])
+    if words[:1] == ["downloads"]:
+        from .commands import downloads
+
+        return downloads.main(words[1:])
     if (words[:1] in (["restore"], ["drill"]) and len(words) > 1) or words == ["settled"]:
         from .commands import recovering
 
@@ -46,7 +51,7 @@ def main(words: list[str]) -> int:
         commands = "serve | check | health | import [--check] | yank [--check] | give-back [--check]"
         commands += " | restore FOLDER | settled | drill SECONDS"
         options = "[--login NAME] [--project NAME] [--since TIME] [--json]"
-        print(f"usage: python3 -m wheelhouse_index {commands} | list {options}", file=sys.stderr)
+        print(f"usage: python3 -m wheelhouse_index {commands} | list {options} | downloads --help", file=sys.stderr)
         return 2
     try:
         from .server import app
