@@ -30,7 +30,7 @@ _LOW, _LOWEST = 15, 5
 _FAILING = 0.01
 _SITE = "run wheelhouse.pypi.site"
 _REBUILD = "run `docker compose exec pypi-server python3 -m wheelhouse_index.rebuild` in the index's folder"
-_RESTORE = "restore it from the backup (docs/operations.md#backup-and-restore)"
+_RESTORE = "move aside what is there, then restore from a backup (docs/backup.md)"
 _FRACTION = re.compile(r"[.]\d+")
 
 # Of each kind of problem that `wheelhouse_index inspect` finds: level, what has it, and the remedy.
