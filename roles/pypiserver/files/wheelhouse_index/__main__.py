@@ -4,7 +4,8 @@
 standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what, and
 ``downloads`` who downloaded what.
 ``give-back`` makes the private name free that standard input confirms, so that upstream may answer for it. ``restore FOLDER``,
-``settled`` and ``drill SECONDS`` bring back what a backup has, and try that. ``inspect`` says whether files, facts and pages agree.
+``settled`` and ``drill SECONDS`` bring back what a backup has, and try that. ``inspect`` says whether files, facts and pages
+agree.
 """
 
 from __future__ import annotations
