@@ -141,6 +141,33 @@ def test_rotation_loses_no_line_while_requests_run(host: Any, index: Index, read
 
 
 @pytest.mark.usefixtures("by_hand")
+def test_the_index_says_who_downloaded_a_file(
+    host: Any, index: Index, publisher: Login, reader: Login, stack: Stack, logs: str, tmp_path: Path
+) -> None:
+    def downloads(*options: str) -> list[dict[str, str]]:
+        asked = " ".join(["downloads", "--json", *map(shlex.quote, options)])
+        said = stack.compose(f"exec -T pypi-server python3 -m wheelhouse_index {asked}")
+        return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
+    wheel = packages.wheel(tmp_path, f"asked-for-{uuid4().hex[:8]}")
+    project = wheel.name.partition("-")[0].replace("_", "-")
+    assert index.upload(publisher, wheel).status == 200
+    assert index.pip_install(reader, tmp_path / "installed", project).returncode == 0
+    eventually(lambda: len(downloads("--project", project)) == 1, "the download is in the log", 10)
+    (found,) = downloads("--file", wheel.name, "--login", reader.name)
+    assert (found["login"], found["project"], found["version"]) == (reader.name, project, "1.0")
+    assert found["agent"].startswith("pip/"), found
+    assert downloads("--project", project, "--login", publisher.name) == []
+    # The first rotation moves the line to another file, the next one compresses that.
+    for _ in range(2):
+        larger(host, logs)
+        rotate(host)
+    assert downloads("--project", project) == [found]
+    (hidden,) = downloads("--project", project, "--pseudonyms")
+    assert hidden["login"] not in ("", reader.name)
+
+
+@pytest.mark.usefixtures("by_hand")
 def test_a_small_log_is_rotated_once_a_day_and_what_is_too_old_is_removed(host: Any, logs: str) -> None:
     rotate(host)
     before = set(host.check_output(f"ls {logs}").split())

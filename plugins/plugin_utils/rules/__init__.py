@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import specs
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import (
+    backup,
     directory,
     host,
     logins,
@@ -90,6 +91,8 @@ RULES: Mapping[str, Rule] = {
     "pypi_log_max_size": size("10m"),
     "pypi_log_retention": lasting("1d", "3650d"),
     "pypi_change_log_retention": lasting("1d", "3650d"),
+    "pypi_backup_environment": backup.environment,
+    "pypi_backup_keep": backup.keep,
     "pypi_images_archive": absolute_path("images.tar"),
     "pypi_image_pypiserver": host.image,
     "pypi_image_nginx": host.image,
@@ -117,6 +120,7 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     tls.tls_has_a_name,
     tls.provided_is_whole,
     tls.acme_has_a_directory,
+    backup.is_whole,
     *upstreams.CROSS_RULES,
 )
 

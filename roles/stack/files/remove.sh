@@ -6,7 +6,8 @@
 set -eu
 
 rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
-    nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory bridge index .images .previous .unproved"
+    nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory bridge index .images
+    .previous .unproved backup drill restore"
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
 folders='nginx nginx/conf.d nginx/tls authentication pypiserver directory bridge'

@@ -1,8 +1,11 @@
 """``python3 -m wheelhouse_index serve`` runs the index; ``check`` says whether it would run in this image, ``health`` how it is.
 
 ``import`` brings files in from standard input, and ``import --check`` says what would become of them. ``yank`` yanks what
-standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what.
-``give-back`` makes the private name free that standard input confirms, so that upstream may answer for it.
+standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what, and
+``downloads`` who downloaded what.
+``give-back`` makes the private name free that standard input confirms, so that upstream may answer for it. ``restore FOLDER``,
+``settled`` and ``drill SECONDS`` bring back what a backup has, and try that. ``inspect`` says whether files, facts and pages
+agree.
 """
 
 from __future__ import annotations
@@ -30,6 +33,18 @@ def main(words: list[str]) -> int:
         from .commands import listing
 
         return listing.main(words[1:])
+    if words[:1] == ["inspect"]:
+        from .commands import inspecting
+
+        return inspecting.main(words[1:])
+    if words[:1] == ["downloads"]:
+        from .commands import downloads
+
+        return downloads.main(words[1:])
+    if (words[:1] in (["restore"], ["drill"]) and len(words) > 1) or words == ["settled"]:
+        from .commands import recovering
+
+        return recovering.main(words)
     if words == ["health"]:
         # Every few seconds: without all that settings import, of which pypiserver alone takes a third of a second.
         from .requests.sockets import Sockets
@@ -38,9 +53,10 @@ def main(words: list[str]) -> int:
         print(text, end="")
         return int(status != 200)
     if words not in (["serve"], ["check"]):
-        commands = "serve | check | health | import [--check] | yank [--check] | give-back [--check]"
+        commands = "serve | check | health | import [--check] | yank [--check] | give-back [--check] | inspect [BYTES]"
+        commands += " | restore FOLDER | settled | drill SECONDS"
         options = "[--login NAME] [--project NAME] [--since TIME] [--json]"
-        print(f"usage: python3 -m wheelhouse_index {commands} | list {options}", file=sys.stderr)
+        print(f"usage: python3 -m wheelhouse_index {commands} | list {options} | downloads --help", file=sys.stderr)
         return 2
     try:
         from .server import app

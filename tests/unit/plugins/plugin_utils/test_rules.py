@@ -226,6 +226,18 @@ BAD = [
     ("pypi_max_upload", "2t", "'2t'"),
     ("pypi_max_upload", -1, "-1"),
     ("pypi_max_upload", "", "''"),
+    ("pypi_backup_keep", [7], "is not a mapping; give rules such as {daily: 7, weekly: 5}"),
+    ("pypi_backup_keep", {"dayly": 7}, "'dayly' is not a rule; use last, hourly, daily, weekly, monthly, yearly"),
+    *(
+        ("pypi_backup_keep", {"daily": number}, f"daily: {number!r} is not a number of snapshots; give one from 1 on")
+        for number in (0, -1, "many")
+    ),
+    ("pypi_backup_environment", "KEY=x", "is not a mapping"),
+    *(
+        ("pypi_backup_environment", {name: "x"}, f"{name!r} is not a variable for restic's logins")
+        for name in ("aws key", "RESTIC_PASSWORD")
+    ),
+    ("pypi_backup_environment", {"AWS_ACCESS_KEY_ID": ""}, "AWS_ACCESS_KEY_ID has no value"),
     ("pypi_quotas", "20g", "is not a mapping; give index, projects or both, or {} for no quota"),
     ("pypi_quotas", [{"index": "20g"}], "is not a mapping"),
     *(
@@ -514,6 +526,8 @@ def test_authentication_without_users_is_refused_unless_uploads_are_open(users: 
         ({"pypi_tls": "acme", "pypi_url": "https://192.0.2.7"}, "pypi_url"),
         ({"pypi_tls": "acme", "pypi_url": "https://pypi.example.com"}, None),
         ({"pypi_tls": "acme", "pypi_acme_directory": ""}, "pypi_acme_directory"),
+        ({"pypi_backup_repository": "/mnt/backup"}, "pypi_backup_password"),
+        ({"pypi_backup_repository": "/mnt/backup", "pypi_backup_password": "secret"}, None),
         ({"pypi_login_source": "http", "pypi_login_source_url": ""}, "pypi_login_source_url"),
         ({"pypi_login_source": "http", "pypi_users": [], "pypi_authenticate": ["list", "update"]}, None),
     ],

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from ..common import times
 from ..common.answers import some
 from ..fact_store.facts import FactStore
 from ..fact_store.history import Event, Wanted, events
 from ..fact_store.records import FactsError
-from ..files import names
 from ..server.settings import Settings
+from .options import Options, end_of_pipe, moment, printable, project
 
-# What other hands may have written into the files: a terminal would obey it.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ALWAYS = ("time", "action", "login", "project")
-
-
-class _Options(argparse.ArgumentParser):
-    """Options, of which a bad one gets one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def wanted(words: Sequence[str]) -> tuple[Wanted, bool]:
@@ -36,34 +23,18 @@ def wanted(words: Sequence[str]) -> tuple[Wanted, bool]:
     Raises:
         SystemExit: if they cannot be as they are; one line says why.
     """
-    options = _Options(
+    options = Options(
         prog="list",
         allow_abbrev=False,
         description="List what was published, removed and yanked, a line each, in the order of time.",
     )
     options.add_argument("--login", metavar="NAME", help="of this login; '' for what no login did")
-    options.add_argument("--project", metavar="NAME", type=_project, help="of this project")
-    options.add_argument("--since", metavar="TIME", type=_since, help="a day (UTC), or a time: 2026-11-20")
+    options.add_argument("--project", metavar="NAME", type=project, help="of this project")
+    options.add_argument("--since", metavar="TIME", type=moment, help="a day (UTC), or a time: 2026-11-20")
     options.add_argument("--json", action="store_true", help="as lines of JSON")
     found = options.parse_args(words)
-    return Wanted(found.login, found.project or "", found.since or ""), found.json
-
-
-def _project(text: str) -> str:
-    name = names.normalised(text)
-    if not names.is_project(name):
-        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not the name of a project")
-    return name
-
-
-def _since(text: str) -> str:
-    try:
-        return times.time_text(times.moment(text))
-    except (ValueError, OverflowError):
-        wanted_form = "2026-11-20 or 2026-11-20T14:30:00Z"
-        raise argparse.ArgumentTypeError(
-            f"{text[:80]!r} is not a day or a time; give one such as {wanted_form}"
-        ) from None
+    since = "" if found.since is None else times.time_text(found.since)
+    return Wanted(found.login, found.project or "", since), found.json
 
 
 def line(event: Event) -> str:
@@ -71,7 +42,7 @@ def line(event: Event) -> str:
     what = event.file or event.version or event.status
     reason = f"({event.reason})" if event.reason else ""
     words = (event.time, event.action, event.login or "-", event.project or "-", what or "-", reason)
-    return _UNPRINTABLE.sub("?", " ".join(filter(None, words)))
+    return printable(" ".join(filter(None, words)))
 
 
 def document(event: Event) -> str:
@@ -98,8 +69,7 @@ def main(words: Sequence[str]) -> int:
             print("list: nothing matches", file=sys.stderr)
         sys.stdout.flush()
     except BrokenPipeError:
-        # As of `head`. What is left is not written at the end, either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        end_of_pipe()
     if damaged:
         print(f"list: cannot be read, and left out: {some(damaged)}", file=sys.stderr)
         return 1

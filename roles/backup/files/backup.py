@@ -1,0 +1,415 @@
+"""Backs an index up with restic, restores it, and tries a restore: ``backup.py check | init | backup | look | restore | drill``.
+
+Settings are a JSON object in backup.json beside this file or, with ``-`` as the last word, on standard input. ``check`` and
+``look`` change nothing. Answers are a line of JSON on standard output; what is wrong is a line on standard error, with exit
+code 1. Root runs it on the host, with Python 3.9 or later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+# Where the unit shows what is backed up, in this order: files before facts, so that each file has its record.
+VIEWS = ("authentication", "files", "store/.wheelhouse")
+_LEFT_OUT = ("files/.wheelhouse", "files/.incoming")
+# restic tries an unreachable repository for 15 minutes by itself.
+_PATIENCE_SECONDS = 30
+# Where a container sees the folder of the index; not /data, as images have a volume of their own there.
+_INSIDE = "/wheelhouse"
+_MISSING = ("no such file or directory", "not exist")
+
+
+class BackupError(Exception):
+    """What is wrong, and the remedy."""
+
+
+class Restic:
+    """The repository of an index.
+
+    Args:
+        settings: as the role backup writes them.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+        self.home = Path(settings["home"])
+        self.own = f"index={settings['host']}/{settings['instance']}"
+        self._environment = {
+            "PATH": os.environ.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            "HOME": "/root",
+            **{name: str(value) for name, value in settings["environment"].items()},
+            "RESTIC_REPOSITORY": settings["repository"],
+            "RESTIC_PASSWORD": settings["password"],
+            "RESTIC_CACHE_DIR": f"{self.home}/backup/cache",
+        }
+
+    def run(self, *words: str, cwd: str | None = None, patience: float | None = None) -> str:
+        """Run restic; return its standard output.
+
+        Raises:
+            BackupError: if it fails, with the remedy.
+        """
+        try:
+            done = subprocess.run(
+                # The folder of results is made once nothing is wrong.
+                ["restic", *words, *([] if (self.home / "backup").is_dir() else ["--no-cache"])],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                cwd=cwd,
+                timeout=patience,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise BackupError("restic is not installed; run wheelhouse.pypi.site with pypi_backup_repository") from None
+        except subprocess.TimeoutExpired:
+            raise BackupError(_unreachable(f"restic got no answer within {patience:.0f} s")) from None
+        if done.returncode:
+            raise BackupError(problem(done.returncode, done.stderr))
+        return done.stdout
+
+    def is_missing(self) -> bool:
+        """Tell whether there is no repository yet; raises BackupError if that cannot be found out."""
+        try:
+            self.run("cat", "config", "--no-lock", patience=_PATIENCE_SECONDS)
+        except BackupError as error:
+            if str(error) == MISSING:
+                return True
+            raise
+        return False
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Return all snapshots, the oldest first."""
+        found = json.loads(self.run("snapshots", "--json", patience=_PATIENCE_SECONDS)) or []
+        return sorted(found, key=lambda one: moment(one["time"]))
+
+    def own_snapshots(self) -> list[dict[str, Any]]:
+        """Return those of this index; raises BackupError where all are of others."""
+        found = self.snapshots()
+        own = [one for one in found if self.own in (one.get("tags") or [])]
+        if found and not own:
+            others = sorted(
+                {tag for one in found for tag in one.get("tags") or [one["hostname"]] if "store=" not in tag}
+            )
+            raise BackupError(
+                f"pypi_backup_repository: its snapshots are of another index ({', '.join(others[:3])}), and this one is"
+                f" {self.own}; give each index a repository of its own. To restore that index here, name a snapshot:"
+                " wheelhouse.pypi.restore with pypi_restore_snapshot"
+            )
+        return own
+
+    def chosen(self, wanted: str) -> dict[str, Any]:
+        """Return the snapshot that is wanted: by its id, or the newest of this index."""
+        if wanted == "latest":
+            own = self.own_snapshots()
+            if not own:
+                raise BackupError("pypi_backup_repository: it has no snapshot yet; wheelhouse.pypi.backup makes one")
+            return own[-1]
+        found = [one for one in self.snapshots() if len(wanted) >= 6 and one["id"].startswith(wanted)]
+        if len(found) != 1:
+            raise BackupError(
+                f"pypi_restore_snapshot: {wanted!r} is not the id of one snapshot; newest ones are "
+                + (", ".join(f"{one['id'][:8]} ({one['time'][:16]})" for one in self.snapshots()[-5:]) or "none")
+            )
+        return found[0]
+
+    def size(self, snapshot: str) -> int:
+        """Return how many bytes a snapshot takes once it is restored."""
+        return int(json.loads(self.run("stats", "--json", "--mode", "restore-size", snapshot))["total_size"])
+
+
+MISSING = "there is no repository at pypi_backup_repository"
+
+
+def _unreachable(reason: str) -> str:
+    return f"pypi_backup_repository: it cannot be reached ({reason}); correct the address, its login or the network"
+
+
+def problem(code: int, errors: str) -> str:
+    """Return what a failure of restic means; releases before 0.17 have one exit code for all."""
+    lines = [line for line in errors.splitlines() if line.strip()] or [f"restic ended with {code}"]
+    if code == 12 or "wrong password" in errors:
+        return "pypi_backup_password: it does not open the repository; give the one that the repository was made with"
+    if code == 11 or "already locked" in errors:
+        holder = next((line.strip() for line in lines if "locked" in line), "")
+        return (
+            f"pypi_backup_repository: it is locked ({holder}); wait until that restic has ended. If it runs no more,"
+            " remove its lock with `restic unlock --remove-all`"
+        )
+    if code == 10 or ("unable to open config file" in errors and any(words in errors for words in _MISSING)):
+        return MISSING
+    if "unable to open config file" in errors or "Fatal: unable to open repo" in errors:
+        return _unreachable(lines[0].strip())
+    return f"restic failed: {' '.join(line.strip() for line in lines[-3:])}"
+
+
+def moment(text: str) -> datetime:
+    """Return a time as restic writes it, with nanoseconds."""
+    day, _, zone = text.partition(".")
+    digits = zone.lstrip("0123456789") if zone else ""
+    return datetime.fromisoformat((day + digits).replace("Z", "+00:00"))
+
+
+def now() -> str:
+    """Return the time, as results have it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def store_id(home: Path) -> str:
+    """Return the id of the store of facts; empty where there is none."""
+    try:
+        return str(json.loads((home / "packages/.wheelhouse/format").read_text(encoding="utf-8"))["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def refuse_other_store(restic: Restic, own: Sequence[Mapping[str, Any]]) -> None:
+    """Raise BackupError where the newest snapshot is of another store than this host's."""
+    here = store_id(restic.home)
+    if own and here and f"store={here}" not in own[-1]["tags"]:
+        raise BackupError(
+            f"pypi_backup_repository: its newest snapshot {own[-1]['id'][:8]} is of another index of this name, which is not"
+            " on this host; restore it with wheelhouse.pypi.restore, or give a new repository"
+        )
+
+
+def check(restic: Restic) -> dict[str, Any]:
+    """Find out whether backups would work; return whether restic is there, and whether a repository has to be made."""
+    schedule = restic.settings["schedule"]
+    asked = subprocess.run(["systemd-analyze", "calendar", schedule], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        raise BackupError(
+            f"pypi_backup_schedule: systemd does not understand {schedule!r}; give a time such as '*-*-* 02:30' or hourly"
+            " (man systemd.time)"
+        )
+    if not shutil.which("restic"):
+        return {"restic": False, "missing": False}
+    missing = restic.is_missing()
+    if missing and (restic.home / "backup/last.json").exists():
+        made_for = json.loads((restic.home / "backup/last.json").read_text(encoding="utf-8")).get("repository")
+        if made_for == fingerprint(restic):
+            raise BackupError(
+                f"{MISSING}, and backups were made there; mount or bring it back, or give another address"
+            )
+    own = [] if missing else restic.own_snapshots()
+    # An empty index may still be restored.
+    if any((restic.home / "packages/.wheelhouse/names").glob("*")):
+        refuse_other_store(restic, own)
+    return {"restic": True, "missing": missing}
+
+
+def fingerprint(restic: Restic) -> str:
+    """Return what stands for the address of the repository, which may have a login in it."""
+    return hashlib.sha256(str(restic.settings["repository"]).encode()).hexdigest()[:16]
+
+
+def init(restic: Restic) -> dict[str, Any]:
+    """Make the repository where there is none."""
+    missing = restic.is_missing()
+    if missing:
+        restic.run("init")
+    return {"made": missing}
+
+
+def keep(rules: Mapping[str, int]) -> list[str]:
+    """Return the options of restic for what is kept."""
+    return [word for kind, number in rules.items() for word in (f"--keep-{kind}", str(number))]
+
+
+def backup(restic: Restic) -> dict[str, Any]:
+    """Make a snapshot, forget those that the rule does not keep, and check the repository; keep the result."""
+    place = restic.home / "backup/last.json"
+    before = _read(place)
+    result: dict[str, Any] = {"started": now(), "repository": fingerprint(restic), "outcome": "failed"}
+    result["succeeded"] = before.get("succeeded", "")
+    try:
+        result.update(_snapshot(restic))
+        rules = restic.settings["keep"]
+        if rules:
+            restic.run("forget", "--tag", restic.own, "--group-by", "", "--prune", *keep(rules))
+        restic.run("check")
+        result.update(outcome="ok", succeeded=result["started"])
+    except BackupError as error:
+        result["error"] = str(error)
+        raise
+    finally:
+        result["finished"] = now()
+        write(place, result)
+    return result
+
+
+def _snapshot(restic: Restic) -> dict[str, Any]:
+    view = os.environ["WHEELHOUSE_VIEW"]
+    # Those of processes that run no more.
+    restic.run("unlock")
+    own = restic.own_snapshots()
+    refuse_other_store(restic, own)
+    tags = ("--tag", restic.own, "--tag", f"store={store_id(restic.home)}")
+    left_out = [word for name in _LEFT_OUT for word in ("--exclude", f"{view}/{name}")]
+    host = ("--host", str(restic.settings["host"]))
+    said = restic.run("backup", "--json", *host, *tags, *left_out, *VIEWS, cwd=view)
+    summary = next(json.loads(line) for line in reversed(said.splitlines()) if '"summary"' in line)
+    return {
+        "snapshot": summary["snapshot_id"],
+        "files": summary["total_files_processed"],
+        "bytes": summary["total_bytes_processed"],
+        "added": summary["data_added"],
+    }
+
+
+def look(restic: Restic, wanted: str) -> dict[str, Any]:
+    """Find a snapshot, and whether there is room for it; change nothing."""
+    snapshot = restic.chosen(wanted)
+    size = restic.size(snapshot["id"])
+    places = {restic.home, (restic.home / "packages").resolve()}
+    for place in places:
+        there = next(folder for folder in (place, *place.parents) if folder.exists())
+        free = shutil.disk_usage(there).free
+        if size > free:
+            raise BackupError(
+                f"{there} has {free:,} bytes free, and snapshot {snapshot['id'][:8]} takes {size:,}; make room first"
+            )
+    return {"snapshot": snapshot["id"], "time": snapshot["time"], "bytes": size}
+
+
+def unpacked(restic: Restic, snapshot: str, scratch: Path) -> None:
+    """Restore a snapshot into a folder, verify it, and hand it to the service account; nothing serves from it."""
+    discard(scratch)
+    scratch.mkdir(mode=0o700)
+    restic.run("restore", snapshot, "--verify", "--target", str(scratch))
+    subprocess.run(["chown", "-R", "-h", "-P", restic.settings["account"], str(scratch)], check=True)
+
+
+def discard(scratch: Path) -> None:
+    """Remove a folder and all in it."""
+    if scratch.exists():
+        shutil.rmtree(scratch)
+
+
+def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
+    """Run a command of the index as the service account, without a network, on packages/ and index/ below a folder.
+
+    Returns:
+        Its answer.
+    """
+    home = restic.home
+    command = ["docker", "run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL"]
+    command += ["--security-opt=label=disable", f"--user={restic.settings['account']}", "--tmpfs=/tmp:mode=1777"]
+    values = {"HOME": "/tmp", "PYTHONPATH": f"{_INSIDE}/pypiserver", "PYTHONDONTWRITEBYTECODE": "1"}
+    values |= {"WHEELHOUSE_PACKAGES": f"{below}/packages", "WHEELHOUSE_INDEX": f"{below}/index"}
+    command += [f"--env={name}={value}" for name, value in values.items()]
+    command += [f"--mount=type=bind,src={home},dst={_INSIDE}"]
+    # Links of root's to a larger disk.
+    for name in ("packages", "index"):
+        if (home / name).is_symlink():
+            command += [f"--mount=type=bind,src={(home / name).resolve()},dst={(home / name).resolve()}"]
+    command += ["--entrypoint=python3", restic.settings["image"], "-m", "wheelhouse_index", *words]
+    # The host's own engine, whatever root's profile says.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+    done = subprocess.run(command, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    answer = done.stdout.strip().splitlines()[-1:] or ["{}"]
+    found: dict[str, Any] = json.loads(answer[0]) if answer[0].startswith("{") else {}
+    if "stop" in found:
+        raise BackupError(found["stop"])
+    if done.returncode or not found:
+        raise BackupError(f"the index did not do it: {' '.join(done.stderr.split())[-600:]}")
+    return found
+
+
+def restore(restic: Restic, wanted: str) -> dict[str, Any]:
+    """Bring files and facts of a snapshot in that this host lacks; what it has stays."""
+    found = look(restic, wanted)
+    scratch = restic.home / "restore"
+    try:
+        unpacked(restic, found["snapshot"], scratch)
+        return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/restore")}
+    finally:
+        discard(scratch)
+
+
+def drill(restic: Restic, wanted: str) -> dict[str, Any]:
+    """Restore a snapshot beside the index, compare both, and keep the result."""
+    result: dict[str, Any] = {"started": now(), "outcome": "failed"}
+    scratch = restic.home / "drill"
+    began = time.monotonic()
+    try:
+        found = look(restic, wanted)
+        taken = moment(found["time"])
+        result.update(snapshot=found["snapshot"], bytes=found["bytes"])
+        result["rpo_seconds"] = int(time.time() - taken.timestamp())
+        unpacked(restic, found["snapshot"], scratch)
+        beside = f"{_INSIDE}/drill"
+        in_container(restic, beside, "restore", beside)
+        compared = in_container(restic, beside, "drill", f"{taken.timestamp():.0f}")
+        # What is compared took no time away from clients: the pages were there before.
+        result["rto_seconds"] = round(time.monotonic() - began - compared.pop("compare_seconds"), 1)
+        result.update(compared)
+        if compared["problems"]:
+            raise BackupError(f"the restored index differs: {'; '.join(compared['problems'][:5])}")
+        result["outcome"] = "ok"
+    except BackupError as error:
+        result["error"] = str(error)
+        raise
+    finally:
+        discard(scratch)
+        result["finished"] = now()
+        write(restic.home / "backup/drill.json", result)
+    return result
+
+
+def _read(place: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(place.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def write(place: Path, result: Mapping[str, Any]) -> None:
+    """Keep a result, in one step."""
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    new = place.with_suffix(".new")
+    new.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    new.chmod(0o600)
+    new.replace(place)
+
+
+def main(words: Sequence[str]) -> int:
+    """Do what the command line says; return the exit code."""
+    words = list(words)
+    if words[-1:] == ["-"]:
+        settings = json.load(sys.stdin)
+        words.pop()
+    else:
+        settings = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+    os.umask(0o077)
+    restic = Restic(settings)
+    wanted = words[1] if len(words) > 1 else "latest"
+    commands = {
+        "check": lambda: check(restic),
+        "init": lambda: init(restic),
+        "backup": lambda: backup(restic),
+        "look": lambda: look(restic, wanted),
+        "restore": lambda: restore(restic, wanted),
+        "drill": lambda: drill(restic, wanted),
+    }
+    try:
+        print(json.dumps(commands[words[0]]()))
+    except BackupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

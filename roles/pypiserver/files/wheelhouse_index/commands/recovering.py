@@ -1,0 +1,277 @@
+"""Bring back what a backup has: ``restore FOLDER``, ``settled`` and ``drill SECONDS``; docs/backup.md.
+
+FOLDER holds what the role backup has read from a snapshot: files/, as packages/ without its facts, and store/.wheelhouse/.
+``restore`` moves from there what packages/ lacks, and merges what was decided on projects; nothing is replaced or removed.
+``settled`` waits until every file of packages/ is on its page. ``drill`` makes pages of what was restored into an empty folder,
+and compares them with those of the index that serves; SECONDS since 1970 is when the snapshot was begun.
+
+Answers are a line of JSON. With ``{"stop": TEXT}``, it was not done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..common import disk
+from ..fact_store.decisions import NOTHING, QUARANTINED, DecisionFiles
+from ..fact_store.facts import FOLDER, FactStore
+from ..fact_store.records import FactsError
+from ..files import incoming, names
+from ..files.entry import guessed
+from ..index.scan import Scanner
+from ..index.store import Store
+from ..server.settings import Settings
+
+# The index that serves, as the container of a drill sees it.
+LIVE = Path("/wheelhouse")
+_PAGES = "simple/*/index.json"
+_LOOK_SECONDS = 0.5
+_PATIENCE_SECONDS = 300.0
+# Of what is in the store beside decisions: a fact never changes.
+_FACTS = ("names", "files", "given-back")
+
+
+class CannotError(Exception):
+    """What was asked for is not possible. Says why, and the remedy."""
+
+
+@dataclass
+class Restored:
+    """What was brought in.
+
+    Attributes:
+        files: how many distribution files the snapshot has.
+        added: how many of them packages/ lacked.
+        kept: paths of those beside which there is another content, which stays.
+    """
+
+    files: int = 0
+    added: int = 0
+    kept: list[str] = field(default_factory=list)
+
+    def answer(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {"files": self.files, "added": self.added, "kept": self.kept}
+
+
+def restore(source: Path, packages: Path, index: Path) -> Restored:
+    """Bring in what a snapshot has and packages/ lacks.
+
+    Raises:
+        CannotError: if the snapshot has no facts, or packages/ has those of another index.
+        FactsError: if decisions cannot be read.
+    """
+    incoming.prepare(packages)
+    theirs, facts = source / "store" / FOLDER, FactStore(packages, index)
+    _take_store(theirs, facts)
+    for name in _FACTS:
+        for path in _files(theirs / name):
+            _place(theirs / name / path, facts.folder / name / path)
+    _merge_decisions(theirs, facts)
+    found = Restored()
+    for path in _files(source / "files"):
+        if path.split("/", 1)[0] not in (FOLDER, incoming.FOLDER):
+            project = guessed(path.rpartition("/")[2]).project
+            # A quarantine that is younger than the snapshot holds: its files are not served for a moment.
+            shut = _status(facts, project) == QUARANTINED
+            _bring(found, source / "files" / path, facts.quarantine.folder / project if shut else packages, path)
+    quarantine = theirs / facts.quarantine.folder.name
+    for path in _files(quarantine):
+        project, _slash, below = path.partition("/")
+        back = names.is_project(project) and _status(facts, project) not in ("", QUARANTINED)
+        target, below = (packages, below) if back else (facts.quarantine.folder, path)
+        _bring(found, quarantine / path, target, below)
+    os.sync()
+    return found
+
+
+def _bring(found: Restored, source: Path, target: Path, path: str) -> None:
+    """Bring a distribution file in, and note what became of it."""
+    found.files += 1
+    if _place(source, target / path):
+        found.added += 1
+    elif not _is_same(source, target / path):
+        found.kept.append(path)
+
+
+def _status(facts: FactStore, project: str) -> str:
+    """Return the status of a project; empty where nothing was decided, or it cannot be found out."""
+    with suppress(FactsError):
+        if decided := facts.decisions.at(project):
+            return decided.status.status
+    return ""
+
+
+def _take_store(theirs: Path, facts: FactStore) -> None:
+    """Have the store of the snapshot continued, where there is none or one without a name."""
+    try:
+        wanted = disk.read(theirs / "format")
+    except OSError as error:
+        raise CannotError(f"the snapshot has no facts ({error}); name another one in pypi_restore_snapshot") from error
+    place = facts.folder / "format"
+    try:
+        own = disk.read(place)
+    except FileNotFoundError:
+        own = b""
+    if own and own != wanted and any(os.scandir(facts.claims.folder)):
+        raise CannotError(
+            "packages/ of this host has packages of another index than the snapshot; restore to a host or a pypi_instance"
+            " without packages"
+        )
+    for folder in (facts.folder, *facts.folders()):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    if own != wanted:
+        disk.put(facts.folder.parent / incoming.FOLDER, place, wanted)
+
+
+def _merge_decisions(theirs: Path, facts: FactStore) -> None:
+    snapshot = DecisionFiles(theirs / "projects", facts.folder)
+    for project in snapshot.projects():
+        try:
+            own = facts.decisions.at(project) or NOTHING
+            merged = own.merged(snapshot.at(project) or NOTHING)
+        except FactsError:
+            # It stops its own project, and the index says why.
+            _place(snapshot.folder / f"{project}.json", facts.decisions.folder / f"{project}.json")
+            continue
+        if merged != own:
+            facts.decisions.put(project, merged)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Yield the paths of regular files below a folder; links are not followed, and left out."""
+    for place, _folders, found in os.walk(folder):
+        for name in found:
+            path = f"{place}/{name}"
+            if os.path.isfile(path) and not os.path.islink(path):
+                yield path[len(str(folder)) + 1 :]
+
+
+def _place(source: Path, target: Path) -> bool:
+    """Give a file its place, unless there is something; return whether there was nothing."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    except OSError:
+        # packages/ is on another disk.
+        if os.path.lexists(target):
+            return False
+        shutil.copy2(source, part := target.with_name(f".{target.name}.part"))
+        os.rename(part, target)
+    return True
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    with suppress(OSError):
+        if os.path.samefile(one, other):
+            return True
+        with open(one, "rb") as first, open(other, "rb") as second:
+            return incoming.sha256(first) == incoming.sha256(second)
+    return False
+
+
+def settled(store: Store) -> dict[str, Any]:
+    """Wait until the server has every file of packages/ on its page; return how many there are.
+
+    Raises:
+        CannotError: if that makes no progress.
+    """
+    last, since = None, time.monotonic()
+    while True:
+        with store.catalogue.reading() as known:
+            stamps, pending, counts, unread = known.stamps(), len(known.pending()), known.counts(), known.unread_count()
+            refused = [entry.path for entry in known.refused()]
+        found, removed = Scanner(store.packages, stamps).changes(thorough=True)
+        left = len(found) + len(removed) + pending
+        if not left:
+            return {"projects": counts[0], "pages_files": counts[1], "unread": unread, "refused": refused}
+        if left != last:
+            last, since = left, time.monotonic()
+        if time.monotonic() - since > _PATIENCE_SECONDS:
+            raise CannotError(f"{left} files or pages are not there; the log of pypi-server says why")
+        time.sleep(_LOOK_SECONDS)
+
+
+def drill(store: Store, began: int) -> dict[str, Any]:
+    """Make pages of what was restored, and compare them with those of the index that serves.
+
+    Args:
+        store: what was restored.
+        began: when the snapshot was begun, in s since 1970.
+    """
+    store.prepare()
+    store.write_pending()
+    with store.catalogue.reading() as known:
+        projects, files = known.counts()
+        problems = [f"{entry.path} is on no page: its content is not what was published" for entry in known.refused()]
+        if unread := known.unread_count() - len(problems):
+            problems.append(f"{unread} files cannot be read")
+    compared = time.monotonic()
+    restored, live = _listed(store.output.folder), _listed(LIVE / "index")
+    newer = live.keys() - restored.keys()
+    problems += [f"{name} is not in the snapshot" for name in sorted(newer) if _is_older(name, began)]
+    problems += [
+        f"{name} has another content"
+        for name in sorted(live.keys() & restored.keys())
+        if live[name]["hashes"] != restored[name]["hashes"]
+    ]
+    both = live.keys() & restored.keys()
+    return {
+        "projects": projects,
+        "files": files,
+        "same": sum(live[name] == restored[name] for name in both),
+        "changed_since": sum(live[name] != restored[name] for name in both),
+        "removed_since": len(restored.keys() - live.keys()),
+        "newer": len(newer),
+        "problems": problems,
+        "compare_seconds": round(time.monotonic() - compared, 1),
+    }
+
+
+def _listed(index: Path) -> dict[str, dict[str, Any]]:
+    """Return the files on all pages by project and name, each as its page has it."""
+    found = {}
+    for page in index.glob(_PAGES):
+        with suppress(FileNotFoundError):
+            for file in json.loads(page.read_bytes())["files"]:
+                # Its address is the index's own, which a drill has none of.
+                file["provenance"] = "provenance" in file
+                found[f"{page.parent.name}/{file['filename']}"] = file
+    return found
+
+
+def _is_older(name: str, began: int) -> bool:
+    """Tell whether a file that serves, given by its project and name, was published before a moment."""
+    places = (LIVE / "packages" / FOLDER / "files" / f"{name}.json", LIVE / "packages" / name.rpartition("/")[2])
+    with suppress(OSError):
+        record, file = (os.stat(place) for place in places)
+        # What was restored meanwhile has its old record, and is a new file.
+        return max(record.st_mtime, file.st_ctime) < began
+    return False
+
+
+def main(words: Sequence[str]) -> int:
+    """Do what the command line says; return the exit code."""
+    settings = Settings.of_environment()
+    try:
+        if words[0] == "restore":
+            settings.index.mkdir(exist_ok=True)
+            settings.packages.mkdir(exist_ok=True)
+            answer = restore(Path(words[1]), settings.packages, settings.index).answer()
+        else:
+            store = settings.store()
+            answer = settled(store) if words[0] == "settled" else drill(store, int(words[1]))
+    except (CannotError, FactsError, OSError) as error:
+        answer = {"stop": str(error)}
+    print(json.dumps(answer))
+    return int("stop" in answer)

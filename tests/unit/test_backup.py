@@ -1,0 +1,195 @@
+"""The program of the role backup beside an imitated restic: what it asks for, keeps, and says of failures."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+_SPEC = importlib.util.spec_from_file_location("wheelhouse_backup", ROOT / "roles/backup/files/backup.py")
+assert _SPEC and _SPEC.loader
+backup = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(backup)
+
+OWN = "index=one.example.com/pypi-server"
+RESTIC = """#!/bin/sh
+echo "$*" >>{folder}/asked
+case "$*" in
+backup*) cat {folder}/summary ;;
+snapshots*) cat {folder}/snapshots ;;
+{more}
+esac
+"""
+SUMMARY = {
+    "message_type": "summary",
+    "snapshot_id": "abcdef123456",
+    "total_files_processed": 3,
+    "total_bytes_processed": 300,
+    "data_added": 100,
+}
+
+
+def snapshot(number: int, *tags: str) -> dict[str, Any]:
+    return {
+        "id": f"{number:064x}",
+        "time": f"2026-11-{number:02d}T02:30:00.123456789+01:00",
+        "hostname": "h",
+        "tags": tags,
+    }
+
+
+@pytest.fixture
+def restic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A repository; ``arrange`` says what restic answers."""
+
+    def arrange(*snapshots: dict[str, Any], more: str = "", **settings: Any) -> Any:
+        (tmp_path / "restic").write_text(RESTIC.format(folder=tmp_path, more=more))
+        (tmp_path / "restic").chmod(0o755)
+        (tmp_path / "snapshots").write_text(json.dumps(snapshots))
+        (tmp_path / "summary").write_text(json.dumps(SUMMARY) + "\n")
+        (tmp_path / "asked").touch()
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.setenv("WHEELHOUSE_VIEW", str(tmp_path))
+        given: dict[str, Any] = {
+            "home": str(tmp_path),
+            "host": "one.example.com",
+            "instance": "pypi-server",
+            "repository": "/r",
+        }
+        given |= {"password": "S3cret", "environment": {}, "schedule": "hourly", "keep": {"daily": 7}, "account": "1:1"}
+        return backup.Restic({**given, "image": "image", **settings})
+
+    return arrange
+
+
+def store(home: Path, number: str) -> None:
+    names = home / "packages/.wheelhouse/names"
+    names.mkdir(parents=True)
+    (names / "demo").touch()
+    (names.parent / "format").write_text(json.dumps({"format": 1, "id": number}))
+
+
+@pytest.mark.parametrize(
+    ("code", "errors", "said"),
+    [
+        (12, "Fatal: wrong password or no key found", "pypi_backup_password: it does not open"),
+        (1, "Fatal: wrong password or no key found", "pypi_backup_password: it does not open"),
+        (11, "unable to create lock in backend: repository is already locked by PID 7 on h", "it is locked (unable"),
+        (
+            1,
+            "Fatal: unable to create lock in backend: repository is already locked exclusively by PID 7",
+            "it is locked",
+        ),
+        (
+            10,
+            "Fatal: repository does not exist: unable to open config file: stat /r/config: no such file",
+            backup.MISSING,
+        ),
+        (1, "Fatal: unable to open config file: stat /r/config: no such file or directory\nIs there", backup.MISSING),
+        (
+            1,
+            "Fatal: unable to open config file: Head: dial tcp: connection refused\nIs there a repo",
+            "cannot be reached",
+        ),
+        (1, "Fatal: pack is damaged", "restic failed: Fatal: pack is damaged"),
+        (3, "", "restic failed: restic ended with 3"),
+    ],
+)
+def test_a_failure_of_restic_names_the_remedy(code: int, errors: str, said: str) -> None:
+    assert said in backup.problem(code, errors)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-29T02:30:00.123456789+01:00", "2026-11-29T01:30:00.1Z", "2026-11-29T01:30:00Z"]
+)
+def test_times_of_restic_are_read(text: str) -> None:
+    assert backup.moment(text).timestamp() // 1 == 1795915800
+
+
+def test_a_backup_tags_forgets_checks_and_keeps_its_result(restic: Any, tmp_path: Path) -> None:
+    store(tmp_path, "store-1")
+    made = restic(snapshot(1, OWN, "store=store-1"))
+    backup.backup(made)
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert [line.split()[0] for line in asked] == ["unlock", "snapshots", "backup", "forget", "check"]
+    assert f"--tag {OWN} --tag store=store-1" in asked[2] and "authentication files store/.wheelhouse" in asked[2]
+    assert "--keep-daily 7" in asked[3] and f"--tag {OWN}" in asked[3]
+    assert "S3cret" not in str(asked)
+    last = json.loads((tmp_path / "backup/last.json").read_text())
+    assert (last["outcome"], last["succeeded"], last["snapshot"]) == ("ok", last["started"], "abcdef123456")
+    assert (tmp_path / "backup/last.json").stat().st_mode & 0o777 == 0o600
+
+    with pytest.raises(backup.BackupError, match="restic failed: no"):
+        backup.backup(restic(snapshot(1, OWN, "store=store-1"), more="check*) echo no >&2; exit 1 ;;"))
+    failed = json.loads((tmp_path / "backup/last.json").read_text())
+    assert (failed["outcome"], failed["succeeded"]) == ("failed", last["succeeded"])
+    assert failed["error"] == "restic failed: no"
+
+
+def test_without_rules_nothing_is_forgotten(restic: Any, tmp_path: Path) -> None:
+    backup.backup(restic(keep={}))
+    assert "forget" not in (tmp_path / "asked").read_text()
+
+
+def test_snapshots_of_another_index_and_of_another_store_are_refused(restic: Any, tmp_path: Path) -> None:
+    with pytest.raises(backup.BackupError, match=r"of another index \(index=two/pypi-server\)"):
+        backup.backup(restic(snapshot(1, "index=two/pypi-server", "store=x")))
+    store(tmp_path, "store-1")
+    with pytest.raises(
+        backup.BackupError, match=r"restore it with wheelhouse\.pypi\.restore, or give a new repository"
+    ):
+        backup.backup(restic(snapshot(1, OWN, "store=x")))
+    assert "backup" not in [line.split()[0] for line in (tmp_path / "asked").read_text().splitlines()]
+
+
+def test_an_empty_index_is_set_up_beside_its_snapshots_and_not_backed_up(restic: Any, tmp_path: Path) -> None:
+    store(tmp_path, "new")
+    (tmp_path / "packages/.wheelhouse/names/demo").unlink()
+    made = restic(snapshot(1, OWN, "store=old"))
+    assert backup.check(made) == {"restic": True, "missing": False}
+    with pytest.raises(backup.BackupError, match=r"restore it with wheelhouse\.pypi\.restore"):
+        backup.backup(made)
+
+
+def test_a_snapshot_is_chosen_by_its_id_or_is_the_newest_of_this_index(restic: Any) -> None:
+    made = restic(snapshot(2, OWN), snapshot(1, OWN), snapshot(3, "index=two/x"))
+    assert made.chosen("latest")["id"].endswith("2")
+    assert made.chosen(f"{3:064x}")["id"].endswith("3")
+    with pytest.raises(backup.BackupError, match="'000000' is not the id of one snapshot; newest ones are 00000000"):
+        made.chosen("000000")
+    with pytest.raises(backup.BackupError, match="has no snapshot yet"):
+        restic().chosen("latest")
+
+
+def test_what_does_not_fit_is_refused(restic: Any, tmp_path: Path) -> None:
+    made = restic(snapshot(1, OWN), more="""stats*) echo '{"total_size": 999999999999999999}' ;;""")
+    with pytest.raises(
+        backup.BackupError, match="bytes free, and snapshot 00000000 takes 999,999,999,999,999,999; make"
+    ):
+        backup.look(made, "latest")
+
+
+def test_a_repository_that_was_there_is_not_made_again(restic: Any, tmp_path: Path) -> None:
+    missing = "cat*) echo 'Fatal: unable to open config file: stat /r/config: no such file or directory' >&2; exit 1 ;;"
+    assert backup.check(restic(more=missing)) == {"restic": True, "missing": True}
+    made = restic()
+    backup.write(tmp_path / "backup/last.json", {"repository": backup.fingerprint(made)})
+    with pytest.raises(backup.BackupError, match="backups were made there; mount or bring it back"):
+        backup.check(restic(more=missing))
+    assert backup.check(restic(more=missing, repository="/other"))["missing"]
+
+
+def test_what_is_wrong_is_one_line_without_a_password(
+    restic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = restic(more="cat*) echo 'Fatal: wrong password or no key found' >&2; exit 1 ;;")
+    monkeypatch.setattr("sys.stdin", (tmp_path / "settings").open("w+"))
+    (tmp_path / "settings").write_text(json.dumps(made.settings))
+    assert backup.main(["check", "-"]) == 1
+    shown = capsys.readouterr()
+    assert shown.err.count("\n") == 1 and "it does not open the repository" in shown.err
+    assert "S3cret" not in shown.err + shown.out

@@ -1,0 +1,176 @@
+"""What a backup has comes back, what is younger holds, and a drill finds what differs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from wheelhouse_index.commands import recovering
+from wheelhouse_index.index.store import Store
+
+from tests.support import packages as made
+from tests.support.index import Index
+
+WHEEL, SDIST, OTHER = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz", "bar-1.0-py3-none-any.whl"
+
+
+def snapshot(index: Index, folder: Path) -> Path:
+    """Return what the role backup has read from a snapshot of an index."""
+    shutil.copytree(index.packages, folder / "files", ignore=shutil.ignore_patterns(".wheelhouse", ".incoming"))
+    shutil.copytree(index.packages / ".wheelhouse", folder / "store/.wheelhouse")
+    return folder
+
+
+def restored(source: Path, index: Index) -> recovering.Restored:
+    return recovering.restore(source, index.packages, index.pages)
+
+
+@pytest.fixture
+def index(index: Index) -> Index:
+    for name in (WHEEL, SDIST, OTHER):
+        assert index.upload(name, made.file(name)).status == 200
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    return index
+
+
+@pytest.fixture
+def source(index: Index, tmp_path: Path) -> Path:
+    return snapshot(index, tmp_path / "snapshot")
+
+
+def said(index: Index) -> dict[str, object]:
+    pages = index.pages.glob("simple/*/index.json")
+    return {page.parent.name: json.loads(page.read_bytes()) for page in pages}
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_an_empty_index_becomes_the_one_that_was_backed_up(
+    index: Index, source: Path, tmp_path: Path, was_there: bool
+) -> None:
+    before = said(index)
+    (tmp_path / "new").mkdir()
+    if not was_there:
+        for folder in ("packages", "index"):
+            (tmp_path / "new" / folder).mkdir()
+        found = recovering.restore(source, tmp_path / "new/packages", tmp_path / "new/index")
+        new = Index(tmp_path / "new")
+    else:
+        new = Index(tmp_path / "new")
+        new.keeper.step()
+        found = restored(source, new)
+    assert (found.files, found.added, found.kept) == (3, 3, [])
+    new.keeper.step()
+    assert said(new) == before
+    assert (
+        new.packages.joinpath(".wheelhouse/format").read_bytes()
+        == index.packages.joinpath(".wheelhouse/format").read_bytes()
+    )
+    assert new.upload(WHEEL, made.file(WHEEL, b"other")).status == 409
+
+
+def test_what_is_there_stays_and_what_was_removed_comes_back(index: Index, source: Path) -> None:
+    before = said(index)
+    assert index.remove("bar", "1.0").status == 200
+    found = restored(source, index)
+    assert (found.files, found.added, found.kept) == (3, 1, [])
+    index.keeper.step()
+    assert said(index) == before
+    assert restored(source, index).added == 0
+
+
+def test_yanks_and_a_quarantine_that_are_younger_hold(index: Index, source: Path) -> None:
+    assert index.ask("yank", name="bar", version="1.0", reason="leaks").status == 200
+    assert index.ask("unyank", name="foo", version="1.0").status == 200
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    held = said(index)
+    restored(source, index)
+    assert not (index.packages / WHEEL).exists(), "it is served until the index has looked"
+    index.keeper.step()
+    assert said(index) == held
+    assert sorted(path.name for path in (index.packages / ".wheelhouse/quarantine/foo").iterdir()) == [WHEEL, SDIST]
+
+
+def test_files_that_were_in_quarantine_come_back_where_that_was_lifted(index: Index, tmp_path: Path) -> None:
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    source = snapshot(index, tmp_path / "snapshot")
+    assert index.ask("set_status", name="foo", status="active").status == 200
+    assert index.remove("foo", "1.0").status == 200
+    restored(source, index)
+    index.keeper.step()
+    assert {WHEEL, SDIST} == set(index.listed("foo"))
+
+
+def test_another_content_stays_and_is_named(index: Index, source: Path) -> None:
+    (source / "files" / OTHER).write_bytes(made.file(OTHER, b"other"))
+    assert restored(source, index).kept == [OTHER]
+    assert (index.packages / OTHER).read_bytes() == made.file(OTHER)
+
+
+def test_links_of_a_snapshot_are_left_out(index: Index, source: Path, tmp_path: Path) -> None:
+    (source / "files/link-1.0.tar.gz").symlink_to("/etc/hostname")
+    restored(source, index)
+    assert not (index.packages / "link-1.0.tar.gz").is_symlink()
+
+
+def test_packages_of_another_index_are_refused(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    new = Index(tmp_path / "new")
+    new.keeper.step()
+    assert new.upload(OTHER, made.file(OTHER, b"own")).status == 200
+    with pytest.raises(recovering.CannotError, match="packages of another index"):
+        restored(source, new)
+    assert [path.name for path in new.packages.iterdir() if path.is_file()] == [OTHER]
+
+
+def test_a_snapshot_without_facts_is_refused(index: Index, source: Path) -> None:
+    (source / "store/.wheelhouse/format").unlink()
+    with pytest.raises(recovering.CannotError, match="has no facts"):
+        restored(source, index)
+
+
+def drilled(source: Path, live: Index, monkeypatch: pytest.MonkeyPatch, began: float) -> dict[str, object]:
+    monkeypatch.setattr(recovering, "LIVE", live.folder)
+    for folder in ("packages", "index"):
+        (source / folder).mkdir()
+    recovering.restore(source, source / "packages", source / "index")
+    found = recovering.drill(Store(source / "packages", source / "index"), int(began))
+    found.pop("compare_seconds")
+    return found
+
+
+def test_a_drill_says_what_is_newer_and_what_differs(
+    index: Index, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = time.time() + 5
+    for name in ("new-1.0.tar.gz", "late-1.0.tar.gz"):
+        assert index.upload(name, made.file(name)).status == 200
+    assert index.remove("bar", "1.0").status == 200
+    assert index.ask("unyank", name="foo", version="1.0").status == 200
+    found = drilled(source, index, monkeypatch, began)
+    assert found == {
+        "projects": 2,
+        "files": 3,
+        "same": 0,
+        "changed_since": 2,
+        "removed_since": 1,
+        "newer": 2,
+        "problems": ["late/late-1.0.tar.gz is not in the snapshot", "new/new-1.0.tar.gz is not in the snapshot"],
+    }
+
+
+def test_a_drill_finds_a_file_that_is_not_what_was_published(
+    index: Index, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "files" / OTHER).write_bytes(made.file(OTHER, b"other"))
+    found = drilled(source, index, monkeypatch, 0)
+    assert found["problems"] == [f"{OTHER} is on no page: its content is not what was published"]
+    assert (found["same"], found["newer"]) == (2, 1)
+
+
+def test_what_is_settled_is_counted(index: Index) -> None:
+    index.keeper.step()
+    store = Store(index.packages, index.pages)
+    assert recovering.settled(store) == {"projects": 2, "pages_files": 3, "unread": 0, "refused": []}
