@@ -23,9 +23,10 @@ from urllib.parse import quote, urljoin, urlsplit
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html"
-TOKEN_SECONDS = 180
-# NGINX and pypi-server may take so long after a start or a reload.
-PATIENCE_SECONDS = 15
+TOKEN_SECONDS = 300
+# NGINX may take so long to know the token, and pypi-server to answer: of a large index it writes pages after a start.
+LOGIN_SECONDS = 10
+PATIENCE_SECONDS = 60
 # Of projects with a damaged or removed file, others are tried.
 PROJECTS = 3
 LARGEST_FILE = 64 * 1024 * 1024
@@ -174,21 +175,22 @@ class Index:
         self, method: str, path: str, headers: dict[str, str], away: tuple[int, ...], body: bytes | None = None
     ) -> Answer:
         """Ask again while there is no answer, or one of these; return the last one."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        began = time.monotonic()
         while True:
             try:
                 answer = self._ask(method, path, headers, body)
-                if answer.status not in away or time.monotonic() > end:
+                patience = LOGIN_SECONDS if answer.status == 401 else PATIENCE_SECONDS
+                if answer.status not in away or time.monotonic() > began + patience:
                     return answer
             except (OSError, http.client.HTTPException) as error:
-                if time.monotonic() > end:
+                if time.monotonic() > began + PATIENCE_SECONDS:
                     raise Failed(
                         "%s %s gets no answer: %s" % (method, path, str(error) or type(error).__name__)
                     ) from error
             time.sleep(0.25)
 
     def _ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
-        options: dict[str, Any] = {"timeout": 30}
+        options: dict[str, Any] = {"timeout": 60}
         if self._parts.scheme == "https":
             # The certificate is for another name than this address of the host itself.
             options["context"] = ssl.create_default_context()

@@ -72,6 +72,7 @@ class Faulty:
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
     monkeypatch.setattr(proof, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(proof, "LOGIN_SECONDS", 0)
     index = Faulty()
     Thread(target=index.server.serve_forever, args=(0.05,), daemon=True).start()
     yield index
