@@ -61,6 +61,8 @@ class ActionModule(ActionBase):
             return names.OF_YANK
         if "__pypi_gives_back" in task_vars:
             return names.OF_GIVE_BACK
+        if "__pypi_diagnoses" in task_vars:
+            return names.OF_DOCTOR
         if "__pypi_restores" in task_vars:
             return names.OF_RESTORE
         return names.OF_TOKEN if self._task.args.get("token") else ()

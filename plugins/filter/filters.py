@@ -16,6 +16,7 @@ from ansible.utils.display import Display
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import (
     batches,
     certificates,
+    doctoring,
     durations,
     reporting,
     token_entries,
@@ -39,6 +40,11 @@ def batch_sizes(value: Any) -> list[int | str]:
 def certificate_problems(chain: Any, name: Any = "", key: Any = None, renewal: bool = False) -> list[str]:
     """Return the problems of a chain of certificates at this time, a clause each."""
     return certificates.problems(plain(list(chain)), str(name), certificates.now(), plain(key), renewal)
+
+
+def doctor(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the findings about an index: the worst level, lines for people, and each for programs."""
+    return doctoring.verdict(doctoring.findings(plain(facts), certificates.now()))
 
 
 def hosts_in(pattern: Any, groups: Mapping[str, Sequence[str]]) -> Any:
@@ -111,6 +117,7 @@ class FilterModule:
         functions = (
             batch_sizes,
             certificate_problems,
+            doctor,
             hosts_in,
             report,
             seconds,

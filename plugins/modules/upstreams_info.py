@@ -66,6 +66,11 @@ options:
     type: list
     elements: str
     default: []
+  compare:
+    description: Whether private names are looked for on the lists of upstreams, which may be long.
+    type: bool
+    default: true
+    version_added: 0.2.0
   timeout:
     description: Seconds for each answer.
     type: int
@@ -128,6 +133,7 @@ ARGUMENTS = {
     "policy": {"type": "path"},
     "packages": {"type": "path"},
     "private": {"type": "list", "elements": "str", "default": []},
+    "compare": {"type": "bool", "default": True},
     "timeout": {"type": "int", "default": 10},
 }
 
@@ -263,7 +269,9 @@ def main() -> None:
     new = [one for one in module.params["upstreams"] if (one["url"], one["hosts"]) not in known]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda one: judged(asker, one, names.has), new))
-        lines, unknown = shared(asker, module.params["upstreams"], new, names, pool)
+        lines, unknown = [], [""] * len(new)  # type: tuple[list[str], list[str]]
+        if module.params["compare"]:
+            lines, unknown = shared(asker, module.params["upstreams"], new, names, pool)
     problems = [problem for problem, _reason in found if problem]
     # What cannot be asked at all has no list either.
     unasked = [reason or more for (problem, reason), more in zip(found, unknown) if not problem and (reason or more)]

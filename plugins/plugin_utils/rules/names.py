@@ -19,6 +19,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import right
 _OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from", "pypi_remove_data")
 OF_YANK = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason", "pypi_unyank")
 OF_GIVE_BACK = ("pypi_project", "pypi_give_back_confirm")
+# How the doctor works.
+OF_DOCTOR = ("pypi_doctor_read", "pypi_doctor_report", "pypi_doctor_strict")
 # And which backup comes back, on which host.
 OF_RESTORE = ("pypi_restore_confirm", "pypi_restore_snapshot")
 # And the token to make.
@@ -31,7 +33,7 @@ OF_TOKEN = (
     "pypi_token_inventory",
 )
 # And the facts that roles set, and what the inventories of clouds could not make sense of.
-_NO_ROLES = (*_OF_PLAYS, *OF_YANK, *OF_GIVE_BACK, *OF_RESTORE, *OF_TOKEN, "pypi_unknown_tags")
+_NO_ROLES = (*_OF_PLAYS, *OF_YANK, *OF_GIVE_BACK, *OF_DOCTOR, *OF_RESTORE, *OF_TOKEN, "pypi_unknown_tags")
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
 _LIKENESS = 0.85
 # Where it says what to yank, or what a token may: with a slip, that would be more than was meant.

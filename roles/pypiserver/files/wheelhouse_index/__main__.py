@@ -4,7 +4,8 @@
 standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what, and
 ``downloads`` who downloaded what.
 ``give-back`` makes the private name free that standard input confirms, so that upstream may answer for it. ``restore FOLDER``,
-``settled`` and ``drill SECONDS`` bring back what a backup has, and try that.
+``settled`` and ``drill SECONDS`` bring back what a backup has, and try that. ``inspect`` says whether files, facts and pages
+agree.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ def main(words: list[str]) -> int:
         from .commands import listing
 
         return listing.main(words[1:])
+    if words[:1] == ["inspect"]:
+        from .commands import inspecting
+
+        return inspecting.main(words[1:])
     if words[:1] == ["downloads"]:
         from .commands import downloads
 
@@ -48,7 +53,7 @@ def main(words: list[str]) -> int:
         print(text, end="")
         return int(status != 200)
     if words not in (["serve"], ["check"]):
-        commands = "serve | check | health | import [--check] | yank [--check] | give-back [--check]"
+        commands = "serve | check | health | import [--check] | yank [--check] | give-back [--check] | inspect [BYTES]"
         commands += " | restore FOLDER | settled | drill SECONDS"
         options = "[--login NAME] [--project NAME] [--since TIME] [--json]"
         print(f"usage: python3 -m wheelhouse_index {commands} | list {options} | downloads --help", file=sys.stderr)

@@ -1,0 +1,281 @@
+"""``python3 -m wheelhouse_index inspect [BYTES]``: whether files, facts and pages agree, as a line of JSON. It only reads.
+
+BYTES is how much of the files is read to verify their hashes: a random choice of them; without it, all of them. The answer::
+
+    {"files": 3, "projects": 1, "bytes": 9000, "hashed": 3, "hashed_bytes": 9000,
+     "problems": {KIND: {"count": 1, "some": [TEXT]}}, "requests": {"all": 70, "failed": 0, "refused": {RULE: 2}}}
+
+Uploads go on meanwhile: what is found counts only if a second look finds it again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from ..fact_store.facts import FactStore
+from ..fact_store.records import FactsError
+from ..files import incoming, names
+from ..files.entry import Stamp, guessed
+from ..index.output import PROJECT_PAGES
+from ..index.scan import Scanner
+from ..server.settings import Settings
+
+# A problem: its kind, and what has it.
+Problem = tuple[str, str]
+Found = set[Problem]
+# In the order in which they are answered; plugins/plugin_utils/doctoring.py has the level and the remedy of each.
+KINDS = (
+    "facts unusable",
+    "unreadable folder",
+    "file altered",
+    "file missing",
+    "file unreadable",
+    "page missing",
+    "page damaged",
+    "file on no page",
+    "fact damaged",
+    "fact differs",
+    "fact missing",
+    "name not claimed",
+)
+# How many of many are named, and how many files one thread takes at a time.
+_NAMED, _BATCH = 10, 64
+_LINKED = re.compile(r"#sha256=([0-9a-f]{64})")
+_LOG = "access.log"
+# Of the access log only the end is read: a day's may be large.
+_LOG_BYTES = 16 * 1024 * 1024
+_LINE = re.compile(rb'^\{"time":".*?","status":(\d{3}),"bytes":.*?,"verdict":"', re.MULTILINE)
+_RULE = re.compile(rb'"cache":"[A-Z-]*","rule":"([a-z-]+)","verdict":"')
+
+
+class Inspection:
+    """One look at the store and its pages.
+
+    Args:
+        store: the facts.
+        packages: the distribution files.
+        index: the pages.
+
+    Attributes:
+        files: the distribution files on disk, with their stamps, by path below packages/.
+        promised: the hash of each file by its path, as the pages have it, or for a file on no page its record.
+        projects: those that have pages.
+        problems: what is wrong.
+    """
+
+    def __init__(self, store: FactStore, packages: Path, index: Path) -> None:
+        self._store = store
+        self._index = index
+        self.problems: Found = set()
+        self.promised: dict[str, str] = {}
+        self._damaged: set[str] = set()
+        # Before the files: one that is removed meanwhile is on no page of the second look.
+        self.projects = self._pages()
+        scanner = Scanner(packages, {})
+        self.files = scanner.changes(thorough=True)[0]
+        self.problems |= {("unreadable folder", folder) for folder in scanner.unreadable}
+        self._files_of_pages()
+        self._facts()
+
+    def _pages(self) -> dict[str, dict[str, Any]]:
+        """Return the pages of all projects that have any, as JSON has them."""
+        found = {}
+        for project in _folders(self._index / "simple"):
+            try:
+                found[project] = self._page(f"{self._index}/simple/{project}")
+            except FileNotFoundError:
+                self._note("page missing", project)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                self._damaged.add(project)
+                self._note("page damaged", f"{project} ({error})")
+        return found
+
+    def _page(self, folder: str) -> dict[str, Any]:
+        """Return a page; raise what is wrong with any form of it."""
+        html, text = (Path(folder, page).read_text(encoding="utf-8") for page in PROJECT_PAGES)
+        for page in PROJECT_PAGES:
+            if not os.stat(f"{folder}/{page}.gz").st_size:
+                raise ValueError(f"{page}.gz is empty")
+        page = json.loads(text)
+        files = {unquote(file["url"]).removeprefix("../../packages/"): file for file in page["files"]}
+        if sorted(_LINKED.findall(html)) != sorted(file["hashes"]["sha256"] for file in files.values()):
+            raise ValueError("HTML and JSON list different files")
+        return files
+
+    def _files_of_pages(self) -> None:
+        """Compare what pages list with what is there, by names and sizes."""
+        for files in self.projects.values():
+            for path, file in files.items():
+                self.promised[path] = file["hashes"]["sha256"]
+                stamp = self.files.get(path)
+                if stamp is None:
+                    self._note("file missing", path)
+                elif stamp.size != file["size"]:
+                    self._note("file altered", path)
+        for path in self.files.keys() - self.promised.keys():
+            if not path.endswith(names.SIGNATURE):
+                self._file_on_no_page(path)
+
+    def _file_on_no_page(self, path: str) -> None:
+        project = _project(path)
+        if project in self.projects:
+            self._note("file on no page", path)
+        elif project not in self._damaged:
+            self._note("page missing", project)
+        with suppress(FactsError):
+            if record := self._store.records.at(project, _name(path)):
+                self.promised[path] = record.sha256
+
+    def _facts(self) -> None:
+        """Compare the facts with what pages list."""
+        try:
+            self._store.check()
+            claimed = self._store.claims.names()
+        except (FactsError, OSError) as error:
+            self._note("facts unusable", str(error))
+            return
+        for project, files in self.projects.items():
+            if files and project not in claimed:
+                self._note("name not claimed", project)
+            for path, file in files.items():
+                self._fact(project, path, file)
+
+    def _fact(self, project: str, path: str, file: Mapping[str, Any]) -> None:
+        try:
+            record = self._store.records.at(project, _name(path))
+        except FactsError as error:
+            self._note("fact damaged", str(error))
+            return
+        if record is None:
+            self._note("fact missing", path)
+        elif record.sha256 != file["hashes"]["sha256"]:
+            self._note("fact differs", path)
+
+    def _note(self, kind: str, what: str) -> None:
+        self.problems.add((kind, what))
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _project(path: str) -> str:
+    return guessed(_name(path)).project
+
+
+def _folders(folder: Path) -> Iterator[str]:
+    """Yield the folders in a folder; none where it is missing."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        yield from (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+
+
+def chosen(files: Mapping[str, Stamp], most: int | None) -> list[str]:
+    """Return paths of files to read: all, or as many in random order as are not larger together."""
+    if most is None:
+        return list(files)
+    found = []
+    for path in random.sample(list(files), len(files)):
+        most -= files[path].size
+        if most < 0:
+            break
+        found.append(path)
+    return found
+
+
+def altered(packages: Path, promised: Mapping[str, str], paths: Iterable[str]) -> Found:
+    """Return the problems of files whose hashes are not as promised, or that cannot be read; on all cores."""
+    every = list(paths)
+
+    def of_batch(start: int) -> list[Problem]:
+        batch = every[start : start + _BATCH]
+        return [(kind, path) for path in batch if (kind := _verified(f"{packages}/{path}", promised[path]))]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return {problem for found in pool.map(of_batch, range(0, len(every), _BATCH)) for problem in found}
+
+
+def _verified(path: str, sha256: str) -> str:
+    """Return the kind of a file's problem; empty where there is none."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return "" if incoming.sha256(file) == sha256 else "file altered"
+    except FileNotFoundError:
+        return "file missing"
+    except OSError:
+        return "file unreadable"
+
+
+def requests(logs: Path) -> dict[str, Any]:
+    """Return how many requests the end of the access log has, how many failed, and how often which rule refused public ones."""
+    try:
+        with open(logs / _LOG, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
+            text = file.read(_LOG_BYTES)
+    except OSError:
+        return {}
+    statuses = _LINE.findall(text)
+    refused = Counter(rule.decode() for rule in _RULE.findall(text))
+    return {"all": len(statuses), "failed": sum(status >= b"500" for status in statuses), "refused": refused}
+
+
+def summed(problems: Iterable[Problem]) -> dict[str, dict[str, Any]]:
+    """Return problems by kind: how many there are, and the names of some."""
+    found = {kind: [what for one, what in sorted(problems) if one == kind] for kind in KINDS}
+    return {kind: {"count": len(those), "some": those[:_NAMED]} for kind, those in found.items() if those}
+
+
+def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any] = time.sleep) -> dict[str, Any]:
+    """Return what there is to say of an index; ``most`` is how many bytes of files are read, None for all."""
+    store = FactStore(settings.packages, settings.index)
+
+    def look() -> Inspection:
+        return Inspection(store, settings.packages, settings.index)
+
+    found = look()
+    there = {path: found.files[path] for path in found.promised if path in found.files}
+    paths = chosen(there, most)
+    suspects = {what for _kind, what in found.problems if what in there}
+    problems = found.problems | altered(settings.packages, found.promised, {*paths, *suspects})
+    if problems:
+        # What was being published or removed is settled by then.
+        wait(settings.freshness + 2)
+        again = look()
+        suspects = {what for _kind, what in problems if what in again.promised}
+        problems &= again.problems | altered(settings.packages, again.promised, suspects)
+        # The index takes an altered file off its page.
+        taken_off = [what for kind, what in problems if kind == "file altered"]
+        problems -= {("file on no page", path) for path in taken_off} | {
+            ("page missing", _project(path)) for path in taken_off
+        }
+    return {
+        "files": len(there),
+        "projects": len(found.projects),
+        "bytes": sum(stamp.size for stamp in there.values()),
+        "hashed": len(paths),
+        "hashed_bytes": sum(there[path].size for path in paths),
+        "problems": summed(problems),
+        "requests": requests(settings.logs),
+    }
+
+
+def main(words: list[str]) -> int:
+    """Inspect the index that the environment names; return the exit code."""
+    most = int(words[0]) if words else None
+    try:
+        print(json.dumps(inspected(Settings.of_environment(), most)))
+    except OSError as error:
+        print(f"inspect: {error}", file=sys.stderr)
+        return 1
+    return 0
