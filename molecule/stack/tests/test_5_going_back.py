@@ -125,7 +125,7 @@ def test_an_image_whose_tag_has_moved_comes_back_by_the_kept_name(host: Any, sta
         says(refused(), "with a login as text/html answers 401", BACK)
         assert images(stack) == before
         assert (
-            "image: wheelhouse/previous:pypi-server.nginx"
+            "image: wheelhouse/previous:pypi-server.auth"
             in host.file(f"{stack.home}/docker-compose.yml").content_string
         )
     finally:
