@@ -33,7 +33,7 @@ OLDEST_UNITS = ("-m", "not one_core", "tests/unit/plugins", "tests/unit/test_arg
 OLDEST_SCENARIOS = ("pypiserver",)
 # From the longest on: what takes long must not run alone at the end.
 LONGEST = (
-    *("stack", "docker", "index", "rollout", "upstream", "airgap", "import", "access", "tls"),
+    *("stack", "docker", "index", "rollout", "upstream", "airgap", "import", "access", "backup", "tls"),
     *("default", "nginx", "ldap", "layout", "images"),
 )
 # The newest ansible-core, on Debian 13 with its Python (tests/ground/controller.py), which is the stand-in's as well:

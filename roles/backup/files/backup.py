@@ -323,7 +323,8 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
     if "stop" in found:
         raise BackupError(found["stop"])
     if done.returncode or not found:
-        raise BackupError(f"the index did not do it: {' '.join(done.stderr.split())[-600:]}")
+        said = " ".join(done.stderr.split())[-600:]
+        raise BackupError(f"the index did not do it ({said}); run wheelhouse.pypi.site if its release is an older one")
     return found
 
 
