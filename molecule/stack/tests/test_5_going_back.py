@@ -14,9 +14,8 @@ import pytest
 from tests.support import faulty_images, packages
 from tests.support.clients import Index, Login
 from tests.support.fleet import bad_answers, gaps, reading
-from tests.support.long import only_long
-from tests.support.playbook import SITE, refused, running, says, site
-from tests.support.stack import Stack, eventually
+from tests.support.playbook import refused, says, site
+from tests.support.stack import Stack
 
 BACK = "The files and images that served before are back, and were proved."
 FAULT = "fault:next"
@@ -95,19 +94,6 @@ def test_a_proof_is_in_no_list_claim_or_log(host: Any, index: Index, publisher: 
     assert users & {"", "publisher"} and "_proof" not in users
     assert host.run(f"grep -r _proof {stack.home} --include '*.log'").stdout == ""
     assert stack.compose("exec -T nginx ls /tmp").split().count("proof.conf") == 0
-
-
-@only_long
-def test_a_run_that_is_killed_while_it_goes_back_is_repaired_by_the_next(host: Any, stack: Stack) -> None:
-    faulty_images.refusing_logins(host, FAULT)
-    before = images(stack)
-    with running(SITE, pypi_image_nginx=FAULT, pypi_max_upload="2g"):
-        eventually(lambda: images(stack) != before, "the new image runs", 120)
-        # The files are back, and the containers not yet.
-        file = f"{stack.home}/docker-compose.yml"
-        eventually(lambda: FAULT not in host.file(file).content_string, "it goes back", 120)
-    site()
-    assert images(stack) == before
 
 
 def test_what_a_killed_run_has_not_proved_the_next_one_proves(host: Any, stack: Stack) -> None:
