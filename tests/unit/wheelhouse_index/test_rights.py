@@ -316,6 +316,20 @@ def test_a_rehearsal_goes_as_far_as_an_upload_and_a_removal_and_changes_nothing(
     assert index.ask("remove_pkg", {"X-Wheelhouse-Rights": "rehearse publish"}, name="foo", version="1.0").status == 403
 
 
+@pytest.mark.parametrize(
+    "fields", [{}, {"name": "wheelhouse-proof", "version": "0"}, {"name": "Wheelhouse_Proof", "version": "0"}]
+)
+@pytest.mark.parametrize("said", [{}, limited("publish")])
+def test_what_would_be_rehearsed_is_never_published(
+    in_memory: Path, said: dict[str, str], fields: dict[str, str]
+) -> None:
+    """As by a token that NGINX does not know, where uploads need no login."""
+    index = Index(in_memory, anonymous_uploads=True)
+    name = "wheelhouse_proof-0-py3-none-any.whl"
+    assert index.upload(name, file(name), said, **fields).status == 403
+    assert index.stored() == {}
+
+
 def test_a_rehearsal_fails_where_an_upload_would(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     def unusable() -> None:
         raise OSError("read-only")
