@@ -193,6 +193,9 @@ def _disk(facts: Facts, at: datetime.datetime) -> Said:
 
 
 def _containers(facts: Facts, at: datetime.datetime) -> Said:
+    if _said(facts, "stopped"):
+        yield ERROR, "Docker is stopped", "`systemctl start docker` on the host starts it, and the containers"
+        return
     if not _said(facts, "engine"):
         yield ERROR, "Docker does not answer", "`systemctl status docker` on the host says why; start it"
         return

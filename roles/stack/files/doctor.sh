@@ -3,6 +3,13 @@
 # shellcheck shell=sh
 echo "time $(date +%s)"
 echo "synchronised $(timedatectl show --property NTPSynchronized --value 2>/dev/null)"
+# Talking to the socket of a stopped engine starts it, and its containers.
+asleep=
+if systemctl cat docker.service >/dev/null 2>&1; then
+    case $(systemctl is-active docker.service) in inactive | failed | deactivating) asleep=yes ;; esac
+fi
+docker() { [ -z "$asleep" ] && timeout 20 docker "$@"; }
+[ -z "$asleep" ] || echo "stopped docker.service"
 docker version --format 'engine {{.Server.Version}}' 2>/dev/null
 root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null)
 for folder in "$2/packages" "$2/index" "$2/nginx_cache" "$2/logs" ${root:+"$root"}; do

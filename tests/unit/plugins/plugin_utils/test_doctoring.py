@@ -176,6 +176,7 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
     ],
     "containers": [
         (ERROR, "Docker does not answer", line("engine 26.1.5", "")),
+        (ERROR, "Docker is stopped", line("engine 26.1.5", "stopped docker.service")),
         (ERROR, "nginx is exited", line("nginx|running|healthy", "nginx|exited|")),
         (ERROR, "missing: auth", line("container auth|", "was auth|")),
         (ERROR, "pypi-server is unhealthy", line("pypi-server|running|healthy", "pypi-server|running|unhealthy")),
