@@ -29,7 +29,9 @@ done
 # Root alone writes there.
 [ ! -f "$2/backup/last.json" ] || printf 'backup %s\n' "$(tr -d '\n' <"$2/backup/last.json")"
 [ ! -f "$2/backup/drill.json" ] || printf 'drill %s\n' "$(tr -d '\n' <"$2/backup/drill.json")"
-systemctl list-units --all --plain --no-legend "wheelhouse-$1-*" 2>/dev/null | while read -r unit _load state _rest; do
+# By whole names: another index may be called $1-dev.
+systemctl list-units --all --plain --no-legend "wheelhouse-$1-logs.*" "wheelhouse-$1-certificate.*" "wheelhouse-$1-backup.*" \
+    2>/dev/null | while read -r unit _load state _rest; do
     echo "unit $unit|$state"
 done
 true

@@ -118,6 +118,28 @@ def test_the_doctor_talks_to_no_engine_that_is_stopped(tmp_path: Path, state: st
         (tmp_path / "asked").unlink(missing_ok=True)
 
 
+def test_the_doctor_sees_the_units_of_its_own_index_alone(tmp_path: Path) -> None:
+    units = [f"wheelhouse-{name}-{what}" for name in ("pypi", "pypi-dev") for what in ("logs.service", "backup.timer")]
+    every = "".join(f"  echo {unit} loaded active x\n" for unit in units)
+    # It takes a pattern as systemctl does.
+    systemctl = f"""#!/bin/sh
+[ "$1" = list-units ] || exit 1
+{{
+{every}}} | while read -r unit rest; do
+    for pattern; do case $unit in $pattern) echo "$unit $rest"; break ;; esac; done
+done
+"""
+    (tmp_path / "systemctl").write_text(systemctl)
+    (tmp_path / "systemctl").chmod(0o755)
+    doctor = (ROLES / "stack/files/doctor.sh").read_text(encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", doctor, "sh", "pypi", str(tmp_path)],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = [line for line in done.stdout.splitlines() if line.startswith("unit ")]
+    assert found == ["unit wheelhouse-pypi-logs.service|active", "unit wheelhouse-pypi-backup.timer|active"]
+
+
 @pytest.mark.parametrize("script", ["stack/templates/rotate.sh.j2", "nginx/templates/renew.sh.j2"])
 def test_timers_talk_to_no_container_of_docker_compose_run(script: str) -> None:
     text = (ROLES / script).read_text(encoding="utf-8")
