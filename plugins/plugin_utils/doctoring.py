@@ -26,8 +26,8 @@ _BACKUP_DAYS, _BACKUP_ERROR_DAYS = 2, 8
 _CLOCK_SECONDS, _CLOCK_ERROR_SECONDS = 5, 300
 # Percent of a file system, or of its inodes, that are left.
 _LOW, _LOWEST = 15, 5
-# The share of requests that may fail before that is an error.
-_FAILING = 0.01
+# How many requests may fail before that is an error, and which share of them.
+_FAILED, _FAILING = 10, 0.01
 _SITE = "run wheelhouse.pypi.site"
 _REBUILD = "run `docker compose exec pypi-server python3 -m wheelhouse_index.rebuild` in the index's folder"
 _RESTORE = "move aside what is there, then restore from a backup (docs/backup.md)"
@@ -306,7 +306,7 @@ def _requests(facts: Facts, at: datetime.datetime) -> Said:
         return
     text = f"{found['failed']:,} of the last {found['all']:,} failed (5xx)"
     if found["failed"]:
-        level = ERROR if found["failed"] > found["all"] * _FAILING else WARNING
+        level = ERROR if found["failed"] >= max(_FAILED, found["all"] * _FAILING) else WARNING
         yield level, text, 'look for `"status":5` in logs/access.log, and into `docker compose logs`'
     else:
         yield OK, text

@@ -173,7 +173,14 @@ def test_requests_are_counted_by_lines_that_nginx_has_written(index: Index) -> N
     lines = [
         line.format(200, ""),
         line.format(502, public.format("upstream")),
+        line.format(503, public.format("busy")),
+        line.format(500, public.format("")),
+        line.format(504, ""),
         line.format(403, public.format("denied")),
     ]
     (index.logs / "access.log").write_text("".join(lines))
-    assert inspected(index)["requests"] == {"all": 3, "failed": 1, "refused": {"upstream": 1, "denied": 1}}
+    assert inspected(index)["requests"] == {
+        "all": 6,
+        "failed": 2,
+        "refused": {"upstream": 1, "busy": 1, "denied": 1},
+    }

@@ -220,6 +220,8 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
     ],
     "requests": [
         (WARNING, "3 of the last 7,000 failed", counted(failed=3)),
+        (WARNING, "9 of the last 40 failed", counted(failed=9, all=40)),
+        (ERROR, "10 of the last 40 failed", counted(failed=10, all=40)),
         (ERROR, "6,000 of the last 7,000", counted(failed=6000)),
     ],
     "logins": [

@@ -56,8 +56,11 @@ _LINKED = re.compile(r"#sha256=([0-9a-f]{64})")
 _LOG = "access.log"
 # Of the access log only the end is read: a day's may be large.
 _LOG_BYTES = 16 * 1024 * 1024
-_LINE = re.compile(rb'^\{"time":".*?","status":(\d{3}),"bytes":.*?,"verdict":"', re.MULTILINE)
-_RULE = re.compile(rb'"cache":"[A-Z-]*","rule":"([a-z-]+)","verdict":"')
+_LINE = re.compile(
+    rb'^\{"time":".*?","status":(\d{3}),"bytes":.*?,(?:"cache":"[A-Z-]*","rule":"([a-z-]*)",)?"verdict":"', re.MULTILINE
+)
+# Refusals with 5xx for which the index itself is not to blame.
+_OF_UPSTREAM = (b"upstream", b"busy")
 
 
 class Inspection:
@@ -218,16 +221,19 @@ def _verified(path: str, sha256: str) -> str:
 
 
 def requests(logs: Path) -> dict[str, Any]:
-    """Return how many requests the end of the access log has, how many failed, and how often which rule refused public ones."""
+    """Return what the end of the access log has: requests, those that failed, and how often which rule refused public ones.
+
+    What failed because of upstream counts as refused alone.
+    """
     try:
         with open(logs / _LOG, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
             text = file.read(_LOG_BYTES)
     except OSError:
         return {}
-    statuses = _LINE.findall(text)
-    refused = Counter(rule.decode() for rule in _RULE.findall(text))
-    return {"all": len(statuses), "failed": sum(status >= b"500" for status in statuses), "refused": refused}
+    lines = _LINE.findall(text)
+    failed = sum(status >= b"500" and rule not in _OF_UPSTREAM for status, rule in lines)
+    return {"all": len(lines), "failed": failed, "refused": Counter(rule.decode() for _status, rule in lines if rule)}
 
 
 def summed(problems: Iterable[Problem]) -> dict[str, dict[str, Any]]:
