@@ -313,6 +313,9 @@ def _requests(facts: Facts, at: datetime.datetime) -> Said:
 
 
 def _logins(facts: Facts, at: datetime.datetime) -> Said:
+    if "logins" not in facts["logins"]:
+        yield ERROR, f"could not be looked up: {facts['logins'].get('msg', '')}", "mend what it names, then run this again"
+        return
     today = f"{at:%Y-%m-%d}"
     soon = f"{at + datetime.timedelta(days=_SOON_DAYS):%Y-%m-%d}"
     since = at - datetime.timedelta(days=_UNUSED_DAYS)

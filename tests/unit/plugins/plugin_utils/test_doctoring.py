@@ -225,6 +225,7 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
         (ERROR, "6,000 of the last 7,000", counted(failed=6000)),
     ],
     "logins": [
+        (ERROR, "could not be looked up: it is a link", set_to(logins={"failed": False, "msg": "it is a link"})),
         (ERROR, "login bob expired on 2026-11-27 and is still valid", login(0, expires="2026-11-27")),
         (WARNING, "token ci-acme expired on 2026-11-27 and is refused", login(1, expires="2026-11-27")),
         (WARNING, "token ci-acme expires on 2026-12-05", login(1, expires="2026-12-05")),
