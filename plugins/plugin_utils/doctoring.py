@@ -40,7 +40,7 @@ STORE = {
     "file unreadable": (ERROR, "unreadable files", "check the disk and the files' owner, the service account"),
     "file on no page": (WARNING, "files on no page", "`docker compose logs pypi-server` names the reason"),
     "unreadable folder": (ERROR, "unreadable folders of packages/", "give them to the service account"),
-    "page missing": (ERROR, "projects without a page", _REBUILD),
+    "page missing": (ERROR, "pages that are missing", _REBUILD),
     "page damaged": (ERROR, "damaged pages", _REBUILD),
     "facts unusable": (ERROR, "unusable facts", "do what it says"),
     "fact missing": (

@@ -10,25 +10,28 @@ Uploads go on meanwhile: what is found counts only if a second look finds it aga
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import os
 import random
 import re
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from ..fact_store.facts import FactStore
 from ..fact_store.records import FactsError
 from ..files import incoming, names
 from ..files.entry import Stamp, guessed
-from ..index.output import PROJECT_PAGES
+from ..index.output import METADATA, PROJECT_PAGES
 from ..index.scan import Scanner
 from ..server.settings import Settings
 
@@ -53,6 +56,9 @@ KINDS = (
 # How many of many are named, and how many files one thread takes at a time.
 _NAMED, _BATCH = 10, 64
 _LINKED = re.compile(r"#sha256=([0-9a-f]{64})")
+_LISTED = re.compile(r'<a href="([^"]+)/">')
+# What reading a damaged page raises.
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error)
 _LOG = "access.log"
 # Of the access log only the end is read: a day's may be large.
 _LOG_BYTES = 16 * 1024 * 1024
@@ -61,6 +67,20 @@ _LINE = re.compile(
 )
 # Refusals with 5xx for which the index itself is not to blame.
 _OF_UPSTREAM = (b"upstream", b"busy")
+
+
+class Listed(NamedTuple):
+    """What a page says of a file; no more, as there may be hundreds of thousands.
+
+    Attributes:
+        sha256: its hash.
+        size: in bytes.
+        metadata: the hash of its core metadata; empty where it has none.
+    """
+
+    sha256: str
+    size: int
+    metadata: str
 
 
 class Inspection:
@@ -86,50 +106,74 @@ class Inspection:
         self._damaged: set[str] = set()
         # Before the files: one that is removed meanwhile is on no page of the second look.
         self.projects = self._pages()
+        self._list()
         scanner = Scanner(packages, {})
         self.files = scanner.changes(thorough=True)[0]
         self.problems |= {("unreadable folder", folder) for folder in scanner.unreadable}
         self._files_of_pages()
         self._facts()
 
-    def _pages(self) -> dict[str, dict[str, Any]]:
-        """Return the pages of all projects that have any, as JSON has them."""
+    def _pages(self) -> dict[str, dict[str, Listed]]:
+        """Return what the pages of all projects say that have any, by project and path."""
         found = {}
         for project in _folders(self._index / "simple"):
             try:
-                found[project] = self._page(f"{self._index}/simple/{project}")
+                found[project] = self._page(self._index / "simple" / project)
             except FileNotFoundError:
                 self._note("page missing", project)
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except _DAMAGED as error:
                 self._damaged.add(project)
                 self._note("page damaged", f"{project} ({error})")
         return found
 
-    def _page(self, folder: str) -> dict[str, Any]:
-        """Return a page; raise what is wrong with any form of it."""
-        html, text = (Path(folder, page).read_text(encoding="utf-8") for page in PROJECT_PAGES)
-        for page in PROJECT_PAGES:
-            if not os.stat(f"{folder}/{page}.gz").st_size:
-                raise ValueError(f"{page}.gz is empty")
-        page = json.loads(text)
-        files = {unquote(file["url"]).removeprefix("../../packages/"): file for file in page["files"]}
-        if sorted(_LINKED.findall(html)) != sorted(file["hashes"]["sha256"] for file in files.values()):
+    def _page(self, folder: Path) -> dict[str, Listed]:
+        """Return what a page says; raise what is wrong with any form of it."""
+        html, text = _forms(folder)
+        files = {unquote(file["url"]).removeprefix("../../packages/"): _listed(file) for file in json.loads(text)["files"]}
+        if sorted(_LINKED.findall(html)) != sorted(file.sha256 for file in files.values()):
             raise ValueError("HTML and JSON list different files")
         return files
 
+    def _list(self) -> None:
+        """Compare the list of projects with their pages."""
+        try:
+            html, text = _forms(self._index / "simple")
+            listed = {project["name"] for project in json.loads(text)["projects"]}
+            if listed != set(map(unquote, _LISTED.findall(html))):
+                raise ValueError("HTML and JSON list different projects")
+        except FileNotFoundError:
+            self._note("page missing", "the list of projects")
+        except _DAMAGED as error:
+            self._note("page damaged", f"the list of projects ({error})")
+        else:
+            # Those that are quarantined have no files, and are not listed.
+            for project, files in self.projects.items():
+                if files and project not in listed:
+                    self._note("page damaged", f"the list of projects (without {project})")
+
     def _files_of_pages(self) -> None:
-        """Compare what pages list with what is there, by names and sizes."""
+        """Compare what pages list with what is there, by names and sizes; and core metadata by their hashes."""
         for files in self.projects.values():
             for path, file in files.items():
-                self.promised[path] = file["hashes"]["sha256"]
+                self.promised[path] = file.sha256
                 stamp = self.files.get(path)
                 if stamp is None:
                     self._note("file missing", path)
-                elif stamp.size != file["size"]:
+                elif stamp.size != file.size:
                     self._note("file altered", path)
+                if file.metadata and not self._has_metadata(path, file.metadata):
+                    self._note("page damaged", f"{path}{METADATA}")
         for path in self.files.keys() - self.promised.keys():
             if not path.endswith(names.SIGNATURE):
                 self._file_on_no_page(path)
+
+    def _has_metadata(self, path: str, sha256: str) -> bool:
+        """Tell whether what is served beside a file is what its page promises."""
+        try:
+            with open(f"{self._index}/packages/{path}{METADATA}", "rb", buffering=0) as file:
+                return hashlib.sha256(file.readall()).hexdigest() == sha256
+        except OSError:
+            return False
 
     def _file_on_no_page(self, path: str) -> None:
         project = _project(path)
@@ -155,7 +199,7 @@ class Inspection:
             for path, file in files.items():
                 self._fact(project, path, file)
 
-    def _fact(self, project: str, path: str, file: Mapping[str, Any]) -> None:
+    def _fact(self, project: str, path: str, file: Listed) -> None:
         try:
             record = self._store.records.at(project, _name(path))
         except FactsError as error:
@@ -163,11 +207,27 @@ class Inspection:
             return
         if record is None:
             self._note("fact missing", path)
-        elif record.sha256 != file["hashes"]["sha256"]:
+        elif record.sha256 != file.sha256:
             self._note("fact differs", path)
 
     def _note(self, kind: str, what: str) -> None:
         self.problems.add((kind, what))
+
+
+def _forms(folder: Path) -> list[str]:
+    """Return HTML and JSON of a page; raise what is wrong with them, or with what NGINX serves of them, which is compressed."""
+    texts = []
+    for page in PROJECT_PAGES:
+        content = (folder / page).read_bytes()
+        if gzip.decompress((folder / f"{page}.gz").read_bytes()) != content:
+            raise ValueError(f"{page}.gz differs from {page}")
+        texts.append(content.decode())
+    return texts
+
+
+def _listed(file: Mapping[str, Any]) -> Listed:
+    metadata = file["core-metadata"]
+    return Listed(file["hashes"]["sha256"], file["size"], metadata["sha256"] if metadata else "")
 
 
 def _name(path: str) -> str:
