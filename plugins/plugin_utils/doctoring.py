@@ -320,7 +320,7 @@ def _logins(facts: Facts, at: datetime.datetime) -> Said:
     soon = f"{at + datetime.timedelta(days=_SOON_DAYS):%Y-%m-%d}"
     since = at - datetime.timedelta(days=_UNUSED_DAYS)
     every, begins = facts["logins"]["logins"], facts["logins"]["log_begins"]
-    unused = []
+    unused, never = [], []
     for one in every:
         name, end = f"{one['kind']} {one['name']}", one["expires"]
         if end and end < today:
@@ -332,12 +332,16 @@ def _logins(facts: Facts, at: datetime.datetime) -> Said:
             )
         elif end and end <= soon:
             yield WARNING, f"{name} expires on {end}", "give its user another (docs/access.md)"
-        last = one["last_used"] or begins
-        if last and _time(last) < since:
+        if not one["last_used"]:
+            never.append(name)
+        elif _time(one["last_used"]) < since:
             unused.append(name)
     if unused:
         text = f"not used for {_UNUSED_DAYS} days: {_some(unused)}"
         yield WARNING, text, "ask the owners, then remove them from pypi_users or pypi_tokens"
+    if never and begins:
+        # It may have been created since.
+        yield OK, f"no use in the log since {begins[:10]}: {_some(never)}; remove what is not new"
     changing = [one["name"] for one in every if set(one["rights"]) - {"read"}]
     yield OK, f"{len(every)} logins and tokens; with more rights than reading: {_some(changing) or 'none'}"
 

@@ -129,11 +129,6 @@ def store(kind: str, count: int = 1) -> Change:
     return lambda facts: facts["store"]["problems"].update({kind: {"count": count, "some": some}})
 
 
-def never_used(facts: dict[str, Any]) -> None:
-    login(0, last_used="")(facts)
-    facts["logins"]["log_begins"] = "2026-08-01T10:00:00+00:00"
-
-
 def counted(**values: Any) -> Change:
     return lambda facts: facts["store"]["requests"].update(values)
 
@@ -230,7 +225,6 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
         (WARNING, "token ci-acme expired on 2026-11-27 and is refused", login(1, expires="2026-11-27")),
         (WARNING, "token ci-acme expires on 2026-12-05", login(1, expires="2026-12-05")),
         (WARNING, "not used for 90 days: login bob", login(0, last_used="2026-08-01T10:00:00+00:00")),
-        (WARNING, "not used for 90 days: login bob", never_used),
     ],
     "upstreams": [
         (ERROR, "it answers 401", set_to(upstreams={"problems": ["it answers 401"], "unasked": []})),
@@ -265,6 +259,16 @@ def test_a_fault_is_found_and_named_and_nothing_else_is(check: str, level: str, 
     assert wrong[0].remedy, "it says what to do"
     assert verdict(wrong)["level"] == level
     assert verdict(wrong)["lines"] == [f"{level:<7}  {check}: {wrong[0].text} -> {wrong[0].remedy}"]
+
+
+def test_a_login_that_the_log_does_not_have_may_be_new() -> None:
+    def never_used(facts: dict[str, Any]) -> None:
+        login(0, last_used="")(facts)
+        facts["logins"]["log_begins"] = "2026-08-01T10:00:00+00:00"
+
+    said = [one for one in found(never_used) if one.check == "logins"]
+    assert [one.level for one in said] == [OK, OK]
+    assert said[0].text == "no use in the log since 2026-08-01: login bob; remove what is not new"
 
 
 def test_errors_come_first_and_many_names_are_counted() -> None:
