@@ -6,6 +6,7 @@ import errno
 import gzip
 import json
 import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -184,6 +185,21 @@ def test_an_altered_file_that_the_index_took_off_its_page_is_altered(index: Inde
 def test_what_is_settled_meanwhile_is_no_problem(index: Index) -> None:
     (index.packages / FOO).unlink()
     assert inspecting.inspected(index.settings, None, lambda _seconds: index.look())["problems"] == {}
+
+
+def test_of_two_looks_one_is_in_memory(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[weakref.ref[Any]] = []
+
+    class Look(inspecting.Inspection):
+        def __init__(self, *arguments: Any) -> None:
+            assert [look() for look in looks if look()] == []
+            looks.append(weakref.ref(self))
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(inspecting, "Inspection", Look)
+    (index.packages / FOO).unlink()
+    assert list(inspected(index)["problems"]) == ["file missing"]
+    assert len(looks) == 2
 
 
 def test_a_quarantined_project_and_signatures_are_no_problem(index: Index) -> None:

@@ -314,6 +314,9 @@ def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any]
     paths = chosen(there, most)
     suspects = {what for _kind, what in found.problems if what in there}
     problems = found.problems | altered(settings.packages, found.promised, {*paths, *suspects})
+    projects = len(found.projects)
+    # The second look needs as much memory.
+    del found
     if problems:
         # What was being published or removed is settled by then.
         wait(settings.freshness + 2)
@@ -327,7 +330,7 @@ def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any]
         }
     return {
         "files": len(there),
-        "projects": len(found.projects),
+        "projects": projects,
         "bytes": sum(stamp.size for stamp in there.values()),
         "hashed": len(paths),
         "hashed_bytes": sum(there[path].size for path in paths),
