@@ -156,7 +156,7 @@ def problem(code: int, errors: str) -> str:
 
 def moment(text: str) -> datetime:
     """Return a time as restic writes it, with nanoseconds."""
-    day, _, zone = text.partition(".")
+    day, _dot, zone = text.partition(".")
     digits = zone.lstrip("0123456789") if zone else ""
     return datetime.fromisoformat((day + digits).replace("Z", "+00:00"))
 

@@ -19,6 +19,8 @@ from ..files.entry import Facts
 from ..files.incoming import Upload
 from ..files.names import Release
 from ..index.quotas import NONE, Quotas, is_new
+from ..index.reserve import NONE as NO_RESERVE
+from ..index.reserve import Reserve
 from ..index.store import Store
 from . import deciding, finding, forms, rights
 from .forms import Body, File, Form
@@ -56,6 +58,7 @@ class Changes:
         change_log: where each change is noted.
         check_new: refuses a new name that is a public project's; asked with the project.
         quotas: that uploads have to fit into.
+        reserve: what they leave free on the disk.
     """
 
     def __init__(
@@ -66,8 +69,10 @@ class Changes:
         change_log: ChangeLog,
         check_new: Callable[[str], None] = lambda _project: None,
         quotas: Quotas = NONE,
+        reserve: Reserve = NO_RESERVE,
     ) -> None:
         self._store = store
+        self._reserve = reserve
         self._check_new = check_new
         self._change_log = change_log
         self._overwrite = overwrite
@@ -93,9 +98,15 @@ class Changes:
 
                 def new_file(form: Form, name: str, least: int) -> incoming.Arriving:
                     self._check_early(form, headers)
-                    fits = self._fits(form, name)
+                    packages = self._store.packages
+                    fits, leaves = self._fits(form, name), self._reserve.of_file(packages, name, least)
                     fits(least)
-                    return stack.enter_context(incoming.arriving(self._store.packages, fits))
+
+                    def check(size: int) -> None:
+                        fits(size)
+                        leaves(size)
+
+                    return stack.enter_context(incoming.arriving(packages, check))
 
                 length = headers.get("Content-Length", "")
                 kind = headers.get("Content-Type", "")
@@ -128,6 +139,8 @@ class Changes:
         if action not in rights.NEEDS:
             known = ", ".join(rights.NEEDS)
             raise Refusal(400, f"Unknown :action {action[:40]!r}: this index takes {known}.")
+        if rights.is_rehearsal(headers):
+            return self._rehearse(form)
         check = partial(self._check, action, headers)
         check(form.value("name"))
         login = headers.get(rights.LOGIN, "")
@@ -148,8 +161,17 @@ class Changes:
 
     def _check_early(self, form: Form, headers: Mapping[str, str]) -> None:
         """Refuse a file before it is kept, where what came before it says whose it is; the whole form is checked later."""
-        if (action := form.value(":action")) in rights.NEEDS:
+        if (action := form.value(":action")) in rights.NEEDS and not rights.is_rehearsal(headers):
             self._check(action, headers, form.value("name"))
+
+    def _rehearse(self, form: Form) -> str:
+        """Do what an upload or a removal takes, and change nothing: no file, claim or line of a log comes of it."""
+        if file := form.file("content"):
+            uploaded(file, form)
+        else:
+            finding.found(self._store, form.value("name"), form.value("version"), form.value("filename"))
+        self._store.rehearse()
+        return "Nothing was changed, as this was a rehearsal."
 
     def _fits(self, form: Form, name: str) -> incoming.Check:
         """Return what refuses a file, by a size that it will have at least, that cannot fit into a quota for certain.
