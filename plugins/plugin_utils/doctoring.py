@@ -215,10 +215,12 @@ def _containers(facts: Facts, at: datetime.datetime) -> Said:
         yield ERROR, "Docker does not answer", "`systemctl status docker` on the host says why; start it"
         return
     found = [dict(zip(_CONTAINER, fields)) for fields in _fields(facts, "container")]
-    expected = Counter(facts["services"])
+    expected: Counter[str] = Counter(facts["services"])
     missing = expected - Counter(one["service"] for one in found)
     if missing:
-        names = (name if expected[name] == 1 else f"{count} of {expected[name]} {name}" for name, count in missing.items())
+        names = (
+            name if expected[name] == 1 else f"{count} of {expected[name]} {name}" for name, count in missing.items()
+        )
         yield ERROR, f"missing: {', '.join(sorted(names))}", _SITE
     for one in found:
         name, state = one["service"], one["health"] or one["status"]
@@ -338,7 +340,11 @@ def _requests(facts: Facts, at: datetime.datetime) -> Said:
 
 def _logins(facts: Facts, at: datetime.datetime) -> Said:
     if "logins" not in facts["logins"]:
-        yield ERROR, f"could not be looked up: {facts['logins'].get('msg', '')}", "mend what it names, then run this again"
+        yield (
+            ERROR,
+            f"could not be looked up: {facts['logins'].get('msg', '')}",
+            "mend what it names, then run this again",
+        )
         return
     today = f"{at:%Y-%m-%d}"
     soon = f"{at + datetime.timedelta(days=_SOON_DAYS):%Y-%m-%d}"

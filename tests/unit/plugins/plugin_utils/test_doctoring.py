@@ -146,7 +146,9 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
         (
             ERROR,
             "has a certificate that the controller refuses: [SSL: CERTIFICATE_VERIFY_FAILED]",
-            answer("public", status=0, error="[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get"),
+            answer(
+                "public", status=0, error="[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get"
+            ),
         ),
         (ERROR, "answers 502", answer("public", status=502)),
         (WARNING, "answers 200 instead of 401", answer("public", status=200)),

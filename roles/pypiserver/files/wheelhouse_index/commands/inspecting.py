@@ -129,7 +129,9 @@ class Inspection:
     def _page(self, folder: Path) -> dict[str, Listed]:
         """Return what a page says; raise what is wrong with any form of it."""
         html, text = _forms(folder)
-        files = {unquote(file["url"]).removeprefix("../../packages/"): _listed(file) for file in json.loads(text)["files"]}
+        files = {
+            unquote(file["url"]).removeprefix("../../packages/"): _listed(file) for file in json.loads(text)["files"]
+        }
         if sorted(_LINKED.findall(html)) != sorted(file.sha256 for file in files.values()):
             raise ValueError("HTML and JSON list different files")
         return files
