@@ -52,7 +52,7 @@ def test_a_container_of_docker_compose_run_is_no_service_that_is_unwell(tmp_path
         "compose 2.26.1",
         "container nginx|nginx:1.30|running Up 2 hours (healthy)",
     ]
-    up = run("stack/files/up.sh", "index", "/nowhere", "1", "up")
+    up = run("stack/files/up.sh", "index", str(tmp_path), "1", "up", "same")
     assert (up.returncode, up.stderr) == (0, "")
     reload = run("stack/files/reload.sh", "index", "r1", "same", "reload")
     assert (reload.returncode, reload.stdout, reload.stderr) == (0, "", "")
