@@ -119,6 +119,11 @@ def test_what_is_named_comes_back_and_nothing_else(index: Index, variables: dict
     ("variables", "said"),
     [
         (RESTORE, "pypi_project, pypi_file, pypi_since: missing; name what is to come back"),
+        ({"pypi_trash_do": "empty"}, "pypi_project, pypi_file, pypi_since: missing; name what is to come back or to be"),
+        *(
+            ({"pypi_trash_do": "empty", "pypi_file": WHEEL, name: " "}, f"{name}: empty, which would select everything")
+            for name in ("pypi_project", "pypi_version", "pypi_file", "pypi_since")
+        ),
         ({"pypi_trash_do": "restor"}, "pypi_trash_do: 'restor' is unknown; give one of show, restore, empty"),
         ({"pypi_version": "1.0"}, "pypi_project: missing beside pypi_version ('1.0')"),
         ({**RESTORE, "pypi_since": "tomorrow"}, "pypi_since: 'tomorrow' is not a day or a time"),
@@ -194,7 +199,7 @@ def test_the_keeper_of_a_server_empties_it(index: Index) -> None:
 def test_it_is_emptied_before_its_time_where_that_is_asked_for(index: Index) -> None:
     for version in ("1.0", "2.0"):
         assert index.remove("foo", version).status == 200
-    empty = {"pypi_trash_do": "empty"}
+    empty = {"pypi_trash_do": "empty", "pypi_since": "2000-01-01"}
     assert set(asked(index, "--check", **empty)["changed"]) == trashed(index) == {WHEEL, SDIST, TWO}
     assert asked(index, **empty, pypi_project="foo", pypi_version="2.0")["changed"] == [TWO]
     assert trashed(index) == {WHEEL, SDIST}
