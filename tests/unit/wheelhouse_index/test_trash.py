@@ -119,7 +119,10 @@ def test_what_is_named_comes_back_and_nothing_else(index: Index, variables: dict
     ("variables", "said"),
     [
         (RESTORE, "pypi_project, pypi_file, pypi_since: missing; name what is to come back"),
-        ({"pypi_trash_do": "empty"}, "pypi_project, pypi_file, pypi_since: missing; name what is to come back or to be"),
+        (
+            {"pypi_trash_do": "empty"},
+            "pypi_project, pypi_file, pypi_since: missing; name what is to come back or to be",
+        ),
         *(
             ({"pypi_trash_do": "empty", "pypi_file": WHEEL, name: " "}, f"{name}: empty, which would select everything")
             for name in ("pypi_project", "pypi_version", "pypi_file", "pypi_since")
@@ -168,6 +171,19 @@ def test_a_name_that_was_given_back_is_not_taken_by_what_comes_back(index: Index
     answer = refused(index, **RESTORE, pypi_project="bar")
     assert f"{OTHER}: the name bar was given back. Publish the file again to take it" in answer["stop"]
     assert not index.store.facts.claims.has("bar") and trashed(index) == {OTHER}
+
+
+def test_what_was_yanked_before_its_name_was_given_back_does_not_come_back_without_its_yank(index: Index) -> None:
+    assert index.ask("yank", name="bar", version="1.0", reason="broken").status == 200
+    assert index.remove("bar", "1.0").status == 200
+    index.store.facts.marks.open(index.store.facts.marks.closing())
+    index.store.give_back("bar")
+    # The name is taken again.
+    newer = OTHER.replace("1.0", "2.0")
+    assert index.upload(newer, made.file(newer)).status == 200
+    answer = refused(index, **RESTORE, pypi_project="bar")
+    assert f"{OTHER}: when it was published is not known any more, as bar was given back since" in answer["stop"]
+    assert set(index.listed("bar")) == {newer} and trashed(index) == {OTHER}
 
 
 def test_it_is_emptied_of_what_is_old_enough(index: Index) -> None:

@@ -1,8 +1,8 @@
 """``python3 -m wheelhouse_index trash``: what the playbook trash.yml asks for, a line of JSON on standard input.
 
 It names what was removed by the playbook's variables: ``{"pypi_trash_do": "restore", "pypi_project": "foo", "pypi_version":
-"1.0"}``. A variable that is not set is missing, or []. The answer is a line of JSON: ``{"changed": [FILE, ...], "found": [TEXT, ...]}``. With ``{"stop": TEXT}`` in it, no more
-was done than it says.
+"1.0"}``. A variable that is not set is missing, or []. The answer is a line of JSON: ``{"changed": [FILE, ...], "found": [TEXT,
+...]}``. With ``{"stop": TEXT}`` in it, no more was done than it says.
 """
 
 from __future__ import annotations
