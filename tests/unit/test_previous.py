@@ -19,7 +19,7 @@ echo "$@" >>"$ASKED"
 case "$1 $2" in
 "ps --all") echo one two ;;
 "inspect --format") printf 'pypi-server sha256:b own/pypiserver:v2\\nnginx sha256:a nginx:1.30\\n' ;;
-"tag sha256:"*) mkdir -p "$ASKED.image.wheelhouse" && echo "$2" >"$ASKED.image.$3" ;;
+"tag sha256:"*) [ ! -e "$ASKED.pruned" ] ;;
 "image inspect") cat "$ASKED.image.$5" 2>/dev/null ;;
 esac
 """
@@ -137,11 +137,11 @@ def test_an_image_whose_name_leads_elsewhere_comes_back_by_the_kept_one(home: Pa
 @pytest.mark.parametrize("now", ["sha256:other\n", None])
 def test_an_image_that_is_missing_is_named_before_anything_is_replaced(home: Path, now: str | None) -> None:
     rename(home, now)
-    at(home.parent, "wheelhouse/previous:dev.pypi-server").unlink()
+    (home.parent / "asked.pruned").touch()
     before = texts(home)
     done = call(home, "back")
     assert (done.returncode, done.stdout) == (1, "")
-    words = "neither own/pypiserver:v2 nor wheelhouse/previous:dev.pypi-server is sha256:b. Load or pull it"
+    words = "The image of pypi-server is not on this host any more: own/pypiserver:v2, sha256:b. Load or pull it."
     assert words in done.stderr, done.stderr
     assert texts(home) == before
 

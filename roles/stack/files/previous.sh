@@ -9,7 +9,6 @@
 set -eu
 cd "$2"
 image() { echo "wheelhouse/previous:$project.$1"; }
-has() { [ "$(docker image inspect --format '{{.Id}}' "$1" 2>/dev/null)" = "$2" ]; }
 project=$3
 folders='nginx pypiserver directory bridge'
 trap 'rm -rf .previous.new' EXIT
@@ -52,10 +51,10 @@ cp -a .previous .previous.new
 compose=.previous.new/docker-compose.yml
 while read -r service id name; do
     # By the kept name where the one in the Compose file is missing, or another image by now.
-    has "$name" "$id" && continue
-    if ! has "$(image "$service")" "$id"; then
-        echo "The image of $service is missing: neither $name nor $(image "$service") is $id. Load or pull it, and give it the second" \
-            "name by docker tag." >&2
+    [ "$(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null)" != "$id" ] || continue
+    # Names may have been removed while the image is there.
+    if ! docker tag "$id" "$(image "$service")" 2>/dev/null; then
+        echo "The image of $service is not on this host any more: $name, $id. Load or pull it." >&2
         exit 1
     fi
     sed -i "s|^\( *image: \)$name\$|\1$(image "$service")|" "$compose"
