@@ -120,7 +120,7 @@ def test_a_drill_compares_every_page_and_leaves_nothing(
     assert drill["outcome"] == "ok" and drill["problems"] == [], drill
     assert drill["newer"] >= 1 and drill["same"] >= 6 and drill["removed_since"] == drill["changed_since"] == 0, drill
     assert drill["rto_seconds"] > 0 and drill["rpo_seconds"] >= 0
-    assert not host.file(f"{home}/drill").exists
+    assert not host.file(f"{home}/.drill").exists
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -133,6 +133,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "of-another": (
         {"pypi_backup_repository": "/srv/other"},
         "its snapshots are of another index (index=elsewhere/pypi-server)",
+    ),
+    "in-the-index": (
+        {"pypi_backup_repository": "/home/pypi/pypi-server/backup"},
+        "pypi_backup_repository: is in pypi_home, /home/pypi/pypi-server",
     ),
     "no-password": (
         {"pypi_backup_password": ""},
