@@ -103,6 +103,25 @@ def test_files_that_were_in_quarantine_come_back_where_that_was_lifted(index: In
     assert {WHEEL, SDIST} == set(index.listed("foo"))
 
 
+@pytest.mark.parametrize("decision", ["damaged", "missing"])
+def test_what_may_be_in_quarantine_is_served_to_no_one(
+    index: Index, source: Path, tmp_path: Path, decision: str
+) -> None:
+    """Here a part of the files was moved when the snapshot was made."""
+    projects, quarantine = source / "store/.wheelhouse/projects", source / "store/.wheelhouse/quarantine/foo"
+    if decision == "damaged":
+        (projects / "foo.json").write_text("{")
+    else:
+        (projects / "foo.json").unlink()
+        quarantine.mkdir(parents=True)
+        (source / "files" / SDIST).rename(quarantine / SDIST)
+    (tmp_path / "packages").mkdir()
+    recovering.restore(source, tmp_path / "packages", tmp_path / "index")
+    assert [path.name for path in (tmp_path / "packages").iterdir() if path.is_file()] == [OTHER]
+    shut = tmp_path / "packages/.wheelhouse/quarantine/foo"
+    assert sorted(path.name for path in shut.iterdir()) == [WHEEL, SDIST]
+
+
 def test_another_content_stays_and_is_named(index: Index, source: Path) -> None:
     (source / "files" / OTHER).write_bytes(made.file(OTHER, b"other"))
     assert restored(source, index).kept == [OTHER]

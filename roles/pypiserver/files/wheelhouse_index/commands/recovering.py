@@ -77,18 +77,19 @@ def restore(source: Path, packages: Path, index: Path) -> Restored:
             _place(theirs / name / path, facts.folder / name / path)
     _merge_decisions(theirs, facts)
     found = Restored()
-    for path in _files(source / "files"):
-        if path.split("/", 1)[0] not in (FOLDER, incoming.FOLDER):
-            project = guessed(path.rpartition("/")[2]).project
-            # A quarantine that is younger than the snapshot holds: its files are not served for a moment.
-            shut = _status(facts, project) == QUARANTINED
-            _bring(found, source / "files" / path, facts.quarantine.folder / project if shut else packages, path)
     quarantine = theirs / facts.quarantine.folder.name
     for path in _files(quarantine):
         project, _slash, below = path.partition("/")
         back = names.is_project(project) and _status(facts, project) not in ("", QUARANTINED)
         target, below = (packages, below) if back else (facts.quarantine.folder, path)
         _bring(found, quarantine / path, target, below)
+    # After those in quarantine, which say what is in it where no decision does.
+    for path in _files(source / "files"):
+        if path.split("/", 1)[0] not in (FOLDER, incoming.FOLDER):
+            project = guessed(path.rpartition("/")[2]).project
+            # A quarantine that is younger than the snapshot holds: its files are not served for a moment.
+            shut = _status(facts, project) == QUARANTINED
+            _bring(found, source / "files" / path, facts.quarantine.folder / project if shut else packages, path)
     os.sync()
     return found
 
@@ -103,11 +104,13 @@ def _bring(found: Restored, source: Path, target: Path, path: str) -> None:
 
 
 def _status(facts: FactStore, project: str) -> str:
-    """Return the status of a project; empty where nothing was decided, or it cannot be found out."""
-    with suppress(FactsError):
+    """Return the status of a project: quarantined where it cannot be found out; empty where nothing was decided."""
+    try:
         if decided := facts.decisions.at(project):
             return decided.status.status
-    return ""
+    except FactsError:
+        return QUARANTINED
+    return QUARANTINED if facts.quarantine.has(project) else ""
 
 
 def _take_store(theirs: Path, facts: FactStore) -> None:
