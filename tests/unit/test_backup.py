@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -242,6 +243,35 @@ def test_one_backup_restore_or_drill_runs_at_a_time(restic: Any, tmp_path: Path)
     assert (tmp_path / "lock").read_text() == "held\n"
 
 
+@pytest.mark.parametrize(("free", "is_enough"), [(10**9 + 99, False), (10**9 + 100, True)])
+def test_a_disk_is_not_filled_and_what_a_killed_run_left_does_not_count(
+    restic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, is_enough: bool
+) -> None:
+    made = restic(snapshot(1, OWN), more="""stats*) echo '{"total_size": 4196}' ;;""")
+    (tmp_path / ".drill").mkdir()
+    (tmp_path / ".drill/left").write_bytes(bytes(4096))
+    usage = shutil._ntuple_diskusage(10**12, 0, free)  # type: ignore[attr-defined]
+    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _place: usage)
+    if is_enough:
+        assert backup.look(made, "latest")["bytes"] == 4196
+    else:
+        with pytest.raises(backup.BackupError, match="takes 4,196 of them, with 1,000,000,000 to spare; make room"):
+            backup.look(made, "latest")
+    assert (tmp_path / ".drill/left").exists()
+
+
+def test_a_container_sees_no_logins_and_a_drill_writes_to_its_folder_alone(tmp_path: Path) -> None:
+    for name in ("authentication", "pypiserver", "index", ".drill", "disk"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "packages").symlink_to("disk")
+    drill = backup._mounts_of_drill(tmp_path)
+    assert [option for option in drill if not option.endswith(",readonly")] == [
+        f"--mount=type=bind,src={tmp_path}/.drill,dst=/wheelhouse/.drill"
+    ]
+    assert f"--mount=type=bind,src={tmp_path}/disk,dst=/wheelhouse/packages,readonly" in drill
+    assert "--tmpfs=/wheelhouse/authentication:ro" in backup._mounts_of_restore(tmp_path)
+
+
 def test_a_drill_that_is_ended_removes_its_folder(restic: Any, tmp_path: Path) -> None:
     size = """stats*) echo '{"total_size": 1}' ;;"""
     made = restic(snapshot(1, OWN), more=f"{size}\nrestore*) kill -TERM $PPID; exec sleep 60 ;;", account="0:0")
@@ -263,7 +293,7 @@ def test_a_snapshot_is_chosen_by_its_id_or_is_the_newest_of_this_index(restic: A
 def test_what_does_not_fit_is_refused(restic: Any, tmp_path: Path) -> None:
     made = restic(snapshot(1, OWN), more="""stats*) echo '{"total_size": 999999999999999999}' ;;""")
     with pytest.raises(
-        backup.BackupError, match="bytes free, and snapshot 00000000 takes 999,999,999,999,999,999; make"
+        backup.BackupError, match="bytes free, and snapshot 00000000 takes 999,999,999,999,999,999 of them"
     ):
         backup.look(made, "latest")
 

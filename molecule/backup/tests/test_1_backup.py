@@ -163,6 +163,12 @@ def test_a_backup_that_would_not_work_is_refused_and_the_old_one_stays(host: Any
     assert host.check_output(settings) == before
 
 
+def test_a_backup_by_other_settings_than_the_hosts_is_refused(host: Any, home: str) -> None:
+    before = result(host, home, "last")
+    says(refused(playbook=BACKUP, pypi_backup_keep={"daily": 3}), "run wheelhouse.pypi.site --tags backup first")
+    assert result(host, home, "last") == before
+
+
 def test_a_repository_that_another_restic_holds_is_named_with_who_holds_it(host: Any) -> None:
     held = 'until [ -n "$(ls /srv/backup/locks)" ]; do :; done; kill -STOP $!; echo $!'
     restic = f"RESTIC_PASSWORD={PASSWORD} restic --repo /srv/backup --no-cache check --read-data"

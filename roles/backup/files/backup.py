@@ -31,6 +31,10 @@ _LEFT_OUT = ("files/.wheelhouse", "files/.incoming")
 _PATIENCE_SECONDS = 30
 # Where a container sees the folder of the index; not /data, as images have a volume of their own there.
 _INSIDE = "/wheelhouse"
+# What a drill compares with, and what a restore has nothing to do with.
+_LIVE = ("pypiserver", "packages", "index")
+_COVERED = ("authentication", "nginx", "directory", "bridge", "backup")
+_SCRATCH = (".restore", ".drill")
 _MISSING = ("no such file or directory", "not exist")
 # restic's exit code where a snapshot was made without all files.
 _INCOMPLETE = 3
@@ -346,22 +350,34 @@ def look(restic: Restic, wanted: str) -> dict[str, Any]:
     """Find a snapshot, and whether there is room for it; change nothing."""
     snapshot = restic.chosen(wanted)
     size = restic.size(snapshot["id"])
-    places = {restic.home, (restic.home / "packages").resolve()}
-    for place in places:
-        there = next(folder for folder in (place, *place.parents) if folder.exists())
-        free = shutil.disk_usage(there).free
-        if size > free:
+    home, *others = (
+        next(folder for folder in (place, *place.parents) if folder.exists())
+        for place in (restic.home, (restic.home / "packages").resolve())
+    )
+    for there in (home, *others):
+        disk = shutil.disk_usage(there)
+        # What a killed run has left there is removed first.
+        left = sum(map(_taken, map(restic.home.joinpath, _SCRATCH))) if there.stat().st_dev == home.stat().st_dev else 0
+        spare = min(disk.total // 20, 10**9)
+        if size + spare > disk.free + left:
             raise BackupError(
-                f"{there} has {free:,} bytes free, and snapshot {snapshot['id'][:8]} takes {size:,}; make room first"
+                f"{there} has {disk.free + left:,} bytes free, and snapshot {snapshot['id'][:8]} takes {size:,} of them, with"
+                f" {spare:,} to spare; make room first"
             )
     return {"snapshot": snapshot["id"], "time": snapshot["time"], "bytes": size}
 
 
+def _taken(folder: Path) -> int:
+    """Return how many bytes are free once a folder is removed."""
+    found = (os.lstat(f"{place}/{name}") for place, _folders, names in os.walk(folder) for name in names)
+    return sum(one.st_blocks * 512 for one in found if one.st_nlink == 1)
+
+
 def unpacked(restic: Restic, snapshot: str, scratch: Path) -> None:
     """Restore a snapshot into a folder, verify it, and hand it to the service account; nothing serves from it."""
-    discard(scratch)
     scratch.mkdir(mode=0o700)
-    restic.run("restore", snapshot, "--verify", "--target", str(scratch))
+    # Logins are the inventory's, and no business of the account's.
+    restic.run("restore", snapshot, "--verify", "--exclude", f"/{VIEWS[0]}", "--target", str(scratch))
     subprocess.run(["chown", "-R", "-h", "-P", restic.settings["account"], str(scratch)], check=True)
 
 
@@ -383,11 +399,7 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
     values = {"HOME": "/tmp", "PYTHONPATH": f"{_INSIDE}/pypiserver", "PYTHONDONTWRITEBYTECODE": "1"}
     values |= {"WHEELHOUSE_PACKAGES": f"{below}/packages", "WHEELHOUSE_INDEX": f"{below}/index"}
     command += [f"--env={name}={value}" for name, value in values.items()]
-    command += [f"--mount=type=bind,src={home},dst={_INSIDE}"]
-    # Links of root's to a larger disk.
-    for name in ("packages", "index"):
-        if (home / name).is_symlink():
-            command += [f"--mount=type=bind,src={(home / name).resolve()},dst={(home / name).resolve()}"]
+    command += _mounts_of_drill(home) if below == f"{_INSIDE}/.drill" else _mounts_of_restore(home)
     command += ["--entrypoint=python3", restic.settings["image"], "-m", "wheelhouse_index", *words]
     # The host's own engine, whatever root's profile says.
     own = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
@@ -402,10 +414,27 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
     return found
 
 
+def _mounts_of_drill(home: Path) -> list[str]:
+    """Return the options that show what is compared, which cannot be written to."""
+    live = [f"--mount=type=bind,src={(home / name).resolve()},dst={_INSIDE}/{name},readonly" for name in _LIVE]
+    return [*live, f"--mount=type=bind,src={home}/.drill,dst={_INSIDE}/.drill"]
+
+
+def _mounts_of_restore(home: Path) -> list[str]:
+    """Return the options that show the whole folder, as files are linked only within one mount; others' parts are covered."""
+    options = [f"--mount=type=bind,src={home},dst={_INSIDE}"]
+    options += [f"--mount=type=bind,src={home}/pypiserver,dst={_INSIDE}/pypiserver,readonly"]
+    options += [f"--tmpfs={_INSIDE}/{name}:ro" for name in _COVERED if (home / name).is_dir()]
+    # Links of root's to a larger disk.
+    places = [(home / name).resolve() for name in ("packages", "index") if (home / name).is_symlink()]
+    return options + [f"--mount=type=bind,src={place},dst={place}" for place in places]
+
+
 def restore(restic: Restic, wanted: str) -> dict[str, Any]:
     """Bring files and facts of a snapshot in that this host lacks; what it has stays."""
-    found = look(restic, wanted)
     scratch = restic.home / ".restore"
+    discard(scratch)
+    found = look(restic, wanted)
     try:
         unpacked(restic, found["snapshot"], scratch)
         return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/.restore")}
@@ -419,6 +448,7 @@ def drill(restic: Restic, wanted: str) -> dict[str, Any]:
     scratch = restic.home / ".drill"
     began = time.monotonic()
     try:
+        discard(scratch)
         found = look(restic, wanted)
         taken = moment(found["time"])
         result.update(snapshot=found["snapshot"], bytes=found["bytes"])

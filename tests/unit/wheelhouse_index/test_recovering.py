@@ -192,4 +192,4 @@ def test_a_drill_finds_a_file_that_is_not_what_was_published(
 def test_what_is_settled_is_counted(index: Index) -> None:
     index.keeper.step()
     store = Store(index.packages, index.pages)
-    assert recovering.settled(store) == {"projects": 2, "pages_files": 3, "unread": 0, "refused": []}
+    assert recovering.settled(store) == {"projects": 2, "pages_files": 3, "unread": [], "refused": []}

@@ -184,7 +184,7 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def settled(store: Store) -> dict[str, Any]:
-    """Wait until the server has every file of packages/ on its page; return how many there are.
+    """Wait until the server has every file of packages/ on its page; return how many there are, and which are on none.
 
     Raises:
         CannotError: if that makes no progress.
@@ -192,8 +192,9 @@ def settled(store: Store) -> dict[str, Any]:
     last, since = None, time.monotonic()
     while True:
         with store.catalogue.reading() as known:
-            stamps, pending, counts, unread = known.stamps(), len(known.pending()), known.counts(), known.unread_count()
+            stamps, pending, counts, unread = known.stamps(), len(known.pending()), known.counts(), known.with_unread()
             refused = [entry.path for entry in known.refused()]
+            unread = [entry.path for project in unread for entry in known.unread(project)]
         found, removed = Scanner(store.packages, stamps).changes(thorough=True)
         left = len(found) + len(removed) + pending
         if not left:
