@@ -61,6 +61,8 @@ class ActionModule(ActionBase):
             return names.OF_YANK
         if "__pypi_gives_back" in task_vars:
             return names.OF_GIVE_BACK
+        if "__pypi_trashes" in task_vars:
+            return names.OF_TRASH
         if "__pypi_diagnoses" in task_vars:
             return names.OF_DOCTOR
         if "__pypi_restores" in task_vars:

@@ -18,6 +18,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import (
     certificates,
     doctoring,
     durations,
+    lock_files,
     reporting,
     token_entries,
     upstreams,
@@ -64,6 +65,14 @@ def hosts_in(pattern: Any, groups: Mapping[str, Sequence[str]]) -> Any:
         f"There is no host to work on: the group {name} {'is empty' if name in known else 'is not in the inventory'}. {there} "
         f"Put hosts into {name}, or name another group: --extra-vars pypi_hosts=GROUP"
     )
+
+
+def pins(paths: Sequence[str]) -> dict[str, list[str]]:
+    """Return the versions that lock files name, by project; fail where one is none."""
+    try:
+        return lock_files.by_name(plain(list(paths)))
+    except ValueError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def report(run: Mapping[str, Any]) -> list[str]:
@@ -119,6 +128,7 @@ class FilterModule:
             certificate_problems,
             doctor,
             hosts_in,
+            pins,
             report,
             seconds,
             token_entry,

@@ -43,7 +43,11 @@ STORE = {
     "page missing": (ERROR, "projects without a page", _REBUILD),
     "page damaged": (ERROR, "damaged pages", _REBUILD),
     "facts unusable": (ERROR, "unusable facts", "do what it says"),
-    "fact missing": (WARNING, "files without a record in packages/.wheelhouse/", _REBUILD),
+    "fact missing": (
+        WARNING,
+        "files without a record in packages/.wheelhouse/",
+        f"after a large copy, wait; else {_REBUILD}",
+    ),
     "fact damaged": (ERROR, "damaged records of files", f"{_RESTORE}, with packages/.wheelhouse/"),
     "fact differs": (ERROR, "files with another hash on their page than in their record", _RESTORE),
     "name not claimed": (ERROR, "projects without a claim, for which upstream could answer", _REBUILD),

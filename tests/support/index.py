@@ -52,9 +52,10 @@ class Index:
         overwrite: whether an upload may replace a file.
         url: its own address.
         quotas: as Compose passes them.
+        settings: others, as their attributes.
     """
 
-    def __init__(self, folder: Path, overwrite: bool = False, url: str = "", quotas: str = "") -> None:
+    def __init__(self, folder: Path, overwrite: bool = False, url: str = "", quotas: str = "", **settings: Any) -> None:
         self.folder = folder
         self.packages = folder / "packages"
         self.pages = folder / "index"
@@ -63,7 +64,8 @@ class Index:
         self.logs = folder / "logs"
         self.logs.mkdir(exist_ok=True)
         folders = self.packages.resolve(), self.pages, self.logs
-        self.settings = app.Settings(*folders, overwrite=overwrite, url=url, quotas=Quotas.of_text(quotas))
+        limits = Quotas.of_text(quotas)
+        self.settings = app.Settings(*folders, overwrite=overwrite, url=url, quotas=limits, **settings)
         self.overwrite = overwrite
         self.store = self.settings.store()
         self.store.prepare()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -13,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from tests.support.index import BY_NGINX, Answer, form
 
@@ -52,6 +56,16 @@ def program(
     command = [sys.executable, "-W", "ignore", "-m", module, *words]
     own = environment_of(folder)
     return subprocess.run(command, env=own, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+def asked(
+    main: Callable[..., int], folder: Path, variables: Mapping[str, Any], check: bool = False
+) -> tuple[int, dict[str, Any]]:
+    """Return what a playbook gets from a command of the extension: exit code and answer. In this process, as that is quicker."""
+    answers: list[str] = []
+    with mock.patch.dict(os.environ, environment_of(folder)):
+        code = main(check, io.StringIO(json.dumps(variables)), answers.append)
+    return code, dict(json.loads(answers[0]))
 
 
 class Server:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -59,6 +60,7 @@ class Model:
         tokens: those that are valid, each with its id.
         files: by project, the files that have been uploaded and not removed, by version.
         first: what was first uploaded by a name, which no other content may have, by project and version.
+        trash: how often each release lies in the trash, by project and version.
         yanked: the releases that are yanked, by project and version.
         status: of the projects of which it was set.
     """
@@ -68,6 +70,7 @@ class Model:
         self.tokens = {JOB: "job", UPLOADER: "uploader"}
         self.files: dict[str, dict[str, Path]] = {f"{prefix}-{letter}": {} for letter in "abc"}
         self.first: dict[tuple[str, str], Path] = {}
+        self.trash: Counter[tuple[str, str]] = Counter()
         self.yanked: set[tuple[str, str]] = set()
         self.status: dict[str, str] = {}
         self._folder = folder
@@ -109,6 +112,19 @@ class Model:
             return 403
         return 200 if first in (None, file) else 409
 
+    def restored(self, project: str, version: str) -> tuple[list[str], str]:
+        """Return the files that come back, and how the reason begins if that is an error; they are there then."""
+        name = f"{packages.escaped(project)}-{version}-py3-none-any.whl"
+        if not self.trash[project, version]:
+            return [], "the trash has none of these files"
+        if self.status.get(project) == "quarantined":
+            return [], "Files stay in the trash: "
+        if version in self.files[project]:
+            return [], ""
+        self.files[project][version] = self.first[project, version]
+        self.trash[project, version] -= 1
+        return [name], ""
+
     def refused(self, login: Login) -> int:
         """Return the status for a login without the right."""
         return 403 if self.is_known(login) else 401
@@ -126,12 +142,18 @@ def model(tmp_path: Path, project: str) -> Model:
     return Model(project, tmp_path)
 
 
-def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Login, str, str], Answer]) -> str:
+def walk(
+    index: Index,
+    model: Model,
+    dice: random.Random,
+    remove: Callable[[Login, str, str], Answer],
+    restore: Callable[[str, str], dict[str, Any]],
+) -> str:
     """Make one random request, and check its answer; return what it was."""
     login, project = dice.choice(model.logins()), dice.choice(sorted(model.files))
     version, files = dice.choice(("1.0", "2.0", "3.0")), model.files[project]
     kinds = {"page": 6, "list": 2, "file": 3, "metadata": 2, "upload": 3, "remove": 2, "head": 1, "cached": 2}
-    kinds |= {"yank": 1, "unyank": 1, "status": 1}
+    kinds |= {"yank": 1, "unyank": 1, "status": 1, "restore": 1}
     served, was_there = model.served(project), (project, version) in model.first
     quarantined = model.status.get(project) == "quarantined"
     (kind,) = dice.choices(list(kinds), list(kinds.values()))
@@ -152,6 +174,14 @@ def walk(index: Index, model: Model, dice: random.Random, remove: Callable[[Logi
         assert status == (there if allowed else model.refused(login)), step
         if status == 200:
             del files[version]
+            model.trash[project, version] += 1
+    elif kind == "restore":
+        answered = restore(project, version)
+        changed, reason = model.restored(project, version)
+        assert answered["changed"] == changed, f"{step}: {answered}"
+        assert answered.get("stop", "").startswith(reason) and bool(reason) == ("stop" in answered), (
+            f"{step}: {answered}"
+        )
     elif kind in ("yank", "unyank"):
         status = decide(index, login, kind, name=project, version=version).status
         there = 200 if version in served or (quarantined and was_there) else 404
@@ -241,8 +271,25 @@ def change_users(model: Model, dice: random.Random, others: list[dict[str, Any]]
     return f"leaver has {password or 'left'}, the job {secret or 'no token'}, which ends in {days} days"
 
 
+@pytest.fixture
+def restore(host: Any, replicas: Callable[[], list[str]]) -> Callable[[str, str], dict[str, Any]]:
+    """Bring a release back from the trash, as the playbook does."""
+    container = replicas()[0]
+
+    def ask(project: str, version: str) -> dict[str, Any]:
+        wanted = json.dumps({"pypi_trash_do": "restore", "pypi_project": project, "pypi_version": version})
+        command = f"echo '{wanted}' | docker exec --interactive {container} python3 -m wheelhouse_index trash"
+        return dict(json.loads(host.run(command).stdout))
+
+    return ask
+
+
 def test_random_walks_get_what_the_model_says(
-    index: Index, model: Model, remove_as: Callable[[Login, str, str], Answer], variables: Mapping[str, Any]
+    index: Index,
+    model: Model,
+    remove_as: Callable[[Login, str, str], Answer],
+    restore: Callable[[str, str], dict[str, Any]],
+    variables: Mapping[str, Any],
 ) -> None:
     others = [entry for entry in variables["pypi_tokens"] if entry["id"] not in TOKENS]
     seed = int(os.environ.get("WHEELHOUSE_SEED", random.randrange(10**9)))
@@ -252,7 +299,7 @@ def test_random_walks_get_what_the_model_says(
         for number in range(1, STEPS + 1):
             if number % STEPS_BETWEEN_USERS == 0:
                 steps.append(change_users(model, dice, others))
-            steps.append(walk(index, model, dice, remove_as))
+            steps.append(walk(index, model, dice, remove_as, restore))
     except AssertionError:
         print(f"WHEELHOUSE_SEED={seed}, step {len(steps) + 1}; the last before it:", *steps[-10:], sep="\n  ")
         raise

@@ -15,10 +15,11 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values impor
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import rights
 
 # What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from, whether packages are
-# removed with the index; what to yank; and which name to give back to upstream.
+# removed with the index; what to yank; which name to give back to upstream; and what to do with what was removed.
 _OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from", "pypi_remove_data")
 OF_YANK = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason", "pypi_unyank")
 OF_GIVE_BACK = ("pypi_project", "pypi_give_back_confirm")
+OF_TRASH = ("pypi_trash_do", "pypi_project", "pypi_version", "pypi_file", "pypi_since")
 # How the doctor works.
 OF_DOCTOR = ("pypi_doctor_read", "pypi_doctor_report", "pypi_doctor_strict")
 # And which backup comes back, on which host.
@@ -33,7 +34,16 @@ OF_TOKEN = (
     "pypi_token_inventory",
 )
 # And the facts that roles set, and what the inventories of clouds could not make sense of.
-_NO_ROLES = (*_OF_PLAYS, *OF_YANK, *OF_GIVE_BACK, *OF_DOCTOR, *OF_RESTORE, *OF_TOKEN, "pypi_unknown_tags")
+_NO_ROLES = (
+    *_OF_PLAYS,
+    *OF_YANK,
+    *OF_GIVE_BACK,
+    *OF_TRASH,
+    *OF_DOCTOR,
+    *OF_RESTORE,
+    *OF_TOKEN,
+    "pypi_unknown_tags",
+)
 # How much a name must be like a public one to be taken for a slip: an inventory may have names of its own.
 _LIKENESS = 0.85
 # Where it says what to yank, or what a token may: with a slip, that would be more than was meant.

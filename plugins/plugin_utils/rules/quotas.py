@@ -19,6 +19,9 @@ PROJECT_KEYS = tuple(KEYS["projects"]["options"])
 # As pypi-server reads it. A number alone would be bytes, which is hardly meant.
 _SIZE = re.compile(r"([1-9][0-9]{0,14})([kmgt])\Z", re.IGNORECASE)
 _UNITS = "kmgt"
+_RESERVE_MEND = (
+    "give a number with k, m, g or t behind it, such as 1g, or a share of the disk such as 5%; 0 keeps nothing free"
+)
 _MEND = "give a number with k, m, g or t behind it, such as 20g; without a quota there is no limit"
 
 
@@ -41,7 +44,7 @@ def quotas(value: Any) -> Complaints:
             yield f"{called} is not a mapping", 'give names and size, such as {names: ["nightly-*"], size: 20g}'
             continue
         yield from ((f"{called} {what}", mend) for what, mend in _entry(entry, index))
-    yield from _unreached(entries or ())
+    yield from unreached(entries or (), "projects ")
 
 
 def _entry(entry: Mapping[Any, Any], index: Any) -> Complaints:
@@ -64,8 +67,15 @@ def _entry(entry: Mapping[Any, Any], index: Any) -> Complaints:
         )
 
 
-def _unreached(entries: Any) -> Iterator[tuple[str, str]]:
-    """Patterns that match nothing but what one before them matches: the first one counts."""
+def reserve(value: Any) -> Complaints:
+    """pypi_disk_reserve: a size, or a share of the disk."""
+    text = str(value)
+    if text != "0" and _bytes(text) is None and not re.fullmatch(r"[1-9][0-9]?%", text):
+        yield f"{value!r} is neither a size nor a share", _RESERVE_MEND
+
+
+def unreached(entries: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Patterns of entries, and where these are, that match nothing but what one before them matches: the first one counts."""
     before: list[str] = []
     for entry in entries:
         names = entry.get("names") if isinstance(entry, Mapping) else None
@@ -73,10 +83,10 @@ def _unreached(entries: Any) -> Iterator[tuple[str, str]]:
             if not isinstance(pattern, str):
                 continue
             if pattern in before:
-                yield f"projects has {pattern!r} twice, and the first one counts", "remove one"
+                yield f"{where}has {pattern!r} twice, and the first one counts", "remove one"
             elif wider := next((one for one in before if fnmatchcase(pattern, one)), None):
                 yield (
-                    f"projects has {pattern!r} behind {wider!r}, which matches the same projects, and the first one counts",
+                    f"{where}has {pattern!r} behind {wider!r}, which matches the same projects, and the first one counts",
                     f"put {pattern!r} before it",
                 )
             before.append(pattern)

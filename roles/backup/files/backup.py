@@ -189,7 +189,7 @@ def told(error: Exception) -> str:
 
 def moment(text: str) -> datetime:
     """Return a time as restic writes it, with nanoseconds."""
-    day, _, zone = text.partition(".")
+    day, _dot, zone = text.partition(".")
     digits = zone.lstrip("0123456789") if zone else ""
     return datetime.fromisoformat((day + digits).replace("Z", "+00:00"))
 

@@ -43,6 +43,13 @@ def ask(action: str, **fields: str) -> Callable[[Index], int]:
     return lambda index: index.ask(action, name="foo", **fields).status
 
 
+def restore(index: Index) -> int:
+    for file in index.store.facts.trash.files():
+        index.store.restore_removed(file, check=False)
+    index.store.write_pending()
+    return 200
+
+
 def look(index: Index) -> int:
     index.keeper.step()
     return 200
@@ -56,10 +63,13 @@ OPERATIONS: dict[str, Callable[[Index], int]] = {
     "a release with attestations": attested(NEW, b"new"),
     "attestations of a release": attested(OLD, b"old"),
     "what was copied in": look,
+    "what comes back": restore,
 }
 
 # What packages/ has, at once.
-CHANGING = [name for name in OPERATIONS if name not in ("what was copied in", "attestations of a release")]
+CHANGING = [
+    name for name in OPERATIONS if name not in ("what was copied in", "attestations of a release", "what comes back")
+]
 YANK, QUARANTINE = (
     ask("yank", version="1.0", reason="broken"),
     ask("set_status", status="quarantined", reason="malware"),
@@ -84,7 +94,15 @@ def prepared(folder: Path, operation: str) -> Index:
         (index.packages / "nested").mkdir()
         (index.packages / "nested" / NEW).write_bytes(made.file(NEW, b"copied"))
         index.keeper._thorough_at = 0.0
+    if operation == "what comes back":
+        assert index.remove("foo", "1.0").status == 200
     return index
+
+
+def kept(index: Index) -> list[bytes]:
+    """Return what there is of the release that was there first: in packages/, and in the trash."""
+    trash = [file.place.read_bytes() for file in index.store.facts.trash.files()]
+    return trash + [content for name, content in index.stored().items() if name == OLD]
 
 
 def steps(number: int, events: set[str], then: Callable[[], None]) -> None:
@@ -131,6 +149,11 @@ def test_whatever_is_killed_at_whatever_step_the_next_start_mends(in_memory: Pat
             name = NEW if operation == "a release with attestations" else OLD
             assert (folder / f"index/packages/{name}.provenance").exists(), f"step {step}"
         assert not list((folder / "index/.staging").iterdir()), f"step {step}"
+        if operation in ("the last release", "what comes back"):
+            assert kept(again) == [made.file(OLD, b"old")], f"step {step}"
+            assert OPERATIONS[operation](again) in (200, 404), f"step {step}"
+            assert (OLD in again.stored()) == (operation == "what comes back"), f"step {step}"
+            assert again.said() == again.truth(), f"step {step}"
         if code == 0:
             assert step > 5
             return

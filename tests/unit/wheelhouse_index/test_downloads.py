@@ -21,7 +21,12 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def line(uri: str, time: str = "2026-11-22T11:30:12", **changed: Any) -> str:
     said = {"time": f"{time}+00:00", "client": "192.0.2.50", "user": "bob", "method": "GET", "route": "file"}
-    return json.dumps({**said, "uri": uri, "status": 200, "agent": "pip/26.0", **changed}, separators=(",", ":")) + "\n"
+    return (
+        json.dumps(
+            {**said, "uri": uri, "status": 200, "verdict": "204", "agent": "pip/26.0", **changed}, separators=(",", ":")
+        )
+        + "\n"
+    )
 
 
 def listed(capsys: pytest.CaptureFixture[str], *options: str) -> list[str]:
@@ -66,7 +71,7 @@ def test_options_say_which(logs: Path, capsys: pytest.CaptureFixture[str], optio
         line(FILE, agent="1")
         + line("/packages/old/hello%5Fwheelhouse-1.1-py3-none-any.whl?x", agent="2", user="ci+x", client="2001:db8::1")
         + line("/packages/hello-wheelhouse-2.0.tar.gz", "2026-11-23T00:00:00", agent="3", status=206)
-        + line(public, "2026-11-24T00:00:00", agent="4", user="", route="public")
+        + line(public, "2026-11-24T00:00:00", agent="4", route="public", verdict="")
     )
     assert " ".join(said.split()[-1] for said in listed(capsys, *options)) == found
 
@@ -97,16 +102,28 @@ def test_pseudonyms_are_the_same_for_the_same_and_say_nothing(logs: Path, capsys
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_listed(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (logs / "access-2026-11-21T00-00-01Z.log.gz").write_bytes(gzip.compress(line(FILE).encode() * 1000)[:-20])
+    whole = gzip.compress(line(FILE).encode() * 1000)
+    (logs / "access-2026-11-21T00-00-01Z.log.gz").write_bytes(whole[:-20])
+    (logs / "access-2026-11-21T00-00-02Z.log.gz").write_bytes(whole[:20] + b"\xff" * 20 + whole[40:])
     strange = line(FILE, agent="\x1b[2J").encode().replace(b"2J", b"2J\xff")
     (logs / "access.log").write_bytes(strange + b'{"route":"file"}\n{"route":"file","ti')
     assert downloads.main(["--login", "bob", "--json"]) == 1
     said = capsys.readouterr()
-    assert "access-2026-11-21T00-00-01Z.log.gz (" in said.err
+    for second in (1, 2):
+        assert f"access-2026-11-21T00-00-0{second}Z.log.gz (" in said.err
     assert downloads.main([]) == 1
     said = capsys.readouterr()
     assert "2 lines of access.log" in said.err
     assert "\x1b" not in said.out
+
+
+def test_a_log_that_is_rotated_meanwhile_is_read_once(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (logs / "access.log").write_text(line(FILE))
+    # What the timer does: first another name, then a new file; a file that is being compressed is there twice.
+    (logs / "access-2026-11-22T12-00-00Z.log").hardlink_to(logs / "access.log")
+    assert len(listed(capsys)) == 1
+    (logs / "access-2026-11-22T12-00-00Z.log.gz").write_bytes(gzip.compress(line(FILE).encode())[:-9])
+    assert len(listed(capsys)) == 1
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,15 @@ def test_what_is_there_stays_and_what_was_removed_comes_back(index: Index, sourc
     assert restored(source, index).added == 0
 
 
+def test_what_lay_in_the_trash_lies_there_again(index: Index, tmp_path: Path) -> None:
+    assert index.remove("bar", "1.0").status == 200
+    source = snapshot(index, tmp_path / "snapshot")
+    (there,) = index.store.facts.trash.files()
+    index.store.facts.trash.empty(0)
+    assert restored(source, index).files == 2
+    assert list(index.store.facts.trash.files()) == [there]
+
+
 def test_yanks_and_a_quarantine_that_are_younger_hold(index: Index, source: Path) -> None:
     assert index.ask("yank", name="bar", version="1.0", reason="leaks").status == 200
     assert index.ask("unyank", name="foo", version="1.0").status == 200

@@ -8,13 +8,13 @@ Each folder imports only from those above it::
 
     common/      small files that outlast a loss of power, moments, answers in one line, taking connections
     files/       distribution files: names, what is in them, uploads that are not whole yet
-    fact_store/  what files do not tell and nothing restores: claims, records, decisions, quarantine; the change log
+    fact_store/  what files do not tell and nothing restores: claims, records, decisions, quarantine, trash; the change log
     rendering/   pages as text
     index/       packages/ and index/ in step: the catalogue, what is taken in, what is written, the lock
     public/      projects of other indexes: the policy, their pages, which files pass, the way to ask upstream
     requests/    forms that change something: the socket that takes them, rights, what becomes of them
     server/      the processes of pypi-server: what answers readers, the keeper, health, settings
-    commands/    import, yank, give-back, list, inspect, and what a backup needs
+    commands/    import, yank, give-back, trash, prune, list, inspect, and what a backup needs
 
 ``__main__`` runs the server and the commands, and ``rebuild`` is a command of its own.
 

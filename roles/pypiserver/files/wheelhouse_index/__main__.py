@@ -2,10 +2,10 @@
 
 ``import`` brings files in from standard input, and ``import --check`` says what would become of them. ``yank`` yanks what
 standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what, and
-``downloads`` who downloaded what.
-``give-back`` makes the private name free that standard input confirms, so that upstream may answer for it. ``restore FOLDER``,
-``settled`` and ``drill SECONDS`` bring back what a backup has, and try that. ``inspect`` says whether files, facts and pages
-agree.
+``downloads`` who downloaded what. ``give-back`` makes the private name free that standard input confirms, so that upstream may
+answer for it. ``trash`` shows what was removed, brings it back or removes it for good. ``prune`` removes what rules let go. With
+``--check`` both only say what that would be. ``restore FOLDER``, ``settled`` and ``drill SECONDS`` bring back what a backup has,
+and try that. ``inspect`` says whether files, facts and pages agree.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ def main(words: list[str]) -> int:
         from .commands import giving_back
 
         return giving_back.main(check=len(words) > 1)
+    if words in (["trash"], ["trash", "--check"]):
+        from .commands import trash
+
+        return trash.main(check=len(words) > 1)
+    if words in (["prune"], ["prune", "--check"]):
+        from .commands import pruning
+
+        return pruning.main(check=len(words) > 1)
     if words[:1] == ["list"]:
         from .commands import listing
 
@@ -53,7 +61,7 @@ def main(words: list[str]) -> int:
         print(text, end="")
         return int(status != 200)
     if words not in (["serve"], ["check"]):
-        commands = "serve | check | health | import [--check] | yank [--check] | give-back [--check] | inspect [BYTES]"
+        commands = "serve | check | health | {import | yank | give-back | trash | prune} [--check] | inspect [BYTES]"
         commands += " | restore FOLDER | settled | drill SECONDS"
         options = "[--login NAME] [--project NAME] [--since TIME] [--json]"
         print(f"usage: python3 -m wheelhouse_index {commands} | list {options} | downloads --help", file=sys.stderr)

@@ -89,6 +89,19 @@ GOOD: list[tuple[str, list[Any]]] = [
             {"index": "1g", "projects": [{"names": ["a"], "size": "1024m"}, {"names": ["a-*", "*-a"], "size": "1k"}]},
         ],
     ),
+    ("pypi_disk_reserve", ["0", 0, "1g", "256M", "5%", "99%"]),
+    ("pypi_trash", ["0d", "14d", "36h"]),
+    (
+        "pypi_keep",
+        [
+            [],
+            [{"names": ["nightly-*"], "kinds": ["dev"], "newest": 5}],
+            [
+                {"names": ["a"], "kinds": ["dev", "pre"], "older_than": "30d"},
+                {"names": ["*"], "kinds": ["all"], "newest": "9"},
+            ],
+        ],
+    ),
     ("pypi_log_retention", ["1d", "36h", "3650d"]),
     ("pypi_change_log_retention", ["1d", "36h", "400d", "3650d"]),
     ("pypi_freshness", ["0s", "2s", "1h"]),
@@ -287,6 +300,54 @@ BAD = [
         {"index": "1g", "projects": [{"names": ["a"], "size": "1025m"}]},
         "entry 1 of projects has the size 1025m, more than that of index, 1g, so it never takes effect; give a smaller one",
     ),
+    *(
+        (
+            "pypi_disk_reserve",
+            value,
+            f"{value!r} is neither a size nor a share; give a number with k, m, g or t behind it",
+        )
+        for value in ("1", "1.5g", "0%", "100%", "five", "", None)
+    ),
+    ("pypi_trash", 14, "14 is not a duration"),
+    ("pypi_keep", {"names": ["a"]}, "is not a list; give entries such as {names:"),
+    ("pypi_keep", ["nightly-*"], "entry 1 is not a mapping"),
+    ("pypi_keep", [{"kinds": ["dev"], "newest": 1}], "entry 1 has no list of names"),
+    (
+        "pypi_keep",
+        [{"names": ["A_b"], "kinds": ["dev"], "newest": 1}],
+        "entry 1 has 'A_b' in names, which matches no project",
+    ),
+    ("pypi_keep", [{"names": ["a"], "newest": 1}], "entry 1 has no list of kinds; give some of dev, pre, local, all"),
+    (
+        "pypi_keep",
+        [{"names": ["a"], "kinds": ["devs"], "newest": 1}],
+        "entry 1 has the kind 'devs', which is none; did you mean dev?",
+    ),
+    (
+        "pypi_keep",
+        [{"names": ["a"], "kinds": ["dev"]}],
+        "entry 1 has neither newest nor older_than, so nothing would stay",
+    ),
+    ("pypi_keep", [{"names": ["a"], "kinds": ["dev"], "newest": 0}], "entry 1 has neither newest nor older_than"),
+    ("pypi_keep", [{"names": ["a"], "kinds": ["dev"], "newest": -1}], "entry 1 has -1 as newest, which is no number"),
+    (
+        "pypi_keep",
+        [{"names": ["a"], "kinds": ["dev"], "older_than": 30}],
+        "entry 1 has older_than: 30 is not a duration",
+    ),
+    ("pypi_keep", [{"names": ["a"], "kinds": ["dev"], "newst": 1, "newest": 1}], "did you mean newest?"),
+    (
+        "pypi_keep",
+        [{"names": ["*"], "kinds": ["dev"], "newest": 1}, {"names": ["a"], "kinds": ["all"], "newest": 1}],
+        "has 'a' behind '*', which matches the same projects, and the first one counts; put 'a' before it",
+    ),
+    ("pypi_keep_files", ["uv.lock"], "'uv.lock' is not absolute"),
+    (
+        "pypi_keep_files",
+        ["/nowhere/uv.lock"],
+        "/nowhere/uv.lock cannot be read (No such file or directory); give uv.lock",
+    ),
+    ("pypi_keep_files", [__file__], "is not NAME==VERSION; give uv.lock"),
     ("pypi_log_retention", "12h", "not between 1d and 3650d"),
     ("pypi_change_log_retention", "23h", "not between 1d and 3650d"),
     ("pypi_change_log_retention", 400, "400 is not a duration"),
@@ -587,6 +648,14 @@ def test_a_slip_in_what_is_to_be_given_back_is_refused() -> None:
         "pypi_give_back_confrim: unknown variable; did you mean pypi_give_back_confirm?",
         "pypi_giveback_confirm: unknown variable; did you mean pypi_give_back_confirm?",
         "pypi_projects: unknown variable; did you mean pypi_project?",
+    ]
+
+
+def test_a_slip_in_what_is_to_come_back_is_refused() -> None:
+    slips = ["pypi_trash_doo", "pypi_versoin"]
+    assert [str(problem) for problem in names.misspelt([*names.OF_TRASH, *slips], [], names.OF_TRASH)] == [
+        "pypi_trash_doo: unknown variable; did you mean pypi_trash_do?",
+        "pypi_versoin: unknown variable; did you mean pypi_version?",
     ]
 
 

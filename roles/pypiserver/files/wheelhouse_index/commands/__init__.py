@@ -1,1 +1,1 @@
-"""Commands that people and playbooks run in the container: import, yank, list."""
+"""Commands that people and playbooks run in the container: import, yank, give-back, trash, prune, list."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import gzip
 import hmac
 import json
+import os
 import re
 import secrets
 import sys
+import zlib
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from typing import IO, cast
 from urllib.parse import unquote
 
 from ..common import times
@@ -23,6 +26,9 @@ from .options import Options, end_of_pipe, moment, printable, project
 
 # Of a file the whole, or a part.
 _STATUSES = (200, 206)
+# Where reading is open, a login may be sent along with any password.
+_VERIFIED = ("200", "204")
+_ROTATED = re.compile(r"access-.*\.log(?:\.gz)?")
 _ROUTE = re.compile(rb'"route":"(?:file|public)"')
 # A login of these letters alone is in the log as it is.
 _PLAIN = re.compile(r"[A-Za-z0-9._+@-]+", re.ASCII)
@@ -34,7 +40,7 @@ class Download:
 
     Attributes:
         time: when the answer ended, as the log has it: ISO 8601.
-        login: whose login, or the id of a token; empty where reading is open.
+        login: whose login, or the id of a token, was verified; empty where none was, as where reading is open.
         client: the client's address.
         project: its normalised name.
         version: as the file's name has it.
@@ -83,7 +89,7 @@ class Wanted:
             name = re.escape(self.file) if self.file else _in_any_spelling(self.project or "") + "-"
             own = f"|public/{self.project}/" if self.project else ""
             # It begins with what each line has once, so that it is looked for fast. Clients may have encoded any letter.
-            return re.compile(rf'"uri":"/(?:(?:[^"/]*/)+{name}{own}|[^"]*%)'.encode()).search
+            return re.compile(rf'"uri":"/(?:(?:[^"/]*/)+{name}{own}|[^"]*%)'.encode("utf-8", "surrogateescape")).search
         return _ROUTE.search
 
 
@@ -105,10 +111,10 @@ def downloads(folder: Path, wanted: Wanted, damaged: list[str]) -> Iterator[Down
         OSError: if there is no such folder.
     """
     may_take = wanted.may_take()
-    for file in _logs(folder):
+    for name, opened in _logs(folder, damaged):
         broken = 0
         try:
-            with _opened(file) as lines:
+            with opened as lines:
                 for line in lines:
                     if may_take(line):
                         try:
@@ -117,20 +123,45 @@ def downloads(folder: Path, wanted: Wanted, damaged: list[str]) -> Iterator[Down
                                 yield found
                         except (ValueError, KeyError, TypeError):
                             broken += 1
-        except (OSError, EOFError) as error:
-            damaged.append(f"{file.name} ({error})")
+        except (OSError, EOFError, zlib.error) as error:
+            damaged.append(f"{name} ({error})")
         if broken:
-            damaged.append(f"{broken} lines of {file.name}")
+            damaged.append(f"{broken} lines of {name}")
 
 
-def _logs(folder: Path) -> list[Path]:
-    """Return the files that the log was rotated to, whose names have the time, and the one that is written to."""
-    rotated = [one for one in folder.iterdir() if re.fullmatch(r"access-.*\.log(?:\.gz)?", one.name)]
-    return [*sorted(rotated), *filter(Path.exists, [folder / "access.log"])]
+def _logs(folder: Path, damaged: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield the files that the log was rotated to, whose names have the time, and the one that is written to.
+
+    That one is opened first: meanwhile it may be rotated, and then it is one of the others as well.
+    """
+    with ExitStack() as stack:
+        newest = folder / "access.log"
+        live = stack.enter_context(open(newest, "rb")) if newest.exists() else None
+        for file in sorted(one for one in folder.iterdir() if _ROTATED.fullmatch(one.name)):
+            if file.suffix == ".gz" and file.with_suffix("").exists():
+                # Still being compressed.
+                continue
+            try:
+                opened = _opened(file)
+            except OSError as error:
+                damaged.append(f"{file.name} ({error})")
+                continue
+            if live and os.path.sameopenfile(opened.fileno(), live.fileno()):
+                opened.close()
+            else:
+                yield file.name, opened
+        if live:
+            yield newest.name, live
 
 
-def _opened(file: Path) -> AbstractContextManager[Iterable[bytes]]:
-    return gzip.open(file) if file.suffix == ".gz" else open(file, "rb")
+def _opened(file: Path) -> IO[bytes]:
+    """Open a rotated file, which may be compressed meanwhile."""
+    try:
+        return cast("IO[bytes]", gzip.open(file)) if file.suffix == ".gz" else open(file, "rb")
+    except FileNotFoundError:
+        if file.suffix == ".gz":
+            raise
+        return _opened(file.with_name(f"{file.name}.gz"))
 
 
 def of_line(line: bytes) -> Download | None:
@@ -150,7 +181,8 @@ def of_line(line: bytes) -> Download | None:
         # Metadata, provenance, a signature.
         return None
     own = path.split("/")[2] if said["route"] == "public" else release.project
-    return Download(said["time"], said["user"], said["client"], own, release.version, name, said["agent"])
+    login = said["user"] if said["verdict"] in _VERIFIED else ""
+    return Download(said["time"], login, said["client"], own, release.version, name, said["agent"])
 
 
 class _Pseudonyms:

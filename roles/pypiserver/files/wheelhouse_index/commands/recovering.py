@@ -35,8 +35,8 @@ LIVE = Path("/wheelhouse")
 _PAGES = "simple/*/index.json"
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 300.0
-# Of what is in the store beside decisions: a fact never changes.
-_FACTS = ("names", "files", "given-back")
+# Of what is in the store beside decisions and quarantine: none of it changes.
+_FACTS = ("names", "files", "given-back", "trash")
 
 
 class CannotError(Exception):

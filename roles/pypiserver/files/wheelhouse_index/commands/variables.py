@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
+
+from ..common import times
 
 _SHOWN = 80
 
@@ -21,6 +24,24 @@ def text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise BadInputError(f"{name}: {shown(value)} is not a text; quote it where it is set, as in {name}: '1.10'")
     return value.strip()
+
+
+def since(value: str) -> str:
+    """Return pypi_since, a day or a time, as text (``times``); empty where it is.
+
+    Raises:
+        BadInputError: if it is none, or in the future.
+    """
+    if not value:
+        return ""
+    form = "give a day (UTC) or a time, such as 2026-11-20 or 2026-11-20T14:30:00Z"
+    try:
+        moment = times.moment(value)
+    except (ValueError, OverflowError):
+        raise BadInputError(f"pypi_since: {shown(value)} is not a day or a time; {form}") from None
+    if moment > time.time_ns():
+        raise BadInputError(f"pypi_since: {shown(value)} is in the future; {form}")
+    return times.time_text(moment)
 
 
 def shown(value: Any) -> str:

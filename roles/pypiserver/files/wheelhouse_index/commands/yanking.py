@@ -13,7 +13,6 @@ import json
 import os
 import sqlite3
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -30,7 +29,7 @@ from ..requests import deciding
 from ..requests.changes import is_full
 from ..requests.deciding import Target
 from ..server.settings import Settings
-from .variables import BadInputError, shown, text
+from .variables import BadInputError, shown, since, text
 
 _TEXTS = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason")
 _UNYANK = "pypi_unyank"
@@ -69,7 +68,7 @@ class Request:
         values = {name.removeprefix("pypi_"): text(name, found.get(name, "")) for name in _TEXTS}
         request = cls(**values, unyank=_flag(found.get(_UNYANK, "")))
         request._check()
-        return Request(**{**vars(request), "since": _since(request.since)})
+        return Request(**{**vars(request), "since": since(request.since)})
 
     def _check(self) -> None:
         """Raise BadInputError where it is not one selection with all that belongs to it."""
@@ -99,19 +98,6 @@ def _flag(value: Any) -> bool:
     if text not in (*_TRUE, *_FALSE):
         raise BadInputError(f"{_UNYANK}: {shown(value)} is neither true nor false; give -e {_UNYANK}=true")
     return text in _TRUE
-
-
-def _since(text: str) -> str:
-    if not text:
-        return ""
-    form = "give a day (UTC) or a time, such as 2026-11-20 or 2026-11-20T14:30:00Z"
-    try:
-        moment = times.moment(text)
-    except (ValueError, OverflowError):
-        raise BadInputError(f"pypi_since: {shown(text)} is not a day or a time; {form}") from None
-    if moment > time.time_ns():
-        raise BadInputError(f"pypi_since: {shown(text)} is in the future; {form}")
-    return times.time_text(moment)
 
 
 @dataclass

@@ -19,6 +19,8 @@ from ..common.times import time_text
 log = logging.getLogger(__name__)
 # Attestations that are kept from now on, whether they came with their file or later.
 ATTEST = "attest"
+# What playbooks do: removals by rules, what comes back from the trash, and what leaves it before its time.
+PRUNE, RESTORE, EMPTY = "prune", "restore", "empty_trash"
 _BEFORE, _AFTER = "changes-", ".log"
 _DAY = "%Y-%m-%d"
 _NAME = re.compile(rf"{_BEFORE}(?P<day>\d{{4}}-\d\d-\d\d){re.escape(_AFTER)}", re.ASCII)

@@ -9,6 +9,7 @@
         files/<project>/<file>.attestations  what it was published with (PEP 740)
         projects/<project>.json     what was decided on a project: yanks, its status
         quarantine/<project>/       files of a project that are served to no one
+        trash/<time>/<project>/     files that were removed then
         given-back/<project>-<time>/  what was known of a project whose name was given back: nothing reads it
 
 All are plain files, to be read by people, and copied together with the packages.
@@ -35,6 +36,7 @@ from .decisions import DecisionFiles
 from .marks import Marks
 from .quarantine import Quarantine
 from .records import FactsError, Records
+from .trash import Trash
 
 FOLDER = ".wheelhouse"
 _GIVEN_BACK = "given-back"
@@ -62,6 +64,7 @@ class FactStore:
         attestations: what files were published with.
         decisions: what was decided on each project.
         quarantine: where files of quarantined projects are.
+        trash: where removed files are for a while.
     """
 
     def __init__(self, packages: Path, index: Path) -> None:
@@ -75,6 +78,7 @@ class FactStore:
         self.attestations = Attestations(self.records.folder, self._aside)
         self.decisions = DecisionFiles(self.folder / "projects", self._aside)
         self.quarantine = Quarantine(packages, self.folder / "quarantine")
+        self.trash = Trash(packages, self.folder / "trash")
 
     def folders(self) -> list[Path]:
         """Return the folders that have to be there."""
@@ -127,8 +131,9 @@ class FactStore:
         for folder in self.folders():
             if not self._is_part(folder):
                 raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
-        # It is made with its first file.
+        # These are made with their first files.
         self._is_part(self.quarantine.folder)
+        self._is_part(self.trash.folder)
         if known != own:
             raise AnotherStoreError(
                 f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"

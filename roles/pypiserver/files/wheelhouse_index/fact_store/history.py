@@ -16,8 +16,8 @@ from .facts import FactStore
 from .published import attested, published
 from .records import COPIED, IMPORT, UPLOAD, FactsError
 
-PUBLISHED, ATTESTED, IMPORTED, REMOVED, YANKED, UNYANKED, STATUS = (
-    "published", "attested", "imported", "removed", "yanked", "unyanked", "status"
+PUBLISHED, ATTESTED, IMPORTED, REMOVED, RESTORED, YANKED, UNYANKED, STATUS = (
+    "published", "attested", "imported", "removed", "restored", "yanked", "unyanked", "status"
 )  # fmt: skip
 # As the change log calls it.
 _ACTIONS = {
@@ -25,6 +25,8 @@ _ACTIONS = {
     change_log.ATTEST: ATTESTED,
     "import": IMPORTED,
     "remove_pkg": REMOVED,
+    change_log.PRUNE: REMOVED,
+    change_log.RESTORE: RESTORED,
     "yank": YANKED,
     "unyank": UNYANKED,
     "set_status": STATUS,
@@ -54,7 +56,7 @@ class Event:
 
     Attributes:
         time: as text (``times``).
-        action: published, attested, imported, copied, removed, yanked, unyanked or status.
+        action: published, attested, imported, copied, removed, restored, yanked, unyanked or status.
         login: whose it was; empty where there was none.
         project: its normalised name.
         file: the file's name; empty for a release or a project.

@@ -69,9 +69,9 @@ class Quotas:
             ValueError: if one has no size.
         """
         words = [word.rpartition(":") for word in text.split()]
-        index = [_bytes(size) for pattern, _colon, size in words if not pattern]
+        index = [in_bytes(size) for pattern, _colon, size in words if not pattern]
         return cls(
-            min(index, default=None), tuple((pattern, _bytes(size)) for pattern, _colon, size in words if pattern)
+            min(index, default=None), tuple((pattern, in_bytes(size)) for pattern, _colon, size in words if pattern)
         )
 
     def __bool__(self) -> bool:
@@ -127,7 +127,8 @@ def shown(size: int) -> str:
     return f"{int(number * 10) / 10:g} {unit}"
 
 
-def _bytes(text: str) -> int:
+def in_bytes(text: str) -> int:
+    """Return a size such as 20g; raises ValueError if it is none."""
     match = _SIZE.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not a size")

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from ..common import disk
 from ..common.answers import some
 from ..fact_store.decisions import NOTHING, Decisions
 from ..fact_store.recording import ConflictError
+from ..fact_store.trash import Trashed
+from ..files import incoming, names
 from ..files.incoming import Upload
 from .adding import Adding
-from .comparing import compared, refuse_closed, same_as
+from .comparing import compared, refuse_closed, same_as, same_named
 from .folders import staging
 from .scan import Scanner
 
 
 class Store(Adding):
-    """What clients change; arguments and attributes as for ``Folders``."""
+    """What clients change; other arguments and attributes as for ``Folders``.
+
+    Args:
+        trash: seconds for which removed files can come back; 0 for never.
+    """
+
+    def __init__(
+        self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None, trash: int = 0
+    ) -> None:
+        super().__init__(packages, index, replaceable, url)
+        self._trash = trash
 
     def has_had(self, upload: Upload) -> bool:
         """Tell whether a file with this content is there, or was published by this name: it may always come again.
@@ -83,7 +97,7 @@ class Store(Adding):
         return bool(new)
 
     def remove(self, project: str, paths: Sequence[str]) -> None:
-        """Remove files of a project: when this returns, they are on no page any more.
+        """Remove files of a project: when this returns, they are on no page any more, and in the trash, if there is one.
 
         Raises:
             FactsError: if what is known of them would be lost.
@@ -102,9 +116,63 @@ class Store(Adding):
                 self._stage(staged, known, [project], lists and self._lists_now(known))
                 seen = {project: known.mark_of(project)}
             # Not before: for want of room, the catalogue may have been left as it was.
-            self._unlink(paths)
+            if self._trash:
+                self.facts.trash.take(project, paths)
+            else:
+                self._unlink(paths)
             staged.publish()
             self._done(seen, failed, staged.whole)
+
+    def restore_removed(self, file: Trashed, check: bool) -> bool:
+        """Move a file out of the trash, to where it was. Its page follows with ``write_pending``.
+
+        Args:
+            file: it.
+            check: only tell whether it would be moved.
+
+        Returns:
+            Whether it was not there already, byte by byte; then it stays in the trash as well.
+
+        Raises:
+            ConflictError: if it cannot come back.
+            FactsError: if it cannot be found out what was published by its name; nothing has changed then.
+            OSError: if it was moved by others meanwhile, or cannot be.
+        """
+        self.facts.check()
+        sha256 = _digest(file.place)
+        if check:
+            return self._may_come_back(file, sha256)
+        self.mend()
+        with self._alone():
+            if not self._may_come_back(file, sha256):
+                return False
+            self.facts.trash.give_back(file)
+        self.note([file.path], [])
+        return True
+
+    def _may_come_back(self, file: Trashed, sha256: str) -> bool:
+        """Tell whether a file of the trash is not there already; raises as ``restore_removed`` does."""
+        with self.catalogue.reading() as known:
+            decisions = known.decisions(file.project)
+            release = names.of_file(file.name.removesuffix(names.SIGNATURE))
+            same = same_named(known, file.name, release) if release else []
+        target = self.packages / file.path
+        if os.path.lexists(target):
+            if _digest(target) == sha256:
+                return False
+            raise ConflictError(f"{file.path} exists with other content")
+        if others := [entry.path for entry in same if not entry.facts or entry.facts.sha256 != sha256]:
+            raise ConflictError(f"{file.path} exists as {others[0]} with other content")
+        if not self.facts.claims.has(file.project):
+            raise ConflictError(
+                f"{file.path}: the name {file.project} was given back. Publish the file again to take it"
+            )
+        if decisions.is_quarantined:
+            raise ConflictError(f"{file.path}: {file.project} is in quarantine. Set its status to active first")
+        record = self.facts.records.at(file.project, file.name)
+        if record and record.sha256 != sha256:
+            raise ConflictError(f"{file.path} was published with other content since")
+        return True
 
     def decide(self, project: str, change: Callable[[Decisions], Decisions], at_once: bool = True) -> bool:
         """Change what was decided on a project: when this returns, its pages say so.
@@ -203,3 +271,8 @@ class Store(Adding):
         with self.catalogue.reading() as known:
             unread = {project, *known.with_unread()}
         self.read_unread(unread)
+
+
+def _digest(place: Path) -> str:
+    with place.open("rb") as file:
+        return incoming.sha256(file)

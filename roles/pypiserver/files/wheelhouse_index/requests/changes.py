@@ -19,6 +19,8 @@ from ..files.entry import Facts
 from ..files.incoming import Upload
 from ..files.names import Release
 from ..index.quotas import NONE, Quotas, is_new
+from ..index.reserve import NONE as NO_RESERVE
+from ..index.reserve import Reserve
 from ..index.store import Store
 from . import deciding, finding, forms, rights
 from .forms import Body, File, Form
@@ -56,6 +58,7 @@ class Changes:
         change_log: where each change is noted.
         check_new: refuses a new name that is a public project's; asked with the project.
         quotas: that uploads have to fit into.
+        reserve: what they leave free on the disk.
     """
 
     def __init__(
@@ -66,8 +69,10 @@ class Changes:
         change_log: ChangeLog,
         check_new: Callable[[str], None] = lambda _project: None,
         quotas: Quotas = NONE,
+        reserve: Reserve = NO_RESERVE,
     ) -> None:
         self._store = store
+        self._reserve = reserve
         self._check_new = check_new
         self._change_log = change_log
         self._overwrite = overwrite
@@ -93,9 +98,15 @@ class Changes:
 
                 def new_file(form: Form, name: str, least: int) -> incoming.Arriving:
                     self._check_early(form, headers)
-                    fits = self._fits(form, name)
+                    packages = self._store.packages
+                    fits, leaves = self._fits(form, name), self._reserve.of_file(packages, name, least)
                     fits(least)
-                    return stack.enter_context(incoming.arriving(self._store.packages, fits))
+
+                    def check(size: int) -> None:
+                        fits(size)
+                        leaves(size)
+
+                    return stack.enter_context(incoming.arriving(packages, check))
 
                 length = headers.get("Content-Length", "")
                 kind = headers.get("Content-Type", "")

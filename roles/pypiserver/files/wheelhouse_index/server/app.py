@@ -8,7 +8,6 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -140,9 +139,8 @@ def reading(store: Store) -> WsgiApp:
 def changes(store: Store, settings: Settings, gate: Gate | None = None) -> Changes:
     """Return what takes forms."""
     own = store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs)
-    if gate:
-        return Changes(*own, gate.check_new, settings.quotas)
-    return Changes(*own, quotas=settings.quotas)
+    check_new = gate.check_new if gate else lambda _project: None
+    return Changes(*own, check_new, settings.quotas, settings.reserve)
 
 
 def create(
@@ -157,7 +155,11 @@ def create(
     store.catalogue.hold()
     # This process may follow one that was killed.
     store.facts.marks.unmark_young(COMPARED_SECONDS)
-    prune = partial(ChangeLog(settings.logs).prune, settings.change_log)
+
+    def prune() -> None:
+        ChangeLog(settings.logs).prune(settings.change_log)
+        store.facts.trash.empty(settings.trash)
+
     Keeper(store, settings.freshness, prune, Opening(store, settings.upstreams)).start()
     gate = Gate.of(store, settings.upstreams, settings.outlet)
     Receiver(listening, changes(store, settings, gate).answer, most, sockets.stopping).start()

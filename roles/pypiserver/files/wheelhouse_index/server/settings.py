@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..index.quotas import NONE, Quotas
+from ..index.reserve import NONE as NO_RESERVE
+from ..index.reserve import Reserve
 from ..index.store import Store
 from ..public import policies
 from ..public.outlet import PLACE as OUTLET
@@ -29,7 +31,9 @@ class Settings:
         freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
         overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
         anonymous_uploads: whether publishing needs no login (WHEELHOUSE_ANONYMOUS_UPLOADS=1).
+        trash: seconds for which removed files can come back; 0 for never (WHEELHOUSE_TRASH_SECONDS).
         quotas: how much the index and its projects may hold (WHEELHOUSE_QUOTAS="500g nightly-*:20g").
+        reserve: what uploads leave free on the disk (WHEELHOUSE_DISK_RESERVE=1g, or 5%).
         upstreams: the policy for public projects, beside this package; not there without upstreams (WHEELHOUSE_UPSTREAMS).
         outlet: where NGINX asks upstream; in the folder of the sockets, unless it is said (WHEELHOUSE_OUTLET).
     """
@@ -44,7 +48,9 @@ class Settings:
     freshness: float = 2.0
     overwrite: bool = False
     anonymous_uploads: bool = False
+    trash: int = 14 * 24 * 3600
     quotas: Quotas = NONE
+    reserve: Reserve = NO_RESERVE
     upstreams: Path = Path(__file__).resolve().parents[2] / policies.FILE
     outlet: Path = FOLDER / OUTLET
 
@@ -66,7 +72,9 @@ class Settings:
             freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
             overwrite=said("OVERWRITE", "") == "1",
             anonymous_uploads=said("ANONYMOUS_UPLOADS", "") == "1",
+            trash=int(said("TRASH_SECONDS", cls.trash)),
             quotas=Quotas.of_text(said("QUOTAS", "")),
+            reserve=Reserve.of_text(said("DISK_RESERVE", "")),
             upstreams=Path(said("UPSTREAMS", cls.upstreams)),
             outlet=Path(said("OUTLET", Path(said("SOCKETS", cls.sockets)) / OUTLET)),
         )
@@ -77,4 +85,4 @@ class Settings:
 
     def store(self) -> Store:
         """Return the index that is set so."""
-        return Store(self.packages, self.index, self.overwrite, self.url)
+        return Store(self.packages, self.index, self.overwrite, self.url, self.trash)

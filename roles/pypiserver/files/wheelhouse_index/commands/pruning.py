@@ -1,0 +1,172 @@
+"""``python3 -m wheelhouse_index prune``: what the playbook prune.yml asks for, a line of JSON on standard input.
+
+It has the rules, and the releases that lock files name: ``{"pypi_keep": [{"names": ["nightly-*"], "kinds": ["dev"], "newest":
+5}], "pins": {"nightly-tools": ["1.0.dev3"]}}``. The answer is a line of JSON: ``{"changed": [TEXT, ...], "files": 4, "bytes":
+8192, "size": "8 KiB"}``. With ``{"stop": TEXT}`` in it, no more was done than it says.
+
+The removals are those of the forms, under the same lock and in the same change log, without a login.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from ..common.times import time_text
+from ..fact_store.change_log import PRUNE, ChangeLog
+from ..fact_store.decisions import Decisions
+from ..fact_store.records import FactsError
+from ..files import names
+from ..files.entry import Entry
+from ..index.quotas import shown
+from ..index.store import Store
+from ..server.settings import Settings
+from .keeping import Release, Rule, check_patterns, first, is_pinned
+from .variables import BadInputError
+
+
+@dataclass(frozen=True)
+class Request:
+    """The rules, and the normal versions that stay whatever these say, by project."""
+
+    rules: list[Rule]
+    pins: dict[str, set[str]]
+
+    @classmethod
+    def of_line(cls, line: str) -> Request:
+        """Return the request that a line of JSON is.
+
+        Raises:
+            BadInputError: if it is none.
+        """
+        found: Mapping[str, Any] = json.loads(line)
+        if not found["pypi_keep"]:
+            raise BadInputError(
+                'pypi_keep: missing; say what may go, such as [{names: ["nightly-*"], kinds: [dev], newest: 5}]'
+            )
+        pins: dict[str, set[str]] = {}
+        for name, versions in found["pins"].items():
+            pins.setdefault(names.normalised(name), set()).update(map(names.normal_version, versions))
+        return cls([Rule.of(one) for one in found["pypi_keep"]], pins)
+
+
+@dataclass
+class Outcome:
+    """What became of it.
+
+    Attributes:
+        changed: a line about each release that was removed; with ``--check``, that would be.
+        files: how many files these have.
+        bytes: how large they are together.
+        size: the same for people.
+    """
+
+    changed: list[str] = field(default_factory=list)
+    files: int = 0
+    bytes: int = 0
+    size: str = ""
+
+
+class Prune:
+    """One run of the playbook.
+
+    Args:
+        store: the index.
+        change_log: where each change is noted.
+        request: what is to go.
+        check: find out what would go, and change nothing.
+    """
+
+    def __init__(self, store: Store, change_log: ChangeLog, request: Request, check: bool) -> None:
+        self._store = store
+        self._change_log = change_log
+        self._request = request
+        self._check = check
+        self.outcome = Outcome(size=shown(0))
+
+    def run(self) -> None:
+        """Do it; ``outcome`` has what was done, also after an error.
+
+        Raises:
+            BadInputError: if rules match nothing, or all of a project; nothing has changed then.
+            FactsError, OSError, sqlite3.Error: if the index cannot do it, or not all of it.
+        """
+        self._store.facts.check()
+        with self._store.catalogue.reading() as known:
+            unread = known.with_unread()
+        # Until it is read, a file may be of another release than its name says.
+        self._store.read_unread(unread)
+        with self._store.catalogue.reading() as known:
+            projects = known.projects()
+            check_patterns(self._request.rules, projects)
+            to_go = {}
+            for project in projects:
+                if rule := first(self._request.rules, project):
+                    entries = [entry for entry in known.of_project(project) if entry.facts]
+                    if gone := self._to_go(project, rule, entries, known.decisions(project)):
+                        to_go[project] = gone
+        for project, releases in to_go.items():
+            self._remove(project, releases)
+
+    def _to_go(self, project: str, rule: Rule, entries: list[Entry], decisions: Decisions) -> dict[str, list[Entry]]:
+        """Return the releases that go, each with its files."""
+        files: dict[str, list[Entry]] = {}
+        for entry in entries:
+            files.setdefault(names.normal_version(entry.release.version), []).append(entry)
+        releases = [
+            Release(
+                version,
+                max(one.time_ns for one in own),
+                all(decisions.yank_of(one) for one in own if not one.is_signature),
+            )
+            for version, own in files.items()
+        ]
+        pins = self._request.pins.get(project, set())
+        gone = [one for one in rule.lets_go(releases, time.time_ns()) if not is_pinned(one.version, pins)]
+        if releases and len(gone) == len(releases):
+            raise BadInputError(
+                f"pypi_keep: the entry for {', '.join(rule.names)} would remove all releases of {project}; keep some by newest,"
+                " or remove the project by hand"
+            )
+        return {one.version: files[one.version] for one in gone}
+
+    def _remove(self, project: str, releases: Mapping[str, list[Entry]]) -> None:
+        entries = [entry for own in releases.values() for entry in own]
+        if not self._check:
+            self._store.remove(project, [entry.path for entry in entries])
+            files = {entry.path: entry.facts.sha256 if entry.facts else "" for entry in entries}
+            self._change_log.note(PRUNE, project=project, files=files)
+        for own in releases.values():
+            size, day = sum(one.stamp.size for one in own), time_text(max(one.time_ns for one in own))[:10]
+            self.outcome.changed.append(
+                f"{project} {own[0].version} (files: {len(own)}, {shown(size)}, published {day})"
+            )
+        self.outcome.files += len(entries)
+        self.outcome.bytes += sum(one.stamp.size for one in entries)
+        self.outcome.size = shown(self.outcome.bytes)
+
+
+def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = print) -> int:
+    """Do what a line on standard input asks for; return the exit code."""
+    settings = Settings.of_environment()
+    # As gunicorn's: what is written is the account's alone.
+    os.umask(0o077)
+    store = settings.store()
+    outcome, stop = Outcome(), ""
+    try:
+        store.catalogue.hold()
+        prune = Prune(store, ChangeLog(settings.logs), Request.of_line(source.readline()), check)
+        outcome = prune.outcome
+        prune.run()
+    except (BadInputError, FactsError) as error:
+        stop = str(error)
+    except (OSError, sqlite3.Error) as error:
+        stop = f"the index cannot use its folders: {error}; {len(outcome.changed)} releases were removed before"
+    say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))
+    return 1 if stop else 0

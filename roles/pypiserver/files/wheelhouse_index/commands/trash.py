@@ -1,0 +1,177 @@
+"""``python3 -m wheelhouse_index trash``: what the playbook trash.yml asks for, a line of JSON on standard input.
+
+It names what was removed by the playbook's variables: ``{"pypi_trash_do": "restore", "pypi_project": "foo", "pypi_version":
+"1.0"}``. The answer is a line of JSON: ``{"changed": [FILE, ...], "found": [TEXT, ...]}``. With ``{"stop": TEXT}`` in it, no more
+was done than it says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from ..common.answers import some
+from ..fact_store.change_log import EMPTY, RESTORE, ChangeLog
+from ..fact_store.recording import ConflictError
+from ..fact_store.records import FactsError
+from ..fact_store.trash import Trashed
+from ..files import names
+from ..index.quotas import shown as shown_size
+from ..index.store import Store
+from ..server.settings import Settings
+from .variables import BadInputError, shown, since, text
+
+SHOW, RESTORE_IT, EMPTY_IT = _VERBS = ("show", "restore", "empty")
+_TEXTS = ("pypi_trash_do", "pypi_project", "pypi_version", "pypi_file", "pypi_since")
+# How many of many names a message has.
+_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be done to what of the trash; what is empty selects nothing. Since is a text (``times``)."""
+
+    verb: str
+    project: str
+    version: str
+    file: str
+    since: str
+
+    @classmethod
+    def of_line(cls, line: str) -> Request:
+        """Return the request that a line of JSON is.
+
+        Raises:
+            BadInputError: if it is none.
+        """
+        found: Mapping[str, Any] = json.loads(line)
+        if unknown := sorted({*found} - {*_TEXTS}):
+            raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
+        verb, project, version, file, moment = (text(name, found.get(name, "")) for name in _TEXTS)
+        verb = verb or SHOW
+        if verb not in _VERBS:
+            raise BadInputError(f"pypi_trash_do: {shown(verb)} is unknown; give one of {', '.join(_VERBS)}")
+        if version and not project:
+            raise BadInputError(
+                f"pypi_project: missing beside pypi_version ({shown(version)}); name the project as well"
+            )
+        if verb == RESTORE_IT and not (project or file or moment):
+            raise BadInputError(
+                "pypi_project, pypi_file, pypi_since: missing; name what is to come back, such as -e pypi_project=NAME"
+                " -e pypi_version=VERSION"
+            )
+        return cls(verb, names.normalised(project), version, file, since(moment))
+
+    def means(self, file: Trashed) -> bool:
+        """Tell whether a file is one of those that are meant."""
+        release = names.of_file(file.name.removesuffix(names.SIGNATURE))
+        return (
+            self.project in ("", file.project)
+            and (not self.version or (release is not None and names.same_version(release.version, self.version)))
+            and self.file in ("", file.name.removesuffix(names.SIGNATURE), file.name)
+            and file.removed >= self.since
+        )
+
+
+@dataclass
+class Outcome:
+    """What became of it.
+
+    Attributes:
+        changed: files that came back, or were removed for good; with ``--check``, those that would.
+        found: a line about each file that is meant.
+    """
+
+    changed: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+
+
+class Trashing:
+    """One run of the playbook.
+
+    Args:
+        store: the index.
+        change_log: where each change is noted.
+        request: what is to be done.
+        check: find out what would change, and change nothing.
+    """
+
+    def __init__(self, store: Store, change_log: ChangeLog, request: Request, check: bool) -> None:
+        self._store = store
+        self._change_log = change_log
+        self._request = request
+        self._check = check
+        self.outcome = Outcome()
+
+    def run(self) -> None:
+        """Do it; ``outcome`` has what was done, also after an error.
+
+        Raises:
+            BadInputError: if nothing is meant; nothing has changed then.
+            ConflictError: if not all can come back.
+            FactsError, OSError, sqlite3.Error: if the index cannot do it, or not all of it.
+        """
+        self._store.facts.check()
+        # What was removed last comes back, if a name was removed more than once.
+        meant = sorted(filter(self._request.means, self._store.facts.trash.files()), key=lambda one: one.removed)[::-1]
+        self.outcome.found = [
+            f"{one.path}: {one.project}, {shown_size(one.size)}, removed {one.removed[:19]}Z" for one in reversed(meant)
+        ]
+        if not meant and self._request.verb != SHOW:
+            there = sorted({one.project for one in self._store.facts.trash.files()})
+            known = f"it has files of {some(there, _NAMED)}" if there else "it is empty"
+            raise BadInputError(f"the trash has none of these files; {known}")
+        if self._request.verb == EMPTY_IT:
+            self._empty(meant)
+        if self._request.verb == RESTORE_IT:
+            self._restore(meant)
+
+    def _empty(self, meant: list[Trashed]) -> None:
+        for one in meant:
+            if not self._check:
+                self._store.facts.trash.remove(one)
+                self._change_log.note(EMPTY, project=one.project, files={one.path: ""})
+            self.outcome.changed.append(one.path)
+
+    def _restore(self, meant: list[Trashed]) -> None:
+        stay = []
+        for one in meant:
+            try:
+                if one.path not in self.outcome.changed and self._store.restore_removed(one, self._check):
+                    self.outcome.changed.append(one.path)
+                    if not self._check:
+                        record = self._store.facts.records.at(one.project, one.name)
+                        files = {one.path: record.sha256 if record else ""}
+                        self._change_log.note(RESTORE, project=one.project, files=files)
+            except ConflictError as error:
+                stay.append(str(error))
+        if not self._check:
+            # Once for all of them.
+            self._store.write_pending()
+        if stay:
+            raise ConflictError(f"Files stay in the trash: {some(stay, _NAMED)}. All others are done")
+
+
+def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = print) -> int:
+    """Do what a line on standard input asks for; return the exit code."""
+    settings = Settings.of_environment()
+    # As gunicorn's: what is written is the account's alone.
+    os.umask(0o077)
+    store = settings.store()
+    outcome, stop = Outcome(), ""
+    try:
+        store.catalogue.hold()
+        trashing = Trashing(store, ChangeLog(settings.logs), Request.of_line(source.readline()), check)
+        outcome = trashing.outcome
+        trashing.run()
+    except (BadInputError, ConflictError, FactsError) as error:
+        stop = str(error)
+    except (OSError, sqlite3.Error) as error:
+        stop = f"the index cannot use its folders: {error}; what is done stays"
+    say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))
+    return 1 if stop else 0

@@ -1,0 +1,234 @@
+"""What is removed lies in the trash for a while, and comes back as it was."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wheelhouse_index.commands import trash
+
+from tests.support import index_server
+from tests.support import packages as made
+from tests.support.attestations import attestation
+from tests.support.index import Index
+from tests.support.index_server import Server
+from tests.unit.wheelhouse_index.test_change_log import noted
+
+WHEEL, SDIST, TWO = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz", "foo-2.0-py3-none-any.whl"
+OTHER = "bar-1.0-py3-none-any.whl"
+RESTORE = {"pypi_trash_do": "restore"}
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def index(index: Index) -> Index:
+    """An index with two projects, of which a release has attestations and is yanked."""
+    field = json.dumps([attestation(WHEEL, made.file(WHEEL))])
+    assert index.upload(WHEEL, made.file(WHEEL), attestations=field).status == 200
+    for name in (SDIST, TWO, OTHER):
+        assert index.upload(name, made.file(name)).status == 200
+    assert index.ask("yank", name="foo", version="1.0", reason="broken").status == 200
+    return index
+
+
+def trashed(index: Index) -> set[str]:
+    return {file.path for file in index.store.facts.trash.files()}
+
+
+def page(index: Index) -> dict[str, Any]:
+    return dict(json.loads((index.pages / "simple/foo/index.json").read_text()))
+
+
+def asked(index: Index, *options: str, **variables: Any) -> dict[str, Any]:
+    """Return what the playbook gets."""
+    code, answer = index_server.asked(trash.main, index.folder, variables, check="--check" in options)
+    assert code == 0, answer
+    return answer
+
+
+def refused(index: Index, **variables: Any) -> dict[str, Any]:
+    """Return what it gets with an error."""
+    code, answer = index_server.asked(trash.main, index.folder, variables)
+    assert code == 1, answer
+    return answer
+
+
+def removed_days_ago(index: Index, days: float) -> None:
+    """Have all that was removed now be removed earlier."""
+    for folder in index.store.facts.trash.folder.iterdir():
+        moment = time.gmtime(time.time() - days * DAY)
+        folder.rename(folder.with_name(time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", moment)))
+
+
+def test_a_removed_release_comes_back_with_its_time_its_yank_and_its_attestations(index: Index) -> None:
+    before, stored = page(index), index.stored()
+    assert index.remove("foo", "1.0").status == 200
+    assert set(index.stored()) == {TWO, OTHER}
+    assert trashed(index) == {WHEEL, SDIST}
+    shown = asked(index)
+    assert shown["changed"] == [] and [line.split(":")[0] for line in shown["found"]] == [WHEEL, SDIST]
+    selected = {**RESTORE, "pypi_project": "Foo", "pypi_version": "1"}
+    assert asked(index, "--check", **selected)["changed"] == [SDIST, WHEEL]
+    assert trashed(index) == {WHEEL, SDIST}
+    assert asked(index, **selected)["changed"] == [SDIST, WHEEL]
+    assert (page(index), index.stored()) == (before, stored)
+    assert (index.pages / f"packages/{WHEEL}.provenance").exists()
+    assert index.said() == index.truth()
+    # Its folders are removed with the last file.
+    assert not list(index.store.facts.trash.folder.iterdir())
+    assert "the trash has none of these files; it is empty" in refused(index, **selected)["stop"]
+    assert [line["action"] for line in noted(index)][-3:] == ["remove_pkg", "restore", "restore"]
+    # The server's keeper finds it so.
+    index.look()
+    assert page(index) == before
+
+
+def test_the_name_of_what_lies_there_still_stands_for_one_content(index: Index) -> None:
+    assert index.remove(filename=TWO).status == 200
+    answer = index.upload(TWO, made.file(TWO, b"other"))
+    assert (answer.status, "was published before with other content" in answer.text) == (409, True)
+    assert index.upload(TWO, made.file(TWO)).status == 200
+    # It is back by an upload: there is nothing to bring back.
+    assert asked(index, **RESTORE, pypi_file=TWO)["changed"] == []
+    assert index.stored()[TWO] == made.file(TWO)
+
+
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        ({"pypi_project": "foo"}, {WHEEL, SDIST, TWO}),
+        ({"pypi_project": "foo", "pypi_version": "2.0"}, {TWO}),
+        ({"pypi_file": SDIST}, {SDIST}),
+        ({"pypi_since": "2026-01-01"}, {WHEEL, SDIST, TWO, OTHER}),
+        ({"pypi_since": "2026-01-01", "pypi_project": "bar"}, {OTHER}),
+    ],
+)
+def test_what_is_named_comes_back_and_nothing_else(index: Index, variables: dict[str, str], found: set[str]) -> None:
+    for project, version in (("foo", "1.0"), ("foo", "2.0"), ("bar", "1.0")):
+        assert index.remove(project, version).status == 200
+    assert set(asked(index, **RESTORE, **variables)["changed"]) == found == set(index.stored())
+    assert index.said() == index.truth()
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (RESTORE, "pypi_project, pypi_file, pypi_since: missing; name what is to come back"),
+        ({"pypi_trash_do": "restor"}, "pypi_trash_do: 'restor' is unknown; give one of show, restore, empty"),
+        ({"pypi_version": "1.0"}, "pypi_project: missing beside pypi_version ('1.0')"),
+        ({**RESTORE, "pypi_since": "tomorrow"}, "pypi_since: 'tomorrow' is not a day or a time"),
+        ({**RESTORE, "pypi_project": 7}, "pypi_project: 7 is not a text"),
+        ({**RESTORE, "pypi_project": "fooo"}, "the trash has none of these files; it has files of foo"),
+        ({"pypi_trash_do": "empty", "pypi_file": OTHER}, "the trash has none of these files; it has files of foo"),
+        ({"pypi_later": "x"}, "pypi_later: unknown to the index that runs; run wheelhouse.pypi.site first"),
+    ],
+)
+def test_bad_input_changes_nothing(index: Index, variables: dict[str, Any], said: str) -> None:
+    assert index.remove("foo", "1.0").status == 200
+    answer = refused(index, **variables)
+    assert answer["stop"].startswith(said) and answer["changed"] == []
+    assert trashed(index) == {WHEEL, SDIST}
+
+
+def test_what_cannot_come_back_stays_and_the_rest_comes(in_memory: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    index.keeper.step()
+    for name in (WHEEL, TWO, OTHER):
+        assert index.upload(name, made.file(name)).status == 200
+    for project, version in (("foo", "1.0"), ("foo", "2.0"), ("bar", "1.0")):
+        assert index.remove(project, version).status == 200
+    # Where files may be replaced, another one may have the name by now.
+    assert index.upload(WHEEL, made.file(WHEEL, b"other")).status == 200
+    assert index.ask("set_status", name="bar", status="quarantined").status == 200
+    answer = refused(index, **RESTORE, pypi_since="2026-01-01")
+    assert answer["changed"] == [TWO] and index.stored()[WHEEL] == made.file(WHEEL, b"other")
+    assert f"{WHEEL} exists with other content" in answer["stop"]
+    assert f"{OTHER}: bar is in quarantine. Set its status to active first" in answer["stop"]
+    assert index.remove(filename=WHEEL).status == 200
+    (older,) = [file for file in index.store.facts.trash.files() if file.place.read_bytes() == made.file(WHEEL)]
+    assert asked(index, **RESTORE, pypi_file=WHEEL)["changed"] == [WHEEL]
+    # The one that was removed last.
+    assert index.stored()[WHEEL] == made.file(WHEEL, b"other") and older.place.exists()
+
+
+def test_a_name_that_was_given_back_is_not_taken_by_what_comes_back(index: Index) -> None:
+    assert index.remove("bar", "1.0").status == 200
+    index.store.facts.marks.open(index.store.facts.marks.closing())
+    index.store.give_back("bar")
+    answer = refused(index, **RESTORE, pypi_project="bar")
+    assert f"{OTHER}: the name bar was given back. Publish the file again to take it" in answer["stop"]
+    assert not index.store.facts.claims.has("bar") and trashed(index) == {OTHER}
+
+
+def test_it_is_emptied_of_what_is_old_enough(index: Index) -> None:
+    store = index.store.facts.trash
+    assert index.remove("foo", "1.0").status == 200
+    removed_days_ago(index, 3)
+    assert index.remove("foo", "2.0").status == 200
+    (store.folder / "of-another-tool").mkdir()
+    store.empty(4 * DAY)
+    assert trashed(index) == {WHEEL, SDIST, TWO}
+    store.empty(2 * DAY)
+    assert trashed(index) == {TWO} and (store.folder / "of-another-tool").exists()
+    assert index.record("foo", WHEEL)["sha256"]
+    store.empty(0)
+    assert trashed(index) == set()
+
+
+def test_the_keeper_of_a_server_empties_it(index: Index) -> None:
+    assert index.remove("foo", "1.0").status == 200
+    removed_days_ago(index, 3)
+    assert index.remove("foo", "2.0").status == 200
+    with Server(index.folder, environment={"WHEELHOUSE_TRASH_SECONDS": str(2 * DAY)}):
+        until = time.monotonic() + 20
+        while trashed(index) != {TWO} and time.monotonic() < until:
+            time.sleep(0.05)
+    assert trashed(index) == {TWO}
+
+
+def test_it_is_emptied_before_its_time_where_that_is_asked_for(index: Index) -> None:
+    for version in ("1.0", "2.0"):
+        assert index.remove("foo", version).status == 200
+    empty = {"pypi_trash_do": "empty"}
+    assert set(asked(index, "--check", **empty)["changed"]) == trashed(index) == {WHEEL, SDIST, TWO}
+    assert asked(index, **empty, pypi_project="foo", pypi_version="2.0")["changed"] == [TWO]
+    assert trashed(index) == {WHEEL, SDIST}
+    assert set(asked(index, **empty)["changed"]) == {WHEEL, SDIST}
+    assert trashed(index) == set() and noted(index)[-1]["action"] == "empty_trash"
+
+
+def test_without_a_trash_a_removal_is_one(in_memory: Path) -> None:
+    index = Index(in_memory, trash=0)
+    assert index.upload(WHEEL, made.file(WHEEL)).status == 200
+    assert index.remove("foo", "1.0").status == 200
+    assert trashed(index) == set() and index.stored() == {}
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.ENOSPC])
+def test_what_cannot_be_moved_there_is_removed_for_good(
+    index: Index, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    def fails(*_arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "rename", fails)
+    assert index.remove(filename=TWO).status == 200
+    assert TWO not in index.stored() and trashed(index) == set()
+    assert f"{TWO} is removed for good, as it cannot be moved to the trash" in caplog.text
+
+
+def test_a_link_in_its_place_stops_removals(index: Index, tmp_path: Path) -> None:
+    index.store.facts.trash.folder.symlink_to(tmp_path)
+    assert index.remove("foo", "1.0").status == 503
+    assert WHEEL in index.stored() and not list(tmp_path.iterdir())
+
+
+def test_what_was_removed_by_hand_is_not_there(index: Index) -> None:
+    (index.packages / TWO).unlink()
+    assert index.remove(filename=TWO).status in (200, 404)
+    assert trashed(index) == set()
