@@ -243,6 +243,16 @@ def test_one_backup_restore_or_drill_runs_at_a_time(restic: Any, tmp_path: Path)
     assert (tmp_path / "lock").read_text() == "held\n"
 
 
+def test_an_older_snapshot_comes_with_the_newest_decisions_of_its_store(restic: Any, tmp_path: Path) -> None:
+    names = ("store=a", "store=a", "store=b")
+    made = restic(*(snapshot(number, OWN, tag) for number, tag in enumerate(names, 1)), account="0:0")
+    assert made.newest_like(f"{1:064x}") == made.newest_like(f"{2:064x}") == f"{2:064x}"
+    backup.unpacked(made, f"{1:064x}", tmp_path / ".restore", newest=f"{2:064x}")
+    first, second = (line for line in (tmp_path / "asked").read_text().splitlines() if line.startswith("restore"))
+    assert f"restore {1:064x} --verify --exclude /authentication" in first
+    assert f"restore {2:064x} --include /store/.wheelhouse/projects" in second
+
+
 @pytest.mark.parametrize(("free", "is_enough"), [(10**9 + 99, False), (10**9 + 100, True)])
 def test_a_disk_is_not_filled_and_what_a_killed_run_left_does_not_count(
     restic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, is_enough: bool
@@ -250,7 +260,7 @@ def test_a_disk_is_not_filled_and_what_a_killed_run_left_does_not_count(
     made = restic(snapshot(1, OWN), more="""stats*) echo '{"total_size": 4196}' ;;""")
     (tmp_path / ".drill").mkdir()
     (tmp_path / ".drill/left").write_bytes(bytes(4096))
-    usage = shutil._ntuple_diskusage(10**12, 0, free)  # type: ignore[attr-defined]
+    usage = shutil._ntuple_diskusage(10**12, 0, free)
     monkeypatch.setattr(backup.shutil, "disk_usage", lambda _place: usage)
     if is_enough:
         assert backup.look(made, "latest")["bytes"] == 4196

@@ -147,6 +147,13 @@ class Restic:
             )
         return found[0]
 
+    def newest_like(self, snapshot: str) -> str:
+        """Return the id of the newest snapshot of the store that a snapshot is of."""
+        found = self.snapshots()
+        tags = next((one.get("tags") or [] for one in found if one["id"] == snapshot), [])
+        stores = [tag for tag in tags if tag.startswith("store=")]
+        return next((one["id"] for one in reversed(found) if {*stores} & {*(one.get("tags") or [])}), snapshot)
+
     def size(self, snapshot: str) -> int:
         """Return how many bytes a snapshot takes once it is restored."""
         return int(json.loads(self.run("stats", "--json", "--mode", "restore-size", snapshot))["total_size"])
@@ -373,11 +380,20 @@ def _taken(folder: Path) -> int:
     return sum(one.st_blocks * 512 for one in found if one.st_nlink == 1)
 
 
-def unpacked(restic: Restic, snapshot: str, scratch: Path) -> None:
-    """Restore a snapshot into a folder, verify it, and hand it to the service account; nothing serves from it."""
+def unpacked(restic: Restic, snapshot: str, scratch: Path, newest: str = "") -> None:
+    """Restore a snapshot into a folder, verify it, and hand it to the service account; nothing serves from it.
+
+    Args:
+        restic: the repository.
+        snapshot: its id.
+        scratch: the folder.
+        newest: the id of one whose decisions on projects come with it, in newest/.
+    """
     scratch.mkdir(mode=0o700)
     # Logins are the inventory's, and no business of the account's.
     restic.run("restore", snapshot, "--verify", "--exclude", f"/{VIEWS[0]}", "--target", str(scratch))
+    if newest and newest != snapshot:
+        restic.run("restore", newest, "--include", f"/{VIEWS[2]}/projects", "--target", f"{scratch}/newest")
     subprocess.run(["chown", "-R", "-h", "-P", restic.settings["account"], str(scratch)], check=True)
 
 
@@ -436,7 +452,7 @@ def restore(restic: Restic, wanted: str) -> dict[str, Any]:
     discard(scratch)
     found = look(restic, wanted)
     try:
-        unpacked(restic, found["snapshot"], scratch)
+        unpacked(restic, found["snapshot"], scratch, newest=restic.newest_like(found["snapshot"]))
         return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/.restore")}
     finally:
         discard(scratch)

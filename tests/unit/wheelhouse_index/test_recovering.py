@@ -102,6 +102,21 @@ def test_yanks_and_a_quarantine_that_are_younger_hold(index: Index, source: Path
     assert sorted(path.name for path in (index.packages / ".wheelhouse/quarantine/foo").iterdir()) == [WHEEL, SDIST]
 
 
+def test_decisions_of_the_newest_snapshot_hold_on_a_bare_host(index: Index, source: Path, tmp_path: Path) -> None:
+    assert index.ask("yank", name="bar", version="1.0", reason="leaks").status == 200
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    held = said(index)
+    shutil.copytree(index.packages / ".wheelhouse/projects", source / "newest/store/.wheelhouse/projects")
+    (tmp_path / "new").mkdir()
+    for folder in ("packages", "index"):
+        (tmp_path / "new" / folder).mkdir()
+    recovering.restore(source, tmp_path / "new/packages", tmp_path / "new/index")
+    assert not (tmp_path / "new/packages" / WHEEL).exists()
+    new = Index(tmp_path / "new")
+    new.keeper.step()
+    assert said(new) == held
+
+
 def test_files_that_were_in_quarantine_come_back_where_that_was_lifted(index: Index, tmp_path: Path) -> None:
     assert index.ask("set_status", name="foo", status="quarantined").status == 200
     source = snapshot(index, tmp_path / "snapshot")

@@ -76,6 +76,8 @@ def restore(source: Path, packages: Path, index: Path) -> Restored:
         for path in _files(theirs / name):
             _place(theirs / name / path, facts.folder / name / path)
     _merge_decisions(theirs, facts)
+    # Of the newest snapshot: what was decided since holds on a bare host too.
+    _merge_decisions(source / "newest/store" / FOLDER, facts)
     found = Restored()
     quarantine = theirs / facts.quarantine.folder.name
     for path in _files(quarantine):
