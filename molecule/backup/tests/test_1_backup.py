@@ -169,16 +169,6 @@ def test_a_backup_by_other_settings_than_the_hosts_is_refused(host: Any, home: s
     assert result(host, home, "last") == before
 
 
-def test_a_repository_that_another_restic_holds_is_named_with_who_holds_it(host: Any) -> None:
-    held = 'until [ -n "$(ls /srv/backup/locks)" ]; do :; done; kill -STOP $!; echo $!'
-    restic = f"RESTIC_PASSWORD={PASSWORD} restic --repo /srv/backup --no-cache check --read-data"
-    process = host.check_output(f"{restic} >/dev/null 2>&1 & {held}")
-    try:
-        says(refused("--tags", "backup"), "pypi_backup_repository: it is locked", f"by PID {process} on {NAME}")
-    finally:
-        host.check_output(f"kill -CONT {process}")
-
-
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [

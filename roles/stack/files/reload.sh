@@ -1,5 +1,5 @@
 # Run by sh -c with: the Compose project, the revision that NGINX and auth are to have loaded, "changed" where this run has
-# changed what they read (else "same"), "reload" or "check".
+# changed what they read (else "same"), "reload" or "check". Ends with 3 where NGINX refuses the files, and none is loaded.
 # shellcheck shell=sh
 # Each says itself which revision it has loaded, so a reload that did not take is seen, and a run that died between writing
 # the files and the reload is made good by the next one.
@@ -40,7 +40,7 @@ for one in "$nginx nginx" "$auth auth"; do
     if ! refusal=$(docker exec "${one% *}" nginx -t -q -c "/etc/pypi-nginx/${one#* }.conf" 2>&1); then
         echo "NGINX refuses the files in nginx/ of the index, and keeps the configuration that it has loaded. Fix or remove what it names:" >&2
         printf '%s\n' "$refusal" >&2
-        exit 1
+        exit 3
     fi
 done
 docker exec "$auth" nginx -c /etc/pypi-nginx/auth.conf -s reload

@@ -7,7 +7,7 @@ set -eu
 
 rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
     nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory bridge index .images
-    backup/last.json backup/drill.json backup/cache backup/lock .drill .restore"
+    .previous .unproved backup/last.json backup/drill.json backup/cache backup/lock .drill .restore"
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
 folders='nginx nginx/conf.d nginx/tls authentication pypiserver directory bridge'
@@ -38,6 +38,12 @@ if [ "$3" = remove ]; then
     [ -z "$networks" ] || docker network rm $networks >/dev/null
 fi
 
+if [ "$3" = remove ]; then
+    # The names by which images are kept; those that the inventory names stay.
+    docker image ls --format '{{.Repository}}:{{.Tag}}' wheelhouse/previous 2>/dev/null | grep "^wheelhouse/previous:$4[.]" |
+        xargs --no-run-if-empty docker image rm >/dev/null || :
+fi
+
 [ -d "$1" ] || exit 0
 if [ "$3" = remove ]; then
     # From the top down: what the account cannot write to any more is where the next name is looked for.
@@ -66,7 +72,7 @@ for name in $rebuilt $kept; do
 done
 [ "$3" = remove ] || exit 0
 # What a killed run left of a set of files.
-rm -rf .staged-* nginx/.staged-*
+rm -rf .staged-* nginx/.staged-* .previous.new .previous.new.yml
 rmdir nginx/conf.d nginx/tls nginx backup 2>/dev/null || :
 cd /
 [ "$2" = no-data ] || rmdir "$1" 2>/dev/null || :

@@ -1,5 +1,6 @@
-# Run by sh -c with: the Compose project, its folder, how many seconds its containers may take, "up" or "check"; the
-# Compose file on stdin, as the controller made it: what lies in the folder by then is not asked.
+# Run by sh -c with: the Compose project, its folder, how many seconds its containers may take, "up" or "check", "changed" where
+# this run has changed files that they read (else "same"); the Compose file on stdin, as the controller made it: what lies in
+# the folder by then is not asked.
 # shellcheck shell=sh
 set -eu
 project=$1 folder=$2 limit=$3
@@ -27,6 +28,10 @@ unwell() {
     done
 }
 
+# From before the first change until the stack is proved: the next run proves what a killed one has not.
+unproved=$folder/.unproved
+proved=$([ -e "$unproved" ] || echo yes)
+[ -n "$dry" ] || touch "$unproved"
 began=$(date +%s)
 # shellcheck disable=SC2086 # no word or one
 if ! said=$(docker compose --ansi never --project-name "$project" --project-directory "$folder" --env-file /dev/null \
@@ -40,7 +45,14 @@ else
     while left=$(unwell) && [ -n "$left" ] && [ $(($(date +%s) - began)) -lt "$limit" ]; do
         sleep 0.5
     done
-    [ -n "$left" ] || exit 0
+    if [ -z "$left" ]; then
+        if [ "$proved$5" = yessame ] && ! printf '%s\n' "$said" | grep -qE ' (Created|Recreated|Started|Removed) *$'; then
+            rm "$unproved"
+        else
+            echo unproved
+        fi
+        exit 0
+    fi
     echo "The containers are not healthy after $(($(date +%s) - began)) s; pypi_start_timeout is $limit s. Waited for:" >&2
     printf '%s\n' "$left" | sed 's/^/    /' >&2
 fi

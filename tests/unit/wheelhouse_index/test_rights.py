@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from wheelhouse_index.requests import rights
 
-from tests.support.index import Index, form
+from tests.support.index import Index, form, sha256
 from tests.support.packages import file, wheel
 
 WHEEL = "foo-1.0-py3-none-any.whl"
@@ -292,3 +292,33 @@ def test_a_file_that_was_just_copied_is_of_the_project_that_it_names_itself(
     assert answer.status == (403 if "filename" in fields else 404), answer
     assert set(index.stored()) == {name}
     assert index.ask(action, limited(f"{right}:x-2-0"), filename=name).status == 200
+
+
+REHEARSAL = {"X-Wheelhouse-Login": "_proof", "X-Wheelhouse-Rights": "rehearse", "X-Wheelhouse-Kind": "token"}
+
+
+def test_a_rehearsal_goes_as_far_as_an_upload_and_a_removal_and_changes_nothing(index: Index) -> None:
+    content = file(WHEEL)
+    for answer in (
+        index.upload(WHEEL, content, REHEARSAL),
+        index.ask("remove_pkg", REHEARSAL, name="foo", version="1.0"),
+    ):
+        assert (answer.status, answer.text) == (200, "Nothing was changed, as this was a rehearsal.\n")
+    assert index.upload(WHEEL, b"no archive", REHEARSAL).status == 400
+    assert (index.projects(), index.stored()) == (set(), {})
+    assert not index.store.facts.claims.has("foo")
+    assert [path.name for path in index.logs.iterdir() if path.name.startswith("changes")] == []
+    # What is there stays, whatever the rehearsal says.
+    assert index.upload(WHEEL, content).status == 200
+    for action in ("remove_pkg", "yank", "set_status"):
+        assert index.ask(action, REHEARSAL, name="foo", version="1.0", status="archived").status == 200
+    assert index.listed("foo") == {WHEEL: sha256(content)}
+    assert index.ask("remove_pkg", {"X-Wheelhouse-Rights": "rehearse publish"}, name="foo", version="1.0").status == 403
+
+
+def test_a_rehearsal_fails_where_an_upload_would(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unusable() -> None:
+        raise OSError("read-only")
+
+    monkeypatch.setattr(index.store, "check_facts", unusable)
+    assert index.upload(WHEEL, file(WHEEL), REHEARSAL).status == 503

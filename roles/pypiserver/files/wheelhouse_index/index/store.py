@@ -84,6 +84,17 @@ class Store(Adding):
             self._done(seen, {}, staged.whole)
         return attested
 
+    def rehearse(self) -> None:
+        """Get as far as a change does before it changes anything.
+
+        Raises:
+            FactsError, OSError: as ``add``.
+        """
+        self.mend()
+        self.check_facts()
+        with self._alone(), self.catalogue.writing():
+            pass
+
     def would_add(self, uploads: Sequence[Upload]) -> bool:
         """Tell whether ``add`` would change anything; raises ConflictError as that does, without overwriting."""
         self.facts.check()

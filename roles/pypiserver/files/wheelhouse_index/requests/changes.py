@@ -139,6 +139,8 @@ class Changes:
         if action not in rights.NEEDS:
             known = ", ".join(rights.NEEDS)
             raise Refusal(400, f"Unknown :action {action[:40]!r}: this index takes {known}.")
+        if rights.is_rehearsal(headers):
+            return self._rehearse(form)
         check = partial(self._check, action, headers)
         check(form.value("name"))
         login = headers.get(rights.LOGIN, "")
@@ -159,8 +161,17 @@ class Changes:
 
     def _check_early(self, form: Form, headers: Mapping[str, str]) -> None:
         """Refuse a file before it is kept, where what came before it says whose it is; the whole form is checked later."""
-        if (action := form.value(":action")) in rights.NEEDS:
+        if (action := form.value(":action")) in rights.NEEDS and not rights.is_rehearsal(headers):
             self._check(action, headers, form.value("name"))
+
+    def _rehearse(self, form: Form) -> str:
+        """Do what an upload or a removal takes, and change nothing: no file, claim or line of a log comes of it."""
+        if file := form.file("content"):
+            uploaded(file, form)
+        else:
+            finding.found(self._store, form.value("name"), form.value("version"), form.value("filename"))
+        self._store.rehearse()
+        return "Nothing was changed, as this was a rehearsal."
 
     def _fits(self, form: Form, name: str) -> incoming.Check:
         """Return what refuses a file, by a size that it will have at least, that cannot fit into a quota for certain.

@@ -22,10 +22,19 @@ KIND = "X-Wheelhouse-Kind"
 # When a token's time is over, in seconds since 1970; missing if never.
 END = "X-Wheelhouse-End"
 
+# All that the token of a run has which proves the index: its uploads and removals are tried, and change nothing. So it widens
+# nothing, whoever had it.
+_REHEARSE = "rehearse"
+
 # As the collection's htpasswd.RIGHT: in a pattern, * alone is special.
 _WORD = re.compile(r"([a-z]+)(?::([a-z0-9*]+(?:-[a-z0-9*]+)*))?", re.ASCII)
 _SEPARATORS = re.compile(r"[ ,]+")
 _SHOWN = 100
+
+
+def is_rehearsal(headers: Mapping[str, str]) -> bool:
+    """Tell whether a request is to change nothing."""
+    return headers.get(RIGHTS, "") == _REHEARSE
 
 
 def refusal(action: str, headers: Mapping[str, str], anonymous_uploads: bool, project: str = "") -> str:

@@ -1,0 +1,46 @@
+"""Images that start, are healthy, and do not work: made on a host from those that do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PYPISERVER = "pypiserver/pypiserver:v2.4.2"
+NGINX = "nginx:1.30"
+_CRASHES = "import os, threading; threading.Timer(20, lambda: (os.write(2, b'out of luck\\n'), os._exit(1))).start()"
+# Runs a copy of the configuration in which each login is refused. `nginx -t` judges the one that it is given.
+_REFUSES_LOGINS = r"""#!/bin/sh
+case " $* " in *" -t "*) exec /usr/sbin/nginx.real "$@" ;; esac
+rm -rf /tmp/conf && cp -r /etc/pypi-nginx /tmp/conf
+find /tmp/conf -name '*.conf' -exec sed -i 's#/etc/pypi-nginx#/tmp/conf#g; s/return 204;/return 401;/' {} +
+for word; do shift; set -- "$@" "$(echo "$word" | sed 's#^/etc/pypi-nginx#/tmp/conf#')"; done
+exec /usr/sbin/nginx.real "$@"
+"""
+
+
+def crashing(host: Any, name: str) -> None:
+    """Make a pypiserver that ends after 20 s."""
+    _pypiserver(host, name, _CRASHES)
+
+
+def refusing_logins(host: Any, name: str) -> None:
+    """Make an NGINX that answers each login with 401."""
+    _made(host, name, NGINX, "mv /usr/sbin/nginx /usr/sbin/nginx.real", {"/usr/sbin/nginx": _REFUSES_LOGINS})
+
+
+def _pypiserver(host: Any, name: str, code: str) -> None:
+    where = "import site; print(site.getsitepackages()[0])"
+    folder = host.check_output("docker run --rm --entrypoint python3 %s -c %s", PYPISERVER, where).strip()
+    # In the server's process, not in those of health checks.
+    module = f"import sys\nif 'serve' in sys.orig_argv:\n    exec({code!r})\n"
+    _made(host, name, PYPISERVER, "true", {f"{folder}/fault.pth": "import fault\n", f"{folder}/fault.py": module})
+
+
+def _made(host: Any, name: str, base: str, command: str, files: dict[str, str]) -> None:
+    """Make an image of another, in which a command of root has run, with these files; without a builder."""
+    host.run("docker rm --force fault")
+    host.check_output("docker run --name fault --user 0:0 --entrypoint sh %s -c %s", base, command)
+    for path, text in files.items():
+        host.check_output("printf %%s %s >/root/fault && chmod 755 /root/fault", text)
+        host.check_output("docker cp /root/fault fault:%s", path)
+    # The services name what they run by themselves.
+    host.check_output("docker commit --change 'ENTRYPOINT [\"/usr/bin/env\"]' fault %s && docker rm fault", name)
