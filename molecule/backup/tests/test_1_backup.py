@@ -213,6 +213,8 @@ def test_a_host_that_lost_everything_comes_back_by_one_command(
     stored = packages.on_host(host, home)
     host.check_output("docker rm --force $(docker ps --all --quiet)")
     host.check_output(f"rm -rf {home} /etc/wheelhouse.pypi && apt-get remove --yes restic")
+    applied(RESTORE, "--check", **CONFIRMED)
+    assert not host.file(home).exists
     applied(RESTORE, **CONFIRMED)
     assert {project: page(index, reader, project) for project in projects} == before
     assert packages.on_host(host, home) == stored
