@@ -42,6 +42,7 @@ class ActionModule(ActionBase):
                 "images": {"type": "list", "elements": "str", "default": []},
                 "removing": {"type": "bool", "default": False},
                 "lock": {"type": "bool", "default": False},
+                "diagnosing": {"type": "bool", "default": False},
             }
         )
         pythons = self._pythons(task_vars)
@@ -83,7 +84,7 @@ class ActionModule(ActionBase):
 
     def _look(self, args: dict[str, t.Any], pythons: list[str], lock: str) -> host.Host:
         answer = self._low_level_execute_command(
-            host.command(pythons, args["user"], args["home"], args["images"], lock)
+            host.command(pythons, args["user"], args["home"], args["images"], lock, args["diagnosing"])
         )
         if answer["rc"] != 0:
             raise AnsibleActionFail(f"Cannot look at the host: {answer['stderr'] or answer['stdout']}".strip())

@@ -15,6 +15,15 @@ OWN_DOCKER = (
     r"for name in $(env | sed -n 's/^\(COMPOSE_[A-Za-z0-9_]*\)=.*/\1/p; s/^\(DOCKER_[A-Za-z0-9_]*\)=.*/\1/p'); "
     'do unset "$name"; done\n'
 )
+# For scripts that only look: talking to the socket of a stopped engine starts it, and its containers; one that hangs must not
+# hold them up. roles/stack/files/doctor.sh has it as well.
+AWAKE_DOCKER = """\
+asleep=
+if systemctl cat docker.service >/dev/null 2>&1; then
+    case $(systemctl is-active docker.service) in inactive | failed | deactivating) asleep=yes ;; esac
+fi
+docker() { [ -z "$asleep" ] && timeout 20 docker "$@"; }
+"""
 
 
 def talk_to_own_engine() -> None:

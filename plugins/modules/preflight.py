@@ -59,6 +59,10 @@ options:
       - A run whose process has ended is replaced; one of another controller after six hours.
     type: bool
     default: false
+  diagnosing:
+    description: Leaves a stopped Docker alone, which a question would start, with its containers. Its answers are then empty.
+    type: bool
+    default: false
 extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 attributes:
   check_mode: {support: full}

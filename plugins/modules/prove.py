@@ -11,7 +11,7 @@ short_description: Use a package index as clients do, and fail where it does not
 version_added: 0.2.0
 description:
   - Asks the index through NGINX for a page without a login, for pages in both forms, a file and its metadata, by their hashes,
-    and sends an upload and a removal.
+    and sends a removal and an upload.
   - The login is a token that is made for this, and ends after minutes. It is in the memory of NGINX alone, and cannot
     change anything; its requests are in no log of the index.
   - Where a container has another image than the one that was proved last, it is watched until it has run for half a minute.
@@ -55,7 +55,7 @@ proved:
   type: list
   elements: str
   returned: success
-  sample: [a refusal, "a login", "pages of both forms", "a file and its metadata", "an upload", "a removal"]
+  sample: [a refusal, "a login", "pages of both forms", "a file and its metadata", "a removal", "an upload"]
 """
 
 import os

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,16 +22,28 @@ LEVELS = (OK, WARNING, ERROR)
 _SLOW, _SLOWEST = 500, 5000
 _SOON_DAYS, _UNUSED_DAYS, _OLD_IMAGE_DAYS, _DRILL_DAYS = 14, 90, 180, 35
 _CERTIFICATE_ERROR_DAYS = 7
+# Ten minutes.
+_STARTING_DAYS = 10 / 60 / 24
 _BACKUP_DAYS, _BACKUP_ERROR_DAYS = 2, 8
 # Seconds that a host's clock may differ from the controller's: tokens end and uploads are dated by it.
 _CLOCK_SECONDS, _CLOCK_ERROR_SECONDS = 5, 300
 # Percent of a file system, or of its inodes, that are left.
 _LOW, _LOWEST = 15, 5
-# The share of requests that may fail before that is an error.
-_FAILING = 0.01
+# The exit code of a container that was killed, for want of memory.
+_KILLED = 137
+# Builds that can be repeated say that they are of 1970, or of the year 1.
+_NO_DATE = "2000"
+# How many requests may fail before that is an error, and which share of them.
+_FAILED, _FAILING = 10, 0.01
 _SITE = "run wheelhouse.pypi.site"
 _REBUILD = "run `docker compose exec pypi-server python3 -m wheelhouse_index.rebuild` in the index's folder"
 _RESTORE = "move aside what is there, then restore from a backup (docs/backup.md)"
+# What Python's ssl says of a certificate that it refuses.
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_TRUST = (
+    "see the finding on the certificate; if that is fine, the controller does not trust who signed it: copy the file "
+    "pypi_tls_authority_file to the controller (self_signed), or add the authority to those that its system trusts"
+)
 _FRACTION = re.compile(r"[.]\d+")
 
 # Of each kind of problem that `wheelhouse_index inspect` finds: level, what has it, and the remedy.
@@ -40,7 +53,7 @@ STORE = {
     "file unreadable": (ERROR, "unreadable files", "check the disk and the files' owner, the service account"),
     "file on no page": (WARNING, "files on no page", "`docker compose logs pypi-server` names the reason"),
     "unreadable folder": (ERROR, "unreadable folders of packages/", "give them to the service account"),
-    "page missing": (ERROR, "projects without a page", _REBUILD),
+    "page missing": (ERROR, "pages that are missing", _REBUILD),
     "page damaged": (ERROR, "damaged pages", _REBUILD),
     "facts unusable": (ERROR, "unusable facts", "do what it says"),
     "fact missing": (
@@ -117,7 +130,9 @@ def _answer(facts: Facts, at: datetime.datetime) -> Said:
             continue
         asked, status = f"{answer['url']}, asked {where},", answer["status"]
         took = answer["milliseconds"]
-        if not status:
+        if _UNTRUSTED in answer["error"]:
+            yield ERROR, f"{asked} has a certificate that the controller refuses: {answer['error']}", _TRUST
+        elif not status:
             yield ERROR, f"{asked} does not answer: {answer['error']}", remedy
         elif status >= 500:
             yield ERROR, f"{asked} answers {status}", remedy
@@ -193,13 +208,20 @@ def _disk(facts: Facts, at: datetime.datetime) -> Said:
 
 
 def _containers(facts: Facts, at: datetime.datetime) -> Said:
+    if _said(facts, "stopped"):
+        yield ERROR, "Docker is stopped", "`systemctl start docker` on the host starts it, and the containers"
+        return
     if not _said(facts, "engine"):
         yield ERROR, "Docker does not answer", "`systemctl status docker` on the host says why; start it"
         return
     found = [dict(zip(_CONTAINER, fields)) for fields in _fields(facts, "container")]
-    missing = sorted(set(facts["services"]) - {one["service"] for one in found})
+    expected: Counter[str] = Counter(facts["services"])
+    missing = expected - Counter(one["service"] for one in found)
     if missing:
-        yield ERROR, f"missing: {', '.join(missing)}", _SITE
+        names = (
+            name if expected[name] == 1 else f"{count} of {expected[name]} {name}" for name, count in missing.items()
+        )
+        yield ERROR, f"missing: {', '.join(sorted(names))}", _SITE
     for one in found:
         name, state = one["service"], one["health"] or one["status"]
         log = f"`docker compose logs {name}` in the index's folder says why"
@@ -207,6 +229,8 @@ def _containers(facts: Facts, at: datetime.datetime) -> Said:
             yield ERROR, f"{name} is {one['status']}", f"{_SITE}, which starts it; {log}"
         elif state not in ("healthy", "running", "starting"):
             yield ERROR, f"{name} is {state}", log
+        elif state == "starting" and _days(one["started"], at) > _STARTING_DAYS:
+            yield WARNING, f"{name} has been starting since {one['started'][:16]}", log
         if one["out_of_memory"] == "true":
             yield ERROR, f"{name} ran out of memory", "raise pypi_container_memory"
         elif int(one["restarts"]) and _days(one["started"], at) < 1:
@@ -219,6 +243,8 @@ def _containers(facts: Facts, at: datetime.datetime) -> Said:
 def _images(facts: Facts, at: datetime.datetime) -> Said:
     found = [dict(zip(_CONTAINER, fields)) for fields in _fields(facts, "container")]
     for image, built in sorted({(one["image"], one["built"]) for one in found if one["built"]}):
+        if built < _NO_DATE:
+            continue
         days = _days(built, at)
         text = f"{image} was built {days:.0f} days ago"
         if days > _OLD_IMAGE_DAYS:
@@ -241,6 +267,9 @@ def _timers(facts: Facts, at: datetime.datetime) -> Said:
 
 def _store(facts: Facts, at: datetime.datetime) -> Said:
     found = facts["store"]
+    if int(facts["store_code"]) == _KILLED:
+        yield ERROR, "could not be compared: the container ran out of memory", "raise pypi_container_memory"
+        return
     if not found:
         yield (
             ERROR,
@@ -303,18 +332,25 @@ def _requests(facts: Facts, at: datetime.datetime) -> Said:
         return
     text = f"{found['failed']:,} of the last {found['all']:,} failed (5xx)"
     if found["failed"]:
-        level = ERROR if found["failed"] > found["all"] * _FAILING else WARNING
+        level = ERROR if found["failed"] >= max(_FAILED, found["all"] * _FAILING) else WARNING
         yield level, text, 'look for `"status":5` in logs/access.log, and into `docker compose logs`'
     else:
         yield OK, text
 
 
 def _logins(facts: Facts, at: datetime.datetime) -> Said:
+    if "logins" not in facts["logins"]:
+        yield (
+            ERROR,
+            f"could not be looked up: {facts['logins'].get('msg', '')}",
+            "mend what it names, then run this again",
+        )
+        return
     today = f"{at:%Y-%m-%d}"
     soon = f"{at + datetime.timedelta(days=_SOON_DAYS):%Y-%m-%d}"
     since = at - datetime.timedelta(days=_UNUSED_DAYS)
     every, begins = facts["logins"]["logins"], facts["logins"]["log_begins"]
-    unused = []
+    unused, never = [], []
     for one in every:
         name, end = f"{one['kind']} {one['name']}", one["expires"]
         if end and end < today:
@@ -326,12 +362,16 @@ def _logins(facts: Facts, at: datetime.datetime) -> Said:
             )
         elif end and end <= soon:
             yield WARNING, f"{name} expires on {end}", "give its user another (docs/access.md)"
-        last = one["last_used"] or begins
-        if last and _time(last) < since:
+        if not one["last_used"]:
+            never.append(name)
+        elif _time(one["last_used"]) < since:
             unused.append(name)
     if unused:
         text = f"not used for {_UNUSED_DAYS} days: {_some(unused)}"
         yield WARNING, text, "ask the owners, then remove them from pypi_users or pypi_tokens"
+    if never and begins:
+        # It may have been created since.
+        yield OK, f"no use in the log since {begins[:10]}: {_some(never)}; remove what is not new"
     changing = [one["name"] for one in every if set(one["rights"]) - {"read"}]
     yield OK, f"{len(every)} logins and tokens; with more rights than reading: {_some(changing) or 'none'}"
 

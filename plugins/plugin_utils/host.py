@@ -12,7 +12,7 @@ import shlex
 from typing import Any, NamedTuple
 
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import htpasswd
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import OWN_DOCKER
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import AWAKE_DOCKER, OWN_DOCKER
 
 # Plain POSIX shell and nothing that a minimal host lacks. Each answer stands behind a marker line.
 # Docker's answers are empty where the client is missing or the engine is down.
@@ -114,6 +114,7 @@ def command(
     home: str,
     images: list[str],
     lock: str = "",
+    diagnosing: bool = False,
 ) -> str:
     """Return the shell command whose output Host.parse takes apart.
 
@@ -125,9 +126,10 @@ def command(
         home: the folder of the index.
         images: image references to look for in the engine.
         lock: what takes the index for a run, or looks who has it; from plugin_utils/run_lock.py.
+        diagnosing: a stopped engine is left alone, which a question would start.
     """
     return _COMMAND.format(
-        own_docker=OWN_DOCKER.strip(),
+        own_docker=(OWN_DOCKER + (AWAKE_DOCKER if diagnosing else "")).strip(),
         lock=lock.strip(),
         parents=shlex.join(_above(home)),
         pythons=shlex.join(pythons),

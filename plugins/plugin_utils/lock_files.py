@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-# A requirement for one version, perhaps with extras, and hashes or a marker behind it.
-_PIN = re.compile(
-    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*(?P<version>[^\s;,*]+)(?:\s*;.*|\s+--hash.*)?\s*"
-)
+# Of entries that name no release of an index, in lock files of uv, pdm and PEP 751: a folder, or a repository of sources.
+_NO_RELEASE = frozenset({"virtual", "editable", "directory", "path", "git", "vcs"})
 
 
 def pins(path: str) -> list[tuple[str, str]]:
@@ -52,17 +50,41 @@ def _of_toml(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if not isinstance(packages, list):
         raise ValueError("it has neither [[package]] nor [[packages]], as lock files have")
     for one in packages:
-        # What is built from a folder may have no version.
-        if isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("version"), str):
-            yield one["name"], one["version"]
+        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+            raise ValueError("it has a package without a name")
+        if "version" in one:
+            yield one["name"], _version(str(one["version"]))
+        elif not _NO_RELEASE & {*one, *dict(one.get("source", {}))}:
+            raise ValueError(f"it has no version of {one['name']}")
 
 
 def _of_requirements(text: str) -> Iterator[tuple[str, str]]:
-    lines = re.sub(r"\\\n", " ", re.sub(r"(^|\s)#.*", "", text, flags=re.MULTILINE)).splitlines()
-    for line in map(str.strip, lines):
-        if not line or (line.startswith("-") and not re.match(r"-r|--requirement", line)):
-            continue
-        match = _PIN.fullmatch(line)
-        if not match:
-            raise ValueError(f"{line[:80]!r} is not NAME==VERSION")
-        yield match["name"], match["version"]
+    # As pip reads them: a line of comment alone ends what was continued.
+    bare = "\n".join(re.sub(r"(^|\s+)#.*", "", line) for line in text.splitlines())
+    for line in map(str.strip, bare.replace("\\\n", " ").splitlines()):
+        if line and (not line.startswith("-") or re.match(r"-r|--requirement", line)):
+            yield _pin(line)
+
+
+def _pin(line: str) -> tuple[str, str]:
+    # Sanity tests import modules without packaging.
+    from packaging.requirements import Requirement
+
+    try:
+        requirement = Requirement(re.sub(r"(\s+--hash[= ]\S+)+$", "", line))
+        ((operator, version),) = ((one.operator, one.version) for one in requirement.specifier)
+        if operator in ("==", "==="):
+            return requirement.name, _version(version)
+    except ValueError:
+        pass
+    raise ValueError(f"{line[:80]!r} is not NAME==VERSION")
+
+
+def _version(text: str) -> str:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        Version(text)
+    except InvalidVersion as error:
+        raise ValueError(f"{text!r} is not a version") from error
+    return text

@@ -109,7 +109,7 @@ def test_faults_are_found_and_named_each_with_its_remedy(
     said = {one["text"]: one["remedy"] for one in found["error"]}
     expected = (
         "pypi-server is exited", f"{TIMER} is inactive", f"clients refuse (1): {published[0]}",
-        "without a page (1): examined-page", "could answer (1): examined-claim", "nginx_cache: ",
+        "pages that are missing (1): examined-page", "could answer (1): examined-claim", "nginx_cache: ",
         "login leaver expired on 2026-01-31",
     )  # fmt: skip
     for words in expected:

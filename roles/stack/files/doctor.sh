@@ -3,6 +3,13 @@
 # shellcheck shell=sh
 echo "time $(date +%s)"
 echo "synchronised $(timedatectl show --property NTPSynchronized --value 2>/dev/null)"
+# Talking to the socket of a stopped engine starts it, and its containers.
+asleep=
+if systemctl cat docker.service >/dev/null 2>&1; then
+    case $(systemctl is-active docker.service) in inactive | failed | deactivating) asleep=yes ;; esac
+fi
+docker() { [ -z "$asleep" ] && timeout 20 docker "$@"; }
+[ -z "$asleep" ] || echo "stopped docker.service"
 docker version --format 'engine {{.Server.Version}}' 2>/dev/null
 root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null)
 for folder in "$2/packages" "$2/index" "$2/nginx_cache" "$2/logs" ${root:+"$root"}; do
@@ -22,7 +29,9 @@ done
 # Root alone writes there.
 [ ! -f "$2/backup/last.json" ] || printf 'backup %s\n' "$(tr -d '\n' <"$2/backup/last.json")"
 [ ! -f "$2/backup/drill.json" ] || printf 'drill %s\n' "$(tr -d '\n' <"$2/backup/drill.json")"
-systemctl list-units --all --plain --no-legend "wheelhouse-$1-*" 2>/dev/null | while read -r unit _load state _rest; do
+# By whole names: another index may be called $1-dev.
+systemctl list-units --all --plain --no-legend "wheelhouse-$1-logs.*" "wheelhouse-$1-certificate.*" "wheelhouse-$1-backup.*" \
+    2>/dev/null | while read -r unit _load state _rest; do
     echo "unit $unit|$state"
 done
 true

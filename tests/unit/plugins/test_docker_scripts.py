@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import docker_cli
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import host
 
 ROLES = Path(__file__).parents[3] / "roles"
 # An engine with a container of a service, and one that `docker compose run` has left.
@@ -51,7 +52,7 @@ def test_a_container_of_docker_compose_run_is_no_service_that_is_unwell(tmp_path
         "compose 2.26.1",
         "container nginx|nginx:1.30|running Up 2 hours (healthy)",
     ]
-    up = run("stack/files/up.sh", "index", "/nowhere", "1", "up")
+    up = run("stack/files/up.sh", "index", str(tmp_path), "1", "up", "same")
     assert (up.returncode, up.stderr) == (0, "")
     reload = run("stack/files/reload.sh", "index", "r1", "same", "reload")
     assert (reload.returncode, reload.stdout, reload.stderr) == (0, "", "")
@@ -96,6 +97,47 @@ def test_logins_that_only_one_of_two_could_load_are_no_success(tmp_path: Path) -
     done = run("reload")
     assert (done.returncode, done.stdout) == (1, "")
     assert "only one of nginx and auth is running" in done.stderr
+
+
+@pytest.mark.parametrize(("state", "asks"), [("inactive", False), ("failed", False), ("active", True), ("", True)])
+def test_the_doctor_talks_to_no_engine_that_is_stopped(tmp_path: Path, state: str, asks: bool) -> None:
+    """Its socket would start it. Without systemd's unit there is none to start."""
+    systemctl = f"#!/bin/sh\ncase $1 in cat) {'true' if state else 'false'};; is-active) echo {state};; esac\n"
+    for name, text in (("docker", f"#!/bin/sh\necho $* >>{tmp_path}/asked\n"), ("systemctl", systemctl)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    doctor = (ROLES / "stack/files/doctor.sh").read_text(encoding="utf-8")
+    assert docker_cli.AWAKE_DOCKER in doctor
+    for script in (doctor, host.command(["python3"], "no-one", str(tmp_path), ["no/such:image"], diagnosing=True)):
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", "index", str(tmp_path)],
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert (tmp_path / "asked").exists() == asks
+        assert script != doctor or ("stopped docker.service" in done.stdout.splitlines()) != asks
+        (tmp_path / "asked").unlink(missing_ok=True)
+
+
+def test_the_doctor_sees_the_units_of_its_own_index_alone(tmp_path: Path) -> None:
+    units = [f"wheelhouse-{name}-{what}" for name in ("pypi", "pypi-dev") for what in ("logs.service", "backup.timer")]
+    every = "".join(f"  echo {unit} loaded active x\n" for unit in units)
+    # It takes a pattern as systemctl does.
+    systemctl = f"""#!/bin/sh
+[ "$1" = list-units ] || exit 1
+{{
+{every}}} | while read -r unit rest; do
+    for pattern; do case $unit in $pattern) echo "$unit $rest"; break ;; esac; done
+done
+"""
+    (tmp_path / "systemctl").write_text(systemctl)
+    (tmp_path / "systemctl").chmod(0o755)
+    doctor = (ROLES / "stack/files/doctor.sh").read_text(encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", doctor, "sh", "pypi", str(tmp_path)],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = [line for line in done.stdout.splitlines() if line.startswith("unit ")]
+    assert found == ["unit wheelhouse-pypi-logs.service|active", "unit wheelhouse-pypi-backup.timer|active"]
 
 
 @pytest.mark.parametrize("script", ["stack/templates/rotate.sh.j2", "nginx/templates/renew.sh.j2"])

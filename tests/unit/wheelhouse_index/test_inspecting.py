@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -49,6 +51,7 @@ def alter(path: Path) -> None:
 def alter_page(index: Index) -> None:
     page = index.pages / "simple/foo/index.html"
     page.write_text(page.read_text().replace("#sha256=", "#sha256=00"))
+    page.with_name("index.html.gz").write_bytes(gzip.compress(page.read_bytes()))
 
 
 def other_record(index: Index) -> None:
@@ -60,6 +63,29 @@ def unlisted(index: Index) -> None:
     (index.packages / "foo-2.0-py3-none-any.whl").write_bytes(b"no archive")
 
 
+def compressed(page: str, content: bytes) -> Callable[[Index], Any]:
+    """Write another compressed page beside one that is right, as pip and uv are served."""
+    return lambda index: (index.pages / f"simple/{page}.gz").write_bytes(content)
+
+
+def shorter_lists(index: Index) -> None:
+    for page, name in (("index.html", '    <a href="foo/">foo</a><br>\n'), ("index.json", ',{"name":"foo"}')):
+        path = index.pages / "simple" / page
+        assert name in path.read_text()
+        path.write_text(path.read_text().replace(name, ""))
+        path.with_name(f"{page}.gz").write_bytes(gzip.compress(path.read_bytes()))
+
+
+# Damaged pages: what is done to the index, and what is named.
+DAMAGES: list[tuple[Callable[[Index], Any], str]] = [
+    (compressed("foo/index.html", b""), "foo (index.html.gz differs from index.html)"),
+    (compressed("foo/index.json", gzip.compress(b"{}")), "foo (index.json.gz differs from index.json)"),
+    (compressed("foo/index.json", gzip.compress(b"{}" * 99)[:20]), "foo ("),
+    (compressed("index.json", b"no gzip"), "the list of projects ("),
+    (shorter_lists, "the list of projects (without foo)"),
+    (lambda index: (index.pages / f"packages/{FOO}.metadata").unlink(), f"{FOO}.metadata"),
+    (lambda index: alter(index.pages / f"packages/{FOO}.metadata"), f"{FOO}.metadata"),
+]
 # By kind: what is done to the index, and what is named.
 FAULTS: dict[str, tuple[Callable[[Index], Any], str]] = {
     "facts unusable": (lambda index: (index.packages / ".wheelhouse/format").write_text("{}"), "format cannot be used"),
@@ -92,6 +118,25 @@ def test_a_fault_is_found_and_nothing_else_is(index: Index, kind: str) -> None:
     assert list(found) == [kind]
     assert found[kind]["count"] == 1
     assert named in found[kind]["some"][0]
+
+
+@pytest.mark.parametrize(("change", "named"), DAMAGES)
+def test_what_clients_are_served_is_compared_and_a_rebuild_mends_it(
+    index: Index, change: Callable[[Index], Any], named: str
+) -> None:
+    change(index)
+    found = inspected(index)["problems"]
+    assert list(found) == ["page damaged"]
+    assert found["page damaged"]["count"] == 1
+    assert named in found["page damaged"]["some"][0]
+    done = program(index.folder, module="wheelhouse_index.rebuild")
+    assert done.returncode == 0, done.stderr
+    assert inspected(index)["problems"] == {}
+
+
+def test_a_list_of_projects_that_is_missing_is_found(index: Index) -> None:
+    (index.pages / "simple/index.json").unlink()
+    assert inspected(index)["problems"] == {"page missing": {"count": 1, "some": ["the list of projects"]}}
 
 
 @pytest.mark.parametrize("kind", ["page missing", "page damaged", "fact missing", "name not claimed"])
@@ -142,6 +187,21 @@ def test_what_is_settled_meanwhile_is_no_problem(index: Index) -> None:
     assert inspecting.inspected(index.settings, None, lambda _seconds: index.look())["problems"] == {}
 
 
+def test_of_two_looks_one_is_in_memory(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[weakref.ref[Any]] = []
+
+    class Look(inspecting.Inspection):
+        def __init__(self, *arguments: Any) -> None:
+            assert [look() for look in looks if look()] == []
+            looks.append(weakref.ref(self))
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(inspecting, "Inspection", Look)
+    (index.packages / FOO).unlink()
+    assert list(inspected(index)["problems"]) == ["file missing"]
+    assert len(looks) == 2
+
+
 def test_a_quarantined_project_and_signatures_are_no_problem(index: Index) -> None:
     (index.packages / f"{BAR}.asc").write_text("-----BEGIN PGP SIGNATURE-----\n")
     assert index.ask("set_status", name="foo", status="quarantined").status == 200
@@ -173,7 +233,14 @@ def test_requests_are_counted_by_lines_that_nginx_has_written(index: Index) -> N
     lines = [
         line.format(200, ""),
         line.format(502, public.format("upstream")),
+        line.format(503, public.format("busy")),
+        line.format(500, public.format("")),
+        line.format(504, ""),
         line.format(403, public.format("denied")),
     ]
     (index.logs / "access.log").write_text("".join(lines))
-    assert inspected(index)["requests"] == {"all": 3, "failed": 1, "refused": {"upstream": 1, "denied": 1}}
+    assert inspected(index)["requests"] == {
+        "all": 6,
+        "failed": 2,
+        "refused": {"upstream": 1, "busy": 1, "denied": 1},
+    }

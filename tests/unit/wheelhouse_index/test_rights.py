@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wheelhouse_index.index.reserve import Reserve
 from wheelhouse_index.requests import rights
 
 from tests.support.index import Index, form, sha256
@@ -314,6 +315,27 @@ def test_a_rehearsal_goes_as_far_as_an_upload_and_a_removal_and_changes_nothing(
         assert index.ask(action, REHEARSAL, name="foo", version="1.0", status="archived").status == 200
     assert index.listed("foo") == {WHEEL: sha256(content)}
     assert index.ask("remove_pkg", {"X-Wheelhouse-Rights": "rehearse publish"}, name="foo", version="1.0").status == 403
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"name": "wheelhouse-proof", "version": "0"}, {"name": "Wheelhouse_Proof", "version": "0"}]
+)
+@pytest.mark.parametrize("said", [{}, limited("publish")])
+def test_what_would_be_rehearsed_is_never_published(
+    in_memory: Path, said: dict[str, str], fields: dict[str, str]
+) -> None:
+    """As by a token that NGINX does not know, where uploads need no login."""
+    index = Index(in_memory, anonymous_uploads=True)
+    name = "wheelhouse_proof-0-py3-none-any.whl"
+    assert index.upload(name, file(name), said, **fields).status == 403
+    assert index.stored() == {}
+
+
+@pytest.mark.parametrize("limit", [{"quotas": "1"}, {"reserve": Reserve.of_text("100%")}], ids=["quota", "reserve"])
+def test_a_rehearsal_needs_no_room(in_memory: Path, limit: dict[str, Any]) -> None:
+    index = Index(in_memory, **limit)
+    for said, status in ({}, 507), (REHEARSAL, 200):
+        assert index.upload(WHEEL, file(WHEEL), said, name="foo", version="1.0").status == status
 
 
 def test_a_rehearsal_fails_where_an_upload_would(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:

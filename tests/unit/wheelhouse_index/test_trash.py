@@ -119,6 +119,14 @@ def test_what_is_named_comes_back_and_nothing_else(index: Index, variables: dict
     ("variables", "said"),
     [
         (RESTORE, "pypi_project, pypi_file, pypi_since: missing; name what is to come back"),
+        (
+            {"pypi_trash_do": "empty"},
+            "pypi_project, pypi_file, pypi_since: missing; name what is to come back or to be",
+        ),
+        *(
+            ({"pypi_trash_do": "empty", "pypi_file": WHEEL, name: " "}, f"{name}: empty, which would select everything")
+            for name in ("pypi_project", "pypi_version", "pypi_file", "pypi_since")
+        ),
         ({"pypi_trash_do": "restor"}, "pypi_trash_do: 'restor' is unknown; give one of show, restore, empty"),
         ({"pypi_version": "1.0"}, "pypi_project: missing beside pypi_version ('1.0')"),
         ({**RESTORE, "pypi_since": "tomorrow"}, "pypi_since: 'tomorrow' is not a day or a time"),
@@ -165,6 +173,19 @@ def test_a_name_that_was_given_back_is_not_taken_by_what_comes_back(index: Index
     assert not index.store.facts.claims.has("bar") and trashed(index) == {OTHER}
 
 
+def test_what_was_yanked_before_its_name_was_given_back_does_not_come_back_without_its_yank(index: Index) -> None:
+    assert index.ask("yank", name="bar", version="1.0", reason="broken").status == 200
+    assert index.remove("bar", "1.0").status == 200
+    index.store.facts.marks.open(index.store.facts.marks.closing())
+    index.store.give_back("bar")
+    # The name is taken again.
+    newer = OTHER.replace("1.0", "2.0")
+    assert index.upload(newer, made.file(newer)).status == 200
+    answer = refused(index, **RESTORE, pypi_project="bar")
+    assert f"{OTHER}: when it was published is not known any more, as bar was given back since" in answer["stop"]
+    assert set(index.listed("bar")) == {newer} and trashed(index) == {OTHER}
+
+
 def test_it_is_emptied_of_what_is_old_enough(index: Index) -> None:
     store = index.store.facts.trash
     assert index.remove("foo", "1.0").status == 200
@@ -194,7 +215,7 @@ def test_the_keeper_of_a_server_empties_it(index: Index) -> None:
 def test_it_is_emptied_before_its_time_where_that_is_asked_for(index: Index) -> None:
     for version in ("1.0", "2.0"):
         assert index.remove("foo", version).status == 200
-    empty = {"pypi_trash_do": "empty"}
+    empty = {"pypi_trash_do": "empty", "pypi_since": "2000-01-01"}
     assert set(asked(index, "--check", **empty)["changed"]) == trashed(index) == {WHEEL, SDIST, TWO}
     assert asked(index, **empty, pypi_project="foo", pypi_version="2.0")["changed"] == [TWO]
     assert trashed(index) == {WHEEL, SDIST}

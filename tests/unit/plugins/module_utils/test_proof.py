@@ -18,9 +18,10 @@ import pytest
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import proof
 
 CONTENT = b"a wheel"
+REHEARSED = b"Nothing was changed, as this was a rehearsal.\n"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 FILE = {"url": "../../packages/a-1.whl", "size": 7, "hashes": {"sha256": SHA256}, "core-metadata": {"sha256": SHA256}}
-ALL = ["a refusal", "a login", "pages of both forms", "a file and its metadata", "an upload", "a removal"]
+ALL = ["a refusal", "a login", "pages of both forms", "a file and its metadata", "a removal", "an upload"]
 
 
 class Faulty:
@@ -66,7 +67,7 @@ class Faulty:
         if form == "json":
             page = {"projects": [{"name": name} for name in self.projects]} if path == "/simple/" else {"files": [FILE]}
             return 200, proof.JSON, json.dumps(page).encode()
-        return 200, "text/html; charset=utf-8" if form else "application/zip", CONTENT
+        return 200, "text/html; charset=utf-8" if form else "application/zip", CONTENT if path != "/" else REHEARSED
 
 
 @pytest.fixture
@@ -108,6 +109,7 @@ def test_what_works_is_named(faulty: Faulty) -> None:
             "nginx",
         ),
         ("POST / file_upload", (500, "text/plain", b"broken"), "an upload answers 500: broken", "pypi-server"),
+        ("POST / file_upload", (200, "text/plain", b"Published a"), "an upload answers 200: Published", "pypi-server"),
         ("POST / remove_pkg", (503, "text/plain", b"away"), "a removal answers 503: away", "pypi-server"),
     ],
 )
@@ -118,6 +120,15 @@ def test_what_does_not_work_is_named_with_the_service_to_blame(
     with pytest.raises(proof.Failed, match=re.escape(words)) as failed:
         proof.Index(faulty.url, "x").prove(refuses=True)
     assert failed.value.service == service
+
+
+def test_a_login_that_nginx_does_not_know_uploads_nothing(faulty: Faulty) -> None:
+    """With pypi_anonymous_uploads, NGINX passes both on without a login."""
+    faulty.answers["POST / remove_pkg"] = (403, "text/plain", b"Log in to delete")
+    faulty.answers["POST / file_upload"] = (200, "text/plain", b"Published wheelhouse_proof-0-py3-none-any.whl.")
+    with pytest.raises(proof.Failed, match="a removal answers 403"):
+        proof.Index(faulty.url, "x").prove(refuses=True)
+    assert "POST / file_upload" not in faulty.asked
 
 
 def test_one_damaged_file_does_not_speak_against_the_index(faulty: Faulty) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.server
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 
@@ -41,6 +42,19 @@ def test_a_status_is_an_answer_and_redirects_are_not_followed(address: str, stat
     found = asked(f"{address}/{status}", trusted(True, None), 3, 5)
     assert (found["status"], found["error"]) == (status, "")
     assert found["milliseconds"] > 0
+
+
+def test_authorities_of_companies_are_good_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    def strict() -> ssl.SSLContext:
+        # As Python 3.13 has it.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    context = trusted(True, None)
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
 
 
 def test_no_answer_says_why() -> None:

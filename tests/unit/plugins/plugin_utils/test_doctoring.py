@@ -81,6 +81,7 @@ HEALTHY: dict[str, Any] = {
         "requests": {"all": 7000, "failed": 0, "refused": {"minimum-age": 3}},
     },
     "store_error": "",
+    "store_code": 0,
     "backup": True,
     "logins": {
         "logins": [
@@ -129,11 +130,6 @@ def store(kind: str, count: int = 1) -> Change:
     return lambda facts: facts["store"]["problems"].update({kind: {"count": count, "some": some}})
 
 
-def never_used(facts: dict[str, Any]) -> None:
-    login(0, last_used="")(facts)
-    facts["logins"]["log_begins"] = "2026-08-01T10:00:00+00:00"
-
-
 def counted(**values: Any) -> Change:
     return lambda facts: facts["store"]["requests"].update(values)
 
@@ -147,6 +143,13 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
     "answer": [
         (ERROR, "on the host itself, does not answer: refused", answer("local", status=0, error="refused")),
         (ERROR, "under its public name, does not answer: no name", answer("public", status=0, error="no name")),
+        (
+            ERROR,
+            "has a certificate that the controller refuses: [SSL: CERTIFICATE_VERIFY_FAILED]",
+            answer(
+                "public", status=0, error="[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get"
+            ),
+        ),
         (ERROR, "answers 502", answer("public", status=502)),
         (WARNING, "answers 200 instead of 401", answer("public", status=200)),
         (WARNING, "takes 700 ms", answer("local", milliseconds=700.0)),
@@ -176,8 +179,15 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
     ],
     "containers": [
         (ERROR, "Docker does not answer", line("engine 26.1.5", "")),
+        (ERROR, "Docker is stopped", line("engine 26.1.5", "stopped docker.service")),
         (ERROR, "nginx is exited", line("nginx|running|healthy", "nginx|exited|")),
         (ERROR, "missing: auth", line("container auth|", "was auth|")),
+        (ERROR, "missing: 1 of 2 pypi-server", set_to(services=["auth", "nginx", "pypi-server", "pypi-server"])),
+        (
+            WARNING,
+            "nginx has been starting since 2026-11-01T10:00",
+            line("nginx|running|healthy", "nginx|running|starting"),
+        ),
         (ERROR, "pypi-server is unhealthy", line("pypi-server|running|healthy", "pypi-server|running|unhealthy")),
         (
             WARNING,
@@ -192,6 +202,7 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
         (ERROR, "logs.service has failed", line("logs.service|inactive", "logs.service|failed")),
     ],
     "store": [
+        (ERROR, "ran out of memory", set_to(store={}, store_code=137)),
         (ERROR, "no such image", set_to(store={}, store_error="no such image")),
         *(
             (level, f"{text} (1): foo-0.0.tar.gz", store(kind))
@@ -219,14 +230,16 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
     ],
     "requests": [
         (WARNING, "3 of the last 7,000 failed", counted(failed=3)),
+        (WARNING, "9 of the last 40 failed", counted(failed=9, all=40)),
+        (ERROR, "10 of the last 40 failed", counted(failed=10, all=40)),
         (ERROR, "6,000 of the last 7,000", counted(failed=6000)),
     ],
     "logins": [
+        (ERROR, "could not be looked up: it is a link", set_to(logins={"failed": False, "msg": "it is a link"})),
         (ERROR, "login bob expired on 2026-11-27 and is still valid", login(0, expires="2026-11-27")),
         (WARNING, "token ci-acme expired on 2026-11-27 and is refused", login(1, expires="2026-11-27")),
         (WARNING, "token ci-acme expires on 2026-12-05", login(1, expires="2026-12-05")),
         (WARNING, "not used for 90 days: login bob", login(0, last_used="2026-08-01T10:00:00+00:00")),
-        (WARNING, "not used for 90 days: login bob", never_used),
     ],
     "upstreams": [
         (ERROR, "it answers 401", set_to(upstreams={"problems": ["it answers 401"], "unasked": []})),
@@ -261,6 +274,26 @@ def test_a_fault_is_found_and_named_and_nothing_else_is(check: str, level: str, 
     assert wrong[0].remedy, "it says what to do"
     assert verdict(wrong)["level"] == level
     assert verdict(wrong)["lines"] == [f"{level:<7}  {check}: {wrong[0].text} -> {wrong[0].remedy}"]
+
+
+def test_a_container_that_has_just_started_and_an_image_without_a_date_are_fine() -> None:
+    def change(facts: dict[str, Any]) -> None:
+        line("nginx|running|healthy|0|2026-11-01T10:00", "nginx|running|starting|0|2026-11-28T13:55")(facts)
+        line("nginx:1.30|2026-10-01", "nginx:1.30|0001-01-01")(facts)
+
+    said = found(change)
+    assert {one.level for one in said} == {OK}
+    assert ["pypiserver" in one.text for one in said if one.check == "images"] == [True]
+
+
+def test_a_login_that_the_log_does_not_have_may_be_new() -> None:
+    def never_used(facts: dict[str, Any]) -> None:
+        login(0, last_used="")(facts)
+        facts["logins"]["log_begins"] = "2026-08-01T10:00:00+00:00"
+
+    said = [one for one in found(never_used) if one.check == "logins"]
+    assert [one.level for one in said] == [OK, OK]
+    assert said[0].text == "no use in the log since 2026-08-01: login bob; remove what is not new"
 
 
 def test_errors_come_first_and_many_names_are_counted() -> None:

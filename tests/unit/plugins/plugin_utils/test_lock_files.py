@@ -72,6 +72,26 @@ def test_requirements_with_pins_name_releases(tmp_path: Path) -> None:
     assert lock_files.by_name(map(str, paths))["hello-wheelhouse"] == ["1.1", "1.2"]
 
 
+def test_a_comment_ends_a_continued_line(tmp_path: Path) -> None:
+    text = "foo==1.0 \\\n    --hash=sha256:a \\\n#    --hash=sha256:b\nbar==2.0 # a comment \\\nbaz==3.0\n"
+    assert named(tmp_path, "requirements.txt", text) == [("foo", "1.0"), ("bar", "2.0"), ("baz", "3.0")]
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("uv.lock", 'source = { editable = "." }'),
+        ("uv.lock", 'source = { git = "https://git.example.com/acme?rev=1#2" }'),
+        ("pylock.toml", 'directory = { path = "." }'),
+        ("pylock.toml", 'vcs = { type = "git", url = "https://git.example.com/acme", commit-id = "2" }'),
+    ],
+)
+def test_what_is_no_release_has_no_version(tmp_path: Path, name: str, source: str) -> None:
+    text = UV if name == "uv.lock" else PYLOCK
+    entry = f'\n[[{"package" if text is UV else "packages"}]]\nname = "acme"\n{source}\n'
+    assert named(tmp_path, name, text + entry) == [("hello-wheelhouse", "1.1")]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -80,7 +100,14 @@ def test_requirements_with_pins_name_releases(tmp_path: Path) -> None:
         ("requirements.txt", "hello==1.0,!=1.0.1\n", "is not NAME==VERSION"),
         ("requirements.txt", "hello\n", "'hello' is not NAME==VERSION"),
         ("requirements.txt", "-r other.txt\n", "'-r other.txt' is not NAME==VERSION"),
+        ("requirements.txt", "hello==${VERSION}\n", "'hello==${VERSION}' is not NAME==VERSION"),
+        ("requirements.txt", "hello==1.0#x\n", "'hello==1.0#x' is not NAME==VERSION"),
+        ("requirements.txt", "hello==1.0 \\\n --hash=sha256:a \\\nfoo==2.0\n", "is not NAME==VERSION"),
+        ("requirements.txt", "hello==1.0 ; python_version > '3' \\\nfoo==2.0\n", "is not NAME==VERSION"),
         ("requirements.txt", "# nothing\n", "names no release"),
+        ("pylock.toml", '[[packages]]\nname = "acme"\nwheels = []\n', "it has no version of acme"),
+        ("uv.lock", UV + 'x = 1\n[[package]]\nname = "acme"\nversion = "${V}"\n', "'${V}' is not a version"),
+        ("uv.lock", '[[package]]\nversion = "1.0"\n', "it has a package without a name"),
         ("uv.lock", "[[package]\n", ": Expected ']]'"),
         ("pyproject.toml", '[project]\nname = "acme"\n', "it has neither [[package]] nor [[packages]]"),
         ("uv.lock", "package = []\n", "names no release"),

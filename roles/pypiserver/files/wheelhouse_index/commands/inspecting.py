@@ -10,25 +10,28 @@ Uploads go on meanwhile: what is found counts only if a second look finds it aga
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import os
 import random
 import re
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from ..fact_store.facts import FactStore
 from ..fact_store.records import FactsError
 from ..files import incoming, names
 from ..files.entry import Stamp, guessed
-from ..index.output import PROJECT_PAGES
+from ..index.output import METADATA, PROJECT_PAGES
 from ..index.scan import Scanner
 from ..server.settings import Settings
 
@@ -53,11 +56,31 @@ KINDS = (
 # How many of many are named, and how many files one thread takes at a time.
 _NAMED, _BATCH = 10, 64
 _LINKED = re.compile(r"#sha256=([0-9a-f]{64})")
+_LISTED = re.compile(r'<a href="([^"]+)/">')
+# What reading a damaged page raises.
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error)
 _LOG = "access.log"
 # Of the access log only the end is read: a day's may be large.
 _LOG_BYTES = 16 * 1024 * 1024
-_LINE = re.compile(rb'^\{"time":".*?","status":(\d{3}),"bytes":.*?,"verdict":"', re.MULTILINE)
-_RULE = re.compile(rb'"cache":"[A-Z-]*","rule":"([a-z-]+)","verdict":"')
+_LINE = re.compile(
+    rb'^\{"time":".*?","status":(\d{3}),"bytes":.*?,(?:"cache":"[A-Z-]*","rule":"([a-z-]*)",)?"verdict":"', re.MULTILINE
+)
+# Refusals with 5xx for which the index itself is not to blame.
+_OF_UPSTREAM = (b"upstream", b"busy")
+
+
+class Listed(NamedTuple):
+    """What a page says of a file; no more, as there may be hundreds of thousands.
+
+    Attributes:
+        sha256: its hash.
+        size: in bytes.
+        metadata: the hash of its core metadata; empty where it has none.
+    """
+
+    sha256: str
+    size: int
+    metadata: str
 
 
 class Inspection:
@@ -83,50 +106,76 @@ class Inspection:
         self._damaged: set[str] = set()
         # Before the files: one that is removed meanwhile is on no page of the second look.
         self.projects = self._pages()
+        self._list()
         scanner = Scanner(packages, {})
         self.files = scanner.changes(thorough=True)[0]
         self.problems |= {("unreadable folder", folder) for folder in scanner.unreadable}
         self._files_of_pages()
         self._facts()
 
-    def _pages(self) -> dict[str, dict[str, Any]]:
-        """Return the pages of all projects that have any, as JSON has them."""
+    def _pages(self) -> dict[str, dict[str, Listed]]:
+        """Return what the pages of all projects say that have any, by project and path."""
         found = {}
         for project in _folders(self._index / "simple"):
             try:
-                found[project] = self._page(f"{self._index}/simple/{project}")
+                found[project] = self._page(self._index / "simple" / project)
             except FileNotFoundError:
                 self._note("page missing", project)
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except _DAMAGED as error:
                 self._damaged.add(project)
                 self._note("page damaged", f"{project} ({error})")
         return found
 
-    def _page(self, folder: str) -> dict[str, Any]:
-        """Return a page; raise what is wrong with any form of it."""
-        html, text = (Path(folder, page).read_text(encoding="utf-8") for page in PROJECT_PAGES)
-        for page in PROJECT_PAGES:
-            if not os.stat(f"{folder}/{page}.gz").st_size:
-                raise ValueError(f"{page}.gz is empty")
-        page = json.loads(text)
-        files = {unquote(file["url"]).removeprefix("../../packages/"): file for file in page["files"]}
-        if sorted(_LINKED.findall(html)) != sorted(file["hashes"]["sha256"] for file in files.values()):
+    def _page(self, folder: Path) -> dict[str, Listed]:
+        """Return what a page says; raise what is wrong with any form of it."""
+        html, text = _forms(folder)
+        files = {
+            unquote(file["url"]).removeprefix("../../packages/"): _listed(file) for file in json.loads(text)["files"]
+        }
+        if sorted(_LINKED.findall(html)) != sorted(file.sha256 for file in files.values()):
             raise ValueError("HTML and JSON list different files")
         return files
 
+    def _list(self) -> None:
+        """Compare the list of projects with their pages."""
+        try:
+            html, text = _forms(self._index / "simple")
+            listed = {project["name"] for project in json.loads(text)["projects"]}
+            if listed != set(map(unquote, _LISTED.findall(html))):
+                raise ValueError("HTML and JSON list different projects")
+        except FileNotFoundError:
+            self._note("page missing", "the list of projects")
+        except _DAMAGED as error:
+            self._note("page damaged", f"the list of projects ({error})")
+        else:
+            # Those that are quarantined have no files, and are not listed.
+            for project, files in self.projects.items():
+                if files and project not in listed:
+                    self._note("page damaged", f"the list of projects (without {project})")
+
     def _files_of_pages(self) -> None:
-        """Compare what pages list with what is there, by names and sizes."""
+        """Compare what pages list with what is there, by names and sizes; and core metadata by their hashes."""
         for files in self.projects.values():
             for path, file in files.items():
-                self.promised[path] = file["hashes"]["sha256"]
+                self.promised[path] = file.sha256
                 stamp = self.files.get(path)
                 if stamp is None:
                     self._note("file missing", path)
-                elif stamp.size != file["size"]:
+                elif stamp.size != file.size:
                     self._note("file altered", path)
+                if file.metadata and not self._has_metadata(path, file.metadata):
+                    self._note("page damaged", f"{path}{METADATA}")
         for path in self.files.keys() - self.promised.keys():
             if not path.endswith(names.SIGNATURE):
                 self._file_on_no_page(path)
+
+    def _has_metadata(self, path: str, sha256: str) -> bool:
+        """Tell whether what is served beside a file is what its page promises."""
+        try:
+            with open(f"{self._index}/packages/{path}{METADATA}", "rb", buffering=0) as file:
+                return hashlib.sha256(file.readall()).hexdigest() == sha256
+        except OSError:
+            return False
 
     def _file_on_no_page(self, path: str) -> None:
         project = _project(path)
@@ -152,7 +201,7 @@ class Inspection:
             for path, file in files.items():
                 self._fact(project, path, file)
 
-    def _fact(self, project: str, path: str, file: Mapping[str, Any]) -> None:
+    def _fact(self, project: str, path: str, file: Listed) -> None:
         try:
             record = self._store.records.at(project, _name(path))
         except FactsError as error:
@@ -160,11 +209,27 @@ class Inspection:
             return
         if record is None:
             self._note("fact missing", path)
-        elif record.sha256 != file["hashes"]["sha256"]:
+        elif record.sha256 != file.sha256:
             self._note("fact differs", path)
 
     def _note(self, kind: str, what: str) -> None:
         self.problems.add((kind, what))
+
+
+def _forms(folder: Path) -> list[str]:
+    """Return HTML and JSON of a page; raise what is wrong with them, or with what NGINX serves of them, which is compressed."""
+    texts = []
+    for page in PROJECT_PAGES:
+        content = (folder / page).read_bytes()
+        if gzip.decompress((folder / f"{page}.gz").read_bytes()) != content:
+            raise ValueError(f"{page}.gz differs from {page}")
+        texts.append(content.decode())
+    return texts
+
+
+def _listed(file: Mapping[str, Any]) -> Listed:
+    metadata = file["core-metadata"]
+    return Listed(file["hashes"]["sha256"], file["size"], metadata["sha256"] if metadata else "")
 
 
 def _name(path: str) -> str:
@@ -218,16 +283,19 @@ def _verified(path: str, sha256: str) -> str:
 
 
 def requests(logs: Path) -> dict[str, Any]:
-    """Return how many requests the end of the access log has, how many failed, and how often which rule refused public ones."""
+    """Return what the end of the access log has: requests, those that failed, and how often which rule refused public ones.
+
+    What failed because of upstream counts as refused alone.
+    """
     try:
         with open(logs / _LOG, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
             text = file.read(_LOG_BYTES)
     except OSError:
         return {}
-    statuses = _LINE.findall(text)
-    refused = Counter(rule.decode() for rule in _RULE.findall(text))
-    return {"all": len(statuses), "failed": sum(status >= b"500" for status in statuses), "refused": refused}
+    lines = _LINE.findall(text)
+    failed = sum(status >= b"500" and rule not in _OF_UPSTREAM for status, rule in lines)
+    return {"all": len(lines), "failed": failed, "refused": Counter(rule.decode() for _status, rule in lines if rule)}
 
 
 def summed(problems: Iterable[Problem]) -> dict[str, dict[str, Any]]:
@@ -248,6 +316,9 @@ def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any]
     paths = chosen(there, most)
     suspects = {what for _kind, what in found.problems if what in there}
     problems = found.problems | altered(settings.packages, found.promised, {*paths, *suspects})
+    projects = len(found.projects)
+    # The second look needs as much memory.
+    del found
     if problems:
         # What was being published or removed is settled by then.
         wait(settings.freshness + 2)
@@ -261,7 +332,7 @@ def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any]
         }
     return {
         "files": len(there),
-        "projects": len(found.projects),
+        "projects": projects,
         "bytes": sum(stamp.size for stamp in there.values()),
         "hashed": len(paths),
         "hashed_bytes": sum(there[path].size for path in paths),

@@ -1,8 +1,8 @@
 """``python3 -m wheelhouse_index trash``: what the playbook trash.yml asks for, a line of JSON on standard input.
 
 It names what was removed by the playbook's variables: ``{"pypi_trash_do": "restore", "pypi_project": "foo", "pypi_version":
-"1.0"}``. The answer is a line of JSON: ``{"changed": [FILE, ...], "found": [TEXT, ...]}``. With ``{"stop": TEXT}`` in it, no more
-was done than it says.
+"1.0"}``. A variable that is not set is missing, or []. The answer is a line of JSON: ``{"changed": [FILE, ...], "found": [TEXT,
+...]}``. With ``{"stop": TEXT}`` in it, no more was done than it says.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..server.settings import Settings
 from .variables import BadInputError, shown, since, text
 
 SHOW, RESTORE_IT, EMPTY_IT = _VERBS = ("show", "restore", "empty")
-_TEXTS = ("pypi_trash_do", "pypi_project", "pypi_version", "pypi_file", "pypi_since")
+_SELECTORS = ("pypi_project", "pypi_version", "pypi_file", "pypi_since")
 # How many of many names a message has.
 _NAMED = 10
 
@@ -50,20 +50,20 @@ class Request:
             BadInputError: if it is none.
         """
         found: Mapping[str, Any] = json.loads(line)
-        if unknown := sorted({*found} - {*_TEXTS}):
+        if unknown := sorted({*found} - {"pypi_trash_do", *_SELECTORS}):
             raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
-        verb, project, version, file, moment = (text(name, found.get(name, "")) for name in _TEXTS)
-        verb = verb or SHOW
+        verb = text("pypi_trash_do", found.get("pypi_trash_do", "")) or SHOW
+        project, version, file, moment = (_selector(name, found.get(name, [])) for name in _SELECTORS)
         if verb not in _VERBS:
             raise BadInputError(f"pypi_trash_do: {shown(verb)} is unknown; give one of {', '.join(_VERBS)}")
         if version and not project:
             raise BadInputError(
                 f"pypi_project: missing beside pypi_version ({shown(version)}); name the project as well"
             )
-        if verb == RESTORE_IT and not (project or file or moment):
+        if verb != SHOW and not (project or file or moment):
             raise BadInputError(
-                "pypi_project, pypi_file, pypi_since: missing; name what is to come back, such as -e pypi_project=NAME"
-                " -e pypi_version=VERSION"
+                "pypi_project, pypi_file, pypi_since: missing; name what is to come back or to be removed for good, such as"
+                " -e pypi_project=NAME -e pypi_version=VERSION, or all since a day: -e pypi_since=2000-01-01"
             )
         return cls(verb, names.normalised(project), version, file, since(moment))
 
@@ -76,6 +76,15 @@ class Request:
             and self.file in ("", file.name.removesuffix(names.SIGNATURE), file.name)
             and file.removed >= self.since
         )
+
+
+def _selector(name: str, value: Any) -> str:
+    """Return what a variable selects; empty where it is not set."""
+    if value == []:
+        return ""
+    if selected := text(name, value):
+        return selected
+    raise BadInputError(f"{name}: empty, which would select everything; give a value, or leave it out")
 
 
 @dataclass

@@ -181,6 +181,12 @@ class Store(Adding):
         if decisions.is_quarantined:
             raise ConflictError(f"{file.path}: {file.project} is in quarantine. Set its status to active first")
         record = self.facts.records.at(file.project, file.name)
+        if not record and not file.name.endswith(names.SIGNATURE):
+            # Nor is its yank.
+            raise ConflictError(
+                f"{file.path}: when it was published is not known any more, as {file.project} was given back since. Publish"
+                " the file again"
+            )
         if record and record.sha256 != sha256:
             raise ConflictError(f"{file.path} was published with other content since")
         return True

@@ -25,6 +25,8 @@ END = "X-Wheelhouse-End"
 # All that the token of a run has which proves the index: its uploads and removals are tried, and change nothing. So it widens
 # nothing, whoever had it.
 _REHEARSE = "rehearse"
+# Its project. Without a login that NGINX knows, the upload would be one that pypi_anonymous_uploads takes.
+_OF_REHEARSALS = "wheelhouse-proof"
 
 # As the collection's htpasswd.RIGHT: in a pattern, * alone is special.
 _WORD = re.compile(r"([a-z]+)(?::([a-z0-9*]+(?:-[a-z0-9*]+)*))?", re.ASCII)
@@ -47,6 +49,8 @@ def refusal(action: str, headers: Mapping[str, str], anonymous_uploads: bool, pr
         project: the normalised name of what is to change; empty while it is not known, which a right on any project
             is enough for.
     """
+    if project == _OF_REHEARSALS:
+        return f"{project} is the name by which a run proves the index, and takes no change."
     need = NEEDS[action]
     login = headers.get(LOGIN, "")
     end = headers.get(END, "")
