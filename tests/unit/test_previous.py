@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "roles" / "stack" / "files" / "previous.sh"
+ASKED = ("http://127.0.0.1:80", "true")
 COMPOSE = "services:\n  nginx:\n    image: nginx:1.30\n  pypi-server:\n    image: own/pypiserver:v2\n"
+BACK = "\n".join([*ASKED, "abc", COMPOSE])
 DOCKER = """#!/bin/sh
 echo "$@" >>"$ASKED"
 case "$1 $2" in
 "ps --all") echo one two ;;
 "inspect --format") printf 'pypi-server sha256:b own/pypiserver:v2\\nnginx sha256:a nginx:1.30\\n' ;;
+"tag sha256:"*) mkdir -p "$ASKED.image.wheelhouse" && echo "$2" >"$ASKED.image.$3" ;;
 "image inspect") cat "$ASKED.image.$5" 2>/dev/null ;;
 esac
 """
@@ -41,7 +44,7 @@ def home(tmp_path: Path) -> Path:
     for image, digest in (("nginx:1.30", "a"), ("own/pypiserver:v2", "b")):
         at(tmp_path, image).parent.mkdir(parents=True, exist_ok=True)
         at(tmp_path, image).write_text(f"sha256:{digest}\n")
-    assert run(home, "keep") == ""
+    assert run(home, "proved", *ASKED) == ""
     for name in ("nginx/nginx.conf", "nginx/tls/key.pem", "pypiserver/gunicorn.conf.py", "authentication/tokens.conf"):
         (home / name).write_text("new")
     for name in ("nginx/conf.d/new.conf", "nginx/conf.d/later.conf", "nginx/public_ca.pem", "pypiserver/new.py"):
@@ -55,21 +58,40 @@ def at(folder: Path, image: str) -> Path:
     return folder / f"asked.image.{image}"
 
 
-def run(home: Path, verb: str) -> str:
+def rename(home: Path, now: str | None) -> None:
+    """Have the name of pypiserver's image lead to another one, or to none."""
+    if now is None:
+        at(home.parent, "own/pypiserver:v2").unlink()
+    else:
+        at(home.parent, "own/pypiserver:v2").write_text(now)
+
+
+def call(home: Path, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = SCRIPT.read_text(encoding="utf-8")
     command = [
         "sh",
         "-c",
-        SCRIPT.read_text(encoding="utf-8"),
+        script,
         "previous.sh",
         verb,
         str(home),
         "dev",
-        "nginx.conf conf.d/new.conf",
+        *(arguments or ["nginx.conf conf.d/new.conf"]),
     ]
     environment = {"PATH": f"{home.parent}:/usr/bin:/bin", "ASKED": str(home.parent / "asked")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def run(home: Path, verb: str, *arguments: str) -> str:
+    done = call(home, verb, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def texts(home: Path) -> dict[str, str]:
+    """Return what the files of a tree hold, without what was kept."""
+    found = {str(path.relative_to(home)): path.read_text() for path in home.rglob("*") if path.is_file()}
+    return {name: text for name, text in found.items() if not name.startswith(".previous/")}
 
 
 def test_images_are_kept_by_a_name_of_their_own_and_no_login_is_kept(home: Path) -> None:
@@ -78,7 +100,7 @@ def test_images_are_kept_by_a_name_of_their_own_and_no_login_is_kept(home: Path)
     assert "tag sha256:b wheelhouse/previous:dev.pypi-server" in asked
     kept = {str(path.relative_to(home / ".previous")) for path in (home / ".previous").rglob("*") if path.is_file()}
     assert kept == {
-        *("docker-compose.yml", "images", "nginx/nginx.conf", "nginx/conf.d/own.conf", "nginx/revision.conf"),
+        *("docker-compose.yml", "images", "asked", "nginx/nginx.conf", "nginx/conf.d/own.conf", "nginx/revision.conf"),
         "pypiserver/gunicorn.conf.py",
     }
     assert (home / ".previous").stat().st_mode & 0o777 == 0o700
@@ -86,9 +108,8 @@ def test_images_are_kept_by_a_name_of_their_own_and_no_login_is_kept(home: Path)
 
 
 def test_files_come_back_and_logins_certificates_and_files_of_others_stay(home: Path) -> None:
-    assert run(home, "back") == "abc\n" + COMPOSE
-    texts = {str(path.relative_to(home)): path.read_text() for path in home.rglob("*") if path.is_file()}
-    assert {name: text for name, text in texts.items() if not name.startswith(".previous")} == {
+    assert run(home, "back") == BACK
+    assert texts(home) == {
         "docker-compose.yml": COMPOSE,
         "nginx/nginx.conf": "old",
         "nginx/conf.d/own.conf": "theirs",
@@ -99,18 +120,88 @@ def test_files_come_back_and_logins_certificates_and_files_of_others_stay(home: 
         "authentication/tokens.conf": "new",
     }
     # A run that was killed meanwhile may be followed by another one.
-    assert run(home, "back") == "abc\n" + COMPOSE
+    assert run(home, "back") == BACK
 
 
 @pytest.mark.parametrize("now", ["sha256:other\n", None])
 def test_an_image_whose_name_leads_elsewhere_comes_back_by_the_kept_one(home: Path, now: str | None) -> None:
-    if now is None:
-        at(home.parent, "own/pypiserver:v2").unlink()
-    else:
-        at(home.parent, "own/pypiserver:v2").write_text(now)
+    rename(home, now)
     wanted = COMPOSE.replace("own/pypiserver:v2", "wheelhouse/previous:dev.pypi-server")
-    assert run(home, "back") == "abc\n" + wanted
+    assert run(home, "back") == BACK.replace(COMPOSE, wanted)
     assert (home / "docker-compose.yml").read_text() == wanted
+
+
+@pytest.mark.parametrize("now", ["sha256:other\n", None])
+def test_an_image_that_is_missing_is_named_before_anything_is_replaced(home: Path, now: str | None) -> None:
+    rename(home, now)
+    at(home.parent, "wheelhouse/previous:dev.pypi-server").unlink()
+    before = texts(home)
+    done = call(home, "back")
+    assert (done.returncode, done.stdout) == (1, "")
+    words = "neither own/pypiserver:v2 nor wheelhouse/previous:dev.pypi-server is sha256:b. Load or pull it"
+    assert words in done.stderr, done.stderr
+    assert texts(home) == before
+
+
+def test_a_disk_without_room_leaves_all_as_it_was(home: Path) -> None:
+    before = texts(home)
+    full = home.parent / "cp"
+    full.write_text("#!/bin/sh\necho no space >&2\nexit 1\n")
+    full.chmod(0o755)
+    done = call(home, "back")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "no space\n")
+    assert texts(home) == before
+
+
+def test_folders_that_were_removed_or_added_since_are_put_right(home: Path) -> None:
+    (home / "directory").mkdir()
+    (home / "directory/password").write_text("old")
+    (home / "directory").chmod(0o750)
+    run(home, "proved", *ASKED)
+    (home / "directory/password").unlink()
+    (home / "directory").rmdir()
+    (home / "bridge").mkdir()
+    (home / "bridge/proxy").write_text("new")
+    run(home, "back")
+    assert (home / "directory/password").read_text() == "old"
+    assert (home / "directory").stat().st_mode & 0o777 == 0o750
+    assert not (home / "bridge/proxy").exists()
+
+
+def test_a_stack_without_a_revision_comes_back(home: Path) -> None:
+    (home / "nginx/revision.conf").unlink()
+    run(home, "proved", *ASKED)
+    (home / "nginx/revision.conf").write_text("return 200 new;\n")
+    assert run(home, "back").splitlines()[:4] == [*ASKED, "", "new"]
+    assert not (home / "nginx/revision.conf").exists()
+
+
+def test_what_serves_without_a_proof_stays_unproved(home: Path) -> None:
+    (home / ".unproved").touch()
+    for verb in ("keep", "loaded"):
+        run(home, verb, *ASKED)
+        assert (home / ".unproved").exists()
+    run(home, "proved", *ASKED)
+    assert not (home / ".unproved").exists()
+
+
+def test_a_reload_alone_keeps_files_of_nginx_alone(home: Path) -> None:
+    """With ``--tags nginx`` the Compose file and settings were written, and nothing was started with them."""
+    run(home, "loaded", "http://127.0.0.1:80", "false")
+    (home / "nginx/nginx.conf").write_text("newer")
+    assert run(home, "back") == BACK.replace("true", "false")
+    assert (home / "nginx/nginx.conf").read_text() == "new"
+    assert (home / "pypiserver/gunicorn.conf.py").read_text() == "old"
+
+
+def test_keeping_what_is_on_another_disk_leaves_its_certificates(home: Path) -> None:
+    (home / "nginx").rename(home.parent / "disk")
+    (home / "nginx").symlink_to(home.parent / "disk")
+    run(home, "proved", *ASKED)
+    assert (home / "nginx/tls/key.pem").read_text() == "new"
+    (home / "nginx/nginx.conf").write_text("newer")
+    run(home, "back")
+    assert (home.parent / "disk/nginx.conf").read_text() == "new"
 
 
 def test_without_a_stack_that_was_proved_nothing_comes_back(tmp_path: Path) -> None:
