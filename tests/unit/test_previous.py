@@ -6,8 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+from jinja2 import Environment
 
-SCRIPT = Path(__file__).parents[2] / "roles" / "stack" / "files" / "previous.sh"
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "roles" / "stack" / "files" / "previous.sh"
 ASKED = ("http://127.0.0.1:80", "true")
 COMPOSE = "services:\n  nginx:\n    image: nginx:1.30\n  pypi-server:\n    image: own/pypiserver:v2\n"
 BACK = "\n".join([*ASKED, "abc", COMPOSE])
@@ -183,6 +186,22 @@ def test_what_serves_without_a_proof_stays_unproved(home: Path) -> None:
         assert (home / ".unproved").exists()
     run(home, "proved", *ASKED)
     assert not (home / ".unproved").exists()
+
+
+@pytest.mark.parametrize(
+    ("there", "kept"),
+    [
+        (["docker-compose.yml"], True),
+        (["docker-compose.yml", ".previous"], False),
+        # Of a first run that failed: a second one without changes would go back to what never worked.
+        (["docker-compose.yml", ".unproved"], False),
+    ],
+)
+def test_a_first_run_that_failed_is_not_kept(there: list[str], kept: bool) -> None:
+    play = yaml.safe_load((ROOT / "playbooks/site.yml").read_text(encoding="utf-8"))[0]
+    (task,) = [one for one in play["tasks"][1]["block"] if one["name"] == "Keep what serves"]
+    said = {"ansible_check_mode": False, "__pypi_preflight": {"engine": "docker", "there": there}}
+    assert Environment().compile_expression(task["when"])(said) is kept
 
 
 def test_a_reload_alone_keeps_files_of_nginx_alone(home: Path) -> None:
