@@ -19,6 +19,9 @@ _SUFFIXES = ("", ".yml", ".yaml", ".json")
 _ENCRYPTED = b"$ANSIBLE_VAULT"
 # Lists of logins, tokens and upstreams, and a directory; and the key of an entry that is not to be in clear.
 _LISTS = {"pypi_users": "password", "pypi_tokens": "secret", "pypi_ldap": "bind_password", "pypi_upstreams": "password"}
+_TEXTS = ("pypi_images_password", "pypi_backup_password")
+# Of restic's variables, those that are passwords.
+_ENVIRONMENT, _SECRET = "pypi_backup_environment", re.compile(r"SECRET|PASS|TOKEN|KEY\Z")
 # May have a login in it.
 _PROXY = "pypi_upstream_proxy"
 
@@ -39,7 +42,7 @@ def warnings(task_vars: Mapping[str, Any]) -> list[str]:
     sources = [str(source) for source in task_vars.get("ansible_inventory_sources") or ()]
     files = dict.fromkeys(file for source in sources for file in _files(Path(source)))
     parsed = {file: content for file in files if (content := _content(file)) is not None}
-    names = {"pypi_images_password"} | set().union(*(_variables(content) for content in parsed.values()))
+    names = set(_TEXTS).union(*(_variables(content) for content in parsed.values()))
     return [
         f"{file} has passwords in clear. Encrypt it: ansible-vault encrypt {file}"
         for file, content in parsed.items()
@@ -82,12 +85,12 @@ def _passwords(key: str, entries: Any) -> Iterable[str]:
 
 
 def _variables(content: Any) -> set[str]:
-    """The variables that passwords of logins come from."""
+    """The variables that passwords come from."""
     return {
         name
         for key, value in _items(content)
-        if key in _LISTS
-        for password in _passwords(key, value)
+        if key in _LISTS or key in _TEXTS
+        for password in (_passwords(key, value) if key in _LISTS else [str(value)])
         for name in _VARIABLE.findall(password)
     }
 
@@ -97,6 +100,10 @@ def _in_clear(name: str, value: Any, names: set[str]) -> bool:
         return any(_is_literal(password) for password in _passwords(name, value))
     if name == _PROXY:
         return isinstance(value, str) and "@" in value and _is_literal(value)
+    if name == _ENVIRONMENT:
+        return isinstance(value, Mapping) and any(
+            _SECRET.search(str(key)) and _has_literal(value[key]) for key in value
+        )
     return name in names and _has_literal(value)
 
 

@@ -196,6 +196,27 @@ ENCRYPTED = "$ANSIBLE_VAULT;1.1;AES256\n30\n"
             "group_vars/all/vault.yml",
         ),
         ({"host_vars/one.yml": PLAIN}, "host_vars/one.yml"),
+        ({"host_vars/one.yml": {"pypi_users": [HASHED], "pypi_backup_password": SECRET}}, "host_vars/one.yml"),
+        (
+            {
+                "group_vars/all/main.yml": {"pypi_users": [HASHED], "pypi_backup_password": "{{ vault_backup }}"},
+                "group_vars/all/vault.yml": {"vault_backup": SECRET},
+            },
+            "group_vars/all/vault.yml",
+        ),
+        (
+            {
+                "host_vars/one.yml": {
+                    "pypi_users": [HASHED],
+                    "pypi_backup_environment": {"AWS_SECRET_ACCESS_KEY": SECRET},
+                }
+            },
+            "host_vars/one.yml",
+        ),
+        (
+            {"host_vars/one.yml": {"pypi_users": [HASHED], "pypi_backup_environment": {"AWS_DEFAULT_REGION": "eu-1"}}},
+            "",
+        ),
         (
             {
                 "group_vars/all/main.yml": {

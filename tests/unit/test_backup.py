@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +24,9 @@ OWN = "index=one.example.com/pypi-server"
 RESTIC = """#!/bin/sh
 echo "$*" >>{folder}/asked
 case "$*" in
+{more}
 backup*) cat {folder}/summary ;;
 snapshots*) cat {folder}/snapshots ;;
-{more}
 esac
 """
 SUMMARY = {
@@ -71,6 +76,8 @@ def store(home: Path, number: str) -> None:
     names.mkdir(parents=True)
     (names / "demo").touch()
     (names.parent / "format").write_text(json.dumps({"format": 1, "id": number}))
+    # What the unit shows of it.
+    (home / "store").symlink_to("packages")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +124,7 @@ def test_a_backup_tags_forgets_checks_and_keeps_its_result(restic: Any, tmp_path
     asked = (tmp_path / "asked").read_text().splitlines()
     assert [line.split()[0] for line in asked] == ["unlock", "snapshots", "backup", "forget", "check"]
     assert f"--tag {OWN} --tag store=store-1" in asked[2] and "authentication files store/.wheelhouse" in asked[2]
-    assert "--keep-daily 7" in asked[3] and f"--tag {OWN}" in asked[3]
+    assert "--keep-daily 7" in asked[3] and "--tag store=store-1 " in asked[3] and OWN not in asked[3]
     assert "S3cret" not in str(asked)
     last = json.loads((tmp_path / "backup/last.json").read_text())
     assert (last["outcome"], last["succeeded"], last["snapshot"]) == ("ok", last["started"], "abcdef123456")
@@ -131,14 +138,15 @@ def test_a_backup_tags_forgets_checks_and_keeps_its_result(restic: Any, tmp_path
 
 
 def test_without_rules_nothing_is_forgotten(restic: Any, tmp_path: Path) -> None:
+    store(tmp_path, "store-1")
     backup.backup(restic(keep={}))
     assert "forget" not in (tmp_path / "asked").read_text()
 
 
 def test_snapshots_of_another_index_and_of_another_store_are_refused(restic: Any, tmp_path: Path) -> None:
+    store(tmp_path, "store-1")
     with pytest.raises(backup.BackupError, match=r"of another index \(index=two/pypi-server\)"):
         backup.backup(restic(snapshot(1, "index=two/pypi-server", "store=x")))
-    store(tmp_path, "store-1")
     with pytest.raises(
         backup.BackupError, match=r"restore it with wheelhouse\.pypi\.restore, or give a new repository"
     ):
@@ -155,6 +163,133 @@ def test_an_empty_index_is_set_up_beside_its_snapshots_and_not_backed_up(restic:
         backup.backup(made)
 
 
+def test_without_its_store_nothing_is_backed_up_or_forgotten(restic: Any, tmp_path: Path) -> None:
+    with pytest.raises(backup.BackupError, match=r"format is missing or damaged: mount packages/"):
+        backup.backup(restic(snapshot(1, OWN, "store=store-1")))
+    assert not (tmp_path / "asked").read_text()
+    assert json.loads((tmp_path / "backup/last.json").read_text())["outcome"] == "failed"
+
+
+def test_snapshots_of_the_hosts_store_are_its_own_under_any_name(restic: Any, tmp_path: Path) -> None:
+    store(tmp_path, "store-1")
+    (tmp_path / "packages/.wheelhouse/names/demo").touch()
+    made = restic(snapshot(1, "index=two/pypi-server", "store=store-1"), snapshot(2, OWN, "store=x"))
+    assert backup.check(made) == {"restic": True, "missing": False}
+    assert made.chosen("latest")["id"].endswith("1")
+    backup.backup(made)
+
+
+@pytest.mark.parametrize("place", ["link", "link-above", "fifo", "folder"])
+def test_what_the_account_puts_in_the_place_of_the_stores_id_is_not_read(tmp_path: Path, place: str) -> None:
+    store(tmp_path, "store-1")
+    assert backup.store_id(tmp_path / "packages") == "store-1"
+    folder = tmp_path / "packages/.wheelhouse"
+    if place == "link-above":
+        folder = folder.rename(tmp_path / "elsewhere")
+        (tmp_path / "packages/.wheelhouse").symlink_to(folder)
+    else:
+        (folder / "format").rename(tmp_path / "elsewhere")
+        {
+            "link": lambda path: path.symlink_to(tmp_path / "elsewhere"),
+            "fifo": os.mkfifo,
+            "folder": os.mkdir,
+        }[place](folder / "format")
+    assert backup.store_id(tmp_path / "packages") == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "is_fine"),
+    [
+        ({"error": {"Op": "lstat", "Path": "x", "Err": 2}, "item": "VIEW/files/x-1.tar.gz"}, True),
+        ({"error": {"message": "open VIEW/files/x: no such file or directory"}, "item": "VIEW/files/x"}, True),
+        ({"error": {"message": "lstat VIEW/store/x: no such file or directory"}, "item": "VIEW/store/x"}, True),
+        ({"error": {"message": "lstat VIEW/files: no such file or directory"}, "item": "VIEW/files"}, False),
+        ({"error": {"Op": "open", "Path": "x", "Err": 13}, "item": "VIEW/files/x"}, False),
+        ({"error": {"message": "read VIEW/files/x: input/output error"}, "item": "VIEW/files/x"}, False),
+        ({"error": {"message": "lstat x: no such file or directory"}, "item": "VIEW/authentication/x"}, False),
+        (None, False),
+    ],
+)
+def test_a_file_that_was_removed_meanwhile_fails_no_backup(
+    restic: Any, tmp_path: Path, error: dict[str, Any] | None, is_fine: bool
+) -> None:
+    store(tmp_path, "store-1")
+    lines = [json.dumps({"message_type": "error", "during": "archival", **error})] if error else []
+    (tmp_path / "errors").write_text("\n".join([*lines, "Warning: not all read"]).replace("VIEW", str(tmp_path)))
+    made = restic(more=f"backup*) cat {tmp_path}/summary; cat {tmp_path}/errors >&2; exit 3 ;;")
+    if is_fine:
+        assert backup.backup(made)["outcome"] == "ok"
+    else:
+        said = error["item"].removeprefix("VIEW/") if error else "Warning: not all read"
+        with pytest.raises(backup.BackupError, match=f"lacks what cannot be read: {said}"):
+            backup.backup(made)
+        assert "forget" not in (tmp_path / "asked").read_text()
+
+
+def program(made: Any, *words: str) -> subprocess.Popen[str]:
+    """The program as a process, with its settings on standard input."""
+    command = [sys.executable, str(ROOT / "roles/backup/files/backup.py"), *words, "-"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdin
+    process.stdin.write(json.dumps(made.settings))
+    process.stdin.close()
+    return process
+
+
+def test_one_backup_restore_or_drill_runs_at_a_time(restic: Any, tmp_path: Path) -> None:
+    store(tmp_path, "store-1")
+    made = restic(more=f"check*) flock --nonblock {tmp_path}/backup/lock true || echo held >{tmp_path}/lock ;;")
+    assert program(made, "backup").wait() == 0
+    assert (tmp_path / "lock").read_text() == "held\n"
+
+
+def test_an_older_snapshot_comes_with_the_newest_decisions_of_its_store(restic: Any, tmp_path: Path) -> None:
+    names = ("store=a", "store=a", "store=b")
+    made = restic(*(snapshot(number, OWN, tag) for number, tag in enumerate(names, 1)), account="0:0")
+    assert made.newest_like(f"{1:064x}") == made.newest_like(f"{2:064x}") == f"{2:064x}"
+    backup.unpacked(made, f"{1:064x}", tmp_path / ".restore", newest=f"{2:064x}")
+    first, second = (line for line in (tmp_path / "asked").read_text().splitlines() if line.startswith("restore"))
+    assert f"restore {1:064x} --verify --exclude /authentication" in first
+    assert f"restore {2:064x} --include /store/.wheelhouse/projects" in second
+
+
+@pytest.mark.parametrize(("free", "is_enough"), [(10**9 + 99, False), (10**9 + 100, True)])
+def test_a_disk_is_not_filled_and_what_a_killed_run_left_does_not_count(
+    restic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, is_enough: bool
+) -> None:
+    made = restic(snapshot(1, OWN), more="""stats*) echo '{"total_size": 4196}' ;;""")
+    (tmp_path / ".drill").mkdir()
+    (tmp_path / ".drill/left").write_bytes(bytes(4096))
+    usage = shutil._ntuple_diskusage(10**12, 0, free)
+    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _place: usage)
+    if is_enough:
+        assert backup.look(made, "latest")["bytes"] == 4196
+    else:
+        with pytest.raises(backup.BackupError, match="takes 4,196 of them, with 1,000,000,000 to spare; make room"):
+            backup.look(made, "latest")
+    assert (tmp_path / ".drill/left").exists()
+
+
+def test_a_container_sees_no_logins_and_a_drill_writes_to_its_folder_alone(tmp_path: Path) -> None:
+    for name in ("authentication", "pypiserver", "index", ".drill", "disk"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "packages").symlink_to("disk")
+    drill = backup._mounts_of_drill(tmp_path)
+    assert [option for option in drill if not option.endswith(",readonly")] == [
+        f"--mount=type=bind,src={tmp_path}/.drill,dst=/wheelhouse/.drill"
+    ]
+    assert f"--mount=type=bind,src={tmp_path}/disk,dst=/wheelhouse/packages,readonly" in drill
+    assert "--tmpfs=/wheelhouse/authentication:ro" in backup._mounts_of_restore(tmp_path)
+
+
+def test_a_drill_that_is_ended_removes_its_folder(restic: Any, tmp_path: Path) -> None:
+    size = """stats*) echo '{"total_size": 1}' ;;"""
+    made = restic(snapshot(1, OWN), more=f"{size}\nrestore*) kill -TERM $PPID; exec sleep 60 ;;", account="0:0")
+    assert program(made, "drill").wait() == 128 + signal.SIGTERM
+    assert "restore" in (tmp_path / "asked").read_text() and not (tmp_path / ".drill").exists()
+    assert json.loads((tmp_path / "backup/drill.json").read_text())["outcome"] == "failed"
+
+
 def test_a_snapshot_is_chosen_by_its_id_or_is_the_newest_of_this_index(restic: Any) -> None:
     made = restic(snapshot(2, OWN), snapshot(1, OWN), snapshot(3, "index=two/x"))
     assert made.chosen("latest")["id"].endswith("2")
@@ -168,7 +303,7 @@ def test_a_snapshot_is_chosen_by_its_id_or_is_the_newest_of_this_index(restic: A
 def test_what_does_not_fit_is_refused(restic: Any, tmp_path: Path) -> None:
     made = restic(snapshot(1, OWN), more="""stats*) echo '{"total_size": 999999999999999999}' ;;""")
     with pytest.raises(
-        backup.BackupError, match="bytes free, and snapshot 00000000 takes 999,999,999,999,999,999; make"
+        backup.BackupError, match="bytes free, and snapshot 00000000 takes 999,999,999,999,999,999 of them"
     ):
         backup.look(made, "latest")
 
@@ -181,6 +316,18 @@ def test_a_repository_that_was_there_is_not_made_again(restic: Any, tmp_path: Pa
     with pytest.raises(backup.BackupError, match="backups were made there; mount or bring it back"):
         backup.check(restic(more=missing))
     assert backup.check(restic(more=missing, repository="/other"))["missing"]
+
+
+@pytest.mark.parametrize("more", ["backup*) echo damaged ;;", "snapshots*) echo damaged ;;"])
+def test_an_answer_that_is_none_is_a_failure_that_is_kept(
+    restic: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    store(tmp_path, "store-1")
+    (tmp_path / "settings").write_text(json.dumps(restic(more=more).settings))
+    monkeypatch.setattr("sys.stdin", (tmp_path / "settings").open())
+    assert backup.main(["backup", "-"]) == 1
+    error = json.loads((tmp_path / "backup/last.json").read_text())["error"]
+    assert "then run again" in error and capsys.readouterr().err == error + "\n"
 
 
 def test_what_is_wrong_is_one_line_without_a_password(

@@ -40,6 +40,20 @@ def test_what_was_said_of_upstreams_is_removed_with_the_index(tmp_path: Path) ->
     assert not (home / "pypiserver").exists()
 
 
+def test_results_of_backups_are_removed_and_what_others_keep_in_these_folders_stays(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for name in ("backup/last.json", "backup/cache/x", ".drill/x", "drill/own", "restore/own"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).touch()
+    (home / "backup/own").mkdir()
+    done = remove(home)
+    assert done.returncode == 0, done.stderr
+    left = sorted(str(path.relative_to(home)) for path in home.rglob("*"))
+    assert left == ["backup", "backup/own", "drill", "drill/own", "restore", "restore/own"]
+    (home / "backup/own").rmdir()
+    assert remove(home).returncode == 0 and not (home / "backup").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a link of another account takes root")
 @pytest.mark.parametrize(("name", "file"), [("packages", "kept"), ("nginx/tls", "key.pem"), ("index", "kept")])
 def test_a_link_is_followed_if_it_is_roots_alone(tmp_path: Path, name: str, file: str) -> None:

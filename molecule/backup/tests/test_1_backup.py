@@ -120,7 +120,7 @@ def test_a_drill_compares_every_page_and_leaves_nothing(
     assert drill["outcome"] == "ok" and drill["problems"] == [], drill
     assert drill["newer"] >= 1 and drill["same"] >= 6 and drill["removed_since"] == drill["changed_since"] == 0, drill
     assert drill["rto_seconds"] > 0 and drill["rpo_seconds"] >= 0
-    assert not host.file(f"{home}/drill").exists
+    assert not host.file(f"{home}/.drill").exists
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -133,6 +133,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "of-another": (
         {"pypi_backup_repository": "/srv/other"},
         "its snapshots are of another index (index=elsewhere/pypi-server)",
+    ),
+    "in-the-index": (
+        {"pypi_backup_repository": "/home/pypi/pypi-server/backup"},
+        "pypi_backup_repository: is in pypi_home, /home/pypi/pypi-server",
     ),
     "no-password": (
         {"pypi_backup_password": ""},
@@ -157,6 +161,12 @@ def test_a_backup_that_would_not_work_is_refused_and_the_old_one_stays(host: Any
     before = host.check_output(settings)
     says(refused("--tags", "backup", **variables), sentence)
     assert host.check_output(settings) == before
+
+
+def test_a_backup_by_other_settings_than_the_hosts_is_refused(host: Any, home: str) -> None:
+    before = result(host, home, "last")
+    says(refused(playbook=BACKUP, pypi_backup_keep={"daily": 3}), "run wheelhouse.pypi.site --tags backup first")
+    assert result(host, home, "last") == before
 
 
 @pytest.mark.parametrize(
@@ -203,6 +213,8 @@ def test_a_host_that_lost_everything_comes_back_by_one_command(
     stored = packages.on_host(host, home)
     host.check_output("docker rm --force $(docker ps --all --quiet)")
     host.check_output(f"rm -rf {home} /etc/wheelhouse.pypi && apt-get remove --yes restic")
+    applied(RESTORE, "--check", **CONFIRMED)
+    assert not host.file(home).exists
     applied(RESTORE, **CONFIRMED)
     assert {project: page(index, reader, project) for project in projects} == before
     assert packages.on_host(host, home) == stored

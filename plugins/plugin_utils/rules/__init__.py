@@ -126,6 +126,7 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     tls.provided_is_whole,
     tls.acme_has_a_directory,
     backup.is_whole,
+    backup.is_elsewhere,
     *upstreams.CROSS_RULES,
 )
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values impor
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import Complaints, as_integer
 
 KEPT = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+# As restic tells a service from a folder.
+_REMOTE = re.compile(r"(sftp|rest|s3|swift|b2|azure|gs|rclone):")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 # Variables of their own say these.
 _TAKEN = ("RESTIC_REPOSITORY", "RESTIC_PASSWORD", "RESTIC_CACHE_DIR")
@@ -41,6 +44,23 @@ def environment(value: Any) -> Complaints:
             yield f"{name!r} is not a variable for restic's logins", "use names such as AWS_ACCESS_KEY_ID"
         elif not isinstance(content, (str, int)) or not str(content):
             yield f"{name} has no value", "give it a text, or remove it"
+
+
+def is_elsewhere(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """A repository that is a folder of the host is not in the tree of the index, which is emptied with it."""
+    folder, home = str(variables.get("pypi_backup_repository") or "").removeprefix("local:"), variables.get("pypi_home")
+    if not folder or _REMOTE.match(folder):
+        return
+    if not folder.startswith("/"):
+        yield Problem(
+            "pypi_backup_repository",
+            "is a path that is not absolute",
+            "give one that begins with /, such as /mnt/backup/pypi",
+        )
+    elif home and f"{posixpath.normpath(folder)}/".startswith(f"{posixpath.normpath(str(home))}/"):
+        yield Problem(
+            "pypi_backup_repository", f"is in pypi_home, {home}", "give a folder elsewhere, best on another disk"
+        )
 
 
 def is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:

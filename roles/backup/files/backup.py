@@ -7,14 +7,19 @@ code 1. Root runs it on the host, with Python 3.9 or later.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
+import signal
+import stat
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,11 +31,22 @@ _LEFT_OUT = ("files/.wheelhouse", "files/.incoming")
 _PATIENCE_SECONDS = 30
 # Where a container sees the folder of the index; not /data, as images have a volume of their own there.
 _INSIDE = "/wheelhouse"
+# What a drill compares with, and what a restore has nothing to do with.
+_LIVE = ("pypiserver", "packages", "index")
+_COVERED = ("authentication", "nginx", "directory", "bridge", "backup")
+_SCRATCH = (".restore", ".drill")
 _MISSING = ("no such file or directory", "not exist")
+# restic's exit code where a snapshot was made without all files.
+_INCOMPLETE = 3
+_VANISHED = re.compile(r"(lstat|open|openat) .*: no such file or directory\Z", re.IGNORECASE | re.DOTALL)
 
 
 class BackupError(Exception):
     """What is wrong, and the remedy."""
+
+
+# What can go wrong beside that.
+_FAILURES = (BackupError, OSError, subprocess.SubprocessError, ValueError, KeyError, StopIteration)
 
 
 class Restic:
@@ -53,14 +69,23 @@ class Restic:
             "RESTIC_CACHE_DIR": f"{self.home}/backup/cache",
         }
 
-    def run(self, *words: str, cwd: str | None = None, patience: float | None = None) -> str:
+    def run(self, *words: str, patience: float | None = None) -> str:
         """Run restic; return its standard output.
 
         Raises:
             BackupError: if it fails, with the remedy.
         """
+        done = self.call(*words, patience=patience)
+        if done.returncode:
+            raise BackupError(problem(done.returncode, done.stderr))
+        return done.stdout
+
+    def call(
+        self, *words: str, cwd: str | None = None, patience: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run restic; return how it ended. Raises BackupError if it did not begin or took too long."""
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 # The folder of results is made once nothing is wrong.
                 ["restic", *words, *([] if (self.home / "backup").is_dir() else ["--no-cache"])],
                 env=self._environment,
@@ -75,9 +100,6 @@ class Restic:
             raise BackupError("restic is not installed; run wheelhouse.pypi.site with pypi_backup_repository") from None
         except subprocess.TimeoutExpired:
             raise BackupError(_unreachable(f"restic got no answer within {patience:.0f} s")) from None
-        if done.returncode:
-            raise BackupError(problem(done.returncode, done.stderr))
-        return done.stdout
 
     def is_missing(self) -> bool:
         """Tell whether there is no repository yet; raises BackupError if that cannot be found out."""
@@ -95,9 +117,10 @@ class Restic:
         return sorted(found, key=lambda one: moment(one["time"]))
 
     def own_snapshots(self) -> list[dict[str, Any]]:
-        """Return those of this index; raises BackupError where all are of others."""
-        found = self.snapshots()
-        own = [one for one in found if self.own in (one.get("tags") or [])]
+        """Return those of this host's store, else those of this index's name; raises BackupError where all are of others."""
+        found, here = self.snapshots(), f"store={store_id(self.home / 'packages')}"
+        own = [one for one in found if here in (one.get("tags") or [])]
+        own = own or [one for one in found if self.own in (one.get("tags") or [])]
         if found and not own:
             others = sorted(
                 {tag for one in found for tag in one.get("tags") or [one["hostname"]] if "store=" not in tag}
@@ -123,6 +146,13 @@ class Restic:
                 + (", ".join(f"{one['id'][:8]} ({one['time'][:16]})" for one in self.snapshots()[-5:]) or "none")
             )
         return found[0]
+
+    def newest_like(self, snapshot: str) -> str:
+        """Return the id of the newest snapshot of the store that a snapshot is of."""
+        found = self.snapshots()
+        tags = next((one.get("tags") or [] for one in found if one["id"] == snapshot), [])
+        stores = [tag for tag in tags if tag.startswith("store=")]
+        return next((one["id"] for one in reversed(found) if {*stores} & {*(one.get("tags") or [])}), snapshot)
 
     def size(self, snapshot: str) -> int:
         """Return how many bytes a snapshot takes once it is restored."""
@@ -154,6 +184,16 @@ def problem(code: int, errors: str) -> str:
     return f"restic failed: {' '.join(line.strip() for line in lines[-3:])}"
 
 
+def told(error: Exception) -> str:
+    """Return what a person reads of a failure."""
+    if isinstance(error, BackupError):
+        return str(error)
+    return (
+        f"{type(error).__name__}: {error}. See that the disks of the index are mounted and have room, and that `restic version`"
+        " on the host is 0.14 or later; then run again"
+    )
+
+
 def moment(text: str) -> datetime:
     """Return a time as restic writes it, with nanoseconds."""
     day, _dot, zone = text.partition(".")
@@ -166,17 +206,28 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def store_id(home: Path) -> str:
-    """Return the id of the store of facts; empty where there is none."""
+def store_id(packages: Path) -> str:
+    """Return the id of the store of facts; empty where there is none.
+
+    The account may put there what it likes: no link is followed, and nothing but a regular file is read.
+    """
+    opened: list[int] = []
     try:
-        return str(json.loads((home / "packages/.wheelhouse/format").read_text(encoding="utf-8"))["id"])
+        opened.append(os.open(packages / ".wheelhouse", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW))
+        opened.append(os.open("format", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened[0]))
+        if not stat.S_ISREG(os.fstat(opened[1]).st_mode):
+            return ""
+        return str(json.loads(os.read(opened[1], 4096))["id"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def refuse_other_store(restic: Restic, own: Sequence[Mapping[str, Any]]) -> None:
     """Raise BackupError where the newest snapshot is of another store than this host's."""
-    here = store_id(restic.home)
+    here = store_id(restic.home / "packages")
     if own and here and f"store={here}" not in own[-1]["tags"]:
         raise BackupError(
             f"pypi_backup_repository: its newest snapshot {own[-1]['id'][:8]} is of another index of this name, which is not"
@@ -237,11 +288,13 @@ def backup(restic: Restic) -> dict[str, Any]:
         result.update(_snapshot(restic))
         rules = restic.settings["keep"]
         if rules:
-            restic.run("forget", "--tag", restic.own, "--group-by", "", "--prune", *keep(rules))
+            # Of this store alone.
+            tag = f"store={store_id(_view() / 'store')}"
+            restic.run("forget", "--tag", tag, "--group-by", "", "--prune", *keep(rules))
         restic.run("check")
         result.update(outcome="ok", succeeded=result["started"])
-    except BackupError as error:
-        result["error"] = str(error)
+    except _FAILURES as error:
+        result["error"] = told(error)
         raise
     finally:
         result["finished"] = now()
@@ -249,17 +302,31 @@ def backup(restic: Restic) -> dict[str, Any]:
     return result
 
 
+def _view() -> Path:
+    return Path(os.environ["WHEELHOUSE_VIEW"])
+
+
 def _snapshot(restic: Restic) -> dict[str, Any]:
-    view = os.environ["WHEELHOUSE_VIEW"]
+    view = _view()
+    store = store_id(view / "store")
+    if not store:
+        raise BackupError(
+            "packages/.wheelhouse/format is missing or damaged: mount packages/, or restore the folder (docs/backup.md)."
+            " Nothing was backed up"
+        )
     # Those of processes that run no more.
     restic.run("unlock")
     own = restic.own_snapshots()
     refuse_other_store(restic, own)
-    tags = ("--tag", restic.own, "--tag", f"store={store_id(restic.home)}")
+    tags = ("--tag", restic.own, "--tag", f"store={store}")
     left_out = [word for name in _LEFT_OUT for word in ("--exclude", f"{view}/{name}")]
     host = ("--host", str(restic.settings["host"]))
-    said = restic.run("backup", "--json", *host, *tags, *left_out, *VIEWS, cwd=view)
-    summary = next(json.loads(line) for line in reversed(said.splitlines()) if '"summary"' in line)
+    done = restic.call("backup", "--json", *host, *tags, *left_out, *VIEWS, cwd=str(view))
+    if done.returncode not in (0, _INCOMPLETE):
+        raise BackupError(problem(done.returncode, done.stderr))
+    if done.returncode == _INCOMPLETE and (wrong := _unread(done.stderr, view)):
+        raise BackupError(f"the snapshot lacks what cannot be read: {'; '.join(wrong[:5])}. Mend that, then run again")
+    summary = next(json.loads(line) for line in reversed(done.stdout.splitlines()) if '"summary"' in line)
     return {
         "snapshot": summary["snapshot_id"],
         "files": summary["total_files_processed"],
@@ -268,26 +335,65 @@ def _snapshot(restic: Restic) -> dict[str, Any]:
     }
 
 
+def _unread(errors: str, view: Path) -> list[str]:
+    """Return what restic could not read, each with the reason; files of packages/ that were removed meanwhile are none."""
+    found = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
+    found = [one for one in found if one.get("message_type") == "error"]
+    places = (f"{view}/files/", f"{view}/store/")
+    return [
+        f"{one['item'].removeprefix(f'{view}/')} ({_cause(one)})"
+        for one in found
+        if not (_VANISHED.match(_cause(one)) and one["item"].startswith(places))
+    ] or ([] if found else [" ".join(errors.split())])
+
+
+def _cause(found: Mapping[str, Any]) -> str:
+    """Return why restic could not read a file; releases before 0.17 give operation and errno apart."""
+    error = found["error"]
+    return error.get("message") or f"{error.get('Op')} {error.get('Path')}: {os.strerror(error.get('Err', 0))}"
+
+
 def look(restic: Restic, wanted: str) -> dict[str, Any]:
     """Find a snapshot, and whether there is room for it; change nothing."""
     snapshot = restic.chosen(wanted)
     size = restic.size(snapshot["id"])
-    places = {restic.home, (restic.home / "packages").resolve()}
-    for place in places:
-        there = next(folder for folder in (place, *place.parents) if folder.exists())
-        free = shutil.disk_usage(there).free
-        if size > free:
+    home, *others = (
+        next(folder for folder in (place, *place.parents) if folder.exists())
+        for place in (restic.home, (restic.home / "packages").resolve())
+    )
+    for there in (home, *others):
+        disk = shutil.disk_usage(there)
+        # What a killed run has left there is removed first.
+        left = sum(map(_taken, map(restic.home.joinpath, _SCRATCH))) if there.stat().st_dev == home.stat().st_dev else 0
+        spare = min(disk.total // 20, 10**9)
+        if size + spare > disk.free + left:
             raise BackupError(
-                f"{there} has {free:,} bytes free, and snapshot {snapshot['id'][:8]} takes {size:,}; make room first"
+                f"{there} has {disk.free + left:,} bytes free, and snapshot {snapshot['id'][:8]} takes {size:,} of them, with"
+                f" {spare:,} to spare; make room first"
             )
     return {"snapshot": snapshot["id"], "time": snapshot["time"], "bytes": size}
 
 
-def unpacked(restic: Restic, snapshot: str, scratch: Path) -> None:
-    """Restore a snapshot into a folder, verify it, and hand it to the service account; nothing serves from it."""
-    discard(scratch)
+def _taken(folder: Path) -> int:
+    """Return how many bytes are free once a folder is removed."""
+    found = (os.lstat(f"{place}/{name}") for place, _folders, names in os.walk(folder) for name in names)
+    return sum(one.st_blocks * 512 for one in found if one.st_nlink == 1)
+
+
+def unpacked(restic: Restic, snapshot: str, scratch: Path, newest: str = "") -> None:
+    """Restore a snapshot into a folder, verify it, and hand it to the service account; nothing serves from it.
+
+    Args:
+        restic: the repository.
+        snapshot: its id.
+        scratch: the folder.
+        newest: the id of one whose decisions on projects come with it, in newest/.
+    """
     scratch.mkdir(mode=0o700)
-    restic.run("restore", snapshot, "--verify", "--target", str(scratch))
+    # Logins are the inventory's, and no business of the account's.
+    restic.run("restore", snapshot, "--verify", "--exclude", f"/{VIEWS[0]}", "--target", str(scratch))
+    if newest and newest != snapshot:
+        restic.run("restore", newest, "--include", f"/{VIEWS[2]}/projects", "--target", f"{scratch}/newest")
     subprocess.run(["chown", "-R", "-h", "-P", restic.settings["account"], str(scratch)], check=True)
 
 
@@ -309,11 +415,7 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
     values = {"HOME": "/tmp", "PYTHONPATH": f"{_INSIDE}/pypiserver", "PYTHONDONTWRITEBYTECODE": "1"}
     values |= {"WHEELHOUSE_PACKAGES": f"{below}/packages", "WHEELHOUSE_INDEX": f"{below}/index"}
     command += [f"--env={name}={value}" for name, value in values.items()]
-    command += [f"--mount=type=bind,src={home},dst={_INSIDE}"]
-    # Links of root's to a larger disk.
-    for name in ("packages", "index"):
-        if (home / name).is_symlink():
-            command += [f"--mount=type=bind,src={(home / name).resolve()},dst={(home / name).resolve()}"]
+    command += _mounts_of_drill(home) if below == f"{_INSIDE}/.drill" else _mounts_of_restore(home)
     command += ["--entrypoint=python3", restic.settings["image"], "-m", "wheelhouse_index", *words]
     # The host's own engine, whatever root's profile says.
     own = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
@@ -328,13 +430,30 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
     return found
 
 
+def _mounts_of_drill(home: Path) -> list[str]:
+    """Return the options that show what is compared, which cannot be written to."""
+    live = [f"--mount=type=bind,src={(home / name).resolve()},dst={_INSIDE}/{name},readonly" for name in _LIVE]
+    return [*live, f"--mount=type=bind,src={home}/.drill,dst={_INSIDE}/.drill"]
+
+
+def _mounts_of_restore(home: Path) -> list[str]:
+    """Return the options that show the whole folder, as files are linked only within one mount; others' parts are covered."""
+    options = [f"--mount=type=bind,src={home},dst={_INSIDE}"]
+    options += [f"--mount=type=bind,src={home}/pypiserver,dst={_INSIDE}/pypiserver,readonly"]
+    options += [f"--tmpfs={_INSIDE}/{name}:ro" for name in _COVERED if (home / name).is_dir()]
+    # Links of root's to a larger disk.
+    places = [(home / name).resolve() for name in ("packages", "index") if (home / name).is_symlink()]
+    return options + [f"--mount=type=bind,src={place},dst={place}" for place in places]
+
+
 def restore(restic: Restic, wanted: str) -> dict[str, Any]:
     """Bring files and facts of a snapshot in that this host lacks; what it has stays."""
+    scratch = restic.home / ".restore"
+    discard(scratch)
     found = look(restic, wanted)
-    scratch = restic.home / "restore"
     try:
-        unpacked(restic, found["snapshot"], scratch)
-        return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/restore")}
+        unpacked(restic, found["snapshot"], scratch, newest=restic.newest_like(found["snapshot"]))
+        return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/.restore")}
     finally:
         discard(scratch)
 
@@ -342,15 +461,16 @@ def restore(restic: Restic, wanted: str) -> dict[str, Any]:
 def drill(restic: Restic, wanted: str) -> dict[str, Any]:
     """Restore a snapshot beside the index, compare both, and keep the result."""
     result: dict[str, Any] = {"started": now(), "outcome": "failed"}
-    scratch = restic.home / "drill"
+    scratch = restic.home / ".drill"
     began = time.monotonic()
     try:
+        discard(scratch)
         found = look(restic, wanted)
         taken = moment(found["time"])
         result.update(snapshot=found["snapshot"], bytes=found["bytes"])
         result["rpo_seconds"] = int(time.time() - taken.timestamp())
         unpacked(restic, found["snapshot"], scratch)
-        beside = f"{_INSIDE}/drill"
+        beside = f"{_INSIDE}/.drill"
         in_container(restic, beside, "restore", beside)
         compared = in_container(restic, beside, "drill", f"{taken.timestamp():.0f}")
         # What is compared took no time away from clients: the pages were there before.
@@ -359,8 +479,8 @@ def drill(restic: Restic, wanted: str) -> dict[str, Any]:
         if compared["problems"]:
             raise BackupError(f"the restored index differs: {'; '.join(compared['problems'][:5])}")
         result["outcome"] = "ok"
-    except BackupError as error:
-        result["error"] = str(error)
+    except _FAILURES as error:
+        result["error"] = told(error)
         raise
     finally:
         discard(scratch)
@@ -388,29 +508,42 @@ def write(place: Path, result: Mapping[str, Any]) -> None:
 def main(words: Sequence[str]) -> int:
     """Do what the command line says; return the exit code."""
     words = list(words)
-    if words[-1:] == ["-"]:
-        settings = json.load(sys.stdin)
-        words.pop()
-    else:
-        settings = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
     os.umask(0o077)
-    restic = Restic(settings)
-    wanted = words[1] if len(words) > 1 else "latest"
-    commands = {
-        "check": lambda: check(restic),
-        "init": lambda: init(restic),
-        "backup": lambda: backup(restic),
-        "look": lambda: look(restic, wanted),
-        "restore": lambda: restore(restic, wanted),
-        "drill": lambda: drill(restic, wanted),
-    }
     try:
-        print(json.dumps(commands[words[0]]()))
-    except BackupError as error:
-        print(error, file=sys.stderr)
+        if words[-1:] == ["-"]:
+            settings = json.load(sys.stdin)
+            words.pop()
+        else:
+            settings = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+        restic = Restic(settings)
+        wanted = words[1] if len(words) > 1 else "latest"
+        commands = {
+            "check": lambda: check(restic),
+            "init": lambda: init(restic),
+            "backup": lambda: backup(restic),
+            "look": lambda: look(restic, wanted),
+            "restore": lambda: restore(restic, wanted),
+            "drill": lambda: drill(restic, wanted),
+        }
+        with alone(restic.home) if words[0] in ("backup", "restore", "drill") else nullcontext():
+            print(json.dumps(commands[words[0]]()))
+    except _FAILURES as error:
+        print(told(error), file=sys.stderr)
         return 1
     return 0
 
 
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Wait until no other backup, restore or drill of this index runs: restic would find the repository locked."""
+    (home / "backup").mkdir(mode=0o700, exist_ok=True)
+    with open(home / "backup/lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 if __name__ == "__main__":
+    # A run that is ended removes its scratch folder.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     sys.exit(main(sys.argv[1:]))

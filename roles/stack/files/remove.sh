@@ -7,13 +7,13 @@ set -eu
 
 rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
     nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory bridge index .images
-    .previous .unproved backup drill restore"
+    .previous .unproved backup/last.json backup/drill.json backup/cache backup/lock .drill .restore"
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
 folders='nginx nginx/conf.d nginx/tls authentication pypiserver directory bridge'
 
 refuse_links() {
-    for name in $folders $rebuilt $kept; do
+    for name in $folders backup $rebuilt $kept; do
         owner=$(stat --format '%F:%U' "$name" 2>/dev/null) || continue
         case $owner in 'symbolic link:root' | [!s]* | 'socket'*) continue ;; esac
         echo "$1/$name is a symbolic link of ${owner#*:}, and root follows none but its own: remove it, then run again." >&2
@@ -73,7 +73,7 @@ done
 [ "$3" = remove ] || exit 0
 # What a killed run left of a set of files.
 rm -rf .staged-* nginx/.staged-* .previous.new
-rmdir nginx/conf.d nginx/tls nginx 2>/dev/null || :
+rmdir nginx/conf.d nginx/tls nginx backup 2>/dev/null || :
 cd /
 [ "$2" = no-data ] || rmdir "$1" 2>/dev/null || :
 [ ! -d "$1" ] || echo "left $(find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | tr '\n' ' ')"

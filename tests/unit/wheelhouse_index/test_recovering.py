@@ -102,6 +102,21 @@ def test_yanks_and_a_quarantine_that_are_younger_hold(index: Index, source: Path
     assert sorted(path.name for path in (index.packages / ".wheelhouse/quarantine/foo").iterdir()) == [WHEEL, SDIST]
 
 
+def test_decisions_of_the_newest_snapshot_hold_on_a_bare_host(index: Index, source: Path, tmp_path: Path) -> None:
+    assert index.ask("yank", name="bar", version="1.0", reason="leaks").status == 200
+    assert index.ask("set_status", name="foo", status="quarantined").status == 200
+    held = said(index)
+    shutil.copytree(index.packages / ".wheelhouse/projects", source / "newest/store/.wheelhouse/projects")
+    (tmp_path / "new").mkdir()
+    for folder in ("packages", "index"):
+        (tmp_path / "new" / folder).mkdir()
+    recovering.restore(source, tmp_path / "new/packages", tmp_path / "new/index")
+    assert not (tmp_path / "new/packages" / WHEEL).exists()
+    new = Index(tmp_path / "new")
+    new.keeper.step()
+    assert said(new) == held
+
+
 def test_files_that_were_in_quarantine_come_back_where_that_was_lifted(index: Index, tmp_path: Path) -> None:
     assert index.ask("set_status", name="foo", status="quarantined").status == 200
     source = snapshot(index, tmp_path / "snapshot")
@@ -110,6 +125,25 @@ def test_files_that_were_in_quarantine_come_back_where_that_was_lifted(index: In
     restored(source, index)
     index.keeper.step()
     assert {WHEEL, SDIST} == set(index.listed("foo"))
+
+
+@pytest.mark.parametrize("decision", ["damaged", "missing"])
+def test_what_may_be_in_quarantine_is_served_to_no_one(
+    index: Index, source: Path, tmp_path: Path, decision: str
+) -> None:
+    """Here a part of the files was moved when the snapshot was made."""
+    projects, quarantine = source / "store/.wheelhouse/projects", source / "store/.wheelhouse/quarantine/foo"
+    if decision == "damaged":
+        (projects / "foo.json").write_text("{")
+    else:
+        (projects / "foo.json").unlink()
+        quarantine.mkdir(parents=True)
+        (source / "files" / SDIST).rename(quarantine / SDIST)
+    (tmp_path / "packages").mkdir()
+    recovering.restore(source, tmp_path / "packages", tmp_path / "index")
+    assert [path.name for path in (tmp_path / "packages").iterdir() if path.is_file()] == [OTHER]
+    shut = tmp_path / "packages/.wheelhouse/quarantine/foo"
+    assert sorted(path.name for path in shut.iterdir()) == [WHEEL, SDIST]
 
 
 def test_another_content_stays_and_is_named(index: Index, source: Path) -> None:
@@ -182,4 +216,4 @@ def test_a_drill_finds_a_file_that_is_not_what_was_published(
 def test_what_is_settled_is_counted(index: Index) -> None:
     index.keeper.step()
     store = Store(index.packages, index.pages)
-    assert recovering.settled(store) == {"projects": 2, "pages_files": 3, "unread": 0, "refused": []}
+    assert recovering.settled(store) == {"projects": 2, "pages_files": 3, "unread": [], "refused": []}

@@ -589,6 +589,26 @@ def test_authentication_without_users_is_refused_unless_uploads_are_open(users: 
         ({"pypi_tls": "acme", "pypi_acme_directory": ""}, "pypi_acme_directory"),
         ({"pypi_backup_repository": "/mnt/backup"}, "pypi_backup_password"),
         ({"pypi_backup_repository": "/mnt/backup", "pypi_backup_password": "secret"}, None),
+        *(
+            (
+                {
+                    "pypi_backup_repository": place,
+                    "pypi_backup_password": "secret",
+                    "pypi_home": "/home/pypi/pypi-server",
+                },
+                problem,
+            )
+            for place, problem in {
+                "backup": "pypi_backup_repository",
+                "local:backup": "pypi_backup_repository",
+                "/home/pypi/pypi-server": "pypi_backup_repository",
+                "/home/pypi//pypi-server/backup": "pypi_backup_repository",
+                "local:/home/pypi/pypi-server/.restore": "pypi_backup_repository",
+                "/home/pypi/pypi-server-backup": None,
+                "sftp:backup@backup.example.com:pypi": None,
+                "rest:https://backup.example.com/pypi/": None,
+            }.items()
+        ),
         ({"pypi_login_source": "http", "pypi_login_source_url": ""}, "pypi_login_source_url"),
         ({"pypi_login_source": "http", "pypi_users": [], "pypi_authenticate": ["list", "update"]}, None),
     ],

@@ -76,19 +76,22 @@ def restore(source: Path, packages: Path, index: Path) -> Restored:
         for path in _files(theirs / name):
             _place(theirs / name / path, facts.folder / name / path)
     _merge_decisions(theirs, facts)
+    # Of the newest snapshot: what was decided since holds on a bare host too.
+    _merge_decisions(source / "newest/store" / FOLDER, facts)
     found = Restored()
-    for path in _files(source / "files"):
-        if path.split("/", 1)[0] not in (FOLDER, incoming.FOLDER):
-            project = guessed(path.rpartition("/")[2]).project
-            # A quarantine that is younger than the snapshot holds: its files are not served for a moment.
-            shut = _status(facts, project) == QUARANTINED
-            _bring(found, source / "files" / path, facts.quarantine.folder / project if shut else packages, path)
     quarantine = theirs / facts.quarantine.folder.name
     for path in _files(quarantine):
         project, _slash, below = path.partition("/")
         back = names.is_project(project) and _status(facts, project) not in ("", QUARANTINED)
         target, below = (packages, below) if back else (facts.quarantine.folder, path)
         _bring(found, quarantine / path, target, below)
+    # After those in quarantine, which say what is in it where no decision does.
+    for path in _files(source / "files"):
+        if path.split("/", 1)[0] not in (FOLDER, incoming.FOLDER):
+            project = guessed(path.rpartition("/")[2]).project
+            # A quarantine that is younger than the snapshot holds: its files are not served for a moment.
+            shut = _status(facts, project) == QUARANTINED
+            _bring(found, source / "files" / path, facts.quarantine.folder / project if shut else packages, path)
     os.sync()
     return found
 
@@ -103,11 +106,13 @@ def _bring(found: Restored, source: Path, target: Path, path: str) -> None:
 
 
 def _status(facts: FactStore, project: str) -> str:
-    """Return the status of a project; empty where nothing was decided, or it cannot be found out."""
-    with suppress(FactsError):
+    """Return the status of a project: quarantined where it cannot be found out; empty where nothing was decided."""
+    try:
         if decided := facts.decisions.at(project):
             return decided.status.status
-    return ""
+    except FactsError:
+        return QUARANTINED
+    return QUARANTINED if facts.quarantine.has(project) else ""
 
 
 def _take_store(theirs: Path, facts: FactStore) -> None:
@@ -181,7 +186,7 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def settled(store: Store) -> dict[str, Any]:
-    """Wait until the server has every file of packages/ on its page; return how many there are.
+    """Wait until the server has every file of packages/ on its page; return how many there are, and which are on none.
 
     Raises:
         CannotError: if that makes no progress.
@@ -189,8 +194,9 @@ def settled(store: Store) -> dict[str, Any]:
     last, since = None, time.monotonic()
     while True:
         with store.catalogue.reading() as known:
-            stamps, pending, counts, unread = known.stamps(), len(known.pending()), known.counts(), known.unread_count()
+            stamps, pending, counts, unread = known.stamps(), len(known.pending()), known.counts(), known.with_unread()
             refused = [entry.path for entry in known.refused()]
+            unread = [entry.path for project in unread for entry in known.unread(project)]
         found, removed = Scanner(store.packages, stamps).changes(thorough=True)
         left = len(found) + len(removed) + pending
         if not left:
