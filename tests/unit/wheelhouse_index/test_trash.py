@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -241,6 +243,49 @@ def test_what_cannot_be_moved_there_is_removed_for_good(
     assert index.remove(filename=TWO).status == 200
     assert TWO not in index.stored() and trashed(index) == set()
     assert f"{TWO} is removed for good, as it cannot be moved to the trash" in caplog.text
+
+
+def test_a_file_gets_there_also_when_its_new_folder_is_removed(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.rename
+    removed: list[Path] = []
+
+    def late(source: Path, target: Path) -> None:
+        if not removed:
+            removed.append(target.parent)
+            shutil.rmtree(index.store.facts.trash.folder)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", late)
+    assert index.remove(filename=TWO).status == 200
+    assert removed and TWO not in index.stored() and trashed(index) == {TWO}
+
+
+def test_a_file_that_cannot_get_there_is_not_said_to_be_removed(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_arguments: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr(os, "rename", fails)
+    with pytest.raises(FileNotFoundError):
+        index.store.remove("foo", [TWO])
+    assert index.stored()[TWO] == made.file(TWO)
+
+
+def test_it_is_emptied_while_nothing_else_changes_anything(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert index.remove("foo", "1.0").status == 200
+    locked = []
+
+    def looks(*_arguments: object, **_options: object) -> None:
+        with open(index.pages / ".lock", "rb") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locked.append(True)
+
+    monkeypatch.setattr(shutil, "rmtree", looks)
+    monkeypatch.setattr(os, "unlink", looks)
+    removed_days_ago(index, 15)
+    index.store.empty_trash()
+    (one, *_others) = index.store.facts.trash.files()
+    index.store.remove_trashed(one)
+    assert len(locked) == 2
 
 
 def test_a_link_in_its_place_stops_removals(index: Index, tmp_path: Path) -> None:

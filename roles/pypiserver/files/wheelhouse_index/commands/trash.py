@@ -143,7 +143,7 @@ class Trashing:
     def _empty(self, meant: list[Trashed]) -> None:
         for one in meant:
             if not self._check:
-                self._store.facts.trash.remove(one)
+                self._store.remove_trashed(one)
                 self._change_log.note(EMPTY, project=one.project, files={one.path: ""})
             self.outcome.changed.append(one.path)
 

@@ -60,16 +60,16 @@ class Trash:
         own = self.folder / time_text(time.time_ns()) / project
         for path in paths:
             source, target = self._packages / path, own / path
-            with suppress(FileNotFoundError):
-                os.lstat(source)
-                try:
-                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    os.rename(source, target)
-                except OSError as error:
-                    if error.errno not in _NO_WAY:
-                        raise
+            if not _is_there(source):
+                continue
+            try:
+                _move(source, target)
+            except OSError as error:
+                if error.errno in _NO_WAY:
                     log.warning("%s is removed for good, as it cannot be moved to the trash: %s", path, error)
-                    os.unlink(source)
+                    source.unlink(missing_ok=True)
+                elif _is_there(source):
+                    raise
 
     def files(self) -> Iterator[Trashed]:
         """Yield what is here, the first removed first."""
@@ -120,3 +120,23 @@ class Trash:
                 folder.rmdir()
             except OSError:
                 return
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _move(source: Path, target: Path) -> None:
+    for is_last in (False, True):
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.rename(source, target)
+            return
+        except FileNotFoundError:
+            # Who tidies up may have removed the folder, as it was empty.
+            if is_last:
+                raise

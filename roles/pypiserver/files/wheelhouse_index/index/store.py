@@ -161,6 +161,16 @@ class Store(Adding):
         self.note([file.path], [])
         return True
 
+    def remove_trashed(self, file: Trashed) -> None:
+        """Remove a file of the trash for good."""
+        with self._alone():
+            self.facts.trash.remove(file)
+
+    def empty_trash(self) -> None:
+        """Remove for good what has been in the trash for its time."""
+        with self._alone():
+            self.facts.trash.empty(self._trash)
+
     def _may_come_back(self, file: Trashed, sha256: str) -> bool:
         """Tell whether a file of the trash is not there already; raises as ``restore_removed`` does."""
         with self.catalogue.reading() as known:

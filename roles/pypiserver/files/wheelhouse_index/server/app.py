@@ -158,7 +158,7 @@ def create(
 
     def prune() -> None:
         ChangeLog(settings.logs).prune(settings.change_log)
-        store.facts.trash.empty(settings.trash)
+        store.empty_trash()
 
     Keeper(store, settings.freshness, prune, Opening(store, settings.upstreams)).start()
     gate = Gate.of(store, settings.upstreams, settings.outlet)
