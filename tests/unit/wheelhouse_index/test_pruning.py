@@ -126,6 +126,46 @@ def test_rules_that_would_remove_all_of_a_project_remove_nothing(index: Index) -
     assert index.stored() == before
 
 
+def test_rules_that_would_leave_only_yanked_releases_remove_nothing(index: Index) -> None:
+    before = index.stored()
+    for version in ("1.1", "1.1.dev1"):
+        assert index.ask("yank", name="foo", version=version, reason="broken").status == 200
+    time.sleep(1)
+    rules = [{"names": ["foo"], "kinds": ["all"], "older_than": "1s"}]
+    answer = asked(index, rules, code=1, foo=["1.1", "1.1.dev1"])
+    assert "would remove all releases of foo that are not yanked; keep some by newest" in answer["stop"], answer
+    assert index.stored() == before
+    # One is enough.
+    assert asked(index, rules, foo=["1.0", "1.1"])["files"] == 5
+
+
+def test_what_goes_is_decided_on_again_when_it_comes_to_a_project(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("1.0.dev1", "1.0.dev2"):
+        assert index.upload(file(version, "bar"), made.file(file(version, "bar"))).status == 200
+    run = pruning.Prune(
+        index.store, ChangeLog(index.logs), pruning.Request([Rule.of({**DEV, "names": ["*"]})], {}), check=False
+    )
+    remove = index.store.remove
+
+    def late(project: str, paths: Sequence[str]) -> None:
+        if project == "bar":
+            assert index.ask("yank", name="foo", version="1.0.dev3", reason="broken").status == 200
+        remove(project, paths)
+
+    monkeypatch.setattr(index.store, "remove", late)
+    run.run()
+    assert [line.split(" (")[0] for line in run.outcome.changed] == ["bar 1.0.dev1", "foo 1.0.dev1"]
+    assert "1.0.dev2" in versions(index)
+
+
+def test_what_was_copied_over_a_file_just_now_stays(index: Index) -> None:
+    (index.packages / file("1.0.dev1")).write_bytes(made.file(file("1.0.dev1"), b"other"))
+    assert [line.split(" (")[0] for line in asked(index, [DEV])["changed"]] == ["foo 1.0.dev2"]
+    assert index.stored()[file("1.0.dev1")] == made.file(file("1.0.dev1"), b"other")
+
+
 @pytest.mark.parametrize(
     ("rule", "gone"),
     [

@@ -20,10 +20,9 @@ from typing import Any, TextIO
 
 from ..common.times import time_text
 from ..fact_store.change_log import PRUNE, ChangeLog
-from ..fact_store.decisions import Decisions
 from ..fact_store.records import FactsError
 from ..files import names
-from ..files.entry import Entry
+from ..files.entry import Entry, Stamp
 from ..index.quotas import shown
 from ..index.store import Store
 from ..server.settings import Settings
@@ -94,7 +93,7 @@ class Prune:
         """Do it; ``outcome`` has what was done, also after an error.
 
         Raises:
-            BadInputError: if rules match nothing, or all of a project; nothing has changed then.
+            BadInputError: if rules match nothing, or all of a project that may be installed.
             FactsError, OSError, sqlite3.Error: if the index cannot do it, or not all of it.
         """
         self._store.facts.check()
@@ -105,17 +104,20 @@ class Prune:
         with self._store.catalogue.reading() as known:
             projects = known.projects()
             check_patterns(self._request.rules, projects)
-            to_go = {}
-            for project in projects:
-                if rule := first(self._request.rules, project):
-                    entries = [entry for entry in known.of_project(project) if entry.facts]
-                    if gone := self._to_go(project, rule, entries, known.decisions(project)):
-                        to_go[project] = gone
+        # All of them before anything changes, and each again when it comes to it: more may have been published or yanked.
+        to_go = {project: gone for project in projects if (gone := self._to_go(project))}
         for project, releases in to_go.items():
-            self._remove(project, releases)
+            if gone := releases if self._check else self._to_go(project):
+                self._remove(project, gone)
 
-    def _to_go(self, project: str, rule: Rule, entries: list[Entry], decisions: Decisions) -> dict[str, list[Entry]]:
+    def _to_go(self, project: str) -> dict[str, list[Entry]]:
         """Return the releases that go, each with its files."""
+        rule = first(self._request.rules, project)
+        if not rule:
+            return {}
+        with self._store.catalogue.reading() as known:
+            entries = [entry for entry in known.of_project(project) if entry.facts]
+            decisions = known.decisions(project)
         files: dict[str, list[Entry]] = {}
         for entry in entries:
             files.setdefault(names.normal_version(entry.release.version), []).append(entry)
@@ -129,12 +131,20 @@ class Prune:
         ]
         pins = self._request.pins.get(project, set())
         gone = [one for one in rule.lets_go(releases, time.time_ns()) if not is_pinned(one.version, pins)]
-        if releases and len(gone) == len(releases):
+        stay = {*releases} - {*gone}
+        if gone and all(one.yanked for one in stay) and not (stay and all(one.yanked for one in gone)):
             raise BadInputError(
-                f"pypi_keep: the entry for {', '.join(rule.names)} would remove all releases of {project}; keep some by newest,"
-                " or remove the project by hand"
+                f"pypi_keep: the entry for {', '.join(rule.names)} would remove all releases of {project}"
+                f"{' that are not yanked' if stay else ''}; keep some by newest, or remove the project by hand"
             )
-        return {one.version: files[one.version] for one in gone}
+        # What was copied over a file just now is another one.
+        return {one.version: files[one.version] for one in gone if all(map(self._is_unchanged, files[one.version]))}
+
+    def _is_unchanged(self, entry: Entry) -> bool:
+        try:
+            return Stamp.of(os.lstat(self._store.packages / entry.path)) == entry.stamp
+        except FileNotFoundError:
+            return False
 
     def _remove(self, project: str, releases: Mapping[str, list[Entry]]) -> None:
         entries = [entry for own in releases.values() for entry in own]
