@@ -72,7 +72,10 @@ def pins(paths: Sequence[str]) -> dict[str, list[str]]:
     try:
         return lock_files.by_name(plain(list(paths)))
     except ValueError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(
+            f"pypi_keep_files: {error}; give uv.lock, poetry.lock, pdm.lock, pylock.toml, or pip's requirements with"
+            " NAME==VERSION alone"
+        ) from error
 
 
 def report(run: Mapping[str, Any]) -> list[str]:

@@ -77,7 +77,9 @@ def _pin(line: str) -> tuple[str, str]:
             return requirement.name, _version(version)
     except ValueError:
         pass
-    raise ValueError(f"{line[:80]!r} is not NAME==VERSION")
+    # Logins of URLs are not shown.
+    shown = re.sub(r"://\S*@", "://…@", line)[:80]
+    raise ValueError(f"{shown!r} is not NAME==VERSION")
 
 
 def _version(text: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import lock_files
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins, quotas
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import lasting
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import Complaints, as_integer, instead, public
@@ -34,18 +33,10 @@ def keep(value: Any) -> Complaints:
 
 
 def files(value: Any) -> Complaints:
-    """pypi_keep_files: files of the controller that are lock files."""
+    """pypi_keep_files: files of the controller, which prune.yml alone reads."""
     for path in value if isinstance(value, (list, tuple)) else ():
         if not str(path).startswith("/"):
             yield f"{path!r} is not absolute", "give one that begins with /, such as {{ inventory_dir }}/../uv.lock"
-            continue
-        try:
-            lock_files.pins(str(path))
-        except ValueError as error:
-            yield (
-                str(error),
-                "give uv.lock, poetry.lock, pdm.lock, pylock.toml, or pip's requirements with NAME==VERSION alone",
-            )
 
 
 def _entry(entry: Mapping[Any, Any]) -> Complaints:

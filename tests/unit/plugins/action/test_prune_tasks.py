@@ -38,6 +38,9 @@ def test_a_release_goes_and_comes_back(playbook: Playbook, home: Path) -> None: 
     refused = playbook(PRUNE)
     assert refused.returncode == 2 and "pypi_keep: missing; say what may go" in said(refused)
     lock = home / "requirements.txt"
+    without = playbook(PRUNE, *RULES, "-e", json.dumps({"pypi_keep_files": [str(lock)]}))
+    assert without.returncode == 2 and f"pypi_keep_files: {lock} cannot be read" in without.stdout + without.stderr
+    assert {WHEEL, SDIST} < stored(home)
     lock.write_text("foo==1.0.1\n")
     rules = (*RULES, "-e", json.dumps({"pypi_keep_files": [str(lock)]}))
     rebuilt(home)

@@ -104,6 +104,12 @@ def test_what_is_no_release_has_no_version(tmp_path: Path, name: str, source: st
         ("requirements.txt", "hello==1.0#x\n", "'hello==1.0#x' is not NAME==VERSION"),
         ("requirements.txt", "hello==1.0 \\\n --hash=sha256:a \\\nfoo==2.0\n", "is not NAME==VERSION"),
         ("requirements.txt", "hello==1.0 ; python_version > '3' \\\nfoo==2.0\n", "is not NAME==VERSION"),
+        (
+            "requirements.txt",
+            "hello @ https://ann:secret@files.example.com/a.whl\n",
+            "'hello @ https://…@files.example.com/a",
+        ),
+        ("requirements.txt", f"hello @ https://ann:{'secret' * 20}@files.example.com/\n", "https://…@files"),
         ("requirements.txt", "# nothing\n", "names no release"),
         ("pylock.toml", '[[packages]]\nname = "acme"\nwheels = []\n', "it has no version of acme"),
         ("uv.lock", UV + 'x = 1\n[[package]]\nname = "acme"\nversion = "${V}"\n', "'${V}' is not a version"),
@@ -117,6 +123,7 @@ def test_what_is_no_lock_file_is_an_error_that_names_it(tmp_path: Path, name: st
     with pytest.raises(ValueError) as caught:
         named(tmp_path, name, text)
     assert said in str(caught.value) and str(caught.value).startswith(f"{tmp_path}/{name}")
+    assert "secret" not in str(caught.value)
 
 
 def test_bytes_that_are_no_text_are_an_error(tmp_path: Path) -> None:
