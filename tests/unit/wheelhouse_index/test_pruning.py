@@ -114,6 +114,13 @@ def test_bad_rules_remove_nothing(index: Index, rules: list[dict[str, Any]], sai
     assert answer["changed"] == [] and index.stored() == before
 
 
+def test_a_project_in_quarantine_or_without_files_is_one(index: Index) -> None:
+    assert index.upload(file("1.0", "baz"), made.file(file("1.0", "baz"))).status == 200
+    assert index.remove("bar", "1.0").status == 200
+    assert index.ask("set_status", name="baz", status="quarantined").status == 200
+    assert asked(index, [{**DEV, "names": ["foo", "bar", "baz"]}])["files"] == 2
+
+
 def test_rules_that_would_remove_all_of_a_project_remove_nothing(index: Index) -> None:
     before = index.stored()
     time.sleep(1)

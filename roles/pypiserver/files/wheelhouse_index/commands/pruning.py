@@ -103,7 +103,9 @@ class Prune:
         self._store.read_unread(unread)
         with self._store.catalogue.reading() as known:
             projects = known.projects()
-            check_patterns(self._request.rules, projects)
+        # Files in quarantine are not known there, nor is a project whose last file was removed.
+        others = self._store.facts.claims.names().union(self._store.facts.quarantine.projects())
+        check_patterns(self._request.rules, others.union(projects))
         # All of them before anything changes, and each again when it comes to it: more may have been published or yanked.
         to_go = {project: gone for project in projects if (gone := self._to_go(project))}
         for project, releases in to_go.items():
