@@ -166,6 +166,19 @@ def test_what_cannot_come_back_stays_and_the_rest_comes(in_memory: Path) -> None
     assert index.stored()[WHEEL] == made.file(WHEEL, b"other") and older.place.exists()
 
 
+def test_a_file_that_lay_in_two_folders_comes_back_to_both(index: Index) -> None:
+    three = "foo-3.0-py3-none-any.whl"
+    for folder in ("one", "two"):
+        (index.packages / folder).mkdir()
+        (index.packages / folder / three).write_bytes(made.file(three))
+    index.look()
+    assert index.remove("foo", "3.0").status == 200
+    both = [f"two/{three}", f"one/{three}"]
+    assert trashed(index) == {*both}
+    assert asked(index, **RESTORE, pypi_project="foo", pypi_version="3.0")["changed"] == both
+    assert {*both} < set(index.stored()) and index.said() == index.truth()
+
+
 def test_a_name_that_was_given_back_is_not_taken_by_what_comes_back(index: Index) -> None:
     assert index.remove("bar", "1.0").status == 200
     index.store.facts.marks.open(index.store.facts.marks.closing())

@@ -13,6 +13,7 @@ from ..fact_store.decisions import NOTHING, Decisions
 from ..fact_store.recording import ConflictError
 from ..fact_store.trash import Trashed
 from ..files import incoming, names
+from ..files.entry import Entry
 from ..files.incoming import Upload
 from .adding import Adding
 from .comparing import compared, refuse_closed, same_as, same_named
@@ -182,7 +183,7 @@ class Store(Adding):
             if _digest(target) == sha256:
                 return False
             raise ConflictError(f"{file.path} exists with other content")
-        if others := [entry.path for entry in same if not entry.facts or entry.facts.sha256 != sha256]:
+        if others := [entry.path for entry in same if self._sha256(entry) != sha256]:
             raise ConflictError(f"{file.path} exists as {others[0]} with other content")
         if not self.facts.claims.has(file.project):
             raise ConflictError(
@@ -298,6 +299,11 @@ class Store(Adding):
         with self.catalogue.reading() as known:
             unread = {project, *known.with_unread()}
         self.read_unread(unread)
+
+
+    def _sha256(self, entry: Entry) -> str:
+        """Return the digest of a file, also of one that has not been read yet."""
+        return entry.facts.sha256 if entry.facts else _digest(self.packages / entry.path)
 
 
 def _digest(place: Path) -> str:
