@@ -60,6 +60,12 @@ def refused(index: Index, **variables: Any) -> dict[str, Any]:
     return answer
 
 
+def signed(index: Index, name: str, text: bytes) -> None:
+    """Put a signature beside a file."""
+    (index.packages / f"{name}.asc").write_bytes(text)
+    index.look()
+
+
 def removed_days_ago(index: Index, days: float) -> None:
     """Have all that was removed now be removed earlier."""
     for folder in index.store.facts.trash.folder.iterdir():
@@ -164,6 +170,35 @@ def test_what_cannot_come_back_stays_and_the_rest_comes(in_memory: Path) -> None
     assert asked(index, **RESTORE, pypi_file=WHEEL)["changed"] == [WHEEL]
     # The one that was removed last.
     assert index.stored()[WHEEL] == made.file(WHEEL, b"other") and older.place.exists()
+
+
+@pytest.mark.parametrize("selected", [{"pypi_project": "foo", "pypi_version": "2.0"}, {"pypi_file": TWO}])
+def test_a_signature_comes_back_with_its_file(index: Index, selected: dict[str, str]) -> None:
+    signed(index, TWO, b"other")
+    stored = index.stored()
+    assert index.remove(filename=TWO).status == 200
+    assert trashed(index) == {TWO, f"{TWO}.asc"}
+    assert set(asked(index, "--check", **RESTORE, **selected)["changed"]) == {TWO, f"{TWO}.asc"}
+    assert set(asked(index, **RESTORE, **selected)["changed"]) == {TWO, f"{TWO}.asc"}
+    assert index.stored() == stored and trashed(index) == set()
+    assert [set(line["files"]) for line in noted(index)][-2:] == [{f"{TWO}.asc"}, {TWO}]
+    assert index.said() == index.truth()
+
+
+def test_a_signature_does_not_come_back_beside_other_content(in_memory: Path) -> None:
+    index = Index(in_memory, overwrite=True)
+    index.keeper.step()
+    assert index.upload(TWO, made.file(TWO)).status == 200
+    signed(index, TWO, b"other")
+    assert index.remove(filename=TWO).status == 200
+    assert index.upload(TWO, made.file(TWO, b"other")).status == 200
+    answer = refused(index, **RESTORE, pypi_project="foo")
+    assert answer["changed"] == [] and f"{TWO} exists with other content" in answer["stop"]
+    assert f"{TWO}.asc comes back with its file alone, or to the same content" in answer["stop"]
+    assert set(index.stored()) == {TWO}
+    # To the same content it does.
+    assert index.upload(TWO, made.file(TWO)).status == 200
+    assert asked(index, **RESTORE, pypi_project="foo")["changed"] == [f"{TWO}.asc"]
 
 
 def test_a_file_that_lay_in_two_folders_comes_back_to_both(index: Index) -> None:

@@ -149,14 +149,18 @@ class Trashing:
 
     def _restore(self, meant: list[Trashed]) -> None:
         stay = []
-        for one in meant:
+        # Signatures come back with their files.
+        for one in sorted(meant, key=lambda one: one.name.endswith(names.SIGNATURE)):
+            if one.path in self.outcome.changed:
+                continue
             try:
-                if one.path not in self.outcome.changed and self._store.restore_removed(one, self._check):
-                    self.outcome.changed.append(one.path)
+                for path in self._store.restore_removed(one, self._check):
+                    self.outcome.changed.append(path)
                     if not self._check:
-                        record = self._store.facts.records.at(one.project, one.name)
-                        files = {one.path: record.sha256 if record else ""}
-                        self._change_log.note(RESTORE, project=one.project, files=files)
+                        record = self._store.facts.records.at(one.project, path.rpartition("/")[2])
+                        self._change_log.note(
+                            RESTORE, project=one.project, files={path: record.sha256 if record else ""}
+                        )
             except ConflictError as error:
                 stay.append(str(error))
         if not self._check:

@@ -9,10 +9,11 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..common.times import nanoseconds, time_text
+from ..files import names
 
 log = logging.getLogger(__name__)
 # Then a file that is to be removed is removed at once: it is on another mount, or the disk is so full that no folder can be made.
@@ -86,6 +87,13 @@ class Trash:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.rename(file.place, target)
         self._tidy(file)
+
+    def signature(self, file: Trashed) -> Trashed | None:
+        """Return the signature of a file, if it was removed together with it."""
+        place = file.place.with_name(file.name + names.SIGNATURE)
+        if not place.is_file() or file.name.endswith(names.SIGNATURE):
+            return None
+        return replace(file, place=place, path=file.path + names.SIGNATURE, size=place.stat().st_size)
 
     def remove(self, file: Trashed) -> None:
         """Remove a file for good."""

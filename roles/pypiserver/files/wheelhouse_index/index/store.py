@@ -135,15 +135,15 @@ class Store(Adding):
             staged.publish()
             self._done(seen, failed, staged.whole)
 
-    def restore_removed(self, file: Trashed, check: bool) -> bool:
-        """Move a file out of the trash, to where it was. Its page follows with ``write_pending``.
+    def restore_removed(self, file: Trashed, check: bool) -> list[str]:
+        """Move a file out of the trash, to where it was, and its signature with it. Its page follows with ``write_pending``.
 
         Args:
             file: it.
-            check: only tell whether it would be moved.
+            check: only tell what would be moved.
 
         Returns:
-            Whether it was not there already, byte by byte; then it stays in the trash as well.
+            The paths of what was moved; none if it was there already, byte by byte: then it stays in the trash as well.
 
         Raises:
             ConflictError: if it cannot come back.
@@ -152,15 +152,22 @@ class Store(Adding):
         """
         self.facts.check()
         sha256 = _digest(file.place)
+        signature = self.facts.trash.signature(file)
+        if signature and os.path.lexists(self.packages / signature.path):
+            signature = None
+        # The signature first: what is cut off between them is done with the next try.
+        together = [signature, file] if signature else [file]
         if check:
-            return self._may_come_back(file, sha256)
+            return [one.path for one in together] if self._may_come_back(file, sha256) else []
         self.mend()
         with self._alone():
             if not self._may_come_back(file, sha256):
-                return False
-            self.facts.trash.give_back(file)
-        self.note([file.path], [])
-        return True
+                return []
+            for one in together:
+                self.facts.trash.give_back(one)
+        paths = [one.path for one in together]
+        self.note(paths, [])
+        return paths
 
     def remove_trashed(self, file: Trashed) -> None:
         """Remove a file of the trash for good."""
@@ -183,6 +190,8 @@ class Store(Adding):
             if _digest(target) == sha256:
                 return False
             raise ConflictError(f"{file.path} exists with other content")
+        if file.name.endswith(names.SIGNATURE) and not self._is_of_what_is_there(file):
+            raise ConflictError(f"{file.path} comes back with its file alone, or to the same content")
         if others := [entry.path for entry in same if self._sha256(entry) != sha256]:
             raise ConflictError(f"{file.path} exists as {others[0]} with other content")
         if not self.facts.claims.has(file.project):
@@ -300,6 +309,11 @@ class Store(Adding):
             unread = {project, *known.with_unread()}
         self.read_unread(unread)
 
+    def _is_of_what_is_there(self, signature: Trashed) -> bool:
+        """Tell whether the file that was removed with a signature is in packages/ again, with the same content."""
+        signed = signature.place.with_suffix("")
+        there = self.packages / signature.path.removesuffix(names.SIGNATURE)
+        return signed.is_file() and there.is_file() and _digest(signed) == _digest(there)
 
     def _sha256(self, entry: Entry) -> str:
         """Return the digest of a file, also of one that has not been read yet."""
