@@ -251,6 +251,40 @@ def test_it_is_emptied_of_what_is_old_enough(index: Index) -> None:
     assert trashed(index) == set()
 
 
+def test_it_is_not_emptied_for_a_day_after_the_clock_has_jumped(
+    index: Index, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = time.time()
+
+    def emptied(days: float) -> bool:
+        monkeypatch.setattr(time, "time", lambda: now + days * DAY)
+        monkeypatch.setattr(time, "time_ns", lambda: int((now + days * DAY) * 1e9))
+        index.store.empty_trash()
+        return not trashed(index)
+
+    assert index.remove("foo", "1.0").status == 200
+    assert not emptied(0)
+    # More than the 14 days, and back.
+    assert not emptied(365) and "the trash is not emptied for a day" in caplog.text
+    assert not emptied(365.01)
+    assert not emptied(0.1)
+    # As it should be, from look to look.
+    assert not any(emptied(half / 2) for half in range(1, 28))
+    assert emptied(14.1)
+
+
+def test_after_a_day_a_jump_counts(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    assert index.remove("foo", "1.0").status == 200
+    found = []
+    for days in (0, 20, 20.5, 20.9, 21.1):
+        monkeypatch.setattr(time, "time", lambda days=days: now + days * DAY)
+        monkeypatch.setattr(time, "time_ns", lambda days=days: int((now + days * DAY) * 1e9))
+        index.store.empty_trash()
+        found.append(bool(trashed(index)))
+    assert found == [True, True, True, True, False]
+
+
 def test_the_keeper_of_a_server_empties_it(index: Index) -> None:
     assert index.remove("foo", "1.0").status == 200
     removed_days_ago(index, 3)
@@ -319,6 +353,7 @@ def test_a_file_that_cannot_get_there_is_not_said_to_be_removed(index: Index, mo
 
 
 def test_it_is_emptied_while_nothing_else_changes_anything(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.store.empty_trash()
     assert index.remove("foo", "1.0").status == 200
     locked = []
 

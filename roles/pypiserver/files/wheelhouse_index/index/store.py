@@ -16,6 +16,7 @@ from ..files import incoming, names
 from ..files.entry import Entry
 from ..files.incoming import Upload
 from .adding import Adding
+from .clock import Clock
 from .comparing import compared, refuse_closed, same_as, same_named
 from .folders import staging
 from .scan import Scanner
@@ -33,6 +34,7 @@ class Store(Adding):
     ) -> None:
         super().__init__(packages, index, replaceable, url)
         self._trash = trash
+        self._clock = Clock(index / ".clock", index / ".staging")
 
     def has_had(self, upload: Upload) -> bool:
         """Tell whether a file with this content is there, or was published by this name: it may always come again.
@@ -175,9 +177,10 @@ class Store(Adding):
             self.facts.trash.remove(file)
 
     def empty_trash(self) -> None:
-        """Remove for good what has been in the trash for its time."""
+        """Remove for good what has been in the trash for its time, if the clock can be believed."""
         with self._alone():
-            self.facts.trash.empty(self._trash)
+            if self._clock.is_steady() or not self._trash:
+                self.facts.trash.empty(self._trash)
 
     def _may_come_back(self, file: Trashed, sha256: str) -> bool:
         """Tell whether a file of the trash is not there already; raises as ``restore_removed`` does."""
