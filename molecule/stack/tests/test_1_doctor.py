@@ -43,8 +43,9 @@ def examined(index: Index, report: Path, **variables: Any) -> tuple[Run, dict[st
 
 
 def state(host: Any, home: str) -> str:
-    """Return what the doctor might change: every file but the logs, the containers, the units."""
-    files = f"find {home} -path {home}/logs -prune -o -printf '%p %T@ %s %u %m\\n' | sort"
+    """Return what the doctor might change: every file but the logs and the index's own locks, the containers, the units."""
+    skipped = f"-path {home}/logs -prune -o -path '{home}/index/.*' -prune"
+    files = f"find {home} {skipped} -o -printf '%p %T@ %s %u %m\\n' | sort"
     containers = "docker ps --all --no-trunc --format '{{.ID}} {{.State}}'"
     return str(host.check_output(f"{files}; {containers}; systemctl list-units --all --plain 'wheelhouse-*'"))
 
