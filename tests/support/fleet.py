@@ -20,7 +20,7 @@ from tests.support.stack import Stack
 # What a run may change; NGINX's cache and pypiserver's catalogue change by being read from.
 _TREE = (
     r"find {home} \( -path {home}/nginx_cache -o -path {home}/logs -o -path '{home}/index/catalogue*'"
-    r" -o -path {home}/index/.lock \) -prune -o -type f -printf '%p %m %U:%G %s %T@ %i\n'"
+    r" -o -path '{home}/index/.*lock' \) -prune -o -type f -printf '%p %m %U:%G %s %T@ %i\n'"
 )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 _FILES = (
     r"find / -xdev \( -path /root/.ansible -o -path /var/log -o -path /var/lib/systemd -o -path /var/backups"
     r" -o -name rpmdb.sqlite-shm -o -path '*/logs/access.log'"
-    r" -o -path '*/index/catalogue*' -o -path '*/index/.lock' \) -prune"
+    r" -o -path '*/index/catalogue*' -o -path '*/index/.*lock' \) -prune"
     r" -o -type d -printf '%p/ %m %U:%G\n' -o -printf '%p %y %m %U:%G %s %T@ %l\n'"
 )
 _ENGINE = (

@@ -83,7 +83,7 @@ CASES = [
 def _the_index_does_not_notice(host: Any, index: Index, reader: Login, home: str) -> Iterator[None]:
     look = (
         f"cd {home} && find . \\( -path ./nginx_cache -o -path ./logs -o -path './index/catalogue*'"
-        " -o -path ./index/.lock \\)"
+        " -o -path './index/.*lock' \\)"
         " -prune -o -printf '%p %m %u %T@\\n' | sort;"
         " docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --quiet)"
     )
