@@ -14,6 +14,7 @@ import pytest
 from tests.support import faulty_images, packages
 from tests.support.clients import Index, Login
 from tests.support.fleet import bad_answers, gaps, reading
+from tests.support.long import only_long
 from tests.support.playbook import refused, says, site
 from tests.support.stack import Stack
 
@@ -102,6 +103,7 @@ def test_what_a_killed_run_has_not_proved_the_next_one_proves(host: Any, stack: 
     assert host.file(f"{stack.home}/.previous").mtime.year > 2020
 
 
+@only_long
 def test_an_image_whose_tag_has_moved_comes_back_by_the_kept_name(host: Any, stack: Stack) -> None:
     before = images(stack)
     host.check_output("docker tag nginx:1.30 good:nginx")
