@@ -184,7 +184,7 @@ def problem(code: int, errors: str) -> str:
     return f"restic failed: {' '.join(line.strip() for line in lines[-3:])}"
 
 
-def told(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return what a person reads of a failure."""
     if isinstance(error, BackupError):
         return str(error)
@@ -294,7 +294,7 @@ def backup(restic: Restic) -> dict[str, Any]:
         restic.run("check")
         result.update(outcome="ok", succeeded=result["started"])
     except _FAILURES as error:
-        result["error"] = told(error)
+        result["error"] = reason_of(error)
         raise
     finally:
         result["finished"] = now()
@@ -480,7 +480,7 @@ def drill(restic: Restic, wanted: str) -> dict[str, Any]:
             raise BackupError(f"the restored index differs: {'; '.join(compared['problems'][:5])}")
         result["outcome"] = "ok"
     except _FAILURES as error:
-        result["error"] = told(error)
+        result["error"] = reason_of(error)
         raise
     finally:
         discard(scratch)
@@ -528,7 +528,7 @@ def main(words: Sequence[str]) -> int:
         with alone(restic.home) if words[0] in ("backup", "restore", "drill") else nullcontext():
             print(json.dumps(commands[words[0]]()))
     except _FAILURES as error:
-        print(told(error), file=sys.stderr)
+        print(reason_of(error), file=sys.stderr)
         return 1
     return 0
 

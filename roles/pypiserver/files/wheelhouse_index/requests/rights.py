@@ -23,7 +23,7 @@ KIND = "X-Wheelhouse-Kind"
 END = "X-Wheelhouse-End"
 
 # All that the token of a run has which proves the index: its uploads and removals are tried, and change nothing. So it widens
-# nothing, whoever had it.
+# nothing, even where another has it.
 _REHEARSE = "rehearse"
 # Its project. Without a login that NGINX knows, the upload would be one that pypi_anonymous_uploads takes.
 _OF_REHEARSALS = "wheelhouse-proof"
