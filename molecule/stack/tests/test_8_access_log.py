@@ -58,7 +58,11 @@ def rotate(host: Any) -> None:
 def larger(host: Any, logs: str) -> None:
     """Make the log larger than pypi_log_max_size, with a line that can be parsed."""
     line = json.dumps({"uri": "/filler", "agent": "x" * 1000})
-    host.check_output(f"yes '{line}' | head --lines 3500 >>{logs}/access.log")
+    # By one write: between several of them NGINX may write a line of its own.
+    host.check_output(
+        f"yes '{line}' | head --lines 3500"
+        f" | dd of={logs}/access.log bs=8M iflag=fullblock oflag=append conv=notrunc status=none"
+    )
 
 
 def test_both_logs_outlive_containers_and_engine_and_only_the_account_reads_them(
