@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support import hosts, playbook
+from tests.support.long import only_long
 
 NAME = "pypi-airgap-connected"
 testinfra_hosts = [f"ansible://{NAME}"]
@@ -53,6 +54,7 @@ def test_a_bundle_with_an_altered_byte_is_refused(host: Any, spoilt: Path) -> No
 
 
 # From large to small: the file is cut each time.
+@only_long
 @pytest.mark.parametrize("size", [200_000_000, 0])
 def test_a_truncated_bundle_is_refused(host: Any, spoilt: Path, size: int) -> None:
     os.truncate(spoilt, size)
@@ -87,6 +89,7 @@ def foreign(bundle: Path, target: Path, **content: Any) -> Path:
     return target
 
 
+@only_long
 def test_a_bundle_for_other_hosts_is_refused(host: Any, bundle: Path, tmp_path: Path) -> None:
     with hosts.pretending(host, DEBIAN_12, "12.12"):
         message = refused(host)
@@ -102,6 +105,7 @@ def test_a_bundle_for_other_hosts_is_refused(host: Any, bundle: Path, tmp_path: 
     )
 
 
+@only_long
 def test_a_bundle_without_the_images_or_the_source_of_the_host_is_refused(host: Any, bundle: Path) -> None:
     playbook.says(
         refused(host, pypi_image_nginx="nginx:9.9"),
@@ -120,6 +124,7 @@ def test_check_mode_says_what_would_be_installed(host: Any) -> None:
     assert "This run would install docker.io, docker-cli, docker-compose" in done.message(), done.output
 
 
+@only_long
 def test_no_bundle_is_made_of_an_archive_without_the_images(host: Any, bundle: Path) -> None:
     before = bundle.stat()
     making = {"playbook": "wheelhouse.pypi.bundle", "pypi_bundle_hosts": NAME, "pypi_image_nginx": "nginx:9.9"}

@@ -1,7 +1,4 @@
-"""A host whose power fails while packages of a bundle are installed: the next run repairs it, without network.
-
-`make test` has the scenario docker for it, where the packages come from a repository, and `make test-long` has both.
-"""
+"""A host whose power fails while packages of a bundle are installed: the next run repairs it, without network."""
 
 from __future__ import annotations
 

@@ -142,7 +142,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"pypi_backup_password": ""},
         "pypi_backup_password: is missing, and pypi_backup_repository is set",
     ),
-    "keeps-nothing": ({"pypi_backup_keep": {"daily": 0}}, "pypi_backup_keep: daily: 0 is not a number of snapshots"),
 }
 
 

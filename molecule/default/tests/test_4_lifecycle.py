@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import Index, Login
+from tests.support.long import only_long
 from tests.support.playbook import run, site
 
 STARTED = "docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps --quiet)"
@@ -86,6 +87,7 @@ def test_removing_with_the_data_leaves_nothing_of_ours(host: Any, home: str) -> 
     assert host.user("pypi").exists
 
 
+@only_long
 def test_an_index_may_have_a_number_for_a_name(index: Index, reader: Login, host: Any) -> None:
     site(pypi_instance="2024")
     assert index.request("/simple/", reader).status == 200

@@ -11,6 +11,7 @@ import pytest
 import testinfra
 
 from tests.support import hosts, playbook
+from tests.support.long import only_long
 
 DEBIAN, EL9 = "pypi-docker-bare", "pypi-docker-bare-el9"
 ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"
@@ -124,6 +125,7 @@ def test_without_a_key_file_only_dockers_own_key_counts(host: Any, el9: Any) -> 
     playbook.says(message, "linux/debian. apt said: ", "linux/centos. dnf said: The specified fingerprint")
 
 
+@only_long
 def test_a_server_that_cannot_be_reached_is_named(host: Any, el9: Any) -> None:
     with as_they_were(host, el9):
         message = playbook.refused(**BOTH, pypi_docker_repository_url="https://mirror.example.com:1/linux")
@@ -144,6 +146,7 @@ def test_what_conflicts_is_named_and_stays(host: Any, el9: Any) -> None:
     el9.check_output("dnf --assumeyes remove podman-docker")
 
 
+@only_long
 def test_a_fetched_key_is_trusted_if_it_is_the_expected_one() -> None:
     with open(f"{KEYS}/docker.fingerprint", encoding="ascii") as file:
         imitated = file.read().strip()

@@ -6,6 +6,9 @@ import os
 from typing import Any
 
 from tests.support import dpkg, hosts, playbook
+from tests.support.long import only_long
+
+pytestmark = only_long
 
 NAME = "pypi-docker-killed"
 ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"

@@ -14,6 +14,9 @@ import testinfra
 import yaml
 
 from tests.support import playbook
+from tests.support.long import only_long
+
+pytestmark = only_long
 
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 ROLE = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/converge.yml"

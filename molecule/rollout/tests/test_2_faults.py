@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.fleet import Client, Member, bad_answers
+from tests.support.long import only_long
 from tests.support.playbook import SITE, run, site
 
 testinfra_hosts = ["docker://pypi-rollout-2"]
@@ -49,8 +50,9 @@ FAULTS = [
         {"pypi_max_upload": "4g"},
         "no space left on the file system of /srv/pypi/pypi-server",
         id="full disk",
+        marks=only_long,
     ),
-    pytest.param(unreachable, {"pypi_max_upload": "5g"}, "UNREACHABLE!", id="unreachable"),
+    pytest.param(unreachable, {"pypi_max_upload": "5g"}, "UNREACHABLE!", id="unreachable", marks=only_long),
     pytest.param(
         broken_image,
         {"pypi_max_upload": "6g", "pypi_image_pypiserver": NEXT},

@@ -8,6 +8,7 @@ import shlex
 from tests.support.clients import Login
 from tests.support.fleet import Member
 from tests.support.hosts import untouched
+from tests.support.long import only_long
 from tests.support.playbook import SITE, refused, run, running, says, site
 from tests.support.stack import eventually
 
@@ -46,6 +47,7 @@ def test_a_second_run_is_refused_before_anything_changes_and_the_first_succeeds(
     assert site(*only, pypi_log_max_size="6m").changed == 0
 
 
+@only_long
 def test_the_run_after_one_that_was_killed_does_not_wait(fleet: list[Member]) -> None:
     member = fleet[0]
     only = ("--limit", member.name)
@@ -56,6 +58,7 @@ def test_the_run_after_one_that_was_killed_does_not_wait(fleet: list[Member]) ->
     assert not member.host.file(LOCK).exists
 
 
+@only_long
 def test_a_run_of_another_controller_is_waited_for_six_hours(fleet: list[Member]) -> None:
     member = fleet[0]
     only = ("--limit", member.name)
@@ -76,6 +79,7 @@ def test_a_run_that_is_refused_leaves_nothing_behind(fleet: list[Member]) -> Non
     assert not member.host.file(LOCK).exists
 
 
+@only_long
 def test_a_tree_of_another_account_is_refused_until_it_is_handed_over(fleet: list[Member]) -> None:
     member = fleet[0]
     home = member.stack.home

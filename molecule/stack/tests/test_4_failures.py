@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import NOBODY, Index, Login
+from tests.support.long import only_long
 from tests.support.playbook import refused, site
 from tests.support.stack import SERVICES, Stack, eventually
 
@@ -129,6 +130,7 @@ def test_a_port_that_another_process_has_is_named_with_its_holder(host: Any, ind
     assert index.request("/").status == 401
 
 
+@only_long
 def test_a_port_that_another_stack_has_is_named_with_its_holder(host: Any, stack: Stack) -> None:
     before = stack.running()
     host.check_output("docker run --detach --rm --name squatter --publish 9091:80 nginx:1.30")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import Index, Login
+from tests.support.long import only_long
 from tests.support.playbook import SETTINGS, refused, says, site
 from tests.support.stack import SERVICES, Stack
 
@@ -41,6 +42,7 @@ def projects(host: Any) -> set[str]:
     return set(host.check_output(listed).split())
 
 
+@only_long
 def test_a_run_does_not_listen_to_variables_of_docker_and_compose(
     host: Any, index: Index, reader: Login, stack: Stack, led_elsewhere: dict[str, str]
 ) -> None:

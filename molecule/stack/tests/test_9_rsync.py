@@ -18,6 +18,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import Answer, Index, Login, form
+from tests.support.long import only_long
 from tests.support.stack import Stack, eventually
 
 # As docs/releases.md has it; the second folder holds what arrives.
@@ -150,6 +151,7 @@ def test_rsync_that_deletes_the_facts_changes_no_page_and_their_return_ends_it(c
     assert copied.files(project) == before
 
 
+@only_long
 @pytest.mark.parametrize(
     ("killed", "signal", "options"),
     [

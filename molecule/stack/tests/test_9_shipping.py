@@ -13,6 +13,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import Index, Login
+from tests.support.long import only_long
 from tests.support.stack import Stack, eventually
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/operations.md"
@@ -58,6 +59,7 @@ def shipped(host: Any) -> Iterator[None]:
         host.run(f"rm -rf {' '.join(FILES)} {RECEIVED} /root/receiver.py /var/lib/pypi-ship; systemctl daemon-reload")
 
 
+@only_long
 @pytest.mark.usefixtures("shipped")
 def test_both_logs_arrive_each_line_once(
     host: Any, index: Index, publisher: Login, reader: Login, stack: Stack, tmp_path: Path

@@ -11,6 +11,7 @@ import pytest
 from molecule.tls.tests.conftest import NAME, Company, shown
 from tests.support.certificates import server
 from tests.support.clients import NOBODY, Index
+from tests.support.long import only_long
 from tests.support.playbook import refused, run, says, site
 from tests.support.stack import Stack, eventually, traffic
 
@@ -68,6 +69,7 @@ def test_a_server_that_is_down_is_found_out_before_anything_changes(acme: dict[s
     )
 
 
+@only_long
 @pytest.mark.usefixtures("_stays_in_force")
 def test_what_answers_and_is_no_acme_server_is_found_out_too(acme: dict[str, Any]) -> None:
     message = refused(**{**acme, "pypi_acme_directory": "https://acme.example.com:14000/nothing"})
@@ -127,6 +129,7 @@ def test_a_renewal_that_fails_says_so_and_keeps_what_there_is(host: Any, address
     start(host)
 
 
+@only_long
 def test_it_is_ordered_before_the_index_is_there(host: Any, acme: dict[str, Any], address: str, home: str) -> None:
     done = run("wheelhouse.pypi.uninstall")
     assert done.code == 0, done.output

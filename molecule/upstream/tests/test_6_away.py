@@ -16,6 +16,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import Index, Login
+from tests.support.long import only_long
 from tests.support.one_url import EXPIRED, FOLLOWS, JSON, OneUrl, is_right, path_of, timed, together
 from tests.support.public_index import PublicIndex, forbidden
 from tests.support.stack import Stack, eventually
@@ -47,7 +48,7 @@ def known(one: OneUrl, fresh: str) -> tuple[str, dict[str, Any]]:
     return fresh, entry
 
 
-@pytest.mark.parametrize("way", ["stopped", "without names", "hanging"])
+@pytest.mark.parametrize("way", ["stopped", pytest.param("without names", marks=only_long), "hanging"])
 def test_upstream_is_away(
     host: Any, one: OneUrl, public: PublicIndex, private: str, known: tuple[str, dict[str, Any]], way: str
 ) -> None:
@@ -142,7 +143,7 @@ def test_a_project_that_upstream_removes_is_404(
     eventually(lambda: one.get(path_of(name, entry)).status == 404, "and its file", FOLLOWS)
 
 
-@pytest.mark.parametrize("how", ["stop --timeout 1", "kill"])
+@pytest.mark.parametrize("how", [pytest.param("stop --timeout 1", marks=only_long), "kill"])
 def test_the_extension_is_away(
     host: Any,
     one: OneUrl,
