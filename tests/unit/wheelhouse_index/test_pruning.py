@@ -151,9 +151,8 @@ def test_what_goes_is_decided_on_again_when_it_comes_to_a_project(
 ) -> None:
     for version in ("1.0.dev1", "1.0.dev2"):
         assert index.upload(file(version, "bar"), made.file(file(version, "bar"))).status == 200
-    run = pruning.Prune(
-        index.store, ChangeLog(index.logs), pruning.Request([Rule.of({**DEV, "names": ["*"]})], {}), check=False
-    )
+    request = pruning.Request([Rule.of({**DEV, "names": ["*"]})], {})
+    run = pruning.Prune(index.store, ChangeLog(index.logs), request, False, pruning.Outcome())
     remove = index.store.remove
 
     def late(project: str, paths: Sequence[str]) -> None:
@@ -227,7 +226,7 @@ def test_a_pin_of_a_public_version_keeps_its_local_ones() -> None:
 
 def test_a_full_disk_stops_it_with_what_was_done(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     request = pruning.Request([Rule.of({**DEV, "names": ["foo"]})], {})
-    run = pruning.Prune(index.store, ChangeLog(index.logs), request, check=False)
+    run = pruning.Prune(index.store, ChangeLog(index.logs), request, False, pruning.Outcome())
 
     def fails(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")

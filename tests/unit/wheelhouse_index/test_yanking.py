@@ -135,7 +135,7 @@ def test_a_run_that_dies_half_way_leaves_pages_to_the_server_and_the_rest_to_the
         return decide(project, *arguments, **options)
 
     monkeypatch.setattr(index.store, "decide", fails_at_foo)
-    run = yanking.Yank(index.store, ChangeLog(index.logs), request, check=False)
+    run = yanking.Yank(index.store, ChangeLog(index.logs), request, False, yanking.Outcome())
     with pytest.raises(OSError):
         run.run()
     assert run.outcome.changed == [BAR]

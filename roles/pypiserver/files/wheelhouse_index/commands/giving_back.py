@@ -9,11 +9,8 @@ Without the second variable, and with ``--check``, nothing changes. With both, t
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -21,13 +18,12 @@ from ..common.answers import some
 from ..common.times import time_text
 from ..fact_store.change_log import ChangeLog
 from ..fact_store.published import Published, published
-from ..fact_store.recording import ConflictError
-from ..fact_store.records import FactsError
 from ..files import names
 from ..index.store import Store
 from ..public import policies
-from ..public.policy import Policy, PolicyError
+from ..public.policy import Policy
 from ..server.settings import Settings
+from .answering import answer, variables
 from .variables import BadInputError, shown, text
 
 ACTION = "give_back"
@@ -52,9 +48,7 @@ class Request:
         Raises:
             BadInputError: if it is none.
         """
-        found: Mapping[str, Any] = json.loads(line)
-        if unknown := sorted({*found} - {_PROJECT, _CONFIRM}):
-            raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
+        found = variables(line, (_PROJECT, _CONFIRM))
         spelt, confirm = (text(name, found.get(name, "")) for name in (_PROJECT, _CONFIRM))
         if not spelt:
             raise BadInputError(f"{_PROJECT}: missing; name the project, as in -e {_PROJECT}=torch")
@@ -210,18 +204,11 @@ def give_back(store: Store, change_log: ChangeLog, policy: Policy | None, reques
 
 def main(check: bool, stdin: TextIO = sys.stdin, say: Callable[[str], Any] = print) -> int:
     """Do what a line on standard input asks for; return the exit code."""
-    settings = Settings.of_environment()
-    # As gunicorn's: what is written is the account's alone.
-    os.umask(0o077)
-    outcome, stop = Outcome(), ""
-    try:
-        request = Request.of_line(stdin.readline())
-        outcome = give_back(
-            settings.store(), ChangeLog(settings.logs), policies.read(settings.upstreams), request, check
-        )
-    except (BadInputError, ConflictError, FactsError, PolicyError) as error:
-        stop = str(error)
-    except (OSError, sqlite3.Error) as error:
-        stop = f"the index cannot use its folders: {error}"
-    say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))
-    return 1 if stop else 0
+    outcome = Outcome()
+
+    def do(settings: Settings, store: Store, line: str) -> None:
+        request, policy = Request.of_line(line), policies.read(settings.upstreams)
+        done = give_back(store, ChangeLog(settings.logs), policy, request, check)
+        outcome.changed, outcome.messages = done.changed, done.messages
+
+    return answer(outcome, do, stdin, say)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,12 +19,12 @@ from typing import Any, TextIO
 
 from ..common.times import time_text
 from ..fact_store.change_log import PRUNE, ChangeLog
-from ..fact_store.records import FactsError
 from ..files import names
 from ..files.entry import Entry, Stamp
 from ..index.quotas import shown
 from ..index.store import Store
 from ..server.settings import Settings
+from .answering import answer
 from .keeping import Release, Rule, check_patterns, first, is_pinned
 from .variables import BadInputError
 
@@ -69,7 +68,7 @@ class Outcome:
     changed: list[str] = field(default_factory=list)
     files: int = 0
     bytes: int = 0
-    size: str = ""
+    size: str = shown(0)
 
 
 class Prune:
@@ -80,17 +79,18 @@ class Prune:
         change_log: where each change is noted.
         request: what is to go.
         check: find out what would go, and change nothing.
+        outcome: gets what was done, also after an error.
     """
 
-    def __init__(self, store: Store, change_log: ChangeLog, request: Request, check: bool) -> None:
+    def __init__(self, store: Store, change_log: ChangeLog, request: Request, check: bool, outcome: Outcome) -> None:
         self._store = store
         self._change_log = change_log
         self._request = request
         self._check = check
-        self.outcome = Outcome(size=shown(0))
+        self.outcome = outcome
 
     def run(self) -> None:
-        """Do it; ``outcome`` has what was done, also after an error.
+        """Do it.
 
         Raises:
             BadInputError: if rules match nothing, or all of a project that may be installed.
@@ -166,19 +166,9 @@ class Prune:
 
 def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = print) -> int:
     """Do what a line on standard input asks for; return the exit code."""
-    settings = Settings.of_environment()
-    # As gunicorn's: what is written is the account's alone.
-    os.umask(0o077)
-    store = settings.store()
-    outcome, stop = Outcome(), ""
-    try:
-        store.catalogue.hold()
-        prune = Prune(store, ChangeLog(settings.logs), Request.of_line(source.readline()), check)
-        outcome = prune.outcome
-        prune.run()
-    except (BadInputError, FactsError) as error:
-        stop = str(error)
-    except (OSError, sqlite3.Error) as error:
-        stop = f"the index cannot use its folders: {error}; {len(outcome.changed)} releases were removed before"
-    say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))
-    return 1 if stop else 0
+    outcome = Outcome()
+
+    def do(settings: Settings, store: Store, line: str) -> None:
+        Prune(store, ChangeLog(settings.logs), Request.of_line(line), check, outcome).run()
+
+    return answer(outcome, do, source, say)

@@ -7,23 +7,20 @@ It names what was removed by the playbook's variables: ``{"pypi_trash_do": "rest
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from ..common.answers import some
 from ..fact_store.change_log import EMPTY, RESTORE, ChangeLog
 from ..fact_store.recording import ConflictError
-from ..fact_store.records import FactsError
 from ..fact_store.trash import Trashed
 from ..files import names
 from ..index.quotas import shown as shown_size
 from ..index.store import Store
 from ..server.settings import Settings
+from .answering import answer, variables
 from .variables import BadInputError, shown, since, text
 
 SHOW, RESTORE_IT, EMPTY_IT = _VERBS = ("show", "restore", "empty")
@@ -49,9 +46,7 @@ class Request:
         Raises:
             BadInputError: if it is none.
         """
-        found: Mapping[str, Any] = json.loads(line)
-        if unknown := sorted({*found} - {"pypi_trash_do", *_SELECTORS}):
-            raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
+        found = variables(line, ("pypi_trash_do", *_SELECTORS))
         verb = text("pypi_trash_do", found.get("pypi_trash_do", "")) or SHOW
         project, version, file, moment = (_selector(name, found.get(name, [])) for name in _SELECTORS)
         if verb not in _VERBS:
@@ -108,17 +103,18 @@ class Trashing:
         change_log: where each change is noted.
         request: what is to be done.
         check: find out what would change, and change nothing.
+        outcome: gets what was done, also after an error.
     """
 
-    def __init__(self, store: Store, change_log: ChangeLog, request: Request, check: bool) -> None:
+    def __init__(self, store: Store, change_log: ChangeLog, request: Request, check: bool, outcome: Outcome) -> None:
         self._store = store
         self._change_log = change_log
         self._request = request
         self._check = check
-        self.outcome = Outcome()
+        self.outcome = outcome
 
     def run(self) -> None:
-        """Do it; ``outcome`` has what was done, also after an error.
+        """Do it.
 
         Raises:
             BadInputError: if nothing is meant; nothing has changed then.
@@ -172,19 +168,9 @@ class Trashing:
 
 def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = print) -> int:
     """Do what a line on standard input asks for; return the exit code."""
-    settings = Settings.of_environment()
-    # As gunicorn's: what is written is the account's alone.
-    os.umask(0o077)
-    store = settings.store()
-    outcome, stop = Outcome(), ""
-    try:
-        store.catalogue.hold()
-        trashing = Trashing(store, ChangeLog(settings.logs), Request.of_line(source.readline()), check)
-        outcome = trashing.outcome
-        trashing.run()
-    except (BadInputError, ConflictError, FactsError) as error:
-        stop = str(error)
-    except (OSError, sqlite3.Error) as error:
-        stop = f"the index cannot use its folders: {error}; what is done stays"
-    say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))
-    return 1 if stop else 0
+    outcome = Outcome()
+
+    def do(settings: Settings, store: Store, line: str) -> None:
+        Trashing(store, ChangeLog(settings.logs), Request.of_line(line), check, outcome).run()
+
+    return answer(outcome, do, source, say)

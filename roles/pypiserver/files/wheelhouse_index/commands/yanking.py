@@ -9,11 +9,8 @@ The yanks are those of the forms, under the same lock and in the same change log
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -26,15 +23,14 @@ from ..fact_store.records import FactsError
 from ..files import names
 from ..index.store import Store
 from ..requests import deciding
-from ..requests.changes import is_full
 from ..requests.deciding import Target
 from ..server.settings import Settings
+from .answering import answer, variables
 from .variables import BadInputError, shown, since, text
 
 _TEXTS = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason")
 _UNYANK = "pypi_unyank"
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("", "false", "no", "off", "0")
-_FULL = "the disk of the index is full; make room, then run it again"
 # How many of many names a message has.
 _NAMED = 10
 _WHAT = (
@@ -62,9 +58,7 @@ class Request:
         Raises:
             BadInputError: if it is none.
         """
-        found: Mapping[str, Any] = json.loads(line)
-        if unknown := sorted({*found} - {*_TEXTS, _UNYANK}):
-            raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
+        found = variables(line, (*_TEXTS, _UNYANK))
         values = {name.removeprefix("pypi_"): text(name, found.get(name, "")) for name in _TEXTS}
         request = cls(**values, unyank=_flag(found.get(_UNYANK, "")))
         request._check()
@@ -123,19 +117,20 @@ class Yank:
         change_log: where each change is noted.
         request: what is to be done.
         check: find out what would change, and change nothing.
+        outcome: gets what was done, also after an error.
     """
 
-    def __init__(self, store: Store, change_log: ChangeLog, request: Request, check: bool) -> None:
+    def __init__(self, store: Store, change_log: ChangeLog, request: Request, check: bool, outcome: Outcome) -> None:
         self._store = store
         self._change_log = change_log
         self._request = request
         self._check = check
         # Facts that cannot be read.
         self._left_out: list[str] = []
-        self.outcome = Outcome()
+        self.outcome = outcome
 
     def run(self) -> None:
-        """Do it; ``outcome`` has what was done, also after an error.
+        """Do it.
 
         Raises:
             BadInputError: if what is meant is not there; nothing has changed then.
@@ -251,21 +246,9 @@ def _by_project(files: list[Published]) -> list[Target]:
 
 def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = print) -> int:
     """Do what a line on standard input asks for; return the exit code."""
-    settings = Settings.of_environment()
-    # As gunicorn's: what is written is the account's alone.
-    os.umask(0o077)
-    store = settings.store()
-    outcome, stop = Outcome(), ""
-    try:
-        store.catalogue.hold()
-        yank = Yank(store, ChangeLog(settings.logs), Request.of_line(source.readline()), check)
-        outcome = yank.outcome
-        yank.run()
-    except (BadInputError, FactsError) as error:
-        stop = str(error)
-    except (OSError, sqlite3.Error) as error:
-        stop = _FULL if is_full(error) else f"the index cannot write to its folders: {error}"
-        if outcome.changed:
-            stop += f" ({len(outcome.changed)} files were done before)"
-    say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))
-    return 1 if stop else 0
+    outcome = Outcome()
+
+    def do(settings: Settings, store: Store, line: str) -> None:
+        Yank(store, ChangeLog(settings.logs), Request.of_line(line), check, outcome).run()
+
+    return answer(outcome, do, source, say)

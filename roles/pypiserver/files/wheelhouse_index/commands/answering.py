@@ -1,0 +1,57 @@
+"""What commands have in common that a playbook asks by a line of JSON on standard input, and that answer by one."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TextIO
+
+from ..fact_store.recording import ConflictError
+from ..fact_store.records import FactsError
+from ..index.store import Store
+from ..public.policy import PolicyError
+from ..requests.changes import is_full
+from ..server.settings import Settings
+from .variables import BadInputError
+
+FULL = "the disk of the index is full; make room, then run it again"
+
+
+def variables(line: str, known: Iterable[str]) -> Mapping[str, Any]:
+    """Return the variables that a line of JSON has.
+
+    Raises:
+        BadInputError: if one of them is not known.
+    """
+    found: Mapping[str, Any] = json.loads(line)
+    if unknown := sorted({*found}.difference(known)):
+        raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
+    return found
+
+
+def answer(outcome: Any, do: Callable[[Settings, Store, str], None], source: TextIO, say: Callable[[str], Any]) -> int:
+    """Have a line done, and say what became of it; returns the exit code.
+
+    Args:
+        outcome: its attributes are the answer, also after an error; ``changed`` is what was done.
+        do: does what a line asks for, and changes ``outcome``.
+        source: has the line.
+        say: gets the answer.
+    """
+    settings = Settings.of_environment()
+    # As gunicorn's: what is written is the account's alone.
+    os.umask(0o077)
+    store, stop = settings.store(), ""
+    try:
+        store.catalogue.hold()
+        do(settings, store, source.readline())
+    except (BadInputError, ConflictError, FactsError, PolicyError) as error:
+        stop = str(error)
+    except (OSError, sqlite3.Error) as error:
+        stop = FULL if is_full(error) else f"the index cannot use its folders: {error}"
+        if outcome.changed:
+            stop += f" (done before: {len(outcome.changed)})"
+    say(json.dumps({**vars(outcome), **({"stop": stop} if stop else {})}))
+    return 1 if stop else 0
