@@ -1,37 +1,27 @@
-# Copyright: (c) 2026, The wheelhouse.pypi developers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
-"""The tasks of prune.yml and trash.yml, run by Ansible on the index itself, which a program in the place of docker starts."""
+"""The tasks of prune.yml and trash.yml, run by Ansible on the index itself."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.collection import ROOT
-from tests.support import packages as made
-from tests.unit.plugins.action.test_yank_tasks import SDIST, WHEEL, home, said  # noqa: F401
+import pytest
 
-Playbook = Callable[..., subprocess.CompletedProcess[str]]
-PLAY = f"""
-- hosts: all
-  gather_facts: false
-  vars_files: [{ROOT}/roles/pypi/vars/main.yml, {ROOT}/roles/pypiserver/vars/main.yml]
-  vars: {{pypi_instance: internal, pypi_trash: 14d, pypi_keep: [], pypi_keep_files: []}}
-  tasks:
-    - ansible.builtin.include_tasks: {ROOT}/roles/pypiserver/tasks/"""
-PRUNE, TRASH = PLAY + "prune.yml\n", PLAY + "trash.yml\n"
+from tests.support import asked
+from tests.support import packages as made
+from tests.support.asked import Playbook, said
+
+WHEEL, SDIST = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"
+PRUNE, TRASH = (asked.play(one, pypi_trash="14d", pypi_keep=[], pypi_keep_files=[]) for one in ("prune", "trash"))
 RULES = ("-e", json.dumps({"pypi_keep": [{"names": ["foo"], "kinds": ["local", "all"], "newest": 1}]}))
 
 
-def stored(home: Path) -> set[str]:  # noqa: F811
+def stored(home: Path) -> set[str]:
     return {path.name for path in (home / "packages").iterdir() if path.is_file()}
 
 
-def test_a_release_goes_and_comes_back(playbook: Playbook, home: Path) -> None:  # noqa: F811
+def test_a_release_goes_and_comes_back(playbook: Playbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = asked.index(tmp_path, monkeypatch, (WHEEL, SDIST))
     for version in ("1.0.1", "1.0.2"):
         name = f"foo-{version}-py3-none-any.whl"
         (home / "packages" / name).write_bytes(made.file(name))
@@ -43,7 +33,7 @@ def test_a_release_goes_and_comes_back(playbook: Playbook, home: Path) -> None: 
     assert {WHEEL, SDIST} < stored(home)
     lock.write_text("foo==1.0.1\n")
     rules = (*RULES, "-e", json.dumps({"pypi_keep_files": [str(lock)]}))
-    rebuilt(home)
+    asked.scan(home)
     checked = playbook(PRUNE, "--check", *rules)
     assert '"Releases to be removed: 1 (files: 2, ' in said(checked), checked.stdout + checked.stderr
     assert "which the disk gets back in 14d)." in said(checked) and "changed=1" in checked.stdout
@@ -60,11 +50,3 @@ def test_a_release_goes_and_comes_back(playbook: Playbook, home: Path) -> None: 
     back = playbook(TRASH, "-e", "pypi_trash_do=restore", "-e", "pypi_project=foo")
     assert '"Files that came back: 2."' in said(back) and "changed=1" in back.stdout, back.stdout + back.stderr
     assert {WHEEL, SDIST} < stored(home)
-
-
-def rebuilt(home: Path) -> None:  # noqa: F811
-    """Have the index know what was copied in."""
-    subprocess.run(
-        [home / "bin/docker", "exec", "--interactive", "0123456789ab", "python3", "-m", "wheelhouse_index.rebuild"],
-        check=True,
-    )

@@ -1,86 +1,29 @@
-# Copyright: (c) 2026, The wheelhouse.pypi developers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
-"""The tasks of the playbook yank.yml, run by Ansible on the index itself, which a program in the place of docker starts."""
+"""The tasks of the playbook yank.yml, run by Ansible on the index itself; and what all tasks say that ask it."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.collection import ROOT
-from tests.support import packages as made
-
-Playbook = Callable[..., subprocess.CompletedProcess[str]]
+from tests.support import asked
+from tests.support.asked import Playbook, said
 
 WHEEL, SDIST = "foo-1.0-py3-none-any.whl", "foo-1.0.tar.gz"
-PLAY = f"""
-- hosts: all
-  gather_facts: false
-  vars_files: [{ROOT}/roles/pypi/vars/main.yml, {ROOT}/roles/pypiserver/vars/main.yml]
-  vars: {{pypi_instance: internal}}
-  tasks:
-    - ansible.builtin.include_tasks: {ROOT}/roles/pypiserver/tasks/yank.yml
-"""
-DOCKER = f"""#!/bin/sh
-case "$*" in
-ps*com.docker.compose.project=internal*com.docker.compose.service=pypi-server*oneoff=False*) cat "$HOME/containers"; exit ;;
-exec*--interactive\\ 0123456789ab\\ python3*) shift 4 ;;
-*) exit 125 ;;
-esac
-export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={ROOT}/roles/pypiserver/files
-export WHEELHOUSE_PACKAGES="$HOME/packages" WHEELHOUSE_INDEX="$HOME/index" WHEELHOUSE_LOGS="$HOME"
-exec {sys.executable} "$@"
-"""
-SCAN = """
-import sys
-from pathlib import Path
-from wheelhouse_index.server.keeper import Keeper
-from wheelhouse_index.index.store import Store
-store = Store(*map(Path, sys.argv[1:]))
-store.prepare()
-Keeper(store, 0.0).step()
-"""
+PLAY = asked.play("yank")
 RELEASE = ("-e", "pypi_project=foo", "-e", "pypi_version=1.0")
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An index with two files of a release, which runs; ``docker`` in it is its program."""
-    home = tmp_path / "home"
-    for folder in ("packages", "index", "bin"):
-        (home / folder).mkdir(parents=True)
-    for name in (WHEEL, SDIST):
-        (home / "packages" / name).write_bytes(made.file(name))
-    (home / "containers").write_text("0123456789ab\nba9876543210\n")
-    (home / "bin/docker").write_text(DOCKER)
-    (home / "bin/docker").chmod(0o755)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("PATH", f"{home}/bin:{os.environ['PATH']}")
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}/roles/pypiserver/files", "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([sys.executable, "-c", SCAN, home / "packages", home / "index"], env=environment, check=True)
-    # Where Ansible looks for what a role has in files/.
-    (tmp_path / "files").mkdir()
-    shutil.copy(ROOT / "roles/pypiserver/files/ask_index.sh", tmp_path / "files")
-    return home
+    """An index with two files of a release."""
+    return asked.index(tmp_path, monkeypatch, (WHEEL, SDIST))
 
 
 def yanked(home: Path) -> dict[str, str]:
     document = json.loads((home / "index/simple/foo/index.json").read_text())
     return {file["filename"]: file["yanked"] for file in document["files"] if "yanked" in file}
-
-
-def said(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what a person sees, in one line."""
-    return " ".join((done.stdout + done.stderr).split())
 
 
 def test_a_check_says_what_a_run_does_and_a_second_run_changes_nothing(playbook: Playbook, home: Path) -> None:
@@ -101,8 +44,7 @@ def test_a_check_says_what_a_run_does_and_a_second_run_changes_nothing(playbook:
     assert yanked(home) == {}
 
 
-# By host, what is said of it and what it is refused with.
-BAD_INPUT: dict[str, tuple[dict[str, object], str]] = {
+BAD_INPUT: asked.Rows = {
     "nothing": (
         {},
         "pypi_project, pypi_file, pypi_login: missing; name a release (-e pypi_project=NAME -e pypi_version=VERSION)",
@@ -128,15 +70,8 @@ BAD_INPUT: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.one_core
 def test_bad_input_fails_with_one_message(playbook: Playbook, home: Path, tmp_path: Path) -> None:
-    inventory = tmp_path / "inventory.json"
-    hosts = {name: variables for name, (variables, _message) in BAD_INPUT.items()}
-    inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
-    done = playbook(PLAY, hosts=str(inventory))
-    assert done.returncode == 2
-    for name, (_variables, message) in BAD_INPUT.items():
-        (fatal,) = [line for line in done.stdout.splitlines() if line.startswith(f"fatal: [{name}]")]
-        assert message in " ".join(fatal.split()), done.stdout
-    assert done.stdout.count("changed=0") == len(BAD_INPUT) and yanked(home) == {}
+    asked.refused(playbook, PLAY, BAD_INPUT, tmp_path)
+    assert yanked(home) == {}
 
 
 @pytest.mark.one_core
