@@ -1,7 +1,7 @@
 """What is known of each file, so that nothing is read or hashed twice: a SQLite database in index/.
 
 All processes of all replicas share it. It is derived from packages/ and may be deleted at any time: the keeper makes
-another. Each number of the schema has a file of its own, so that the release before finds its own as it left it.
+another. Each number of the schema has a file of its own, so that another release finds its own as it left it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 # Another number is another file.
 SCHEMA_VERSION = 4
 NAME = f"catalogue-{SCHEMA_VERSION}.sqlite"
-# Of the release before: what it knows of the files' contents still holds.
-_BEFORE, _VERSION_BEFORE = "catalogue.sqlite", 2
 _ON_PAGE = "{row}.sha256 IS NOT NULL AND {row}.name NOT LIKE '%.asc'"
 _UNRECORDED = "recorded = 0 AND sha256 IS NOT NULL AND name NOT LIKE '%.asc'"
 _SCHEMA = f"""
@@ -118,7 +116,6 @@ _SIZES = (
     END""",
 )
 _READ = "own_name, own_version, requires_python, metadata_sha256"
-_COLUMNS_BEFORE = f"path, name, project, size, mtime_ns, inode, sha256, unreadable, {_READ}"
 _COLUMNS = f"path, size, mtime_ns, inode, sha256, unreadable, {_READ}, uploaded_ns, recorded, refused, attested"
 _REMOVED = "project, name, sha256, size, uploaded_ns FROM removed"
 _UNREAD = "sha256 IS NULL AND refused = ''"
@@ -257,38 +254,14 @@ class Catalogue:
                 log.warning("Restored the files beside %s, which were removed", self.file)
                 return
             log.warning("%s is damaged or of another version: making it from packages/", self.file)
-        elif self._take_over(fill):
-            return
         self.replace(fill)
 
-    def _take_over(self, fill: Callable[[Known], None]) -> bool:
-        """Make the database from that of the release before; return whether there is one that can be used."""
-        before = self.file.with_name(_BEFORE)
-        try:
-            if not before.exists() or not self._usable(before, _VERSION_BEFORE):
-                return False
-            self.replace(fill, before)
-        except sqlite3.DatabaseError as error:
-            log.warning("%s cannot be taken over: %s", before, error)
-            return False
-        log.info("Took over what %s knows", before)
-        return True
-
-    def replace(self, fill: Callable[[Known], None], before: Path | None = None) -> None:
-        """Make a new database in place of what is there.
-
-        Args:
-            fill: as for ``prepare``.
-            before: a database of the release before, which is taken over first.
-        """
+    def replace(self, fill: Callable[[Known], None]) -> None:
+        """Make a new database in place of what is there; ``fill`` as for ``prepare``."""
         new = self._new()
         connection = sqlite3.connect(new, isolation_level=None)
         try:
-            if before:
-                connection.execute("ATTACH DATABASE ? AS before", (str(before),))
             connection.executescript(f"BEGIN; {_SCHEMA}")
-            if before:
-                Known(connection).take_over()
             fill(Known(connection))
             connection.execute("COMMIT")
         finally:
@@ -376,15 +349,12 @@ class Catalogue:
             held.execute("SELECT count(*) FROM pages_format").fetchone()
             self._beside = self._inodes_beside()
 
-    def _usable(self, other: Path | None = None, number: int = 0) -> bool:
+    def _usable(self, other: Path | None = None) -> bool:
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(other) if other else self._connect()
             version = connection.execute("PRAGMA user_version").fetchone()
-            return bool(
-                version == (number or SCHEMA_VERSION,)
-                and connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
-            )
+            return version == (SCHEMA_VERSION,) and connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) in _DAMAGE:
                 return False
@@ -578,12 +548,6 @@ class Known:
     def with_attested(self) -> list[str]:
         """Return the projects that have files with provenance."""
         return [name for (name,) in self._db.execute("SELECT DISTINCT project FROM files WHERE attested = 1")]
-
-    def take_over(self) -> None:
-        """Take over what the attached database ``before`` knows, of the release before."""
-        self._db.execute(f"INSERT INTO files ({_COLUMNS_BEFORE}) SELECT {_COLUMNS_BEFORE} FROM before.files")
-        for table in ("pending", "pages_format", "written"):
-            self._db.execute(f"INSERT INTO {table} SELECT * FROM before.{table}")
 
     def at(self, path: str) -> Entry | None:
         """Return the file with this path."""

@@ -119,15 +119,11 @@ class Folders:
             self.prepare()
 
     def _survey(self, known: Known) -> None:
-        """Note all files that there are, for a catalogue that knows of none, or of those of another time."""
-        found, removed = Scanner(self.packages, known.stamps()).changes(thorough=True)
-        before = [entry for path in (*found, *removed) if (entry := known.at(path))]
-        self._record(settled(before))
-        known.remove(removed)
+        """Note all files that there are, for a catalogue that knows of none."""
+        found, _removed = Scanner(self.packages, {}).changes(thorough=True)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))
-        changed = {guessed(path.rpartition("/")[2]).project for path in found} | {entry.project for entry in before}
-        self._mark_dirty(known, changed | (self.output.with_pages() - set(known.all_projects())))
+        self._mark_dirty(known, {guessed(path.rpartition("/")[2]).project for path in found} | self.output.with_pages())
 
     def _take_decisions(self, known: Known, found: Mapping[str, Decisions] | None = None) -> None:
         """Have catalogue and store of facts say the same, where the store can be used; of what differs, if that is known."""

@@ -110,7 +110,7 @@ class TakingIn(Restoring):
         return now if now and now.facts else None
 
     def record_some(self) -> bool:
-        """Record some of the files that were there before there was a store of facts; return whether more wait."""
+        """Record some of the files that the store of facts does not have yet; return whether more wait."""
         with self.catalogue.reading() as known:
             ahead = known.unrecorded(_RECORDED, *young(time.time_ns()))
         if not ahead:
