@@ -48,6 +48,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "text-as-user": ({"pypi_users": [f"alice:{SECRET}"]}, "- pypi_users: entry 1 is not a mapping"),
     "mapping-of-users": ({"pypi_users": {"alice": SECRET}}, "- pypi_users: is not a list"),
+    "template-that-comes-out-empty": (
+        {"pypi_users": [ALICE], "pypi_authenticate": "{{ [] }}"},
+        "- pypi_authenticate: is empty, which would open uploads and removal; write [update] to open reading",
+    ),
     "unknown-action": ({"pypi_users": [ALICE], "pypi_authenticate": ["upload"]}, "one of list, download, update"),
     "port-in-words": (
         {"pypi_users": [ALICE], "pypi_http_port": "http"},

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import NOBODY, Answer, Index, Login, form
-from tests.support.playbook import SETTINGS, refused, site
+from tests.support.playbook import SETTINGS, site
 from tests.support.routes import reads
 from tests.support.stack import Stack
 
@@ -204,13 +204,6 @@ def test_publishers_show_which_right_on_which_project_is_missing(index: Index, t
     # twine wraps its lines, within words where they are long.
     assert "".join(missing("publish", f"widgets-{number}").split()) in "".join(output.split()), output
     assert index.request(f"/simple/widgets-{number}/", WHO["reader"]).status == 404
-
-
-def test_a_pattern_of_no_project_is_refused_and_nothing_changes(host: Any, home: str) -> None:
-    before = host.file(f"{home}/authentication/credentials.conf").content
-    message = refused(pypi_users=[{"name": "ci-acme", "password": "other-password", "publish": ["Acme_*"]}])
-    assert "pypi_users: user 'ci-acme' has 'Acme_*' in publish, which matches no project" in message
-    assert host.file(f"{home}/authentication/credentials.conf").content == before
 
 
 def test_uploads_are_open_where_that_is_said_and_removing_never_is(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import Index, Login
-from tests.support.playbook import applied, refused, says
+from tests.support.playbook import applied, says
 from tests.support.stack import Stack, traffic
 
 USERS = "wheelhouse.pypi.users"
@@ -73,25 +73,3 @@ def test_who_is_remembered_is_not_asked_again_when_others_go(
     finally:
         host.check_output(f"docker unpause {auth}")
     assert index.request("/simple/", CI).status == 401
-
-
-def test_bad_users_change_nothing(
-    host: Any, index: Index, reader: Login, more: list[dict[str, Any]], home: str
-) -> None:
-    look = f"cd {home}/authentication && sha256sum .htpasswd credentials.conf"
-    before = host.check_output(look)
-    bad = [
-        {"name": "a", "password": "secret-1", "expires": "tomorrow"},
-        {"name": "b", "password": "secret-1", "uplaod": True},
-        {"name": "reader", "password": "secret-1"},
-    ]
-    message = refused(playbook=USERS, pypi_users=[*more, *bad])
-    says(
-        message,
-        "user 'a' has an invalid expires: 'tomorrow'",
-        "user 'b' has an unknown key; give name, password",
-        "user 'reader' is listed 2 times",
-    )
-    assert "secret-1" not in message
-    assert host.check_output(look) == before
-    assert index.request("/simple/", reader).status == 200

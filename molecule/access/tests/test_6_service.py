@@ -12,7 +12,7 @@ import pytest
 from molecule.access.tests.test_1_rights import change
 from tests.support import packages
 from tests.support.clients import NOBODY, Index, Login
-from tests.support.playbook import SETTINGS, refused, site
+from tests.support.playbook import SETTINGS, site
 from tests.support.stack import Stack, eventually
 
 # Name, password, what X-Rights says; without a word, the header is missing. Each question is a line of its log.
@@ -129,9 +129,3 @@ def test_its_answer_is_remembered_and_a_refusal_to_answer_is_passed_on(host: Any
     assert index.request("/simple/", ANN).status == 200
     assert index.request("/simple/", Login("new", "x")).status == 500
     start(host)
-
-
-def test_an_address_is_needed_and_the_old_one_stays_in_force(index: Index) -> None:
-    message = refused(pypi_login_source="http", pypi_login_source_url="")
-    assert "pypi_login_source_url: is empty, while pypi_login_source is http" in message
-    assert index.request("/simple/", ANN).status == 200

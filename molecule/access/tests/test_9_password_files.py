@@ -1,6 +1,7 @@
 """The password files have the logins of the inventory and no others; secrets are nowhere else.
 
-Two indexes beside the scenario's, on its host, of which password files are all that there is; their lists differ.
+Two indexes beside the scenario's, on its host, of which password files are all that there is; their lists differ. What is
+refused, kept and replaced: tests/unit/plugins.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ PLAYBOOK = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/password_files.yml"
 FOLDER, OTHER_FOLDER = "/srv/first/authentication", "/srv/second/authentication"
 FILES = (".htpasswd", "credentials.conf", "tokens.conf")
 GIVEN = "$2y$05$mhDutzNb4qWoWRCg4lQXJOVn1nSmCN7qqCKd4yEOcvwLCpNtEsZ/S"
-YESCRYPT = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC"
 PUBLISHER = {"name": "publisher", "password": "publisher-password", "publish": True}
 READER = {"name": "reader", "password": "reader-password"}
 SECOND = {"name": "second", "password": "second-password"}
@@ -141,38 +141,11 @@ def test_what_changes_is_replaced_and_the_rest_stays(host: Any, first: tuple[str
     assert not [secret for secret in SECRETS if secret in done.output]
 
 
-def test_rights_are_in_a_map_of_nginx_and_in_the_differences(host: Any, first: tuple[str, ...]) -> None:
-    some = {**PUBLISHER, "publish": ["widgets", "acme-*"], "yank": ["acme-*"], "delete": []}
-    done = applied(first, "--diff", pypi_users=[some, READER])
-    assert "~ publisher: may yank acme-* now, may publish acme-* and widgets now, was all projects" in done.output
-    assert rights(host) == [("~^publisher$", "publish:acme-* publish:widgets yank:acme-*")]
-    # In another order, and some twice, they are the same.
-    assert applied(first, pypi_users=[{**some, "publish": ["acme-*", "widgets", "acme-*"]}, READER]).changed == 0
-    users = [{**PUBLISHER, "delete": True}, {**READER, "delete": True}]
-    done = applied(first, "--diff", pypi_users=users)
-    assert re.search("^~ publisher: may delete .* now, .*, may not yank any more$", done.output, re.MULTILINE), (
-        done.output
-    )
-    assert rights(host) == [("~^publisher$", "publish delete"), ("~^reader$", "delete")]
-
-
-def test_a_weaker_hash_of_the_same_password_is_replaced(host: Any, first: tuple[str, ...]) -> None:
-    cheap = bcrypt.using(rounds=4, ident="2y").hash("publisher-password")
-    scheme = "{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc="
-    host.check_output(f"printf '%s\\n' 'publisher:{cheap}' 'reader:{scheme}' > {FOLDER}/.htpasswd")
-    applied(first)
-    for login in ("publisher", "reader"):
-        assert lines(host)[login].startswith("$2y$06$")
-        assert bcrypt.verify(f"{login}-password", lines(host)[login])
-
-
 def test_who_leaves_the_list_leaves_the_host_unless_somebody_else_keeps_it(host: Any, first: tuple[str, ...]) -> None:
     by_hand = f"by-hand:{lines(host)['given']}\n# a remark: by hand\n"
     host.check_output(f"printf %s >> {FOLDER}/.htpasswd", by_hand)
     applied(first, pypi_users_purge=False)
     assert host.file(f"{FOLDER}/.htpasswd").content_string.endswith(by_hand)
-    applied(first, pypi_users=[READER, {"name": "by-hand", "state": "absent"}], pypi_users_purge=False)
-    assert list(lines(host)) == ["publisher", "reader", "given", "# a remark"]
     applied(first, pypi_users=[READER])
     assert list(lines(host)) == ["reader"]
 
@@ -180,16 +153,6 @@ def test_who_leaves_the_list_leaves_the_host_unless_somebody_else_keeps_it(host:
 def test_an_empty_list_empties_no_file(host: Any, first: tuple[str, ...]) -> None:
     before = lines(host)
     applied(first, pypi_users=[], pypi_authenticate=["update"], pypi_anonymous_uploads=True)
-    assert lines(host) == before
-
-
-def test_check_mode_says_what_would_change_and_changes_nothing(host: Any, first: tuple[str, ...]) -> None:
-    before = lines(host)
-    users = [READER, {"name": "new", "password": "another-password"}]
-    done = applied(first, "--check", "--diff", pypi_users=users)
-    assert "+ new" in done.output
-    assert "- publisher" in done.output
-    assert not [secret for secret in SECRETS if secret in done.output]
     assert lines(host) == before
 
 
@@ -206,73 +169,6 @@ def test_many_users_are_one_read_and_one_write_and_no_secret_is_seen(host: Any, 
         host.run("grep -rlE 'publisher-password|another-password' /home /srv/first /root /tmp /var/log /var/tmp").stdout
         == ""
     )
-
-
-# That each alone is refused: tests/unit/plugins/plugin_utils/test_rules.py.
-BAD_USERS: list[tuple[dict[str, str], tuple[str, ...]]] = [
-    ({"name": "", "password": "another-password"}, ("entry 3 has no name",)),
-    ({"name": "with:colon", "password": "another-password"}, ("'with...' has a colon",)),
-    ({"name": "two\nlines", "password": "another-password"}, ("'two...'", "line break")),
-    ({"name": "j\u00fcrgen", "password": "another-password"}, ("'j\u00fcrgen' has a letter in the name that is not ASCII",)),
-    ({"name": "reader", "password": "another-password"}, ("'reader' is listed 2 times",)),
-    ({"name": "empty", "password": ""}, ("'empty' has", "password")),
-    ({"name": "long", "password": "another-password" * 5}, ("'long' has", "more than 72 bytes")),
-    ({"name": "sha", "hash": "{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc="}, ("'sha' has a hash in a scheme that is not accepted: {SHA}",)),
-    ({"name": "padded", "hash": "$2y$10$" + "a" * 53}, ("'padded' has", "no server verifies", "htpasswd -nB -C 10")),
-    ({"name": "slow", "hash": "$2y$31$" + "e" * 53}, ("'slow' has", "bcrypt of cost 31")),
-    (
-        {"name": "newline", "password": "another-password\n"},
-        ("'newline' has a password that ends with a newline", "ansible-vault encrypt_string"),
-    ),
-    ({"name": "plain", "hash": "another-password"}, ("'plain' has", "plain text")),
-    ({"name": "yescrypt", "hash": YESCRYPT}, ("'yescrypt' has", "$y$")),
-]  # fmt: skip
-
-
-def test_bad_users_are_refused_in_one_message_and_nothing_is_written(host: Any, first: tuple[str, ...]) -> None:
-    files = f"cd {FOLDER} && sha256sum {' '.join(FILES)} && ls -A"
-    before = host.check_output(files)
-    users = [PUBLISHER, READER, *(user for user, _words in BAD_USERS)]
-    done = playbook.run(PLAYBOOK, *first, variables={"pypi_users": users})
-    assert done.code != 0
-    message = done.message()
-    print(message)
-    for _user, words in BAD_USERS:
-        assert [word for word in words if word not in message] == []
-    assert "pypi_users: " in message
-    assert "another-password" not in message
-    assert host.check_output(files) == before
-
-
-# What passlib 1.7.4 does with bcrypt 5: it is there, and fails at the first password.
-BROKEN = """
-import sys, types
-class bcrypt:
-    def using(**settings): return bcrypt
-    def verify(password, hash): return True
-    def hash(password): raise ValueError("password cannot be longer than 72 bytes")
-sys.modules["passlib.hash"] = types.SimpleNamespace(bcrypt=bcrypt)
-"""
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        pytest.param("raise ImportError('no passlib')", ["libpass is missing on the controller"], id="missing"),
-        pytest.param(BROKEN, ["hashing on the controller fails", "longer than 72 bytes"], id="broken"),
-    ],
-)
-def test_a_missing_or_broken_library_is_told_with_the_command_that_mends_it(
-    host: Any, first: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: list[str]
-) -> None:
-    before = lines(host)
-    (tmp_path / "passlib.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    done = playbook.run(PLAYBOOK, *first)
-    assert done.code != 0
-    for word in ("-m pip install", "libpass>=1.9", *words):
-        assert word in done.message(), done.output
-    assert lines(host) == before
 
 
 @pytest.fixture

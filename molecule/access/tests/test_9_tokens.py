@@ -16,7 +16,7 @@ import pytest
 from molecule.access.tests.test_1_rights import change
 from tests.support import packages
 from tests.support.clients import Index, Login
-from tests.support.playbook import applied, refused, says
+from tests.support.playbook import applied, says
 from tests.support.stack import Stack, eventually
 
 USERS = "wheelhouse.pypi.users"
@@ -187,30 +187,6 @@ def test_a_token_ends_to_the_second_while_it_is_in_use(host: Any, index: Index, 
     finally:
         host.check_output(f"printf '%%s\\n' %s >{file}", kept)
         stack.compose(reload)
-
-
-def test_bad_tokens_change_nothing(host: Any, index: Index, stack: Stack) -> None:
-    look = f"sha256sum {stack.home}/authentication/tokens.conf"
-    before = host.check_output(look)
-    bad = [
-        ENTRIES[0],
-        {**ENTRIES[1], "id": "token-ci", "expires": "2099-12-31"},
-        {**ENTRIES[1], "id": "reader", "hash": "1" * 64},
-        {**ENTRIES[0], "id": "short", "secret": "wheelhouse_" + "a" * 38},
-        {**ENTRIES[0], "id": "slip", "secret": TOKENS["ends"], "uplaod": ["x"]},
-    ]
-    message = refused(playbook=USERS, pypi_tokens=bad, pypi_tokens_max_days=90)
-    says(
-        message,
-        "token 'token-ci' is listed 2 times",
-        "token 'reader' has the name of a login in pypi_users",
-        "token 'short' has a secret of 120 bits instead of 256",
-        "token 'token-ci' does not expire, while pypi_tokens_max_days is 90",
-        "token 'token-ci' expires 2099-12-31, more than 90 days from now (pypi_tokens_max_days)",
-        "token 'slip' has the unknown right 'uplaod'",
-    )
-    assert not any(secret in message for secret in (*TOKENS.values(), "a" * 38))
-    assert host.check_output(look) == before
 
 
 def test_an_expired_token_is_removed_by_the_first_run_after_it(index: Index) -> None:

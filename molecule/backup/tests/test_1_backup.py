@@ -134,14 +134,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"pypi_backup_repository": "/srv/other"},
         "its snapshots are of another index (index=elsewhere/pypi-server)",
     ),
-    "in-the-index": (
-        {"pypi_backup_repository": "/home/pypi/pypi-server/backup"},
-        "pypi_backup_repository: is in pypi_home, /home/pypi/pypi-server",
-    ),
-    "no-password": (
-        {"pypi_backup_password": ""},
-        "pypi_backup_password: is missing, and pypi_backup_repository is set",
-    ),
 }
 
 

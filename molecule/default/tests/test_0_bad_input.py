@@ -59,19 +59,6 @@ CASES = [
         id="several users at once, and uploads that would be open",
     ),
     pytest.param(
-        {"pypi_authenticate": "{{ [] }}"},
-        [
-            "pypi_authenticate: is empty, which would open uploads and removal; write [update] to open reading",
-            "pypi_anonymous_uploads: true opens uploads beside that, on purpose",
-        ],
-        id="a template that comes out empty",
-    ),
-    pytest.param(
-        {"pypi_authenticate": ["upload"]},
-        ["pypi_authenticate", "upload", "list, download, update"],
-        id="unknown action",
-    ),
-    pytest.param(
         {"pypi_image_nginx": "nginx:9.9"},
         ["nginx:9.9 is still missing", "pypi_image_nginx"],
         id="an image that the archive does not have",

@@ -95,20 +95,6 @@ def test_rules_are_shown_then_applied_and_lock_files_are_obeyed(
     assert installs(index, reader, tmp_path / "back", f"{project}==1.0.dev2")
 
 
-def test_rules_that_cannot_be_meant_change_nothing(uploaded: Path, files: Files, project: str, tmp_path: Path) -> None:
-    rule = {"names": [project], "kinds": ["all"], "newest": 1}
-    for rules, said in (
-        ({"pypi_keep": [{**rule, "newst": 1}]}, "pypi_keep: entry 1 has the unknown key 'newst'; did you mean newest?"),
-        (
-            {"pypi_keep": [{"names": [project], "kinds": ["all"], "older_than": "1s"}]},
-            f"would remove all releases of {project}; keep some by newest",
-        ),
-        ({"pypi_keep": [rule], "pypi_keep_files": [str(uploaded)]}, f"pypi_keep_files: {uploaded} is not UTF-8 text"),
-    ):
-        says(refused(playbook=PRUNE, **rules), said)
-    assert files(project) == [uploaded.name]
-
-
 def test_uploads_stop_below_the_reserve_and_all_else_goes_on(
     index: Index,
     publisher: Login,
