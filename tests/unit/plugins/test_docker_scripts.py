@@ -1,7 +1,3 @@
-# Copyright: (c) 2026, The wheelhouse.pypi developers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
 """Scripts of the roles that talk to Docker: about the index's own services alone, and to the host's own engine."""
 
 from __future__ import annotations

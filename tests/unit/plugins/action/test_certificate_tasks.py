@@ -1,7 +1,3 @@
-# Copyright: (c) 2026, The wheelhouse.pypi developers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
 """The tasks that judge and make certificates, run by Ansible: what a person sees, and that no key is in it."""
 
 from __future__ import annotations

@@ -1,7 +1,3 @@
-# Copyright: (c) 2026, The wheelhouse.pypi developers
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
 """Module import_packages against the index itself, which a program in the place of docker starts on this machine."""
 
 from __future__ import annotations

@@ -1,7 +1,3 @@
-# Copyright: (c) 2026, The wheelhouse.pypi developers
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
 """Other servers and indexes on a host: what a run says about those in the way of an index."""
 
 from __future__ import annotations

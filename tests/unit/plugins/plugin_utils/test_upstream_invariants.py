@@ -1,7 +1,3 @@
-# Copyright: (c) 2026, The wheelhouse.pypi developers
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
 """Whatever an inventory says of upstreams: it is refused in words, or the model can be made of it, and is safe for NGINX."""
 
 from __future__ import annotations
