@@ -77,17 +77,6 @@ def test_metadata_are_served_beside_the_file_with_the_digest_that_the_page_tells
     assert index.request(where, NOBODY).status == 401
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", os.urandom(2048)], ids=["empty", "cut", "noise"])
-def test_a_broken_wheel_is_refused(
-    index: Index, publisher: Login, reader: Login, tmp_path: Path, project: str, content: bytes
-) -> None:
-    file = tmp_path / f"{packages.escaped(project)}-1.0-py3-none-any.whl"
-    file.write_bytes(content)
-    answer = index.upload(publisher, file)
-    assert (answer.status, answer.reason) == (400, f"{file.name} cannot be opened as a zip. Build it again.")
-    assert index.request(f"/simple/{project}/", reader).status == 404
-
-
 @pytest.mark.parametrize("client", ["pip", "uv"])
 def test_installers_resolve_without_downloading_what_they_do_not_install(
     index: Index, publisher: Login, reader: Login, tmp_path: Path, stack: Stack, project: str, client: str

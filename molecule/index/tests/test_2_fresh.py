@@ -117,16 +117,6 @@ def test_files_that_are_copied_in_show_within_the_time_that_the_variable_says(
         assert time.monotonic() - began < int(variables["pypi_freshness"].rstrip("s")) + 2
 
 
-def test_a_file_that_is_written_to_in_place_is_on_no_page_until_it_is_as_it_was(
-    host: Any, files: Callable[[str], list[str]], uploaded: Path, project: str, stack: Stack
-) -> None:
-    path = f"{stack.home}/packages/{uploaded.name}"
-    host.check_output(f"echo more >>{path}")
-    eventually(lambda: files(project) == [], "it is on no page", 10)
-    host.check_output(f"truncate --size -5 {path}")
-    eventually(lambda: files(project) == [uploaded.name], "it is on its page", 10)
-
-
 def test_pages_are_json_of_its_own_project_however_often_they_are_replaced(
     index: Index, publisher: Login, reader: Login, tmp_path: Path, project: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""Reads go on whatever happens to pypiserver, and nothing is read twice."""
+"""Reads go on whatever happens to pypiserver. What comes back under servers that run: test_healing.py, test_servers.py."""
 
 from __future__ import annotations
 
@@ -68,19 +68,6 @@ def test_a_replica_that_is_away_costs_nothing(
     assert stays in replicas()
 
 
-def test_a_restart_reads_no_file_again(host: Any, index: Index, stack: Stack, uploaded: Path, project: str) -> None:
-    path = f"{stack.home}/packages/{uploaded.name}"
-    # With another time of access, reading would leave a trace; relatime leaves one.
-    host.check_output(f"touch -a -d '2 days ago' {path}")
-    before = host.check_output(f"stat --format %X {path}")
-    stack.compose("restart pypi-server")
-    stack.wait_until_healthy("pypi-server")
-    time.sleep(3)
-    assert host.check_output(f"stat --format %X {path}") == before
-    host.check_output(f"cat {path} >/dev/null")
-    assert host.check_output(f"stat --format %X {path}") != before, "this file system does not tell who reads"
-
-
 def test_pages_are_served_while_all_of_them_are_written_once_more(
     host: Any, index: Index, reader: Login, stack: Stack, uploaded: Path, project: str
 ) -> None:
@@ -90,18 +77,6 @@ def test_pages_are_served_while_all_of_them_are_written_once_more(
         stack.compose("exec -T pypi-server python3 -m wheelhouse_index.rebuild")
         eventually(lambda: b"old" not in index.request(f"/simple/{project}/", reader).body, "the page is a new one", 20)
     assert set(answers) == {"200"}
-
-
-def test_an_index_folder_that_was_emptied_fills_again(
-    host: Any, index: Index, publisher: Login, reader: Login, stack: Stack, uploaded: Path, project: str, tmp_path: Path
-) -> None:
-    # While pypiserver writes there.
-    eventually(lambda: host.run(f"find {stack.home}/index -mindepth 1 -delete").rc == 0, "index/ is empty", 10)
-
-    page = f"{stack.home}/index/simple/{project}/index.html.gz"
-    eventually(lambda: bool(host.file(page).exists), "the page is on disk again", 20)
-    assert uploaded.name.encode() in index.request(f"/simple/{project}/", reader).body
-    assert index.upload(publisher, packages.wheel(tmp_path, project, "2.0")).status == 200
 
 
 def test_the_number_of_replicas_can_be_changed_while_the_others_go_on(
@@ -115,51 +90,6 @@ def test_the_number_of_replicas_can_be_changed_while_the_others_go_on(
         site("--tags", "stack")
     assert len(replicas()) == 2
     assert set(answers) == {"200"}
-
-
-REMOVED = [
-    "index/catalogue-4.sqlite-wal index/catalogue-4.sqlite-shm",
-    *("index/catalogue-4.sqlite", "index/.staging", "packages/.incoming", "index/packages", "index/simple"),
-    *("index/json", "index/simple/.complete", "index/json/.complete"),
-]
-
-
-@pytest.mark.parametrize("removed", REMOVED)
-def test_what_is_removed_by_hand_stops_no_upload_and_comes_back(
-    host: Any,
-    index: Index,
-    publisher: Login,
-    reader: Login,
-    stack: Stack,
-    uploaded: Path,
-    project: str,
-    files: Callable[[str], list[str]],
-    tmp_path: Path,
-    removed: str,
-) -> None:
-    # While pypiserver writes there.
-    eventually(lambda: host.run(f"cd {stack.home} && rm -rf {removed}").rc == 0, f"{removed} is removed", 10)
-    for number in range(2, 6):
-        file = packages.wheel(tmp_path, project, f"{number}.0")
-        answer = index.upload(publisher, file)
-        assert answer.status == 200, (answer, stack.log("pypi-server")[-20:])
-        assert file.name in files(project)
-    metadata = f"/packages/{uploaded.name}.metadata"
-    eventually(lambda: index.request(metadata, reader).status == 200, "metadata are there again", 20)
-    assert host.file(f"{stack.home}/index/json/{project}.json").size
-
-
-def test_a_page_that_is_truncated_is_whole_again_within_seconds(
-    host: Any, index: Index, reader: Login, stack: Stack, uploaded: Path, project: str
-) -> None:
-    address = f"/simple/{project}/"
-    before = index.request(address, reader).body
-    assert uploaded.name.encode() in before
-    for damage in ("truncate --size 20", "truncate --size 0", "rm"):
-        host.check_output(f"{damage} {stack.home}/index{address}index.html {stack.home}/index{address}index.html.gz")
-        began = time.monotonic()
-        eventually(lambda: index.request(address, reader).body == before, f"the page is whole after {damage}", 20)
-        print(f"{damage}: the page is whole again after {time.monotonic() - began:.1f} s")
 
 
 def test_what_cannot_come_back_makes_the_container_unhealthy_and_is_named(

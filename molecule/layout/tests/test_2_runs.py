@@ -87,22 +87,6 @@ def test_a_folder_above_the_index_that_others_can_write_to_is_refused(host: Any)
     )
 
 
-def test_packages_of_another_account_are_refused_with_the_command_that_hands_them_over(host: Any) -> None:
-    home = "/srv/handed/index"
-    host.check_output(f"mkdir -p {home}/packages && touch {home}/packages/x && chown -R nobody:nogroup {home}")
-    with hosts.untouched(host):
-        message = refused(pypi_home=home)
-    ids = f"{host.user('pypi').uid}:{host.group('pypi').gid}"
-    command = f"chown --recursive --no-dereference --from=65534 {ids} {home}/"
-    playbook.says(message, f"pypi_system_user: in {home}, packages belongs to nobody (uid 65534)", command)
-    host.check_output(command)
-    playbook.applied(ROLE, pypi_home=home, pypi_system_user="pypi")
-    assert host.check_output(f"stat --format %U:%a {home}/packages {home}/packages/x").split() == [
-        "pypi:700",
-        "pypi:644",
-    ]
-
-
 def test_a_link_of_the_accounts_to_another_folder_is_not_followed(host: Any) -> None:
     home = "/srv/led/index"
     host.check_output(
