@@ -194,7 +194,8 @@ def variables_page(grouped: Mapping[str, Sequence[str]], options: Options, reade
         page += ["", f"## {title}"]
         for name in names:
             option = options[name]
-            page += ["", f"### `{name}`", "", f"*{facts_line(option)}*"]
+            read_by = f"; read by {', '.join(readers[name])}" if readers.get(name) else ""
+            page += ["", f"### `{name}`", "", f"*{facts_line(option)}*{read_by}"]
             for paragraph in paragraphs(option):
                 page += ["", markdown(paragraph)]
             if option.get("options"):
@@ -202,11 +203,6 @@ def variables_page(grouped: Mapping[str, Sequence[str]], options: Options, reade
                 for key, part in option["options"].items():
                     text = " ".join(paragraphs(part))
                     page.append(f"| `{key}` | {cell(facts_line(part))} | {cell(markdown(text))} |")
-            if readers.get(name):
-                page += [
-                    "",
-                    "Read by " + ", ".join(f"[{role}](../roles/{role}/README.md)" for role in readers[name]) + ".",
-                ]
     return "\n".join(page) + "\n"
 
 

@@ -118,10 +118,10 @@ def test_page_of_variables_groups_them_as_the_defaults_do(collection: Path) -> N
     made = reference.pages(collection)["docs/variables.md"]
     headings = [line for line in made.splitlines() if line.startswith("##")]
     assert headings == ["## Address", "### `pypi_port`", "## Who gets in", "### `pypi_users`", "### `pypi_home`"]
-    assert "*path, default `/home/{{ pypi_system_user }}`*" in made
+    assert "*path, default `/home/{{ pypi_system_user }}`*\n" in made
     assert "| `name` | str, required | Its name. |" in made
     assert "| `password` | str, secret | Its password. |" in made
-    assert "Read by [edge](../roles/edge/README.md)." in made
+    assert "*int, default `80`*; read by edge\n" in made
 
 
 def test_writing_twice_changes_nothing(collection: Path) -> None:
