@@ -6,12 +6,9 @@ import gzip
 import hashlib
 import http.client
 import json
-import os
 import re
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -259,59 +256,3 @@ def test_the_log_tells_what_was_asked_for(served: Served) -> None:
     assert not forbidden(log[:1], ["click-extra"], ["cli-"])[1:]
     for path in ("/simple/Acme.Secret/", "/simple/x/%252e%252e/ACME__secret", "/whl/?name=acme-secret"):
         assert "acme-secret" in names_in(path)
-
-
-PROXY_LINE = re.compile(rb"CONNECT ([^: ]+):(\d+) ")
-
-
-@pytest.fixture
-def proxy(served: Served) -> Iterator[str]:
-    """A proxy for which all hosts are the stand-in: names that no resolver knows."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def pump(source: socket.socket, target: socket.socket) -> None:
-        try:
-            while piece := source.recv(65536):
-                target.sendall(piece)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def accept() -> None:
-        while True:
-            try:
-                client, _address = server.accept()
-            except OSError:
-                return
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += client.recv(4096)
-            assert PROXY_LINE.match(head), head
-            there = socket.create_connection(("127.0.0.1", served.port))
-            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            for pair in ((client, there), (there, client)):
-                threading.Thread(target=pump, args=pair, daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    yield f"http://127.0.0.1:{server.getsockname()[1]}"
-    server.close()
-
-
-def test_pip_installs_from_it(served: Served, proxy: str, tmp_path: Path) -> None:
-    served.public.publish("wants-click", requires=["click", "young", "source-only"])
-    command = [sys.executable, "-m", "pip", "install", "--isolated", "--no-cache-dir", "--no-input"]
-    command += [
-        "--disable-pip-version-check",
-        "--proxy",
-        proxy,
-        "--cert",
-        str(served.authority),
-        "--target",
-        str(tmp_path),
-    ]
-    command += ["--index-url", f"https://{PAGES}:{served.port}/simple/", "wants-click"]
-    kept = {name: value for name, value in os.environ.items() if not re.match(r"PIP_|.*proxy", name, re.IGNORECASE)}
-    done = subprocess.run(command, env=kept, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = {path.name.removesuffix(".dist-info") for path in tmp_path.glob("*.dist-info")}
-    assert found == {"wants_click-1.0", "click-8.1.8", "young-1.1", "source_only-1.0"}, done.stdout
