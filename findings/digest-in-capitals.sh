@@ -12,11 +12,7 @@ page capital index.json <<EOF
 {"meta": {"api-version": "1.0"}, "name": "capital", "files": [{"filename": "capital-1.0-py3-none-any.whl",
  "url": "../../files/capital-1.0-py3-none-any.whl", "hashes": {"sha256": "$digest"}}]}
 EOF
-install poetry==2.5.1
-poetry=$bin/poetry
-install pdm==2.29.4 'hishel<2'
-pdm=$bin/pdm
-install pip==26.3 uv==0.13.9
+four_tools
 serve
 "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$work/pip" --index-url "$base/simple/" capital
 expect "pip installs" "$(took "$work/pip" capital)" "capital-1.0"

@@ -23,11 +23,7 @@ for name in demo driver fallback later; do
   "hashes": {"sha256": "$(sha256sum "$served/files/$name-1.0-py3-none-any.whl" | cut -d ' ' -f 1)"}}]}
 EOF
 done
-install poetry==2.5.1
-poetry=$bin/poetry
-install pdm==2.29.4 'hishel<2'
-pdm=$bin/pdm
-install pip==26.3 uv==0.13.9
+four_tools
 serve
 "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$work/pip" --index-url "$base/simple/" demo
 "$bin/uv" pip install --quiet --python "$bin/python" --target "$work/uv" --default-index "$base/simple/" demo

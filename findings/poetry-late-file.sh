@@ -26,11 +26,7 @@ listing() {
 EOF
 }
 listing ", \"upload-time\": \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\""
-install poetry==2.5.1
-poetry=$bin/poetry
-install pdm==2.29.4 'hishel<2'
-pdm=$bin/pdm
-install pip==26.3 uv==0.13.9
+four_tools
 serve
 export POETRY_SOLVER_MIN_RELEASE_AGE=7
 "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$work/pip" --index-url "$base/simple/" \

@@ -15,11 +15,7 @@ page based index.html <<EOF
 <a href="based-1.0-py3-none-any.whl#sha256=$digest">based-1.0-py3-none-any.whl</a>
 </body></html>
 EOF
-install poetry==2.5.1
-poetry=$bin/poetry
-install pdm==2.29.4 'hishel<2'
-pdm=$bin/pdm
-install pip==26.3 uv==0.13.9
+four_tools
 serve
 { "$bin/python" -m pip install --disable-pip-version-check --target "$work/pip" --index-url "$base/simple/" based || true; } \
     >"$work/said" 2>&1

@@ -36,11 +36,7 @@ page app index.json <<EOF
  {"filename": "app-1.0.tar.gz", "url": "../../files/app-1.0.tar.gz",
   "hashes": {"sha256": "$(sha256sum "$served/files/app-1.0.tar.gz" | cut -d ' ' -f 1)"}}]}
 EOF
-install poetry==2.5.1
-poetry=$bin/poetry
-install pdm==2.29.4 'hishel<2'
-pdm=$bin/pdm
-install pip==26.3 uv==0.13.9
+four_tools
 # try HOW: install with each from a server of its own.
 try() {
     local folder=$work/$1

@@ -35,11 +35,7 @@ page html index.html <<EOF
 <a href="../../files/html-2.0-py3-none-any.whl#sha3_256=$(digest sha3_256 html 2.0)">html-2.0-py3-none-any.whl</a>
 </body></html>
 EOF
-install poetry==2.5.1
-poetry=$bin/poetry
-install pdm==2.29.4 'hishel<2'
-pdm=$bin/pdm
-install pip==26.3 uv==0.13.9
+four_tools
 serve
 for name in beside other html; do
     "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$work/pip-$name" --index-url "$base/simple/" "$name"

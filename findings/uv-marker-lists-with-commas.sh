@@ -21,11 +21,7 @@ for name in commas spaces old new; do
   "hashes": {"sha256": "$(sha256sum "$served/files/$name-1.0-py3-none-any.whl" | cut -d ' ' -f 1)"}}]}
 EOF
 done
-install poetry==2.5.1
-poetry=$bin/poetry
-install pdm==2.29.4 'hishel<2'
-pdm=$bin/pdm
-install pip==26.3 uv==0.13.9
+four_tools
 serve
 # wants NAME UV OTHERS: what each installs. (Poetry's environment also has a pip, which does not count.)
 wants() {

@@ -21,11 +21,7 @@ page lib index.json <<EOF
  {"filename": "lib-2.0-py3-none-any.whl", "url": "../../files/lib-2.0-py3-none-any.whl", "hashes": {"sha256": "$second"},
   "yanked": "loses data on Tuesdays"}]}
 EOF
-install poetry==2.5.1
-poetry=$bin/poetry
-install pdm==2.29.4 'hishel<2'
-pdm=$bin/pdm
-install pip==26.3 uv==0.13.9
+four_tools
 serve
 # both FOLDER: the releases of app and lib below it.
 both() { printf '%s %s' "$(took "$1" /app-)" "$(took "$1" /lib-)"; }

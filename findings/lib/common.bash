@@ -108,7 +108,16 @@ took() {
     printf '%s' "${found:-nothing}"
 }
 
-# four_installers VERSION…: wheels of these versions of `demo` on its page, and PDM, pip, uv and poetry; the server runs then.
+# four_tools: PDM, poetry, pip and uv; `poetry`, `pdm` and `bin` lead to them.
+four_tools() {
+    install poetry==2.5.1
+    poetry=$bin/poetry
+    install pdm==2.29.4 'hishel<2'
+    pdm=$bin/pdm
+    install pip==26.3 uv==0.13.9
+}
+
+# four_installers VERSION…: wheels of these versions of `demo` on its page, and the four tools; the server runs then.
 four_installers() {
     for version; do
         printf '{"filename": "demo-%s-py3-none-any.whl", "url": "../../files/demo-%s-py3-none-any.whl", "hashes": {"sha256": "%s"}}\n' \
@@ -117,11 +126,7 @@ four_installers() {
     page demo index.json <<EOF
 {"meta": {"api-version": "1.0"}, "name": "demo", "files": [$(paste -sd , "$work/files")]}
 EOF
-    install poetry==2.5.1
-    poetry=$bin/poetry
-    install pdm==2.29.4 'hishel<2'
-    pdm=$bin/pdm
-    install pip==26.3 uv==0.13.9
+    four_tools
     serve
 }
 
