@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -78,6 +79,11 @@ class Index:
         """Do what the keeper does when it looks at every file."""
         self.keeper._thorough_at = 0.0
         self.keeper.step()
+
+    def lose_pages(self) -> None:
+        """Remove all that is in index/."""
+        shutil.rmtree(self.pages)
+        self.pages.mkdir()
 
     def get(self, path: str) -> Answer:
         """Ask for a page that disk lacks."""

@@ -254,8 +254,7 @@ def test_a_yank_is_not_lost_with_its_file(
         index.look()
         assert yanked(index) == {ONE: "second", SDIST: "second"}
         # Where nothing else is known, nothing is offered; and nothing is moved for it.
-        shutil.rmtree(index.pages)
-        index.pages.mkdir()
+        index.lose_pages()
         index = Index(index.folder)
         index.look()
         assert document(index)["files"] == []
@@ -381,8 +380,7 @@ def test_a_file_that_cannot_be_quarantined_is_said_and_stops_no_other_project(
 def test_quarantined_files_do_not_come_back_where_the_decision_is_lost(index: Index) -> None:
     assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
     decided(index).unlink()
-    shutil.rmtree(index.pages)
-    index.pages.mkdir()
+    index.lose_pages()
     again = Index(index.folder)
     again.look()
     again.look()
@@ -606,8 +604,7 @@ def test_a_quarantined_project_stays_shut_where_its_decisions_cannot_be_read(
     assert index.ask("set_status", name="foo", status="quarantined", reason="malware").status == 200
     accident(index)
     if lost == "the index":
-        shutil.rmtree(index.pages)
-        index.pages.mkdir()
+        index.lose_pages()
     again = Index(index.packages.parent)
     again.look()
     # As rsync does from a copy of before.
@@ -620,8 +617,7 @@ def test_a_quarantined_project_stays_shut_where_its_decisions_cannot_be_read(
 def test_files_that_stay_of_a_project_of_lost_decisions_are_said(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     assert index.ask("set_status", name="foo", status="quarantined").status == 200
     cut_off(index)
-    shutil.rmtree(index.pages)
-    index.pages.mkdir()
+    index.lose_pages()
     again = Index(index.packages.parent)
     again.look()
 
@@ -652,8 +648,7 @@ def test_quarantined_files_outlast_a_store_that_is_lost_for_good(index: Index, l
     (aside / "quarantine").rename(store / "quarantine")
     (index.pages / ".facts").unlink()
     if lost == "the catalogue":
-        shutil.rmtree(index.pages)
-        index.pages.mkdir()
+        index.lose_pages()
     again = Index(index.packages.parent)
     # At once: a proxy asks for what is not private elsewhere.
     assert os.listdir(store / "names") == ["foo"]
@@ -685,8 +680,7 @@ def test_a_decision_alone_makes_a_lost_claim_again(index: Index, caplog: pytest.
         (index.packages / name).unlink()
     shutil.rmtree(store / "files" / "foo")
     (store / "names/foo").unlink()
-    shutil.rmtree(index.pages)
-    index.pages.mkdir()
+    index.lose_pages()
     again = Index(index.packages.parent)
     assert (store / "names/foo").is_file() and "lacks claims of foo" in caplog.text
     again.look()

@@ -84,8 +84,7 @@ def cp_a(index: Index) -> None:
     subprocess.run(["cp", "-a", index.packages, copy], check=True)
     shutil.rmtree(index.packages)
     copy.rename(index.packages)
-    shutil.rmtree(index.pages)
-    index.pages.mkdir()
+    index.lose_pages()
 
 
 def touch(index: Index) -> None:
@@ -722,8 +721,7 @@ def test_records_alone_make_a_lost_claim_again(index: Index) -> None:
     assert index.upload(ONE, CONTENT).status == 200
     assert index.remove("foo", "1.0").status == 200
     (wheelhouse(index) / "names/foo").unlink()
-    shutil.rmtree(index.pages)
-    index.pages.mkdir()
+    index.lose_pages()
     Index(index.packages.parent).look()
     assert (wheelhouse(index) / "names/foo").exists()
 
@@ -768,8 +766,7 @@ def test_an_index_learns_removed_names_from_the_store(index: Index, tmp_path: Pa
         again = index
         again.store.forget()
     else:
-        shutil.rmtree(index.pages)
-        index.pages.mkdir()
+        index.lose_pages()
         again = Index(index.packages.parent)
     again.look()
     older_copy(again, tmp_path / "older")
@@ -901,8 +898,7 @@ def test_a_project_whose_records_cannot_be_listed_keeps_no_other_from_its_pages(
         assert index.upload(name, made.file(name)).status == 200
     shutil.rmtree(wheelhouse(index) / "files/foo")
     (wheelhouse(index) / "files/foo").write_text("not a folder")
-    shutil.rmtree(index.pages)
-    index.pages.mkdir()
+    index.lose_pages()
     again = Index(index.folder)
     again.look()
     assert again.projects() >= {"bar", "zoo"}

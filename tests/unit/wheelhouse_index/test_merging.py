@@ -212,8 +212,7 @@ def test_a_copy_that_was_changed_more_often_ends_no_quarantine(
 
 def test_a_new_catalogue_merges_nothing(two: tuple[Index, Index], caplog: pytest.LogCaptureFixture) -> None:
     index, _other = two
-    shutil.rmtree(index.pages)
-    index.pages.mkdir()
+    index.lose_pages()
     caplog.clear()
     again = Index(index.folder)
     again.look()
@@ -246,8 +245,7 @@ def test_only_what_has_changed_is_parsed_and_once(
     assert parsed.count(place(other).read_text()) == 1
     index.store.write_pending()
     assert page(index) == ("active", {ONE: "both", TWO: "there"})
-    shutil.rmtree(index.pages)
-    index.pages.mkdir()
+    index.lose_pages()
     parsed.clear()
     again = Index(index.folder)
     assert parsed == [place(again).read_text()]

@@ -224,19 +224,6 @@ def test_a_pin_of_a_public_version_keeps_its_local_ones() -> None:
     assert not keeping.is_pinned("1", {"1+cpu"})
 
 
-def test_a_full_disk_stops_it_with_what_was_done(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = pruning.Request([Rule.of({**DEV, "names": ["foo"]})], {})
-    run = pruning.Prune(index.store, ChangeLog(index.logs), request, False, pruning.Outcome())
-
-    def fails(*_arguments: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(index.store, "remove", fails)
-    with pytest.raises(OSError):
-        run.run()
-    assert run.outcome.changed == []
-
-
 def test_damaged_facts_stop_it(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     (index.packages / ".wheelhouse/format").unlink()
     before = index.stored()
