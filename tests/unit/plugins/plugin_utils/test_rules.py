@@ -624,39 +624,32 @@ def test_names_that_are_almost_those_of_public_variables_are_slips() -> None:
     assert names.misspelt([name for name in found if name != "pypi_host"], []) == []
 
 
-def test_a_slip_in_what_is_to_be_yanked_is_refused_where_it_would_yank_more() -> None:
-    slips = ["pypi_filename", "pypi_sinse", "pypi_projects"]
-    assert names.misspelt(slips, []) == []
-    assert [str(problem) for problem in names.misspelt([*names.OF_YANK, *slips], [], names.OF_YANK)] == [
-        "pypi_filename: unknown variable; did you mean pypi_file?",
-        "pypi_projects: unknown variable; did you mean pypi_project?",
-        "pypi_sinse: unknown variable; did you mean pypi_since?",
+@pytest.mark.parametrize(
+    ("of_play", "slips"),
+    [
+        (
+            names.OF_YANK,
+            {"pypi_filename": "pypi_file", "pypi_projects": "pypi_project", "pypi_sinse": "pypi_since"},
+        ),
+        (
+            names.OF_GIVE_BACK,
+            {
+                "pypi_give_back_confrim": "pypi_give_back_confirm",
+                "pypi_giveback_confirm": "pypi_give_back_confirm",
+                "pypi_projects": "pypi_project",
+            },
+        ),
+        (names.OF_TRASH, {"pypi_trash_doo": "pypi_trash_do", "pypi_versoin": "pypi_version"}),
+        (names.OF_TOKEN, {"pypi_token_expire": "pypi_token_expires", "pypi_token_rea": "pypi_token_read"}),
+    ],
+)
+def test_a_slip_is_refused_where_a_playbook_would_do_more_than_was_meant(
+    of_play: tuple[str, ...], slips: dict[str, str]
+) -> None:
+    assert names.misspelt(["pypi_filename", "pypi_sinse", "pypi_projects", "pypi_token_right"], ["pypi_tokens"]) == []
+    assert [str(problem) for problem in names.misspelt([*of_play, *slips], ["pypi_tokens"], of_play)] == [
+        f"{slip}: unknown variable; did you mean {meant}?" for slip, meant in slips.items()
     ]
-
-
-def test_a_slip_in_what_is_to_be_given_back_is_refused() -> None:
-    slips = ["pypi_give_back_confrim", "pypi_giveback_confirm", "pypi_projects"]
-    assert [str(problem) for problem in names.misspelt([*names.OF_GIVE_BACK, *slips], [], names.OF_GIVE_BACK)] == [
-        "pypi_give_back_confrim: unknown variable; did you mean pypi_give_back_confirm?",
-        "pypi_giveback_confirm: unknown variable; did you mean pypi_give_back_confirm?",
-        "pypi_projects: unknown variable; did you mean pypi_project?",
-    ]
-
-
-def test_a_slip_in_what_is_to_come_back_is_refused() -> None:
-    slips = ["pypi_trash_doo", "pypi_versoin"]
-    assert [str(problem) for problem in names.misspelt([*names.OF_TRASH, *slips], [], names.OF_TRASH)] == [
-        "pypi_trash_doo: unknown variable; did you mean pypi_trash_do?",
-        "pypi_versoin: unknown variable; did you mean pypi_version?",
-    ]
-
-
-def test_a_slip_in_what_a_token_is_to_be_is_refused() -> None:
-    slips = ["pypi_token_expire", "pypi_token_right", "pypi_token_name"]
-    assert names.misspelt([*names.OF_TOKEN, *slips], ["pypi_tokens"]) == []
-    found = [str(problem) for problem in names.misspelt([*names.OF_TOKEN, *slips], ["pypi_tokens"], names.OF_TOKEN)]
-    assert found[0] == "pypi_token_expire: unknown variable; did you mean pypi_token_expires?"
-    assert len(found) == len(slips)
 
 
 def test_removed_variables_of_docker_lead_to_the_page_that_says_how_it_is_done_now() -> None:
