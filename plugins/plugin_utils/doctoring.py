@@ -202,7 +202,7 @@ def _disk(facts: Facts, at: datetime.datetime) -> Said:
         text = f"{where}: free are {_bytes(free * size)} ({room} %) and {rest} % of the inodes"
         if min(room, rest) < _LOW:
             level = ERROR if min(room, rest) < _LOWEST else WARNING
-            yield level, text, "make room, or enlarge the file system (docs/operations.md#disk)"
+            yield level, text, "make room, or enlarge the file system (docs/operations.md#disk-full)"
         else:
             yield OK, text
 

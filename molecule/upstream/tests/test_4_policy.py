@@ -116,6 +116,15 @@ def test_refusals_are_in_the_access_log_by_rule(one: OneUrl, public: PublicIndex
     assert line["status"] == 403 and "minimum-age" in line.values(), line
 
 
+def test_each_download_of_a_public_file_is_listed_also_the_first(one: OneUrl, fresh: str, stack: Stack) -> None:
+    address = one.address(fresh)
+    assert [one.get(address).status for _ in range(2)] == [200, 200]
+    eventually(lambda: len(stack.requests(address)) == 2, "both requests are in the access log", 10)
+    assert [line["route"] for line in stack.requests(address)] == ["public", "public"]
+    said = stack.compose(f"exec -T pypi-server python3 -m wheelhouse_index downloads --project {fresh}")
+    assert len(said.splitlines()) == 2, said
+
+
 def test_a_denial_counts_at_once_on_pages_and_cached_files(
     one: OneUrl, public: PublicIndex, fresh: str, variables: Any
 ) -> None:
