@@ -129,6 +129,9 @@ def test_a_backup_tags_forgets_checks_and_keeps_its_result(restic: Any, tmp_path
     last = json.loads((tmp_path / "backup/last.json").read_text())
     assert (last["outcome"], last["succeeded"], last["snapshot"]) == ("ok", last["started"], "abcdef123456")
     assert (tmp_path / "backup/last.json").stat().st_mode & 0o777 == 0o600
+    shown = tmp_path / "backup/shown/last.json"
+    assert json.loads(shown.read_text()) == {key: last[key] for key in ("outcome", "succeeded", "finished")}
+    assert (shown.parent.stat().st_mode & 0o777, shown.stat().st_mode & 0o777) == (0o755, 0o644)
 
     with pytest.raises(backup.BackupError, match="restic failed: no"):
         backup.backup(restic(snapshot(1, OWN, "store=store-1"), more="check*) echo no >&2; exit 1 ;;"))

@@ -1,17 +1,22 @@
-"""Behind another NGINX, which ends TLS: links, redirects and the log are about clients, over IPv4 and IPv6."""
+"""Behind another NGINX, which ends TLS: links, redirects, the log and who reads metrics are about clients, over IPv4 and IPv6."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.support import packages
 from tests.support.certificates import authority, server
+from tests.support.clients import Index, Login
 from tests.support.playbook import SETTINGS, site
-from tests.support.stack import Stack
+from tests.support.stack import Stack, eventually
 
+HIT, MISSED = (f'wheelhouse_verdicts_total{{cache="{cache}"}}' for cache in ("hit", "missed"))
+PROMETHEUS = "192.0.2.7"
 URL = "https://pypi.example.com:8443"
 PROXY = """
 events {}
@@ -49,7 +54,8 @@ def _proxy(host: Any) -> Iterator[None]:
         " nginx -c /proxy/nginx.conf -g 'daemon off;'"
     )
     # As Docker hands on a connection from the host itself.
-    done = site(*SETTINGS, pypi_url=URL, pypi_trusted_proxies=["172.16.0.0/12"])
+    proxies = {"pypi_url": URL, "pypi_trusted_proxies": ["172.16.0.0/12"]}
+    done = site(*SETTINGS, **proxies, pypi_metrics_networks=[PROMETHEUS])
     assert "travel in clear" not in done.message()
     yield
     host.check_output("docker rm --force proxy")
@@ -68,3 +74,39 @@ def test_clients_are_told_apart_and_stay_at_the_address_that_they_know(host: Any
     (line,) = stack.requests(f"/simple/?{mark}")
     assert line["client"] == address.strip("[]"), line
     assert line["user"] == "reader"
+
+
+def test_prometheus_alone_reads_metrics_and_counters_move(
+    host: Any, index: Index, publisher: Login, reader: Login, tmp_path: Path
+) -> None:
+    def scraped(url: str = "http://127.0.0.1", client: str = PROMETHEUS) -> tuple[dict[str, float], str]:
+        curl = f"curl --silent --cacert /root/proxy/root.pem --connect-to pypi.example.com:8443:127.0.0.1:8443 {url}/metrics"
+        said = host.check_output(f"{curl} --header 'X-Forwarded-For: {client}' --write-out '%{{http_code}}'")
+        lines = [line.rsplit(" ", 1) for line in said.splitlines() if line.startswith("wheelhouse_")]
+        return {series: float(value) for series, value in lines}, said[-3:]
+
+    assert [scraped(client="192.0.2.8"), scraped(URL)] == [({}, "404")] * 2
+    assert index.request("/metrics", publisher).status == 404
+    before, status = scraped()
+    assert status == "200"
+    assert index.upload(publisher, packages.wheel(tmp_path, f"counted-{uuid4().hex[:8]}")).status == 200
+    asked = [index.request("/simple/", login).status for login in (reader, reader, Login("reader", "wrong"))]
+    assert asked == [200, 200, 401]
+    expected = {
+        'wheelhouse_requests_total{route="projects",status="200"}': 2,
+        'wheelhouse_requests_total{route="projects",status="401"}': 1,
+        'wheelhouse_request_seconds_count{route="projects"}': 3,
+        'wheelhouse_uploads_total{result="accepted"}': 1,
+        "wheelhouse_refused_logins_total": 1,
+        "wheelhouse_projects": 1,
+        "wheelhouse_files": 1,
+    }
+
+    def moved() -> dict[str, float]:
+        now, _status = scraped()
+        return {series: now.get(series, 0) - before.get(series, 0) for series in [*expected, HIT, MISSED]}
+
+    eventually(lambda: moved().items() >= expected.items(), "the requests are counted", 10)
+    # Of the upload and the three others, the second one of the reader is a hit for certain, and the wrong password none.
+    found = moved()
+    assert found[HIT] + found[MISSED] == 4 and min(found[HIT], found[MISSED]) >= 1, found

@@ -120,6 +120,10 @@ def test_a_drill_compares_every_page_and_leaves_nothing(
     assert drill["outcome"] == "ok" and drill["problems"] == [], drill
     assert drill["newer"] >= 1 and drill["same"] >= 6 and drill["removed_since"] == drill["changed_since"] == 0, drill
     assert drill["rto_seconds"] > 0 and drill["rpo_seconds"] >= 0
+    metrics = index.request("/metrics").body.decode()
+    for name, time in (("backup", result(host, home, "last")["succeeded"]), ("drill", drill["finished"])):
+        seconds = host.check_output(f"date --date {time} +%s")
+        assert f"\nwheelhouse_{name}_success_seconds {seconds}\n" in metrics, metrics
     assert not host.file(f"{home}/.drill").exists
 
 

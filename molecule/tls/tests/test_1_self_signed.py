@@ -29,6 +29,13 @@ def test_clients_trust_it_by_the_file_that_the_run_has_left(address: str, author
         shown(address, authority_file, name="other.example.com")
 
 
+def test_metrics_say_when_it_ends(host: Any, address: str) -> None:
+    ends = shown(address).not_valid_after_utc.timestamp()
+    assert f"\nwheelhouse_certificate_not_after_seconds {ends:.0f}\n" in host.check_output(
+        f"{CURL} https://127.0.0.1/metrics"
+    )
+
+
 def test_the_authority_can_sign_nothing_else_as_its_key_is_nowhere(host: Any, home: str) -> None:
     there = host.check_output(f"find {home} -name '*.pem' -printf '%p %m %u\\n' | sort").splitlines()
     assert there == [f"{home}/nginx/tls/{name}.pem 640 root" for name in ("certificate", "key")]

@@ -48,6 +48,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_bind_address": network.address,
     "pypi_url": network.origin_url,
     "pypi_trusted_proxies": network.networks,
+    "pypi_metrics_networks": network.readers_of_metrics,
     "pypi_tls_certificate": absolute_path("pypi.pem"),
     "pypi_tls_key": absolute_path("pypi.key"),
     "pypi_acme_directory": url(
@@ -120,7 +121,7 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     tokens.expire_in_time,
     host.registry_login_is_whole,
     network.ports_differ,
-    network.proxies_differ_from_clients,
+    network.ipv6_clients_are_strangers,
     tls.url_is_of_tls,
     tls.tls_has_a_name,
     tls.provided_is_whole,

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem, matching
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import Complaints, as_integer
 
+# Opens metrics on purpose.
+EVERYONE = "everyone"
 PORT = range(1, 65536)
 DNS_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z){DNS_LABEL}(?:\.{DNS_LABEL})*\Z")
@@ -55,6 +57,21 @@ def networks(value: Any) -> Complaints:
                 )
             else:
                 yield f"{network!r} is an address inside a network", f"give the network, {right}"
+
+
+def readers_of_metrics(value: Any) -> Complaints:
+    """A list of IP networks, or [everyone]; not the whole world without that word."""
+    if value == [EVERYONE]:
+        return
+    found = list(networks(value))
+    yield from found
+    every = [] if found else [ipaddress.ip_network(str(network)) for network in value]
+    whole: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
+        *ipaddress.collapse_addresses(one for one in every if isinstance(one, ipaddress.IPv4Network)),
+        *ipaddress.collapse_addresses(one for one in every if isinstance(one, ipaddress.IPv6Network)),
+    ]
+    if any(one.prefixlen == 0 for one in whole):
+        yield "opens metrics to the world", f"give the networks of Prometheus, or [{EVERYONE}] if that is meant"
 
 
 def origin_url(value: Any) -> Complaints:
@@ -120,19 +137,22 @@ def _is_ipv6_for_others(variables: Mapping[str, Any]) -> bool:
     return is_loopback(variables) is False and ":" in str(variables["pypi_bind_address"])
 
 
-def proxies_differ_from_clients(variables: Mapping[str, Any]) -> Iterator[Problem]:
+def ipv6_clients_are_strangers(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Docker forwards IPv6 from an IPv4 address of its own: to believe that one is to believe every client."""
     if not _is_ipv6_for_others(variables):
         return
-    for network in variables.get("pypi_trusted_proxies") or ():
-        if ":" not in str(network):
-            yield Problem(
-                "pypi_trusted_proxies",
-                f"{network!r} is an IPv4 network, while pypi_bind_address is {variables['pypi_bind_address']}: all that "
-                "come by IPv6 have an IPv4 address of Docker's for NGINX, so each could choose the address that is logged "
-                "and limited",
-                "remove it, or give an IPv4 address as pypi_bind_address",
-            )
+    for name, each in (
+        ("pypi_trusted_proxies", "each could choose the address that is logged and limited"),
+        ("pypi_metrics_networks", "each could read the metrics"),
+    ):
+        for network in variables.get(name) or ():
+            if ":" not in str(network) and network != EVERYONE:
+                yield Problem(
+                    name,
+                    f"{network!r} is an IPv4 network, while pypi_bind_address is {variables['pypi_bind_address']}: all that "
+                    f"come by IPv6 have an IPv4 address of Docker's for NGINX, so {each}",
+                    "remove it, or give an IPv4 address as pypi_bind_address",
+                )
 
 
 def warnings(variables: Mapping[str, Any]) -> Iterator[str]:

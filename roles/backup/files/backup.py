@@ -35,6 +35,7 @@ _INSIDE = "/wheelhouse"
 _LIVE = ("pypiserver", "packages", "index")
 _COVERED = ("authentication", "nginx", "directory", "bridge", "backup")
 _SCRATCH = (".restore", ".drill")
+_SHOWN = ("outcome", "succeeded", "finished")
 _MISSING = ("no such file or directory", "not exist")
 # restic's exit code where a snapshot was made without all files.
 _INCOMPLETE = 3
@@ -497,11 +498,20 @@ def _read(place: Path) -> dict[str, Any]:
 
 
 def write(place: Path, result: Mapping[str, Any]) -> None:
-    """Keep a result, in one step."""
+    """Keep a result, and of it for metrics what names nothing: pypi-server sees that folder."""
     place.parent.mkdir(mode=0o700, exist_ok=True)
+    _put(place, result, 0o600)
+    shown = place.parent / "shown"
+    shown.mkdir(exist_ok=True)
+    shown.chmod(0o755)
+    _put(shown / place.name, {key: result[key] for key in _SHOWN if key in result}, 0o644)
+
+
+def _put(place: Path, content: Mapping[str, Any], mode: int) -> None:
+    """Write a file in one step."""
     new = place.with_suffix(".new")
-    new.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    new.chmod(0o600)
+    new.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    new.chmod(mode)
     new.replace(place)
 
 

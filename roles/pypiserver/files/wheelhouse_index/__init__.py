@@ -13,7 +13,7 @@ Each folder imports only from those above it::
     index/       packages/ and index/ in step: the catalogue, what is taken in, what is written, the lock
     public/      projects of other indexes: the policy, their pages, which files pass, the way to ask upstream
     requests/    forms that change something: the socket that takes them, rights, what becomes of them
-    server/      the processes of pypi-server: what answers readers, the keeper, health, settings
+    server/      the processes of pypi-server: what answers readers, the keeper, health, metrics, settings
     commands/    import, yank, give-back, trash, prune, list, inspect, and what a backup needs
 
 ``__main__`` runs the server and the commands, and ``rebuild`` is a command of its own.

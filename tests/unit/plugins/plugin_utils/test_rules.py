@@ -31,6 +31,7 @@ GOOD: list[tuple[str, list[Any]]] = [
         ["", "https://pypi.example.com", "http://192.0.2.1:8080/", "https://[2001:db8::1]:8443"],
     ),
     ("pypi_trusted_proxies", [[], ["192.0.2.0/24", "2001:db8::/32", "192.0.2.7"]]),
+    ("pypi_metrics_networks", [[], ["192.0.2.0/24", "2001:db8::/32"], ["everyone"]]),
     ("pypi_login_source", ["file", "http"]),
     ("pypi_ldap", [{}]),
     ("pypi_login_source_url", ["", "https://auth.example.com/pypi", "http://192.0.2.7:8000/"]),
@@ -216,6 +217,15 @@ BAD = [
     ("pypi_trusted_proxies", ["proxy"], "'proxy'"),
     ("pypi_trusted_proxies", ["192.0.2.1/24"], "give the network, 192.0.2.0/24"),
     ("pypi_trusted_proxies", ["192.0.2.0/33"], "192.0.2.0/33"),
+    *(
+        ("pypi_metrics_networks", world, "opens metrics to the world; give the networks of Prometheus, or [everyone]")
+        for world in (["0.0.0.0/0"], ["192.0.2.7", "::/0"], ["0.0.0.0/1", "128.0.0.0/1"])
+    ),
+    *(
+        ("pypi_metrics_networks", none, f"{none[-1]!r} is not an IP network")
+        for none in (["prometheus.example.com"], ["192.0.2.7", "everyone"], [""])
+    ),
+    ("pypi_metrics_networks", "everyone", "not a list"),
     ("pypi_authenticate", ["upload"], "give one of list, download, update"),
     ("pypi_authenticate", ["updates"], "did you mean update?"),
     ("pypi_authenticate", "update", "'update' is not a list"),
@@ -744,6 +754,8 @@ def test_warnings(variables: dict[str, Any], words: str | None) -> None:
 )
 def test_no_client_by_ipv6_is_taken_for_a_proxy(address: str, networks: list[str], refused: bool, warned: bool) -> None:
     variables = {"pypi_bind_address": address, "pypi_trusted_proxies": networks}
-    found = rules.problems(variables)
-    assert [problem.variable for problem in found] == (["pypi_trusted_proxies"] if refused else [])
+    found = rules.problems({**variables, "pypi_metrics_networks": networks})
+    assert [problem.variable for problem in found] == (
+        ["pypi_trusted_proxies", "pypi_metrics_networks"] if refused else []
+    )
     assert any("Docker forwards IPv6" in warning for warning in rules.warnings(variables)) == warned

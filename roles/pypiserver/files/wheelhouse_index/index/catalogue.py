@@ -615,6 +615,10 @@ class Known:
         row = self._db.execute(f"SELECT bytes FROM {where}", () if project is None else (project,)).fetchone()
         return int(row[0]) if row else 0
 
+    def summed_size(self) -> int:
+        """Sum up now how many bytes all files have."""
+        return int(self._db.execute("SELECT coalesce(sum(size), 0) FROM files").fetchone()[0])
+
     def put(self, entry: Entry) -> None:
         """Note a file, whether it was known or not."""
         self.remove([entry.path])

@@ -33,10 +33,13 @@ from ..requests.sockets import Sockets
 from .backend import IndexedBackend
 from .health import Health
 from .keeper import Keeper
+from .metrics import Metrics
 from .settings import Settings
 
 log = logging.getLogger(__name__)
 _PROJECT_PAGE = re.compile(r"/simple/(?P<name>[^/]+)/?|/(?:pypi/)?(?P<named>[^/]+)/json")
+# Of Prometheus.
+TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 _HOST = re.compile(r"https?://[^/]+", re.IGNORECASE)
 # As many as NGINX lets through at most, shared by the processes; and how many more one of them may get.
 _UPLOADS, _MORE_UPLOADS = 300, 50
@@ -48,10 +51,12 @@ class Application:
     Args:
         store: the index.
         uploads: the socket of the receiver, where there is one.
+        metrics: what Prometheus is answered, where it may ask.
     """
 
-    def __init__(self, store: Store, uploads: Path | None = None) -> None:
+    def __init__(self, store: Store, uploads: Path | None = None, metrics: Metrics | None = None) -> None:
         self._store = store
+        self._metrics = metrics
         self._health = Health(store, uploads)
         self._pypiserver = reading(store)
 
@@ -67,6 +72,10 @@ class Application:
         method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
         if path == "/health":
             return answer(start_response, *self._health.answer())
+        if path == "/metrics" and self._metrics:
+            text = self._metrics.text(environ.get("HTTP_X_CERTIFICATE", "")).encode()
+            start_response("200 OK", [("Content-Type", TEXT_FORMAT), ("Content-Length", str(len(text)))])
+            return [text]
         if method not in ("GET", "HEAD"):
             return answer(start_response, 405, f"{method[:20]} is not supported here.", [("Allow", "GET, HEAD")])
         if match := _PROJECT_PAGE.fullmatch(path):
@@ -165,7 +174,7 @@ def create(
     Receiver(listening, changes(store, settings, gate).answer, most, sockets.stopping).start()
     PublicServer(public, gate, sockets.stopping).start()
     sockets.start_leading(listening, public)
-    return Application(store, sockets.uploads)
+    return Application(store, sockets.uploads, Metrics(store, settings))
 
 
 def check() -> None:
