@@ -141,7 +141,8 @@ def _count(text: bytes, counts: Series) -> None:
     for line in text.splitlines():
         try:
             said = json.loads(line.decode("utf-8", "replace"))
-            route, status, verdict = _word(said["route"]), int(said["status"]), said["verdict"]
+            route, status = _word(said["route"]), int(said["status"])
+            user, verdict = said["user"], said["verdict"]
             sent, received, seconds = int(said["bytes"]), int(said["received"]), float(said["seconds"])
         except (ValueError, KeyError, TypeError):
             counts["wheelhouse_log_damaged_lines_total"] += 1
@@ -152,9 +153,10 @@ def _count(text: bytes, counts: Series) -> None:
         counts[f"wheelhouse_received_bytes_total{of_route}"] += received
         counts[f"wheelhouse_request_seconds_sum{of_route}"] += seconds
         answered[route, bisect_left(BUCKETS, seconds)] += 1
-        if checked := _VERDICTS.get(said.get("verdict_cache", "")):
+        # Many clients first ask without a login.
+        if user and (checked := _VERDICTS.get(said.get("verdict_cache", ""))):
             counts[f'wheelhouse_verdicts_total{{cache="{checked}"}}'] += 1
-        if verdict == "401" and said["user"]:
+        if user and verdict == "401":
             counts["wheelhouse_refused_logins_total"] += 1
         if route == "upload":
             counts[f'wheelhouse_uploads_total{{result="{_result(status)}"}}'] += 1
