@@ -106,11 +106,17 @@ def test_a_torn_line_is_counted_when_it_is_whole_and_what_is_no_line_is_said(
     text = line()
     write(logs, text + text[:40])
     assert counted()[PAGES] == 1
-    write(
-        logs, text[40:] + 'x\n[]\n{"route": "a"}\n' + line(route='x"} 1\n') + line(status="many") + line(seconds=None)
-    )
+    wrong = [
+        {"route": 'x"} 1\n'},
+        {"route": 5},
+        {"status": "many"},
+        {"seconds": None},
+        {"cache": "HIT 1"},
+        {"verdict_cache": []},
+    ]
+    write(logs, text[40:] + 'x\n[]\n{"route": "a"}\n' + "".join(line(**one) for one in wrong))
     found = counted()
-    assert (found[PAGES], found[DAMAGED]) == (2, 6)
+    assert (found[PAGES], found[DAMAGED]) == (2, 9)
 
 
 def test_rotation_loses_nothing_and_counts_nothing_twice(logs: Path, counted: Callable[..., dict[str, float]]) -> None:

@@ -142,9 +142,10 @@ def _count(text: bytes, counts: Series) -> None:
         try:
             said = json.loads(line.decode("utf-8", "replace"))
             route, status = _word(said["route"]), int(said["status"])
-            user, verdict = said["user"], said["verdict"]
+            user, verdict, checked = said["user"], said["verdict"], _VERDICTS.get(said.get("verdict_cache", ""))
+            cache, rule = (_word(said[key]) if said.get(key) else "" for key in ("cache", "rule"))
             sent, received, seconds = int(said["bytes"]), int(said["received"]), float(said["seconds"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             counts["wheelhouse_log_damaged_lines_total"] += 1
             continue
         of_route = f'{{route="{route}"}}'
@@ -154,16 +155,16 @@ def _count(text: bytes, counts: Series) -> None:
         counts[f"wheelhouse_request_seconds_sum{of_route}"] += seconds
         answered[route, bisect_left(BUCKETS, seconds)] += 1
         # Many clients first ask without a login.
-        if user and (checked := _VERDICTS.get(said.get("verdict_cache", ""))):
+        if user and checked:
             counts[f'wheelhouse_verdicts_total{{cache="{checked}"}}'] += 1
         if user and verdict == "401":
             counts["wheelhouse_refused_logins_total"] += 1
         if route == "upload":
             counts[f'wheelhouse_uploads_total{{result="{_result(status)}"}}'] += 1
-        if said.get("cache"):
-            counts[f'wheelhouse_upstream_requests_total{{cache="{_word(said["cache"]).lower()}"}}'] += 1
-        if said.get("rule"):
-            counts[f'wheelhouse_upstream_refusals_total{{rule="{_word(said["rule"])}"}}'] += 1
+        if cache:
+            counts[f'wheelhouse_upstream_requests_total{{cache="{cache.lower()}"}}'] += 1
+        if rule:
+            counts[f'wheelhouse_upstream_refusals_total{{rule="{rule}"}}'] += 1
     for (route, bucket), number in answered.items():
         for limit in (*BUCKETS[bucket:], "+Inf"):
             counts[f'wheelhouse_request_seconds_bucket{{route="{route}",le="{limit}"}}'] += number
