@@ -106,7 +106,7 @@ def test_a_torn_line_is_counted_when_it_is_whole_and_what_is_no_line_is_said(
     text = line()
     write(logs, text + text[:40])
     assert counted()[PAGES] == 1
-    wrong = [
+    wrong: list[dict[str, Any]] = [
         {"route": 'x"} 1\n'},
         {"route": 5},
         {"status": "many"},
@@ -167,6 +167,12 @@ def test_a_scrape_reads_so_much_and_the_next_one_reads_on(logs: Path, counted: C
     ]
     write(logs, "x" * 3 * most + "\n" + line())
     assert [counted(most)[PAGES] for _scrape in range(4)][-1] == 26
+    # Of a file that was rotated as well.
+    write(logs, line() * 25)
+    rotate(logs, "access-1.log")
+    (logs / ".reopen").unlink()
+    write(logs, line())
+    assert [counted(most)[PAGES] for _scrape in range(3)] == [36, 46, 52]
 
 
 def test_counting_begins_again_where_the_counts_are_lost_and_nothing_fails(
