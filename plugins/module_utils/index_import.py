@@ -9,21 +9,50 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
 from contextlib import suppress
 from typing import IO, Any, Iterator, Tuple, cast
 
+from ansible.module_utils.basic import AnsibleModule
+
 _CHUNK = 1024 * 1024
 # So long a file must not have changed before it is read: longer than the clock of any file system takes to move on.
 _SETTLED_SECONDS = 1.0
+# A warning names no more files than this, and counts the rest.
+_NAMED = 20
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # A file's path below the folder, what became of it, and why.
 Done = Tuple[str, str, str]
 
 
 class Stopped(Exception):
     """The import cannot go on; says why."""
+
+
+def container_of(module: AnsibleModule, instance: str) -> str:
+    """Return the id of the container that takes uploads; raise Stopped where none runs."""
+    labels = {"com.docker.compose.project": instance, "com.docker.compose.service": "pypi-server"}
+    filters = ["--filter=label=%s=%s" % label for label in (*labels.items(), ("com.docker.compose.oneoff", "False"))]
+    status, text, _stderr = module.run_command(
+        ["docker", "ps", "--quiet", "--no-trunc", "--filter=status=running", *filters]
+    )
+    if status != 0 or not text.split():
+        raise Stopped("the index %s does not run on this host; run wheelhouse.pypi.site first" % instance)
+    return text.split()[0]
+
+
+def shown(path: str) -> str:
+    """Return a path for a message: others may have put anything into a name."""
+    return _UNPRINTABLE.sub("?", path)
+
+
+def some(lines: list[str]) -> str:
+    """Return lines for a warning: not all, where there are thousands."""
+    more = ["and %d more" % (len(lines) - _NAMED)] if len(lines) > _NAMED else []
+    return "".join("\n- %s" % line for line in [*lines[:_NAMED], *more])
 
 
 class Index:

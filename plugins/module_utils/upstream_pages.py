@@ -42,21 +42,34 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class _Links(HTMLParser):
-    """The addresses of a page's links, and what they are relative to."""
+class Links(HTMLParser):
+    """A page's links, each as its attributes, and what their addresses are relative to."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.base = ""
-        self.found = []  # type: list[str]
+        self.found = []  # type: list[dict[str, str]]
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        address = dict(attrs).get("href") or ""
+        """Take a link, or what links are relative to."""
+        said = {name: value or "" for name, value in attrs}
+        address = said.get("href", "")
         if tag == "base":
             self.base = self.base or address
         elif tag == "a" and address:
-            self.found.append(address)
+            self.found.append(said)
+
+
+def opener(
+    authorities: str, proxy: str, redirects: urllib.request.HTTPRedirectHandler
+) -> urllib.request.OpenerDirector:
+    """What asks by HTTP; arguments as of Asker, and what becomes of redirects."""
+    context = ssl.create_default_context(cadata=authorities or None)
+    # As NGINX verifies: Python 3.13 refuses authorities that lack extensions (VERIFY_X509_STRICT), as companies have them.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    proxies = urllib.request.ProxyHandler({"https": proxy} if proxy else {})
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), proxies, redirects)
 
 
 class Asker:
@@ -69,13 +82,7 @@ class Asker:
     """
 
     def __init__(self, authorities: str, proxy: str, timeout: float) -> None:
-        context = ssl.create_default_context(cadata=authorities or None)
-        # As NGINX verifies: Python 3.13 refuses authorities that lack extensions (VERIFY_X509_STRICT), as companies have them.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        proxies = urllib.request.ProxyHandler({"https": proxy} if proxy else {})
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=context), proxies, _NoRedirects()
-        )
+        self._opener = opener(authorities, proxy, _NoRedirects())
         self._timeout = timeout
 
     def hosts(self, upstream: Mapping[str, Any], is_private: Callable[[str], bool]) -> set[str]:
@@ -85,12 +92,12 @@ class Asker:
             Wrong: it is no index.
             OSError: it cannot be asked.
         """
-        listed = self._get(upstream, upstream["url"], BEGINNING_BYTES)
+        listed = self.page(upstream, upstream["url"], BEGINNING_BYTES)
         # An index need not have a list, as long as it has pages.
-        known = [name for name in upstream["names"] if _NAME.match(name)] or [KNOWN, *_names(listed)[:1]]
+        known = [name for name in upstream["names"] if _NAME.match(name)] or [KNOWN, *names_of(listed)[:1]]
         names = [name for name in known if not is_private(normalised(name))]
         for name in names:
-            page = self._get(upstream, "%s%s/" % (upstream["url"], name), PAGE_BYTES)
+            page = self.page(upstream, "%s%s/" % (upstream["url"], name), PAGE_BYTES)
             if page is not None:
                 return _hosts(page, "%s%s/" % (upstream["url"], name))
         if listed is None and names:
@@ -106,7 +113,7 @@ class Asker:
         Raises:
             Wrong, OSError: as for hosts.
         """
-        return {normalised(name) for name in _names(self._get(upstream, upstream["url"], LIST_BYTES))}
+        return {normalised(name) for name in names_of(self.page(upstream, upstream["url"], LIST_BYTES))}
 
     def digests(self, upstream: Mapping[str, Any], project: str) -> set[str]:
         """The SHA-256 of a project's files, in hexadecimal digits; none where it has no page.
@@ -114,11 +121,15 @@ class Asker:
         Raises:
             Wrong, OSError: as for hosts.
         """
-        page = self._get(upstream, "%s%s/" % (upstream["url"], project), PAGE_BYTES)
+        page = self.page(upstream, "%s%s/" % (upstream["url"], project), PAGE_BYTES)
         return set(_SHA256.findall(page[1])) if page else set()
 
-    def _get(self, upstream: Mapping[str, Any], url: str, most: int) -> tuple[bool, str] | None:
-        """Whether an answer is JSON, and its text; None where there is no such page."""
+    def page(self, upstream: Mapping[str, Any], url: str, most: int) -> tuple[bool, str] | None:
+        """Whether an answer is JSON, and its text, at most so many bytes; None where there is no such page.
+
+        Raises:
+            Wrong, OSError: as for hosts.
+        """
         headers = {"Accept": ACCEPT, "User-Agent": "wheelhouse.pypi"}
         if upstream["authorization"]:
             headers["Authorization"] = upstream["authorization"]
@@ -158,12 +169,12 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _names(listed: tuple[bool, str] | None) -> list[str]:
+def names_of(listed: tuple[bool, str] | None) -> list[str]:
     """The names on a list of projects, where there is one."""
     is_json, text = listed or (True, "")
     if is_json:
         return _JSON_NAME.findall(text)
-    return [href.rstrip("/").rpartition("/")[2] for href in _Links(text).found]
+    return [link["href"].rstrip("/").rpartition("/")[2] for link in Links(text).found]
 
 
 def _hosts(page: tuple[bool, str], url: str) -> set[str]:
@@ -171,10 +182,11 @@ def _hosts(page: tuple[bool, str], url: str) -> set[str]:
     try:
         if is_json:
             return {host(urllib.parse.urljoin(url, file["url"])) for file in json.loads(text)["files"]}
-        links = _Links(text)
+        links = Links(text)
         base = urllib.parse.urljoin(url, links.base)
+        addresses = [link["href"] for link in links.found]
         # Not those that lead to a manual or the like.
-        return {host(urllib.parse.urljoin(base, link)) for link in links.found if _FILE.search(link)}
+        return {host(urllib.parse.urljoin(base, link)) for link in addresses if _FILE.search(link)}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Wrong("%s is no page of the simple API (%s); give the address of an index" % (url, error)) from error
 

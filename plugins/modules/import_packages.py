@@ -88,21 +88,24 @@ refused:
 import dataclasses
 import errno
 import os
-import re
 import stat
 from typing import Iterable, Iterator, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.wheelhouse.pypi.plugins.module_utils import nofollow
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.docker_cli import talk_to_own_engine
-from ansible_collections.wheelhouse.pypi.plugins.module_utils.index_import import Done, Index, Stopped
+from ansible_collections.wheelhouse.pypi.plugins.module_utils.index_import import (
+    Done,
+    Index,
+    Stopped,
+    container_of,
+    shown,
+    some,
+)
 
 _SIGNATURE = ".asc"
 # Folders in folders: each is open while it is read.
 _DEPTH = 32
-# A warning names no more files than this, and counts the rest.
-_NAMED = 20
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Found(NamedTuple):
@@ -168,16 +171,12 @@ def walk(folder: int, suffixes: tuple[str, ...], outcome: Outcome, above: str = 
             outcome.ignored += 1
 
 
-def shown(path: str) -> str:
-    """Return a path for a message: others may have put anything into a name."""
-    return _UNPRINTABLE.sub("?", path)
-
-
 def open_source(path: str, home: str) -> int:
     """Return a descriptor of the folder; raise Stopped where it cannot be what is meant."""
     if not path:
         raise Stopped(
-            "missing; name the folder with the packages: -e pypi_import_from=/home/deploy/pypi-server/packages"
+            "missing; name the folder with the packages: -e pypi_import_from=/home/deploy/pypi-server/packages, or give the "
+            "address of another index"
         )
     if not path.startswith("/") or "\0" in path:
         raise Stopped("%r is not an absolute path; give one that begins with /" % path)
@@ -196,18 +195,6 @@ def open_source(path: str, home: str) -> int:
         os.close(folder)
         raise Stopped("%s and %s are in each other; name a folder outside of the index" % (path, packages))
     return folder
-
-
-def container_of(module: AnsibleModule, instance: str) -> str:
-    """Return the id of the container that takes uploads; raise Stopped where none runs."""
-    labels = {"com.docker.compose.project": instance, "com.docker.compose.service": "pypi-server"}
-    filters = ["--filter=label=%s=%s" % label for label in (*labels.items(), ("com.docker.compose.oneoff", "False"))]
-    status, text, _stderr = module.run_command(
-        ["docker", "ps", "--quiet", "--no-trunc", "--filter=status=running", *filters]
-    )
-    if status != 0 or not text.split():
-        raise Stopped("the index %s does not run on this host; run wheelhouse.pypi.site first" % instance)
-    return text.split()[0]
 
 
 def send_all(folder: int, suffixes: tuple[str, ...], index: Index, outcome: Outcome) -> None:
@@ -229,12 +216,6 @@ def send_all(folder: int, suffixes: tuple[str, ...], index: Index, outcome: Outc
         else:
             outcome.note_all(done)
     outcome.note_all(index.finish())
-
-
-def some(lines: list[str]) -> str:
-    """Return lines for a warning: not all, where there are thousands."""
-    more = ["and %d more" % (len(lines) - _NAMED)] if len(lines) > _NAMED else []
-    return "".join("\n- %s" % line for line in [*lines[:_NAMED], *more])
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ _SUFFIXES = ("", ".yml", ".yaml", ".json")
 _ENCRYPTED = b"$ANSIBLE_VAULT"
 # Lists of logins, tokens and upstreams, and a directory; and the key of an entry that is not to be in clear.
 _LISTS = {"pypi_users": "password", "pypi_tokens": "secret", "pypi_ldap": "bind_password", "pypi_upstreams": "password"}
-_TEXTS = ("pypi_images_password", "pypi_backup_password")
+_TEXTS = ("pypi_images_password", "pypi_backup_password", "pypi_import_password")
 # Of restic's variables, those that are passwords.
 _ENVIRONMENT, _SECRET = "pypi_backup_environment", re.compile(r"SECRET|PASS|TOKEN|KEY\Z")
 # May have a login in it.

@@ -42,7 +42,7 @@ def test_what_was_said_of_upstreams_is_removed_with_the_index(tmp_path: Path) ->
 
 def test_results_of_backups_are_removed_and_what_others_keep_in_these_folders_stays(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    for name in ("backup/last.json", "backup/cache/x", ".drill/x", "drill/own", "restore/own"):
+    for name in ("backup/last.json", "backup/cache/x", ".drill/x", ".import/x", "drill/own", "restore/own"):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).touch()
     (home / "backup/own").mkdir()

@@ -14,9 +14,18 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import batches
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values import Problem
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import rights
 
-# What playbooks read and no role has a default for: hosts, size of a batch, a folder to import from, whether packages are
+# What playbooks read and no role has a default for: hosts, size of a batch, where to import from, whether packages are
 # removed with the index; what to yank; which name to give back to upstream; and what to do with what was removed.
-_OF_PLAYS = ("pypi_hosts", "pypi_serial", "pypi_bundle_hosts", "pypi_import_from", "pypi_remove_data")
+_OF_PLAYS = (
+    "pypi_hosts",
+    "pypi_serial",
+    "pypi_bundle_hosts",
+    "pypi_import_from",
+    "pypi_import_username",
+    "pypi_import_password",
+    "pypi_import_projects",
+    "pypi_remove_data",
+)
 OF_YANK = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason", "pypi_unyank")
 OF_GIVE_BACK = ("pypi_project", "pypi_give_back_confirm")
 OF_TRASH = ("pypi_trash_do", "pypi_project", "pypi_version", "pypi_file", "pypi_since")

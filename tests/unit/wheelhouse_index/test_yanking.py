@@ -107,6 +107,19 @@ def test_a_file_is_yanked_alone(index: Index) -> None:
     assert yanked(index) == {}
 
 
+def test_of_a_list_each_is_yanked_and_what_is_not_there_is_a_warning(index: Index) -> None:
+    wanted = [
+        {"pypi_file": name, "pypi_reason": reason} for name, reason in ((SDIST, "old"), ("no-1.zip", ""), (BAR, ""))
+    ]
+    for changed, same in (([BAR, SDIST], 0), ([], 2)):
+        done = program(index.folder, "yank", stdin=json.dumps(wanted))
+        answer = json.loads(done.stdout)
+        assert (done.returncode, answer["changed"], answer["same"]) == (0, changed, same)
+        (warning,) = answer["warnings"]
+        assert warning.startswith("pypi_file: no-1.zip is not on this index")
+    assert (yanked(index), yanked(index, "bar")) == ({SDIST: "old"}, {BAR: True})
+
+
 def test_what_a_login_published_is_yanked_and_what_others_did_is_not(index: Index) -> None:
     own = {"pypi_login": "ci", "pypi_since": TODAY}
     would = asked(index, "--check", **own, pypi_reason="leaked token")

@@ -2,13 +2,15 @@
 
 It names a release, a file, or what a login has published since a day, by the playbook's variables: ``{"pypi_project": "foo",
 "pypi_version": "1.0", "pypi_reason": "broken"}``. The answer is a line of JSON: ``{"changed": [FILE, ...], "same": 3,
-"warnings": [TEXT, ...]}``. With ``{"stop": TEXT}`` in it, no more was done than it says.
+"warnings": [TEXT, ...]}``. With ``{"stop": TEXT}`` in it, no more was done than it says. The playbook import.yml gives a list of
+those; in it, what is not on the index is a warning.
 
 The yanks are those of the forms, under the same lock and in the same change log, without a login.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -249,6 +251,14 @@ def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = pr
     outcome = Outcome()
 
     def do(settings: Settings, store: Store, line: str) -> None:
-        Yank(store, ChangeLog(settings.logs), Request.of_line(line), check, outcome).run()
+        change_log = ChangeLog(settings.logs)
+        asked = json.loads(line)
+        if not isinstance(asked, list):
+            return Yank(store, change_log, Request.of_line(line), check, outcome).run()
+        for one in asked:
+            try:
+                Yank(store, change_log, Request.of_line(json.dumps(one)), check, outcome).run()
+            except BadInputError as error:
+                outcome.warnings.append(str(error))
 
     return answer(outcome, do, source, say)
