@@ -250,7 +250,8 @@ class Output:
         # Before they are read: what other hands do to them meanwhile shows later.
         found = {self._below(file): _status(file) for file in files}
         statuses = found.values()
-        if all(statuses) and _content(page) == content and all(_unpacked(file) == content for file in files[:-1]):
+        same_size = all(statuses) and _size(page) == len(content)
+        if same_size and _content(page) == content and all(_unpacked(file) == content for file in files[:-1]):
             staged.written |= found
             return
         # NGINX makes the ETag of size and time in whole seconds: each version needs a second of its own.
