@@ -114,8 +114,9 @@ class Recorder:
         same = {name for name, record in before.items() if record.sha256 == wanted[name].sha256}
         new = {name: record for name, record in wanted.items() if name not in before}
         try:
-            unsynced += self._made({project: new}, self.look())
-            for name in list(new):
+            look = self.look()
+            unsynced += self._made({project: new}, look)
+            for name in [name for name in new if not look.has_read(project, name)]:
                 there = self._facts.records.at(project, name)
                 if there and there.sha256 != wanted[name].sha256:
                     # A copy of this name was recorded meanwhile, and is none of ours to take back.

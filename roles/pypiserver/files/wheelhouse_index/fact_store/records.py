@@ -260,6 +260,10 @@ class Look:
             before = self._read[project, name] = inode, self._records.at(project, name)
         return before[1]
 
+    def has_read(self, project: str, name: str) -> bool:
+        """Tell whether this look has read, or made, the record of a file."""
+        return (project, name) in self._read
+
     def make(self, project: str, records: Mapping[str, Record]) -> list[str]:
         """Make records, as ``Records.make`` does; those that others have made meanwhile are found by another look."""
         changed, made = self._records.make(project, records)

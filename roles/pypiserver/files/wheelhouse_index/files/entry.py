@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from pypiserver.pkg_helpers import parse_version
 
@@ -75,7 +75,7 @@ class Entry:
     refused: str = ""
     attested: bool = False
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The file's name."""
         return self.path.rpartition("/")[2]
@@ -100,12 +100,12 @@ class Entry:
         """When it was published, in ns since 1970."""
         return self.stamp.mtime_ns if self.uploaded_ns is None else self.uploaded_ns
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The release, as pages show it."""
         return names.shown_version(self.release.version)
 
-    @property
+    @cached_property
     def order(self) -> tuple[tuple[str, ...], str]:
         """Pypiserver's order of the files of a project: from old to new."""
         return _version_order(self.version), self.path

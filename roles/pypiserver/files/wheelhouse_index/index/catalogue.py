@@ -405,6 +405,10 @@ class Known:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ?", (project,))
         return [_entry(row) for row in rows]
 
+    def versions(self, project: str) -> list[tuple[str, str]]:
+        """Return the path of each file of a project, and its version, as the file spells it."""
+        return self._db.execute("SELECT path, own_version FROM files WHERE project = ?", (project,)).fetchall()
+
     def unread(self, project: str) -> list[Entry]:
         """Return the files of a project that have not been read, or could not be."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ? AND {_UNREAD}", (project,))

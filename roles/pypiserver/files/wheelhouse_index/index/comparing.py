@@ -76,10 +76,15 @@ def same_named(known: Known, name: str, release: Release) -> list[Entry]:
     """Return the files that one of this name and release is the same as; see there."""
     found = [entry for path in known.named(name) if (entry := known.at(path))]
     if not name.endswith(names.SIGNATURE):
-        own = names.identity(name, release)
+        own, version = names.identity(name, release), names.normal_version(release.version)
+        # A project has many files, and few of a version.
+        of_version = (path for path, said in known.versions(release.project) if names.normal_version(said) == version)
         found += [
             entry
-            for entry in known.of_project(release.project)
-            if not entry.is_signature and entry.name != name and names.identity(entry.name, entry.release) == own
+            for path in of_version
+            if (entry := known.at(path))
+            and not entry.is_signature
+            and entry.name != name
+            and names.identity(entry.name, entry.release) == own
         ]
     return found

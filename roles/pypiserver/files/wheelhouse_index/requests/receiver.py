@@ -108,8 +108,8 @@ def _say(connection: socket.socket, said: Answer, seconds: float) -> None:
     connection.sendall("\r\n".join(lines).encode() + body)
     # To close while NGINX is still sending would make a 502 of the answer: read on until it closes.
     connection.shutdown(socket.SHUT_WR)
-    unread, until = bytearray(CHUNK_BYTES), time.monotonic() + seconds
-    while time.monotonic() < until and connection.recv_into(unread):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and connection.recv(CHUNK_BYTES):
         pass
 
 
