@@ -28,6 +28,7 @@ ALLOWED = tuple(
         r"inventories/(aws|example|fleet|gcp)/.+\.(yml|yml\.example|md)",
         r"changelogs/(changelog|config)\.yaml",
         r"docs/.+\.(md|svg|png)",
+        r"docs/monitoring/(alerts\.yml|dashboard\.json)",
         r"plugins/(action|doc_fragments|filter|lookup|module_utils|modules|plugin_utils(/rules)?|test)/\w+\.py",
         r"plugins/(filter|test)/\w+\.yml",
         r"roles/\w+/README\.md",
