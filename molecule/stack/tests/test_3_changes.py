@@ -13,6 +13,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import Index, Login
+from tests.support.long import only_long
 from tests.support.playbook import SETTINGS, refused, site
 from tests.support.stack import SlowUpload, Stack, eventually, traffic
 
@@ -88,6 +89,7 @@ def test_a_reload_that_a_dead_run_left_out_is_made_good(host: Any, index: Index,
     assert answer.headers["location"] == "/simple/some-project/"
 
 
+@only_long
 def test_auth_loads_its_configuration_when_the_same_run_recreates_nginx(
     host: Any, stack: Stack, variables: Mapping[str, Any]
 ) -> None:

@@ -56,6 +56,7 @@ def images(stack: Stack) -> dict[str, str]:
             {"pypi_image_nginx": FAULT},
             ("/simple/ with a login as text/html answers 401", "The log of pypi-server-nginx-1 ends:"),
             id="NGINX that refuses logins",
+            marks=only_long,
         ),
     ],
 )
