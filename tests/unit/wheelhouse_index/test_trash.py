@@ -132,7 +132,7 @@ def test_what_is_named_comes_back_and_nothing_else(index: Index, variables: dict
             "pypi_project, pypi_file, pypi_since: missing; name what is to come back or to be",
         ),
         *(
-            ({"pypi_trash_do": "empty", "pypi_file": WHEEL, name: " "}, f"{name}: empty, which would select everything")
+            ({"pypi_trash_do": "empty", "pypi_file": WHEEL, name: " "}, f"{name}: empty; give a value, or leave it out")
             for name in ("pypi_project", "pypi_version", "pypi_file", "pypi_since")
         ),
         ({"pypi_trash_do": "restor"}, "pypi_trash_do: 'restor' is unknown; give one of show, restore, empty"),

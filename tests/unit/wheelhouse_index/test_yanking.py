@@ -212,6 +212,8 @@ def test_a_release_of_a_quarantined_project_can_be_yanked(index: Index, what: di
         ({"pypi_version": "1.0"}, "pypi_project: missing beside pypi_version ('1.0')"),
         ({"pypi_login": "ci"}, "pypi_since: missing beside pypi_login ('ci')"),
         ({"pypi_since": TODAY}, f"pypi_login: missing beside pypi_since ('{TODAY}')"),
+        ({"pypi_project": "foo", "pypi_version": " "}, "pypi_version: empty; give a value, or leave it out"),
+        ({**RELEASE, "pypi_file": ""}, "pypi_file: empty; give a value, or leave it out"),
         (
             {"pypi_project": "foo", "pypi_version": 1.1},
             "pypi_version: 1.1 is not a text; quote it where it is set, as in pypi_version: '1.10'",
@@ -234,6 +236,7 @@ def test_a_release_of_a_quarantined_project_can_be_yanked(index: Index, what: di
         ({**RELEASE, "pypi_reason": "a\x1b[2Jb"}, "pypi_reason: 'a\\x1b[2Jb': A reason is one line of at most 1000 printable"),
         ({**RELEASE, "pypi_reason": "x" * 10_000}, "… (10000 characters): A reason is one line of at most 1000"),
         ({**RELEASE, "pypi_unyank": "maybe"}, "pypi_unyank: 'maybe' is neither true nor false; give -e pypi_unyank=true"),
+        ({**RELEASE, "pypi_unyank": ""}, "pypi_unyank: '' is neither true nor false; give -e pypi_unyank=true"),
         ({**RELEASE, "pypi_unyank": True, "pypi_reason": "x"}, "pypi_reason: 'x' does not go with pypi_unyank"),
         ({**RELEASE, "pypi_later": "x"}, "pypi_later: unknown to the index that runs; run wheelhouse.pypi.site first"),
     ],

@@ -57,6 +57,10 @@ BAD_INPUT: asked.Rows = {
         {"pypi_project": "foo", "pypi_version": 1.0},
         "pypi_version: 1.0 is not a text; quote it where it is set, as in pypi_version: '1.10'",
     ),
+    "blank": (
+        {"pypi_project": "foo", "pypi_version": "1.0", "pypi_file": ""},
+        "pypi_file: empty; give a value, or leave it out",
+    ),
     "bell": (
         {"pypi_project": "foo", "pypi_version": "1.0", "pypi_reason": "a\x07b"},
         "A reason is one line of at most 1000 printable characters.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from ..fact_store.recording import ConflictError
@@ -19,24 +19,12 @@ from .variables import BadInputError
 FULL = "the disk of the index is full; make room, then run it again"
 
 
-def variables(line: str, known: Iterable[str]) -> Mapping[str, Any]:
-    """Return the variables that a line of JSON has.
-
-    Raises:
-        BadInputError: if one of them is not known.
-    """
-    found: Mapping[str, Any] = json.loads(line)
-    if unknown := sorted({*found}.difference(known)):
-        raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
-    return found
-
-
-def answer(outcome: Any, do: Callable[[Settings, Store, str], None], source: TextIO, say: Callable[[str], Any]) -> int:
+def answer(outcome: Any, do: Callable[[Settings, Store, Any], None], source: TextIO, say: Callable[[str], Any]) -> int:
     """Have a line done, and say what became of it; returns the exit code.
 
     Args:
         outcome: its attributes are the answer, also after an error; ``changed`` is what was done.
-        do: does what a line asks for, and changes ``outcome``.
+        do: does what the line's JSON asks for, and changes ``outcome``.
         source: has the line.
         say: gets the answer.
     """
@@ -46,7 +34,7 @@ def answer(outcome: Any, do: Callable[[Settings, Store, str], None], source: Tex
     store, stop = settings.store(), ""
     try:
         store.catalogue.hold()
-        do(settings, store, source.readline())
+        do(settings, store, json.loads(source.readline()))
     except (BadInputError, ConflictError, FactsError, PolicyError) as error:
         stop = str(error)
     except (OSError, sqlite3.Error) as error:

@@ -10,7 +10,7 @@ Without the second variable, and with ``--check``, nothing changes. With both, t
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -23,8 +23,8 @@ from ..index.store import Store
 from ..public import policies
 from ..public.policy import Policy
 from ..server.settings import Settings
-from .answering import answer, variables
-from .variables import BadInputError, shown, text
+from .answering import answer
+from .variables import BadInputError, check_names, shown, text
 
 ACTION = "give_back"
 _PROJECT, _CONFIRM = "pypi_project", "pypi_give_back_confirm"
@@ -42,13 +42,13 @@ class Request:
     confirmed: bool
 
     @classmethod
-    def of_line(cls, line: str) -> Request:
-        """Return the request that a line of JSON is.
+    def of_variables(cls, found: Mapping[str, Any]) -> Request:
+        """Return the request that these variables are.
 
         Raises:
-            BadInputError: if it is none.
+            BadInputError: if they are none.
         """
-        found = variables(line, (_PROJECT, _CONFIRM))
+        check_names(found, (_PROJECT, _CONFIRM))
         spelt, confirm = (text(name, found.get(name, "")) for name in (_PROJECT, _CONFIRM))
         if not spelt:
             raise BadInputError(f"{_PROJECT}: missing; name the project, as in -e {_PROJECT}=torch")
@@ -206,8 +206,8 @@ def main(check: bool, stdin: TextIO = sys.stdin, say: Callable[[str], Any] = pri
     """Do what a line on standard input asks for; return the exit code."""
     outcome = Outcome()
 
-    def do(settings: Settings, store: Store, line: str) -> None:
-        request, policy = Request.of_line(line), policies.read(settings.upstreams)
+    def do(settings: Settings, store: Store, found: Mapping[str, Any]) -> None:
+        request, policy = Request.of_variables(found), policies.read(settings.upstreams)
         done = give_back(store, ChangeLog(settings.logs), policy, request, check)
         outcome.changed, outcome.messages = done.changed, done.messages
 

@@ -9,7 +9,6 @@ The removals are those of the forms, under the same lock and in the same change 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -37,13 +36,12 @@ class Request:
     pins: dict[str, set[str]]
 
     @classmethod
-    def of_line(cls, line: str) -> Request:
-        """Return the request that a line of JSON is.
+    def of_variables(cls, found: Mapping[str, Any]) -> Request:
+        """Return the request that these variables are.
 
         Raises:
-            BadInputError: if it is none.
+            BadInputError: if they are none.
         """
-        found: Mapping[str, Any] = json.loads(line)
         if not found["pypi_keep"]:
             raise BadInputError(
                 'pypi_keep: missing; say what may go, such as [{names: ["nightly-*"], kinds: [dev], newest: 5}]'
@@ -168,7 +166,7 @@ def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = pr
     """Do what a line on standard input asks for; return the exit code."""
     outcome = Outcome()
 
-    def do(settings: Settings, store: Store, line: str) -> None:
-        Prune(store, ChangeLog(settings.logs), Request.of_line(line), check, outcome).run()
+    def do(settings: Settings, store: Store, found: Mapping[str, Any]) -> None:
+        Prune(store, ChangeLog(settings.logs), Request.of_variables(found), check, outcome).run()
 
     return answer(outcome, do, source, say)

@@ -1,14 +1,14 @@
 """``python3 -m wheelhouse_index trash``: what the playbook trash.yml asks for, a line of JSON on standard input.
 
 It names what was removed by the playbook's variables: ``{"pypi_trash_do": "restore", "pypi_project": "foo", "pypi_version":
-"1.0"}``. A variable that is not set is missing, or []. The answer is a line of JSON: ``{"changed": [FILE, ...], "found": [TEXT,
+"1.0"}``. A variable that is not set is missing. The answer is a line of JSON: ``{"changed": [FILE, ...], "found": [TEXT,
 ...]}``. With ``{"stop": TEXT}`` in it, no more was done than it says.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -20,8 +20,8 @@ from ..files import names
 from ..index.quotas import shown as shown_size
 from ..index.store import Store
 from ..server.settings import Settings
-from .answering import answer, variables
-from .variables import BadInputError, shown, since, text
+from .answering import answer
+from .variables import BadInputError, check_names, selector, shown, since, text
 
 SHOW, RESTORE_IT, EMPTY_IT = _VERBS = ("show", "restore", "empty")
 _SELECTORS = ("pypi_project", "pypi_version", "pypi_file", "pypi_since")
@@ -40,15 +40,15 @@ class Request:
     since: str
 
     @classmethod
-    def of_line(cls, line: str) -> Request:
-        """Return the request that a line of JSON is.
+    def of_variables(cls, found: Mapping[str, Any]) -> Request:
+        """Return the request that these variables are.
 
         Raises:
-            BadInputError: if it is none.
+            BadInputError: if they are none.
         """
-        found = variables(line, ("pypi_trash_do", *_SELECTORS))
+        check_names(found, ("pypi_trash_do", *_SELECTORS))
         verb = text("pypi_trash_do", found.get("pypi_trash_do", "")) or SHOW
-        project, version, file, moment = (_selector(name, found.get(name, [])) for name in _SELECTORS)
+        project, version, file, moment = (selector(name, found) for name in _SELECTORS)
         if verb not in _VERBS:
             raise BadInputError(f"pypi_trash_do: {shown(verb)} is unknown; give one of {', '.join(_VERBS)}")
         if version and not project:
@@ -71,15 +71,6 @@ class Request:
             and self.file in ("", file.name.removesuffix(names.SIGNATURE), file.name)
             and file.removed >= self.since
         )
-
-
-def _selector(name: str, value: Any) -> str:
-    """Return what a variable selects; empty where it is not set."""
-    if value == []:
-        return ""
-    if selected := text(name, value):
-        return selected
-    raise BadInputError(f"{name}: empty, which would select everything; give a value, or leave it out")
 
 
 @dataclass
@@ -170,7 +161,7 @@ def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = pr
     """Do what a line on standard input asks for; return the exit code."""
     outcome = Outcome()
 
-    def do(settings: Settings, store: Store, line: str) -> None:
-        Trashing(store, ChangeLog(settings.logs), Request.of_line(line), check, outcome).run()
+    def do(settings: Settings, store: Store, found: Mapping[str, Any]) -> None:
+        Trashing(store, ChangeLog(settings.logs), Request.of_variables(found), check, outcome).run()
 
     return answer(outcome, do, source, say)

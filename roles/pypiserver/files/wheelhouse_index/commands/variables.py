@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..common import times
@@ -12,6 +13,12 @@ _SHOWN = 80
 
 class BadInputError(ValueError):
     """A variable cannot be as it is. Names it, its value and the remedy."""
+
+
+def check_names(found: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Raise BadInputError if a variable is not known."""
+    if unknown := sorted({*found}.difference(known)):
+        raise BadInputError(f"{unknown[0]}: unknown to the index that runs; run wheelhouse.pypi.site first")
 
 
 def text(name: str, value: Any) -> str:
@@ -24,6 +31,19 @@ def text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise BadInputError(f"{name}: {shown(value)} is not a text; quote it where it is set, as in {name}: '1.10'")
     return value.strip()
+
+
+def selector(name: str, found: Mapping[str, Any]) -> str:
+    """Return a variable that selects, as ``text``; empty where it is not set.
+
+    Raises:
+        BadInputError: if it is blank, as with a shell's unset variable, or no text.
+    """
+    if name not in found:
+        return ""
+    if selected := text(name, found[name]):
+        return selected
+    raise BadInputError(f"{name}: empty; give a value, or leave it out")
 
 
 def since(value: str) -> str:

@@ -10,9 +10,8 @@ The yanks are those of the forms, under the same lock and in the same change log
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -27,12 +26,12 @@ from ..index.store import Store
 from ..requests import deciding
 from ..requests.deciding import Target
 from ..server.settings import Settings
-from .answering import answer, variables
-from .variables import BadInputError, shown, since, text
+from .answering import answer
+from .variables import BadInputError, check_names, selector, shown, since, text
 
-_TEXTS = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since", "pypi_reason")
-_UNYANK = "pypi_unyank"
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("", "false", "no", "off", "0")
+_SELECTORS = ("pypi_project", "pypi_version", "pypi_file", "pypi_login", "pypi_since")
+_REASON, _UNYANK = "pypi_reason", "pypi_unyank"
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 # How many of many names a message has.
 _NAMED = 10
 _WHAT = (
@@ -54,15 +53,15 @@ class Request:
     unyank: bool = False
 
     @classmethod
-    def of_line(cls, line: str) -> Request:
-        """Return the request that a line of JSON is.
+    def of_variables(cls, found: Mapping[str, Any]) -> Request:
+        """Return the request that these variables are.
 
         Raises:
-            BadInputError: if it is none.
+            BadInputError: if they are none.
         """
-        found = variables(line, (*_TEXTS, _UNYANK))
-        values = {name.removeprefix("pypi_"): text(name, found.get(name, "")) for name in _TEXTS}
-        request = cls(**values, unyank=_flag(found.get(_UNYANK, "")))
+        check_names(found, (*_SELECTORS, _REASON, _UNYANK))
+        values = {name.removeprefix("pypi_"): selector(name, found) for name in _SELECTORS}
+        request = cls(**values, reason=text(_REASON, found.get(_REASON, "")), unyank=_flag(found.get(_UNYANK, False)))
         request._check()
         return Request(**{**vars(request), "since": since(request.since)})
 
@@ -250,15 +249,14 @@ def main(check: bool, source: TextIO = sys.stdin, say: Callable[[str], Any] = pr
     """Do what a line on standard input asks for; return the exit code."""
     outcome = Outcome()
 
-    def do(settings: Settings, store: Store, line: str) -> None:
+    def do(settings: Settings, store: Store, asked: Any) -> None:
         change_log = ChangeLog(settings.logs)
-        asked = json.loads(line)
-        if not isinstance(asked, list):
-            return Yank(store, change_log, Request.of_line(line), check, outcome).run()
-        for one in asked:
+        for one in asked if isinstance(asked, list) else [asked]:
             try:
-                Yank(store, change_log, Request.of_line(json.dumps(one)), check, outcome).run()
+                Yank(store, change_log, Request.of_variables(one), check, outcome).run()
             except BadInputError as error:
+                if one is asked:
+                    raise
                 outcome.warnings.append(str(error))
 
     return answer(outcome, do, source, say)
