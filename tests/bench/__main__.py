@@ -12,12 +12,12 @@ from http.client import HTTPException
 from tests.ground.paths import ROOT
 from tests.ground.shell import say
 
-from . import before, growth, pace, rollout, serving, uploads, upstream
+from . import before, growth, operation, pace, rollout, serving, uploads, upstream
 from .figures import Figure, document, merged, table
 from .hosts import BEFORE, HOSTS, SERVING, BenchError, made
 
 RESULTS = ROOT / "bench" / "results.json"
-PARTS = ("serving", "uploads", "growth", "upstream", "before", "rollout")
+PARTS = ("serving", "uploads", "growth", "upstream", "operation", "before", "rollout")
 # What a measurement may fail with: what was measured before it still counts.
 _FAILURES = (BenchError, AssertionError, OSError, HTTPException)
 # Measurements, one after the other, each with figures that are had or lost together.
@@ -101,6 +101,8 @@ def _plan(parts: Sequence[str], quick: bool, commit: str | None) -> Iterator[tup
         yield [SERVING], here
     if "upstream" in parts:
         yield [SERVING], [lambda: upstream.figures(size)]
+    if "operation" in parts:
+        yield [SERVING], [lambda: operation.figures(size)]
     if "before" in parts and commit:
         yield [SERVING, BEFORE], [lambda: before.figures(size, commit)]
     if "rollout" in parts:

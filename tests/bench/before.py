@@ -13,9 +13,10 @@ from tests.ground.shell import step
 from . import large, load, reading, start, store
 from .containers import taken
 from .figures import Figure
-from .hosts import BEFORE, BIN, WORK, run
+from .hosts import BEFORE, BIN, COLLECTIONS, SERVING, WORK, play, run
 from .load import Load, missed, right
 from .pace import Pace, in_turn
+from .rollout import SITE, seconds, unchanged
 from .sides import Side, check
 from .store import MISSING, kilos
 from .writing import together, with_tokens
@@ -30,10 +31,11 @@ def figures(pace: Pace, commit: str) -> Iterator[Iterator[Figure]]:
     """
     load.ready()
     large.ready()
-    folder = store.build()
-    ours = start.filled(folder)
     collections = _collection(commit)
     before = start.applied("before", BEFORE, {}, collections)
+    yield _unchanged(pace, collections)
+    folder = store.build()
+    ours = start.filled(folder)
     start.fill(folder, BEFORE)
     start.listed(before)
     for side in (ours, before):
@@ -47,6 +49,18 @@ def figures(pace: Pace, commit: str) -> Iterator[Iterator[Figure]]:
     before = start.over_tls(start.applied("before", BEFORE, before_tls, collections), before_tls)
     yield _large(pace, "_tls", ours, before)
     yield _large(pace, "_http2", ours, before)
+
+
+def _unchanged(pace: Pace, collections: Path) -> Iterator[Figure]:
+    """Seconds of a run that changes nothing, over SSH, with ten users."""
+    start.applied("ours", SERVING, {})
+
+    def run(host: str, own: Path) -> float:
+        return seconds(lambda: unchanged(play(SITE, "--limit", host, variables=start.VARIABLES, collections=own)))
+
+    here, there = in_turn(pace.slow_rounds, partial(run, SERVING, COLLECTIONS), partial(run, BEFORE, collections))
+    yield Figure.quotient("unchanged_vs_before", here, there)
+    yield Figure.of("unchanged_10_users_s", "s", here)
 
 
 def _reading(pace: Pace, ours: Side, before: Side) -> Iterator[Figure]:

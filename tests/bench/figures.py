@@ -66,6 +66,17 @@ TARGETS = {
     "unchanged_remote_calls": "< 25",
     "unchanged_four_vs_one": "< 2",
     "users_200_vs_loop": ">= 20",
+    "unchanged_vs_before": "<= 1.1",
+    "restore_vs_restic": "<= 1.3",
+    "backup_increment": "<= 0.1",
+    "reads_during_backup": ">= 0.85",
+    "reads_during_restore": ">= 0.85",
+    "reads_during_doctor": ">= 0.85",
+    "reads_during_prune": ">= 0.85",
+    "rollback_gap_pypiserver_s": "<= 1",
+    "rollback_gap_nginx_s": "<= 8",
+    "doctor_vs_sha256sum": "<= 2",
+    "audit_vs_jq": ">= 5",
 }
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 

@@ -18,6 +18,7 @@ class Pace:
         bursts: how many bursts of clients.
         pause: seconds from one burst to the next.
         heavy: bytes of each of the uploads whose memory is measured.
+        files: how many files of 100 kB the index has whose backups, restores and checks are measured.
     """
 
     rounds: int
@@ -27,10 +28,11 @@ class Pace:
     bursts: int
     pause: float
     heavy: int
+    files: int
 
 
-FULL = Pace(rounds=9, slow_rounds=5, seconds=3, uploads=1000, bursts=6, pause=60, heavy=1_000_000_000)
-QUICK = Pace(rounds=5, slow_rounds=3, seconds=1, uploads=1000, bursts=5, pause=1, heavy=250_000_000)
+FULL = Pace(rounds=9, slow_rounds=5, seconds=3, uploads=1000, bursts=6, pause=60, heavy=1_000_000_000, files=20_000)
+QUICK = Pace(rounds=5, slow_rounds=3, seconds=1, uploads=1000, bursts=5, pause=1, heavy=250_000_000, files=2_000)
 
 
 def in_turn(rounds: int, *measurements: Callable[[], float]) -> list[list[float]]:

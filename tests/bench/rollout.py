@@ -47,7 +47,8 @@ def _site(*arguments: str) -> str:
     return play(SITE, *arguments, variables=INDEX)
 
 
-def _unchanged(output: str) -> str:
+def unchanged(output: str) -> str:
+    """Return the output of a run that has changed nothing; any other is an error."""
     changed = re.findall(r"changed=(\d+)", output)
     assert changed and not any(map(int, changed)), f"the run changed something:\n{output[-3000:]}"
     return output
@@ -58,7 +59,7 @@ def _first_runs(repeat: int) -> Iterator[Figure]:
     for _ in range(repeat):
         on(HOSTS[0], _HERE / "reset.sh", ACCOUNT, HOME)
         ours.append(seconds(lambda: _site(*_ONE)))
-        _unchanged(_site(*_ONE))
+        unchanged(_site(*_ONE))
         uid: str = ask(HOSTS[0], "id", "-u", ACCOUNT).strip()
         ask(HOSTS[0], "tar", "-c", "-C", HOME, "-f", "/tmp/tree.tar", ".")
         on(HOSTS[0], _HERE / "reset.sh", ACCOUNT, HOME)
@@ -72,10 +73,10 @@ def _unchanged_runs(repeat: int) -> Iterator[Figure]:
     _site()
     one, four = [], []
     for _ in range(repeat):
-        one.append(seconds(lambda: _unchanged(_site(*_ONE))))
-        four.append(seconds(lambda: _unchanged(_site())))
+        one.append(seconds(lambda: unchanged(_site(*_ONE))))
+        four.append(seconds(lambda: unchanged(_site())))
     yield Figure.of("unchanged_one_host_s", "s", one)
-    yield Figure.of("unchanged_remote_calls", "calls", [len(_EXEC.findall(_unchanged(_site(*_ONE, "-vvv"))))])
+    yield Figure.of("unchanged_remote_calls", "calls", [len(_EXEC.findall(unchanged(_site(*_ONE, "-vvv"))))])
     yield Figure.of("unchanged_four_hosts_s", "s", four)
     yield Figure.quotient("unchanged_four_vs_one", four, one)
 

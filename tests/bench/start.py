@@ -34,6 +34,14 @@ _TUTORIAL = ROOT / "molecule" / "import" / "tutorial"
 BENCH = "/home/bench"
 # Whom pypiserver's image becomes.
 _PYPISERVER_UID = "9898:9898"
+# Ten users, with bcrypt-10 passwords.
+VARIABLES = {
+    **INDEX,
+    "pypi_users": [
+        {"name": one.name, "password": one.password, "publish": one is not READER}
+        for one in (READER, PUBLISHER, *PUBLISHERS)
+    ],
+}
 DEVPI = StandIn("devpi", "", "", (), {}, (), ("devpi-server",), PYPISERVER.python_version)
 
 
@@ -53,12 +61,8 @@ def filled(folder: Path) -> Side:
 
 def applied(name: str, host: str, variables: Mapping[str, Any], collections: Path = COLLECTIONS) -> Side:
     """Apply site.yml of the collection in a folder to a host, with bcrypt-10 logins."""
-    publishers = (PUBLISHER, *PUBLISHERS)
-    users = [
-        {"name": one.name, "password": one.password, "publish": one in publishers} for one in (READER, *publishers)
-    ]
     with step(f"{name}, by site.yml"):
-        play(SITE, "--limit", host, variables={**INDEX, "pypi_users": users, **variables}, collections=collections)
+        play(SITE, "--limit", host, variables={**VARIABLES, **variables}, collections=collections)
     return Side(name, f"http://{address(host)}", READER, host=host)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,12 +68,17 @@ def kilos(count: int) -> list[Release]:
 
 def build(projects: int = PROJECTS, files: int = FILES) -> Path:
     """Write a store's wheels into a folder, where they are not there yet, and return it."""
-    folder = WORK / f"store-{files}"
+    return built(f"store-{files}", releases(projects, files))
+
+
+def built(name: str, wanted: Iterable[Release]) -> Path:
+    """Write wheels into a folder of this name, where it is not there yet, and return it."""
+    folder = WORK / name
     if not folder.exists():
         unfinished = folder.with_suffix(".part")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        for release in releases(projects, files):
+        for release in wanted:
             written(unfinished, release)
         unfinished.replace(folder)
     return folder
