@@ -59,7 +59,7 @@ class Staged:
     def publish(self) -> None:
         """Replace what is served. Nothing here needs room on the disk."""
         for aside, target in self.ready:
-            os.replace(aside, target)
+            disk.replace(aside, target)
         for target in self.to_remove:
             with suppress(FileNotFoundError):
                 os.unlink(target)

@@ -1,0 +1,48 @@
+"""Small files, each there whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from wheelhouse_index.common import disk
+
+
+@pytest.mark.parametrize("number", [disk._RENAMEAT2, None, 9999], ids=["exchange", "another machine", "refused"])
+@pytest.mark.parametrize("is_there", [True, False], ids=["replaced", "new"])
+def test_a_file_takes_the_place_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int | None, is_there: bool
+) -> None:
+    monkeypatch.setattr(disk, "_RENAMEAT2", number)
+    aside, target = tmp_path / "aside", tmp_path / "target"
+    aside.write_text("new")
+    if is_there:
+        target.write_text("old")
+    disk.replace(aside, target)
+    assert target.read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+
+
+def test_what_is_not_there_replaces_nothing(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("old")
+    with pytest.raises(FileNotFoundError):
+        disk.replace(tmp_path / "aside", tmp_path / "target")
+    assert (tmp_path / "target").read_text() == "old"
+
+
+def test_two_files_are_exchanged_here(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("one")
+    other.write_text("other")
+    assert disk._exchanged(one, other)
+    assert (one.read_text(), other.read_text()) == ("other", "one")
+
+
+def test_a_file_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
+    aside, target = tmp_path / "aside", tmp_path / "target"
+    aside.write_text("new")
+    target.mkdir()
+    with pytest.raises(IsADirectoryError):
+        disk.replace(aside, target)
+    assert target.is_dir()
+    assert aside.read_text() == "new"
