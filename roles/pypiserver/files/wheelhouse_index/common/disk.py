@@ -20,6 +20,7 @@ LONGEST_BYTES = 64 * 1024 * 1024
 # The system call renameat2 by its number, as musl has no function for it, and what it needs to exchange two names (linux/fs.h).
 _RENAMEAT2 = {"x86_64": 316, "aarch64": 276}.get(platform.machine())
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+_LIBC = ctypes.CDLL(None)
 
 
 def write(file: FileIO, content: bytes) -> None:
@@ -129,7 +130,7 @@ def _exchanged(one: Path | str, other: Path | str) -> bool:
     if _RENAMEAT2 is None:
         return False
     places = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
-    return bool(ctypes.CDLL(None).syscall(_RENAMEAT2, *places, _RENAME_EXCHANGE) == 0)
+    return bool(_LIBC.syscall(_RENAMEAT2, *places, _RENAME_EXCHANGE) == 0)
 
 
 def sync(paths: Collection[Path | str], one_by_one: bool = False) -> None:
@@ -151,7 +152,7 @@ def sync(paths: Collection[Path | str], one_by_one: bool = False) -> None:
 
 def _sync_file_system(path: Path | str) -> bool:
     """Sync all of the file system that a path is in; return whether this system can."""
-    sync_all = getattr(ctypes.CDLL(None), "syncfs", None)
+    sync_all = getattr(_LIBC, "syncfs", None)
     if sync_all is None:
         return False
     descriptor = os.open(path, os.O_RDONLY)
