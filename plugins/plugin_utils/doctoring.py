@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import certificates
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import quotas
 
 Facts = Mapping[str, Any]
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -24,11 +25,14 @@ _SOON_DAYS, _UNUSED_DAYS, _OLD_IMAGE_DAYS, _DRILL_DAYS = 14, 90, 180, 35
 _CERTIFICATE_ERROR_DAYS = 7
 # Ten minutes.
 _STARTING_DAYS = 10 / 60 / 24
-_BACKUP_DAYS, _BACKUP_ERROR_DAYS = 2, 8
+# So many times as old as when it was overdue: two scheduled ones have failed to come then.
+_BACKUP_ERROR = 4
 # Seconds that a host's clock may differ from the controller's: tokens end and uploads are dated by it.
 _CLOCK_SECONDS, _CLOCK_ERROR_SECONDS = 5, 300
 # Percent of a file system, or of its inodes, that are left.
 _LOW, _LOWEST = 15, 5
+# A warning comes while so many times the reserve are left.
+_NEAR_RESERVE = 2
 # The exit code of a container that was killed, for want of memory.
 _KILLED = 137
 # Builds that can be repeated say that they are of 1970, or of the year 1.
@@ -36,6 +40,7 @@ _NO_DATE = "2000"
 # How many requests may fail before that is an error, and which share of them.
 _FAILED, _FAILING = 10, 0.01
 _SITE = "run wheelhouse.pypi.site"
+_ROOM = "make room, or enlarge the file system (docs/operations.md#disk-full)"
 _REBUILD = "run `docker compose exec pypi-server python3 -m wheelhouse_index.rebuild` in the index's folder"
 _RESTORE = "move aside what is there, then restore from a backup (docs/backup.md)"
 # What Python's ssl says of a certificate that it refuses.
@@ -200,9 +205,13 @@ def _disk(facts: Facts, at: datetime.datetime) -> Said:
         # Some file systems have as many as they need.
         rest = 100 * free_inodes // inodes if inodes else 100
         text = f"{where}: free are {_bytes(free * size)} ({room} %) and {rest} % of the inodes"
-        if min(room, rest) < _LOW:
-            level = ERROR if min(room, rest) < _LOWEST else WARNING
-            yield level, text, "make room, or enlarge the file system (docs/operations.md#disk-full)"
+        # Of the first folder, packages/.
+        reserve = quotas.reserved(facts["reserve"], blocks * size) if folders[0].endswith("/packages") else 0
+        if reserve > free * size:
+            yield ERROR, f"{text}; uploads get 507, as {_bytes(reserve)} have to stay so (pypi_disk_reserve)", _ROOM
+        elif min(room, rest) < _LOW or _NEAR_RESERVE * reserve > free * size:
+            soon = f"; uploads get 507 when {_bytes(reserve)} are left (pypi_disk_reserve)" if reserve else ""
+            yield ERROR if min(room, rest) < _LOWEST else WARNING, text + soon, _ROOM
         else:
             yield OK, text
 
@@ -298,8 +307,10 @@ def _backup(facts: Facts, at: datetime.datetime) -> Said:
     if last.get("outcome", "ok") != "ok":
         error = last.get("error", "it was cut off")
         yield ERROR, f"the last one failed: {error}; {age}", "do what it says, then run wheelhouse.pypi.backup"
-    elif days is None or days > _BACKUP_DAYS:
-        level = ERROR if days is None or days > _BACKUP_ERROR_DAYS else WARNING
+    elif days is None or (last.get("overdue") and _time(last["overdue"]) < at):
+        level = WARNING
+        if days is None or days > _BACKUP_ERROR * (days - _days(last["overdue"], at)):
+            level = ERROR
         yield level, age, "run wheelhouse.pypi.backup; `systemctl list-timers` on the host shows when it runs by itself"
     else:
         yield OK, age
@@ -330,6 +341,12 @@ def _requests(facts: Facts, at: datetime.datetime) -> Said:
     found = (facts["store"] or {}).get("requests")
     if not found:
         return
+    if found["full"]:
+        yield (
+            WARNING,
+            f"{found['full']:,} of the last {found['all']:,} found no room (507); clients try an upload some times",
+            "see the findings on disk, then pypi_quotas (docs/operations.md#quotas)",
+        )
     text = f"{found['failed']:,} of the last {found['all']:,} failed (5xx)"
     if found["failed"]:
         level = ERROR if found["failed"] >= max(_FAILED, found["all"] * _FAILING) else WARNING

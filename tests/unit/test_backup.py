@@ -130,14 +130,31 @@ def test_a_backup_tags_forgets_checks_and_keeps_its_result(restic: Any, tmp_path
     assert (last["outcome"], last["succeeded"], last["snapshot"]) == ("ok", last["started"], "abcdef123456")
     assert (tmp_path / "backup/last.json").stat().st_mode & 0o777 == 0o600
     shown = tmp_path / "backup/shown/last.json"
-    assert json.loads(shown.read_text()) == {key: last[key] for key in ("outcome", "succeeded", "finished")}
+    assert json.loads(shown.read_text()) == {key: last[key] for key in ("outcome", "succeeded", "overdue", "finished")}
+    ahead = backup.moment(last["overdue"]) - backup.moment(last["started"])
+    assert 3600 <= ahead.total_seconds() <= 7200
     assert (shown.parent.stat().st_mode & 0o777, shown.stat().st_mode & 0o777) == (0o755, 0o644)
 
     with pytest.raises(backup.BackupError, match="restic failed: no"):
         backup.backup(restic(snapshot(1, OWN, "store=store-1"), more="check*) echo no >&2; exit 1 ;;"))
     failed = json.loads((tmp_path / "backup/last.json").read_text())
-    assert (failed["outcome"], failed["succeeded"]) == ("failed", last["succeeded"])
+    assert (failed["outcome"], failed["succeeded"], failed["overdue"]) == ("failed", last["succeeded"], last["overdue"])
     assert failed["error"] == "restic failed: no"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "zone", "times"),
+    [
+        ("2099-01-01 02:30", "Asia/Kolkata", ["2098-12-31T21:00:00Z"]),
+        ("2099-*-01 02:30 UTC", "Asia/Kolkata", ["2099-01-01T02:30:00Z", "2099-02-01T02:30:00Z"]),
+        ("2000-01-01", "UTC", []),
+    ],
+)
+def test_the_next_times_of_a_schedule_are_in_utc(
+    restic: Any, monkeypatch: pytest.MonkeyPatch, schedule: str, zone: str, times: list[str]
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    assert backup.calendar(restic(schedule=schedule)) == times
 
 
 def test_without_rules_nothing_is_forgotten(restic: Any, tmp_path: Path) -> None:

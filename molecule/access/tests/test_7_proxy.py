@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.certificates import authority, server
-from tests.support.clients import Index, Login
+from tests.support.clients import Index, Login, form
 from tests.support.playbook import SETTINGS, site
 from tests.support.stack import Stack, eventually
 
@@ -89,14 +89,20 @@ def test_prometheus_alone_reads_metrics_and_counters_move(
     assert index.request("/metrics", publisher).status == 404
     before, status = scraped()
     assert status == "200"
-    assert index.upload(publisher, packages.wheel(tmp_path, f"counted-{uuid4().hex[:8]}")).status == 200
+    project = f"counted-{uuid4().hex[:8]}"
+    assert index.upload(publisher, packages.wheel(tmp_path, project)).status == 200
+    for action in ("remove_pkg", "yank"):
+        body, headers = form({":action": action, "name": project, "version": "1.0"})
+        assert index.request("/", publisher, "POST", body, headers).status == 403
     asked = [index.request("/simple/", login).status for login in (reader, reader, Login("reader", "wrong"))]
     assert asked == [200, 200, 401]
     expected = {
         'wheelhouse_requests_total{route="projects",status="200"}': 2,
         'wheelhouse_requests_total{route="projects",status="401"}': 1,
         'wheelhouse_request_seconds_count{route="projects"}': 3,
-        'wheelhouse_uploads_total{result="accepted"}': 1,
+        'wheelhouse_changes_total{route="upload",result="accepted"}': 1,
+        'wheelhouse_changes_total{route="removal",result="refused"}': 1,
+        'wheelhouse_changes_total{route="yank",result="refused"}': 1,
         "wheelhouse_refused_logins_total": 1,
         "wheelhouse_projects": 1,
         "wheelhouse_files": 1,
@@ -107,6 +113,6 @@ def test_prometheus_alone_reads_metrics_and_counters_move(
         return {series: now.get(series, 0) - before.get(series, 0) for series in [*expected, HIT, MISSED]}
 
     eventually(lambda: moved().items() >= expected.items(), "the requests are counted", 10)
-    # Of the upload and the three others, the second one of the reader is a hit for certain, and the wrong password none.
+    # Of the three forms and the three others, the second one of the reader is a hit for certain, and the wrong password none.
     found = moved()
-    assert found[HIT] + found[MISSED] == 4 and min(found[HIT], found[MISSED]) >= 1, found
+    assert found[HIT] + found[MISSED] == 6 and min(found[HIT], found[MISSED]) >= 1, found

@@ -105,13 +105,15 @@ def test_faults_are_found_and_named_each_with_its_remedy(
     users = [
         {**user, **({"expires": "2026-01-31"} if user["name"] == "leaver" else {})} for user in variables["pypi_users"]
     ]
-    done, found = examined(index, tmp_path / "report.json", pypi_users=users, pypi_doctor_read="all")
+    # No disk has as much left.
+    given = {"pypi_users": users, "pypi_disk_reserve": "99%", "pypi_doctor_read": "all"}
+    done, found = examined(index, tmp_path / "report.json", **given)
     assert done.code == 2, done.output
     said = {one["text"]: one["remedy"] for one in found["error"]}
     expected = (
         "pypi-server is exited", f"{TIMER} is inactive", f"clients refuse (1): {published[0]}",
         "pages that are missing (1): examined-page", "could answer (1): examined-claim", "nginx_cache: ",
-        "login leaver expired on 2026-01-31",
+        "login leaver expired on 2026-01-31", "have to stay so (pypi_disk_reserve)",
     )  # fmt: skip
     for words in expected:
         (text,) = [text for text in said if words in text] or [""]

@@ -74,6 +74,12 @@ def reserve(value: Any) -> Complaints:
         yield f"{value!r} is neither a size nor a share", _RESERVE_MEND
 
 
+def reserved(value: Any, size: int) -> int:
+    """Return how many bytes a valid pypi_disk_reserve keeps free of a disk of a size."""
+    text = str(value)
+    return size * int(text[:-1]) // 100 if text.endswith("%") else _bytes(text) or 0
+
+
 def unreached(entries: Any, where: str) -> Iterator[tuple[str, str]]:
     """Patterns of entries, and where these are, that match nothing but what one before them matches: the first one counts."""
     before: list[str] = []

@@ -35,10 +35,11 @@ _INSIDE = "/wheelhouse"
 _LIVE = ("pypiserver", "packages", "index")
 _COVERED = ("authentication", "nginx", "directory", "bridge", "backup")
 _SCRATCH = (".restore", ".drill")
-_SHOWN = ("outcome", "succeeded", "finished")
+_SHOWN = ("outcome", "succeeded", "overdue", "finished")
 _MISSING = ("no such file or directory", "not exist")
 # restic's exit code where a snapshot was made without all files.
 _INCOMPLETE = 3
+_UTC = re.compile(r"\w{3} (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$", re.MULTILINE)
 _VANISHED = re.compile(r"(lstat|open|openat) .*: no such file or directory\Z", re.IGNORECASE | re.DOTALL)
 
 
@@ -202,6 +203,11 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat((day + digits).replace("Z", "+00:00"))
 
 
+def _seconds(text: str) -> str:
+    """Return such a time in s since 1970, as the index takes it."""
+    return f"{moment(text).timestamp():.0f}"
+
+
 def now() -> str:
     """Return the time, as results have it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -236,15 +242,23 @@ def refuse_other_store(restic: Restic, own: Sequence[Mapping[str, Any]]) -> None
         )
 
 
-def check(restic: Restic) -> dict[str, Any]:
-    """Find out whether backups would work; return whether restic is there, and whether a repository has to be made."""
-    schedule = restic.settings["schedule"]
-    asked = subprocess.run(["systemd-analyze", "calendar", schedule], capture_output=True, text=True, check=False)
+def calendar(restic: Restic) -> list[str]:
+    """Return the next two times of the schedule, as results have times; fewer if it ends."""
+    schedule = str(restic.settings["schedule"])
+    words = ["systemd-analyze", "calendar", "--iterations=2", schedule]
+    asked = subprocess.run(words, capture_output=True, text=True, check=False)
     if asked.returncode:
         raise BackupError(
             f"pypi_backup_schedule: systemd does not understand {schedule!r}; give a time such as '*-*-* 02:30' or hourly"
             " (man systemd.time)"
         )
+    # Times of another zone are in UTC on a line of their own.
+    return [f"{day}T{clock}Z" for day, clock in _UTC.findall(asked.stdout)]
+
+
+def check(restic: Restic) -> dict[str, Any]:
+    """Find out whether backups would work; return whether restic is there, and whether a repository has to be made."""
+    calendar(restic)
     if not shutil.which("restic"):
         return {"restic": False, "missing": False}
     missing = restic.is_missing()
@@ -284,7 +298,7 @@ def backup(restic: Restic) -> dict[str, Any]:
     place = restic.home / "backup/last.json"
     before = _read(place)
     result: dict[str, Any] = {"started": now(), "repository": fingerprint(restic), "outcome": "failed"}
-    result["succeeded"] = before.get("succeeded", "")
+    result.update(succeeded=before.get("succeeded", ""), overdue=before.get("overdue", ""))
     try:
         result.update(_snapshot(restic))
         rules = restic.settings["keep"]
@@ -293,7 +307,8 @@ def backup(restic: Restic) -> dict[str, Any]:
             tag = f"store={store_id(_view() / 'store')}"
             restic.run("forget", "--tag", tag, "--group-by", "", "--prune", *keep(rules))
         restic.run("check")
-        result.update(outcome="ok", succeeded=result["started"])
+        # Then the next one has failed to come, and the one after it has begun.
+        result.update(outcome="ok", succeeded=result["started"], overdue="".join(calendar(restic)[1:]))
     except _FAILURES as error:
         result["error"] = reason_of(error)
         raise
@@ -414,7 +429,7 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
     command = ["docker", "run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL"]
     command += ["--security-opt=label=disable", f"--user={restic.settings['account']}", "--tmpfs=/tmp:mode=1777"]
     values = {"HOME": "/tmp", "PYTHONPATH": f"{_INSIDE}/pypiserver", "PYTHONDONTWRITEBYTECODE": "1"}
-    values |= {"WHEELHOUSE_PACKAGES": f"{below}/packages", "WHEELHOUSE_INDEX": f"{below}/index"}
+    values |= {f"WHEELHOUSE_{name.upper()}": f"{below}/{name}" for name in ("packages", "index", "logs")}
     command += [f"--env={name}={value}" for name, value in values.items()]
     command += _mounts_of_drill(home) if below == f"{_INSIDE}/.drill" else _mounts_of_restore(home)
     command += ["--entrypoint=python3", restic.settings["image"], "-m", "wheelhouse_index", *words]
@@ -454,7 +469,7 @@ def restore(restic: Restic, wanted: str) -> dict[str, Any]:
     found = look(restic, wanted)
     try:
         unpacked(restic, found["snapshot"], scratch, newest=restic.newest_like(found["snapshot"]))
-        return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/.restore")}
+        return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/.restore", _seconds(found["time"]))}
     finally:
         discard(scratch)
 
@@ -467,13 +482,12 @@ def drill(restic: Restic, wanted: str) -> dict[str, Any]:
     try:
         discard(scratch)
         found = look(restic, wanted)
-        taken = moment(found["time"])
         result.update(snapshot=found["snapshot"], bytes=found["bytes"])
-        result["rpo_seconds"] = int(time.time() - taken.timestamp())
+        result["rpo_seconds"] = int(time.time()) - int(_seconds(found["time"]))
         unpacked(restic, found["snapshot"], scratch)
         beside = f"{_INSIDE}/.drill"
-        in_container(restic, beside, "restore", beside)
-        compared = in_container(restic, beside, "drill", f"{taken.timestamp():.0f}")
+        in_container(restic, beside, "restore", beside, _seconds(found["time"]))
+        compared = in_container(restic, beside, "drill", _seconds(found["time"]))
         # What is compared took no time away from clients: the pages were there before.
         result["rto_seconds"] = round(time.monotonic() - began - compared.pop("compare_seconds"), 1)
         result.update(compared)

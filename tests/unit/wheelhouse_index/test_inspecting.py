@@ -236,11 +236,13 @@ def test_requests_are_counted_by_lines_that_nginx_has_written(index: Index) -> N
         line.format(503, public.format("busy")),
         line.format(500, public.format("")),
         line.format(504, ""),
+        line.format(507, ""),
         line.format(403, public.format("denied")),
     ]
     (index.logs / "access.log").write_text("".join(lines))
     assert inspected(index)["requests"] == {
-        "all": 6,
+        "all": 7,
         "failed": 2,
+        "full": 1,
         "refused": {"upstream": 1, "busy": 1, "denied": 1},
     }

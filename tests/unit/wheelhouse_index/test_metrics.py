@@ -74,8 +74,9 @@ def test_each_line_is_counted_by_what_it_says(logs: Path, counted: Callable[...,
         line(status=401, verdict="401", verdict_cache="EXPIRED")
         + line(status=401, verdict="401", user="", verdict_cache="BYPASS"),
     )
-    for status in (200, 403, 507, 503):
-        write(logs, line(route="upload", method="POST", status=status, verdict_cache=""))
+    for route, statuses in {"upload": (200, 403, 507, 503), "removal": (200, 404), "yank": (200, 200)}.items():
+        for status in statuses:
+            write(logs, line(route=route, method="POST", status=status, verdict_cache=""))
     write(logs, line(route="public", cache="HIT", rule="", verdict_cache=""))
     write(logs, line(route="public", cache="", rule="minimum-age", status=403))
     found = counted()
@@ -91,9 +92,9 @@ def test_each_line_is_counted_by_what_it_says(logs: Path, counted: Callable[...,
     assert found['wheelhouse_verdicts_total{cache="hit"}'] == 3
     assert found['wheelhouse_verdicts_total{cache="missed"}'] == 2
     assert found["wheelhouse_refused_logins_total"] == 1
-    assert [
-        found[f'wheelhouse_uploads_total{{result="{result}"}}'] for result in ("accepted", "refused", "full", "failed")
-    ] == [1] * 4
+    results = ("accepted", "refused", "full", "failed")
+    for route, those in {"upload": [1, 1, 1, 1], "removal": [1, 1, 0, 0], "yank": [2, 0, 0, 0]}.items():
+        assert [found[f'wheelhouse_changes_total{{route="{route}",result="{result}"}}'] for result in results] == those
     assert found['wheelhouse_upstream_requests_total{cache="hit"}'] == 1
     assert found['wheelhouse_upstream_refusals_total{rule="minimum-age"}'] == 1
     assert (found[DAMAGED], found[GAPS], found[UNREAD]) == (0, 0, 0)
@@ -234,7 +235,9 @@ def test_prometheus_reads_what_is_known_of_an_index(index: Index, tmp_path: Path
     assert before["wheelhouse_problems"] == 0
     assert not {name for name in before if "certificate" in name or "backup" in name or "drill" in name}
     write(index.logs, line() + line(seconds=99) + line(route="file"))
-    (tmp_path / "last.json").write_text('{"outcome": "failed", "succeeded": "2026-11-29T02:31:07Z"}')
+    (tmp_path / "last.json").write_text(
+        '{"outcome": "failed", "succeeded": "2026-11-29T02:31:07Z", "overdue": "2026-12-01T02:30:00Z"}'
+    )
     (tmp_path / "drill.json").write_text('{"outcome": "ok", "finished": "2026-11-29T02:31:08Z"}')
     for days in (90, 365 * 40):
         end = server("a", signer=authority(days=days + 9), days=days)
@@ -244,6 +247,7 @@ def test_prometheus_reads_what_is_known_of_an_index(index: Index, tmp_path: Path
         assert found["wheelhouse_certificate_not_after_seconds"] == end.certificate.not_valid_after_utc.timestamp()
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert (found["wheelhouse_backup_failed"], found["wheelhouse_backup_success_seconds"]) == (1, 1795919467)
+    assert found["wheelhouse_backup_overdue_seconds"] == 1796092200
     assert found["wheelhouse_drill_success_seconds"] == 1795919468
     assert found[PAGES] == 2
     assert (

@@ -59,7 +59,7 @@ HEALTHY: dict[str, Any] = {
             container("auth", "nginx:1.30"),
             container("nginx", "nginx:1.30"),
             container("pypi-server", "pypiserver/pypiserver:v2.4.2"),
-            'backup {"outcome": "ok", "succeeded": "2026-11-28T02:30:00Z"}',
+            'backup {"outcome": "ok", "succeeded": "2026-11-28T02:30:00Z", "overdue": "2026-11-30T02:30:00Z"}',
             'drill {"outcome": "ok", "finished": "2026-11-20T02:30:00Z", "bytes": 130000000, "rto_seconds": 31.2}',
             "unit wheelhouse-pypi-server-logs.timer|active",
             "unit wheelhouse-pypi-server-logs.service|inactive",
@@ -74,11 +74,12 @@ HEALTHY: dict[str, Any] = {
         "hashed": 6502,
         "hashed_bytes": 130_000_000,
         "problems": {},
-        "requests": {"all": 7000, "failed": 0, "refused": {"minimum-age": 3}},
+        "requests": {"all": 7000, "failed": 0, "full": 0, "refused": {"minimum-age": 3}},
     },
     "store_error": "",
     "store_code": 0,
     "backup": True,
+    "reserve": "256m",
     "logins": {
         "logins": [
             {"name": "bob", "kind": "login", "rights": ["read"], "expires": "", "last_used": "2026-11-27T10:00:00+00:00"},
@@ -107,6 +108,10 @@ def line(before: str, after: str) -> Change:
         facts["looked"]["lines"] = lines.replace(before, after).splitlines()
 
     return change
+
+
+def backed_up(succeeded: str, overdue: str) -> Change:
+    return line('11-28T02:30:00Z", "overdue": "2026-11-30T02:30:00Z', f'{succeeded}", "overdue": "2026-{overdue}')
 
 
 def answer(name: str, **values: Any) -> Change:
@@ -166,9 +171,15 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
     "disk": [
         (
             WARNING,
-            "packages and 1 more: free are 409.6 MB (10 %) and 91 % of the inodes",
-            line("|500000|65536", "|100000|65536"),
+            "packages and 1 more: free are 614.4 MB (14 %) and 91 % of the inodes; uploads get 507 when 268.4 MB are left",
+            line("|500000|65536", "|149999|65536"),
         ),
+        (
+            WARNING,
+            "91 % of the inodes; uploads get 507 when 1.2 GB are left (pypi_disk_reserve)",
+            set_to(reserve="30%"),
+        ),
+        (ERROR, "uploads get 507, as 2.1 GB have to stay so (pypi_disk_reserve)", set_to(reserve="2g")),
         (ERROR, "/var/lib/docker: free are 81.9 kB (0 %)", line("b2|4096|1000000|500000", "b2|4096|1000000|20")),
         (ERROR, "free are 2.0 GB (50 %) and 0 % of the inodes", line("65536|60000", "65536|100")),
         (ERROR, "folders of the index are missing", line("disk ", "no ")),
@@ -211,8 +222,11 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
             "failed: no room; the last backup is 0.5 days old",
             line('backup {"outcome": "ok"', 'backup {"error": "no room", "outcome": "failed"'),
         ),
-        (WARNING, "the last backup is 3.5 days old", line("11-28T02:30:00Z", "11-25T02:30:00Z")),
-        (ERROR, "the last backup is 27.5 days old", line("11-28T02:30:00Z", "11-01T02:30:00Z")),
+        (WARNING, "the last backup is 2.5 days old", backed_up("11-26T02:30:00Z", "11-28T02:30:00Z")),
+        (ERROR, "the last backup is 27.5 days old", backed_up("11-01T02:30:00Z", "11-03T02:30:00Z")),
+        # By the hour.
+        (WARNING, "the last backup is 0.1 days old", backed_up("11-28T11:00:00Z", "11-28T13:00:00Z")),
+        (ERROR, "the last backup is 0.5 days old", backed_up("11-28T03:00:00Z", "11-28T05:00:00Z")),
         (ERROR, "there is no backup", line("backup {", "was {")),
     ],
     "drill": [
@@ -227,6 +241,7 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
     "requests": [
         (WARNING, "3 of the last 7,000 failed", counted(failed=3)),
         (WARNING, "9 of the last 40 failed", counted(failed=9, all=40)),
+        (WARNING, "12 of the last 40 found no room (507)", counted(full=12, all=40)),
         (ERROR, "10 of the last 40 failed", counted(failed=10, all=40)),
         (ERROR, "6,000 of the last 7,000", counted(failed=6000)),
     ],

@@ -3,7 +3,7 @@
 BYTES is how much of the files is read to verify their hashes: a random choice of them; without it, all of them. The answer::
 
     {"files": 3, "projects": 1, "bytes": 9000, "hashed": 3, "hashed_bytes": 9000,
-     "problems": {KIND: {"count": 1, "some": [TEXT]}}, "requests": {"all": 70, "failed": 0, "refused": {RULE: 2}}}
+     "problems": {KIND: {"count": 1, "some": [TEXT]}}, "requests": {"all": 70, "failed": 0, "full": 0, "refused": {RULE: 2}}}
 
 Uploads go on meanwhile: what is found counts only if a second look finds it again.
 """
@@ -283,7 +283,7 @@ def _verified(path: str, sha256: str) -> str:
 
 
 def requests(logs: Path) -> dict[str, Any]:
-    """Return what the end of the access log has: requests, those that failed, and how often which rule refused public ones.
+    """Return what the end of the access log has: requests, those that failed or found no room, and how often which rule refused.
 
     What failed because of upstream counts as refused alone.
     """
@@ -294,8 +294,10 @@ def requests(logs: Path) -> dict[str, Any]:
     except OSError:
         return {}
     lines = _LINE.findall(text)
-    failed = sum(status >= b"500" and rule not in _OF_UPSTREAM for status, rule in lines)
-    return {"all": len(lines), "failed": failed, "refused": Counter(rule.decode() for _status, rule in lines if rule)}
+    full = sum(status == b"507" for status, _rule in lines)
+    failed = sum(status >= b"500" and rule not in _OF_UPSTREAM for status, rule in lines) - full
+    refused = Counter(rule.decode() for _status, rule in lines if rule)
+    return {"all": len(lines), "failed": failed, "full": full, "refused": refused}
 
 
 def summed(problems: Iterable[Problem]) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from ..common.answers import Answer, Refusal
@@ -92,6 +93,7 @@ class Changes:
             if not is_awaited():
                 raise Refusal(400, "The client hung up before the file was published: nothing was stored.")
 
+        need = ""
         # What is not published by the end is removed.
         with ExitStack() as stack:
             try:
@@ -114,28 +116,31 @@ class Changes:
                 length = headers.get("Content-Length", "")
                 kind = headers.get("Content-Type", "")
                 form = forms.read(kind, body, new_file, int(length) if length.isdecimal() else 0)
-                return Answer(200, self._change(form, headers, check_awaited))
+                need = rights.NEEDS.get(form.value(":action"), "")
+                said = Answer(200, self._change(form, headers, check_awaited))
             except forms.MalformedFormError as error:
-                return Answer(400, str(error))
+                said = Answer(400, str(error))
             except Refusal as error:
                 log.warning("Refused with %s: %s", error.status, error.reason)
-                return Answer(error.status, error.reason)
+                said = Answer(error.status, error.reason)
             except FactsError as error:
                 log.error("%s", error)
-                return Answer(503, NO_FACTS, [("Retry-After", "60")])
+                said = Answer(503, NO_FACTS, [("Retry-After", "60")])
             except StayedError as error:
                 log.error("%s", error)
-                return Answer(503, f"This was decided, but {error}")
+                said = Answer(503, f"This was decided, but {error}")
             except (OSError, sqlite3.Error) as error:
                 if is_full(error):
                     log.error("The disk is full: %s", error)
-                    return Answer(507, NO_ROOM)
-                log.exception("An upload or removal failed")
-                return Answer(503, UNWRITABLE, [("Retry-After", "5")])
+                    said = Answer(507, NO_ROOM)
+                else:
+                    log.exception("An upload or removal failed")
+                    said = Answer(503, UNWRITABLE, [("Retry-After", "5")])
             except Exception:
                 # A bug of ours.
                 log.exception("An upload or removal failed")
-                return Answer(500, BROKEN)
+                said = Answer(500, BROKEN)
+        return replace(said, headers=[*said.headers, (rights.NEED, need)]) if need else said
 
     def _change(self, form: Form, headers: Mapping[str, str], check_awaited: Callable[[], None]) -> str:
         action = form.value(":action")

@@ -21,6 +21,8 @@ RIGHTS = "X-Wheelhouse-Rights"
 KIND = "X-Wheelhouse-Kind"
 # When a token's time is over, in seconds since 1970; missing if never.
 END = "X-Wheelhouse-End"
+# NGINX is answered which right a form needs, for its log.
+NEED = "X-Wheelhouse-Need"
 
 # All that the token of a run has which proves the index: its uploads and removals are tried, and change nothing. So it widens
 # nothing, even where another has it.

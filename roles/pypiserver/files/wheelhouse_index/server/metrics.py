@@ -28,13 +28,17 @@ METRICS = {
     "wheelhouse_disk_free_inodes": ("gauge", "Free inodes there."),
     "wheelhouse_certificate_not_after_seconds": ("gauge", "When the certificate ends; missing without TLS."),
     "wheelhouse_backup_success_seconds": ("gauge", "When the last backup began that succeeded; missing without one."),
+    "wheelhouse_backup_overdue_seconds": (
+        "gauge",
+        "When a backup is overdue by its schedule, if none succeeds until then.",
+    ),
     "wheelhouse_backup_failed": ("gauge", "1 if the last backup failed; missing without one."),
     "wheelhouse_drill_success_seconds": ("gauge", "When the last drill ended, if it succeeded; missing otherwise."),
     "wheelhouse_requests_total": ("counter", "Requests by route and status, as in the access log."),
     "wheelhouse_request_seconds": ("histogram", "Time until an answer was sent; of large files that is the client's."),
     "wheelhouse_sent_bytes_total": ("counter", "Bytes of bodies of answers."),
     "wheelhouse_received_bytes_total": ("counter", "Bytes of requests."),
-    "wheelhouse_uploads_total": ("counter", "Forms by result: uploads, removals, yanks. full is a 507."),
+    "wheelhouse_changes_total": ("counter", "Uploads, removals, yanks by result. full is a 507."),
     "wheelhouse_verdicts_total": ("counter", "Logins by password: whether NGINX had their verdict in its cache."),
     "wheelhouse_refused_logins_total": ("counter", "Requests with a wrong password, or an unknown login or token."),
     "wheelhouse_upstream_requests_total": ("counter", "Public pages and files, by what the cache said."),
@@ -94,6 +98,7 @@ class Metrics:
             last = json.loads((self._backup / "last.json").read_text(encoding="utf-8"))
             yield "wheelhouse_backup_failed", last["outcome"] != "ok"
             yield "wheelhouse_backup_success_seconds", times.moment(last["succeeded"]) // 10**9
+            yield "wheelhouse_backup_overdue_seconds", times.moment(last["overdue"]) // 10**9
         with suppress(OSError, ValueError, KeyError):
             drill = json.loads((self._backup / "drill.json").read_text(encoding="utf-8"))
             if drill["outcome"] == "ok":

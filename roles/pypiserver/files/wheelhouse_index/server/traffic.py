@@ -28,9 +28,15 @@ _REOPEN = ".reopen"
 _HEAD_BYTES = 120
 _BEFORE_ALL = {"inode": 0, "offset": 0, "head": ""}
 _VERDICTS = {"HIT": "hit", "STALE": "hit", "UPDATING": "hit", "MISS": "missed", "EXPIRED": "missed", "BYPASS": "missed"}
+# Routes of what is posted (roles/nginx/templates/conf.d/maps.conf.j2).
+_CHANGES = ("upload", "removal", "yank")
 # So that the first one of each is seen as one more.
 _BEGIN = (
-    *(f'wheelhouse_uploads_total{{result="{result}"}}' for result in ("accepted", "refused", "full", "failed")),
+    *(
+        f'wheelhouse_changes_total{{route="{route}",result="{result}"}}'
+        for route in _CHANGES
+        for result in ("accepted", "refused", "full", "failed")
+    ),
     *(f'wheelhouse_verdicts_total{{cache="{cache}"}}' for cache in ("hit", "missed")),
     *("wheelhouse_refused_logins_total", "wheelhouse_log_damaged_lines_total", "wheelhouse_log_gaps_total"),
 )
@@ -159,8 +165,8 @@ def _count(text: bytes, counts: Series) -> None:
             counts[f'wheelhouse_verdicts_total{{cache="{checked}"}}'] += 1
         if user and verdict == "401":
             counts["wheelhouse_refused_logins_total"] += 1
-        if route == "upload":
-            counts[f'wheelhouse_uploads_total{{result="{_result(status)}"}}'] += 1
+        if route in _CHANGES:
+            counts[f'wheelhouse_changes_total{{route="{route}",result="{_result(status)}"}}'] += 1
         if cache:
             counts[f'wheelhouse_upstream_requests_total{{cache="{cache.lower()}"}}'] += 1
         if rule:
