@@ -25,7 +25,8 @@ def snapshot(index: Index, folder: Path) -> Path:
 
 
 def restored(source: Path, index: Index) -> recovering.Restored:
-    return recovering.restore(source, index.packages, index.pages)
+    """Restore a snapshot that was begun just before it was read."""
+    return recovering.restore(source, index.packages, index.pages, index.logs, int(source.stat().st_ctime))
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_an_empty_index_becomes_the_one_that_was_backed_up(
     if not was_there:
         for folder in ("packages", "index"):
             (tmp_path / "new" / folder).mkdir()
-        found = recovering.restore(source, tmp_path / "new/packages", tmp_path / "new/index")
+        found = recovering.restore(source, tmp_path / "new/packages", tmp_path / "new/index", tmp_path / "new/logs", 0)
         new = Index(tmp_path / "new")
     else:
         new = Index(tmp_path / "new")
@@ -71,14 +72,49 @@ def test_an_empty_index_becomes_the_one_that_was_backed_up(
     assert new.upload(WHEEL, made.file(WHEEL, b"other")).status == 409
 
 
-def test_what_is_there_stays_and_what_was_removed_comes_back(index: Index, source: Path) -> None:
+def test_what_is_there_stays_and_what_was_lost_comes_back(index: Index, source: Path) -> None:
     before = said(index)
-    assert index.remove("bar", "1.0").status == 200
+    (index.packages / OTHER).unlink()
     found = restored(source, index)
-    assert (found.files, found.added, found.kept) == (3, 1, [])
+    assert (found.files, found.added, found.kept, found.removed) == (3, 1, [], [])
     index.keeper.step()
     assert said(index) == before
     assert restored(source, index).added == 0
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_what_was_removed_since_lies_in_the_trash(index: Index, source: Path, emptied: bool) -> None:
+    before = {project: index.listed(project) for project in ("foo", "bar")}
+    (source / "files" / f"{SDIST}.asc").write_bytes(b"signature")
+    assert index.remove("foo", "1.0").status == 200
+    assert index.remove("bar", "1.0").status == 200
+    held = said(index)
+    if emptied:
+        index.store.facts.trash.empty(0)
+    found = restored(source, index)
+    assert (found.files, found.added, found.kept) == (4, 0, [])
+    assert sorted(found.removed) == sorted([WHEEL, SDIST, f"{SDIST}.asc", OTHER])
+    index.keeper.step()
+    assert said(index) == held
+    lying = {(one.project, one.path): one for one in index.store.facts.trash.files()}
+    assert set(lying) == {("foo", WHEEL), ("foo", SDIST), ("foo", f"{SDIST}.asc"), ("bar", OTHER)}
+    for path in (WHEEL, SDIST, OTHER):
+        index.store.restore_removed(lying["bar" if path == OTHER else "foo", path], False)
+    index.keeper.step()
+    assert {project: index.listed(project) for project in ("foo", "bar")} == before
+
+
+def test_what_was_removed_and_published_again_or_removed_before_comes_back(index: Index, tmp_path: Path) -> None:
+    assert index.remove("bar", "1.0").status == 200
+    shutil.copy(next(index.store.facts.trash.files()).place, index.packages / OTHER)
+    assert index.remove("foo", "1.0").status == 200
+    assert index.upload(WHEEL, made.file(WHEEL)).status == 200
+    # The time of a snapshot is in whole seconds.
+    time.sleep(1.1)
+    source = snapshot(index, tmp_path / "snapshot")
+    for name in (WHEEL, OTHER):
+        (index.packages / name).unlink()
+    assert restored(source, index).added == 2
 
 
 def test_what_lay_in_the_trash_lies_there_again(index: Index, tmp_path: Path) -> None:
@@ -110,7 +146,7 @@ def test_decisions_of_the_newest_snapshot_hold_on_a_bare_host(index: Index, sour
     (tmp_path / "new").mkdir()
     for folder in ("packages", "index"):
         (tmp_path / "new" / folder).mkdir()
-    recovering.restore(source, tmp_path / "new/packages", tmp_path / "new/index")
+    recovering.restore(source, tmp_path / "new/packages", tmp_path / "new/index", tmp_path / "new/logs", 0)
     assert not (tmp_path / "new/packages" / WHEEL).exists()
     new = Index(tmp_path / "new")
     new.keeper.step()
@@ -121,7 +157,8 @@ def test_files_that_were_in_quarantine_come_back_where_that_was_lifted(index: In
     assert index.ask("set_status", name="foo", status="quarantined").status == 200
     source = snapshot(index, tmp_path / "snapshot")
     assert index.ask("set_status", name="foo", status="active").status == 200
-    assert index.remove("foo", "1.0").status == 200
+    for name in (WHEEL, SDIST):
+        (index.packages / name).unlink()
     restored(source, index)
     index.keeper.step()
     assert {WHEEL, SDIST} == set(index.listed("foo"))
@@ -140,7 +177,7 @@ def test_what_may_be_in_quarantine_is_served_to_no_one(
         quarantine.mkdir(parents=True)
         (source / "files" / SDIST).rename(quarantine / SDIST)
     (tmp_path / "packages").mkdir()
-    recovering.restore(source, tmp_path / "packages", tmp_path / "index")
+    recovering.restore(source, tmp_path / "packages", tmp_path / "index", tmp_path / "logs", 0)
     assert [path.name for path in (tmp_path / "packages").iterdir() if path.is_file()] == [OTHER]
     shut = tmp_path / "packages/.wheelhouse/quarantine/foo"
     assert sorted(path.name for path in shut.iterdir()) == [WHEEL, SDIST]
@@ -178,7 +215,7 @@ def drilled(source: Path, live: Index, monkeypatch: pytest.MonkeyPatch, began: f
     monkeypatch.setattr(recovering, "LIVE", live.folder)
     for folder in ("packages", "index"):
         (source / folder).mkdir()
-    recovering.restore(source, source / "packages", source / "index")
+    recovering.restore(source, source / "packages", source / "index", source / "logs", int(began))
     found = recovering.drill(Store(source / "packages", source / "index"), int(began))
     found.pop("compare_seconds")
     return found

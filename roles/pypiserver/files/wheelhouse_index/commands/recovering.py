@@ -1,7 +1,8 @@
-"""Bring back what a backup has: ``restore FOLDER``, ``settled`` and ``drill SECONDS``; docs/backup.md.
+"""Bring back what a backup has: ``restore FOLDER SECONDS``, ``settled`` and ``drill SECONDS``; docs/backup.md.
 
 FOLDER holds what the role backup has read from a snapshot: files/, as packages/ without its facts, and store/.wheelhouse/.
-``restore`` moves from there what packages/ lacks, and merges what was decided on projects; nothing is replaced or removed.
+``restore`` moves from there what packages/ lacks, and merges what was decided on projects; nothing is replaced or removed. What
+was removed since the snapshot, by the change log of this host, goes to the trash, from where it can come back.
 ``settled`` waits until every file of packages/ is on its page. ``drill`` makes pages of what was restored into an empty folder,
 and compares them with those of the index that serves; SECONDS since 1970 is when the snapshot was begun.
 
@@ -14,13 +15,15 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..common import disk
+from ..common.times import time_text
+from ..fact_store import history
 from ..fact_store.decisions import NOTHING, QUARANTINED, DecisionFiles
 from ..fact_store.facts import FOLDER, FactStore
 from ..fact_store.records import FactsError
@@ -51,19 +54,24 @@ class Restored:
         files: how many distribution files the snapshot has.
         added: how many of them packages/ lacked.
         kept: paths of those beside which there is another content, which stays.
+        removed: paths of those that were removed since, and lie in the trash.
     """
 
     files: int = 0
     added: int = 0
     kept: list[str] = field(default_factory=list)
-
-    def answer(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {"files": self.files, "added": self.added, "kept": self.kept}
+    removed: list[str] = field(default_factory=list)
 
 
-def restore(source: Path, packages: Path, index: Path) -> Restored:
+def restore(source: Path, packages: Path, index: Path, logs: Path, began: int) -> Restored:
     """Bring in what a snapshot has and packages/ lacks.
+
+    Args:
+        source: what was read from the snapshot.
+        packages: the index's.
+        index: its pages.
+        logs: its change log, if there is one.
+        began: when the snapshot was begun, in s since 1970.
 
     Raises:
         CannotError: if the snapshot has no facts, or packages/ has those of another index.
@@ -78,31 +86,51 @@ def restore(source: Path, packages: Path, index: Path) -> Restored:
     _merge_decisions(theirs, facts)
     # Of the newest snapshot: what was decided since holds on a bare host too.
     _merge_decisions(source / "newest/store" / FOLDER, facts)
-    found = Restored()
+    bringing = _Bringing(facts, history.removed(logs, time_text(began * 10**9)))
     quarantine = theirs / facts.quarantine.folder.name
     for path in _files(quarantine):
         project, _slash, below = path.partition("/")
         back = names.is_project(project) and _status(facts, project) not in ("", QUARANTINED)
         target, below = (packages, below) if back else (facts.quarantine.folder, path)
-        _bring(found, quarantine / path, target, below)
+        bringing.bring(quarantine / path, target, below)
     # After those in quarantine, which say what is in it where no decision does.
     for path in _files(source / "files"):
         if path.split("/", 1)[0] not in (FOLDER, incoming.FOLDER):
             project = guessed(path.rpartition("/")[2]).project
             # A quarantine that is younger than the snapshot holds: its files are not served for a moment.
             shut = _status(facts, project) == QUARANTINED
-            _bring(found, source / "files" / path, facts.quarantine.folder / project if shut else packages, path)
+            bringing.bring(source / "files" / path, facts.quarantine.folder / project if shut else packages, path)
     os.sync()
-    return found
+    return bringing.found
 
 
-def _bring(found: Restored, source: Path, target: Path, path: str) -> None:
-    """Bring a distribution file in, and note what became of it."""
-    found.files += 1
-    if _place(source, target / path):
-        found.added += 1
-    elif not _is_same(source, target / path):
-        found.kept.append(path)
+class _Bringing:
+    """Brings distribution files in; ``found`` is what became of them.
+
+    Args:
+        facts: of the index.
+        removed: projects of files that were removed since the snapshot, by their names.
+    """
+
+    def __init__(self, facts: FactStore, removed: Mapping[str, str]) -> None:
+        self.found = Restored()
+        self._removed = removed
+        self._trashed = {one.name for one in facts.trash.files()} if removed else set()
+        self._trash = facts.trash.folder / time_text(time.time_ns())
+
+    def bring(self, source: Path, target: Path, path: str) -> None:
+        """Bring a file in, below a folder."""
+        name = path.rpartition("/")[2]
+        project = self._removed.get(name.removesuffix(names.SIGNATURE))
+        self.found.files += 1
+        if project and not os.path.lexists(target / path):
+            self.found.removed.append(path)
+            if name not in self._trashed:
+                _place(source, self._trash / project / path)
+        elif _place(source, target / path):
+            self.found.added += 1
+        elif not _is_same(source, target / path):
+            self.found.kept.append(path)
 
 
 def _status(facts: FactStore, project: str) -> str:
@@ -273,7 +301,7 @@ def main(words: Sequence[str]) -> int:
         if words[0] == "restore":
             settings.index.mkdir(exist_ok=True)
             settings.packages.mkdir(exist_ok=True)
-            answer = restore(Path(words[1]), settings.packages, settings.index).answer()
+            answer = asdict(restore(Path(words[1]), settings.packages, settings.index, settings.logs, int(words[2])))
         else:
             store = settings.store()
             answer = settled(store) if words[0] == "settled" else drill(store, int(words[1]))

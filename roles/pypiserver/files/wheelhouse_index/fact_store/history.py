@@ -113,6 +113,18 @@ def events(store: FactStore, logs: Path, wanted: Wanted, damaged: list[str]) -> 
     return sorted((event for event in found if event.time >= wanted.since), key=lambda event: (event.time, event.key))
 
 
+def removed(logs: Path, since: str) -> dict[str, str]:
+    """Return projects of files that were removed since a time (``times``) and have not come back, by name; of the change log."""
+    found: dict[str, str] = {}
+    for event in sorted(_logged(logs, since[:10], []), key=lambda event: event.time):
+        name = event.file.rpartition("/")[2]
+        if event.time >= since and event.action == REMOVED:
+            found[name] = event.project
+        elif event.action in (PUBLISHED, IMPORTED, RESTORED):
+            found.pop(name, None)
+    return found
+
+
 def _is_wanted(event: Event, wanted: Wanted) -> bool:
     return wanted.login in (None, event.login) and wanted.project in ("", event.project)
 
