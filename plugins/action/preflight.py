@@ -20,6 +20,8 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import host, other
 _PYTHON = (3, 8)
 # What the files of a run take, the old ones and the new ones.
 _NEEDED_KILOBYTES = 2048
+# As FORMAT of the extension's fact_store.
+_STORE_FORMAT = 1
 
 
 class ActionModule(ActionBase):
@@ -180,6 +182,7 @@ def problem_of(found: host.Host, args: dict[str, t.Any]) -> str:
         or ownership.linked(found, home)
         or ownership.another_owner(found, args["user"], home)
         or other_servers.obeyed_by_hand(found, home)
+        or newer_store(found, home)
         or no_space(found, home)
         or other_servers.port_taken(
             found,
@@ -187,6 +190,16 @@ def problem_of(found: host.Host, args: dict[str, t.Any]) -> str:
             args["bind_address"],
             {"pypi_http_port": args["port"], "pypi_https_port": args.get("tls_port")},
         )
+    )
+
+
+def newer_store(found: host.Host, home: str) -> str:
+    """Refuse packages whose facts a later release has written."""
+    if found.store <= _STORE_FORMAT:
+        return ""
+    return (
+        f"{home}/packages/.wheelhouse/ has format {found.store}, and this release of wheelhouse.pypi knows formats up to "
+        f"{_STORE_FORMAT}. Nothing was changed. Install the release that wrote it, or a later one."
     )
 
 

@@ -30,12 +30,18 @@ uid=$(getent passwd {user} 2>/dev/null | cut -d: -f3); gid=$(getent passwd {user
 # Who else is in its group; or in the group of its name, which a run would take.
 echo '@@group'; name={user}; getent group "${{gid:-$name}}" 2>/dev/null
 echo '@@sharing'; [ -z "$gid" ] || getent passwd 2>/dev/null | sed -n "s/^\([^:]*\):[^:]*:[^:]*:$gid:.*/\1/p"
-# Where another than root can write in the tree, its files are read as the account: a link put there leads to nothing that
-# the account could not read itself.
-safely() {{
-    if [ -n "$uid" ] && [ "$(id -u)" = 0 ] && [ "$(find . nginx nginx/conf.d authentication \
-        -maxdepth 0 \( ! -user 0 -o -perm /022 \) 2>/dev/null)" ]; then
+# Where another than root can write, files are read as the account: a link put there leads to nothing that the account
+# could not read itself.
+as_account() {{
+    if [ -n "$uid" ] && [ "$(id -u)" = 0 ]; then
         setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}}
+safely() {{
+    if [ "$(find . nginx nginx/conf.d authentication -maxdepth 0 \( ! -user 0 -o -perm /022 \) 2>/dev/null)" ]; then
+        as_account "$@"
     else
         "$@"
     fi
@@ -53,6 +59,8 @@ echo '@@folder'; (cd {home} && pwd -P) 2>/dev/null
 echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 -type d -printf '%U:%G %u %p\0'
     cd {home} && find index/ -mindepth 1 -maxdepth 1 -printf '%U:%G %u %p\0') 2>/dev/null | one_line | head -n 100
 echo '@@index'; (cd {home} && safely sed -n 's/^ *{label}: "\(.*\)"$/\1/p' docker-compose.yml) 2>/dev/null
+echo '@@store'; (cd {home} && [ -f packages/.wheelhouse/format ] &&
+    as_account sed -n 's/.*"format": *\([0-9]\{{1,9\}}\)[^0-9].*/\1/p' packages/.wheelhouse/format) 2>/dev/null
 echo '@@foreign'; (cd {home} && {{
     # In a tree that is ours, a file without our words is one that is broken, and the run writes it again.
     for file in {only_ours}; do [ ! -e "$file" ] || exit 0; done
@@ -224,6 +232,8 @@ class Host:
     folder: str = ""
     index: str = ""
     foreign: tuple[str, ...] = ()
+    # The format of packages/.wheelhouse/; 0 where that is missing or says none.
+    store: int = 0
     # Files and folders of the tree: relative path -> type, in find's letters.
     tree: dict[str, str] = dataclasses.field(default_factory=dict)
     images: tuple[str, ...] = ()
@@ -277,6 +287,7 @@ class Host:
             folder=first("folder"),
             index=first("index"),
             foreign=tuple(of("foreign")),
+            store=int(first("store") or 0),
             tree={path[2:] or ".": kind for kind, _space, path in (line.partition(" ") for line in of("tree"))},
             images=tuple(of("images")),
             neighbours=tuple(Neighbour(*[*line.split("|"), *[""] * 4][:5]) for line in of("published")),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible_collections.wheelhouse.pypi.plugins.action import preflight
 from ansible_collections.wheelhouse.pypi.plugins.action.preflight import (
     ActionModule,
     problem_of,
@@ -40,6 +41,9 @@ TAKEN = (Neighbour("other", "web-1", "0.0.0.0:80->80/tcp", "", ""),)
         ({"neighbours": TAKEN}, {"port": None}, ""),
         ({"free": 100}, {}, "pypi_home: no space left on the file system of /home/pypi/pypi-server (100 kB are free"),
         ({"free": 4096}, {}, ""),
+        ({"store": 1}, {}, ""),
+        ({"store": 2}, {}, "/home/pypi/pypi-server/packages/.wheelhouse/ has format 2, and this release of"),
+        ({"store": 2}, {"port": None, "removing": True}, ""),
         ({"neighbours": INDEX}, {}, "pypi-server is the name of the index in /home/deploy/pypi-server"),
         pytest.param({"neighbours": INDEX}, {"port": None}, "", id="a bundle is made beside an index"),
         (
@@ -53,6 +57,11 @@ def test_problem(found: dict[str, Any], arguments: dict[str, Any], said: str) ->
     problem = problem_of(Host(**{**GOOD, **found}), {**ARGUMENTS, **arguments})
     assert said in problem
     assert bool(said) == bool(problem)
+
+
+def test_the_format_of_the_store_is_that_of_the_extension() -> None:
+    source = Path(preflight.__file__).parents[2] / "roles/pypiserver/files/wheelhouse_index/fact_store/facts.py"
+    assert f"\nFORMAT = {preflight._STORE_FORMAT}\n" in source.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

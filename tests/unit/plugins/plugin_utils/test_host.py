@@ -114,6 +114,16 @@ def test_an_index_that_has_lost_its_rights_is_still_ours(tmp_path: Path, name: s
     assert asked(tmp_path, "nobody").foreign == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "number"), [('{"format": 12, "id": "x"}\n', 12), ("{}\n", 0), ('{"format": "1"}\n', 0), (None, 0)]
+)
+def test_the_format_of_the_store_is_read(tmp_path: Path, text: str | None, number: int) -> None:
+    (tmp_path / "packages/.wheelhouse").mkdir(parents=True)
+    if text is not None:
+        (tmp_path / "packages/.wheelhouse/format").write_text(text)
+    assert asked(tmp_path).store == number
+
+
 def test_a_host_without_python_has_none() -> None:
     host = asked("/nowhere", python="/no/python3")
     assert (host.python, host.account) == ("", "")
