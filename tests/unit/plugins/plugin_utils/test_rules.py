@@ -233,7 +233,11 @@ BAD = [
     ("pypi_authenticate", "", "'' is not a list; give a list of list, download, update; [update] opens reading"),
     ("pypi_authenticate", [], "is empty, which would open uploads and removal; write [update] to open reading"),
     ("pypi_authenticate", ["list"], "[list] lacks update, which would open uploads and removal; write [update]"),
-    ("pypi_authenticate", ["list", "download"], "pypi_anonymous_uploads: true opens uploads beside that, on purpose"),
+    (
+        "pypi_authenticate",
+        ["list", "download"],
+        "pypi_anonymous_uploads: true opens uploads beside that, on purpose; removal always needs a login",
+    ),
     ("pypi_authenticate", [""], "'' is unknown"),
     ("pypi_images_password", "S3cret\n", "ends with a newline; remove it"),
     ("pypi_images_password", "S3cret\r\n", "ends with a newline as Windows writes it"),
