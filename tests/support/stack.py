@@ -51,20 +51,21 @@ class Stack:
         """Return what the engine knows of a service's container, the first of several; fails where there is none."""
         return self.inspect_all(service)[0]
 
-    def inspect_all(self, service: str) -> list[dict[str, Any]]:
-        """Return what the engine knows of all containers of a service; fails where there is none."""
-        containers = self.compose(f"ps --all --quiet {service}").split()
-        assert containers, f"the service {service} has no container"
-        return list(json.loads(self.host.check_output(f"docker inspect {' '.join(containers)}")))
+    def inspect_all(self, service: str = "") -> list[dict[str, Any]]:
+        """Return what the engine knows of a service's containers, or of all, by their names; fails where there is none."""
+        labels = [f"project={Path(self.home).name}", "oneoff=False", *([f"service={service}"] if service else [])]
+        filters = " ".join(f"--filter label=com.docker.compose.{label}" for label in labels)
+        # One command, and not Compose's, which takes several times as long: this is asked all the time.
+        found = self.host.check_output(
+            f'containers=$(docker ps --all --quiet {filters}) && [ -z "$containers" ] || docker inspect $containers'
+        )
+        assert found, f"{service or 'no service'} has no container"
+        return sorted(json.loads(found), key=lambda container: str(container["Name"]))
 
     def running(self) -> dict[str, tuple[str, str]]:
         """Return, by service, which container runs and since when; fails where one of them has none."""
-        containers = self.compose("ps --all --quiet").split()
-        assert containers, "no service has a container"
-        # Two commands for all of them: this is asked before and after nearly everything.
-        states = json.loads(self.host.check_output(f"docker inspect {' '.join(containers)}"))
         found: dict[str, tuple[str, str]] = {}
-        for state in states:
+        for state in self.inspect_all():
             service = state["Config"]["Labels"]["com.docker.compose.service"]
             found.setdefault(service, (state["Id"], state["State"]["StartedAt"]))
         assert set(SERVICES) <= set(found), f"of {SERVICES} these have a container: {sorted(found)}"
@@ -114,7 +115,7 @@ def traffic(index: Index, login: Login, path: str, clients: int = 3) -> Iterator
                 answers.append(repr(error))
             # A connection each: without a pause, this machine would be out of ports in a minute. A shorter one takes
             # from what is watched the processor that it needs.
-            done.wait(0.01)
+            done.wait(0.02)
 
     threads = [Thread(target=ask) for _ in range(clients)]
     for thread in threads:

@@ -62,7 +62,8 @@ def uploads(index: Index, login: Login, folder: Path) -> Iterator[list[str]]:
 
     def upload() -> None:
         number = 0
-        while not stop.is_set():
+        # With a pause: a backup needs the processor as well.
+        while not stop.wait(0.05):
             file = packages.wheel(folder, "steady", f"1.{number}")
             if index.upload(login, file).status == 200:
                 done.append(file.name)
