@@ -204,7 +204,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         Part(f"venv-{NEWEST}", ((PYTHON, "-m", "tests.venvs", NEWEST),), needs=("venv",), heavy=False),
         check("lint"),
         check("sanity"),
-        unit("unit", ".venv", ["venv"], profile="long" if long else ""),
+        unit("unit", ".venv", ["venv"], *(() if long else ("-m", "not other_cores")), profile="long" if long else ""),
         # Before the scenarios, of which the shortest come last: these would be alone at the end for minutes.
         Part(
             f"venv-{LATEST}",

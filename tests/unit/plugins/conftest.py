@@ -22,6 +22,14 @@ sys.path.insert(0, COLLECTIONS)
 SECRETS = ("S3cret", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$apr1$")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs ansible-playbook and is about ansible-core."""
+    for item in items:
+        runs_plays = "kept_modules" in getattr(item, "fixturenames", ())
+        if runs_plays and "plugin_utils" not in item.path.parts and not item.get_closest_marker("one_core"):
+            item.add_marker("other_cores")
+
+
 @pytest.fixture(scope="session")
 def assert_no_secret() -> Callable[..., None]:
     """Search texts and structures for any password or hash of these tests."""

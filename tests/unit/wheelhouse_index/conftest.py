@@ -18,7 +18,7 @@ from tests.support.index import Index
 
 # An example makes files: its time says nothing, and shrinking one takes minutes. The long profile does it.
 _QUICK = (Phase.explicit, Phase.generate)
-for name, examples, phases in (("index", 15, _QUICK), ("long", 400, (*_QUICK, Phase.shrink))):
+for name, examples, phases in (("index", 8, _QUICK), ("long", 400, (*_QUICK, Phase.shrink))):
     settings.register_profile(
         name,
         max_examples=examples,

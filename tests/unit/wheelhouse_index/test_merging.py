@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from wheelhouse_index.fact_store.decisions import NOTHING, STATUSES, Decision, Decisions
 
@@ -83,7 +83,6 @@ def walked(done: list[Any]) -> Copies:
     return found
 
 
-@settings(max_examples=300)
 @given(steps)
 def test_a_decision_holds_until_it_is_taken_back_by_who_has_seen_it(done: list[Any]) -> None:
     found = walked(done)
@@ -98,7 +97,6 @@ def test_a_decision_holds_until_it_is_taken_back_by_who_has_seen_it(done: list[A
         assert Decisions.of_text(decisions.text()) == decisions
 
 
-@settings(max_examples=300)
 @given(steps)
 def test_neither_order_nor_repetition_matters(done: list[Any]) -> None:
     all_of_them = walked(done).all
