@@ -34,10 +34,10 @@ OLDEST_UNITS = (
     "tests/unit/test_argument_specs.py",
 )
 OLDEST_SCENARIOS = ("pypiserver",)
-# From the longest on: what takes long must not run alone at the end.
+# From the longest on: what takes long must not run alone at the end, nor what runs twice (OLDEST_SCENARIOS).
 LONGEST = (
-    *("stack", "docker", "index", "rollout", "upstream", "airgap", "import", "access", "backup", "tls"),
-    *("default", "nginx", "ldap", "layout", "images"),
+    *("stack", "upstream", "access", "index", "rollout", "nodes", "default", "tls", "ldap", "import", "backup"),
+    *("airgap", "docker", "pypiserver", "nginx", "images", "layout"),
 )
 # The newest ansible-core, on Debian 13 with its Python (tests/ground/controller.py), which is the stand-in's as well:
 # our extension of pypiserver is tried on it too.
