@@ -120,6 +120,10 @@ unfinished:
   returned: success
   type: list
   elements: str
+shared:
+  description: Whether what is mounted later, in O(home) or on its C(packages), reaches containers that have a folder of it.
+  returned: success
+  type: bool
 images:
   description: Those of O(images) that the engine has.
   returned: success

@@ -50,6 +50,10 @@ safely() {{
 one_line() {{ tr '\n\0' '?\n'; }}
 echo '@@parents'; stat --dereference --format '%u %U %g %G %a %n' {parents} 2>/dev/null
 echo '@@space'; df -Pk {parents} 2>/dev/null
+# Whether what is mounted later is seen in containers: of the deepest folders that are there.
+echo '@@propagation'; for folder in {parents} {home}/packages; do
+    [ ! -d "$folder" ] || findmnt --noheadings --first-only --output PROPAGATION --target "$folder"
+done 2>/dev/null
 echo '@@daemon'; PATH=$PATH:/usr/sbin:/usr/local/sbin command -v dockerd 2>/dev/null
 echo '@@engine'; docker version --format '{{{{.Server.Version}}}}' 2>/dev/null
 echo '@@compose'; docker compose version --short 2>/dev/null
@@ -217,6 +221,7 @@ class Host:
     # containers write to.
     parents: tuple[Folder, ...] = ()
     free: int | None = None
+    propagation: tuple[str, ...] = ()
     owners: tuple[Owned, ...] = ()
     # Seconds since the run that holds the index has looked at the host, and the line that names it.
     lock: tuple[int, str] | None = None
@@ -276,6 +281,7 @@ class Host:
             sharing=tuple(sorted({*group[3].split(","), *of("sharing")} - {"", "root", passwd[0]})),
             parents=tuple(_folder(line) for line in of("parents") if line.count(" ") >= 5),
             free=free[-1] if free else None,
+            propagation=tuple(of("propagation")),
             owners=tuple(_owned(line) for line in of("owners") if line.count(" ") >= 2),
             lock=(int(held["age"]), held["line"] or "") if held else None,
             lock_refused="" if held else "; ".join(of("lock")),
@@ -306,6 +312,7 @@ class Host:
             "compose": self.compose,
             "source": self.source,
             "unfinished": list(self.unfinished),
+            "shared": bool(self.propagation) and all("shared" in one.split(",") for one in self.propagation),
             "images": list(self.images),
             "there": sorted(self.tree),
         }

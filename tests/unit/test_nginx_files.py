@@ -23,7 +23,13 @@ def locations() -> list[tuple[re.Pattern[str], str]]:
     text = (
         Environment(trim_blocks=True)
         .from_string(template)
-        .render(ansible_managed="", __nginx_file=file, __nginx_needs={"download": ""}, __nginx_cache_files=KEPT)
+        .render(
+            ansible_managed="",
+            __nginx_file=file,
+            __nginx_needs={"download": ""},
+            __nginx_cache_files=KEPT,
+            __nginx_refusals={"unmounted": (503, "")},
+        )
     )
     print(text)
     return [

@@ -43,3 +43,40 @@ def test_without_its_facts_an_index_serves_and_changes_nothing(
         host.check_output(f"mv /var/tmp/facts {folder}/.wheelhouse")
     assert index.upload(publisher, packages.wheel(tmp_path, project, "2.0")).status == 200
     stack.wait_until_healthy("pypi-server")
+
+
+def test_packages_that_are_mounted_late_or_taken_away_are_out_of_reach_and_not_removed(
+    host: Any,
+    stack: Stack,
+    index: Index,
+    publisher: Login,
+    reader: Login,
+    uploaded: Path,
+    project: str,
+    files: Callable[[str], list[str]],
+    tmp_path: Path,
+) -> None:
+    folder, second = f"{stack.home}/packages", packages.wheel(tmp_path, project, "2.0")
+
+    def states() -> set[str]:
+        return {one["State"]["Health"]["Status"] for one in stack.inspect_all("pypi-server")}
+
+    # To the containers, which run, it is as if what belongs there had been taken away.
+    host.check_output(f"mount -t tmpfs none {folder}")
+    try:
+        answer = index.upload(publisher, second)
+        assert answer.status == 503 and b"not mounted at the moment; nothing was changed" in answer.body, answer
+        assert files(project) == [uploaded.name]
+        answer = index.request(f"/packages/{uploaded.name}", reader)
+        assert answer.status == 503 and b"not mounted at the moment" in answer.body, answer
+        eventually(lambda: states() == {"unhealthy"}, "the containers are unhealthy", 60)
+        assert any("Health: packages/ is not mounted" in line for line in stack.log("pypi-server"))
+        # Longer than the keeper waits between its looks.
+        assert files(project) == [uploaded.name]
+        assert host.check_output(f"ls -A {folder}") == ""
+    finally:
+        host.check_output(f"umount {folder}")
+    assert index.upload(publisher, second).status == 200
+    assert sorted(files(project)) == [uploaded.name, second.name]
+    assert index.request(f"/packages/{uploaded.name}", reader).status == 200
+    stack.wait_until_healthy("pypi-server")

@@ -352,7 +352,7 @@ def test_rebuild_works_without_a_server_and_fails_where_it_cannot(in_memory: Pat
     shutil.rmtree(in_memory / "packages")
     done = rebuilding(in_memory)
     assert done.returncode == 1
-    assert done.stderr.startswith("The pages are not rebuilt: FileNotFoundError:"), done.stderr
+    assert done.stderr.startswith("The pages are not rebuilt: UnmountedError: packages/ is not mounted"), done.stderr
     # Nothing was thrown away for it.
     assert index.listed("foo") == {named("foo"): sha256(made.file(named("foo"), b"content"))}
 

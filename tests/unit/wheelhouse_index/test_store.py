@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from wheelhouse_index.fact_store.facts import UnmountedError
 from wheelhouse_index.files import metadata
 from wheelhouse_index.files.entry import Entry, Stamp
 from wheelhouse_index.index import catalogue, taking_in, writing
@@ -301,7 +302,7 @@ def test_a_store_that_is_not_there_is_not_one_without_files(index: Index) -> Non
     index.upload(ONE, made.file(ONE, b"one"))
     before = index.said()
     index.packages.rename(index.packages.with_name("away"))
-    with pytest.raises(OSError):
+    with pytest.raises(UnmountedError):
         index.look()
     assert index.said() == before
 

@@ -24,6 +24,7 @@ def test_answers_are_taken_apart() -> None:
         "@@account\npypi:x:998:997:Index:/home/pypi:/usr/sbin/nologin\n@@engine\n26.1.5+dfsg1\n"
         "@@space\nFilesystem 1024-blocks Used Available Capacity Mounted on\n"
         "overlay 100 10 90 10% /\n/dev/sdb1 20000 8000 12000 40% /home/pypi\n"
+        "@@propagation\nshared,slave\nshared\n"
         "@@daemon\n/usr/sbin/dockerd\n@@compose\nv2.26.1\n@@packages\nii |docker-cli\niU |docker.io\n"
         "un |docker-ce\npackage moby-engine is not installed\n"
         "@@images\nnginx:1.30\n@@published\n@@sockets\n@@listeners\n"
@@ -43,6 +44,7 @@ def test_answers_are_taken_apart() -> None:
         "compose": "2.26.1",
         "source": "distro",
         "unfinished": ["docker.io"],
+        "shared": True,
         "images": ["nginx:1.30"],
         "there": [".", "nginx/nginx.conf", "packages"],
     }

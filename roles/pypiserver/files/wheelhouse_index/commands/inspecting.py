@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from ..fact_store.facts import FactStore
+from ..fact_store.facts import FactStore, UnmountedError
 from ..fact_store.records import FactsError
 from ..files import incoming, names
 from ..files.entry import Stamp, guessed
@@ -107,6 +107,13 @@ class Inspection:
         # Before the files: one that is removed meanwhile is on no page of the second look.
         self.projects = self._pages()
         self._list()
+        self.files: dict[str, Stamp] = {}
+        try:
+            store.check_mounted()
+        except UnmountedError as error:
+            # Files that are out of reach are not missing.
+            self._note("facts unusable", str(error))
+            return
         scanner = Scanner(packages, {})
         self.files = scanner.changes(thorough=True)[0]
         self.problems |= {("unreadable folder", folder) for folder in scanner.unreadable}

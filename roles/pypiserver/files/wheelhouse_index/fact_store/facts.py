@@ -46,6 +46,10 @@ FORMAT = 1
 KNOWN = ".facts"
 
 
+class UnmountedError(FactsError):
+    """What belongs in packages/ is not mounted: the files are elsewhere, and not removed."""
+
+
 class AnotherStoreError(FactsError):
     """The store of facts is whole, and not the one that the index takes for its own."""
 
@@ -140,6 +144,30 @@ class FactStore:
                 f" that belongs to it. If this one is to be it from now on, remove index/{KNOWN}."
             )
 
+    def check_mounted(self) -> None:
+        """Find out whether packages/ is there: what is missing in an empty folder below a mount point was not removed.
+
+        Raises:
+            UnmountedError: if it is not.
+        """
+        try:
+            self._id()
+        except UnmountedError:
+            raise
+        except FactsError:
+            # Something else is wrong with it.
+            return
+
+    def _is_unmounted(self) -> bool:
+        """Tell whether there is nothing in packages/, and this index has a store there."""
+        try:
+            with os.scandir(self.folder.parent) as found:
+                is_empty = all(entry.name in (incoming.FOLDER, "lost+found") for entry in found)
+        except OSError:
+            # Such as a mount whose server, or whose process, has ended.
+            is_empty = True
+        return is_empty and bool(self.known())
+
     def give_back(self, project: str) -> None:
         """Forget a project of which there are no files: the claim last, as a name of which anything is known is claimed.
 
@@ -197,16 +225,20 @@ class FactStore:
 
     def _id(self) -> str:
         """Return the id of the store that is there; raise FactsError where there is none that can be used."""
-        self._look()
         try:
+            self._look()
             found = strict.parsed(disk.read(self.folder / "format").decode())
             number = strict.whole(found, "format", least=1)
             own = strict.text(found, "id") if number <= FORMAT else ""
             if number <= FORMAT and not own:
                 raise ValueError("id is empty")
         except FileNotFoundError:
+            if self._is_unmounted():
+                raise UnmountedError(_UNMOUNTED) from None
             raise FactsError(f"packages/{FOLDER}/format is missing: {_RESTORE}") from None
         except (OSError, ValueError) as error:
+            if self._is_unmounted():
+                raise UnmountedError(f"{_UNMOUNTED} ({error})") from error
             raise FactsError(f"packages/{FOLDER}/format cannot be used ({error}): {_RESTORE}") from error
         if number > FORMAT:
             raise FactsError(
@@ -220,4 +252,8 @@ _RESTORE = (
     f"restore packages/{FOLDER}/ from the backup. If it is lost for good, move it aside, move its quarantine/, the only copy"
     f" of quarantined files, to a new packages/{FOLDER}/, and remove index/{KNOWN}: the rest is made again from what this"
     " index still knows."
+)
+_UNMOUNTED = (
+    f"packages/ is not mounted: packages/{FOLDER}/format is missing, and all else. Mount what belongs there: the index goes on by"
+    " itself. Pages are served meanwhile, and nothing is changed."
 )

@@ -8,14 +8,14 @@ import os
 import stat
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from ..common import disk
 from ..common.answers import some
 from ..fact_store.decisions import Decisions
-from ..fact_store.facts import AnotherStoreError, FactStore
+from ..fact_store.facts import AnotherStoreError, FactStore, UnmountedError
 from ..fact_store.recording import Recorder, is_young
 from ..fact_store.records import FactsError
 from ..files import incoming
@@ -64,7 +64,10 @@ class Folders:
             self.facts.marks.close()
         with self._alone():
             missing = self.output.prepare()
-            incoming.prepare(self.packages)
+            # Not in an empty folder below a mount point.
+            with suppress(UnmountedError):
+                self.facts.check_mounted()
+                incoming.prepare(self.packages)
             self._prepare_facts()
             self.catalogue.prepare(self._survey)
             with self.catalogue.writing() as known:
@@ -120,6 +123,7 @@ class Folders:
 
     def _survey(self, known: Known) -> None:
         """Note all files that there are, for a catalogue that knows of none."""
+        self.facts.check_mounted()
         found, _removed = Scanner(self.packages, {}).changes(thorough=True)
         for path, stamp in found.items():
             known.put(Entry(path, stamp))

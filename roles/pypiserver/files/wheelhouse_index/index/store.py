@@ -134,6 +134,8 @@ class Store(Adding):
                 self.facts.trash.take(project, paths)
             else:
                 self._unlink(paths)
+            # Else they come back with it.
+            self.facts.check_mounted()
             staged.publish()
             self._done(seen, failed, staged.whole)
 

@@ -51,6 +51,8 @@ class TakingIn(Restoring):
                     else:
                         known.remove([path])
                         self.output.stage_removal(staged, path)
+                # Once more: what is unmounted meanwhile was not removed.
+                self.facts.check_mounted()
                 known.note_written(staged.written)
             staged.publish()
 

@@ -256,6 +256,7 @@ class Writing(TakingIn):
             entries = known.of_project(project)
             unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
             if len(unchanged) < len(entries):
+                self.facts.check_mounted()
                 # The project may be without a page for a while, and exists.
                 self.output.mark_incomplete()
             elif all(entry.facts or entry.refused for entry in entries):

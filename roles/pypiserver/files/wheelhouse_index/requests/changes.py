@@ -12,6 +12,7 @@ from functools import partial
 
 from ..common.answers import Answer, Refusal
 from ..fact_store.change_log import ATTEST, ChangeLog
+from ..fact_store.facts import UnmountedError
 from ..fact_store.quarantine import StayedError
 from ..fact_store.recording import ConflictError, Origin
 from ..fact_store.records import UPLOAD, FactsError
@@ -39,6 +40,7 @@ UNWRITABLE = "This index cannot write to its folders. Try again later; the log o
 NO_FACTS = (
     "This index cannot use its facts; nothing was changed. Ask its operator: the log of pypi-server names the reason."
 )
+UNMOUNTED = "The packages of this index are not mounted at the moment; nothing was changed. Try again in a few minutes."
 BROKEN = "This index failed on that request; the log of pypi-server names the reason. Ask its operator."
 
 
@@ -100,6 +102,8 @@ class Changes:
 
                 def new_file(form: Form, name: str, least: int) -> incoming.Arriving:
                     self._check_early(form, headers)
+                    # Or it would be written below the mount point.
+                    self._store.facts.check_mounted()
                     packages = self._store.packages
                     if rights.is_rehearsal(headers):
                         # Nothing of it stays: an index at its limits is not broken.
@@ -123,6 +127,9 @@ class Changes:
             except Refusal as error:
                 log.warning("Refused with %s: %s", error.status, error.reason)
                 said = Answer(error.status, error.reason)
+            except UnmountedError as error:
+                log.error("%s", error)
+                said = Answer(503, UNMOUNTED, [("Retry-After", "60")])
             except FactsError as error:
                 log.error("%s", error)
                 said = Answer(503, NO_FACTS, [("Retry-After", "60")])

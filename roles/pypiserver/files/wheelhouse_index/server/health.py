@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from ..fact_store.facts import UnmountedError
 from ..fact_store.quarantine import StayedError
 from ..fact_store.records import FactsError
 from ..files.incoming import FOLDER
@@ -36,6 +37,10 @@ def problems(store: Store) -> list[str]:
     found = [f"{name} {reason}" for name, folder in mounted.items() if (reason := _mount_problem(folder))]
     if found:
         return found
+    try:
+        store.facts.check_mounted()
+    except UnmountedError as error:
+        return [str(error)]
     found = _folder_problems([store.packages / FOLDER, *store.output.folders()])
     try:
         store.facts.check()
