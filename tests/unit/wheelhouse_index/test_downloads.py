@@ -48,6 +48,7 @@ def test_all_files_of_the_log_are_read_the_oldest_first(logs: Path, capsys: pyte
     ]
 
 
+@pytest.mark.parametrize("block", [1, 150, 1024 * 1024])
 @pytest.mark.parametrize(
     ("options", "found"),
     [
@@ -65,11 +66,19 @@ def test_all_files_of_the_log_are_read_the_oldest_first(logs: Path, capsys: pyte
     ],
     ids=" ".join,
 )
-def test_options_say_which(logs: Path, capsys: pytest.CaptureFixture[str], options: list[str], found: str) -> None:
+def test_options_say_which(
+    logs: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    found: str,
+    block: int,
+) -> None:
+    monkeypatch.setattr(downloads, "_BLOCK_BYTES", block)
     public = "/public/torch/files.example.org/a/torch-2.9-cp313-cp313-linux_x86_64.whl"
     (logs / "access.log").write_text(
         line(FILE, agent="1")
-        + line("/packages/old/hello%5Fwheelhouse-1.1-py3-none-any.whl?x", agent="2", user="ci+x", client="2001:db8::1")
+        + line("/packages/old/Hello%5Fwheelhouse-1.1-py3-none-any.whl?x", agent="2", user="ci+x", client="2001:db8::1")
         + line("/packages/hello-wheelhouse-2.0.tar.gz", "2026-11-23T00:00:00", agent="3", status=206)
         + line(public, "2026-11-24T00:00:00", agent="4", route="public", verdict="")
     )

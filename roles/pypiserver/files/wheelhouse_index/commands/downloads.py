@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hmac
+import io
 import json
 import os
 import re
@@ -11,12 +12,11 @@ import secrets
 import sys
 import zlib
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import IO, cast
 from urllib.parse import unquote
 
 from ..common import times
@@ -30,8 +30,13 @@ _STATUSES = (200, 206)
 _VERIFIED = ("200", "204")
 _ROTATED = re.compile(r"access-.*\.log(?:\.gz)?")
 _ROUTE = re.compile(rb'"route":"(?:file|public)"')
+# The log is searched by the block: by the line would take several times as long.
+_BLOCK_BYTES = 1024 * 1024
 # A login of these letters alone is in the log as it is.
 _PLAIN = re.compile(r"[A-Za-z0-9._+@-]+", re.ASCII)
+
+# An opened file of the log.
+BinaryLog = gzip.GzipFile | io.BufferedReader
 
 
 @dataclass
@@ -81,16 +86,24 @@ class Wanted:
             and (self.until is None or times.moment(one.time) < self.until)
         )
 
-    def may_take(self) -> Callable[[bytes], object]:
-        """Return what tells of a line, without parsing it, whether it may be one of them: most are none."""
+    def signs(self) -> tuple[list[bytes], re.Pattern[bytes]]:
+        """Return what tells of a line, without parsing it, whether it may be one of them: most are none.
+
+        Returns:
+            Lower-case words of which such a line has at least one, in any case, and a pattern that it has.
+        """
         if self.login and _PLAIN.fullmatch(self.login):
-            return re.compile(re.escape(f'"user":"{self.login}"'.encode())).search
+            user = f'"user":"{self.login}"'.encode()
+            return [user.lower()], re.compile(re.escape(user))
         if self.project or self.file:
             name = re.escape(self.file) if self.file else _in_any_spelling(self.project or "") + "-"
-            own = f"|public/{self.project}/" if self.project else ""
-            # It begins with what each line has once, so that it is looked for fast. Clients may have encoded any letter.
-            return re.compile(rf'"uri":"/(?:(?:[^"/]*/)+{name}{own}|[^"]*%)'.encode("utf-8", "surrogateescape")).search
-        return _ROUTE.search
+            word = self.file.lower() if self.file else (self.project or "").rpartition("-")[2] + "-"
+            own = f"public/{self.project}/" if self.project else ""
+            # Clients may have encoded any letter.
+            pattern = rf'"uri":"/(?:(?:[^"/]*/)+{name}{own and "|" + own}|[^"]*%)'
+            words = [one.encode("utf-8", "surrogateescape") for one in (word, own, "%") if one]
+            return words, re.compile(pattern.encode("utf-8", "surrogateescape"))
+        return [b'"route":"file"', b'"route":"public"'], _ROUTE
 
 
 def _in_any_spelling(project: str) -> str:
@@ -110,26 +123,49 @@ def downloads(folder: Path, wanted: Wanted, damaged: list[str]) -> Iterator[Down
     Raises:
         OSError: if there is no such folder.
     """
-    may_take = wanted.may_take()
+    words, pattern = wanted.signs()
     for name, opened in _logs(folder, damaged):
         broken = 0
         try:
-            with opened as lines:
-                for line in lines:
-                    if may_take(line):
-                        try:
-                            found = of_line(line)
-                            if found and wanted.takes(found):
-                                yield found
-                        except (ValueError, KeyError, TypeError):
-                            broken += 1
+            with opened as log:
+                for line in filter(pattern.search, _with(words, log)):
+                    try:
+                        found = of_line(line)
+                        if found and wanted.takes(found):
+                            yield found
+                    except (ValueError, KeyError, TypeError):
+                        broken += 1
         except (OSError, EOFError, zlib.error) as error:
             damaged.append(f"{name} ({error})")
         if broken:
             damaged.append(f"{broken} lines of {name}")
 
 
-def _logs(folder: Path, damaged: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
+def _with(words: Sequence[bytes], log: BinaryLog) -> Iterator[bytes]:
+    """Yield the lines of a log that have any of these lower-case words, in any case."""
+    rest = b""
+    while block := log.read1(_BLOCK_BYTES):
+        begin, end = block.find(b"\n") + 1, block.rfind(b"\n") + 1
+        if end:
+            yield from _lines(words, rest + block[:begin], 0)
+            yield from _lines(words, block[:end], begin)
+            rest = b""
+        rest += block[end:]
+    yield from _lines(words, rest, 0)
+
+
+def _lines(words: Sequence[bytes], block: bytes, begin: int) -> Iterator[bytes]:
+    """Yield whole lines of a block, from one that begins there on."""
+    lower = block.lower()
+    # Where the next of each is: one that there is no more is not looked for again.
+    nexts = [lower.find(word, begin) for word in words]
+    while (first := min((place for place in nexts if place >= 0), default=-1)) >= 0:
+        end = block.find(b"\n", first) + 1 or len(block)
+        yield block[block.rfind(b"\n", 0, first) + 1 : end]
+        nexts = [lower.find(word, end) if 0 <= place < end else place for word, place in zip(words, nexts)]
+
+
+def _logs(folder: Path, damaged: list[str]) -> Iterator[tuple[str, BinaryLog]]:
     """Yield the files that the log was rotated to, whose names have the time, and the one that is written to.
 
     That one is opened first: meanwhile it may be rotated, and then it is one of the others as well.
@@ -154,10 +190,10 @@ def _logs(folder: Path, damaged: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
             yield newest.name, live
 
 
-def _opened(file: Path) -> IO[bytes]:
+def _opened(file: Path) -> BinaryLog:
     """Open a rotated file, which may be compressed meanwhile."""
     try:
-        return cast("IO[bytes]", gzip.open(file)) if file.suffix == ".gz" else open(file, "rb")
+        return gzip.open(file) if file.suffix == ".gz" else open(file, "rb")
     except FileNotFoundError:
         if file.suffix == ".gz":
             raise
