@@ -15,7 +15,7 @@ from .recovery import VARIABLES, releases
 from .rollout import HOME, seconds
 
 DOCTOR = "wheelhouse.pypi.doctor"
-_LINES = 500_000
+_LINES = 1_000_000
 _PROJECT = "project-00007"
 _LOG = f"{HOME}/logs/bench"
 _LINE = (
@@ -23,7 +23,7 @@ _LINE = (
     '"status":200,"bytes":2034,"received":412,"seconds":0.000,"upstream_seconds":"","verdict_cache":"HIT","verdict":"204",'
     '"agent":"pip/26.3 {{\\"ci\\":null,\\"cpu\\":\\"x86_64\\",\\"implementation\\":{{\\"name\\":\\"CPython\\"}}}}"}}\n'
 )
-_OURS = f"""docker compose --project-directory {HOME} exec -T --env WHEELHOUSE_LOGS=/data/logs/bench pypi-server \
+_OURS = f"""docker exec --env WHEELHOUSE_LOGS=/data/logs/bench pypi-server-pypi-server-1 \
     python3 -m wheelhouse_index downloads --project {_PROJECT} --json | wc -l"""
 # No pattern: those of jq are slow.
 _JQ = f"""jq --compact-output 'select((.route == "file" or .route == "public") and .method == "GET"
