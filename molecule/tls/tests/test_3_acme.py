@@ -118,6 +118,16 @@ def test_what_is_due_is_renewed_without_a_lost_request(
     assert site(**acme).changed == 0, "a renewal is no change for the next run"
 
 
+def test_a_certificate_whose_key_leaked_is_revoked_and_replaced(host: Any, address: str) -> None:
+    before = shown(address)
+    # As docs/operations.md has it, but for the authority that pebble is of.
+    words = f"--cert-name {NAME} --config-dir {OWN}/certbot --work-dir {OWN}/certbot/work --logs-dir {OWN}/certbot/logs"
+    revoke = f"certbot revoke --non-interactive {words} --reason keycompromise --delete-after-revoke"
+    said = host.check_output(f"REQUESTS_CA_BUNDLE={OWN}/authorities.pem {revoke} && systemctl start {SERVICE}.service")
+    assert "successfully revoked" in said, said
+    eventually(lambda: shown(address).public_key() != before.public_key(), "a certificate of another key is shown", 10)
+
+
 def test_a_renewal_that_fails_says_so_and_keeps_what_there_is(host: Any, address: str) -> None:
     before = shown(address)
     host.check_output(f"sed -i '1i renew_before_expiry = 100 days' {OWN}/certbot/renewal/{NAME}.conf")
