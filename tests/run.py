@@ -182,7 +182,8 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
     def unit(name: str, venv: str, needs: Sequence[str], *paths: str, profile: str = "") -> Part:
         # The log ends with what took longest.
         command = (f"{venv}/bin/python", "-m", "pytest", "--color", "no", "--durations", "40", *paths)
-        return Part(name, (command,), tuple(needs), environment={HYPOTHESIS: profile} if profile else {})
+        environment = {HYPOTHESIS: profile, "WHEELHOUSE_LONG": "1"} if profile else {}
+        return Part(name, (command,), tuple(needs), environment=environment)
 
     names = [name for name in scenarios(root) if long or name != TESTING]
     oldest = (*OLDEST_SCENARIOS, *LONG_SCENARIOS) if long else OLDEST_SCENARIOS

@@ -23,7 +23,7 @@ OTHER, LATER = "other-1.0-py3-none-any.whl", "later-1.0-py3-none-any.whl"
 STEPS = {"open", "os.link", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.utime", "sqlite3.connect"}
 NEED_ROOM = {"open", "os.link", "os.mkdir", "sqlite3.connect"}
 # All of them take a minute.
-LOOKED_AT = range(1, 150, 1 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 5)
+LOOKED_AT = range(1, 150, 1 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 8)
 
 
 def upload(name: str) -> Callable[[Index], int]:

@@ -17,6 +17,7 @@ from tests.support import packages as made
 from tests.support.attestations import attestation
 from tests.support.index import Index, listed, sha256
 from tests.support.index_server import Server
+from tests.support.long import only_long
 from tests.unit.wheelhouse_index.test_changes import refused
 from tests.unit.wheelhouse_index.test_importing import imported
 
@@ -133,9 +134,12 @@ def test_they_are_imported_and_reported(index: Index, batch: list[tuple[str, byt
     assert index.stored() == dict(offers)
     # They were reported.
     assert imported(index, *offers) == [("present", "")] * len(offers)
+    for name, content in offers:
+        again = index.upload(name, content)
+        assert (again.status, again.text) == (200, f"Nothing to do: {name} already exists with this content.\n")
 
 
-@pytest.mark.parametrize("way", ["copied", "imported"])
+@pytest.mark.parametrize("way", ["copied", pytest.param("imported", marks=only_long)])
 @pytest.mark.parametrize(("name", "content", "words"), DOUBTFUL)
 def test_the_same_bytes_may_be_uploaded_again(index: Index, name: str, content: bytes, words: str, way: str) -> None:
     if way == "copied":

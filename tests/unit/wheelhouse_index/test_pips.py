@@ -11,6 +11,7 @@ import pytest
 from tests.support import packages as made
 from tests.support import pips
 from tests.support.index import Index
+from tests.support.long import only_long
 from tests.support.served import HTML_ONLY, serving
 
 pytestmark = pytest.mark.skipif(
@@ -52,9 +53,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list
         yield address, asked
 
 
+# Those between do as their neighbours.
+SELDOM = ("21.3", "22.3.1", "23.1.2", "24.0")
 FORMS = [
-    *((version, "HTML") for version in pips.VERSIONS),
-    *((version, "JSON") for version in pips.ASKS_FOR_JSON),
+    pytest.param(version, form, marks=only_long if version in SELDOM else ())
+    for form, versions in (("HTML", pips.VERSIONS), ("JSON", pips.ASKS_FOR_JSON))
+    for version in versions
 ]
 
 
