@@ -178,7 +178,7 @@ def test_an_empty_index_is_set_up_beside_its_snapshots_and_not_backed_up(restic:
     store(tmp_path, "new")
     (tmp_path / "packages/.wheelhouse/names/demo").unlink()
     made = restic(snapshot(1, OWN, "store=old"))
-    assert backup.check(made) == {"restic": True, "missing": False}
+    assert backup.check(made) == {"restic": True, "missing": False, "late": ""}
     with pytest.raises(backup.BackupError, match=r"restore it with wheelhouse\.pypi\.restore"):
         backup.backup(made)
 
@@ -190,11 +190,28 @@ def test_without_its_store_nothing_is_backed_up_or_forgotten(restic: Any, tmp_pa
     assert json.loads((tmp_path / "backup/last.json").read_text())["outcome"] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ({}, ""),
+        ({"outcome": "ok", "succeeded": "2026-11-01T02:30:00Z", "overdue": "9026-11-03T02:30:00Z"}, ""),
+        ({"outcome": "ok", "succeeded": "2026-11-01T02:30:00Z", "overdue": ""}, ""),
+        (
+            {"outcome": "ok", "succeeded": "2026-11-01T02:30:00Z", "overdue": "2026-11-03T02:30:00Z"},
+            "the last backup is of 2026-11-01T02:30:00Z, and another is overdue since 2026-11-03T02:30:00Z",
+        ),
+        ({"outcome": "failed", "error": "no room"}, "the last backup failed: no room"),
+    ],
+)
+def test_a_run_says_that_backups_fail_or_do_not_run(last: dict[str, str], said: str) -> None:
+    assert backup.late(last) == said
+
+
 def test_snapshots_of_the_hosts_store_are_its_own_under_any_name(restic: Any, tmp_path: Path) -> None:
     store(tmp_path, "store-1")
     (tmp_path / "packages/.wheelhouse/names/demo").touch()
     made = restic(snapshot(1, "index=two/pypi-server", "store=store-1"), snapshot(2, OWN, "store=x"))
-    assert backup.check(made) == {"restic": True, "missing": False}
+    assert backup.check(made) == {"restic": True, "missing": False, "late": ""}
     assert made.chosen("latest")["id"].endswith("1")
     backup.backup(made)
 
@@ -330,7 +347,7 @@ def test_what_does_not_fit_is_refused(restic: Any, tmp_path: Path) -> None:
 
 def test_a_repository_that_was_there_is_not_made_again(restic: Any, tmp_path: Path) -> None:
     missing = "cat*) echo 'Fatal: unable to open config file: stat /r/config: no such file or directory' >&2; exit 1 ;;"
-    assert backup.check(restic(more=missing)) == {"restic": True, "missing": True}
+    assert backup.check(restic(more=missing)) == {"restic": True, "missing": True, "late": ""}
     made = restic()
     backup.write(tmp_path / "backup/last.json", {"repository": backup.fingerprint(made)})
     with pytest.raises(backup.BackupError, match="backups were made there; mount or bring it back"):

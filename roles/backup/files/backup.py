@@ -257,10 +257,14 @@ def calendar(restic: Restic) -> list[str]:
 
 
 def check(restic: Restic) -> dict[str, Any]:
-    """Find out whether backups would work; return whether restic is there, and whether a repository has to be made."""
+    """Find out whether backups would work.
+
+    Returns:
+        Whether restic is there, whether a repository has to be made, and what is wrong with the last backup, empty if nothing is.
+    """
     calendar(restic)
     if not shutil.which("restic"):
-        return {"restic": False, "missing": False}
+        return {"restic": False, "missing": False, "late": ""}
     missing = restic.is_missing()
     if missing and (restic.home / "backup/last.json").exists():
         made_for = json.loads((restic.home / "backup/last.json").read_text(encoding="utf-8")).get("repository")
@@ -272,7 +276,17 @@ def check(restic: Restic) -> dict[str, Any]:
     # An empty index may still be restored.
     if any((restic.home / "packages/.wheelhouse/names").glob("*")):
         refuse_other_store(restic, own)
-    return {"restic": True, "missing": missing}
+    return {"restic": True, "missing": missing, "late": "" if missing else late(_read(restic.home / "backup/last.json"))}
+
+
+def late(last: Mapping[str, Any]) -> str:
+    """Return what is wrong with the last backup, by its result; empty if nothing is, or there was none."""
+    if last.get("outcome", "ok") != "ok":
+        return f"the last backup failed: {last.get('error', 'it was cut off')}"
+    overdue = last.get("overdue", "")
+    if overdue and overdue < now():
+        return f"the last backup is of {last['succeeded']}, and another is overdue since {overdue}"
+    return ""
 
 
 def fingerprint(restic: Restic) -> str:
