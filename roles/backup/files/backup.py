@@ -445,7 +445,8 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
     values = {"HOME": "/tmp", "PYTHONPATH": f"{_INSIDE}/pypiserver", "PYTHONDONTWRITEBYTECODE": "1"}
     values |= {f"WHEELHOUSE_{name.upper()}": f"{below}/{name}" for name in ("packages", "index", "logs")}
     command += [f"--env={name}={value}" for name, value in values.items()]
-    command += _mounts_of_drill(home) if below == f"{_INSIDE}/.drill" else _mounts_of_restore(home)
+    # A drill yields to readers.
+    command += ["--cpu-shares=2", *_mounts_of_drill(home)] if below == f"{_INSIDE}/.drill" else _mounts_of_restore(home)
     command += ["--entrypoint=python3", restic.settings["image"], "-m", "wheelhouse_index", *words]
     # The host's own engine, whatever root's profile says.
     own = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
