@@ -276,7 +276,11 @@ def check(restic: Restic) -> dict[str, Any]:
     # An empty index may still be restored.
     if any((restic.home / "packages/.wheelhouse/names").glob("*")):
         refuse_other_store(restic, own)
-    return {"restic": True, "missing": missing, "late": "" if missing else late(_read(restic.home / "backup/last.json"))}
+    return {
+        "restic": True,
+        "missing": missing,
+        "late": "" if missing else late(_read(restic.home / "backup/last.json")),
+    }
 
 
 def late(last: Mapping[str, Any]) -> str:
