@@ -14,7 +14,7 @@ description:
     and sends a removal and an upload.
   - The login is a token that is made for this, and ends after minutes. It is in the memory of NGINX alone, and cannot
     change anything; its requests are in no log of the index.
-  - Where a container has another image than the one that was proved last, it is watched until it has run for half a minute.
+  - Where a container has another image than the one that was proved last, all are watched for O(seconds).
 author:
   - The wheelhouse.pypi developers (@wheelhouse)
 extends_documentation_fragment: [ansible.builtin.action_common_attributes]
@@ -39,6 +39,10 @@ options:
     description: Whether pages need a login.
     type: bool
     default: true
+  seconds:
+    description: How long they are watched. A crash at the first work after the start shows by then.
+    type: int
+    default: 30
 """
 
 EXAMPLES = r"""
@@ -70,9 +74,8 @@ ARGUMENTS = {
     "home": {"type": "path", "required": True},
     "instance": {"type": "str", "required": True},
     "refuses": {"type": "bool", "default": True},
+    "seconds": {"type": "int", "default": 30},
 }
-# A crash at the first work after the start shows within this time.
-WATCHED_SECONDS = 30
 LAST_LINES = 20
 
 
@@ -101,26 +104,25 @@ class Containers:
         keys = ("name", "service", "image", "restarts", "state")
         return {line.split()[0]: dict(zip(keys, line.split())) for line in lines}
 
-    def with_other_images(self, kept: str) -> list[str]:
-        """Names of those whose image is not the one that a file of services and images has; none without such a file."""
+    def have_other_images(self, kept: str) -> bool:
+        """Whether one has another image than a file of services and images says; not without such a file."""
         if not os.path.exists(kept):
-            return []
+            return False
         with open(kept, encoding="utf-8") as stream:
             images = {line.split()[0]: line.split()[1] for line in stream}
-        return [name for name, one in self._before.items() if images.get(one["service"]) != one["image"]]
+        return any(images.get(one["service"]) != one["image"] for one in self._before.values())
 
-    def watch(self, names: list[str]) -> None:
-        """Wait until half a minute has passed; fail if one of these is started again or ends meanwhile."""
-        end = time.monotonic() + WATCHED_SECONDS
-        while names and time.monotonic() < end:
-            time.sleep(1)
+    def watch(self, seconds: int) -> None:
+        """Wait for some seconds; fail if one is started again or ends meanwhile, or has since they were first looked at."""
+        end = time.monotonic() + seconds
+        while True:
             now = self._look()
-            for name in names:
-                if (
-                    now.get(name, {}).get("state") != "running"
-                    or now[name]["restarts"] != self._before[name]["restarts"]
-                ):
-                    raise proof.Failed("%s was healthy, and then ended" % name, now.get(name, {}).get("service", ""))
+            for name, one in self._before.items():
+                if now.get(name, {}).get("state") != "running" or now[name]["restarts"] != one["restarts"]:
+                    raise proof.Failed("%s was healthy, and then ended" % name, one["service"])
+            if time.monotonic() >= end:
+                return
+            time.sleep(1)
 
     def load(self, token: str, seconds: int) -> None:
         """Have NGINX take a token that may read, and rehearse changes, for some seconds."""
@@ -166,7 +168,8 @@ def main() -> None:
         else:
             # A release that knows no such token: going back to it.
             proved = index.prove_closed(arguments["refuses"])
-        containers.watch(containers.with_other_images(arguments["home"] + "/.previous/images"))
+        others = containers.have_other_images(arguments["home"] + "/.previous/images")
+        containers.watch(arguments["seconds"] if others else 0)
     except proof.Failed as error:
         module.fail_json(msg="%s.%s" % (error, containers.last_lines(error.service)))
     finally:

@@ -74,7 +74,7 @@ echo '@@foreign'; (cd {home} && {{
 }}) 2>/dev/null
 echo '@@tree'; (cd {home} && find . -maxdepth 3 -printf '%y %p\0' \
     \( -path ./packages -o -path ./index -o -path './nginx_cache/*' -o -path './logs/*' \
-    -o -path './sockets/*' -o -path './.previous/*' \) -prune) 2>/dev/null | one_line
+    -o -path './sockets/*' -o -path './.previous/*' -o -path './.candidate/*' \) -prune) 2>/dev/null | one_line
 echo '@@images'; for image in {images}; do
     docker image inspect --format '{{{{.Id}}}}' "$image" >/dev/null 2>&1 && echo "$image"
 done

@@ -21,7 +21,8 @@ EXTENSION = "pypiserver/wheelhouse_index"
 _NAMED = 6
 # And so many tokens are listed.
 _TOKENS = 50
-_HEALTHY = re.compile(r"running .*\(healthy\)")
+# What starts was asked by the run itself: see roles/stack/files/up.sh.
+_HEALTHY = re.compile(r"running .*\((healthy|health: starting)\)")
 # What Compose says of a container: its project, service and number, and what was done to it.
 _DONE = re.compile(r" Container (?P<name>\S+)-\d+ +(?P<what>Created|Recreated|Started)\s*$", re.MULTILINE)
 

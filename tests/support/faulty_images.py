@@ -7,6 +7,10 @@ from typing import Any
 PYPISERVER = "pypiserver/pypiserver:v2.4.2"
 NGINX = "nginx:1.30"
 _CRASHES = "import os, threading; threading.Timer(20, lambda: (os.write(2, b'out of luck\\n'), os._exit(1))).start()"
+_REFUSES_UPLOADS = """
+from wheelhouse_index.requests import changes
+changes.uploaded = lambda *_: 1 / 0
+"""
 # Runs a copy of the configuration in which each login is refused. `nginx -t` judges the one that it is given.
 _REFUSES_LOGINS = r"""#!/bin/sh
 case " $* " in *" -t "*) exec /usr/sbin/nginx.real "$@" ;; esac
@@ -20,6 +24,11 @@ exec /usr/sbin/nginx.real "$@"
 def crashing(host: Any, name: str) -> None:
     """Make a pypiserver that ends after 20 s."""
     _pypiserver(host, name, _CRASHES)
+
+
+def refusing_uploads(host: Any, name: str) -> None:
+    """Make a pypiserver that answers uploads with 500."""
+    _pypiserver(host, name, _REFUSES_UPLOADS)
 
 
 def refusing_logins(host: Any, name: str) -> None:

@@ -18,6 +18,9 @@ from tests.support.long import only_long
 from tests.support.playbook import refused, says, site
 from tests.support.stack import Stack
 
+UNTOUCHED = "That was beside what serves, which goes on untouched: its files are back, and it was proved."
+PROJECT = "wheelhouse-candidate-pypi-server"
+CANDIDATE = f"{PROJECT}-pypi-server-1"
 BACK = "The files and images that served before are back, and were proved."
 FAULT = "fault:next"
 
@@ -39,28 +42,39 @@ def images(stack: Stack) -> dict[str, str]:
     return {service: stack.inspect(service)["Image"] for service in ("pypi-server", "auth", "nginx")}
 
 
+def no_candidate(host: Any, stack: Stack) -> None:
+    """Fail if there is anything of a candidate."""
+    assert not host.file(f"{stack.home}/.candidate").exists
+    for what in ("ps --all", "network ls"):
+        assert host.check_output(f"docker {what} --quiet --filter label=com.docker.compose.project={PROJECT}") == ""
+
+
 @pytest.mark.parametrize(
     ("make", "change", "reason"),
     [
         pytest.param(
             faulty_images.crashing,
             {"pypi_image_pypiserver": FAULT},
-            (
-                "pypi-server-pypi-server-1 was healthy, and then ended. The log of pypi-server-pypi-server-1 ends:",
-                "out of luck",
-            ),
+            (f"{CANDIDATE} was healthy, and then ended. The log of {CANDIDATE} ends:", "out of luck"),
             id="pypiserver that ends after 20 s",
         ),
         pytest.param(
             faulty_images.refusing_logins,
             {"pypi_image_nginx": FAULT},
-            ("/simple/ with a login as text/html answers 401", "The log of pypi-server-nginx-1 ends:"),
-            id="NGINX that refuses logins",
+            ("/simple/ with a login as text/html answers 401", f"The log of {PROJECT}-nginx-1 ends:"),
             marks=only_long,
+            id="NGINX that refuses logins",
+        ),
+        pytest.param(
+            faulty_images.refusing_uploads,
+            {"pypi_image_pypiserver": FAULT},
+            ("an upload answers 500",),
+            marks=only_long,
+            id="pypiserver that answers uploads with 500",
         ),
     ],
 )
-def test_an_image_that_does_not_work_is_taken_back(
+def test_an_image_that_does_not_work_is_not_switched_to(
     host: Any,
     index: Index,
     reader: Login,
@@ -69,16 +83,37 @@ def test_an_image_that_does_not_work_is_taken_back(
     make: Callable[[Any, str], None],
     change: dict[str, Any],
     reason: tuple[str, ...],
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     make(host, FAULT)
-    before, compose = images(stack), host.file(f"{stack.home}/docker-compose.yml").content_string
+    before, compose = stack.running(), host.file(f"{stack.home}/docker-compose.yml").content_string
     with reading(index, reader, f"/simple/{proved}/") as client:
         message = refused(**change, pypi_max_upload="2g")
-    says(message, *reason, BACK)
-    assert images(stack) == before
+    says(message, *reason, UNTOUCHED)
+    assert (stack.running(), bad_answers(client)) == (before, {})
     assert host.file(f"{stack.home}/docker-compose.yml").content_string == compose
     assert "2g" not in host.check_output(f"grep client_max_body_size {stack.home}/nginx/conf.d/pypi.conf")
+    no_candidate(host, stack)
+
+
+def test_an_image_whose_tag_was_moved_is_taken_back_by_its_kept_name(
+    host: Any, index: Index, reader: Login, stack: Stack, proved: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = images(stack)
+    host.check_output("docker tag nginx:1.30 good:nginx")
+    faulty_images.refusing_logins(host, FAULT)
+    host.check_output(f"docker tag {FAULT} nginx:1.30")
+    try:
+        with reading(index, reader, f"/simple/{proved}/") as client:
+            # Nothing else changes: there is no candidate.
+            says(refused(), "with a login as text/html answers 401", BACK)
+        assert images(stack) == before
+        assert (
+            "image: wheelhouse/previous:pypi-server.auth"
+            in host.file(f"{stack.home}/docker-compose.yml").content_string
+        )
+    finally:
+        host.check_output("docker tag good:nginx nginx:1.30")
+    site()
     longest = max((gap.seconds for gap in gaps(client.reads)), default=0.0)
     with capsys.disabled():
         print(f"\nLongest time without an answer: {longest:.1f} s; {bad_answers(client)}")
@@ -100,23 +135,10 @@ def test_a_proof_is_in_no_list_claim_or_log(host: Any, index: Index, publisher: 
 
 def test_what_a_killed_run_has_not_proved_the_next_one_proves(host: Any, stack: Stack) -> None:
     host.check_output(f"touch {stack.home}/.unproved && touch --date 2020-01-01 {stack.home}/.previous")
+    host.check_output(
+        f"mkdir {stack.home}/.candidate && docker network create --label com.docker.compose.project={PROJECT} left"
+    )
+    host.check_output(f"docker create --label com.docker.compose.project={PROJECT} --network left nginx:1.30")
     site()
+    no_candidate(host, stack)
     assert host.file(f"{stack.home}/.previous").mtime.year > 2020
-
-
-@only_long
-def test_an_image_whose_tag_has_moved_comes_back_by_the_kept_name(host: Any, stack: Stack) -> None:
-    before = images(stack)
-    host.check_output("docker tag nginx:1.30 good:nginx")
-    faulty_images.refusing_logins(host, FAULT)
-    host.check_output(f"docker tag {FAULT} nginx:1.30")
-    try:
-        says(refused(), "with a login as text/html answers 401", BACK)
-        assert images(stack) == before
-        assert (
-            "image: wheelhouse/previous:pypi-server.auth"
-            in host.file(f"{stack.home}/docker-compose.yml").content_string
-        )
-    finally:
-        host.check_output("docker tag good:nginx nginx:1.30")
-    site()

@@ -7,7 +7,7 @@ set -eu
 
 rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
     nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory bridge index .images
-    .previous .unproved backup/last.json backup/drill.json backup/shown backup/cache backup/lock .drill .restore .import"
+    .previous .unproved .candidate backup/last.json backup/drill.json backup/shown backup/cache backup/lock .drill .restore .import"
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
 folders='nginx nginx/conf.d nginx/tls authentication pypiserver directory bridge'
@@ -27,8 +27,15 @@ if [ -d "$1" ]; then
 fi
 
 # Containers and networks are found by the project, not by a Compose file: that may have been changed, or be missing.
-containers=$(docker ps --all --quiet --filter "label=com.docker.compose.project=$4" 2>/dev/null || :)
-networks=$(docker network ls --quiet --filter "label=com.docker.compose.project=$4" 2>/dev/null || :)
+# With those of a candidate that a killed run has left.
+of() {
+    for project in "$index" "wheelhouse-candidate-$index"; do
+        docker "$@" --quiet --filter "label=com.docker.compose.project=$project" 2>/dev/null || :
+    done
+}
+index=$4
+containers=$(of ps --all)
+networks=$(of network ls)
 [ -z "$containers" ] || echo "removed containers"
 [ -z "$networks" ] || echo "removed networks"
 # shellcheck disable=SC2086 # several words

@@ -19,12 +19,28 @@ ours() {
         --filter label=com.docker.compose.oneoff=False
 }
 state_of() { docker inspect --format '{{.State.Status}}{{with .State.Health}} ({{.Status}}){{end}}' "$1" 2>/dev/null; }
+# The engine's first health check is seconds away: what starts is asked by the same command now.
+passes() (
+    command=$(docker inspect --format '{{range slice .Config.Healthcheck.Test 1}}{{println .}}{{end}}' "$1")
+    set -f
+    IFS='
+'
+    # shellcheck disable=SC2086 # a word on each line
+    timeout 10 docker exec "$1" $command >/dev/null 2>&1
+)
+is_well() {
+    case $2 in
+    'running (healthy)') ;;
+    'running (starting)') passes "$1" ;;
+    *) false ;;
+    esac
+}
 
 # Says what is not well, a line for each container; empty where all are.
 unwell() {
     for container in $(ours); do
         state=$(state_of "$container") || continue
-        [ "$state" = 'running (healthy)' ] || docker inspect --format "{{slice .Name 1}} is $state" "$container" || :
+        is_well "$container" "$state" || docker inspect --format "{{slice .Name 1}} is $state" "$container" || :
     done
 }
 
@@ -58,7 +74,7 @@ else
 fi
 for container in $(ours); do
     state=$(state_of "$container") || continue
-    [ "$state" != 'running (healthy)' ] || continue
+    ! is_well "$container" "$state" || continue
     docker inspect --format "{{slice .Name 1}} is $state, and its log ends:" "$container" >&2
     # Not `docker compose logs`, which writes terminal codes even when asked not to.
     docker logs --tail 20 "$container" 2>&1 | sed 's/^/    /' >&2

@@ -54,6 +54,30 @@ def test_a_container_of_docker_compose_run_is_no_service_that_is_unwell(tmp_path
     assert (reload.returncode, reload.stdout, reload.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize("answer", [0, 1])
+def test_a_container_that_starts_is_asked_by_its_own_health_check(tmp_path: Path, answer: int) -> None:
+    (tmp_path / "docker").write_text(
+        f"""#!/bin/sh
+case "$*" in
+'ps '*) echo c1 ;;
+'inspect --format {{{{range'*) printf 'sh\\n-c\\ncheck * $PATH\\n\\n' ;;
+'inspect --format {{{{.State'*) echo 'running (starting)' ;;
+'inspect --format {{{{slice .Name'*) echo 'c1 is what it is' ;;
+'exec c1 '*) shift 2; printf '%s\\n' $# "$@" >"{tmp_path}/exec"; exit {answer} ;;
+esac
+"""
+    )
+    (tmp_path / "docker").chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-c", (ROLES / "stack/files/up.sh").read_text(), "sh", "index", str(tmp_path), "1", "up", "changed"],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (tmp_path / "exec").read_text() == "3\nsh\n-c\ncheck * $PATH\n"
+    assert done.returncode == answer, done.stderr
+    assert ("The containers are not healthy after" in done.stderr) == bool(answer)
+
+
 @pytest.mark.parametrize("engine", ["", "#!/bin/sh\nexit 1\n"])
 @pytest.mark.parametrize("mode", ["reload", "check"])
 def test_where_no_engine_answers_nothing_runs_and_a_reload_is_not_taken_for_done(
