@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,12 @@ def statuses(index: Index, names: list[str]) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _users() -> None:
+def _users() -> Iterator[None]:
     users = [{"name": name, "hash": hash, "publish": True} for name, hash in SCHEMES.items()]
     users += [{"name": name, "hash": SCHEMES["apr1"]} for name in (*NAMES, *CROWD)]
     site("--tags", "users", pypi_users=users)
+    yield
+    site("--tags", "users")
 
 
 @pytest.mark.parametrize("name", SCHEMES)

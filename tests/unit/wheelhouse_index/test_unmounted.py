@@ -129,6 +129,9 @@ def test_a_mount_whose_process_has_ended_is_none(filled: Index, monkeypatch: pyt
         with pytest.raises(UnmountedError, match="Transport endpoint is not connected"):
             filled.store.facts.check()
         assert filled.upload(TWO, made.file(TWO)).status == 503
+        # pypiserver does not start with such a folder.
+        with pytest.raises(OSError, match="Transport endpoint is not connected"):
+            Index(filled.folder)
     assert filled.upload(TWO, made.file(TWO)).status == 200
 
 

@@ -58,7 +58,13 @@ class Folders:
         self._locked = threading.local()
 
     def prepare(self) -> None:
-        """Make what is missing; several processes may do so at once."""
+        """Make what is missing; several processes may do so at once.
+
+        Raises:
+            OSError: if packages/ cannot be listed: pypiserver does not start then, and the engine tries again later.
+        """
+        with suppress(FileNotFoundError):
+            os.scandir(self.packages).close()
         if not self.in_place():
             # What has been private is not known for sure.
             self.facts.marks.close()
