@@ -55,7 +55,8 @@ def test_a_replica_that_is_away_costs_nothing(
     # Frozen would be worse than dead; dead is what happens.
     host.check_output(f"docker stop --time 0 {gone}")
     try:
-        # Pages that pypiserver makes, while NGINX may still cache the stopped container's address.
+        # Pages that pypiserver makes. The other one has to notice that it is asked now, which is no matter of seconds.
+        eventually(lambda: index.request("/packages/", reader).status == 200, "the other one answers", seconds=2)
         for number in range(10):
             assert index.request(f"/packages/?{uuid4().hex}", reader).status == 200
             file = packages.wheel(tmp_path, project, f"{number}.0")
