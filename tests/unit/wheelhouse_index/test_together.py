@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from wheelhouse_index.common import disk
-from wheelhouse_index.fact_store.records import FactsError
+from wheelhouse_index.fact_store.records import COPIED, FactsError, Record
 from wheelhouse_index.index.output import Staged
 
 from tests.support import packages as made
@@ -227,3 +227,29 @@ def test_whatever_the_disk_has_no_room_for_what_is_answered_with_200_is_there(in
 
         codes.append(in_a_child(refused))
     assert codes[0] == 1 and set(codes) <= {0, 1}, codes
+
+
+def test_a_record_that_was_made_meanwhile_stays_though_the_upload_fails(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder, records = index.store._recorder, index.store.facts.records
+    compare = recorder.compare
+    content = made.file("new-1.0.zip")
+
+    def compared(uploads: Any, overwrite: bool) -> Any:
+        found = compare(uploads, overwrite)
+        # Such as the keeper of another process, for a copy of the same file.
+        records.make("new", {"new-1.0.zip": Record(sha256(content), len(content), 1, COPIED)})
+        return found
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "compare", compared)
+        patch.setattr("wheelhouse_index.files.incoming.Upload.published", full)
+        assert index.upload("new-1.0.zip", content).status == 507
+    record = records.at("new", "new-1.0.zip")
+    assert record and record.source == COPIED
+    assert index.upload("new-1.0.zip", content).status == 200
+    assert index.times("new")["new-1.0.zip"].startswith("1970")

@@ -116,12 +116,15 @@ class Recorder:
         try:
             look = self.look()
             unsynced += self._made({project: new}, look)
-            for name in [name for name in new if not look.has_read(project, name)]:
+            # Those were recorded meanwhile, for copies or by another node, and are none of ours to take back.
+            others = {name: new.pop(name) for name in list(new) if not look.has_read(project, name)}
+            for name in others:
                 there = self._facts.records.at(project, name)
                 if there and there.sha256 != wanted[name].sha256:
-                    # A copy of this name was recorded meanwhile, and is none of ours to take back.
-                    del new[name]
                     raise ConflictError(f"{name} already exists with other content, which was copied in meanwhile.")
+                if there:
+                    before[name] = there
+                    same.add(name)
             for name in before.keys() - same:
                 self._facts.records.replace(project, name, wanted[name])
             yield {name: before[name] if name in same else record for name, record in wanted.items()}
