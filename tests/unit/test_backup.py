@@ -178,7 +178,7 @@ def test_an_empty_index_is_set_up_beside_its_snapshots_and_not_backed_up(restic:
     store(tmp_path, "new")
     (tmp_path / "packages/.wheelhouse/names/demo").unlink()
     made = restic(snapshot(1, OWN, "store=old"))
-    assert backup.check(made) == {"restic": True, "missing": False, "late": ""}
+    assert backup.check(made) == {"restic": True, "missing": False, "late": "", "rescheduled": False}
     with pytest.raises(backup.BackupError, match=r"restore it with wheelhouse\.pypi\.restore"):
         backup.backup(made)
 
@@ -204,14 +204,14 @@ def test_without_its_store_nothing_is_backed_up_or_forgotten(restic: Any, tmp_pa
     ],
 )
 def test_a_run_says_that_backups_fail_or_do_not_run(last: dict[str, str], said: str) -> None:
-    assert backup.late(last, "hourly") == backup.late({**last, "schedule": "hourly"}, "hourly") == said
+    assert backup.late(last, is_rescheduled=False) == said
 
 
 def test_another_schedule_changes_when_a_backup_is_overdue(restic: Any, tmp_path: Path) -> None:
     last = {"outcome": "ok", "succeeded": "2026-11-01T02:30:00Z", "overdue": "2026-11-01T04:00:00Z"}
     backup.write(tmp_path / "backup/last.json", {**last, "schedule": "hourly"})
     made = restic(schedule="2099-*-01 02:30 UTC")
-    assert backup.check(made)["late"] == ""
+    assert backup.check(made) == {"restic": True, "missing": False, "late": "", "rescheduled": True}
     assert backup.reschedule(made) == {"changed": True}
     for place in ("last.json", "shown/last.json"):
         found = json.loads((tmp_path / "backup" / place).read_text())
@@ -228,7 +228,7 @@ def test_snapshots_of_the_hosts_store_are_its_own_under_any_name(restic: Any, tm
     store(tmp_path, "store-1")
     (tmp_path / "packages/.wheelhouse/names/demo").touch()
     made = restic(snapshot(1, "index=two/pypi-server", "store=store-1"), snapshot(2, OWN, "store=x"))
-    assert backup.check(made) == {"restic": True, "missing": False, "late": ""}
+    assert backup.check(made) == {"restic": True, "missing": False, "late": "", "rescheduled": False}
     assert made.chosen("latest")["id"].endswith("1")
     backup.backup(made)
 
@@ -380,7 +380,7 @@ def test_what_does_not_fit_is_refused(restic: Any, tmp_path: Path) -> None:
 
 def test_a_repository_that_was_there_is_not_made_again(restic: Any, tmp_path: Path) -> None:
     missing = "cat*) echo 'Fatal: unable to open config file: stat /r/config: no such file or directory' >&2; exit 1 ;;"
-    assert backup.check(restic(more=missing)) == {"restic": True, "missing": True, "late": ""}
+    assert backup.check(restic(more=missing)) == {"restic": True, "missing": True, "late": "", "rescheduled": False}
     made = restic()
     backup.write(tmp_path / "backup/last.json", {"repository": backup.fingerprint(made)})
     with pytest.raises(backup.BackupError, match="backups were made there; mount or bring it back"):

@@ -262,36 +262,34 @@ def check(restic: Restic) -> dict[str, Any]:
     """Find out whether backups would work.
 
     Returns:
-        Whether restic is there, whether a repository has to be made, and what is wrong with the last backup, empty if nothing is.
+        Whether restic is there, whether a repository has to be made, what is wrong with the last backup, empty if nothing is,
+        and whether that was made by another schedule.
     """
     calendar(restic)
+    last = _read(restic.home / "backup/last.json")
+    found: dict[str, Any] = {"restic": True, "missing": False, "late": "", "rescheduled": _is_rescheduled(restic, last)}
     if not shutil.which("restic"):
-        return {"restic": False, "missing": False, "late": ""}
+        return {**found, "restic": False}
     missing = restic.is_missing()
-    if missing and (restic.home / "backup/last.json").exists():
-        made_for = json.loads((restic.home / "backup/last.json").read_text(encoding="utf-8")).get("repository")
-        if made_for == fingerprint(restic):
-            raise BackupError(
-                f"{MISSING}, and backups were made there; mount or bring it back, or give another address"
-            )
+    if missing and last.get("repository") == fingerprint(restic):
+        raise BackupError(f"{MISSING}, and backups were made there; mount or bring it back, or give another address")
     own = [] if missing else restic.own_snapshots()
     # An empty index may still be restored.
     if any((restic.home / "packages/.wheelhouse/names").glob("*")):
         refuse_other_store(restic, own)
-    return {
-        "restic": True,
-        "missing": missing,
-        "late": "" if missing else late(_read(restic.home / "backup/last.json"), str(restic.settings["schedule"])),
-    }
+    return {**found, "missing": missing, "late": "" if missing else late(last, found["rescheduled"])}
 
 
-def late(last: Mapping[str, Any], schedule: str) -> str:
+def _is_rescheduled(restic: Restic, last: Mapping[str, Any]) -> bool:
+    return bool(last) and last.get("schedule") != restic.settings["schedule"]
+
+
+def late(last: Mapping[str, Any], is_rescheduled: bool) -> str:
     """Return what is wrong with the last backup, by its result; empty if nothing is, or there was none."""
     if last.get("outcome", "ok") != "ok":
         return f"the last backup failed: {last.get('error', 'it was cut off')}"
     overdue = last.get("overdue", "")
-    # By another schedule, it says nothing.
-    if overdue and last.get("schedule", schedule) == schedule and overdue < now():
+    if overdue and not is_rescheduled and overdue < now():
         return f"the last backup is of {last['succeeded']}, and another is overdue since {overdue}"
     return ""
 
@@ -311,12 +309,12 @@ def init(restic: Restic) -> dict[str, Any]:
 
 def reschedule(restic: Restic) -> dict[str, Any]:
     """Correct when a backup is overdue, where the last one was made by another schedule."""
-    place, schedule = restic.home / "backup/last.json", restic.settings["schedule"]
+    place = restic.home / "backup/last.json"
     last = _read(place)
-    is_other = bool(last) and last.get("schedule") != schedule
-    if is_other:
-        write(place, {**last, "schedule": schedule, "overdue": "".join(calendar(restic)[1:])})
-    return {"changed": is_other}
+    if is_rescheduled := _is_rescheduled(restic, last):
+        overdue = "".join(calendar(restic)[1:])
+        write(place, {**last, "schedule": restic.settings["schedule"], "overdue": overdue})
+    return {"changed": is_rescheduled}
 
 
 def keep(rules: Mapping[str, int]) -> list[str]:
