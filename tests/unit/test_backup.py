@@ -178,7 +178,7 @@ def test_an_empty_index_is_set_up_beside_its_snapshots_and_not_backed_up(restic:
     store(tmp_path, "new")
     (tmp_path / "packages/.wheelhouse/names/demo").unlink()
     made = restic(snapshot(1, OWN, "store=old"))
-    assert backup.check(made) == {"restic": True, "missing": False, "late": ""}
+    assert backup.check(made) == {"restic": True, "missing": False, "late": "", "rescheduled": False}
     with pytest.raises(backup.BackupError, match=r"restore it with wheelhouse\.pypi\.restore"):
         backup.backup(made)
 
@@ -204,14 +204,31 @@ def test_without_its_store_nothing_is_backed_up_or_forgotten(restic: Any, tmp_pa
     ],
 )
 def test_a_run_says_that_backups_fail_or_do_not_run(last: dict[str, str], said: str) -> None:
-    assert backup.late(last) == said
+    assert backup.late(last, is_rescheduled=False) == said
+
+
+def test_another_schedule_changes_when_a_backup_is_overdue(restic: Any, tmp_path: Path) -> None:
+    last = {"outcome": "ok", "succeeded": "2026-11-01T02:30:00Z", "overdue": "2026-11-01T04:00:00Z"}
+    backup.write(tmp_path / "backup/last.json", {**last, "schedule": "hourly"})
+    made = restic(schedule="2099-*-01 02:30 UTC")
+    assert backup.check(made) == {"restic": True, "missing": False, "late": "", "rescheduled": True}
+    assert backup.reschedule(made) == {"changed": True}
+    for place in ("last.json", "shown/last.json"):
+        found = json.loads((tmp_path / "backup" / place).read_text())
+        assert (found["succeeded"], found["overdue"]) == (last["succeeded"], "2099-02-01T02:30:00Z")
+    assert backup.reschedule(made) == {"changed": False}
+
+
+def test_without_a_backup_there_is_none_to_be_overdue(restic: Any, tmp_path: Path) -> None:
+    assert backup.reschedule(restic()) == {"changed": False}
+    assert not (tmp_path / "backup/last.json").exists()
 
 
 def test_snapshots_of_the_hosts_store_are_its_own_under_any_name(restic: Any, tmp_path: Path) -> None:
     store(tmp_path, "store-1")
     (tmp_path / "packages/.wheelhouse/names/demo").touch()
     made = restic(snapshot(1, "index=two/pypi-server", "store=store-1"), snapshot(2, OWN, "store=x"))
-    assert backup.check(made) == {"restic": True, "missing": False, "late": ""}
+    assert backup.check(made) == {"restic": True, "missing": False, "late": "", "rescheduled": False}
     assert made.chosen("latest")["id"].endswith("1")
     backup.backup(made)
 
@@ -319,6 +336,22 @@ def test_a_container_sees_no_logins_and_a_drill_writes_to_its_folder_alone(tmp_p
     assert "--tmpfs=/wheelhouse/authentication:ro" in backup._mounts_of_restore(tmp_path)
 
 
+def test_a_restore_sees_folders_that_are_links_to_a_larger_disk(restic: Any, tmp_path: Path) -> None:
+    for name in ("packages", "logs"):
+        (tmp_path / f"disk/{name}").mkdir(parents=True)
+    made = restic(account="994:994")
+    made.home.joinpath("packages").symlink_to(tmp_path / "disk/packages")
+    made.home.joinpath("logs").symlink_to("disk/logs")
+    (tmp_path / "docker").write_text(f"""#!/bin/sh\nprintf '%s\\n' "$@" >{tmp_path}/said; echo '{{"files": 1}}'\n""")
+    (tmp_path / "docker").chmod(0o755)
+    assert backup.in_container(made, "/wheelhouse", "restore", "/wheelhouse/.restore", "0") == {"files": 1}
+    said = (tmp_path / "said").read_text().splitlines()
+    for name in ("packages", "logs"):
+        assert f"--mount=type=bind,src={tmp_path}/disk/{name},dst=/wheelhouse-{name}" in said
+        assert f"--env=WHEELHOUSE_{name.upper()}=/wheelhouse-{name}" in said
+    assert "--env=WHEELHOUSE_INDEX=/wheelhouse/index" in said
+
+
 def test_a_drill_that_is_ended_removes_its_folder(restic: Any, tmp_path: Path) -> None:
     size = """stats*) echo '{"total_size": 1}' ;;"""
     made = restic(snapshot(1, OWN), more=f"{size}\nrestore*) kill -TERM $PPID; exec sleep 60 ;;", account="0:0")
@@ -347,7 +380,7 @@ def test_what_does_not_fit_is_refused(restic: Any, tmp_path: Path) -> None:
 
 def test_a_repository_that_was_there_is_not_made_again(restic: Any, tmp_path: Path) -> None:
     missing = "cat*) echo 'Fatal: unable to open config file: stat /r/config: no such file or directory' >&2; exit 1 ;;"
-    assert backup.check(restic(more=missing)) == {"restic": True, "missing": True, "late": ""}
+    assert backup.check(restic(more=missing)) == {"restic": True, "missing": True, "late": "", "rescheduled": False}
     made = restic()
     backup.write(tmp_path / "backup/last.json", {"repository": backup.fingerprint(made)})
     with pytest.raises(backup.BackupError, match="backups were made there; mount or bring it back"):

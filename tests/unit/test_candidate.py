@@ -9,19 +9,23 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "roles" / "stack" / "files" / "candidate.sh"
-UP = """test -L "$2/nginx" && test -z "$(ls "$2/index")" && ls "$2/packages" >&2; cat >&2; echo "$@"; exit "$WRONG" """
+UP = """test -L "$2/nginx" && test -z "$(ls "$2/index")" && ls "$2/packages" >&2; cat >&2; echo "$@"
+[ "$WRONG" = 0 ] || echo "x is restarting" >&2; exit "$WRONG" """
 DOCKER = """#!/bin/sh
 echo "$@" >>"$ASKED"
 case "$*" in
 *project=dev*) echo $SERVES ;;
 'ps --all'*) echo left ;;
 'network ls'*) echo net ;;
-'port '*) echo '8080/tcp -> 127.0.0.1:32768' ;;
+'logs --tail'*) echo emerg ;;
+'port '*) echo $PORT; [ -n "$PORT" ] ;;
 esac
 """
 
 
-def call(home: Path, verb: str, serves: str = "nginx", wrong: int = 0) -> subprocess.CompletedProcess[str]:
+def call(
+    home: Path, verb: str, serves: str = "nginx", wrong: int = 0, port: str = "8080/tcp -> 127.0.0.1:32768"
+) -> subprocess.CompletedProcess[str]:
     """Run it."""
     (home / "nginx").mkdir(parents=True, exist_ok=True)
     docker = home.parent / "docker"
@@ -34,6 +38,7 @@ def call(home: Path, verb: str, serves: str = "nginx", wrong: int = 0) -> subpro
         "ASKED": str(home.parent / "asked"),
         "SERVES": serves,
         "WRONG": str(wrong),
+        "PORT": port,
     }
     return subprocess.run(
         ["sh", "-c", *words], env=environment, input="the file", capture_output=True, text=True, check=False
@@ -79,4 +84,13 @@ def test_a_candidate_that_does_not_start_says_why(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / ".previous").mkdir(parents=True)
     done = call(home, "up", wrong=1)
-    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("x is restarting\n")
+
+
+def test_a_candidate_whose_nginx_ended_is_no_missing_one(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".previous").mkdir(parents=True)
+    done = call(home, "up", port="")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("NGINX has ended right after its start. Its last lines:\nemerg\n")

@@ -1,5 +1,6 @@
-"""Backs an index up with restic, restores it, and tries a restore: ``backup.py check | init | backup | look | restore | drill``.
+"""Backs an index up with restic, restores it, and tries a restore.
 
+``backup.py check | init | reschedule | backup | look | restore | drill``.
 Settings are a JSON object in backup.json beside this file or, with ``-`` as the last word, on standard input. ``check`` and
 ``look`` change nothing. Answers are a line of JSON on standard output; what is wrong is a line on standard error, with exit
 code 1. Root runs it on the host, with Python 3.9 or later.
@@ -33,6 +34,7 @@ _PATIENCE_SECONDS = 30
 _INSIDE = "/wheelhouse"
 # What a drill compares with, and what a restore has nothing to do with.
 _LIVE = ("pypiserver", "packages", "index")
+_WRITTEN = ("packages", "index", "logs")
 _COVERED = ("authentication", "nginx", "directory", "bridge", "backup")
 _SCRATCH = (".restore", ".drill")
 _SHOWN = ("outcome", "succeeded", "overdue", "finished")
@@ -204,8 +206,8 @@ def moment(text: str) -> datetime:
 
 
 def _seconds(text: str) -> str:
-    """Return such a time in s since 1970, as the index takes it."""
-    return f"{moment(text).timestamp():.0f}"
+    """Return such a time in whole s since 1970, as the index takes it; what happened within that second came after it."""
+    return str(int(moment(text).timestamp()))
 
 
 def now() -> str:
@@ -260,35 +262,34 @@ def check(restic: Restic) -> dict[str, Any]:
     """Find out whether backups would work.
 
     Returns:
-        Whether restic is there, whether a repository has to be made, and what is wrong with the last backup, empty if nothing is.
+        Whether restic is there, whether a repository has to be made, what is wrong with the last backup, empty if nothing is,
+        and whether that was made by another schedule.
     """
     calendar(restic)
+    last = _read(restic.home / "backup/last.json")
+    found: dict[str, Any] = {"restic": True, "missing": False, "late": "", "rescheduled": _is_rescheduled(restic, last)}
     if not shutil.which("restic"):
-        return {"restic": False, "missing": False, "late": ""}
+        return {**found, "restic": False}
     missing = restic.is_missing()
-    if missing and (restic.home / "backup/last.json").exists():
-        made_for = json.loads((restic.home / "backup/last.json").read_text(encoding="utf-8")).get("repository")
-        if made_for == fingerprint(restic):
-            raise BackupError(
-                f"{MISSING}, and backups were made there; mount or bring it back, or give another address"
-            )
+    if missing and last.get("repository") == fingerprint(restic):
+        raise BackupError(f"{MISSING}, and backups were made there; mount or bring it back, or give another address")
     own = [] if missing else restic.own_snapshots()
     # An empty index may still be restored.
     if any((restic.home / "packages/.wheelhouse/names").glob("*")):
         refuse_other_store(restic, own)
-    return {
-        "restic": True,
-        "missing": missing,
-        "late": "" if missing else late(_read(restic.home / "backup/last.json")),
-    }
+    return {**found, "missing": missing, "late": "" if missing else late(last, found["rescheduled"])}
 
 
-def late(last: Mapping[str, Any]) -> str:
+def _is_rescheduled(restic: Restic, last: Mapping[str, Any]) -> bool:
+    return bool(last) and last.get("schedule") != restic.settings["schedule"]
+
+
+def late(last: Mapping[str, Any], is_rescheduled: bool) -> str:
     """Return what is wrong with the last backup, by its result; empty if nothing is, or there was none."""
     if last.get("outcome", "ok") != "ok":
         return f"the last backup failed: {last.get('error', 'it was cut off')}"
     overdue = last.get("overdue", "")
-    if overdue and overdue < now():
+    if overdue and not is_rescheduled and overdue < now():
         return f"the last backup is of {last['succeeded']}, and another is overdue since {overdue}"
     return ""
 
@@ -306,6 +307,16 @@ def init(restic: Restic) -> dict[str, Any]:
     return {"made": missing}
 
 
+def reschedule(restic: Restic) -> dict[str, Any]:
+    """Correct when a backup is overdue, where the last one was made by another schedule."""
+    place = restic.home / "backup/last.json"
+    last = _read(place)
+    if is_rescheduled := _is_rescheduled(restic, last):
+        overdue = "".join(calendar(restic)[1:])
+        write(place, {**last, "schedule": restic.settings["schedule"], "overdue": overdue})
+    return {"changed": is_rescheduled}
+
+
 def keep(rules: Mapping[str, int]) -> list[str]:
     """Return the options of restic for what is kept."""
     return [word for kind, number in rules.items() for word in (f"--keep-{kind}", str(number))]
@@ -316,7 +327,7 @@ def backup(restic: Restic) -> dict[str, Any]:
     place = restic.home / "backup/last.json"
     before = _read(place)
     result: dict[str, Any] = {"started": now(), "repository": fingerprint(restic), "outcome": "failed"}
-    result.update(succeeded=before.get("succeeded", ""), overdue=before.get("overdue", ""))
+    result.update({key: before.get(key, "") for key in ("succeeded", "overdue", "schedule")})
     try:
         result.update(_snapshot(restic))
         rules = restic.settings["keep"]
@@ -326,7 +337,8 @@ def backup(restic: Restic) -> dict[str, Any]:
             restic.run("forget", "--tag", tag, "--group-by", "", "--prune", *keep(rules))
         restic.run("check")
         # Then the next one has failed to come, and the one after it has begun.
-        result.update(outcome="ok", succeeded=result["started"], overdue="".join(calendar(restic)[1:]))
+        result.update(outcome="ok", succeeded=result["started"], schedule=restic.settings["schedule"])
+        result["overdue"] = "".join(calendar(restic)[1:])
     except _FAILURES as error:
         result["error"] = reason_of(error)
         raise
@@ -447,10 +459,14 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
     command = ["docker", "run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL"]
     command += ["--security-opt=label=disable", f"--user={restic.settings['account']}", "--tmpfs=/tmp:mode=1777"]
     values = {"HOME": "/tmp", "PYTHONPATH": f"{_INSIDE}/pypiserver", "PYTHONDONTWRITEBYTECODE": "1"}
-    values |= {f"WHEELHOUSE_{name.upper()}": f"{below}/{name}" for name in ("packages", "index", "logs")}
+    values |= {f"WHEELHOUSE_{name.upper()}": f"{below}/{name}" for name in _WRITTEN}
+    if below == f"{_INSIDE}/.drill":
+        # It yields to readers.
+        command += ["--cpu-shares=2", *_mounts_of_drill(home)]
+    else:
+        values |= {f"WHEELHOUSE_{name.upper()}": f"{_INSIDE}-{name}" for name in _linked(home)}
+        command += _mounts_of_restore(home)
     command += [f"--env={name}={value}" for name, value in values.items()]
-    # A drill yields to readers.
-    command += ["--cpu-shares=2", *_mounts_of_drill(home)] if below == f"{_INSIDE}/.drill" else _mounts_of_restore(home)
     command += ["--entrypoint=python3", restic.settings["image"], "-m", "wheelhouse_index", *words]
     # The host's own engine, whatever root's profile says.
     own = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
@@ -476,9 +492,12 @@ def _mounts_of_restore(home: Path) -> list[str]:
     options = [f"--mount=type=bind,src={home},dst={_INSIDE}"]
     options += [f"--mount=type=bind,src={home}/pypiserver,dst={_INSIDE}/pypiserver,readonly"]
     options += [f"--tmpfs={_INSIDE}/{name}:ro" for name in _COVERED if (home / name).is_dir()]
-    # Links of root's to a larger disk.
-    places = [(home / name).resolve() for name in ("packages", "index") if (home / name).is_symlink()]
-    return options + [f"--mount=type=bind,src={place},dst={place}" for place in places]
+    return options + [f"--mount=type=bind,src={place},dst={_INSIDE}-{name}" for name, place in _linked(home).items()]
+
+
+def _linked(home: Path) -> dict[str, Path]:
+    """Return where those folders are that are root's links to a larger disk; in a container such a link leads nowhere."""
+    return {name: (home / name).resolve() for name in _WRITTEN if (home / name).is_symlink()}
 
 
 def restore(restic: Restic, wanted: str) -> dict[str, Any]:
@@ -563,12 +582,13 @@ def main(words: Sequence[str]) -> int:
         commands = {
             "check": lambda: check(restic),
             "init": lambda: init(restic),
+            "reschedule": lambda: reschedule(restic),
             "backup": lambda: backup(restic),
             "look": lambda: look(restic, wanted),
             "restore": lambda: restore(restic, wanted),
             "drill": lambda: drill(restic, wanted),
         }
-        with alone(restic.home) if words[0] in ("backup", "restore", "drill") else nullcontext():
+        with alone(restic.home) if words[0] in ("reschedule", "backup", "restore", "drill") else nullcontext():
             print(json.dumps(commands[words[0]]()))
     except _FAILURES as error:
         print(reason_of(error), file=sys.stderr)

@@ -31,4 +31,11 @@ tar -czf packages/wheelhouse_candidate-0.tar.gz wheelhouse_candidate-0
 chown -R "$5" packages index logs nginx_cache sockets
 sh -c "$7" up.sh "$project" "$2/.candidate" "$6" up same >/dev/null
 # 8443/tcp -> 127.0.0.1:32768
-docker port "$(of ps --filter label=com.docker.compose.service=nginx)" | sed 's/.* //'
+nginx=$(of ps --all --filter label=com.docker.compose.service=nginx)
+address=$(docker port "$nginx" || :)
+if [ -z "$address" ]; then
+    echo "NGINX has ended right after its start. Its last lines:" >&2
+    docker logs --tail 20 "$nginx" >&2
+    exit 1
+fi
+echo "${address##* }"

@@ -104,6 +104,15 @@ def test_what_was_removed_since_lies_in_the_trash(index: Index, source: Path, em
     assert {project: index.listed(project) for project in ("foo", "bar")} == before
 
 
+def test_what_of_the_change_log_cannot_be_read_is_named(index: Index, source: Path) -> None:
+    assert index.remove("foo", "1.0").status == 200
+    (log,) = index.logs.glob("changes-*")
+    log.write_text(log.read_text()[:-5])
+    found = restored(source, index)
+    assert (found.added, found.removed) == (2, [])
+    assert found.unread == [f"{log}, line {len(log.read_text().splitlines())}"]
+
+
 def test_what_was_removed_and_published_again_or_removed_before_comes_back(index: Index, tmp_path: Path) -> None:
     assert index.remove("bar", "1.0").status == 200
     shutil.copy(next(index.store.facts.trash.files()).place, index.packages / OTHER)

@@ -71,6 +71,25 @@ def test_pages_stay_changes_wait_and_it_comes_back_by_itself(filled: Index, capl
     assert set(filled.listed("foo")) == {ONE, TWO}
 
 
+def test_where_packages_cannot_be_listed_nothing_of_upstreams_is_served(
+    filled: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = filled.store.facts.marks
+    assert marks.open(marks.closing())
+    listing = os.scandir
+
+    def broken(place: object) -> object:
+        if place == filled.packages:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        return listing(place)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", broken)
+        with pytest.raises(OSError, match="not connected"):
+            filled.store.prepare()
+    assert not marks.is_open()
+
+
 def test_a_page_that_waits_to_be_written_stays_as_it_was(filled: Index) -> None:
     with filled.store.catalogue.writing() as known:
         known.mark_dirty(["foo"])

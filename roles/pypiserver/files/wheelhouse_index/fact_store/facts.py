@@ -255,5 +255,6 @@ _RESTORE = (
 )
 _UNMOUNTED = (
     f"packages/ is not mounted: packages/{FOLDER}/format is missing, and all else. Mount what belongs there: the index goes on by"
-    " itself. Pages are served meanwhile, and nothing is changed."
+    " itself. Pages are served meanwhile, and nothing is changed. If it is lost for good, run wheelhouse.pypi.restore; without a"
+    f" backup, remove index/{KNOWN}, and publish again."
 )

@@ -113,10 +113,13 @@ def events(store: FactStore, logs: Path, wanted: Wanted, damaged: list[str]) -> 
     return sorted((event for event in found if event.time >= wanted.since), key=lambda event: (event.time, event.key))
 
 
-def removed(logs: Path, since: str) -> dict[str, str]:
-    """Return projects of files that were removed since a time (``times``) and have not come back, by name; of the change log."""
+def removed(logs: Path, since: str, damaged: list[str]) -> dict[str, str]:
+    """Return projects of files that were removed since a time (``times``) and have not come back, by name; of the change log.
+
+    ``damaged`` gets the paths of what cannot be read.
+    """
     found: dict[str, str] = {}
-    for event in sorted(_logged(logs, since[:10], []), key=lambda event: event.time):
+    for event in sorted(_logged(logs, since[:10], damaged), key=lambda event: event.time):
         name = event.file.rpartition("/")[2]
         if event.time >= since and event.action == REMOVED:
             found[name] = event.project

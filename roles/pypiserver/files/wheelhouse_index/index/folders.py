@@ -63,8 +63,14 @@ class Folders:
         Raises:
             OSError: if packages/ cannot be listed: pypiserver does not start then, and the engine tries again later.
         """
-        with suppress(FileNotFoundError):
+        try:
             os.scandir(self.packages).close()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            # What may lie there now could be private.
+            self.facts.marks.close()
+            raise
         if not self.in_place():
             # What has been private is not known for sure.
             self.facts.marks.close()

@@ -215,13 +215,14 @@ def serve() -> None:
 
     settings = Settings.of_environment()
     sockets = settings.replica_sockets()
+    store = settings.store()
     try:
-        settings.store().prepare()
+        # Files may have come while no server ran: what is private is looked at before anything is served as public.
+        store.facts.marks.close()
+        store.prepare()
     except Exception as error:
         raise SystemExit(f"{settings.packages} or {settings.index} cannot be used: {error}") from error
     try:
-        # Files may have come while no server ran: what is private is looked at before anything is served as public.
-        settings.store().facts.marks.close()
         listening, public = sockets.listen(), sockets.listen_public()
     except OSError as error:
         raise SystemExit(f"{settings.sockets} or {settings.index} cannot be used: {error}") from error
