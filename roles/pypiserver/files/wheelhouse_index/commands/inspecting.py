@@ -13,6 +13,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -20,8 +21,9 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,12 +55,14 @@ KINDS = (
     "fact missing",
     "name not claimed",
 )
-# How many of many are named, and how many files one thread takes at a time.
+# How many of many are named, and how many files one process takes at a time.
 _NAMED, _BATCH = 10, 64
 _LINKED = re.compile(r"#sha256=([0-9a-f]{64})")
 _LISTED = re.compile(r'<a href="([^"]+)/">')
 # What reading a damaged page raises.
 _DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error)
+# The exit code of what was killed for want of memory.
+_KILLED = 137
 _LOG = "access.log"
 # Of the access log only the end is read: a day's may be large.
 _LOG_BYTES = 16 * 1024 * 1024
@@ -93,16 +97,17 @@ class Inspection:
 
     Attributes:
         files: the distribution files on disk, with their stamps, by path below packages/.
-        promised: the hash of each file by its path, as the pages have it, or for a file on no page its record.
+        promised: for each file by its path, its project and what the page says, or for a file on no page its record alone and
+            no project.
         projects: those that have pages.
         problems: what is wrong.
     """
 
     def __init__(self, store: FactStore, packages: Path, index: Path) -> None:
-        self._store = store
-        self._index = index
+        self._store, self._packages, self._index = store, packages, index
         self.problems: Found = set()
-        self.promised: dict[str, str] = {}
+        self.promised: dict[str, tuple[str, Listed]] = {}
+        self._has_facts = False
         self._damaged: set[str] = set()
         # Before the files: one that is removed meanwhile is on no page of the second look.
         self.projects = self._pages()
@@ -161,17 +166,15 @@ class Inspection:
                     self._note("page damaged", f"the list of projects (without {project})")
 
     def _files_of_pages(self) -> None:
-        """Compare what pages list with what is there, by names and sizes; and core metadata by their hashes."""
-        for files in self.projects.values():
+        """Compare what pages list with what is there, by names and sizes."""
+        for project, files in self.projects.items():
             for path, file in files.items():
-                self.promised[path] = file.sha256
+                self.promised[path] = project, file
                 stamp = self.files.get(path)
                 if stamp is None:
                     self._note("file missing", path)
                 elif stamp.size != file.size:
                     self._note("file altered", path)
-                if file.metadata and not self._has_metadata(path, file.metadata):
-                    self._note("page damaged", f"{path}{METADATA}")
         for path in self.files.keys() - self.promised.keys():
             if not path.endswith(names.SIGNATURE):
                 self._file_on_no_page(path)
@@ -192,32 +195,51 @@ class Inspection:
             self._note("page missing", project)
         with suppress(FactsError):
             if record := self._store.records.at(project, _name(path)):
-                self.promised[path] = record.sha256
+                self.promised[path] = "", Listed(record.sha256, record.size, "")
 
     def _facts(self) -> None:
-        """Compare the facts with what pages list."""
+        """Find out whether the facts can be used, and have all names."""
         try:
             self._store.check()
             claimed = self._store.claims.names()
         except (FactsError, OSError) as error:
             self._note("facts unusable", str(error))
             return
+        self._has_facts = True
         for project, files in self.projects.items():
             if files and project not in claimed:
                 self._note("name not claimed", project)
-            for path, file in files.items():
-                self._fact(project, path, file)
 
-    def _fact(self, project: str, path: str, file: Listed) -> None:
+    def examined(self, read: Collection[str]) -> Found:
+        """Return what single files, their core metadata and their records contradict; ``read`` are the files to hash.
+
+        Raises:
+            BrokenProcessPool: if a process was killed.
+        """
+        every = list(self.promised)
+        # Each inherits all of it: threads would wait for each other.
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(os.cpu_count(), fork, _inherit, (self, every, read)) as pool:
+            return {problem for found in pool.map(_of_batch, range(0, len(every), _BATCH)) for problem in found}
+
+    def of_file(self, path: str, is_read: bool) -> Iterator[Problem]:
+        """Yield the problems of a file."""
+        project, file = self.promised[path]
+        if is_read and (kind := _verified(f"{self._packages}/{path}", file.sha256)):
+            yield kind, path
+        if file.metadata and not self._has_metadata(path, file.metadata):
+            yield "page damaged", f"{path}{METADATA}"
+        if not (project and self._has_facts):
+            return
         try:
             record = self._store.records.at(project, _name(path))
         except FactsError as error:
-            self._note("fact damaged", str(error))
+            yield "fact damaged", str(error)
             return
         if record is None:
-            self._note("fact missing", path)
+            yield "fact missing", path
         elif record.sha256 != file.sha256:
-            self._note("fact differs", path)
+            yield "fact differs", path
 
     def _note(self, kind: str, what: str) -> None:
         self.problems.add((kind, what))
@@ -266,16 +288,19 @@ def chosen(files: Mapping[str, Stamp], most: int | None) -> list[str]:
     return found
 
 
-def altered(packages: Path, promised: Mapping[str, str], paths: Iterable[str]) -> Found:
-    """Return the problems of files whose hashes are not as promised, or that cannot be read; on all cores."""
-    every = list(paths)
+# What a process has inherited of the one that has looked: that, the paths, and those of files to hash.
+_inherited: tuple[Inspection, list[str], Collection[str]]
 
-    def of_batch(start: int) -> list[Problem]:
-        batch = every[start : start + _BATCH]
-        return [(kind, path) for path in batch if (kind := _verified(f"{packages}/{path}", promised[path]))]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return {problem for found in pool.map(of_batch, range(0, len(every), _BATCH)) for problem in found}
+def _inherit(*looked: Any) -> None:
+    global _inherited
+    _inherited = looked
+
+
+def _of_batch(start: int) -> list[Problem]:
+    found, every, read = _inherited
+    batch = every[start : start + _BATCH]
+    return [problem for path in batch for problem in found.of_file(path, path in read)]
 
 
 def _verified(path: str, sha256: str) -> str:
@@ -324,7 +349,7 @@ def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any]
     there = {path: found.files[path] for path in found.promised if path in found.files}
     paths = chosen(there, most)
     suspects = {what for _kind, what in found.problems if what in there}
-    problems = found.problems | altered(settings.packages, found.promised, {*paths, *suspects})
+    problems = found.problems | found.examined({*paths, *suspects})
     projects = len(found.projects)
     # The second look needs as much memory.
     del found
@@ -333,7 +358,7 @@ def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any]
         wait(settings.freshness + 2)
         again = look()
         suspects = {what for _kind, what in problems if what in again.promised}
-        problems &= again.problems | altered(settings.packages, again.promised, suspects)
+        problems &= again.problems | again.examined(suspects)
         # The index takes an altered file off its page.
         taken_off = [what for kind, what in problems if kind == "file altered"]
         problems -= {("file on no page", path) for path in taken_off} | {
@@ -358,4 +383,7 @@ def main(words: list[str]) -> int:
     except OSError as error:
         print(f"inspect: {error}", file=sys.stderr)
         return 1
+    except BrokenProcessPool as error:
+        print(f"inspect: {error}", file=sys.stderr)
+        return _KILLED
     return 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 # 31 December 9999.
 _LAST_NS = 253_402_300_799_999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
+_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,6}Z", re.ASCII)
 
 
 # Each form of a page says the same times.
@@ -26,8 +27,10 @@ def nanoseconds(text: str) -> int:
     Raises:
         ValueError: if it names none.
     """
-    moment = datetime.strptime(text, _FORM).replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    if not _FORM.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no time such as 2026-11-20T14:21:05.123456Z")
+    # strptime takes several times as long, and each record that is read has a time.
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def moment(text: str) -> int:
