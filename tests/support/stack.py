@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -26,6 +27,8 @@ def eventually(happened: Callable[[], bool], what: str, seconds: float = 60) -> 
         seconds: how long to wait at most.
     """
     end = time.monotonic() + seconds
+    # Most questions start a program on the host, which takes from what is waited for.
+    pause = 0.2
     while True:
         try:
             if happened():
@@ -33,7 +36,8 @@ def eventually(happened: Callable[[], bool], what: str, seconds: float = 60) -> 
         except OSError:
             pass
         assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 1.0)
 
 
 class Stack:
@@ -72,13 +76,19 @@ class Stack:
         return {service: found[service] for service in SERVICES}
 
     def wait_until_healthy(self, service: str) -> None:
-        """Wait until all containers of a service run and their health checks pass."""
+        """Wait until all containers of a service run and are healthy; one that Docker has not asked yet is asked now."""
 
-        def healthy() -> bool:
-            states = [one["State"] for one in self.inspect_all(service)]
-            return all(state["Running"] and state["Health"]["Status"] == "healthy" for state in states)
+        def is_healthy(container: Mapping[str, Any]) -> bool:
+            state = container["State"]
+            if not state["Running"] or state["Health"]["Status"] == "healthy":
+                return bool(state["Running"])
+            check = shlex.join(container["Config"]["Healthcheck"]["Test"][1:])
+            return (
+                state["Health"]["Status"] == "starting"
+                and self.host.run(f"docker exec {container['Id']} {check}").rc == 0
+            )
 
-        eventually(healthy, f"{service} is healthy")
+        eventually(lambda: all(map(is_healthy, self.inspect_all(service))), f"{service} is healthy")
 
     def log(self, service: str) -> list[str]:
         """Return the lines that a service's container has written."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import Index, Login
-from tests.support.stack import SERVICES, Stack
+from tests.support.stack import SERVICES, Stack, eventually
 
 each_service = pytest.mark.parametrize("service", SERVICES)
 
@@ -30,7 +30,8 @@ def test_folders_are_labelled_for_several_containers_where_selinux_is_enforced(s
 
 @each_service
 def test_a_service_is_healthy(stack: Stack, service: str) -> None:
-    assert stack.inspect(service)["State"]["Health"]["Status"] == "healthy"
+    # Docker asks some time after the start, and a run does not wait for that.
+    eventually(lambda: stack.inspect(service)["State"]["Health"]["Status"] == "healthy", f"{service} is healthy", 30)
 
 
 @each_service

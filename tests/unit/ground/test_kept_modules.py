@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from tests.collection import ROOT
@@ -46,3 +48,28 @@ def test_a_module_is_packed_once_and_without_arguments(tmp_path: Path) -> None:
     assert run(tmp_path, "second-secret") == first
     (package,) = (path for path in (tmp_path / "kept").rglob("ansible.modules.ping*") if path.suffix != ".lock")
     assert b"-secret" not in package.read_bytes()
+
+
+def archive(**files: bytes) -> bytes:
+    """Return a zip archive."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as opened:
+        for name, data in files.items():
+            opened.writestr(name, data)
+    return content.getvalue()
+
+
+def test_bytecode_is_added_that_python_takes_without_the_module(tmp_path: Path) -> None:
+    given = archive(package=archive(**{"said.py": b"print('said')"}))
+    script = ROOT / "tests/ground/files/add_bytecode.py"
+    done = subprocess.run([sys.executable, str(script)], input=given, capture_output=True, check=True)
+    with (
+        zipfile.ZipFile(io.BytesIO(done.stdout)) as every,
+        zipfile.ZipFile(io.BytesIO(every.read("package"))) as package,
+    ):
+        assert package.read("said.py") == b"print('said')"
+        alone = archive(**{"said.pyc": package.read("said.pyc")})
+    (tmp_path / "alone.zip").write_bytes(alone)
+    command = [sys.executable, "-c", "import said"]
+    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path / "alone.zip")}, capture_output=True, check=True)
+    assert done.stdout == b"said\n"
