@@ -35,6 +35,11 @@ class Run:
         self.output = output
         self.changed = sum(int(match["changed"]) for match in _RECAP.finditer(self.output))
 
+    @property
+    def proved_candidate(self) -> bool:
+        """Whether a candidate was proved beside what serves."""
+        return bool(re.search(r"Candidate \| Use it as clients do\] \*+\nok: ", self.output))
+
     def message(self) -> str:
         """Return the output with its line breaks and indents folded, as a sentence is searched in it."""
         return " ".join(self.output.split())

@@ -125,44 +125,45 @@ def test_each_download_of_a_public_file_is_listed_also_the_first(one: OneUrl, fr
     assert len(said.splitlines()) == 2, said
 
 
-def test_a_denial_counts_at_once_on_pages_and_cached_files(
-    one: OneUrl, public: PublicIndex, fresh: str, variables: Any
+def test_a_stricter_policy_counts_at_once_on_pages_and_cached_files(
+    host: Any, one: OneUrl, public: PublicIndex, private: str, fresh: str, variables: Any, stack: Stack
 ) -> None:
-    address = one.address(fresh)
-    assert one.get(address).status == one.page(fresh).status == 200
-    site(*SETTINGS, pypi_upstream_denied=[*variables["pypi_upstream_denied"], fresh])
-    try:
-        end = time.monotonic() + 10
-        eventually(
-            lambda: {one.get(address).status, one.page(fresh).status, one.get(address + ".metadata").status} == {403},
-            "page and file are refused",
-            max(end - time.monotonic(), 0),
-        )
-    finally:
-        site(*SETTINGS)
-    eventually(lambda: one.get(address).status == one.page(fresh).status == 200, "both are there again", 15)
-    assert public.asked(fresh)
-
-
-def test_a_longer_minimum_age_and_a_list_of_what_is_allowed_take_more_away(
-    one: OneUrl, public: PublicIndex, private: str, fresh: str
-) -> None:
+    denied = public.publish(f"{fresh}-denied")
     public.publish(fresh, "3.0", days=10)
     eventually(lambda: len(one.names(fresh)) == 3, "the third release is seen", FOLLOWS)
-    address = path_of(fresh, one.files(fresh)[-1])
-    assert one.get(address).status == 200
-    assert one.page("click").status == 200
-    site(*SETTINGS, pypi_upstream_minimum_age="20d", pypi_upstream_allowed=[fresh])
+    young, refused_file = path_of(fresh, one.files(fresh)[-1]), one.address(denied)
+    for address in (young, refused_file, "/simple/click/"):
+        assert one.get(address).status == 200
+    cached = f"find {stack.home}/nginx_cache/public_files -type f"
+    public.begin()
+    before = host.check_output(cached).split()
+    assert before
+    done = site(
+        *SETTINGS,
+        pypi_upstream_minimum_age="20d",
+        pypi_upstream_allowed=[fresh, denied],
+        pypi_upstream_denied=[*variables["pypi_upstream_denied"], denied],
+    )
     try:
+        # It has a cache, claims and marks of its own, and asks upstream nothing.
+        assert done.proved_candidate, done.output
+        assert not public.asked("candidate") and not public.asked("proof"), public.asked()
+        assert {*before} <= {*host.check_output(cached).split()}
+        claims = host.check_output(f"ls {stack.home}/packages/.wheelhouse/names").split()
+        assert private in claims and "wheelhouse-candidate" not in claims
+        gone = [refused_file, refused_file + ".metadata", f"/simple/{denied}/"]
+        eventually(lambda: {one.get(path).status for path in gone} == {403}, "page and file are refused", 10)
+        assert "pypi_upstream_denied" in one.why(denied)
         eventually(lambda: len(one.names(fresh)) == 2, "it is held back", 10)
-        answer = one.get(address)
+        answer = one.get(young)
         assert answer.status == 403 and day(public, fresh, 20) in answer.body.decode(), answer
         answer = one.page("click")
         assert answer.status == 403 and b"pypi_upstream_allowed" in answer.body, answer
         assert one.page(private).status == 200
     finally:
         site(*SETTINGS)
-    eventually(lambda: one.get(address).status == 200, "it is there again", 15)
+    eventually(lambda: one.get(young).status == one.get(refused_file).status == 200, "both are there again", 15)
+    assert public.asked(fresh)
 
 
 def test_an_address_without_an_index_is_refused_and_the_upstreams_stay(
