@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.clients import Login
 from tests.support.fleet import Client, Gap, Member, bad_answers, gaps
+from tests.support.long import only_long
 from tests.support.playbook import SITE, applied, site
 
 testinfra_hosts = ["docker://pypi-rollout-2"]
@@ -66,6 +67,8 @@ def test_one_host_at_a_time_has_a_gap_when_nginx_is_recreated(
         print(f"\nNo answer while all containers are recreated: {_seconds(found)} s on the three hosts, one at a time.")
 
 
+# make test sees it in scenario stack.
+@only_long
 def test_reads_go_on_when_pypiserver_is_recreated(fleet: list[Member], reading: dict[str, Client]) -> None:
     (member, *_others) = fleet
     before = member.stack.running()

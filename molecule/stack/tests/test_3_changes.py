@@ -142,13 +142,16 @@ def test_a_client_that_is_no_trusted_proxy_cannot_take_another_address(
     assert stack.requests(uri)[0]["client"] != "198.51.100.7"
 
 
-def test_only_the_service_whose_definition_changed_is_recreated(
+def test_only_the_service_whose_definition_changed_is_recreated_and_reads_go_on(
     index: Index, publisher: Login, tmp_path: Path, stack: Stack
 ) -> None:
     name = f"twice-{uuid4().hex}"
     assert uploads(index, publisher, tmp_path, name) == [200, 409]
     before = stack.running()
-    site("--tags", "stack", pypi_overwrite=True)
+    with traffic(index, publisher, f"/simple/{name}/") as answers:
+        site("--tags", "stack", pypi_overwrite=True)
+    assert len(answers) > 50, "there was hardly any traffic"
+    assert set(answers) == {"200"}, {answer: answers.count(answer) for answer in set(answers)}
     after = stack.running()
     assert [service for service in before if after[service] != before[service]] == ["pypi-server"]
     assert uploads(index, publisher, tmp_path, name) == [200, 200]

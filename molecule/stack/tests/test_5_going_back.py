@@ -119,9 +119,18 @@ def test_an_image_whose_tag_was_moved_is_taken_back_by_its_kept_name(
         print(f"\nLongest time without an answer: {longest:.1f} s; {bad_answers(client)}")
 
 
-def test_a_proof_is_in_no_list_claim_or_log(host: Any, index: Index, publisher: Login, stack: Stack) -> None:
-    site("--tags", "stack", pypi_overwrite=True)
-    site("--tags", "stack")
+def test_what_a_killed_run_has_not_proved_the_next_one_proves_in_no_list_claim_or_log(
+    host: Any, index: Index, publisher: Login, stack: Stack
+) -> None:
+    host.check_output(f"touch {stack.home}/.unproved && touch --date 2020-01-01 {stack.home}/.previous")
+    host.check_output(
+        f"mkdir {stack.home}/.candidate && docker network create --label com.docker.compose.project={PROJECT} left"
+    )
+    host.check_output(f"docker create --label com.docker.compose.project={PROJECT} --network left nginx:1.30")
+    site()
+    no_candidate(host, stack)
+    assert host.file(f"{stack.home}/.previous").mtime.year > 2020
+
     assert "proof" not in index.request("/simple/", publisher).body.decode()
     found = host.run(f"find {stack.home}/packages {stack.home}/index -name '*wheelhouse*proof*'")
     assert found.stdout == "", found
@@ -131,14 +140,3 @@ def test_a_proof_is_in_no_list_claim_or_log(host: Any, index: Index, publisher: 
     assert users & {"", "publisher"} and "_proof" not in users
     assert host.run(f"grep -r _proof {stack.home} --include '*.log'").stdout == ""
     assert stack.compose("exec -T nginx ls /tmp").split().count("proof.conf") == 0
-
-
-def test_what_a_killed_run_has_not_proved_the_next_one_proves(host: Any, stack: Stack) -> None:
-    host.check_output(f"touch {stack.home}/.unproved && touch --date 2020-01-01 {stack.home}/.previous")
-    host.check_output(
-        f"mkdir {stack.home}/.candidate && docker network create --label com.docker.compose.project={PROJECT} left"
-    )
-    host.check_output(f"docker create --label com.docker.compose.project={PROJECT} --network left nginx:1.30")
-    site()
-    no_candidate(host, stack)
-    assert host.file(f"{stack.home}/.previous").mtime.year > 2020
