@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,8 +27,6 @@ _CERTIFICATE_ERROR_DAYS = 7
 _STARTING_DAYS = 10 / 60 / 24
 # So many times as old as when it was overdue: two scheduled ones have failed to come then.
 _BACKUP_ERROR = 4
-# When it is overdue where its result does not say so, as of a release before schedules counted.
-_BACKUP_DAYS = 2
 # Seconds that a host's clock may differ from the controller's: tokens end and uploads are dated by it.
 _CLOCK_SECONDS, _CLOCK_ERROR_SECONDS = 5, 300
 # Percent of a file system, or of its inodes, that are left.
@@ -310,19 +307,13 @@ def _backup(facts: Facts, at: datetime.datetime) -> Said:
     if last.get("outcome", "ok") != "ok":
         error = last.get("error", "it was cut off")
         yield ERROR, f"the last one failed: {error}; {age}", "do what it says, then run wheelhouse.pypi.backup"
-    elif days is None or days > (limit := _limit(last, days, at)):
-        level = ERROR if days is None or days > _BACKUP_ERROR * limit else WARNING
+    elif days is None or (last.get("overdue") and _time(last["overdue"]) < at):
+        level = WARNING
+        if days is None or days > _BACKUP_ERROR * (days - _days(last["overdue"], at)):
+            level = ERROR
         yield level, age, "run wheelhouse.pypi.backup; `systemctl list-timers` on the host shows when it runs by itself"
     else:
         yield OK, age
-
-
-def _limit(last: Facts, days: float, at: datetime.datetime) -> float:
-    """Return at how many days of age the last backup is overdue."""
-    if "overdue" not in last:
-        return _BACKUP_DAYS
-    # A schedule may end.
-    return days - _days(last["overdue"], at) if last["overdue"] else math.inf
 
 
 def _drill(facts: Facts, at: datetime.datetime) -> Said:

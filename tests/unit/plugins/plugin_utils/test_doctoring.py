@@ -227,9 +227,6 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
         # By the hour.
         (WARNING, "the last backup is 0.1 days old", backed_up("11-28T11:00:00Z", "11-28T13:00:00Z")),
         (ERROR, "the last backup is 0.5 days old", backed_up("11-28T03:00:00Z", "11-28T05:00:00Z")),
-        # Of a release that did not note when another is overdue.
-        (WARNING, "the last backup is 2.5 days old", line('28T02:30:00Z", "overdue": "2026-11-30', "26")),
-        (ERROR, "the last backup is 27.5 days old", line('28T02:30:00Z", "overdue": "2026-11-30', "01")),
         (ERROR, "there is no backup", line("backup {", "was {")),
     ],
     "drill": [
