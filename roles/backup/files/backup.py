@@ -308,7 +308,10 @@ def init(restic: Restic) -> dict[str, Any]:
 
 
 def reschedule(restic: Restic) -> dict[str, Any]:
-    """Correct when a backup is overdue, where the last one was made by another schedule."""
+    """Correct when a backup is overdue, where the last one was made by another schedule.
+
+    A backup that runs meanwhile says it by its own schedule again, until the next run: none waits for a backup that takes hours.
+    """
     place = restic.home / "backup/last.json"
     last = _read(place)
     if is_rescheduled := _is_rescheduled(restic, last):
@@ -588,7 +591,7 @@ def main(words: Sequence[str]) -> int:
             "restore": lambda: restore(restic, wanted),
             "drill": lambda: drill(restic, wanted),
         }
-        with alone(restic.home) if words[0] in ("reschedule", "backup", "restore", "drill") else nullcontext():
+        with alone(restic.home) if words[0] in ("backup", "restore", "drill") else nullcontext():
             print(json.dumps(commands[words[0]]()))
     except _FAILURES as error:
         print(reason_of(error), file=sys.stderr)

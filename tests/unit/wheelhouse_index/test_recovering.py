@@ -110,7 +110,7 @@ def test_what_of_the_change_log_cannot_be_read_is_named(index: Index, source: Pa
     log.write_text(log.read_text()[:-5])
     found = restored(source, index)
     assert (found.added, found.removed) == (2, [])
-    assert found.unread == [f"{log}, line {len(log.read_text().splitlines())}"]
+    assert found.unread == [f"{log.name}, line {len(log.read_text().splitlines())}"]
 
 
 def test_what_was_removed_and_published_again_or_removed_before_comes_back(index: Index, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Restored:
         added: how many of them packages/ lacked.
         kept: paths of those beside which there is another content, which stays.
         removed: paths of those that were removed since, and lie in the trash.
-        unread: what of the change log cannot be read: removals that it tells of are not known.
+        unread: what of the change log cannot be read, by file names: removals that it tells of are not known.
     """
 
     files: int = 0
@@ -88,9 +88,10 @@ def restore(source: Path, packages: Path, index: Path, logs: Path, began: int) -
     _merge_decisions(theirs, facts)
     # Of the newest snapshot: what was decided since holds on a bare host too.
     _merge_decisions(source / "newest/store" / FOLDER, facts)
-    unread: list[str] = []
-    bringing = _Bringing(facts, history.removed(logs, time_text(began * 10**9), unread))
-    bringing.found.unread = unread
+    damaged: list[str] = []
+    bringing = _Bringing(facts, history.removed(logs, time_text(began * 10**9), damaged))
+    # Operators know the folder under another name than a container.
+    bringing.found.unread = [one.removeprefix(f"{logs}/") for one in damaged]
     quarantine = theirs / facts.quarantine.folder.name
     for path in _files(quarantine):
         project, _slash, below = path.partition("/")
