@@ -57,6 +57,8 @@ KINDS = (
 )
 # How many of many are named, and how many files one process takes at a time.
 _NAMED, _BATCH = 10, 64
+# Each takes up to 10 MB of the container's memory beside the first (20,500 files).
+_PROCESSES = 8
 _LINKED = re.compile(r"#sha256=([0-9a-f]{64})")
 _LISTED = re.compile(r'<a href="([^"]+)/">')
 # What reading a damaged page raises.
@@ -211,7 +213,10 @@ class Inspection:
                 self._note("name not claimed", project)
 
     def examined(self, read: Collection[str]) -> Found:
-        """Return what single files, their core metadata and their records contradict; ``read`` are the files to hash.
+        """Return what single files, their core metadata and their records contradict.
+
+        Args:
+            read: the files to hash.
 
         Raises:
             BrokenProcessPool: if a process was killed.
@@ -219,7 +224,7 @@ class Inspection:
         every = list(self.promised)
         # Each inherits all of it: threads would wait for each other.
         fork = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(os.cpu_count(), fork, _inherit, (self, every, read)) as pool:
+        with ProcessPoolExecutor(min(os.cpu_count() or 1, _PROCESSES), fork, _inherit, (self, every, read)) as pool:
             return {problem for found in pool.map(_of_batch, range(0, len(every), _BATCH)) for problem in found}
 
     def of_file(self, path: str, is_read: bool) -> Iterator[Problem]:
