@@ -192,8 +192,12 @@ def test_a_restore_brings_back_what_was_lost_and_revives_nothing_that_was_revoke
     ask(index, publisher, "yank", name="later-yanked", version="1.0", reason="leaks")
     ask(index, publisher, "set_status", name="later-closed", status="quarantined", reason="stolen login")
     host.check_output(f'sed --in-place \'s/"overdue": "2/"overdue": "1/\' {home}/backup/last.json')
+    # A larger disk of root's; and the power failed while a line was written.
+    host.check_output(f"mv {home}/logs /srv/logs && ln -s ../../../srv/logs {home}/logs")
+    host.check_output("echo '{\"time\": ' >>$(ls /srv/logs/changes-*.log | tail -1)")
     shown = applied(RESTORE, **CONFIRMED).output
     says(shown, "and in the trash now")
+    says(shown, "what they say was removed since the snapshot may be back: changes-")
     says(shown, "and another is overdue")
     assert index.request(f"/packages/{files[0].name}", reader).body == files[0].read_bytes()
     assert page(index, reader, "later-yanked")["files"][0]["yanked"] == "leaks"
