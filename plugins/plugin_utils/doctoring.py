@@ -51,6 +51,14 @@ _TRUST = (
 )
 _FRACTION = re.compile(r"[.]\d+")
 
+# What the module newer_images_info finds of images that are not newer.
+_UNCHANGED = {
+    "same": "{name} has the digest that its registry has",
+    "pinned": "{name} is pinned by its digest: no registry is asked for a newer one",
+    "local": "{name} did not come from a registry: none is asked for a newer one",
+    "unasked": "{name}: its registry could not be asked for a newer one: {reason}",
+}
+
 # Of each kind of problem that `wheelhouse_index inspect` finds: level, what has it, and the remedy.
 STORE = {
     "file altered": (ERROR, "files that are not what was published, which clients refuse", _RESTORE),
@@ -260,6 +268,14 @@ def _images(facts: Facts, at: datetime.datetime) -> Said:
             yield WARNING, text, "look for a newer release, and set pypi_image_pypiserver or pypi_image_nginx"
         else:
             yield OK, text
+    if facts["images_from_file"]:
+        yield OK, "they come from a file: no registry is asked for newer ones"
+    for one in facts["images"]:
+        name = one["name"]
+        if one["found"] == "newer":
+            yield WARNING, f"{name} has a newer digest in its registry", f"{_SITE} with -e pypi_images_pull=newer"
+        else:
+            yield OK, _UNCHANGED[one["found"]].format(**one)
 
 
 def _timers(facts: Facts, at: datetime.datetime) -> Said:

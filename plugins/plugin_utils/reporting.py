@@ -74,6 +74,7 @@ def report(run: Facts, at: datetime.datetime) -> tuple[list[str], list[str]]:
     tokens = (changes.get("logins") or {}).get("tokens") or {}
     certificate, warnings = about_certificate(run["certificate"], run["tls"], run["authority_file"], at)
     who = "The index answers" if run["answers"] else "Nothing answers"
+    warnings += [f"pypi_images_pull=newer: an image stays as it is: {kept}" for kept in changes.get("kept") or []]
     where = f"{who} on {run['address']} (asked on the host itself, at {run['asked']})."
     sentences = [
         " ".join([where, *run["access"]]),

@@ -134,6 +134,19 @@ def test_an_image_whose_name_leads_elsewhere_comes_back_by_the_kept_one(home: Pa
     assert (home / "docker-compose.yml").read_text() == wanted
 
 
+@pytest.mark.parametrize(
+    ("replaced", "moved"), [("own/pypiserver:v2 other:1", True), ("own/pypiserver:v22", False), ("", False)]
+)
+def test_the_tag_of_an_image_that_this_run_has_replaced_goes_back_as_well(
+    home: Path, replaced: str, moved: bool
+) -> None:
+    rename(home, "sha256:other\n")
+    run(home, "back", "nginx.conf", replaced)
+    asked = (home.parent / "asked").read_text().splitlines()
+    assert ("tag sha256:b own/pypiserver:v2" in asked) == moved
+    assert "tag sha256:a nginx:1.30" not in asked
+
+
 @pytest.mark.parametrize("now", ["sha256:other\n", None])
 def test_an_image_that_is_missing_is_named_before_anything_is_replaced(home: Path, now: str | None) -> None:
     rename(home, now)

@@ -88,6 +88,65 @@ def test_a_login_is_for_the_registry_that_the_images_are_named_after(host: Any) 
     assert host.run("docker image inspect %s", IMAGES["nginx"]).rc == 0
 
 
+@pytest.fixture
+def moved(host: Any, digests: dict[str, str]) -> Iterator[str]:
+    """The registry has another image for the tag of NGINX, and the host the former one; its digest there."""
+    image = IMAGES["nginx"]
+    assert playbook.applied(ROLE, **MIRROR).changed == 1
+    host.check_output(f"mkdir -p /run/newer && tar -c -C /run newer | docker import - {image}")
+    pushed = host.check_output(f"DOCKER_CONFIG=/run/pusher docker push {image} 2>&1")
+    host.check_output(f"docker rmi {image} && docker tag {REGISTRY}/nginx@{digests['nginx']} {image}")
+    yield re.findall(r"digest: (sha256:[0-9a-f]{64})", pushed)[0]
+    host.check_output("systemctl start docker-registry")
+    host.check_output(f"docker tag {REGISTRY}/nginx@{digests['nginx']} {image}")
+    host.check_output(f"DOCKER_CONFIG=/run/pusher docker push {image}")
+
+
+def digests_of(host: Any, image: str) -> str:
+    return str(host.check_output("docker image inspect --format '{{json .RepoDigests}}' %s", image))
+
+
+def test_a_newer_image_is_pulled_where_that_is_wanted_and_only_once(
+    host: Any, digests: dict[str, str], moved: str
+) -> None:
+    newer = {**MIRROR, "pypi_images_pull": "newer"}
+    with hosts.untouched(host):
+        assert playbook.applied(ROLE, **MIRROR).changed == 0
+        checked = playbook.applied(ROLE, "--check", **newer)
+    playbook.says(checked.message(), f"for these tags: a run would pull {IMAGES['nginx']}.")
+    assert digests["nginx"] in digests_of(host, IMAGES["nginx"])
+
+    done = playbook.applied(ROLE, "-vvv", **newer)
+    assert done.changed == 1
+    assert PASSWORD not in done.output
+    assert moved in digests_of(host, IMAGES["nginx"])
+    assert digests["pypiserver"] in digests_of(host, IMAGES["pypiserver"])
+    assert host.run(f"grep --recursive --files-with-matches '{REGISTRY}' /root /tmp /var/tmp").stdout == ""
+    assert playbook.applied(ROLE, **newer).changed == 0
+
+
+def test_a_registry_that_gives_no_newer_image_is_warned_of_and_stops_nothing(host: Any, moved: str) -> None:
+    newer = {**MIRROR, "pypi_images_pull": "newer"}
+    with hosts.untouched(host):
+        refused = playbook.applied(ROLE, **{**newer, "pypi_images_password": "not-the-password"})
+    playbook.says(refused.message(), f"these images stay as they are: {IMAGES['pypiserver']}: unauthorized")
+    assert "not-the-password" not in refused.output
+    host.check_output("systemctl stop docker-registry")
+    with hosts.untouched(host):
+        done = playbook.applied(ROLE, **newer)
+    assert done.changed == refused.changed == 0
+    playbook.says(done.message(), "WARNING: pypi_images_pull=newer", IMAGES["nginx"], "connection refused")
+    # What is missing is another matter.
+    host.check_output("docker rmi %s", IMAGES["nginx"])
+    playbook.says(playbook.refused(playbook=ROLE, **newer), f"The host lacks {IMAGES['nginx']}, and the pull failed")
+
+
+def test_newer_images_of_an_archive_are_refused_with_the_remedy(host: Any) -> None:
+    with hosts.untouched(host):
+        message = playbook.refused(playbook=ROLE, pypi_images_pull="newer")
+    playbook.says(message, "pypi_images_pull: newer asks a registry", "remove pypi_images_archive")
+
+
 def test_a_wrong_password_is_an_error_that_does_not_show_it(host: Any) -> None:
     with hosts.untouched(host):
         message = playbook.refused(playbook=ROLE, **{**MIRROR, "pypi_images_password": "not-the-password"})

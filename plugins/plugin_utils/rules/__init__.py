@@ -120,6 +120,7 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     tokens.have_names_of_their_own,
     tokens.expire_in_time,
     host.registry_login_is_whole,
+    host.newer_images_have_a_registry,
     network.ports_differ,
     network.ipv6_clients_are_strangers,
     tls.url_is_of_tls,

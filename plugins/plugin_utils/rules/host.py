@@ -88,3 +88,14 @@ def registry_login_is_whole(variables: Mapping[str, Any]) -> Iterator[Problem]:
     if name in variables and password in variables and bool(variables[name]) != bool(variables[password]):
         missing, there = (password, name) if variables[name] else (name, password)
         yield Problem(missing, f"is empty, while {there} is not", "give both, or neither")
+
+
+def newer_images_have_a_registry(variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """A file has no newer images, and those that it has brought are of no registry."""
+    for source in ("pypi_images_archive", "pypi_bundle"):
+        if variables.get("pypi_images_pull") == "newer" and variables.get(source):
+            yield Problem(
+                "pypi_images_pull",
+                f"newer asks a registry, while images come from a file ({source})",
+                f"give missing and a file with the newer images, or remove {source}",
+            )

@@ -1,4 +1,5 @@
-# Pulls images; run by sh -c with: user name (may be empty), registry (may be empty), images; the password on stdin.
+# Pulls images; run by sh -c with: user name (may be empty), registry (may be empty), images that the host lacks, images of which
+# the registry has another one; the password on stdin. Prints a line for each: "pulled", "replaced", or "kept" with the reason.
 # shellcheck shell=sh
 set -eu
 if [ -n "$1" ]; then
@@ -6,8 +7,17 @@ if [ -n "$1" ]; then
     DOCKER_CONFIG=$(mktemp -d)
     export DOCKER_CONFIG
     trap 'rm -rf "$DOCKER_CONFIG"' EXIT
-    docker login --username "$1" --password-stdin ${2:+"$2"} >/dev/null
+    # Only what is missing cannot do without.
+    docker login --username "$1" --password-stdin ${2:+"$2"} >/dev/null || [ -z "$3" ]
 fi
 for image in $3; do
-    docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image"
+    docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image" >/dev/null
+    echo "pulled $image"
+done
+for image in $4; do
+    if said=$(docker pull --quiet "$image" 2>&1); then
+        echo "replaced $image"
+    else
+        echo "kept $image $(printf '%s\n' "$said" | tail -n 1)"
+    fi
 done

@@ -1,5 +1,6 @@
-# Run by sh -c with: a verb, home of the index, its Compose project; "back" then with NGINX's files by their paths below nginx/, the
-# others with the address at which the index was asked, and whether its pages need a login ("true").
+# Run by sh -c with: a verb, home of the index, its Compose project; "back" then with NGINX's files by their paths below nginx/
+# and the images that this run has replaced by newer ones, the others with the address at which the index was asked, and whether its
+# pages need a login ("true").
 # shellcheck shell=sh
 # keep: what serves, without a proof. proved: what was started and proved. loaded: NGINX's files alone, of a run that started nothing.
 # back: what was kept is put back; prints that address, whether pages need a login, the revision, and the Compose file.
@@ -50,6 +51,8 @@ fi
 cp -a .previous .previous.new
 compose=.previous.new/docker-compose.yml
 while read -r service id name; do
+    # A run that asks for no newer images then has what served.
+    case " ${5:-} " in *" $name "*) docker tag "$id" "$name" 2>/dev/null || : ;; esac
     # By the kept name where the one in the Compose file is missing, or another image by now.
     [ "$(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null)" != "$id" ] || continue
     # Names may have been removed while the image is there.

@@ -79,6 +79,11 @@ HEALTHY: dict[str, Any] = {
     "store_error": "",
     "store_code": 0,
     "backup": True,
+    "images": [
+        {"name": "pypiserver/pypiserver:v2.4.2", "found": "pinned", "reason": ""},
+        {"name": "nginx:1.30", "found": "same", "reason": ""},
+    ],
+    "images_from_file": False,
     "reserve": "256m",
     "logins": {
         "logins": [
@@ -133,6 +138,10 @@ def store(kind: str, count: int = 1) -> Change:
 
 def counted(**values: Any) -> Change:
     return lambda facts: facts["store"]["requests"].update(values)
+
+
+def asked(found: str, reason: str = "") -> Change:
+    return lambda facts: facts["images"][1].update(found=found, reason=reason)
 
 
 def set_to(**values: Any) -> Change:
@@ -203,7 +212,10 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
         ),
         (ERROR, "pypi-server ran out of memory", line("Z|false|pypiserver", "Z|true|pypiserver")),
     ],
-    "images": [(WARNING, "nginx:1.30 was built 332 days ago", line("nginx:1.30|2026-10-01", "nginx:1.30|2026-01-01"))],
+    "images": [
+        (WARNING, "nginx:1.30 was built 332 days ago", line("nginx:1.30|2026-10-01", "nginx:1.30|2026-01-01")),
+        (WARNING, "nginx:1.30 has a newer digest in its registry", asked("newer")),
+    ],
     "timers": [
         (ERROR, "logs.timer is inactive", line("logs.timer|active", "logs.timer|inactive")),
         (ERROR, "logs.service has failed", line("logs.service|inactive", "logs.service|failed")),
@@ -294,7 +306,21 @@ def test_a_container_that_has_just_started_and_an_image_without_a_date_are_fine(
 
     said = found(change)
     assert {one.level for one in said} == {OK}
-    assert ["pypiserver" in one.text for one in said if one.check == "images"] == [True]
+    assert ["pypiserver" in one.text for one in said if " was built " in one.text] == [True]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (asked("unasked", "connection refused"), "could not be asked for a newer one: connection refused"),
+        (asked("local"), "nginx:1.30 did not come from a registry"),
+        (set_to(images=[], images_from_file=True), "they come from a file"),
+    ],
+)
+def test_a_registry_that_was_not_asked_is_no_fault_and_is_said(change: Change, words: str) -> None:
+    said = [one for one in found(change) if one.check == "images"]
+    assert {one.level for one in said} == {OK}
+    assert [words in one.text for one in said].count(True) == 1, said
 
 
 def test_a_login_that_the_log_does_not_have_may_be_new() -> None:
