@@ -12,7 +12,7 @@ version_added: 0.2.0
 description:
   - Has the engine of the host ask the registry of each image for the digest of its tag, and compares that with what the host
     has. Nothing is pulled.
-  - The engine asks by its API, as it does for a pull, with its mirrors, proxies and certificates. Its command line has no such question.
+  - The engine asks, as it does for a pull. That is by its API, as its command line has no such question.
   - A registry that cannot be asked is a result, and no failure.
 author:
   - The wheelhouse.pypi developers (@wheelhouse)
@@ -68,7 +68,7 @@ images:
       type: str
     found:
       description:
-        - V(newer) where the registry has another digest for the tag than the host, V(same) where it has not.
+        - V(newer) where the registry has another digest for the tag than the host, else V(same).
         - V(pinned) where the reference has a digest, V(local) where the image did not come from a registry. Nothing is asked then.
         - V(unasked) where the engine or the registry has no answer.
       type: str

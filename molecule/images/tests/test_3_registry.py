@@ -137,8 +137,9 @@ def test_a_registry_that_gives_no_newer_image_is_warned_of_and_stops_nothing(hos
     assert done.changed == refused.changed == 0
     playbook.says(done.message(), "WARNING: pypi_images_pull=newer", IMAGES["nginx"], "connection refused")
     # What is missing is another matter.
-    host.check_output("docker rmi %s", IMAGES["nginx"])
-    playbook.says(playbook.refused(playbook=ROLE, **newer), f"The host lacks {IMAGES['nginx']}, and the pull failed")
+    missing = f"{REGISTRY}/nginx:missing"
+    message = playbook.refused(playbook=ROLE, **newer, pypi_image_nginx=missing)
+    playbook.says(message, f"The host lacks {missing}, and the pull failed")
 
 
 def test_newer_images_of_an_archive_are_refused_with_the_remedy(host: Any) -> None:

@@ -104,7 +104,9 @@ def test_a_newer_image_that_does_not_work_is_not_switched_to_nor_by_the_next_run
     faulty_images.crashing(host, "fault:next")
     push(host, "fault:next", PYPISERVER)
     playbook.says(
-        playbook.refused(**NEWER), "wheelhouse-candidate-pypi-server-pypi-server-1 was healthy, and then ended", UNTOUCHED
+        playbook.refused(**NEWER),
+        "wheelhouse-candidate-pypi-server-pypi-server-1 was healthy, and then ended",
+        UNTOUCHED,
     )
     assert running(host) == before
     assert identity(host, "wheelhouse/previous:pypi-server.pypi-server") == before["pypi-server"].split()[0]

@@ -18,7 +18,11 @@ from ansible_collections.wheelhouse.pypi.plugins.modules import newer_images_inf
 NGINX, OWN = "nginx:1.30", "registry.example.com:5000/own/pypiserver:v2"
 SECRET = "S3cret-of-the-registry"
 # What the engine has, and what registries have.
-HAS = {NGINX: ["nginx@sha256:1", "mirror.example.com/nginx@sha256:2"], OWN: ["own/pypiserver@sha256:3"], "built:here": None}
+HAS = {
+    NGINX: ["nginx@sha256:1", "mirror.example.com/nginx@sha256:2"],
+    OWN: ["own/pypiserver@sha256:3"],
+    "built:here": None,
+}
 Call = Callable[..., dict[str, Any]]
 
 
@@ -75,9 +79,7 @@ def asked(run_module: Call, tmp_path: Path) -> Call:
     return ask
 
 
-def test_an_image_is_newer_where_the_registry_has_a_digest_that_the_host_lacks(
-    engine: _Server, asked: Call
-) -> None:
+def test_an_image_is_newer_where_the_registry_has_a_digest_that_the_host_lacks(engine: _Server, asked: Call) -> None:
     engine.registries = {NGINX: "sha256:2", OWN: "sha256:33"}
     found = asked(NGINX, OWN, "built:here", "nginx@sha256:1", check=True)
     assert found["found"] == {NGINX: "same", OWN: "newer", "built:here": "local", "nginx@sha256:1": "pinned"}
@@ -96,9 +98,7 @@ def test_a_login_is_shown_to_its_own_registry_alone(engine: _Server, asked: Call
         assert SECRET not in json.dumps(found["images"])
 
 
-def test_no_answer_is_a_result_and_silence_has_an_end(
-    engine: _Server, asked: Call
-) -> None:
+def test_no_answer_is_a_result_and_silence_has_an_end(engine: _Server, asked: Call) -> None:
     engine.registries = {NGINX: 30.0, OWN: (500, {"message": "connection\nrefused"})}
     began = time.monotonic()
     found = asked(NGINX, OWN, "no/such:1", timeout=1)
@@ -117,8 +117,6 @@ def test_without_an_engine_there_is_no_answer_either(asked: Call) -> None:
 
 
 @pytest.mark.parametrize("answer", [(200, []), (200, {}), (200, {"Descriptor": {}}), (200, "sha256:1")])
-def test_an_answer_without_a_digest_is_none(
-    engine: _Server, asked: Call, answer: Any
-) -> None:
+def test_an_answer_without_a_digest_is_none(engine: _Server, asked: Call, answer: Any) -> None:
     engine.registries = {NGINX: answer}
     assert asked(NGINX)["found"] == {NGINX: "unasked"}
