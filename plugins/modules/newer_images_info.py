@@ -69,7 +69,8 @@ images:
     found:
       description:
         - V(newer) where the registry has another digest for the tag than the host, else V(same).
-        - V(pinned) where the reference has a digest, V(local) where the image did not come from a registry. Nothing is asked then.
+        - V(pinned) where the reference has a digest, V(local) where the image did not come from a registry. No registry is
+          asked then.
         - V(unasked) where the engine or the registry has no answer.
       type: str
     reason:

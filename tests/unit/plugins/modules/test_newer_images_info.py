@@ -39,7 +39,7 @@ class _Api(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind, image = self.path[1:].removesuffix("/json").split("/", 1)
-        status, said = 404, {"message": f"No such image:\n{image}"}
+        status, said = 404, {"message": f"No such image:\n{image}"}  # type: tuple[int, Any]
         if kind == "images" and image in HAS:
             status, said = 200, {"RepoDigests": HAS[image]}
         if kind == "distribution":
