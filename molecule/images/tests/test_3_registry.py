@@ -136,6 +136,14 @@ def test_a_registry_that_gives_no_newer_image_is_warned_of_and_stops_nothing(hos
         done = playbook.applied(ROLE, **newer)
     assert done.changed == refused.changed == 0
     playbook.says(done.message(), "WARNING: pypi_images_pull=newer", IMAGES["nginx"], "connection refused")
+    # One that takes connections and says nothing.
+    listen = "import socket, time; kept = socket.create_server(('127.0.0.1', 5000)); time.sleep(300)"
+    host.check_output("systemd-run --unit silent python3 -c %s", listen)
+    try:
+        silent = playbook.applied(ROLE, **newer, pypi_images_username="", pypi_images_password="")
+    finally:
+        host.check_output("systemctl stop silent")
+    playbook.says(silent.message(), *(f"{image}: no answer within 10 s" for image in IMAGES.values()))
     # What is missing is another matter.
     missing = f"{REGISTRY}/nginx:missing"
     message = playbook.refused(playbook=ROLE, **newer, pypi_image_nginx=missing)
