@@ -42,7 +42,7 @@ options:
   timeout:
     description: Seconds for the answer of a registry.
     type: int
-    default: 10
+    default: 8
   socket:
     description: Where the engine listens.
     type: path
@@ -84,7 +84,7 @@ unasked:
   type: list
   elements: str
   returned: success
-  sample: ["nginx:1.30: no answer within 10 s"]
+  sample: ["nginx:1.30: no answer within 8 s"]
 """
 
 import base64
@@ -101,7 +101,7 @@ ARGUMENTS = {
     "registry": {"type": "str", "default": ""},
     "username": {"type": "str", "default": ""},
     "password": {"type": "str", "default": "", "no_log": True},
-    "timeout": {"type": "int", "default": 10},
+    "timeout": {"type": "int", "default": 8},
     "socket": {"type": "path", "default": "/var/run/docker.sock"},
 }
 

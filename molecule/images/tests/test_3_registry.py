@@ -140,10 +140,10 @@ def test_a_registry_that_gives_no_newer_image_is_warned_of_and_stops_nothing(hos
     listen = "import socket, time; kept = socket.create_server(('127.0.0.1', 5000)); time.sleep(300)"
     host.check_output("systemd-run --unit silent python3 -c %s", listen)
     try:
-        silent = playbook.applied(ROLE, **newer, pypi_images_username="", pypi_images_password="")
+        silent = playbook.applied(ROLE, **{**newer, "pypi_images_username": "", "pypi_images_password": ""})
     finally:
         host.check_output("systemctl stop silent")
-    playbook.says(silent.message(), *(f"{image}: no answer within 10 s" for image in IMAGES.values()))
+    playbook.says(silent.message(), *(f"{image}: no answer within 8 s" for image in IMAGES.values()))
     # What is missing is another matter.
     missing = f"{REGISTRY}/nginx:missing"
     message = playbook.refused(playbook=ROLE, **newer, pypi_image_nginx=missing)

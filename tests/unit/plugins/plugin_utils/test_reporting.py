@@ -51,11 +51,11 @@ def test_a_quiet_run() -> None:
 
 def test_an_image_of_which_the_registry_gave_no_newer_one_is_warned_of() -> None:
     run = {
-        "before": SAME, "running": LINES, "changes": {"kept": ["nginx:1.30: no answer within 10 s"]}, "check": False,
+        "before": SAME, "running": LINES, "changes": {"kept": ["nginx:1.30: no answer within 8 s"]}, "check": False,
         "answers": True, "address": "http://pypi-1", "asked": "127.0.0.1:80", "access": [], "tls": "none", "certificate": {},
         "authority_file": "",
     }  # fmt: skip
-    expected = "pypi_images_pull=newer: an image stays as it is: nginx:1.30: no answer within 10 s"
+    expected = "pypi_images_pull=newer: an image stays as it is: nginx:1.30: no answer within 8 s"
     assert report(run, now())[1] == [expected]
 
 
