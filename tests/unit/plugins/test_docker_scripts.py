@@ -180,3 +180,48 @@ def test_scripts_and_modules_drop_the_same_variables(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, value)
     docker_cli.talk_to_own_engine()
     assert not {*leading} & {*os.environ}
+
+
+@pytest.mark.parametrize(
+    ("missing", "newer", "code", "said"),
+    [
+        ("a:1 b:1", "", 0, ["pulled a:1", "pulled b:1"]),
+        ("a:1", "b:1 away:1 c:1", 0, ["pulled a:1", "replaced b:1", "kept away:1 connection refused", "replaced c:1"]),
+        ("away:1", "b:1", 1, []),
+    ],
+)
+@pytest.mark.parametrize("user", ["", "robot", "refused"])
+def test_only_a_missing_image_that_cannot_be_pulled_fails_the_run(
+    tmp_path: Path, user: str, missing: str, newer: str, code: int, said: list[str]
+) -> None:
+    (tmp_path / "docker").write_text("""#!/bin/sh
+case "$*" in
+'login --username refused '*) echo unauthorized >&2; exit 1 ;;
+'image inspect '* | 'pull --quiet away:1') printf 'Trying\\nconnection refused\\n' >&2; exit 1 ;;
+'pull '*) echo "docker.io/library/$3" ;;
+esac
+""")
+    (tmp_path / "docker").chmod(0o755)
+    script = (ROLES / "images/files/pull.sh").read_text(encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", script, "pull.sh", user, "mirror.example.com", missing, newer],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
+        input="S3cret", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if user == "refused":
+        # Nothing was pulled: what is missing needs the login.
+        code, said = 1, []
+    assert (done.returncode, done.stdout.splitlines()) == (code, said)
+    assert code == 0 or done.stderr.splitlines()[-1] in ("unauthorized", "connection refused")
+    assert [path.name for path in tmp_path.iterdir()] == ["docker"], "no login stays"
+
+
+def test_newer_images_alone_do_without_a_login_that_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\necho unauthorized >&2; exit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    script = (ROLES / "images/files/pull.sh").read_text(encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", script, "pull.sh", "robot", "", "", "b:1"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, input="S3cret", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "kept b:1 unauthorized\n")
