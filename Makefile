@@ -4,8 +4,10 @@
 
 PYTHON ?= python3
 run := $(PYTHON) -m tests.run
+# What `make test` leaves to `make test-long`.
+long_only := forky nodes
 # Scenarios of `make molecule`: all of them, or SCENARIO="layout nginx".
-SCENARIO ?= $(filter-out forky,$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+SCENARIO ?= $(filter-out $(long_only),$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 # What Molecule does with them: test, or converge, verify, destroy.
 DO ?= test
 
@@ -44,7 +46,7 @@ unit: ## Unit tests, on the current and the oldest ansible-core, and on the newe
 	@$(run) --live unit unit-2.18 unit-pypiserver-newest
 
 molecule: ## Molecule scenarios: all, or SCENARIO="layout nginx"; DO=converge keeps the host
-	@$(run) --live $(if $(filter forky,$(SCENARIO)),--long) --do '$(DO)' $(addprefix scenario-,$(SCENARIO))
+	@$(run) --live $(if $(filter $(long_only),$(SCENARIO)),--long) --do '$(DO)' $(addprefix scenario-,$(SCENARIO))
 
 docs: venv ## Make the reference pages: docs/variables.md, and the tables in the roles' READMEs
 	@.venv/bin/python -m tests.reference

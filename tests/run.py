@@ -53,8 +53,8 @@ LATEST_UNITS = (
 # Old pips do not run on it.
 LONG_LATEST_UNITS = (*CORE_UNITS, "tests/unit/wheelhouse_index", "--ignore=tests/unit/wheelhouse_index/test_pips.py")
 LATEST_SCENARIOS = ("nginx", "default")
-# On Debian testing, whose image is built for it alone.
-TESTING = "forky"
+# Those of `make test-long` alone, each with the image of its hosts that is built for it: Debian testing, and GlusterFS.
+LONG_ONLY = {"forky": "debian-forky", "nodes": "debian13-gluster"}
 # What our extension of pypiserver is tested with, beside the pypiserver of the image.
 NEWEST = "pypiserver-newest"
 NEWEST_UNITS = tuple(f"tests/unit/wheelhouse_index/test_{name}.py" for name in ("start", "servers"))
@@ -187,7 +187,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         environment = {HYPOTHESIS: profile, "WHEELHOUSE_LONG": "1"} if profile else {}
         return Part(name, (command,), tuple(needs), environment=environment)
 
-    names = [name for name in scenarios(root) if long or name != TESTING]
+    names = [name for name in scenarios(root) if long or name not in LONG_ONLY]
     oldest = (*OLDEST_SCENARIOS, *LONG_SCENARIOS) if long else OLDEST_SCENARIOS
     latest = LONG_LATEST_UNITS if long else LATEST_UNITS
 
@@ -226,11 +226,12 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         check("archive", "collection"),
         *(
             Part(
-                f"images-{TESTING}",
-                ((PYTHON, "-m", "tests.ground", "images", "build", "debian-forky"),),
+                f"images-{name}",
+                ((PYTHON, "-m", "tests.ground", "images", "build", LONG_ONLY[name]),),
                 needs=("images",),
             )
-            for _ in ([TESTING] if long else ())
+            for name in names
+            if name in LONG_ONLY
         ),
         Part("venv-audit", ((PYTHON, "-m", "tests.venvs", "audit"),), needs=("venv",), heavy=False),
         *(
@@ -238,7 +239,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
                 name,
                 ".venv",
                 do,
-                needs={TESTING: (f"images-{TESTING}",)}.get(name, ("venv-audit",) if name in AUDITED else ()),
+                needs=(f"images-{name}",) if name in LONG_ONLY else ("venv-audit",) if name in AUDITED else (),
                 more={"WHEELHOUSE_STEPS": LONG_STEPS, "WHEELHOUSE_LONG": "1"} if long else None,
             )
             for name in names

@@ -181,7 +181,9 @@ HOSTS = (REPOSITORIES, ENGINE, EL9, BARE, DEBIAN12)
 LAYERS = (EL9_ENGINE,)
 # Debian testing, whose packages are the newest: for `make test-long`.
 FORKY = Layer("debian-forky", BARE, "forky")
-LATER = (FORKY,)
+# With a shared file system and a virtual address: for the scenario nodes alone.
+GLUSTER = Layer("debian13-gluster", ENGINE, "gluster")
+LATER = (FORKY, GLUSTER)
 # What a platform of a scenario may call them.
 IMAGES: dict[str, Host | Layer] = {
     "bare": BARE,
@@ -191,6 +193,7 @@ IMAGES: dict[str, Host | Layer] = {
     "el9-engine": EL9_ENGINE,
     "repositories": REPOSITORIES,
     "forky": FORKY,
+    "gluster": GLUSTER,
 }
 
 # Where newcomers start, for newcomer.py: nothing but Python, git and make. `mount` is in any installation.
