@@ -67,7 +67,7 @@ def test_files_are_recorded_before_pages_are_renewed_and_those_of_before_serve(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(taking_in, "_RECORDED", 5)
-    monkeypatch.setattr(writing, "_BATCH", 1)
+    monkeypatch.setattr(writing, "BATCH", 1)
     index = Index(tree)
     assert index.store.output.is_complete()
     seen = []

@@ -210,7 +210,7 @@ def test_an_imported_file_keeps_its_time(index: Index) -> None:
     from wheelhouse_index.requests.changes import uploaded
     from wheelhouse_index.requests.forms import File, Form
 
-    with incoming.arriving(index.packages) as arriving:
+    with incoming.arriving(index.store.incoming) as arriving:
         arriving.write(place.read_bytes())
         os.utime(arriving.file.fileno(), (LONG_AGO, LONG_AGO))
         index.store.add([uploaded(File(name, arriving), Form())], False, Origin(IMPORT))

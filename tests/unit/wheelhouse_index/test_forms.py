@@ -54,8 +54,9 @@ class Pieces(io.RawIOBase):
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    incoming.prepare(tmp_path)
-    return tmp_path
+    folder = incoming.folder_of(tmp_path)
+    incoming.prepare(folder)
+    return folder
 
 
 def read(store: Path, content: bytes, size: int = forms.CHUNK_BYTES) -> list[tuple[str, Any]]:
@@ -117,7 +118,7 @@ def test_what_twine_sends_is_read(store: Path) -> None:
     name, data, digest = found["content"]
     assert (name, data) == ("a-1.0.tar.gz", b"\x1f\x8b\r\n--edg\r\n")
     assert digest == incoming.sha256(io.BytesIO(data))
-    assert list((store / incoming.FOLDER).iterdir()) == []
+    assert list(store.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_what_twine_sends_is_read(store: Path) -> None:
 def test_what_is_no_form_is_refused_and_leaves_nothing(store: Path, content: bytes) -> None:
     with pytest.raises(forms.MalformedFormError):
         read(store, content)
-    assert list((store / incoming.FOLDER).iterdir()) == []
+    assert list(store.iterdir()) == []
 
 
 def test_a_large_file_is_never_in_memory(store: Path) -> None:

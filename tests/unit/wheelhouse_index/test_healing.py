@@ -302,7 +302,7 @@ def test_why_pages_are_not_brought_up_to_date_is_said_until_they_are(
 def test_a_damaged_catalogue_is_said(in_memory: Path, index: Index) -> None:
     in_memory.joinpath("index/catalogue-4.sqlite").write_bytes(b"not a database" * 1000)
     assert problems(index.store) == ["index/catalogue-4.sqlite cannot be used: file is not a database"]
-    index.keeper._scanner = None
+    index.keeper._is_settled = False
     index.keeper.step()
     assert not problems(index.store)
 

@@ -15,22 +15,23 @@ SIZE = 3 * 8 * 1024 * 1024 + 12_345
 
 
 @pytest.fixture
-def packages(tmp_path: Path) -> Path:
-    incoming.prepare(tmp_path)
-    return tmp_path
+def folder(tmp_path: Path) -> Path:
+    made = incoming.folder_of(tmp_path)
+    incoming.prepare(made)
+    return made
 
 
 @pytest.mark.parametrize("piece", [262_144, 1_000_003, SIZE])
-def test_a_large_file_has_its_digest(packages: Path, piece: int) -> None:
+def test_a_large_file_has_its_digest(folder: Path, piece: int) -> None:
     content = os.urandom(SIZE)
-    with incoming.arriving(packages) as place:
+    with incoming.arriving(folder) as place:
         for begin in range(0, SIZE, piece):
             place.write(content[begin : begin + piece])
         assert place.sha256 == hashlib.sha256(content).hexdigest()
         assert place.path.read_bytes() == content
 
 
-def test_what_is_refused_in_the_middle_leaves_no_thread_and_no_file(packages: Path) -> None:
+def test_what_is_refused_in_the_middle_leaves_no_thread_and_no_file(folder: Path) -> None:
     class RefusedError(Exception):
         pass
 
@@ -39,7 +40,7 @@ def test_what_is_refused_in_the_middle_leaves_no_thread_and_no_file(packages: Pa
             raise RefusedError
 
     def upload() -> None:
-        with incoming.arriving(packages, check) as place:
+        with incoming.arriving(folder, check) as place:
             for _ in range(100):
                 place.write(bytes(262_144))
 
@@ -47,11 +48,11 @@ def test_what_is_refused_in_the_middle_leaves_no_thread_and_no_file(packages: Pa
     with pytest.raises(RefusedError):
         upload()
     assert threading.active_count() == before
-    assert list((packages / incoming.FOLDER).iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-def test_a_file_that_is_cut_off_on_disk_has_no_digest(packages: Path) -> None:
-    with incoming.arriving(packages) as place:
+def test_a_file_that_is_cut_off_on_disk_has_no_digest(folder: Path) -> None:
+    with incoming.arriving(folder) as place:
         place.write(b"12345")
         os.truncate(place.path, 2)
         with pytest.raises(OSError, match="cut off"):

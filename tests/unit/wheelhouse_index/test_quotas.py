@@ -142,7 +142,7 @@ def test_an_import_counts_and_is_not_refused(in_memory: Path) -> None:
     index = Index(in_memory, quotas="*:10k")
     name, content = wheel("foo", "1.0", 60_000)
     folder = index.packages / ".incoming"
-    with incoming.arriving(index.packages) as arriving:
+    with incoming.arriving(index.store.incoming) as arriving:
         arriving.write(content)
         facts = Facts(arriving.sha256, Release("foo", "1.0"))
         assert index.store.add([incoming.Upload(name, arriving, facts)], False, Origin("import")).files == {name}

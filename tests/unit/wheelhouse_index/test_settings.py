@@ -18,5 +18,7 @@ def test_what_compose_tells_the_extension_is_a_setting_of_it(monkeypatch: pytest
     default = Settings.of_environment()
     for name in names:
         with monkeypatch.context() as patch:
-            patch.setenv(name, "1")
+            # A node is one of all.
+            for one in ("WHEELHOUSE_NODE", "WHEELHOUSE_NODES") if "NODE" in name else (name,):
+                patch.setenv(one, "1")
             assert Settings.of_environment() != default, name

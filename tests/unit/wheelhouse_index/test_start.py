@@ -68,7 +68,7 @@ def test_an_upload_that_goes_on_is_not_taken_for_a_leftover(in_memory: Path) -> 
     index = Index(in_memory)
     arriving, path = incoming._aside(index.packages / ".incoming")
     with arriving:
-        incoming.prepare(index.packages)
+        incoming.prepare(index.store.incoming)
         assert path.exists()
 
 

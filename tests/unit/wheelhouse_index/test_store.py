@@ -393,7 +393,7 @@ def test_the_list_does_not_wait_for_all_that_the_keeper_has_to_do(
 ) -> None:
     monkeypatch.setattr(writing, "LONG_LIST_BYTES", 0)
     monkeypatch.setattr(writing, "LIST_SECONDS", -1.0)
-    monkeypatch.setattr(writing, "_BATCH", 1)
+    monkeypatch.setattr(writing, "BATCH", 1)
     for number in range(3):
         made.wheel(index.packages, f"copied{number}", "1.0")
     read, listed = index.store.read_unread, list[bool]()

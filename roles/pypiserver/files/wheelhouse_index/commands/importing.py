@@ -181,7 +181,7 @@ class Import:
             ConflictError: if the index has the same file, under another spelling, with other content.
         """
         with ExitStack() as stack:
-            arriving = stack.enter_context(incoming.arriving(self._store.packages))
+            arriving = stack.enter_context(incoming.arriving(self._store.incoming))
             self._say(send=True)
             left = offer.size
             while left:

@@ -79,7 +79,7 @@ def restore(source: Path, packages: Path, index: Path, logs: Path, began: int) -
         CannotError: if the snapshot has no facts, or packages/ has those of another index.
         FactsError: if decisions cannot be read.
     """
-    incoming.prepare(packages)
+    incoming.prepare(incoming.folder_of(packages))
     theirs, facts = source / "store" / FOLDER, FactStore(packages, index)
     _take_store(theirs, facts)
     for name in _FACTS:

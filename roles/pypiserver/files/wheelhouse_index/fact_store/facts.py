@@ -11,6 +11,7 @@
         quarantine/<project>/       files of a project that are served to no one
         trash/<time>/<project>/     files that were removed then
         given-back/<project>-<time>/  what was known of a project whose name was given back: nothing reads it
+        nodes/<node>/               what each of several nodes has changed, for the others to read on; of no use in a backup
 
 All are plain files, to be read by people, and copied together with the packages.
 """
@@ -29,10 +30,11 @@ from pathlib import Path
 from ..common import disk
 from ..common.times import time_text
 from ..files import incoming
-from . import strict
+from . import journal, strict
 from .attestations import Attestations
 from .claims import Claims
 from .decisions import DecisionFiles
+from .journal import Journals, Nodes
 from .marks import Marks
 from .quarantine import Quarantine
 from .records import FactsError, Records
@@ -42,6 +44,7 @@ FOLDER = ".wheelhouse"
 _GIVEN_BACK = "given-back"
 # Of the whole store. Another number is for what an earlier release would misread.
 FORMAT = 1
+NO_NODES = Nodes()
 # In index/: the id of the store that pages and catalogue are made from.
 KNOWN = ".facts"
 
@@ -60,6 +63,7 @@ class FactStore:
     Args:
         packages: the distribution files.
         index: the pages.
+        nodes: those that share packages/.
 
     Attributes:
         marks: what may be served of public projects: nothing of those that are claimed.
@@ -69,11 +73,12 @@ class FactStore:
         decisions: what was decided on each project.
         quarantine: where files of quarantined projects are.
         trash: where removed files are for a while.
+        journals: what each of several nodes has changed.
     """
 
-    def __init__(self, packages: Path, index: Path) -> None:
+    def __init__(self, packages: Path, index: Path, nodes: Nodes = NO_NODES) -> None:
         self.folder = packages / FOLDER
-        self._aside = packages / incoming.FOLDER
+        self._aside = incoming.folder_of(packages, nodes.own)
         self._known = index / KNOWN
         self._staging = index / ".staging"
         self.marks = Marks(index / "public")
@@ -83,10 +88,15 @@ class FactStore:
         self.decisions = DecisionFiles(self.folder / "projects", self._aside)
         self.quarantine = Quarantine(packages, self.folder / "quarantine")
         self.trash = Trash(packages, self.folder / "trash")
+        self.journals = Journals(self.folder / journal.FOLDER, self._aside, nodes)
 
     def folders(self) -> list[Path]:
         """Return the folders that have to be there."""
         return [self.claims.folder, self.records.folder, self.decisions.folder]
+
+    def has_file(self, name: str) -> bool:
+        """Tell whether an upload of this name would find one in packages/."""
+        return os.path.lexists(self.folder.parent / name)
 
     def made_ns(self) -> int:
         """Return when the store was made, in ns since 1970."""
@@ -208,8 +218,11 @@ class FactStore:
         self._look()
         for folder in (self.folder, *self.folders()):
             folder.mkdir(mode=0o700, exist_ok=True)
-        content = {"format": FORMAT, "id": str(uuid.uuid4())}
-        disk.put(self._aside, self.folder / "format", f"{json.dumps(content)}\n".encode())
+        content = f"{json.dumps({'format': FORMAT, 'id': str(uuid.uuid4())})}\n".encode()
+        # Of several nodes the first makes it.
+        with suppress(FileExistsError), disk.written_aside(self._aside, content) as (aside, _inode):
+            disk.sync([aside])
+            os.link(aside, self.folder / "format")
         disk.sync([self.folder, self.folder.parent])
 
     def _look(self) -> None:

@@ -130,7 +130,9 @@ class Recorder:
             yield {name: before[name] if name in same else record for name, record in wanted.items()}
         except BaseException:
             for name in new:
-                self._facts.records.take_back(project, name)
+                # Another node may have published the same at this moment, by this record.
+                if not (self._facts.journals.nodes and self._facts.has_file(name)):
+                    self._facts.records.take_back(project, name)
             for name in before.keys() - same:
                 self._facts.records.replace(project, name, before[name])
             raise

@@ -212,12 +212,15 @@ class Records:
 
     def _put(self, place: str, content: bytes) -> int:
         """Make a file; return its inode, or 0 where there is one already that says something."""
-        if inode := disk.put_new(self._aside, place, content):
-            return inode
-        if os.lstat(place).st_size:
-            return 0
-        disk.put(self._aside, place, content)
-        return os.lstat(place).st_ino
+        while True:
+            if inode := disk.put_new(self._aside, place, content):
+                return inode
+            # Another node may have taken its own back meanwhile.
+            with suppress(FileNotFoundError):
+                if os.lstat(place).st_size:
+                    return 0
+                disk.put(self._aside, place, content)
+                return os.lstat(place).st_ino
 
     def _place(self, project: str, name: str) -> str:
         return f"{self.folder}/{project}/{name}{SUFFIX}"

@@ -66,7 +66,12 @@ class Upload:
                 os.link(target, before, follow_symlinks=False)
             os.replace(self._path, target)
         else:
-            os.link(self._path, target)
+            try:
+                os.link(self._path, target)
+            except FileExistsError:
+                # A mount may have sent it twice, and the first answer was lost.
+                if not os.path.samestat(os.fstat(self._file.fileno()), os.lstat(target)):
+                    raise
         try:
             yield
         except BaseException:
@@ -158,9 +163,9 @@ class Arriving:
 
 
 @contextmanager
-def arriving(packages: Path, check: Check = lambda size: None) -> Iterator[Arriving]:
+def arriving(folder: Path, check: Check = lambda size: None) -> Iterator[Arriving]:
     """Make a place for a file that arrives; what has not been published in the end is removed."""
-    file, path = _aside(packages / FOLDER)
+    file, path = _aside(folder)
     arrived = Arriving(file, path, check)
     try:
         yield arrived
@@ -176,7 +181,7 @@ def _aside(folder: Path) -> tuple[BinaryIO, Path]:
             descriptor, path = tempfile.mkstemp(dir=folder)
         except FileNotFoundError:
             # Removed while the server runs.
-            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             continue
         file = os.fdopen(descriptor, "w+b")
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -186,9 +191,14 @@ def _aside(folder: Path) -> tuple[BinaryIO, Path]:
         file.close()
 
 
-def prepare(packages: Path) -> None:
+def folder_of(packages: Path, node: str = "") -> Path:
+    """Return where uploads arrive; of several nodes each has a folder of its own, as locks may not reach across hosts."""
+    return packages / FOLDER / node
+
+
+def prepare(folder: Path) -> None:
     """Make the folder, and empty it of what killed processes have left."""
-    folder = packages / FOLDER
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     for left in folder.iterdir():
         # A foreign file there is no reason not to serve.

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ..common import disk
 from ..common.answers import Refusal
+from ..fact_store.facts import NO_NODES
+from ..fact_store.journal import Nodes
 from ..fact_store.recording import ConflictError, Origin
 from ..fact_store.records import FactsError
 from ..files.entry import Entry, Stamp
@@ -18,9 +20,9 @@ from ..files.incoming import Upload
 from .catalogue import Known
 from .comparing import compared, refuse_closed, same_as
 from .folders import staging
+from .following import Following
 from .output import Staged
 from .quotas import NONE, Quotas
-from .writing import Writing
 
 # So many requests are published together at most.
 _TOGETHER = 50
@@ -37,6 +39,10 @@ class Added:
 
     files: frozenset[str] = frozenset()
     attested: frozenset[str] = frozenset()
+
+
+class _TakenError(ConflictError):
+    """Between the look at what is there and the end of it, something else has got the name."""
 
 
 @dataclass(eq=False)
@@ -82,11 +88,18 @@ class _Group:
     lists: bool = False
 
 
-class Adding(Writing):
+class Adding(Following):
     """Publishes uploads; arguments and attributes as for ``Folders``."""
 
-    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
-        super().__init__(packages, index, replaceable, url)
+    def __init__(
+        self,
+        packages: Path,
+        index: Path,
+        replaceable: bool = False,
+        url: str | None = None,
+        nodes: Nodes = NO_NODES,
+    ) -> None:
+        super().__init__(packages, index, replaceable, url, nodes)
         # Of this process: who waits, and whether one of them publishes.
         self._waiting: list[_Request] = []
         self._publishes = False
@@ -121,8 +134,18 @@ class Adding(Writing):
         self.mend()
         self.check_facts()
         self._notice(uploads)
-        failed = self.read_unread([uploads[0].facts.release.project])
-        outcome = self._outcome(_Request(uploads, overwrite, origin, check, quotas, failed))
+
+        def publish() -> Added | Exception:
+            failed = self.read_unread([uploads[0].facts.release.project])
+            return self._outcome(_Request(uploads, overwrite, origin, check, quotas, failed))
+
+        outcome = publish()
+        if isinstance(outcome, _TakenError) and self.nodes:
+            # Another node has published it at the same moment, and has journalled what: it may be the same.
+            self.catch_up()
+            outcome = publish()
+        # Also what is there already: another node may not know it yet.
+        self.spread()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -186,6 +209,9 @@ class Adding(Writing):
                     except (ConflictError, FactsError, Refusal) as error:
                         outcomes.append(error)
                 disk.sync(list(dict.fromkeys(group.unsynced)), one_by_one=True)
+                if self.nodes:
+                    # Before they get their names: then one look at a file settles what a crash leaves open.
+                    self._journal(known)
                 for upload, overwrite in group.new:
                     undo.enter_context(self._published(upload, overwrite))
                 if group.new:
@@ -214,6 +240,8 @@ class Adding(Writing):
         request.check()
         new, replaced = compared(known, request.uploads, request.overwrite)
         if not new and not known.mark_of(project):
+            # Another node may have published it, and not all may know yet: whoever answers says so to all.
+            known.changes.paths.update(entry.path for upload in request.uploads for entry in same_as(known, upload))
             return Added()
         if new:
             refuse_closed(project, known.decisions(project))
@@ -278,7 +306,7 @@ class Adding(Writing):
             with upload.published(self.packages / upload.name, overwrite):
                 yield
         except FileExistsError as error:
-            raise ConflictError(f"{upload.name} already exists in packages/ and is not a regular file.") from error
+            raise _TakenError(f"{upload.name} already exists in packages/ and is not a regular file.") from error
 
     def _unlink(self, paths: Iterable[str]) -> None:
         for path in paths:

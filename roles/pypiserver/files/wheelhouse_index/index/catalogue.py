@@ -12,10 +12,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..fact_store.decisions import NOTHING, Decisions
+from ..fact_store.journal import Place
 from ..fact_store.records import COPIED, Record
 from ..files.entry import Entry, Facts, Stamp
 from ..files.names import Release
@@ -123,6 +125,13 @@ _UNTRIED = "sha256 IS NULL AND unreadable = 0"
 # A signature makes no project, nor does it count as a file.
 _UNTRIED_FILES = f"files WHERE {_UNTRIED} AND name NOT LIKE '%.asc'"
 _PROJECTS = f"SELECT project FROM projects UNION SELECT project FROM {_UNTRIED_FILES}"
+# How far the journals of nodes were read, and files that a journal names and that are not as it says yet. Made where the index
+# has several nodes; the number above stays, as another release has no use for them.
+_FOLLOWED = (
+    "CREATE TABLE IF NOT EXISTS followed (node TEXT PRIMARY KEY, file TEXT NOT NULL, offset INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS awaited"
+    " (path TEXT, node TEXT, record TEXT NOT NULL, since_ns INTEGER NOT NULL, PRIMARY KEY (path, node))",
+)
 _BUSY_SECONDS = 30.0
 # As many connections are kept.
 _IDLE = 4
@@ -136,6 +145,16 @@ def _entry(row: Sequence[Any]) -> Entry:
     facts = None if sha256 is None else Facts(sha256, Release(name, version), python, metadata_sha256)
     stamp = Stamp(size, mtime_ns, inode)
     return Entry(path, stamp, facts, bool(unreadable), uploaded_ns, bool(recorded), refused, bool(attested))
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """Return the file that a row of a journal is of; raises ValueError or TypeError if it is of none."""
+    path, size, mtime_ns, inode, sha256, unreadable, *texts, uploaded_ns, recorded, refused, attested = row
+    numbers = [size, mtime_ns, inode, unreadable, recorded, attested, *([] if uploaded_ns is None else [uploaded_ns])]
+    words = [path, refused, *texts, *([] if sha256 is None else [sha256])]
+    if not (all(type(one) is int for one in numbers) and all(type(one) is str for one in words) and len(texts) == 4):
+        raise TypeError("a column has another type")
+    return _entry(row)
 
 
 def _record(row: Sequence[Any]) -> Record:
@@ -162,6 +181,8 @@ class Catalogue:
     def __init__(self, file: Path, mend: Callable[[], None] = lambda: None) -> None:
         self.file = file
         self._mend = mend
+        # Gets what a transaction has changed, before it counts.
+        self.before_commit: Callable[[Known], None] = lambda _known: None
         self._holding = False
         self._held: tuple[int, sqlite3.Connection] | None = None
         # Connections to the database that the held one is to, which nobody uses at the moment.
@@ -194,7 +215,9 @@ class Catalogue:
         """Change what is known: all of it or, after an error, nothing."""
         with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            yield Known(connection)
+            known = Known(connection)
+            yield known
+            self.before_commit(known)
             connection.execute("COMMIT")
 
     @contextmanager
@@ -374,11 +397,33 @@ def _inode(file: Path | str) -> int:
         return 0
 
 
+@dataclass
+class Changes:
+    """What was changed since a transaction began, or since that was put into the journal.
+
+    Attributes:
+        paths: of files that were noted or removed.
+        metadata: core metadata of some of them, by path.
+        decided: projects on which was decided.
+        given_back: projects whose names were given back.
+    """
+
+    paths: set[str] = field(default_factory=set)
+    metadata: dict[str, bytes] = field(default_factory=dict)
+    decided: set[str] = field(default_factory=set)
+    given_back: set[str] = field(default_factory=set)
+
+
 class Known:
-    """Questions to an open database, and changes in it."""
+    """Questions to an open database, and changes in it.
+
+    Attributes:
+        changes: what was changed.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self.changes = Changes()
 
     def all(self) -> list[Entry]:
         """Return all files."""
@@ -391,6 +436,10 @@ class Known:
     def paths(self) -> set[str]:
         """Return the paths of all files."""
         return {path for (path,) in self._db.execute("SELECT path FROM files")}
+
+    def read_paths(self) -> set[str]:
+        """Return the paths of the files that are served."""
+        return {path for (path,) in self._db.execute("SELECT path FROM files WHERE sha256 IS NOT NULL")}
 
     def with_metadata(self) -> set[str]:
         """Return the paths of the files beside which core metadata are to be served."""
@@ -443,6 +492,8 @@ class Known:
 
     def note_recorded(self, entries: Iterable[Entry]) -> None:
         """Note files that are in the store of facts, and when they were published."""
+        entries = list(entries)
+        self.changes.paths.update(entry.path for entry in entries)
         self._db.executemany(
             "UPDATE files SET uploaded_ns = ?, recorded = 1 WHERE path = ?",
             ((entry.uploaded_ns, entry.path) for entry in entries),
@@ -474,6 +525,7 @@ class Known:
 
     def give_back(self, project: str) -> None:
         """Forget what is known of a project that has no files."""
+        self.changes.given_back.add(project)
         for table in ("removed", "decisions"):
             self._db.execute(f"DELETE FROM {table} WHERE project = ?", (project,))
 
@@ -522,6 +574,7 @@ class Known:
 
     def decide(self, project: str, decisions: Decisions) -> None:
         """Note what was decided on a project."""
+        self.changes.decided.add(project)
         self._db.execute("INSERT OR REPLACE INTO decisions VALUES (?, ?)", (project, decisions.text()))
 
     @property
@@ -639,7 +692,45 @@ class Known:
 
     def remove(self, paths: Iterable[str]) -> None:
         """Forget files."""
+        paths = list(paths)
+        self.changes.paths.update(paths)
         self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
+
+    def row(self, path: str) -> list[Any] | None:
+        """Return what is known of a file, as journals have it; None where there is none."""
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE path = ?", (path,)).fetchone()
+        return list(row) if row else None
+
+    def follow(self) -> None:
+        """Have room for how far journals were read."""
+        for statement in _FOLLOWED:
+            self._db.execute(statement)
+
+    def follows(self, nodes: Iterable[str]) -> bool:
+        """Tell whether there is a place in the journals of all these nodes."""
+        found = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'followed'").fetchone()
+        return found is not None and set(nodes) <= self.followed().keys()
+
+    def followed(self) -> dict[str, Place]:
+        """Return how far the journals of nodes were read, by their names."""
+        rows = self._db.execute("SELECT node, file, offset FROM followed")
+        return {node: Place(file, offset) for node, file, offset in rows}
+
+    def note_followed(self, node: str, place: Place) -> None:
+        """Note how far the journals of a node were read."""
+        self._db.execute("INSERT OR REPLACE INTO followed VALUES (?, ?, ?)", (node, *place))
+
+    def awaited(self) -> list[tuple[str, str, str, int]]:
+        """Return files that are not as a journal says yet: path, node, record as text, and since when in ns since 1970."""
+        return self._db.execute("SELECT path, node, record, since_ns FROM awaited").fetchall()
+
+    def wait_for(self, path: str, node: str, record: str, since_ns: int) -> None:
+        """Note a file that is not as the journal of a node says yet."""
+        self._db.execute("INSERT OR REPLACE INTO awaited VALUES (?, ?, ?, ?)", (path, node, record, since_ns))
+
+    def stop_waiting(self, path: str, node: str) -> None:
+        """Note that a file is as the journal of a node says, or that a later record of it counts."""
+        self._db.execute("DELETE FROM awaited WHERE path = ? AND node = ?", (path, node))
 
     def pending(self) -> dict[str, int]:
         """Return the projects whose pages have to be written, each with its mark."""

@@ -15,7 +15,8 @@ from typing import IO
 from ..common import disk
 from ..common.answers import some
 from ..fact_store.decisions import Decisions
-from ..fact_store.facts import AnotherStoreError, FactStore, UnmountedError
+from ..fact_store.facts import NO_NODES, AnotherStoreError, FactStore, UnmountedError
+from ..fact_store.journal import Nodes
 from ..fact_store.recording import Recorder, is_young
 from ..fact_store.records import FactsError
 from ..files import incoming
@@ -37,18 +38,30 @@ class Folders:
         index: the other.
         replaceable: whether a file may get other content than it had.
         url: the index's own address; empty where it has none, None for who does not know.
+        nodes: those that share packages/.
 
     Attributes:
         packages: the distribution files.
+        nodes: as above.
+        incoming: where uploads arrive.
         facts: what is known of them and cannot be read from them.
         output: the pages.
         catalogue: what is known of the files.
     """
 
-    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
+    def __init__(
+        self,
+        packages: Path,
+        index: Path,
+        replaceable: bool = False,
+        url: str | None = None,
+        nodes: Nodes = NO_NODES,
+    ) -> None:
         self.packages = packages
-        self.facts = FactStore(packages, index)
-        self.output = Output(index)
+        self.nodes = nodes
+        self.incoming = incoming.folder_of(packages, nodes.own)
+        self.facts = FactStore(packages, index, nodes)
+        self.output = Output(index, marks_files=bool(nodes))
         self._url = url
         self.catalogue = Catalogue(index / catalogue.NAME, self.mend)
         self._recorder = Recorder(self.facts, replaceable)
@@ -79,7 +92,7 @@ class Folders:
             # Not in an empty folder below a mount point.
             with suppress(UnmountedError):
                 self.facts.check_mounted()
-                incoming.prepare(self.packages)
+                incoming.prepare(self.incoming)
             self._prepare_facts()
             self.catalogue.prepare(self._survey)
             with self.catalogue.writing() as known:
@@ -124,7 +137,7 @@ class Folders:
 
     def in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
-        folders = [*self.output.folders(), self.packages / incoming.FOLDER]
+        folders = [*self.output.folders(), self.incoming]
         there = all(map(os.path.isdir, folders)) and bool(self.facts.known())
         return there and self.catalogue.is_whole() and not self.catalogue.damaged
 

@@ -27,8 +27,9 @@ _EACH = [page + packed for page in PROJECT_PAGES for packed in ("", _PACKED)]
 # pages.conf. In each, so that whichever is removed first takes its mark along while the other still tells.
 COMPLETE = ".complete"
 
-# Behind the name of a distribution file: its core metadata, and its provenance.
-BESIDE = METADATA, PROVENANCE = ".metadata", ".provenance"
+# Behind the name of a distribution file: its core metadata, its provenance, and that it is served. The last where packages/
+# is shared by several nodes: who serves pages does not touch it, as it may hang.
+BESIDE = METADATA, PROVENANCE, LISTED = ".metadata", ".provenance", ".listed"
 
 Status = tuple[int, int]
 
@@ -84,10 +85,19 @@ class Staged:
 
 
 class Output:
-    """The folder index/."""
+    """The folder index/.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: it.
+        marks_files: whether each file that is served has a mark.
+
+    Attributes:
+        folder, marks_files: the same.
+    """
+
+    def __init__(self, folder: Path, marks_files: bool = False) -> None:
         self.folder = folder
+        self.marks_files = marks_files
         self._root = f"{folder}/"
         self.simple = folder / "simple"
         self.legacy = folder / "json"
@@ -181,6 +191,11 @@ class Output:
     def stage_provenance(self, staged: Staged, path: str, content: bytes) -> None:
         """Stage the provenance that is served beside a file, or its removal where there is none."""
         self._stage_beside(staged, f"{path}.provenance", content)
+
+    def stage_mark(self, staged: Staged, path: str, is_served: bool) -> None:
+        """Stage the mark of a file that is served, or its removal, where files have marks."""
+        if self.marks_files and is_served != os.path.exists(f"{self.metadata}/{path}{LISTED}"):
+            self._stage_beside(staged, f"{path}{LISTED}", b"\n" if is_served else b"")
 
     def provenance(self, path: str) -> bytes:
         """Return what is served beside a file; empty where nothing is."""

@@ -34,17 +34,20 @@ class Reconciler:
         for project in sorted({*self._files.projects(), *noted, *self._quarantine.projects()}):
             if project in noted and self._files.says(project, noted[project]):
                 self._damaged.pop(project, None)
-            elif (kept := self._kept(known, project)) != known.decisions(project):
+            elif (kept := self.said(known, project)) != known.decisions(project):
                 found[project] = kept
         return found
 
-    def take(self, known: Known, found: Mapping[str, Decisions], is_new: bool = False) -> list[str]:
+    def take(
+        self, known: Known, found: Mapping[str, Decisions], is_new: bool = False, is_news: bool = False
+    ) -> list[str]:
         """Have files and catalogue say the same of projects.
 
         Args:
             known: the catalogue.
             found: they, each with what its file said: one that says so still is not parsed again.
             is_new: whether the store of facts is another one than before: then it counts where it says anything.
+            is_news: whether another node says that it has decided: what is taken in as it is there is no reason for a line.
 
         Returns:
             Those whose pages may be others now.
@@ -53,13 +56,13 @@ class Reconciler:
         for project, kept in found.items():
             before = known.decisions(project)
             if not self._files.says(project, kept.text()):
-                kept = self._kept(known, project)
+                kept = self.said(known, project)
             if kept == before:
                 continue
             said = [one for one in (kept, before) if one not in (NOTHING, UNKNOWN)]
             after = (said[0] if is_new else said[0].merged(said[-1])) if said else kept
             # Else a new catalogue learns what was decided: nothing is merged.
-            if before in said:
+            if before in said and not (is_news and after == kept):
                 _log(project, kept, before, after)
             if after != kept:
                 self._files.put(project, after)
@@ -68,7 +71,7 @@ class Reconciler:
                 changed.append(project)
         return changed
 
-    def _kept(self, known: Known, project: str) -> Decisions:
+    def said(self, known: Known, project: str) -> Decisions:
         """Return what the store of facts says; where its file cannot be read, what is known, or that nothing is."""
         try:
             kept = self._files.at(project)

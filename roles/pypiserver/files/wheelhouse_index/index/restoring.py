@@ -15,6 +15,8 @@ from pathlib import Path
 from ..common import disk
 from ..common.answers import one_line, some
 from ..fact_store import attestations, records
+from ..fact_store.facts import NO_NODES
+from ..fact_store.journal import Nodes
 from ..fact_store.records import FactsError, Record
 from ..files import names, reading
 from ..files.entry import Entry, Stamp
@@ -31,7 +33,7 @@ Kept = tuple[str, str, Record]
 
 
 @dataclass
-class _Found:
+class Found:
     """What a look has found.
 
     Attributes:
@@ -50,8 +52,15 @@ class _Found:
 class Restoring(Folders):
     """Restores claims and records; arguments and attributes as for ``Folders``."""
 
-    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
-        super().__init__(packages, index, replaceable, url)
+    def __init__(
+        self,
+        packages: Path,
+        index: Path,
+        replaceable: bool = False,
+        url: str | None = None,
+        nodes: Nodes = NO_NODES,
+    ) -> None:
+        super().__init__(packages, index, replaceable, url, nodes)
         # The folders of records as they were when they were listed last, by project; None for one to list again.
         self._listed: dict[str, tuple[int, int] | None] = {}
         # The catalogue that knows what was in them.
@@ -72,9 +81,9 @@ class Restoring(Folders):
             self._record_quarantined()
         self._listed = {name: stamp if stamp[1] < began_ns - _TICK_NS else None for name, stamp in folders.items()}
 
-    def _compared(self, known: Known, claimed: set[str], changed: set[str]) -> _Found:
+    def _compared(self, known: Known, claimed: set[str], changed: set[str]) -> Found:
         """Compare the catalogue with the folders of records; at the first look with all of them."""
-        found = _Found(unclaimed={*known.decided(), *known.with_pages()} - claimed)
+        found = Found(unclaimed={*known.decided(), *known.with_pages()} - claimed)
         # One question for all projects, where most are meant.
         recorded = known.recorded() if not self._listed else known.recorded(changed)
         removed = known.removed_of() if not self._listed else known.removed_of(changed)
@@ -105,7 +114,7 @@ class Restoring(Folders):
                 found.unclaimed.add(project)
         return found
 
-    def _make_again(self, found: _Found) -> None:
+    def _make_again(self, found: Found) -> None:
         if found.unclaimed:
             with self._alone(), self.catalogue.reading() as known:
                 self._claim_again(self._still_known(known, found.unclaimed))

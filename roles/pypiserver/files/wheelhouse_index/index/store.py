@@ -10,6 +10,8 @@ from pathlib import Path
 from ..common import disk
 from ..common.answers import some
 from ..fact_store.decisions import NOTHING, Decisions
+from ..fact_store.facts import NO_NODES
+from ..fact_store.journal import Nodes
 from ..fact_store.recording import ConflictError
 from ..fact_store.trash import Trashed
 from ..files import incoming, names
@@ -30,9 +32,15 @@ class Store(Adding):
     """
 
     def __init__(
-        self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None, trash: int = 0
+        self,
+        packages: Path,
+        index: Path,
+        replaceable: bool = False,
+        url: str | None = None,
+        trash: int = 0,
+        nodes: Nodes = NO_NODES,
     ) -> None:
-        super().__init__(packages, index, replaceable, url)
+        super().__init__(packages, index, replaceable, url, nodes)
         self._trash = trash
         self._clock = Clock(index / ".clock", index / ".staging")
 
@@ -68,9 +76,13 @@ class Store(Adding):
             with self.catalogue.reading() as known:
                 sha256 = upload.facts.sha256
                 same = [entry for entry in same_as(known, upload) if entry.facts and entry.facts.sha256 == sha256]
-                if any(entry.attested for entry in same):
-                    return set()
-                refuse_closed(project, known.decisions(project))
+                is_attested = any(entry.attested for entry in same)
+                if not is_attested:
+                    refuse_closed(project, known.decisions(project))
+            if is_attested:
+                # Another node may have attested it, and not all may know yet.
+                with self.catalogue.writing() as known:
+                    known.changes.paths.update(entry.path for entry in same)
             if not same:
                 raise ConflictError(f"{upload.name} was removed meanwhile. Send it again.")
             self._record(same)
@@ -85,6 +97,7 @@ class Store(Adding):
                     seen = {project: known.mark_of(project)}
             staged.publish()
             self._done(seen, {}, staged.whole)
+        self.spread()
         return attested
 
     def rehearse(self) -> None:
@@ -130,14 +143,20 @@ class Store(Adding):
                 self._stage(staged, known, [project], lists and self._lists_now(known))
                 seen = {project: known.mark_of(project)}
             # Not before: for want of room, the catalogue may have been left as it was.
-            if self._trash:
-                self.facts.trash.take(project, paths)
-            else:
-                self._unlink(paths)
+            try:
+                if self._trash:
+                    self.facts.trash.take(project, paths)
+                else:
+                    self._unlink(paths)
+            except OSError:
+                # Other nodes know already: what stays comes back at once.
+                self._compare_if_shared()
+                raise
             # Else they come back with it.
             self.facts.check_mounted()
             staged.publish()
             self._done(seen, failed, staged.whole)
+        self.spread()
 
     def restore_removed(self, file: Trashed, check: bool) -> list[str]:
         """Move a file out of the trash, to where it was, and its signature with it. Its page follows with ``write_pending``.
@@ -241,16 +260,23 @@ class Store(Adding):
             before = known.decisions(project)
             had_page, waited = known.has_page(project), known.mark_of(project) > 0
             after = change(before)
-            if after is before and not taken:
-                return False
-            self._mark_dirty(known, [project])
+            is_done = after is before and not taken
+            if is_done:
+                # Another node may have decided it, and not all may know yet.
+                known.changes.decided.add(project)
+            else:
+                self._mark_dirty(known, [project])
             if after is not before:
                 known.decide(project, after)
                 self.facts.decisions.put(project, after)
+        if is_done:
+            self.spread()
+            return False
         if not at_once:
             return after is not before
         self._give_back(project)
         self._write_decided(project, had_page, waited)
+        self.spread()
         if stayed := self.stayed(project):
             raise stayed
         return after is not before
@@ -297,6 +323,7 @@ class Store(Adding):
                     raise ConflictError(f"{project} is not private on this index.")
                 known.give_back(project)
             self.facts.give_back(project)
+        self.spread()
 
     def _look_again(self, project: str) -> None:
         """Take in what is in packages/ now, before a project is taken for one without files."""

@@ -155,6 +155,7 @@ class TakingIn(Restoring):
         """Note a file that has been read, and stage what is served beside it."""
         self._put_attested(staged, known, entry, look)
         self.output.stage_metadata(staged, entry.path, metadata if entry.facts else b"")
+        known.changes.metadata[entry.path] = metadata
 
     def _put_attested(self, staged: Staged, known: Known, entry: Entry, look: Look | None = None) -> None:
         sha256 = entry.facts.sha256 if entry.facts else ""
@@ -163,6 +164,7 @@ class TakingIn(Restoring):
             provenance = self.facts.attestations.provenance(entry.project, entry.name, sha256)
         known.put(replace(entry, attested=bool(provenance)))
         self.output.stage_provenance(staged, entry.path, provenance)
+        self.output.stage_mark(staged, entry.path, entry.facts is not None)
 
     def read_unread(self, projects: Iterable[str]) -> dict[str, Stamp]:
         """Read what has not been read of these projects. Not within the lock: this is what takes time.

@@ -10,18 +10,20 @@ from pathlib import Path, PurePosixPath
 
 from ..common.answers import some
 from ..fact_store.decisions import UNKNOWN, Decisions
+from ..fact_store.facts import NO_NODES
+from ..fact_store.journal import Nodes
 from ..fact_store.quarantine import StayedError
 from ..fact_store.records import FactsError
 from ..files.entry import Entry, Stamp
 from ..rendering import pages
 from .catalogue import Known
 from .folders import staging
-from .output import METADATA, PROVENANCE, Staged
+from .output import LISTED, METADATA, PROVENANCE, Staged
 from .taking_in import TakingIn
 
 log = logging.getLogger(__name__)
 # How many projects' pages are written at once while no client waits for them.
-_BATCH = 100
+BATCH = 100
 # A list of projects that is as long is written after the answer, within a second: with 30,000 of them it takes longer than all
 # the rest of an upload. No installer reads it.
 LONG_LIST_BYTES = 64 * 1024
@@ -33,8 +35,15 @@ _LISTS = ""
 class Writing(TakingIn):
     """Writes what is pending, and what other hands have changed; arguments and attributes as for ``Folders``."""
 
-    def __init__(self, packages: Path, index: Path, replaceable: bool = False, url: str | None = None) -> None:
-        super().__init__(packages, index, replaceable, url)
+    def __init__(
+        self,
+        packages: Path,
+        index: Path,
+        replaceable: bool = False,
+        url: str | None = None,
+        nodes: Nodes = NO_NODES,
+    ) -> None:
+        super().__init__(packages, index, replaceable, url, nodes)
         # Why files of quarantined projects could not be moved, by project.
         self._stay: dict[str, set[str]] = {}
 
@@ -65,8 +74,8 @@ class Writing(TakingIn):
         whole: set[str] = set()
         listed = time.monotonic()
         waiting = [project for project in seen if project != _LISTS]
-        for start in range(0, len(waiting), _BATCH):
-            projects = waiting[start : start + _BATCH]
+        for start in range(0, len(waiting), BATCH):
+            projects = waiting[start : start + BATCH]
             failed |= self.read_unread(projects)
             with self._alone(), staging() as staged:
                 with self.catalogue.writing() as known:
@@ -92,7 +101,7 @@ class Writing(TakingIn):
                 return False
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
-                projects = known.outdated(_BATCH)
+                projects = known.outdated(BATCH)
                 self._stage(staged, known, projects, lists=False, front=False)
             staged.publish()
             with self.catalogue.writing() as known:
@@ -150,6 +159,9 @@ class Writing(TakingIn):
                 served = self.output.beside()
                 bare = (known.with_metadata() - served[METADATA]) | (known.with_provenance() - served[PROVENANCE])
                 again = [entry for entry in map(known.at, sorted(bare)) if entry]
+                if self.output.marks_files:
+                    for path in known.read_paths() - served[LISTED]:
+                        self.output.stage_mark(staged, path, is_served=True)
                 self._mark_dirty(known, {entry.project for entry in again})
                 for path in set().union(*served.values()) - known.paths():
                     self.output.stage_removal(staged, path)
@@ -254,7 +266,8 @@ class Writing(TakingIn):
             if self._is_shut(project, decisions):
                 self._quarantine(staged, known, project)
             entries = known.of_project(project)
-            unchanged = [entry for entry in entries if self._stamp(entry.path) == entry.stamp]
+            # Of several nodes, one looks at all files now and then; here that would take the longer the more a project has.
+            unchanged = entries if self.nodes else [one for one in entries if self._stamp(one.path) == one.stamp]
             if len(unchanged) < len(entries):
                 self.facts.check_mounted()
                 # The project may be without a page for a while, and exists.

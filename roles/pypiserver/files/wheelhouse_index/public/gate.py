@@ -50,6 +50,10 @@ class Reply(NamedTuple):
     headers: list[tuple[str, str]]
     body: bytes = b""
 
+    def parts(self) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Return status line, headers and body."""
+        return "200 OK", [*self.headers, ("Content-Length", str(len(self.body)))], self.body
+
 
 class Looked(NamedTuple):
     """A page of upstream's, as a policy sees it.

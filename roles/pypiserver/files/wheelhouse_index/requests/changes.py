@@ -104,10 +104,10 @@ class Changes:
                     self._check_early(form, headers)
                     # Or it would be written below the mount point.
                     self._store.facts.check_mounted()
-                    packages = self._store.packages
+                    packages, folder = self._store.packages, self._store.incoming
                     if rights.is_rehearsal(headers):
                         # Nothing of it stays: an index at its limits is not broken.
-                        return stack.enter_context(incoming.arriving(packages, lambda _size: None))
+                        return stack.enter_context(incoming.arriving(folder, lambda _size: None))
                     fits, leaves = self._fits(form, name), self._reserve.of_file(packages, name, least)
                     fits(least)
 
@@ -115,7 +115,7 @@ class Changes:
                         fits(size)
                         leaves(size)
 
-                    return stack.enter_context(incoming.arriving(packages, check))
+                    return stack.enter_context(incoming.arriving(folder, check))
 
                 length = headers.get("Content-Length", "")
                 kind = headers.get("Content-Type", "")

@@ -40,6 +40,7 @@ class Sockets:
         pages: where gunicorn listens.
         uploads: where the receiver does.
         public: where NGINX asks about public projects.
+        peers: where NGINX passes on what other nodes ask.
         stopping: whether this process is to end.
     """
 
@@ -48,6 +49,7 @@ class Sockets:
         self.pages = folder / name / "pages.sock"
         self.uploads = folder / name / "uploads.sock"
         self.public = folder / name / "public.sock"
+        self.peers = folder / name / "peers.sock"
         self.stopping = threading.Event()
 
     @classmethod
@@ -69,6 +71,10 @@ class Sockets:
     def listen_public(self) -> socket.socket:
         """Make the socket for public projects likewise."""
         return self._listening(self.public)
+
+    def listen_peers(self) -> socket.socket:
+        """Make the socket for other nodes likewise."""
+        return self._listening(self.peers)
 
     def _listening(self, place: Path) -> socket.socket:
         place.parent.mkdir(mode=0o700, exist_ok=True)

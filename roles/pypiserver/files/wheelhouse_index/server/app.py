@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from wsgiref.util import setup_testing_defaults
 
@@ -34,6 +34,7 @@ from .backend import IndexedBackend
 from .health import Health
 from .keeper import Keeper
 from .metrics import Metrics
+from .peers import WAY_OUT, Peers
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,14 @@ def reading(store: Store) -> WsgiApp:
     return application
 
 
+class Listening(NamedTuple):
+    """Where NGINX connects, beside gunicorn: with uploads, with questions about public projects, and for other nodes."""
+
+    uploads: socket.socket
+    public: socket.socket
+    peers: socket.socket | None = None
+
+
 def changes(store: Store, settings: Settings, gate: Gate | None = None) -> Changes:
     """Return what takes forms."""
     own = store, settings.overwrite, settings.anonymous_uploads, ChangeLog(settings.logs)
@@ -152,9 +161,7 @@ def changes(store: Store, settings: Settings, gate: Gate | None = None) -> Chang
     return Changes(*own, check_new, settings.quotas, settings.reserve)
 
 
-def create(
-    settings: Settings, sockets: Sockets, listening: socket.socket, public: socket.socket, processes: int
-) -> WsgiApp:
+def create(settings: Settings, sockets: Sockets, listening: Listening, processes: int) -> WsgiApp:
     """Start what runs beside gunicorn, and return the application.
 
     Called in each of gunicorn's processes, after the fork, as threads do not survive one.
@@ -169,11 +176,16 @@ def create(
         ChangeLog(settings.logs).prune(settings.change_log)
         store.empty_trash()
 
-    Keeper(store, settings.freshness, prune, Opening(store, settings.upstreams)).start()
+    keeper = Keeper(store, settings.freshness, prune, Opening(store, settings.upstreams))
+    if listening.peers:
+        peers = Peers(store, settings.sockets / WAY_OUT, settings.freshness)
+        store.tell, keeper.looks = peers.tell, peers.looks
+        peers.start(listening.peers, sockets.stopping)
+    keeper.start()
     gate = Gate.of(store, settings.upstreams, settings.outlet)
-    Receiver(listening, changes(store, settings, gate).answer, most, sockets.stopping).start()
-    PublicServer(public, gate, sockets.stopping).start()
-    sockets.start_leading(listening, public)
+    Receiver(listening.uploads, changes(store, settings, gate).answer, most, sockets.stopping).start()
+    PublicServer(listening.public, gate, sockets.stopping).start()
+    sockets.start_leading(*filter(None, listening))
     return Application(store, sockets.uploads, Metrics(store, settings))
 
 
@@ -223,7 +235,8 @@ def serve() -> None:
     except Exception as error:
         raise SystemExit(f"{settings.packages} or {settings.index} cannot be used: {error}") from error
     try:
-        listening, public = sockets.listen(), sockets.listen_public()
+        peers = sockets.listen_peers() if settings.nodes else None
+        listening = Listening(sockets.listen(), sockets.listen_public(), peers)
     except OSError as error:
         raise SystemExit(f"{settings.sockets} or {settings.index} cannot be used: {error}") from error
 
@@ -235,7 +248,7 @@ def serve() -> None:
             return {"bind": f"unix:{sockets.pages}", "worker_exit": lambda _arbiter, _worker: sockets.stopping.set()}
 
         def load(self) -> WsgiApp:
-            return create(settings, sockets, listening, public, self.cfg.workers)
+            return create(settings, sockets, listening, self.cfg.workers)
 
     sys.argv = ["gunicorn"]
     Server().run()

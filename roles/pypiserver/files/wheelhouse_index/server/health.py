@@ -17,7 +17,6 @@ from pathlib import Path
 from ..fact_store.facts import UnmountedError
 from ..fact_store.quarantine import StayedError
 from ..fact_store.records import FactsError
-from ..files.incoming import FOLDER
 from ..index.store import Store
 from ..requests.changes import is_full
 from ..requests.sockets import CURRENT, is_answered
@@ -41,7 +40,7 @@ def problems(store: Store) -> list[str]:
         store.facts.check_mounted()
     except UnmountedError as error:
         return [str(error)]
-    found = _folder_problems([store.packages / FOLDER, *store.output.folders()])
+    found = _folder_problems([store.incoming, *store.output.folders()])
     try:
         store.facts.check()
         found += _folder_problems([store.facts.folder, *store.facts.folders()])

@@ -11,12 +11,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ..common.answers import one_line
 from ..fact_store.records import FactsError
+from ..files.entry import Stamp
 from ..index.scan import Scanner
 from ..index.store import Store
 from ..public.opening import Opening
@@ -44,6 +45,9 @@ class Keeper:
         seconds: how long a file that arrives by other ways may stay unseen.
         prune: removes what is too old, now and then.
         opening: opens the way to public projects, where there are upstreams.
+
+    Attributes:
+        looks: tells whether this node looks for files that arrive by other ways: of several nodes, one does.
     """
 
     def __init__(
@@ -56,9 +60,12 @@ class Keeper:
         self._store = store
         self._prune = prune
         self._opening = opening or Opening(store, None)
+        self.looks: Callable[[], bool] = lambda: True
         # Half of it for the wait until the next look, half for reading files and writing pages.
         self._pause = seconds / 2
         self._scanner: Scanner | None = None
+        # Whether the last look was taken care of.
+        self._is_settled = False
         self._thorough_at = 0.0
         self._retry_at = 0.0
         # Files that were reported.
@@ -72,7 +79,11 @@ class Keeper:
         """Look once, and write what has to be written; return whether there is more to do."""
         # Until all that it finds is taken care of: after an error a new one begins.
         scanner, self._scanner = self._scanner, None
-        first = scanner is None or not self._store.in_place()
+        settled, self._is_settled = self._is_settled, False
+        compares = self._store.compares()
+        # Also when it begins: a crash may have left something that only this node does not know.
+        first = not settled or bool(compares) or not self._store.in_place()
+        looks = first or self.looks()
         if first:
             # What index/ or a part of it held may have been removed, and files may have come while no server ran.
             self._store.prepare()
@@ -82,17 +93,10 @@ class Keeper:
         thorough = first or began >= self._thorough_at or self._opening.is_due()
         if thorough:
             self._opening.begin()
-            self._store.check_recorded()
-        if scanner is None or thorough:
-            # From what is known, and not from what was seen: a file may have been uploaded and removed between two looks.
-            # A file that is still being copied makes its name private as well: nothing of upstream's is served in between.
-            settle = 0.0 if self._opening.waits() else self._pause / 2
-            with self._store.catalogue.reading() as known:
-                scanner = Scanner(self._store.packages, known.stamps(), settle)
-        found, removed = scanner.changes(thorough)
-        self._report(scanner.misnamed)
+        scanner, found, removed = self._look(scanner, thorough, compares > 0) if looks else (None, {}, [])
         if thorough:
             self._store.check_written()
+        if thorough and looks:
             self._store.check_decisions()
         now = time.monotonic()
         if thorough:
@@ -104,13 +108,31 @@ class Keeper:
         if now >= self._retry_at:
             self._retry_at = now + _RETRY_SECONDS
             self._store.retry()
-            self._prune()
+            if looks:
+                self._prune()
         self._store.write_pending()
         more = self._catch_up(now)
         if not more:
             self._opening.end()
-        self._scanner = scanner
+        self._store.compared(compares)
+        self._scanner, self._is_settled = scanner, True
         return more
+
+    def _look(
+        self, scanner: Scanner | None, thorough: bool, compares: bool
+    ) -> tuple[Scanner, Mapping[str, Stamp], Sequence[str]]:
+        """Look for what has changed in packages/; return what has looked, files that are new or changed, and removed ones."""
+        if thorough:
+            self._store.check_recorded()
+        if scanner is None or thorough:
+            # From what is known, and not from what was seen: a file may have been uploaded and removed between two looks.
+            # A file that is still being copied makes its name private as well: nothing of upstream's is served in between.
+            settle = 0.0 if self._opening.waits() or compares else self._pause / 2
+            with self._store.catalogue.reading() as known:
+                scanner = Scanner(self._store.packages, known.stamps(), settle)
+        found, removed = scanner.changes(thorough)
+        self._report(scanner.misnamed)
+        return scanner, found, removed
 
     def _report(self, misnamed: Iterable[str]) -> None:
         """Say once which files are on no page because of their names."""

@@ -7,6 +7,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..fact_store.facts import NO_NODES
+from ..fact_store.journal import Nodes
 from ..index.quotas import NONE, Quotas
 from ..index.reserve import NONE as NO_RESERVE
 from ..index.reserve import Reserve
@@ -31,6 +33,7 @@ class Settings:
         freshness: seconds for which a file that is copied in may stay unseen (WHEELHOUSE_FRESHNESS_SECONDS).
         overwrite: whether an upload may replace a file (WHEELHOUSE_OVERWRITE=1).
         anonymous_uploads: whether publishing needs no login (WHEELHOUSE_ANONYMOUS_UPLOADS=1).
+        nodes: those that share packages/ (WHEELHOUSE_NODE=a WHEELHOUSE_NODES="a b c"); none where the index has one host.
         trash: seconds for which removed files can come back; 0 for never (WHEELHOUSE_TRASH_SECONDS).
         quotas: how much the index and its projects may hold (WHEELHOUSE_QUOTAS="500g nightly-*:20g").
         reserve: what uploads leave free on the disk (WHEELHOUSE_DISK_RESERVE=1g, or 5%).
@@ -48,6 +51,7 @@ class Settings:
     freshness: float = 2.0
     overwrite: bool = False
     anonymous_uploads: bool = False
+    nodes: Nodes = NO_NODES
     trash: int = 14 * 24 * 3600
     quotas: Quotas = NONE
     reserve: Reserve = NO_RESERVE
@@ -72,6 +76,7 @@ class Settings:
             freshness=float(said("FRESHNESS_SECONDS", cls.freshness)),
             overwrite=said("OVERWRITE", "") == "1",
             anonymous_uploads=said("ANONYMOUS_UPLOADS", "") == "1",
+            nodes=Nodes.of_text(said("NODE", ""), said("NODES", "")),
             trash=int(said("TRASH_SECONDS", cls.trash)),
             quotas=Quotas.of_text(said("QUOTAS", "")),
             reserve=Reserve.of_text(said("DISK_RESERVE", "")),
@@ -85,4 +90,4 @@ class Settings:
 
     def store(self) -> Store:
         """Return the index that is set so."""
-        return Store(self.packages, self.index, self.overwrite, self.url, self.trash)
+        return Store(self.packages, self.index, self.overwrite, self.url, self.trash, self.nodes)

@@ -1,0 +1,305 @@
+"""Journals: what each of several nodes has changed, for the others to read on.
+
+::
+
+    packages/.wheelhouse/nodes/
+        key                  what the nodes know each other by
+        <node>/seen          what a node has read, and a number that grows while it lives
+        <node>/<number>.journal
+
+A line of a journal is the checksum, the length and the text of a record: ``crc32 bytes {…}``. Only its own node appends to a
+journal, and begins another one where the last does not end as it left it: after a crash, or if other hands were at it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import secrets
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..common import disk
+from ..files.names import is_project
+
+log = logging.getLogger(__name__)
+FOLDER = "nodes"
+# A node's name, as the inventory has it.
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+_FILE = re.compile(r"[0-9]{8}\.journal")
+_SUFFIX = ".journal"
+_SEEN, _KEY = "seen", "key"
+# A journal is not longer than it takes to read at once.
+_LONGEST_BYTES = 16 * 1024 * 1024
+# So much is read at a time; no record is longer, as records leave out what can be read elsewhere.
+_PIECE_BYTES = 32 * 1024 * 1024
+
+
+class Place(NamedTuple):
+    """How far a node's journals were read: all before this byte of this file. Later places are greater."""
+
+    file: str = ""
+    offset: int = 0
+
+
+NOWHERE = Place()
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The nodes of an index.
+
+    Attributes:
+        own: the name of this one; empty where the index has one host alone.
+        others: the names of the others.
+    """
+
+    own: str = ""
+    others: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there are several."""
+        return bool(self.own)
+
+    @classmethod
+    def of_text(cls, own: str, names: str) -> Nodes:
+        """Return the nodes that settings name, separated by blanks; raises ValueError where that cannot be."""
+        found = names.split()
+        if not own and not found:
+            return cls()
+        if own not in found or len(set(found)) < len(found) or not all(map(NAME.fullmatch, found)):
+            raise ValueError(f"{names!r} are no names of nodes with {own!r} among them")
+        return cls(own, tuple(name for name in found if name != own))
+
+
+@dataclass
+class Record:
+    """What a transaction has changed.
+
+    Attributes:
+        files: what is known of files now, by path: a row of the catalogue, None for one that was removed.
+        metadata: the core metadata of some of them, by path.
+        decided: projects on which was decided.
+        given_back: projects whose names were given back.
+    """
+
+    files: dict[str, list[Any] | None] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    decided: list[str] = field(default_factory=list)
+    given_back: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether it says anything."""
+        return bool(self.files or self.decided or self.given_back)
+
+    def line(self) -> bytes:
+        """Return it as a journal has it."""
+        text = json.dumps({name: value for name, value in vars(self).items() if value}).encode()
+        return b"%08x %d %s\n" % (zlib.crc32(text), len(text), text)
+
+    @classmethod
+    def of_line(cls, line: bytes) -> Record:
+        """Return the record of a line; raises ValueError if it is damaged."""
+        checksum, _blank, rest = line.partition(b" ")
+        length, _blank, text = rest.partition(b" ")
+        if int(length) != len(text) or int(checksum, 16) != zlib.crc32(text):
+            raise ValueError("its checksum is another")
+        found = json.loads(text)
+        own = {name: found[name] for name in vars(cls()) if name in found}
+        record = cls(**own)
+        if not all(map(is_project, (*record.decided, *record.given_back))):
+            raise ValueError("it names what is no project")
+        return record
+
+
+class Journals:
+    """The folder nodes/ of the store of facts.
+
+    Args:
+        folder: it.
+        aside: a folder of the same mount, where files are written before they get their names.
+        nodes: whose journals are there.
+    """
+
+    def __init__(self, folder: Path, aside: Path, nodes: Nodes) -> None:
+        self.folder = folder
+        self._aside = aside
+        self.nodes = nodes
+
+    def prepare(self) -> None:
+        """Make what is missing: this node's folder, and the key."""
+        for made in (self.folder, self.folder / self.nodes.own):
+            made.mkdir(mode=0o700, exist_ok=True)
+        with (
+            suppress(FileExistsError),
+            disk.written_aside(self._aside, secrets.token_hex(32).encode()) as (aside, _inode),
+        ):
+            disk.sync([aside])
+            os.link(aside, self.folder / _KEY)
+        disk.sync([self.folder / self.nodes.own, self.folder])
+
+    def is_in_place(self) -> bool:
+        """Tell whether nothing was removed of what prepare makes."""
+        return (self.folder / self.nodes.own).is_dir() and (self.folder / _KEY).exists()
+
+    def is_whole(self, node: str) -> bool:
+        """Tell whether all is there that a node has ever written."""
+        files = self._files(node)
+        return not files or int(files[0].removesuffix(_SUFFIX)) == 1
+
+    def key(self) -> bytes:
+        """Return what the nodes know each other by.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        key = disk.read(self.folder / _KEY)
+        if len(key) < 32:
+            raise OSError(f"{self.folder / _KEY} is too short: remove it, and restart pypi-server on all nodes")
+        return key
+
+    def append(self, record: Record, after: Place) -> Place:
+        """Append to this node's journal: when this returns, it outlasts a loss of power. Only within the lock of the index.
+
+        Args:
+            record: what was changed.
+            after: where its journal ended.
+
+        Returns:
+            Where it ends now.
+        """
+        folder, line = self.folder / self.nodes.own, record.line()
+        name = after.file
+        if not name or after.offset > _LONGEST_BYTES or _size(folder / name) != after.offset:
+            there = [int(file.removesuffix(_SUFFIX)) for file in (*self._files(self.nodes.own), name) if file]
+            name, after = f"{max(there, default=0) + 1:08}{_SUFFIX}", NOWHERE
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(folder / name, flags if after.file else flags | os.O_EXCL, 0o600)
+        with open(descriptor, "wb", buffering=0) as file:
+            disk.write(file, line)
+            os.fsync(descriptor)
+        if not after.file:
+            disk.sync([folder])
+        return Place(name, after.offset + len(line))
+
+    def end(self, node: str) -> Place:
+        """Return where the journals of a node end now."""
+        files = self._files(node)
+        return Place(files[-1], _size(self.folder / node / files[-1])) if files else NOWHERE
+
+    def has_more(self, node: str, place: Place) -> bool:
+        """Tell whether there is anything after a place, or something is missing before it."""
+        return self.end(node) != place
+
+    def read(self, node: str, place: Place) -> tuple[list[Record], Place, bool]:
+        """Read on.
+
+        Args:
+            node: whose journals.
+            place: how far they were read.
+
+        Returns:
+            What follows, how far that is, and whether records are missing.
+        """
+        files = self._files(node)
+        is_lost = False
+        if place.file and place.file not in files:
+            # What follows is read from its beginning.
+            is_lost = True
+            below = [name for name in files if name < place.file]
+            place = Place(below[-1], _size(self.folder / node / below[-1])) if below else NOWHERE
+        elif not place.file and files:
+            # They are removed from the oldest on.
+            is_lost = int(files[0].removesuffix(_SUFFIX)) > 1
+        found: list[Record] = []
+        for name in files:
+            if name < place.file:
+                continue
+            offset = place.offset if name == place.file else 0
+            content, size = self._content(node, name, offset)
+            is_lost |= size < offset
+            place = Place(name, min(offset, size))
+            for line in content.splitlines(keepends=True):
+                if not line.endswith(b"\n"):
+                    # It may still be written. If another journal follows, it was torn: by a crash, so that it was never answered
+                    # for, or by other hands.
+                    is_lost |= name != files[-1]
+                    break
+                place = Place(name, place.offset + len(line))
+                try:
+                    found.append(Record.of_line(line[:-1]))
+                except (ValueError, TypeError, KeyError) as error:
+                    log.error("%s/%s/%s is damaged before byte %d: %s", FOLDER, node, name, place.offset, error)
+                    is_lost = True
+            if found:
+                # The rest follows with the next call.
+                break
+        return found, place, is_lost
+
+    def prune(self) -> None:
+        """Remove those of this node's journals that all nodes have read."""
+        read = [self.seen(node)[1].get(self.nodes.own, NOWHERE).file for node in self.nodes.others]
+        for name in self._files(self.nodes.own)[:-1]:
+            if all(name < file for file in read):
+                (self.folder / self.nodes.own / name).unlink(missing_ok=True)
+
+    def see(self, beat: int, places: Mapping[str, Place]) -> None:
+        """Say what this node has read, and that it lives, by a number that was never said before."""
+        text = json.dumps({"beat": beat, "read": places})
+        # Not synced: after a loss of power it is written within a second.
+        with disk.written_aside(self._aside, text.encode()) as (aside, _inode):
+            os.replace(aside, self.folder / self.nodes.own / _SEEN)
+
+    def seen(self, node: str) -> tuple[int, dict[str, Place]]:
+        """Return the number that a node said last, and what it had read then, by the names of the others.
+
+        Raises:
+            OSError: if it cannot be found out.
+        """
+        try:
+            found = json.loads(disk.read(self.folder / node / _SEEN))
+            places = {name: Place(str(file), int(offset)) for name, (file, offset) in found["read"].items()}
+            return int(found["beat"]), places
+        except FileNotFoundError:
+            return 0, {}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            # Such as an empty one, after a loss of power.
+            return 0, {}
+
+    def _files(self, node: str) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self.folder / node) if _FILE.fullmatch(name))
+        except FileNotFoundError:
+            return []
+
+    def _content(self, node: str, name: str, offset: int) -> tuple[bytes, int]:
+        """Return what a journal holds from a byte on, and how long it is: it is opened, so that caches of a mount look again."""
+        try:
+            descriptor = os.open(self.folder / node / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return b"", 0
+        try:
+            pieces = b"".join(_pieces(descriptor, offset))
+            return pieces, offset + len(pieces) if pieces else os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+
+
+def _pieces(descriptor: int, offset: int) -> Iterator[bytes]:
+    while piece := os.pread(descriptor, _PIECE_BYTES, offset):
+        yield piece
+        offset += len(piece)
+
+
+def _size(place: Path) -> int:
+    """Return how long a file is; -1 where there is none."""
+    try:
+        return os.lstat(place).st_size
+    except FileNotFoundError:
+        return -1

@@ -1,0 +1,353 @@
+"""Several nodes share packages/: each journals what it changes, and brings its pages in step with what the others journal.
+
+What a journal says is a hint where to look, and the truth is what is in packages/: a record is written before its file gets, or
+loses, its name. So whatever a crash leaves open is settled by one look at the file, and records may come in any order, and again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..common.answers import one_line
+from ..fact_store.facts import NO_NODES
+from ..fact_store.journal import NOWHERE, Nodes, Place, Record
+from ..fact_store.records import FactsError
+from ..files import names
+from ..files.entry import Entry, guessed
+from .catalogue import Changes, Known, entry_of
+from .folders import staging
+from .output import Staged
+from .restoring import Found
+from .writing import BATCH, Writing
+
+log = logging.getLogger(__name__)
+# Longer core metadata are not in a journal: the other nodes read the file.
+_METADATA_BYTES = 256 * 1024
+# For so long a file is looked at that is not as a journal says.
+_AWAITED_SECONDS = 600
+# In index/: records are missing, so that all files have to be compared.
+_COMPARE = ".compare"
+
+
+@dataclass
+class _Taken:
+    """What was taken in of other nodes' records, within a transaction.
+
+    Attributes:
+        staged: pages.
+        known: the catalogue, which is being changed.
+        had_page: the projects whose files changed, and whether they had files on their pages before.
+        dirty: other projects whose pages change.
+        merged: projects of which decisions of two nodes were merged.
+        is_unread: whether a file has to be read, as its core metadata came with no record.
+        settled: files that are not as this node itself has journalled, because it was cut off: what they are now is said.
+    """
+
+    staged: Staged
+    known: Known
+    had_page: dict[str, bool] = field(default_factory=dict)
+    dirty: set[str] = field(default_factory=set)
+    merged: set[str] = field(default_factory=set)
+    is_unread: bool = False
+    settled: set[str] = field(default_factory=set)
+
+    def touch(self, project: str | None) -> None:
+        """Note a project before a file of it changes."""
+        if project is not None:
+            self.had_page.setdefault(project, self.known.has_page(project))
+
+
+class Following(Writing):
+    """Journals what is changed, and follows the other nodes; arguments as for ``Folders``.
+
+    Attributes:
+        tell: has the other nodes know what was journalled up to a place, before an answer says that it is done.
+        appended: where this process has written to the node's journal last.
+    """
+
+    def __init__(
+        self,
+        packages: Path,
+        index: Path,
+        replaceable: bool = False,
+        url: str | None = None,
+        nodes: Nodes = NO_NODES,
+    ) -> None:
+        super().__init__(packages, index, replaceable, url, nodes)
+        self.tell: Callable[[Place], None] = lambda _place: None
+        self.appended = NOWHERE
+        self._compare = index / _COMPARE
+        if nodes:
+            self.catalogue.before_commit = self._journal
+
+    def prepare(self) -> None:
+        """Make what is missing, as ``Folders.prepare`` does, and begin to follow the other nodes."""
+        super().prepare()
+        if self.nodes:
+            self._begin()
+
+    def _prepare_facts(self) -> None:
+        super()._prepare_facts()
+        if self.nodes and self.facts.known():
+            try:
+                self.facts.check_mounted()
+                self.facts.journals.prepare()
+            except (FactsError, OSError) as error:
+                # Each change is refused until it is there.
+                log.error("The folder of the nodes cannot be used: %s", error)
+
+    def in_place(self) -> bool:
+        """Tell whether nothing was removed of what prepare makes."""
+        return super().in_place() and (not self.nodes or self.facts.journals.is_in_place())
+
+    def compares(self) -> int:
+        """Tell whether all files have to be compared with what is known, as records of other nodes are missing.
+
+        Returns:
+            Since when, in ns since 1970; 0 where they need not.
+        """
+        try:
+            return self._compare.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def compared(self, since_ns: int) -> None:
+        """Note that they were; not if more is missing since."""
+        if since_ns and self.compares() == since_ns:
+            self._compare.unlink(missing_ok=True)
+
+    def _compare_if_shared(self) -> None:
+        """Have all files compared, where this node would not do that by itself."""
+        if self.nodes:
+            self._compare.touch()
+
+    def _make_again(self, found: Found) -> None:
+        if self.nodes:
+            # What another node has given back since is not lost.
+            self.catch_up()
+        super()._make_again(found)
+
+    def spread(self) -> None:
+        """Have the other nodes know what this process has changed."""
+        if self.appended.file:
+            self.tell(self.appended)
+
+    def catch_up(self, node: str = "", until: Place = NOWHERE) -> dict[str, Place]:
+        """Read on in the journals: when this returns, pages say what the other nodes have changed before.
+
+        Args:
+            node: one of which all is known already up to a place is no reason to look.
+            until: that place.
+
+        Returns:
+            How far the journals of all nodes are read, by their names: of one whose files are not all as it says, nothing is.
+
+        Raises:
+            FactsError, OSError: if packages/ cannot be used.
+        """
+        self.mend()
+        self.check_facts()
+        self._begin()
+        before: dict[str, Place] = {}
+        while True:
+            with self.catalogue.reading() as known:
+                followed = known.followed()
+                awaited = {one for _path, one, *_record in known.awaited()}
+            if node and until <= followed.get(node, NOWHERE) and node not in awaited:
+                break
+            journals = self.facts.journals
+            behind = [one for one in self._all_nodes() if journals.has_more(one, followed.get(one, NOWHERE))]
+            # A journal may end with what a crash has torn, until its node is back.
+            if followed == before or not (behind or awaited):
+                break
+            self._follow(behind)
+            before = followed
+        self._write_taken()
+        return followed | dict.fromkeys(awaited, NOWHERE)
+
+    def _write_taken(self) -> None:
+        """Have pages say what is known: another thread may be about to write them, or was cut off before."""
+        with self.catalogue.reading() as known:
+            if not known.pending():
+                return
+        with self._alone(), self.catalogue.reading() as known:
+            pending = any(known.pending())
+        if pending:
+            self.write_pending()
+
+    def _follow(self, nodes: Sequence[str]) -> None:
+        """Take in what follows in the journals of nodes."""
+        with self._alone(), staging() as staged:
+            with self.catalogue.writing() as known:
+                taken = _Taken(staged, known)
+                for node in nodes:
+                    records, place, is_lost = self.facts.journals.read(node, known.followed().get(node, NOWHERE))
+                    if is_lost:
+                        log.warning("Records of node %s are missing: all files are compared once", node)
+                        self._compare.touch()
+                    for record in records:
+                        self._take(taken, node, record)
+                    known.note_followed(node, place)
+                self._look_again_at_awaited(taken)
+                # What others have journalled is not journalled again.
+                known.changes = Changes(taken.settled, decided=taken.merged)
+                projects = {*taken.had_page, *taken.dirty}
+                # What was pending may be missing on the list of projects.
+                waited = any(known.mark_of(project) for project in projects)
+                at_once = len(projects) <= BATCH
+                # Until the pages are in place another process has to see to them, if this one is killed.
+                (known.mark_dirty if at_once else partial(self._mark_dirty, known))(projects)
+                if at_once and projects:
+                    changed = waited or any(known.has_page(one) != had for one, had in taken.had_page.items())
+                    self._stage(staged, known, projects, changed and self._lists_now(known))
+                seen = {project: known.mark_of(project) for project in projects} if at_once else {}
+                known.note_written(staged.written)
+            staged.publish()
+            if seen:
+                self._done(seen, {}, staged.whole)
+        if not at_once or taken.is_unread:
+            self.write_pending()
+
+    def _begin(self) -> None:
+        """Have a place in the journals of all nodes; what was written before that is found by a look at all files."""
+        with self.catalogue.reading() as known:
+            if known.follows(self._all_nodes()):
+                return
+        self.facts.check_mounted()
+        with self._alone(), self.catalogue.writing() as known:
+            known.follow()
+            followed, journals = known.followed(), self.facts.journals
+            for node in self._all_nodes():
+                if node in followed:
+                    continue
+                # All that a node has written which the others did not know before.
+                from_its_beginning = bool(followed) and journals.is_whole(node)
+                if not from_its_beginning:
+                    self._compare.touch()
+                known.note_followed(node, NOWHERE if from_its_beginning else journals.end(node))
+
+    def _all_nodes(self) -> tuple[str, ...]:
+        # Its own as well: what was journalled and then cut off.
+        return (self.nodes.own, *self.nodes.others)
+
+    def _journal(self, known: Known) -> None:
+        """Write into the journal what a transaction has changed so far."""
+        changes, known.changes = known.changes, Changes()
+        record = Record(decided=sorted(changes.decided), given_back=sorted(changes.given_back))
+        for path in sorted(changes.paths):
+            row = known.row(path)
+            # What has not been read says nothing yet.
+            if row is None or _is_read(entry_of(row)):
+                record.files[path] = row
+                if row and 0 < len(content := changes.metadata.get(path, b"")) <= _METADATA_BYTES:
+                    record.metadata[path] = base64.b64encode(content).decode()
+        if record:
+            known.follow()
+            before = known.followed().get(self.nodes.own, NOWHERE)
+            self.appended = self.facts.journals.append(record, before)
+            if self.appended.file == before.file or not before.file:
+                known.note_followed(self.nodes.own, self.appended)
+            # Else something is between the two that was cut off, and is read by the next look.
+
+    def _take(self, taken: _Taken, node: str, record: Record) -> None:
+        """Take in a record of a node; a file that is not as it says is looked at again later."""
+        for project in record.given_back:
+            if not taken.known.of_project(project):
+                taken.known.give_back(project)
+        for path, row in record.files.items():
+            if not _is_path(path):
+                log.error("A journal names %s, which is no path of a distribution file", one_line(path)[:200])
+                continue
+            taken.known.stop_waiting(path, node)
+            metadata = record.metadata.get(path, "")
+            if self._is_taken(taken, path, row, metadata):
+                continue
+            if node == self.nodes.own:
+                # Nothing else of this node changes anything now, so it stays so.
+                self._settle(taken, path)
+            else:
+                taken.known.wait_for(path, node, json.dumps([row, metadata]), time.time_ns())
+        for project in record.decided:
+            self._take_decision(taken, project)
+
+    def _look_again_at_awaited(self, taken: _Taken) -> None:
+        """Look at files that were not as a record says."""
+        for path, node, text, since_ns in taken.known.awaited():
+            is_young = 0 <= time.time_ns() - since_ns < _AWAITED_SECONDS * 1e9
+            if self._is_taken(taken, path, *json.loads(text)) or not is_young:
+                taken.known.stop_waiting(path, node)
+
+    def _settle(self, taken: _Taken, path: str) -> None:
+        """Note what a file is that is not as this node has journalled."""
+        stamp = self._stamp(path)
+        taken.touch(taken.known.project_of(path))
+        self._forget(taken.staged, taken.known, [path])
+        if stamp:
+            taken.known.put(Entry(path, stamp))
+            taken.touch(guessed(path.rpartition("/")[2]).project)
+            taken.is_unread = True
+        taken.settled.add(path)
+
+    def _is_taken(self, taken: _Taken, path: str, row: list[Any] | None, metadata: str) -> bool:
+        """Take in what a record says of a file, if the file is so; return whether there is nothing to wait for."""
+        try:
+            entry = entry_of(row) if row else None
+            content = base64.b64decode(metadata)
+        except (ValueError, TypeError) as error:
+            log.error("A journal says of %s what cannot be used: %s", path, error)
+            return True
+        stamp = self._stamp(path)
+        if entry is None and stamp is None:
+            taken.touch(taken.known.project_of(path))
+            self._forget(taken.staged, taken.known, [path])
+            return True
+        if entry is None or stamp != entry.stamp or entry.path != path:
+            # Another file has the name: a record of its own says what it is.
+            return bool(entry and stamp)
+        taken.touch(taken.known.project_of(path))
+        taken.touch(entry.project)
+        self._note_taken(taken, entry, content)
+        return True
+
+    def _note_taken(self, taken: _Taken, entry: Entry, metadata: bytes) -> None:
+        """Note a file that another node has read, and stage what is served beside it."""
+        before = taken.known.at(entry.path)
+        wanted = entry.facts.metadata_sha256 if entry.facts else ""
+        if wanted and not metadata:
+            if not (before and before.facts and before.facts.metadata_sha256 == wanted):
+                taken.known.put(Entry(entry.path, entry.stamp))
+                taken.is_unread = True
+                return
+        else:
+            self.output.stage_metadata(taken.staged, entry.path, metadata)
+        if entry.attested or (before and before.attested):
+            self._put_attested(taken.staged, taken.known, entry)
+        else:
+            taken.known.put(entry)
+            self.output.stage_mark(taken.staged, entry.path, entry.facts is not None)
+
+    def _take_decision(self, taken: _Taken, project: str) -> None:
+        said = self._reconciler.said(taken.known, project)
+        if self._reconciler.take(taken.known, {project: said}, is_news=True):
+            taken.dirty.add(project)
+        if taken.known.decisions(project) != said:
+            # What was decided here meanwhile: the others do not know of it.
+            taken.merged.add(project)
+
+
+def _is_read(entry: Entry) -> bool:
+    # That this node cannot read a file does not concern the others.
+    return bool(entry.facts or entry.refused)
+
+
+def _is_path(path: str) -> bool:
+    *folders, name = path.split("/")
+    return names.is_served(name) and all(map(names.is_folder, folders))
