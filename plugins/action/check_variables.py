@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleUndefinedVariable
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing, in_clear, rules, specs
-from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins, names
+from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import logins, names, nodes
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.values import plain
 
 # What a token that is yet to be made is checked with.
@@ -39,6 +39,7 @@ class ActionModule(ActionBase):
             size = plain(self._templar.template(task_vars["pypi_serial"]))
             batch, every = task_vars["ansible_play_batch"], task_vars["ansible_play_hosts_all"]
             found += names.serial(size, len(batch), len(every))
+        found += self._of_nodes(task_vars, variables.get("pypi_nodes"), removing)
         problems = [str(problem) for problem in found + rules.problems(variables)]
         if any(user.get("password") for user in logins.present_users(variables)):
             try:
@@ -68,6 +69,25 @@ class ActionModule(ActionBase):
         if "__pypi_restores" in task_vars:
             return names.OF_RESTORE
         return names.OF_TOKEN if self._task.args.get("token") else ()
+
+    def _of_nodes(self, task_vars: Mapping[str, Any], group: Any, removing: bool) -> list[rules.Problem]:
+        """Return the problems of a host that is a node: what only the inventory of all of them says."""
+        if removing:
+            given = (task_vars.get(name) for name in ("pypi_nodes", "pypi_remove_data"))
+            return list(nodes.emptied(*(plain(self._templar.template(one)) if one else "" for one in given)))
+        if not isinstance(group, str) or not group:
+            return []
+        hostvars = task_vars["hostvars"]
+
+        def value(host: str, name: str) -> Any:
+            try:
+                return plain(hostvars[host][name])
+            except (AnsibleError, KeyError):
+                # Not set; or not to be rendered, which that host says of itself.
+                return nodes.MISSING
+
+        found = list(nodes.problems(group, task_vars["inventory_hostname"], task_vars["groups"], value))
+        return found + list(nodes.restored("__pypi_restores" in task_vars and group))
 
     def _variables(self, task_vars: Mapping[str, Any]) -> tuple[dict[str, Any], list[rules.Problem]]:
         """Return the variables to check, and a problem for each that refers to something undefined."""

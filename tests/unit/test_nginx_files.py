@@ -13,8 +13,8 @@ ROLES = ROOT / "roles"
 KEPT = "private, max-age=31536000, immutable"
 
 
-@pytest.fixture(scope="module")
-def locations() -> list[tuple[re.Pattern[str], str]]:
+@pytest.fixture(scope="module", params=["", "nodes"])
+def locations(request: pytest.FixtureRequest) -> list[tuple[re.Pattern[str], str]]:
     """The locations in their order, each with what is in it: NGINX takes the first that fits."""
     suffixes = (ROLES / "pypiserver/files/wheelhouse_index/files/suffixes.txt").read_text(encoding="utf-8").split()
     (pattern,) = re.findall(r"^__nginx_file: (.*)$", (ROLES / "nginx/vars/main.yml").read_text(encoding="utf-8"), re.M)
@@ -28,12 +28,15 @@ def locations() -> list[tuple[re.Pattern[str], str]]:
             __nginx_file=file,
             __nginx_needs={"download": ""},
             __nginx_cache_files=KEPT,
-            __nginx_refusals={"unmounted": (503, "")},
+            __nginx_refusals={"unmounted": (503, ""), "compared": (503, "")},
+            __nginx_types="types {}",
+            pypi_nodes=request.param,
         )
     )
     print(text)
     return [
-        (re.compile(found[1]), found[2]) for found in re.finditer(r"^location ~ (\S+) {\n(.*?)^}", text, re.M | re.S)
+        (re.compile(found[1].replace("(?<", "(?P<")), found[2])
+        for found in re.finditer(r"^location ~ (\S+) {\n(.*?)^}", text, re.M | re.S)
     ]
 
 

@@ -21,6 +21,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules import (
     keep,
     logins,
     network,
+    nodes,
     passwords,
     quotas,
     tls,
@@ -49,6 +50,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_url": network.origin_url,
     "pypi_trusted_proxies": network.networks,
     "pypi_metrics_networks": network.readers_of_metrics,
+    "pypi_node_address": nodes.node_address,
     "pypi_tls_certificate": absolute_path("pypi.pem"),
     "pypi_tls_key": absolute_path("pypi.key"),
     "pypi_acme_directory": url(
@@ -123,6 +125,7 @@ CROSS_RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
     host.newer_images_have_a_registry,
     network.ports_differ,
     network.ipv6_clients_are_strangers,
+    nodes.can_be_shared,
     tls.url_is_of_tls,
     tls.tls_has_a_name,
     tls.provided_is_whole,

@@ -27,7 +27,8 @@ from typing import Any
 
 # Where the unit shows what is backed up, in this order: files before facts, so that each file has its record.
 VIEWS = ("authentication", "files", "store/.wheelhouse")
-_LEFT_OUT = ("files/.wheelhouse", "files/.incoming")
+# Not what nodes say to each other either, nor their trial of the folder.
+_LEFT_OUT = ("files/.wheelhouse", "files/.incoming", "files/.wheelhouse-trial-*", "store/.wheelhouse/nodes")
 # restic tries an unreachable repository for 15 minutes by itself.
 _PATIENCE_SECONDS = 30
 # Where a container sees the folder of the index; not /data, as images have a volume of their own there.

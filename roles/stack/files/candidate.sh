@@ -25,7 +25,7 @@ done
 cd .candidate
 umask 077
 # What pages, a file and its metadata are proved with.
-mkdir packages index logs nginx_cache sockets sockets/nginx sockets/bridge wheelhouse_candidate-0
+mkdir packages index logs nginx_cache sockets sockets/nginx sockets/packages sockets/bridge wheelhouse_candidate-0
 printf 'Metadata-Version: 2.2\nName: wheelhouse-candidate\nVersion: 0\n' >wheelhouse_candidate-0/PKG-INFO
 tar -czf packages/wheelhouse_candidate-0.tar.gz wheelhouse_candidate-0
 chown -R "$5" packages index logs nginx_cache sockets
