@@ -71,10 +71,12 @@ class Index:
     Attributes:
         url: the base, without a slash at the end.
         authority: file with the certificate that clients trust, for an index that speaks TLS.
+        seconds: for how long a plain request waits for an answer.
     """
 
     url: str
     authority: str = ""
+    seconds: float = 60
 
     def request(
         self,
@@ -87,10 +89,10 @@ class Index:
         """Send one request exactly as given; redirects are not followed."""
         parts = urlsplit(self.url)
         assert parts.hostname
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=self.seconds)
         if parts.scheme == "https":
             context = ssl.create_default_context(cafile=self.authority)
-            connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=60, context=context)
+            connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=self.seconds, context=context)
         try:
             connection.request(method, path, body, {**login.header(), **(headers or {})})
             answer = connection.getresponse()

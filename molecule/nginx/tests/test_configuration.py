@@ -110,6 +110,44 @@ def test_every_setting_passes_in_nginx_1_30_and_1_26(host: Any, nginx: str) -> N
         assert part in text, text
 
 
+@pytest.fixture
+def nodes(host: Any, home: str, tmp_path: Path) -> Iterator[tuple[str, ...]]:
+    """Arguments of a run on this host, which is one of four nodes with a shared folder."""
+    inventory = tmp_path / "nodes.ini"
+    inventory.write_text(
+        "[pypi]\nnode-2 ansible_host=192.0.2.2 pypi_http_port=8080\nNode-3 pypi_node_address=pypi-3.example.com\n"
+        "node-4 ansible_host=2001:db8::4\n"
+    )
+    host.check_output(
+        f"mount -t tmpfs tmpfs {home}/packages && install -d -o pypi {home}/packages/.wheelhouse"
+        f" && touch {home}/packages/.wheelhouse/format && chown pypi {home}/packages"
+    )
+    yield "--inventory", str(inventory), "--limit", "pypi-nginx"
+    host.check_output(f"umount {home}/packages")
+
+
+@pytest.mark.parametrize(
+    ("tls", "scheme", "ports"), [("none", "http", (8080, 80)), ("self_signed", "https", (443, 443))]
+)
+def test_nginx_accepts_what_nodes_say_to_each_other(
+    host: Any, nginx: str, nodes: tuple[str, ...], tls: str, scheme: str, ports: tuple[int, int]
+) -> None:
+    start = host.check_output("date +%s.%N")
+    applied(*nodes, pypi_nodes="pypi", pypi_tls=tls)
+    assert checks(host, start)[-1] == "nginx:1.30"
+    text = host.file(f"{nginx}/conf.d/peers.conf").content_string
+    for part in (
+        f"server 192.0.2.2:{ports[0]} max_fails=0;",
+        f"server pypi-3.example.com:{ports[1]} max_fails=0 resolve;",
+        f"server [2001:db8::4]:{ports[1]} max_fails=0;",
+        f"proxy_pass {scheme}://pypi_peer_1/_peer/$pypi_message;",
+    ):
+        assert part in text, text
+    assert len(re.findall("^upstream ", text, re.M)) == 3, text
+    plain = host.file(f"{nginx}/conf.d/http.conf").content_string
+    assert ("include /etc/pypi-nginx/health.conf;" in plain) == (tls != "none")
+
+
 def test_an_index_that_is_open_to_readers_asks_publishers_alone_for_a_password(host: Any, nginx: str) -> None:
     start = host.check_output("date +%s.%N")
     applied(pypi_authenticate=["update"])
