@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import secrets
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -87,15 +88,17 @@ class Record:
         metadata: the core metadata of some of them, by path.
         decided: projects on which was decided.
         given_back: projects whose names were given back.
+        after: where the journals ended before, in the first record of one.
     """
 
     files: dict[str, list[Any] | None] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     decided: list[str] = field(default_factory=list)
     given_back: list[str] = field(default_factory=list)
+    after: list[Any] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        """Whether it says anything."""
+        """Whether it says that anything was changed."""
         return bool(self.files or self.decided or self.given_back)
 
     def line(self) -> bytes:
@@ -148,11 +151,6 @@ class Journals:
         """Tell whether nothing was removed of what prepare makes."""
         return (self.folder / self.nodes.own).is_dir() and (self.folder / _KEY).exists()
 
-    def is_whole(self, node: str) -> bool:
-        """Tell whether all is there that a node has ever written."""
-        files = self._files(node)
-        return not files or int(files[0].removesuffix(_SUFFIX)) == 1
-
     def key(self) -> bytes:
         """Return what the nodes know each other by.
 
@@ -174,11 +172,13 @@ class Journals:
         Returns:
             Where it ends now.
         """
-        folder, line = self.folder / self.nodes.own, record.line()
-        name = after.file
+        folder, name = self.folder / self.nodes.own, after.file
         if not name or after.offset > _LONGEST_BYTES or _size(folder / name) != after.offset:
-            there = [int(file.removesuffix(_SUFFIX)) for file in (*self._files(self.nodes.own), name) if file]
-            name, after = f"{max(there, default=0) + 1:08}{_SUFFIX}", NOWHERE
+            before = [int(file.removesuffix(_SUFFIX)) for file in (*self._files(self.nodes.own), name) if file]
+            # Minutes since 1970, or more: places grow, also where nothing is left of earlier journals.
+            number = max(int(time.time()) // 60, *(one + 1 for one in before), 1)
+            name, after, record.after = f"{number:08}{_SUFFIX}", NOWHERE, list(after)
+        line = record.line()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(folder / name, flags if after.file else flags | os.O_EXCL, 0o600)
         with open(descriptor, "wb", buffering=0) as file:
@@ -194,8 +194,9 @@ class Journals:
         return Place(files[-1], _size(self.folder / node / files[-1])) if files else NOWHERE
 
     def has_more(self, node: str, place: Place) -> bool:
-        """Tell whether there is anything after a place, or something is missing before it."""
-        return self.end(node) != place
+        """Tell whether there is anything after a place, or something is missing before it that was not noticed."""
+        end = self.end(node)
+        return place.offset > 0 if end.file < place.file else end != place
 
     def read(self, node: str, place: Place) -> tuple[list[Record], Place, bool]:
         """Read on.
@@ -210,13 +211,9 @@ class Journals:
         files = self._files(node)
         is_lost = False
         if place.file and place.file not in files:
-            # What follows is read from its beginning.
-            is_lost = True
-            below = [name for name in files if name < place.file]
-            place = Place(below[-1], _size(self.folder / node / below[-1])) if below else NOWHERE
-        elif not place.file and files:
-            # They are removed from the oldest on.
-            is_lost = int(files[0].removesuffix(_SUFFIX)) > 1
+            # It is noticed once. What comes later has a greater number.
+            is_lost = place.offset > 0
+            place = Place(place.file, 0)
         found: list[Record] = []
         for name in files:
             if name < place.file:
@@ -224,7 +221,7 @@ class Journals:
             offset = place.offset if name == place.file else 0
             content, size = self._content(node, name, offset)
             is_lost |= size < offset
-            place = Place(name, min(offset, size))
+            before, place = place, Place(name, min(offset, size))
             for line in content.splitlines(keepends=True):
                 if not line.endswith(b"\n"):
                     # It may still be written. If another journal follows, it was torn: by a crash, so that it was never answered
@@ -233,7 +230,9 @@ class Journals:
                     break
                 place = Place(name, place.offset + len(line))
                 try:
-                    found.append(Record.of_line(line[:-1]))
+                    record = Record.of_line(line[:-1])
+                    found.append(record)
+                    is_lost |= bool(record.after) and Place(str(record.after[0]), int(record.after[1])) > before
                 except (ValueError, TypeError, KeyError) as error:
                     log.error("%s/%s/%s is damaged before byte %d: %s", FOLDER, node, name, place.offset, error)
                     is_lost = True

@@ -224,15 +224,9 @@ class Following(Writing):
         self.facts.check_mounted()
         with self._alone(), self.catalogue.writing() as known:
             known.follow()
-            followed, journals = known.followed(), self.facts.journals
-            for node in self._all_nodes():
-                if node in followed:
-                    continue
-                # All that a node has written which the others did not know before.
-                from_its_beginning = bool(followed) and journals.is_whole(node)
-                if not from_its_beginning:
-                    self._compare.touch()
-                known.note_followed(node, NOWHERE if from_its_beginning else journals.end(node))
+            for node in set(self._all_nodes()) - known.followed().keys():
+                self._compare.touch()
+                known.note_followed(node, self.facts.journals.end(node))
 
     def _all_nodes(self) -> tuple[str, ...]:
         # Its own as well: what was journalled and then cut off.
