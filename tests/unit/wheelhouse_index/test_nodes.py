@@ -126,6 +126,26 @@ def test_removals_yanks_and_statuses_are_on_all_nodes(group: Group) -> None:
     assert [list(node.listed("hello")) for node in (a, b, c)] == [[files[0][0]]] * 3
 
 
+def test_files_come_back_from_quarantine_by_the_node_that_decides(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, c = group.nodes.values()
+    name, content = wheel("hello", "1.0")
+    assert a.upload(name, content).status == 200
+    assert b.ask("set_status", name="hello", status="quarantined").status == 200
+    give_back = c.store._give_back
+
+    def overtaken(project: str) -> None:
+        # The first node reads that it was decided, and looks at everything, before the files are back.
+        a.store.catch_up()
+        a.look()
+        give_back(project)
+
+    monkeypatch.setattr(c.store, "_give_back", overtaken)
+    assert c.ask("set_status", name="hello", status="active").status == 200
+    assert [list(node.listed("hello")) for node in (a, b, c)] == [[name]] * 3
+
+
 def test_a_node_that_was_not_told_reads_on(group: Group) -> None:
     group.connect("c")
     name, content = wheel("hello", "1.0")

@@ -152,7 +152,9 @@ def entry_of(row: Sequence[Any]) -> Entry:
     path, size, mtime_ns, inode, sha256, unreadable, *texts, uploaded_ns, recorded, refused, attested = row
     numbers = [size, mtime_ns, inode, unreadable, recorded, attested, *([] if uploaded_ns is None else [uploaded_ns])]
     words = [path, refused, *texts, *([] if sha256 is None else [sha256])]
-    if not (all(type(one) is int for one in numbers) and all(type(one) is str for one in words) and len(texts) == 4):
+    if not (
+        all(isinstance(one, int) for one in numbers) and all(isinstance(one, str) for one in words) and len(texts) == 4
+    ):
         raise TypeError("a column has another type")
     return _entry(row)
 

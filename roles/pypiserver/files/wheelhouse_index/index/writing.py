@@ -6,9 +6,11 @@ import logging
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from ..common.answers import some
+from ..common.times import nanoseconds
 from ..fact_store.decisions import UNKNOWN, Decisions
 from ..fact_store.facts import NO_NODES
 from ..fact_store.journal import Nodes
@@ -28,6 +30,8 @@ BATCH = 100
 # the rest of an upload. No installer reads it.
 LONG_LIST_BYTES = 64 * 1024
 LIST_SECONDS = 1.0
+# For so long the node that has decided is left to move files of a project out of quarantine.
+_MOVING_SECONDS = 60
 # What is pending then, among the names of projects.
 _LISTS = ""
 
@@ -240,9 +244,17 @@ class Writing(TakingIn):
                 self._take_decisions(known, differ)
         # By what holds now: a decision that was just taken in may have ended a quarantine.
         with self.catalogue.reading() as known:
-            back = [name for name in self.facts.quarantine.projects() if not known.decisions(name).is_quarantined]
+            decided = {name: known.decisions(name) for name in self.facts.quarantine.projects()}
+        back = [name for name, found in decided.items() if not (found.is_quarantined or self._is_under_way(found))]
         for project in back:
             self._give_back(project)
+
+    def _is_under_way(self, decided: Decisions) -> bool:
+        """Tell whether another node may be about to move the files of a project, as it has just decided on it."""
+        # Where no time is known, it was long ago.
+        with suppress(ValueError):
+            return bool(self.nodes) and 0 <= time.time_ns() - nanoseconds(decided.status.time) < _MOVING_SECONDS * 1e9
+        return False
 
     def _give_back(self, project: str) -> None:
         """Move the files of a project out of quarantine, if it was decided that they are to be served."""
