@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import tempfile
 import threading
 from contextlib import AbstractContextManager
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from wheelhouse_index.fact_store.journal import Nodes, Place, Record
+from wheelhouse_index.fact_store.records import FactsError
 from wheelhouse_index.files.incoming import Upload
 
 from tests.support import packages
@@ -392,6 +394,19 @@ def test_journals_are_removed_when_all_nodes_have_read_them(group: Group, monkey
     assert len(list(folder.glob("*.journal"))) == 1
     group.settle()
     assert not any(node.store.compares() for node in group.nodes.values())
+
+
+def test_a_host_that_knows_of_no_others_changes_nothing_that_is_shared(group: Group, tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone/packages").symlink_to(group.packages)
+    alone = Index(tmp_path / "alone")
+    answer = alone.upload(*wheel("hello", "1.0"))
+    assert answer.status == 503
+    with pytest.raises(FactsError, match="several hosts share packages/"):
+        alone.store.check_facts()
+    # It was taken for another host's folder by mistake, or is this host's alone from now on.
+    shutil.rmtree(group.packages / ".wheelhouse/nodes")
+    assert alone.upload(*wheel("hello", "1.0")).status == 200
 
 
 def test_nodes_are_named_with_this_one_among_them() -> None:

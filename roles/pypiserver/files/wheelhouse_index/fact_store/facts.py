@@ -145,6 +145,11 @@ class FactStore:
         for folder in self.folders():
             if not self._is_part(folder):
                 raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
+        if not self.journals.nodes and os.path.lexists(self.journals.folder):
+            raise FactsError(
+                f"packages/{FOLDER}/{journal.FOLDER}/ is there: several hosts share packages/, and this one does not know the"
+                " others. Set pypi_nodes. If this is the only host from now on, remove that folder."
+            )
         # These are made with their first files.
         self._is_part(self.quarantine.folder)
         self._is_part(self.trash.folder)

@@ -63,6 +63,7 @@ class Peers:
         self._said: tuple[dict[str, Place], float] = {}, -self._contact
         self._found: tuple[str, float] = "", -self._contact
         self._key = b""
+        self._last_reason = ""
 
     def start(self, listening: socket.socket, stopping: threading.Event) -> None:
         """Begin to read on, and to answer."""
@@ -138,6 +139,9 @@ class Peers:
             return Answer(404, "There is no such address.")
         if request[1] == "/node":
             reason = self.wellness()
+            if bool(reason) != bool(self._last_reason):
+                log.warning("A balancer is told: %s", reason or "well")
+            self._last_reason = reason
             return Answer(503, reason) if reason else Answer(200, "ok")
         nonce, _blank, sent = headers.get(HEADER, "").partition(" ")
         try:
