@@ -13,6 +13,7 @@ journal, and begins another one where the last does not end as it left it: after
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -173,7 +174,7 @@ class Journals:
             Where it ends now.
         """
         folder, name = self.folder / self.nodes.own, after.file
-        if not name or after.offset > _LONGEST_BYTES or _size(folder / name) != after.offset:
+        if not name or after.offset > _LONGEST_BYTES or self.end(self.nodes.own) != after:
             before = [int(file.removesuffix(_SUFFIX)) for file in (*self._files(self.nodes.own), name) if file]
             # Minutes since 1970, or more: places grow, also where nothing is left of earlier journals.
             number = max(int(time.time()) // 60, *(one + 1 for one in before), 1)
@@ -222,11 +223,9 @@ class Journals:
             content, size = self._content(node, name, offset)
             is_lost |= size < offset
             before, place = place, Place(name, min(offset, size))
-            for line in content.splitlines(keepends=True):
+            for line in io.BytesIO(content):
                 if not line.endswith(b"\n"):
-                    # It may still be written. If another journal follows, it was torn: by a crash, so that it was never answered
-                    # for, or by other hands.
-                    is_lost |= name != files[-1]
+                    # It may still be written; or it was torn by a crash, so that it was never answered for.
                     break
                 place = Place(name, place.offset + len(line))
                 try:

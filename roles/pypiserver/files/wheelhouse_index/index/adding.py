@@ -239,10 +239,11 @@ class Adding(Following):
         known, project = group.known, request.uploads[0].facts.release.project
         request.check()
         new, replaced = compared(known, request.uploads, request.overwrite)
-        if not new and not known.mark_of(project):
+        if not new:
             # Another node may have published it, and not all may know yet: whoever answers says so to all.
             known.changes.paths.update(entry.path for upload in request.uploads for entry in same_as(known, upload))
-            return Added()
+            if not known.mark_of(project):
+                return Added()
         if new:
             refuse_closed(project, known.decisions(project))
             request.quotas.check(known, new, replaced)

@@ -10,13 +10,15 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..common.answers import one_line
+from ..fact_store.decisions import NOTHING, Decisions
 from ..fact_store.facts import NO_NODES
 from ..fact_store.journal import NOWHERE, Nodes, Place, Record
 from ..fact_store.records import FactsError
@@ -129,6 +131,30 @@ class Following(Writing):
         if self.nodes:
             self._compare.touch()
 
+    def _take_decisions(self, known: Known, found: Mapping[str, Decisions] | None = None) -> None:
+        """Have catalogue and store of facts say the same, but for what another node has given back meanwhile."""
+        with suppress(FactsError, OSError):
+            if self.nodes:
+                self.facts.check()
+                known.follow()
+                followed = known.followed()
+                for node in followed.keys() & set(self.nodes.others):
+                    for project in self._given_back(node, followed[node]):
+                        known.give_back(project)
+                known.changes.given_back.clear()
+        super()._take_decisions(known, found)
+
+    def _given_back(self, node: str, place: Place) -> list[str]:
+        """Return the projects that a node has given back since a place in its journals."""
+        found: list[str] = []
+        while self.facts.journals.has_more(node, place):
+            records, after, _is_lost = self.facts.journals.read(node, place)
+            found += [project for record in records for project in record.given_back]
+            if after == place:
+                break
+            place = after
+        return found
+
     def _make_again(self, found: Found) -> None:
         if self.nodes:
             # What another node has given back since is not lost.
@@ -179,9 +205,14 @@ class Following(Writing):
             if not known.pending():
                 return
         with self._alone(), self.catalogue.reading() as known:
-            pending = any(known.pending())
+            pending = self._ready(known)
         if pending:
-            self.write_pending()
+            self._write(pending)
+
+    def _ready(self, known: Known) -> dict[str, int]:
+        """Return what is pending and needs no file to be read: that, and long lists, are the keeper's."""
+        unread = set(known.with_unread())
+        return {project: mark for project, mark in known.pending().items() if project and project not in unread}
 
     def _follow(self, nodes: Sequence[str]) -> None:
         """Take in what follows in the journals of nodes."""
@@ -214,7 +245,9 @@ class Following(Writing):
             if seen:
                 self._done(seen, {}, staged.whole)
         if not at_once or taken.is_unread:
-            self.write_pending()
+            with self.catalogue.reading() as known:
+                marks = {project: known.mark_of(project) for project in projects}
+            self._write({project: mark for project, mark in marks.items() if mark})
 
     def _begin(self) -> None:
         """Have a place in the journals of all nodes; what was written before that is found by a look at all files."""
@@ -246,16 +279,19 @@ class Following(Writing):
         if record:
             known.follow()
             before = known.followed().get(self.nodes.own, NOWHERE)
+            # Else something was cut off before, and is read by the next look.
+            is_whole = self.facts.journals.end(self.nodes.own) == before
             self.appended = self.facts.journals.append(record, before)
-            if self.appended.file == before.file or not before.file:
+            if is_whole:
                 known.note_followed(self.nodes.own, self.appended)
-            # Else something is between the two that was cut off, and is read by the next look.
 
     def _take(self, taken: _Taken, node: str, record: Record) -> None:
         """Take in a record of a node; a file that is not as it says is looked at again later."""
         for project in record.given_back:
-            if not taken.known.of_project(project):
-                taken.known.give_back(project)
+            # Also where it was published again since.
+            taken.known.give_back(project)
+            taken.dirty.add(project)
+            self._take_decision(taken, project)
         for path, row in record.files.items():
             if not _is_path(path):
                 log.error("A journal names %s, which is no path of a distribution file", one_line(path)[:200])
@@ -330,6 +366,9 @@ class Following(Writing):
 
     def _take_decision(self, taken: _Taken, project: str) -> None:
         said = self._reconciler.said(taken.known, project)
+        if said == NOTHING:
+            # It was given back since, or is lost: the node that looks at everything puts that right.
+            return
         if self._reconciler.take(taken.known, {project: said}, is_news=True):
             taken.dirty.add(project)
         if taken.known.decisions(project) != said:

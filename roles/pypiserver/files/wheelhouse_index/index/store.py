@@ -71,6 +71,11 @@ class Store(Adding):
             ConflictError: if it is not there any more.
             FactsError, OSError: as ``add``; nothing has changed then.
         """
+        attested = self._attest(upload, login)
+        self.spread()
+        return attested
+
+    def _attest(self, upload: Upload, login: str) -> set[str]:
         project = upload.facts.release.project
         with self._alone(), staging() as staged:
             with self.catalogue.reading() as known:
@@ -80,9 +85,11 @@ class Store(Adding):
                 if not is_attested:
                     refuse_closed(project, known.decisions(project))
             if is_attested:
-                # Another node may have attested it, and not all may know yet.
-                with self.catalogue.writing() as known:
-                    known.changes.paths.update(entry.path for entry in same)
+                if self.nodes:
+                    # Another node may have attested it, and not all may know yet.
+                    with self.catalogue.writing() as known:
+                        known.changes.paths.update(entry.path for entry in same)
+                return set()
             if not same:
                 raise ConflictError(f"{upload.name} was removed meanwhile. Send it again.")
             self._record(same)
@@ -97,7 +104,6 @@ class Store(Adding):
                     seen = {project: known.mark_of(project)}
             staged.publish()
             self._done(seen, {}, staged.whole)
-        self.spread()
         return attested
 
     def rehearse(self) -> None:
