@@ -107,6 +107,11 @@ def pair(tmp_path: Path) -> Iterator[tuple[Node, Node, Between]]:
     yield a, b, between
     for node in (a, b):
         node.sockets.stopping.set()
+    # A later test may fork, and its child would wait for the locks of threads that it does not have.
+    for thread in threading.enumerate():
+        if thread.name in ("follower", "peers", "peers-request"):
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def test_an_upload_is_answered_when_the_other_node_shows_it(pair: tuple[Node, Node, Between]) -> None:

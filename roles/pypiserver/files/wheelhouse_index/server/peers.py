@@ -66,9 +66,9 @@ class Peers:
         self._last_reason = ""
 
     def start(self, listening: socket.socket, stopping: threading.Event) -> None:
-        """Begin to read on, and to answer."""
+        """Begin to read on, and to answer, until this process is to end."""
         Answering(listening, self.answer, BUSY, stopping, _MOST, "peers").start()
-        threading.Thread(target=self._run, name="follower", daemon=True).start()
+        threading.Thread(target=self._run, args=(stopping,), name="follower", daemon=True).start()
 
     def tell(self, place: Place) -> None:
         """Have all nodes that are well know what this one has journalled up to a place.
@@ -165,23 +165,23 @@ class Peers:
                 return True
         return False
 
-    def _run(self) -> None:
+    def _run(self, stopping: threading.Event) -> None:
         pause = self._contact / _LOOKS
-        while True:
+        while not stopping.is_set():
             try:
                 with open(self._store.output.folder / LOCK, "ab") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX)
                     pruned_at = 0.0
-                    while True:
+                    while not stopping.is_set():
                         self.step()
                         if time.monotonic() - pruned_at > 600:
                             pruned_at = time.monotonic()
                             with suppress(OSError):
                                 self._store.facts.journals.prune()
-                        time.sleep(pause)
+                        stopping.wait(pause)
             except OSError:
                 log.exception("Cannot follow the other nodes")
-            time.sleep(pause)
+            stopping.wait(pause)
 
 
 class _Peer:
