@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from wheelhouse_index.commands import inspecting
 from wheelhouse_index.fact_store.journal import Nodes, Place, Record
 from wheelhouse_index.fact_store.records import FactsError
 from wheelhouse_index.files.incoming import Upload
@@ -407,6 +408,14 @@ def test_a_host_that_knows_of_no_others_changes_nothing_that_is_shared(group: Gr
     # It was taken for another host's folder by mistake, or is this host's alone from now on.
     shutil.rmtree(group.packages / ".wheelhouse/nodes")
     assert alone.upload(*wheel("hello", "1.0")).status == 200
+
+
+def test_commands_of_a_node_know_that_it_is_one(group: Group) -> None:
+    a = group.nodes["a"]
+    assert a.upload(*wheel("hello", "1.0")).status == 200
+    found = inspecting.inspected(a.settings, None, wait=lambda _seconds: None)
+    assert found["files"] == 1
+    assert not found["problems"], found
 
 
 def test_nodes_are_named_with_this_one_among_them() -> None:

@@ -345,7 +345,7 @@ def summed(problems: Iterable[Problem]) -> dict[str, dict[str, Any]]:
 
 def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any] = time.sleep) -> dict[str, Any]:
     """Return what there is to say of an index; ``most`` is how many bytes of files are read, None for all."""
-    store = FactStore(settings.packages, settings.index)
+    store = FactStore(settings.packages, settings.index, settings.nodes)
 
     def look() -> Inspection:
         return Inspection(store, settings.packages, settings.index)

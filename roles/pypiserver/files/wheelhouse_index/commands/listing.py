@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> int:
     """List what the options ask for; return the exit code."""
     asked, as_json = wanted(words)
     settings = Settings.of_environment()
-    store = FactStore(settings.packages, settings.index)
+    store = FactStore(settings.packages, settings.index, settings.nodes)
     damaged: list[str] = []
     try:
         store.check()
