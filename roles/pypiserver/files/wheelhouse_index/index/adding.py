@@ -240,7 +240,7 @@ class Adding(Following):
         request.check()
         new, replaced = compared(known, request.uploads, request.overwrite)
         if not new:
-            # Another node may have published it, and not all may know yet: whoever answers says so to all.
+            # Another node may have published it, and not all may know yet: the node that answers says so to all.
             known.changes.paths.update(entry.path for upload in request.uploads for entry in same_as(known, upload))
             if not known.mark_of(project):
                 return Added()

@@ -1,4 +1,4 @@
-"""The other nodes of an index: they are told what has changed, ask the same of this one, and see that it lives.
+"""The other nodes of an index: they hear what has changed, say the same to this one, and see that it lives.
 
 A message says "read on up to here", and nothing else: what has changed is in the shared folder. Both it and the answer have a
 checksum with a key that is there as well, so it does not matter who hears them on the way.
@@ -140,7 +140,7 @@ class Peers:
         if request[1] == "/node":
             reason = self.wellness()
             if bool(reason) != bool(self._last_reason):
-                log.warning("A balancer is told: %s", reason or "well")
+                log.warning("The health address says: %s", reason or "well")
             self._last_reason = reason
             return Answer(503, reason) if reason else Answer(200, "ok")
         nonce, _blank, sent = headers.get(HEADER, "").partition(" ")
