@@ -23,12 +23,22 @@ case "$1 $2" in
 "image inspect") cat "$ASKED.image.$5" 2>/dev/null ;;
 esac
 """
+# Counts, and then is the program itself.
+KILLING = """#!/bin/sh
+echo >>"$ASKED.programs"
+[ "$(wc -l <"$ASKED.programs")" -lt "$KILL_AT" ] || kill -9 0
+PATH=${{PATH#*:}} exec {name} "$@"
+"""
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A tree with a stack that is kept, then replaced by another one."""
-    home = tmp_path / "home"
+    return tree(tmp_path)
+
+
+def tree(folder: Path) -> Path:
+    """Make a tree with a stack that is kept, then replaced by another one."""
+    home = folder / "home"
     for name, text in {
         "docker-compose.yml": COMPOSE,
         "nginx/nginx.conf": "old",
@@ -41,12 +51,12 @@ def home(tmp_path: Path) -> Path:
     }.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(text)
-    docker = tmp_path / "docker"
+    docker = folder / "docker"
     docker.write_text(DOCKER)
     docker.chmod(0o755)
     for image, digest in (("nginx:1.30", "a"), ("own/pypiserver:v2", "b")):
-        at(tmp_path, image).parent.mkdir(parents=True, exist_ok=True)
-        at(tmp_path, image).write_text(f"sha256:{digest}\n")
+        at(folder, image).parent.mkdir(parents=True, exist_ok=True)
+        at(folder, image).write_text(f"sha256:{digest}\n")
     assert run(home, "proved", *ASKED) == ""
     for name in ("nginx/nginx.conf", "nginx/tls/key.pem", "pypiserver/gunicorn.conf.py", "authentication/tokens.conf"):
         (home / name).write_text("new")
@@ -69,7 +79,8 @@ def rename(home: Path, now: str | None) -> None:
         at(home.parent, "own/pypiserver:v2").write_text(now)
 
 
-def call(home: Path, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def call(home: Path, verb: str, *arguments: str, kill_at: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the script; all of it is killed before the nth program that it starts, if one is given."""
     script = SCRIPT.read_text(encoding="utf-8")
     command = [
         "sh",
@@ -82,7 +93,22 @@ def call(home: Path, verb: str, *arguments: str) -> subprocess.CompletedProcess[
         *(arguments or ["nginx.conf conf.d/new.conf"]),
     ]
     environment = {"PATH": f"{home.parent}:/usr/bin:/bin", "ASKED": str(home.parent / "asked")}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if kill_at:
+        environment = {**environment, "PATH": f"{_killing(home.parent)}:{environment['PATH']}", "KILL_AT": str(kill_at)}
+        (home.parent / "asked.programs").unlink(missing_ok=True)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, start_new_session=bool(kill_at)
+    )
+
+
+def _killing(folder: Path) -> Path:
+    """Make what is found before the programs that change something, and return its folder."""
+    made = folder / "killing"
+    made.mkdir(exist_ok=True)
+    for name in ("mv", "rm", "cp", "mkdir", "sed", "docker", "chmod", "chown", "cat"):
+        (made / name).write_text(KILLING.format(name=name))
+        (made / name).chmod(0o755)
+    return made
 
 
 def run(home: Path, verb: str, *arguments: str) -> str:
@@ -124,6 +150,27 @@ def test_files_come_back_and_logins_certificates_and_files_of_others_stay(home: 
     }
     # A run that was killed meanwhile may be followed by another one.
     assert run(home, "back") == BACK
+
+
+@pytest.mark.parametrize("verb", ["back", "proved"])
+def test_what_is_killed_at_any_moment_is_made_good_by_the_next_call(tmp_path: Path, verb: str) -> None:
+    old, new = ("old", COMPOSE), ("new", "new")
+    found = set()
+    for kill_at in range(1, 100):
+        home = tree(tmp_path / str(kill_at))
+        done = call(home, verb, *(ASKED if verb == "proved" else ()), kill_at=kill_at)
+        assert done.returncode in (0, -9), done
+        assert run(home, "back") != "", f"{kill_at}: nothing is kept any more"
+        after = texts(home)
+        assert (after["authentication/tokens.conf"], after["nginx/tls/key.pem"]) == ("new", "new")
+        assert not [name for name in after if name.startswith(".previous")], (kill_at, after)
+        assert after["pypiserver/gunicorn.conf.py"] == after["nginx/nginx.conf"], (kill_at, after)
+        found.add((after["nginx/nginx.conf"], after["docker-compose.yml"]))
+        if done.returncode == 0:
+            break
+    assert kill_at > 10, "hardly anything was killed"
+    # What was kept is put back as a whole, or what was to be kept instead.
+    assert found == ({old} if verb == "back" else {old, new})
 
 
 @pytest.mark.parametrize("now", ["sha256:other\n", None])

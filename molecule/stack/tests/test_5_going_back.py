@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import testinfra
 
-from tests.support import faulty_images, packages
+from tests.support import faulty_images, hosts, packages
 from tests.support.clients import Index, Login
 from tests.support.fleet import bad_answers, gaps, reading
 from tests.support.long import only_long
-from tests.support.playbook import refused, says, site
+from tests.support.playbook import SITE, refused, running, says, site
 from tests.support.stack import Stack
 
 UNTOUCHED = "That was beside what serves, which goes on untouched: its files are back, and it was proved."
@@ -117,6 +118,33 @@ def test_an_image_whose_tag_was_moved_is_taken_back_by_its_kept_name(
     longest = max((gap.seconds for gap in gaps(client.reads)), default=0.0)
     with capsys.disabled():
         print(f"\nLongest time without an answer: {longest:.1f} s; {bad_answers(client)}")
+
+
+@pytest.mark.parametrize("how", ["the run is killed", pytest.param("the power is cut", marks=only_long)])
+def test_what_is_cut_off_while_it_goes_back_is_mended_by_the_next_run(
+    host: Any, index: Index, stack: Stack, variables: Mapping[str, Any], how: str
+) -> None:
+    before, name = images(stack), str(variables["inventory_hostname"])
+    host.check_output("docker tag nginx:1.30 good:nginx")
+    faulty_images.refusing_logins(host, FAULT)
+    host.check_output(f"docker tag {FAULT} nginx:1.30")
+    try:
+        with running(SITE):
+            # Its files are back, and the containers are those that do not work.
+            testinfra.get_host(f"docker://{name}").check_output(
+                f"timeout 300 sh -c 'until grep -q wheelhouse/previous: {stack.home}/docker-compose.yml; do sleep 0.02; done'"
+            )
+            if how == "the power is cut":
+                hosts.restart(name, power_cut=True)
+        assert host.file(f"{stack.home}/.unproved").exists
+        if how == "the power is cut":
+            # With the cause still there, that one goes back as well.
+            says(refused(), "with a login as text/html answers 401", BACK)
+            assert images(stack) == before
+    finally:
+        host.check_output("docker tag good:nginx nginx:1.30")
+    site()
+    assert images(stack) == before
 
 
 def test_what_a_killed_run_has_not_proved_the_next_one_proves_in_no_list_claim_or_log(

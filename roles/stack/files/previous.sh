@@ -14,6 +14,9 @@ project=$3
 folders='nginx pypiserver directory bridge'
 trap 'rm -rf .previous.new' EXIT
 rm -rf .previous.new
+# Of a run that was killed between the two moves below.
+[ -d .previous ] || [ ! -d .previous.old ] || mv .previous.old .previous
+rm -rf .previous.old
 
 if [ "$1" != back ]; then
     if [ "$1" = loaded ]; then
@@ -39,8 +42,10 @@ if [ "$1" != back ]; then
     fi
     rm -rf .previous.new/nginx/tls
     printf '%s\n' "$4" "$5" >.previous.new/asked
-    rm -rf .previous
+    # At each moment one of them is there.
+    [ ! -d .previous ] || mv .previous .previous.old
     mv .previous.new .previous
+    rm -rf .previous.old
     # By the next whole run, where nothing was started.
     [ "$1" != proved ] || rm -f .unproved
     exit 0

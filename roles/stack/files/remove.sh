@@ -79,7 +79,7 @@ for name in $rebuilt $kept; do
 done
 [ "$3" = remove ] || exit 0
 # What a killed run left of a set of files.
-rm -rf .staged-* nginx/.staged-* .previous.new
+rm -rf .staged-* nginx/.staged-* .previous.new .previous.old
 rmdir nginx/conf.d nginx/tls nginx backup 2>/dev/null || :
 cd /
 [ "$2" = no-data ] || rmdir "$1" 2>/dev/null || :
