@@ -6,7 +6,13 @@ from typing import Any
 
 PYPISERVER = "pypiserver/pypiserver:v2.4.2"
 NGINX = "nginx:1.30"
-_CRASHES = "import os, threading; threading.Timer(20, lambda: (os.write(2, b'out of luck\\n'), os._exit(1))).start()"
+HTTPD = "httpd:2.4"
+# With the seconds, and what has to be there.
+_CRASHES = """
+import os, threading
+if os.path.exists({1!r}):
+    threading.Timer({0}, lambda: (os.write(2, b'out of luck\\n'), os._exit(1))).start()
+"""
 _REFUSES_UPLOADS = """
 from wheelhouse_index.requests import changes
 changes.uploaded = lambda *_: 1 / 0
@@ -19,11 +25,22 @@ find /tmp/conf -name '*.conf' -exec sed -i 's#/etc/pypi-nginx#/tmp/conf#g; s/ret
 for word; do shift; set -- "$@" "$(echo "$word" | sed 's#^/etc/pypi-nginx#/tmp/conf#')"; done
 exec /usr/sbin/nginx.real "$@"
 """
+# Accepts files, and serves none.
+_ENDS = """#!/bin/sh
+case " $* " in *" -t "*) exec /usr/local/apache2/bin/httpd.real "$@" ;; esac
+echo 'no directory today' >&2
+exit 1
+"""
 
 
 def crashing(host: Any, name: str) -> None:
     """Make a pypiserver that ends after 20 s."""
-    _pypiserver(host, name, _CRASHES)
+    _pypiserver(host, name, _CRASHES.format(20, "/"))
+
+
+def crashing_over(host: Any, name: str, file: str) -> None:
+    """Make a pypiserver that ends after 8 s where a file is there: the index has it, and a candidate has not."""
+    _pypiserver(host, name, _CRASHES.format(8, f"/data/packages/{file}"))
 
 
 def refusing_uploads(host: Any, name: str) -> None:
@@ -34,6 +51,12 @@ def refusing_uploads(host: Any, name: str) -> None:
 def refusing_logins(host: Any, name: str) -> None:
     """Make an NGINX that answers each login with 401."""
     _made(host, name, NGINX, "mv /usr/sbin/nginx /usr/sbin/nginx.real", {"/usr/sbin/nginx": _REFUSES_LOGINS})
+
+
+def ending(host: Any, name: str) -> None:
+    """Make an Apache httpd that ends when it is to serve."""
+    httpd = "/usr/local/apache2/bin/httpd"
+    _made(host, name, HTTPD, f"mv {httpd} {httpd}.real", {httpd: _ENDS})
 
 
 def _pypiserver(host: Any, name: str, code: str) -> None:

@@ -63,12 +63,13 @@ def start(host: Any) -> None:
 def _service(host: Any, stack: Stack) -> Iterator[None]:
     start(host)
     network = "docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' pypi-server_front"
-    site(
+    done = site(
         *SETTINGS,
         pypi_login_source="http",
         pypi_login_source_url=f"http://{host.check_output(network)}:9099/verify",
         pypi_users=[],
     )
+    assert done.proved_candidate, done.output
     yield
     host.run("systemctl stop verify")
     # The run at the beginning of test_7_proxy.py brings back the inventory's logins.

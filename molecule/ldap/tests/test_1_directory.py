@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support import packages
+from tests.support import faulty_images, packages
 from tests.support.clients import NOBODY, Index, Login, form
 from tests.support.playbook import refused, says, site
 from tests.support.stack import Stack, eventually, traffic
@@ -253,7 +253,7 @@ def test_starttls_anonymous_search_and_login_names_as_members(
     host.check_output("sh /srv/directory/start.sh")
     try:
         done = site(*SETTINGS, "--diff", pypi_ldap=given)
-        assert "exec:service" not in done.output
+        assert done.proved_candidate and "exec:service" not in done.output
         assert host.run("test -s /home/pypi/pypi-server/directory/password").rc != 0
         for login, expected in ((EVE, 200), (ANN, 200), (GUS, 401), (Login("eve", "x"), 401)):
             assert status(index, login) == expected, login.name
@@ -266,13 +266,17 @@ def test_starttls_anonymous_search_and_login_names_as_members(
     assert status(index, ANN) == 200
 
 
-def test_an_image_that_cannot_do_it_is_refused_and_the_old_one_stays(
-    index: Index, variables: Mapping[str, Any]
+def test_an_image_that_cannot_do_it_is_refused_beside_the_old_one(
+    host: Any, index: Index, stack: Stack, variables: Mapping[str, Any]
 ) -> None:
     given = dict(variables["pypi_ldap"])
-    message = refused(*SETTINGS, pypi_ldap={**given, "image": "nginx:1.30"})
-    says(message, "httpd: not found")
-    assert status(index, ANN) == 200
+    says(refused(*SETTINGS, pypi_ldap={**given, "image": "nginx:1.30"}), "httpd: not found")
+    faulty_images.ending(host, "fault:next")
+    before = [(one["Id"], one["State"]["StartedAt"]) for one in stack.inspect_all()]
+    message = refused(*SETTINGS, pypi_ldap={**given, "image": "fault:next"}, pypi_start_timeout="15s")
+    says(message, "wheelhouse-candidate-pypi-server-directory-1 is ", "no directory today", "goes on untouched")
+    assert [(one["Id"], one["State"]["StartedAt"]) for one in stack.inspect_all()] == before
+    assert (status(index, ANN), status(index, GUS)) == (200, 401)
 
 
 def test_without_a_directory_its_files_go(host: Any, index: Index) -> None:

@@ -8,14 +8,22 @@ from typing import Any
 
 import pytest
 
+from molecule.rollout.tests.conftest import FILE
+from tests.support import faulty_images
 from tests.support.fleet import Client, Member, bad_answers
 from tests.support.long import only_long
 from tests.support.playbook import SITE, run, site
+from tests.support.stack import Stack
 
 testinfra_hosts = ["docker://pypi-rollout-2"]
 
-IMAGE = "pypiserver/pypiserver:v2.4.2"
+IMAGE = faulty_images.PYPISERVER
 NEXT = "pypiserver/pypiserver:next"
+
+
+def images(stack: Stack) -> list[str]:
+    """Return the image of each container."""
+    return [container["Image"] for container in stack.inspect_all()]
 
 
 @contextmanager
@@ -44,6 +52,14 @@ def broken_image(second: Member) -> Iterator[None]:
     second.host.check_output(f"docker tag {IMAGE} {NEXT}")
 
 
+@contextmanager
+def image_that_cannot_cope(second: Member) -> Iterator[None]:
+    """The new pypiserver there works beside the index, and ends with what the index holds."""
+    faulty_images.crashing_over(second.host, NEXT, FILE)
+    yield
+    second.host.check_output(f"docker tag {IMAGE} {NEXT}")
+
+
 FAULTS = [
     pytest.param(
         full_disk,
@@ -58,6 +74,14 @@ FAULTS = [
         {"pypi_max_upload": "6g", "pypi_image_pypiserver": NEXT},
         "pypi-server: not found",
         id="broken image",
+        marks=only_long,
+    ),
+    # Of the faults the one with which the host has switched, and goes back.
+    pytest.param(
+        image_that_cannot_cope,
+        {"pypi_max_upload": "7g", "pypi_image_pypiserver": NEXT},
+        "out of luck The files and images that served before are back, and were proved.",
+        id="image that cannot cope",
     ),
 ]
 
@@ -71,7 +95,9 @@ def test_a_fault_on_the_second_host_stops_the_rollout_and_the_next_run_mends_it(
         member.host.check_output(f"docker tag {IMAGE} {NEXT}")
     variables = {"pypi_serial": 1, "pypi_log_max_size": "4m", **change}
     wanted = f"client_max_body_size {change['pypi_max_upload']}"
-    old_second, old_third = second.stack.running(), third.state()
+    # Who went back has a new container of the old image.
+    look = images if fault is image_that_cannot_cope else Stack.running
+    old_second, old_third = look(second.stack), third.state()
     with fault(second):
         done = run(SITE, variables=variables)
         message = done.message()
@@ -80,7 +106,7 @@ def test_a_fault_on_the_second_host_stops_the_rollout_and_the_next_run_mends_it(
         assert f"repeat the run with --limit {second.name},{third.name} to continue" in message, done.output
         assert first.loaded() == wanted
         assert third.state() == old_third
-        assert second.stack.running() == old_second
+        assert look(second.stack) == old_second
         assert second.loaded() != wanted
     # Both at once: that they follow each other is another test's.
     mended = site("--limit", f"{second.name},{third.name}", **{**variables, "pypi_serial": 2})
