@@ -83,6 +83,20 @@ def test_a_certificate_for_trials_is_trusted_by_those_who_trust_its_authority(
         assert client.getpeercert(), name
 
 
+@pytest.mark.parametrize("address", ["", pytest.param("192.0.2.9", marks=pytest.mark.one_core)])
+def test_without_a_url_it_is_for_the_host_and_not_for_the_controller(
+    playbook: Playbook, tmp_path: Path, address: str
+) -> None:
+    play = re.sub(r"    pypi_url: .*\n", "    pypi_url: ''\n    pypi_bind_address: 0.0.0.0\n", MAKE)
+    options = ("--extra-vars", f"ansible_host={address}") if address else ()
+    done = playbook(play, *options, hosts=f"{NAME},")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "made.pem").write_text(json.loads((tmp_path / f"{NAME}.json").read_text())["certificate"])
+    command = ["openssl", "x509", "-noout", "-subject", "-in", str(tmp_path / "made.pem")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == f"subject=CN = {address or NAME}\n"
+
+
 @pytest.mark.one_core
 @pytest.mark.parametrize("where", ["provided", "on_host"])
 def test_a_good_pair_passes_with_its_key_in_a_vault_as_well(playbook: Playbook, tmp_path: Path, where: str) -> None:
