@@ -69,8 +69,10 @@ images:
     found:
       description:
         - V(newer) where the registry has another digest for the tag than the host, else V(same).
-        - V(pinned) where the reference has a digest, V(local) where the image did not come from a registry. No registry is
-          asked then.
+        - V(pinned) where the reference has a digest. No registry is asked then.
+        - V(local) where the image did not come from the registry that it is named after, such as one that was built or loaded on
+          the host; also where the registry has another and does not know that of the host, if the engine keeps images in
+          containerd, which names digests of such images as well.
         - V(unasked) where the engine or the registry has no answer.
       type: str
     reason:
@@ -107,7 +109,16 @@ ARGUMENTS = {
 
 
 class NoAnswer(Exception):
-    """Why a question has no answer."""
+    """Why a question has no answer.
+
+    Args:
+        reason: for people.
+        status: of HTTP, where the engine has given one.
+    """
+
+    def __init__(self, reason: str, status: int = 0) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Engine(http.client.HTTPConnection):
@@ -141,7 +152,8 @@ class Engine(http.client.HTTPConnection):
         finally:
             self.close()
         if answer.status != 200 or not isinstance(said, dict):
-            raise NoAnswer(str(said.get("message", answer.status)) if isinstance(said, dict) else str(answer.status))
+            message = said.get("message", answer.status) if isinstance(said, dict) else answer.status
+            raise NoAnswer(str(message), answer.status)
         return said
 
 
@@ -157,6 +169,16 @@ def login_for(image: str, registry: str, username: str, password: str) -> dict[s
         return {}
     login = json.dumps({"username": username, "password": password}).encode()
     return {"X-Registry-Auth": base64.urlsafe_b64encode(login).decode()}
+
+
+def repository_of(image: str) -> str:
+    """Return an image's name without tag and digest, as the engine writes it in digests."""
+    name = image.partition("@")[0]
+    folder, slash, last = name.rpartition("/")
+    name = folder + slash + last.partition(":")[0]
+    for own in ("index.docker.io/", "docker.io/", "library/"):
+        name = name[len(own) :] if name.startswith(own) else name
+    return name
 
 
 def judged(engine: Engine, image: str, login: Mapping[str, str]) -> dict[str, str]:
@@ -178,7 +200,27 @@ def _compared(engine: Engine, image: str, login: Mapping[str, str]) -> str:
     if not digest:
         raise NoAnswer("the registry names no digest")
     # By the digest alone: names of the same image may be of other registries.
-    return "same" if digest in [one.partition("@")[2] for one in has] else "newer"
+    if digest in [one.partition("@")[2] for one in has]:
+        return "same"
+    own = [one for one in has if repository_of(one) == repository_of(image)]
+    if not own or _names_all(engine) and not any(_is_known(engine, one, login) for one in own):
+        return "local"
+    return "newer"
+
+
+def _names_all(engine: Engine) -> bool:
+    """Whether the engine names a digest of each image, also of those that came from no registry."""
+    return ["driver-type", "io.containerd.snapshotter.v1"] in (engine.ask("/info").get("DriverStatus") or [])
+
+
+def _is_known(engine: Engine, image: str, login: Mapping[str, str]) -> bool:
+    """Whether the registry has the image of a digest."""
+    try:
+        return bool(engine.ask("/distribution/%s/json" % image, login))
+    except NoAnswer as error:
+        if error.status != 404:
+            raise
+        return False
 
 
 def main() -> None:

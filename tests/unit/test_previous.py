@@ -188,7 +188,9 @@ def test_the_tag_of_an_image_that_this_run_has_replaced_goes_back_as_well(
     home: Path, replaced: str, moved: bool
 ) -> None:
     rename(home, "sha256:other\n")
-    run(home, "back", "nginx.conf", replaced)
+    (home / ".newer").write_text(replaced.replace(" ", "\n"))
+    run(home, "back")
+    assert not (home / ".newer").exists()
     asked = (home.parent / "asked").read_text().splitlines()
     assert ("tag sha256:b own/pypiserver:v2" in asked) == moved
     assert "tag sha256:a nginx:1.30" not in asked

@@ -150,6 +150,17 @@ def test_a_registry_that_gives_no_newer_image_is_warned_of_and_stops_nothing(hos
     playbook.says(message, f"The host lacks {missing}, and the pull failed")
 
 
+def test_an_image_that_was_built_on_the_host_is_not_pulled_over(host: Any) -> None:
+    image = IMAGES["nginx"]
+    assert playbook.applied(ROLE, **MIRROR).changed == 1
+    host.check_output(f"docker rmi {image} && mkdir -p /run/built && tar -c -C /run built | docker import - {image}")
+    built = host.check_output("docker image inspect --format '{{.Id}}' %s", image)
+    done = playbook.applied(ROLE, **MIRROR, pypi_images_pull="newer")
+    assert done.changed == 0
+    playbook.says(done.message(), "these images stay as they are", f"{image}: it was built or loaded on this host")
+    assert host.check_output("docker image inspect --format '{{.Id}}' %s", image) == built
+
+
 def test_newer_images_of_an_archive_are_refused_with_the_remedy(host: Any) -> None:
     with hosts.untouched(host):
         message = playbook.refused(playbook=ROLE, pypi_images_pull="newer")

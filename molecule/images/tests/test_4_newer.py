@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import testinfra
 
 from tests.support import faulty_images, playbook
 
@@ -90,7 +92,8 @@ def test_a_newer_image_that_works_is_named_by_the_doctor_and_switched_to_by_a_ru
 
     done = playbook.site(**NEWER)
     assert done.proved_candidate
-    playbook.says(done.message(), f"Changed by this run: images {NGINX}; containers created: auth, nginx")
+    old = re.findall(rf"images {NGINX} \(before: (\S+@sha256:\w+)\); containers created: auth, nginx", done.message())
+    assert len(old) == 1, done.output
     newer, now = identity(host, "newer:nginx"), running(host)
     assert [now[service].split()[0] for service in ("auth", "nginx")] == [newer, newer]
     assert now["pypi-server"] == before["pypi-server"]
@@ -98,17 +101,33 @@ def test_a_newer_image_that_works_is_named_by_the_doctor_and_switched_to_by_a_ru
     assert {one["level"] for one in examined(tmp_path)} == {"ok"}
     assert playbook.site(**NEWER).changed == 0
 
+    # The way back, by what the run has said, and without the registry; then forward again.
+    host.check_output("systemctl stop docker-registry")
+    back = playbook.site(**MIRROR, pypi_image_nginx=old[0])
+    assert back.proved_candidate
+    assert running(host)["nginx"].split()[0] == before["nginx"].split()[0]
+    assert playbook.site(**MIRROR).proved_candidate
+    assert running(host)["nginx"].split()[0] == newer
+    host.check_output("systemctl start docker-registry")
+
 
 def test_a_newer_image_that_does_not_work_is_not_switched_to_nor_by_the_next_run(host: Any, tmp_path: Path) -> None:
     before, tagged = running(host), identity(host, PYPISERVER)
     faulty_images.crashing(host, "fault:next")
     push(host, "fault:next", PYPISERVER)
-    playbook.says(
-        playbook.refused(**NEWER),
-        "wheelhouse-candidate-pypi-server-pypi-server-1 was healthy, and then ended",
-        UNTOUCHED,
-    )
-    assert running(host) == before
+    # One that is killed when it has pulled, and one that asks for nothing newer; then one that does all of it.
+    with playbook.running(playbook.SITE, **NEWER):
+        moved = f"until [ $(docker image inspect --format '{{{{.Id}}}}' {PYPISERVER}) != {tagged} ]; do sleep 0.05; done"
+        testinfra.get_host(f"docker://{NAME}").check_output("timeout 300 sh -c %s", moved)
+    for variables in (MIRROR, NEWER):
+        playbook.says(
+            playbook.refused(**variables),
+            "wheelhouse-candidate-pypi-server-pypi-server-1 was healthy, and then ended",
+            UNTOUCHED,
+        )
+        assert running(host) == before
+        assert identity(host, PYPISERVER) == tagged
+        assert not host.file("/home/pypi/pypi-server/.newer").exists
     assert identity(host, "wheelhouse/previous:pypi-server.pypi-server") == before["pypi-server"].split()[0]
     assert identity(host, PYPISERVER) == tagged
     assert playbook.site(**MIRROR).changed == 0

@@ -1,5 +1,6 @@
 # Pulls images; run by sh -c with: user name (may be empty), registry (may be empty), images that the host lacks, images of which
-# the registry has another one; the password on stdin. Prints a line for each: "pulled", "replaced", or "kept" with the reason.
+# the registry has another one, home of the index; the password on stdin. Prints a line for each: "pulled", "replaced" with what was
+# there, by its digest, or "kept" with the reason.
 # shellcheck shell=sh
 set -eu
 if [ -n "$1" ]; then
@@ -15,8 +16,11 @@ for image in $3; do
     echo "pulled $image"
 done
 for image in $4; do
+    before=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image" 2>/dev/null | grep -m 1 . || :)
+    # From before a tag moves until what it leads to is proved: after a run that is cut off, the next one proves it.
+    echo "$image" >>"$5/.newer"
     if said=$(docker pull --quiet "$image" 2>&1); then
-        echo "replaced $image"
+        echo "replaced $image $before"
     else
         echo "kept $image $(printf '%s\n' "$said" | tail -n 1)"
     fi

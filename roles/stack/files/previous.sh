@@ -1,6 +1,5 @@
-# Run by sh -c with: a verb, home of the index, its Compose project; "back" then with NGINX's files by their paths below nginx/
-# and the images that this run has replaced by newer ones, the others with the address at which the index was asked, and whether its
-# pages need a login ("true").
+# Run by sh -c with: a verb, home of the index, its Compose project; "back" then with NGINX's files by their paths below
+# nginx/, the others with the address at which the index was asked, and whether its pages need a login ("true").
 # shellcheck shell=sh
 # keep: what serves, without a proof. proved: what was started and proved. loaded: NGINX's files alone, of a run that started nothing.
 # back: what was kept is put back; prints that address, whether pages need a login, the revision, and the Compose file.
@@ -47,7 +46,7 @@ if [ "$1" != back ]; then
     mv .previous.new .previous
     rm -rf .previous.old
     # By the next whole run, where nothing was started.
-    [ "$1" != proved ] || rm -f .unproved
+    [ "$1" != proved ] || rm -f .unproved .newer
     exit 0
 fi
 
@@ -56,8 +55,8 @@ fi
 cp -a .previous .previous.new
 compose=.previous.new/docker-compose.yml
 while read -r service id name; do
-    # A run that asks for no newer images then has what served.
-    case " ${5:-} " in *" $name "*) docker tag "$id" "$name" 2>/dev/null || : ;; esac
+    # A tag that was moved by a run that asked for newer images: one that does not then has what served.
+    ! grep -qsxF "$name" .newer || docker tag "$id" "$name" 2>/dev/null || :
     # By the kept name where the one in the Compose file is missing, or another image by now.
     [ "$(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null)" != "$id" ] || continue
     # Names may have been removed while the image is there.
@@ -90,6 +89,7 @@ for folder in $folders; do
     done
 done
 mv -f "$compose" docker-compose.yml
+rm -f .newer
 cat .previous/asked
 if [ -e nginx/revision.conf ]; then sed -n 's/^return 200 \(.*\);$/\1/p' nginx/revision.conf; else echo; fi
 cat docker-compose.yml

@@ -7,7 +7,7 @@ set -eu
 
 rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
     nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory bridge index .images
-    .previous .unproved .candidate backup/last.json backup/drill.json backup/shown backup/cache backup/lock .drill .restore .import"
+    .previous .unproved .candidate .newer backup/last.json backup/drill.json backup/shown backup/cache backup/lock .drill .restore .import"
 kept=
 [ "$2" = no-data ] || kept='packages authentication logs'
 folders='nginx nginx/conf.d nginx/tls authentication pypiserver directory bridge'

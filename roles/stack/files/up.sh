@@ -63,7 +63,7 @@ else
     done
     if [ -z "$left" ]; then
         if [ "$proved$5" = yessame ] && ! printf '%s\n' "$said" | grep -qE ' (Created|Recreated|Started|Removed) *$'; then
-            rm "$unproved"
+            rm -f "$unproved" "$folder/.newer"
         else
             echo unproved
         fi

@@ -186,7 +186,10 @@ def test_scripts_and_modules_drop_the_same_variables(monkeypatch: pytest.MonkeyP
     ("missing", "newer", "code", "said"),
     [
         ("a:1 b:1", "", 0, ["pulled a:1", "pulled b:1"]),
-        ("a:1", "b:1 away:1 c:1", 0, ["pulled a:1", "replaced b:1", "kept away:1 connection refused", "replaced c:1"]),
+        (
+            *("a:1", "b:1 away:1 c:1", 0),
+            ["pulled a:1", "replaced b:1 b@sha256:old", "kept away:1 connection refused", "replaced c:1 "],
+        ),
         ("away:1", "b:1", 1, []),
     ],
 )
@@ -196,6 +199,8 @@ def test_only_a_missing_image_that_cannot_be_pulled_fails_the_run(
 ) -> None:
     (tmp_path / "docker").write_text("""#!/bin/sh
 case "$*" in
+'image inspect --format '*' b:1') echo b@sha256:old; echo other/b@sha256:old; exit ;;
+'image inspect --format '*' c:1') echo; exit ;;
 'login --username refused '*) echo unauthorized >&2; exit 1 ;;
 'image inspect '* | 'pull --quiet away:1') printf 'Trying\\nconnection refused\\n' >&2; exit 1 ;;
 'pull '*) echo "docker.io/library/$3" ;;
@@ -204,7 +209,7 @@ esac
     (tmp_path / "docker").chmod(0o755)
     script = (ROLES / "images/files/pull.sh").read_text(encoding="utf-8")
     done = subprocess.run(
-        ["sh", "-c", script, "pull.sh", user, "mirror.example.com", missing, newer],
+        ["sh", "-c", script, "pull.sh", user, "mirror.example.com", missing, newer, str(tmp_path)],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
         input="S3cret", capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -213,6 +218,9 @@ esac
         code, said = 1, []
     assert (done.returncode, done.stdout.splitlines()) == (code, said)
     assert code == 0 or done.stderr.splitlines()[-1] in ("unauthorized", "connection refused")
+    noted = tmp_path / ".newer"
+    assert (noted.read_text().split() if noted.exists() else []) == (newer.split() if said and newer else [])
+    noted.unlink(missing_ok=True)
     assert [path.name for path in tmp_path.iterdir()] == ["docker"], "no login stays"
 
 
@@ -221,7 +229,7 @@ def test_newer_images_alone_do_without_a_login_that_is_refused(tmp_path: Path) -
     (tmp_path / "docker").chmod(0o755)
     script = (ROLES / "images/files/pull.sh").read_text(encoding="utf-8")
     done = subprocess.run(
-        ["sh", "-c", script, "pull.sh", "robot", "", "", "b:1"],
+        ["sh", "-c", script, "pull.sh", "robot", "", "", "b:1", str(tmp_path)],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, input="S3cret", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "kept b:1 unauthorized\n")

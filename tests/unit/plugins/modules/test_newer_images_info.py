@@ -20,7 +20,8 @@ SECRET = "S3cret-of-the-registry"
 # What the engine has, and what registries have.
 HAS = {
     NGINX: ["nginx@sha256:1", "mirror.example.com/nginx@sha256:2"],
-    OWN: ["own/pypiserver@sha256:3"],
+    OWN: ["registry.example.com:5000/own/pypiserver@sha256:3"],
+    "retagged:1": ["elsewhere.example.com/nginx@sha256:2"],
     "built:here": None,
 }
 Call = Callable[..., dict[str, Any]]
@@ -30,6 +31,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     registries: dict[str, Any]
     logins: dict[str, dict[str, str]]
+    store: list[list[str]]
 
 
 class _Api(http.server.BaseHTTPRequestHandler):
@@ -38,6 +40,8 @@ class _Api(http.server.BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        if self.path == "/info":
+            return self._answer(200, {"DriverStatus": self.server.store})
         kind, image = self.path[1:].removesuffix("/json").split("/", 1)
         status, said = 404, {"message": f"No such image:\n{image}"}  # type: tuple[int, Any]
         if kind == "images" and image in HAS:
@@ -45,10 +49,13 @@ class _Api(http.server.BaseHTTPRequestHandler):
         if kind == "distribution":
             login = self.headers.get("X-Registry-Auth")
             self.server.logins[image] = json.loads(base64.urlsafe_b64decode(login)) if login else {}
-            answer = self.server.registries[image]
+            answer = self.server.registries.get(image, (404, {"message": "manifest unknown"}))
             if isinstance(answer, float):
                 time.sleep(answer)
             status, said = answer if isinstance(answer, tuple) else (200, {"Descriptor": {"digest": answer}})
+        self._answer(status, said)
+
+    def _answer(self, status: int, said: Any) -> None:
         self.send_response(status)
         self.end_headers()
         self.wfile.write(json.dumps(said).encode())
@@ -63,7 +70,7 @@ class _Api(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[_Server]:
     with _Server(str(tmp_path / "docker.sock"), _Api) as server:
-        server.registries, server.logins = {}, {}
+        server.registries, server.logins, server.store = {}, {}, [["Backing Filesystem", "extfs"]]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -86,6 +93,39 @@ def test_an_image_is_newer_where_the_registry_has_a_digest_that_the_host_lacks(e
     assert found["unasked"] == []
     # Of nothing else was a registry asked.
     assert set(engine.logins) == {NGINX, OWN}
+
+
+def test_an_image_that_the_registry_of_its_name_did_not_give_is_local(engine: _Server, asked: Call) -> None:
+    engine.registries = {"retagged:1": "sha256:9"}
+    assert asked("retagged:1")["found"] == {"retagged:1": "local"}
+    engine.registries = {"retagged:1": "sha256:2"}
+    assert asked("retagged:1")["found"] == {"retagged:1": "same"}
+
+
+def test_with_images_in_containerd_one_that_the_registry_does_not_know_is_local(
+    engine: _Server, asked: Call
+) -> None:
+    engine.store = [["driver-type", "io.containerd.snapshotter.v1"]]
+    engine.registries = {OWN: "sha256:33"}
+    assert asked(OWN)["found"] == {OWN: "local"}
+    engine.registries["registry.example.com:5000/own/pypiserver@sha256:3"] = (500, {"message": "no route"})
+    assert asked(OWN)["unasked"] == [f"{OWN}: no route"]
+    engine.registries["registry.example.com:5000/own/pypiserver@sha256:3"] = "sha256:3"
+    assert asked(OWN)["found"] == {OWN: "newer"}
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("docker.io/library/nginx:1.30", "nginx"),
+        ("nginx@sha256:1", "nginx"),
+        ("docker.io/own/nginx", "own/nginx"),
+        ("registry.example.com:5000/nginx", "registry.example.com:5000/nginx"),
+        ("registry.example.com:5000/library/nginx:1.30@sha256:1", "registry.example.com:5000/library/nginx"),
+    ],
+)
+def test_names_are_as_the_engine_writes_them(image: str, name: str) -> None:
+    assert newer_images_info.repository_of(image) == name
 
 
 def test_a_login_is_shown_to_its_own_registry_alone(engine: _Server, asked: Call) -> None:
