@@ -53,8 +53,8 @@ LATEST_UNITS = (
 # Old pips do not run on it.
 LONG_LATEST_UNITS = (*CORE_UNITS, "tests/unit/wheelhouse_index", "--ignore=tests/unit/wheelhouse_index/test_pips.py")
 LATEST_SCENARIOS = ("nginx", "default")
-# Those of `make test-long` alone, each with the image of its hosts that is built for it: Debian testing, and GlusterFS.
-LONG_ONLY = {"forky": "debian-forky", "nodes": "debian13-gluster"}
+# Those of `make test-long` alone, each with the image of its hosts where one is built for it: Debian testing, and GlusterFS.
+LONG_ONLY = {"forky": "debian-forky", "nodes": "debian13-gluster", "releases": ""}
 # What our extension of pypiserver is tested with, beside the pypiserver of the image.
 NEWEST = "pypiserver-newest"
 NEWEST_UNITS = tuple(f"tests/unit/wheelhouse_index/test_{name}.py" for name in ("start", "servers"))
@@ -231,7 +231,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
                 needs=("images",),
             )
             for name in names
-            if name in LONG_ONLY
+            if LONG_ONLY.get(name)
         ),
         Part("venv-audit", ((PYTHON, "-m", "tests.venvs", "audit"),), needs=("venv",), heavy=False),
         *(
@@ -239,7 +239,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
                 name,
                 ".venv",
                 do,
-                needs=(f"images-{name}",) if name in LONG_ONLY else ("venv-audit",) if name in AUDITED else (),
+                needs=(f"images-{name}",) if LONG_ONLY.get(name) else ("venv-audit",) if name in AUDITED else (),
                 more={"WHEELHOUSE_STEPS": LONG_STEPS, "WHEELHOUSE_LONG": "1"} if long else None,
             )
             for name in names
