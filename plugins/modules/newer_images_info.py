@@ -203,7 +203,7 @@ def _compared(engine: Engine, image: str, login: Mapping[str, str]) -> str:
     if digest in [one.partition("@")[2] for one in has]:
         return "same"
     own = [one for one in has if repository_of(one) == repository_of(image)]
-    if not own or _names_all(engine) and not any(_is_known(engine, one, login) for one in own):
+    if not own or (_names_all(engine) and not any(_is_known(engine, one, login) for one in own)):
         return "local"
     return "newer"
 

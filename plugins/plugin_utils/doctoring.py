@@ -55,7 +55,7 @@ _FRACTION = re.compile(r"[.]\d+")
 _UNCHANGED = {
     "same": "{name} has the digest that its registry has",
     "pinned": "{name} is pinned by its digest: no registry is asked for a newer one",
-    "local": "{name} did not come from a registry: none is asked for a newer one",
+    "local": "{name} was built or loaded on the host: it follows no registry",
     "unasked": "{name}: its registry could not be asked for a newer one: {reason}",
 }
 

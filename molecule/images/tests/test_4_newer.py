@@ -117,7 +117,9 @@ def test_a_newer_image_that_does_not_work_is_not_switched_to_nor_by_the_next_run
     push(host, "fault:next", PYPISERVER)
     # One that is killed when it has pulled, and one that asks for nothing newer; then one that does all of it.
     with playbook.running(playbook.SITE, **NEWER):
-        moved = f"until [ $(docker image inspect --format '{{{{.Id}}}}' {PYPISERVER}) != {tagged} ]; do sleep 0.05; done"
+        moved = (
+            f"until [ $(docker image inspect --format '{{{{.Id}}}}' {PYPISERVER}) != {tagged} ]; do sleep 0.05; done"
+        )
         testinfra.get_host(f"docker://{NAME}").check_output("timeout 300 sh -c %s", moved)
     for variables in (MIRROR, NEWER):
         playbook.says(

@@ -34,8 +34,9 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(git, check=True)
     shutil.unpack_archive(home / "source.tar", source, filter="data")
     subprocess.run([*galaxy, "build", str(source), "--output-path", str(home)], check=True)
-    install = [*galaxy, "install", "--no-deps", "-p", str(home), str(next(home.glob("wheelhouse-pypi-*.tar.gz")))]
-    subprocess.run(install, check=True)
+    install = [*galaxy, "install", "--no-deps", "--force", "-p", str(home)]
+    with collection(home):
+        subprocess.run([*install, str(next(home.glob("wheelhouse-pypi-*.tar.gz")))], check=True)
     return home
 
 
@@ -126,7 +127,9 @@ def test_there_and_back(host: Any, index: Index, older: Path, home: str, tmp_pat
     report = tmp_path / "doctor.json"
     examined(report)
     (found,) = json.loads(report.read_text()).values()
-    wrong = [one for one in found["findings"] if one["check"] in ("store", "answer", "containers") and one["level"] != "ok"]
+    wrong = [
+        one for one in found["findings"] if one["check"] in ("store", "answer", "containers") and one["level"] != "ok"
+    ]
     assert not wrong, wrong
 
 

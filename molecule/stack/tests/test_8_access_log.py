@@ -65,6 +65,19 @@ def larger(host: Any, logs: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("by_hand")
+def test_it_waits_for_the_disk_of_the_logs_and_does_nothing_without_them(host: Any, logs: str) -> None:
+    asked = f"systemctl show --value --property RequiresMountsFor,ConditionResult,Result {SERVICE}"
+    host.check_output(f"mv {logs} {logs}.away")
+    try:
+        rotate(host)
+        assert set(host.check_output(asked).split()) == {logs, "no", "success"}
+    finally:
+        host.check_output(f"mv {logs}.away {logs}")
+    rotate(host)
+    assert "yes" in host.check_output(asked).split()
+
+
 def test_both_logs_outlive_containers_and_engine_and_only_the_account_reads_them(
     host: Any, index: Index, publisher: Login, stack: Stack, logs: str, tmp_path: Path
 ) -> None:

@@ -102,9 +102,7 @@ def test_an_image_that_the_registry_of_its_name_did_not_give_is_local(engine: _S
     assert asked("retagged:1")["found"] == {"retagged:1": "same"}
 
 
-def test_with_images_in_containerd_one_that_the_registry_does_not_know_is_local(
-    engine: _Server, asked: Call
-) -> None:
+def test_with_images_in_containerd_one_that_the_registry_does_not_know_is_local(engine: _Server, asked: Call) -> None:
     engine.store = [["driver-type", "io.containerd.snapshotter.v1"]]
     engine.registries = {OWN: "sha256:33"}
     assert asked(OWN)["found"] == {OWN: "local"}
