@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from packaging.utils import parse_wheel_filename
+from pypiserver.pkg_helpers import normalize_pkgname
 from wheelhouse_index.files import names
 from wheelhouse_index.files.names import Release
 
@@ -155,3 +156,8 @@ def test_build_tags_that_clients_read_are_taken(build: str) -> None:
     name = f"foo-1.0-{build}-py3-none-any.whl"
     assert parse_wheel_filename(name)
     assert names.is_served(name) and names.has_tags(name)
+
+
+@pytest.mark.parametrize("name", ["Foo", "foo_bar", "Foo._-Bar", "a--b__c..d", "_x_", "ÄÖ_b", "İ-x", "1.2", ""])
+def test_projects_are_normalised_as_pypiserver_does_it(name: str) -> None:
+    assert names.normalised(name) == normalize_pkgname(name)

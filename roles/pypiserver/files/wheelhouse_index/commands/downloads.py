@@ -19,9 +19,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import unquote
 
-from ..common import times
+from ..common import places, times
 from ..files import names
-from ..server.settings import Settings
 from .options import Options, end_of_pipe, moment, printable, project
 
 # Of a file the whole, or a part.
@@ -86,15 +85,16 @@ class Wanted:
             and (self.until is None or times.moment(one.time) < self.until)
         )
 
-    def signs(self) -> tuple[list[bytes], re.Pattern[bytes]]:
+    def signs(self) -> tuple[list[bytes], bool, re.Pattern[bytes]]:
         """Return what tells of a line, without parsing it, whether it may be one of them: most are none.
 
         Returns:
-            Lower-case words of which such a line has at least one, in any case, and a pattern that it has.
+            Words of which such a line has at least one; whether these are in lower case, and it may have them in any; a pattern
+            that it has.
         """
         if self.login and _PLAIN.fullmatch(self.login):
             user = f'"user":"{self.login}"'.encode()
-            return [user.lower()], re.compile(re.escape(user))
+            return [user], False, re.compile(re.escape(user))
         if self.project or self.file:
             name = re.escape(self.file) if self.file else _in_any_spelling(self.project or "") + "-"
             word = self.file.lower() if self.file else (self.project or "").rpartition("-")[2] + "-"
@@ -102,8 +102,8 @@ class Wanted:
             # Clients may have encoded any letter.
             pattern = rf'"uri":"/(?:(?:[^"/]*/)+{name}{own and "|" + own}|[^"]*%)'
             words = [one.encode("utf-8", "surrogateescape") for one in (word, own, "%") if one]
-            return words, re.compile(pattern.encode("utf-8", "surrogateescape"))
-        return [b'"route":"file"', b'"route":"public"'], _ROUTE
+            return words, word != word.upper(), re.compile(pattern.encode("utf-8", "surrogateescape"))
+        return [b'"route":"file"', b'"route":"public"'], False, _ROUTE
 
 
 def _in_any_spelling(project: str) -> str:
@@ -123,12 +123,12 @@ def downloads(folder: Path, wanted: Wanted, damaged: list[str]) -> Iterator[Down
     Raises:
         OSError: if there is no such folder.
     """
-    words, pattern = wanted.signs()
+    words, any_case, pattern = wanted.signs()
     for name, opened in _logs(folder, damaged):
         broken = 0
         try:
             with opened as log:
-                for line in filter(pattern.search, _with(words, log)):
+                for line in filter(pattern.search, _with(words, any_case, log)):
                     try:
                         found = of_line(line)
                         if found and wanted.takes(found):
@@ -141,28 +141,29 @@ def downloads(folder: Path, wanted: Wanted, damaged: list[str]) -> Iterator[Down
             damaged.append(f"{broken} lines of {name}")
 
 
-def _with(words: Sequence[bytes], log: BinaryLog) -> Iterator[bytes]:
-    """Yield the lines of a log that have any of these lower-case words, in any case."""
+def _with(words: Sequence[bytes], any_case: bool, log: BinaryLog) -> Iterator[bytes]:
+    """Yield the lines of a log that have any of these words; where wanted, words in lower case match any."""
     rest = b""
     while block := log.read1(_BLOCK_BYTES):
         begin, end = block.find(b"\n") + 1, block.rfind(b"\n") + 1
         if end:
-            yield from _lines(words, rest + block[:begin], 0)
-            yield from _lines(words, block[:end], begin)
+            yield from _lines(words, any_case, rest + block[:begin], 0)
+            yield from _lines(words, any_case, block[:end], begin)
             rest = b""
         rest += block[end:]
-    yield from _lines(words, rest, 0)
+    yield from _lines(words, any_case, rest, 0)
 
 
-def _lines(words: Sequence[bytes], block: bytes, begin: int) -> Iterator[bytes]:
+def _lines(words: Sequence[bytes], any_case: bool, block: bytes, begin: int) -> Iterator[bytes]:
     """Yield whole lines of a block, from one that begins there on."""
-    lower = block.lower()
+    # That costs as much as all else.
+    text = block.lower() if any_case else block
     # Where the next of each is: one that there is no more is not looked for again.
-    nexts = [lower.find(word, begin) for word in words]
+    nexts = [text.find(word, begin) for word in words]
     while (first := min((place for place in nexts if place >= 0), default=-1)) >= 0:
         end = block.find(b"\n", first) + 1 or len(block)
         yield block[block.rfind(b"\n", 0, first) + 1 : end]
-        nexts = [lower.find(word, end) if 0 <= place < end else place for word, place in zip(words, nexts)]
+        nexts = [text.find(word, end) if 0 <= place < end else place for word, place in zip(words, nexts)]
 
 
 def _logs(folder: Path, damaged: list[str]) -> Iterator[tuple[str, BinaryLog]]:
@@ -279,7 +280,7 @@ def main(words: Sequence[str]) -> int:
     count = 0
     hidden = _Pseudonyms()
     try:
-        for one in downloads(Settings.of_environment().logs, asked, damaged):
+        for one in downloads(places.logs(), asked, damaged):
             count += 1
             shown = hidden.of(one) if pseudonyms else one
             print(json.dumps(vars(shown)) if as_json else line(shown))

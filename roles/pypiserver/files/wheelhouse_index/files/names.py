@@ -12,13 +12,14 @@ from typing import TypeVar
 
 from packaging.utils import canonicalize_version
 from packaging.version import Version
-from pypiserver.pkg_helpers import guess_pkgname_and_version, normalize_pkgname
 
 # The one list of what is served; NGINX's configuration is made from the same file.
 SUFFIXES = tuple(Path(__file__).with_name("suffixes.txt").read_text(encoding="ascii").split())
 WHEEL, EGG, SIGNATURE = ".whl", ".egg", ".asc"
 # NAME-VERSION-variants.json: which variants of its wheels a release has. A draft (PEP 825) lists it beside them.
 VARIANTS = "-variants.json"
+# Of names; PEP 503.
+_SEPARATORS = re.compile(r"[-_.]+")
 # Whose names are certain: what separates the parts is in none of them.
 _BUILT = (WHEEL, EGG, VARIANTS)
 # What a file system takes, with room for what is put behind it.
@@ -115,7 +116,7 @@ def is_project(name: str) -> bool:
 @_remembered
 def normalised(name: str) -> str:
     """Return a project's name in its normal form (PEP 503)."""
-    return normalize_pkgname(name)
+    return _SEPARATORS.sub("-", name).lower()
 
 
 @_remembered
@@ -173,7 +174,9 @@ def _of_sdist(parts: list[str]) -> Release | None:
         version = "-".join(parts[at:])
         if _parsed(version):
             return Release("-".join(parts[:at]), version)
-    # Versions from before PEP 440.
+    # Versions from before PEP 440. Few have one, and commands that list logs would wait for the import longer than for their own.
+    from pypiserver.pkg_helpers import guess_pkgname_and_version
+
     name, version = guess_pkgname_and_version("-".join(parts) + ".zip") or ("", "")
     return Release(name, version) if name and version else None
 

@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..common import places
 from ..fact_store.facts import NO_NODES
 from ..fact_store.journal import Nodes
 from ..index.quotas import NONE, Quotas
@@ -43,7 +44,7 @@ class Settings:
 
     packages: Path = Path("/data/packages")
     index: Path = Path("/data/index")
-    logs: Path = Path("/data/logs")
+    logs: Path = Path(places.LOGS)
     change_log: int = 400 * 24 * 3600
     url: str = ""
     sockets: Path = FOLDER
@@ -68,7 +69,7 @@ class Settings:
         return cls(
             packages=Path(said("PACKAGES", cls.packages)).resolve(),
             index=Path(said("INDEX", cls.index)),
-            logs=Path(said("LOGS", cls.logs)),
+            logs=places.logs(),
             change_log=int(said("CHANGE_LOG_SECONDS", cls.change_log)),
             url=said("URL", cls.url).rstrip("/"),
             sockets=Path(said("SOCKETS", cls.sockets)),
