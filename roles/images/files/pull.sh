@@ -18,7 +18,8 @@ done
 for image in $4; do
     before=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image" 2>/dev/null | grep -m 1 . || :)
     # From before a tag moves until what it leads to is proved: after a run that is cut off, the next one proves it.
-    echo "$image" >>"$5/.newer"
+    # Without a folder there is no index yet.
+    [ ! -d "$5" ] || echo "$image" >>"$5/.newer"
     if said=$(docker pull --quiet "$image" 2>&1); then
         echo "replaced $image $before"
     else

@@ -229,7 +229,7 @@ def test_newer_images_alone_do_without_a_login_that_is_refused(tmp_path: Path) -
     (tmp_path / "docker").chmod(0o755)
     script = (ROLES / "images/files/pull.sh").read_text(encoding="utf-8")
     done = subprocess.run(
-        ["sh", "-c", script, "pull.sh", "robot", "", "", "b:1", str(tmp_path)],
+        ["sh", "-c", script, "pull.sh", "robot", "", "", "b:1", str(tmp_path / "none")],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, input="S3cret", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "kept b:1 unauthorized\n")
