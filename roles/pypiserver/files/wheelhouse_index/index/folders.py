@@ -30,7 +30,7 @@ from .scan import Scanner
 
 log = logging.getLogger(__name__)
 # For so many seconds a look at the store of facts counts, where several nodes share it: on such a folder it takes long.
-LATELY = 0.5
+LATELY = 1.0
 
 
 class Folders:

@@ -179,12 +179,7 @@ class Following(Writing):
         Raises:
             FactsError, OSError: if packages/ cannot be used.
         """
-        if node:
-            # Who asks waits for it.
-            self.make_ready()
-        else:
-            self.mend()
-            self.check_facts()
+        self.make_ready()
         self._begin()
         before: dict[str, Place] = {}
         while True:
@@ -230,6 +225,8 @@ class Following(Writing):
                     followed = known.followed().get(node, NOWHERE)
                     records, place, is_lost = self.facts.journals.read(node, followed, until)
                     if is_lost:
+                        # What is unmounted is not missing.
+                        self.facts.check_mounted()
                         log.warning("Records of node %s are missing: all files are compared once", node)
                         self._compare.touch()
                     for record in records:

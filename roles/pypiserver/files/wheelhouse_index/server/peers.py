@@ -36,7 +36,7 @@ LOCK, FOLLOWED = ".follower", ".followed"
 # A node that has read nothing for so long is not asked by a balancer; shorter ones would be noise.
 LEAST_CONTACT = 2.0
 # Of that time, the pause between two looks as a divisor.
-_LOOKS = 5
+_LOOKS = 4
 # Seconds: for an answer, until one that does not answer is asked again, and between looks whether it has read on.
 _ANSWER_SECONDS, _AWAY_SECONDS, _PACE = 1.0, 2.0, 0.05
 _MOST = 64
