@@ -283,9 +283,7 @@ class Recorder:
         """Claim projects, and record files of them by name."""
         disk.sync(self._made(records, look))
 
-    def _made(
-        self, records: Mapping[str, Mapping[str, Record]], look: Look, synced: bool = False
-    ) -> list[Path | str]:
+    def _made(self, records: Mapping[str, Mapping[str, Record]], look: Look, synced: bool = False) -> list[Path | str]:
         """Claim projects, and record files of them by name; return what has to be synced before that counts."""
         claimed = self._facts.claims.make(records)
         # Folders last: with a file that was made in them, most file systems have written them as well.

@@ -172,7 +172,9 @@ class Records:
         except OSError as error:
             raise FactsError(f"{self.folder}/{project} cannot be used: {error}") from error
 
-    def make(self, project: str, records: Mapping[str, Record], synced: bool = False) -> tuple[list[str], dict[str, int]]:
+    def make(
+        self, project: str, records: Mapping[str, Record], synced: bool = False
+    ) -> tuple[list[str], dict[str, int]]:
         """Make records, by the names of the files; a name that has one keeps it.
 
         Args:
