@@ -51,6 +51,7 @@ RULES: Mapping[str, Rule] = {
     "pypi_trusted_proxies": network.networks,
     "pypi_metrics_networks": network.readers_of_metrics,
     "pypi_node_address": nodes.node_address,
+    "pypi_drain": lasting("0s", "10m"),
     "pypi_tls_certificate": absolute_path("pypi.pem"),
     "pypi_tls_key": absolute_path("pypi.key"),
     "pypi_acme_directory": url(
