@@ -12,7 +12,7 @@ import pytest
 from tests.support import packages
 from tests.support.fleet import Member
 from tests.support.nodes import HOME, Node, balanced
-from tests.support.playbook import SITE, run, running, site
+from tests.support.playbook import SITE, run, running, says, site
 from tests.support.stack import eventually
 
 IMAGE = "pypiserver/pypiserver:v2.4.2"
@@ -111,3 +111,31 @@ def test_a_node_is_drained_by_hand(nodes: list[Node], paths: list[str], tmp_path
     finally:
         second.host.check_output(f"rm {DRAINED}")
     assert second.health() == 200
+
+
+def test_the_doctor_compares_the_nodes(nodes: list[Node], paths: list[str]) -> None:
+    done = run("wheelhouse.pypi.doctor")
+    message = done.message()
+    assert done.code == 0, done.output
+    says(message, f"nodes: list the same: {', '.join(node.name for node in nodes)}")
+    assert message.count("nodes: the health address says that balancers may use this node") == 3, done.output
+    assert message.count("hashes verified of 0 (0 B)") == 2, done.output
+
+    first, second, third = nodes
+    second.host.check_output(f"touch {DRAINED}")
+    # As if it listed a file less, in HTML and JSON alike.
+    page = paths[0].removeprefix("/")
+    other = f"{HOME}/packages/.wheelhouse/nodes/former"
+    third.host.check_output(f"mv {HOME}/index/{page} {HOME}/index/aside && mkdir {other}")
+    try:
+        done = run("wheelhouse.pypi.doctor")
+    finally:
+        second.host.check_output(f"rm {DRAINED}")
+        third.host.check_output(f"mv {HOME}/index/aside {HOME}/index/{page}; rmdir {other}")
+    assert done.code != 0, done.output
+    says(
+        done.message(),
+        "warning nodes: drained: balancers are not to use it",
+        f"error nodes: nodes list different files: {first.name} and {second.name}, and {third.name}",
+        "warning nodes: journals of hosts that are not in the group pypi: former",
+    )
