@@ -212,8 +212,8 @@ def shared_by_nodes(found: host.Host, home: str, group: str) -> str:
     nodes = [name for name in found.nodes if name != "key"]
     return (
         f"pypi_nodes: {home}/packages is shared by several hosts ({', '.join(nodes) or 'none is known'}), and this host has no "
-        "pypi_nodes. Nothing was changed. Set pypi_nodes to their group, and have this host in it. If it is the only host from now "
-        f"on, remove {home}/packages/.wheelhouse/nodes."
+        "pypi_nodes. Nothing was changed. Set pypi_nodes to their group, and have this host in it. If it is the only host "
+        f"from now on, remove {home}/packages/.wheelhouse/nodes."
     )
 
 

@@ -435,10 +435,18 @@ def _nodes(facts: Facts, at: datetime.datetime) -> Said:
         return
     drained = _said(facts, "drained")
     if drained:
-        yield WARNING, "drained: balancers are not to use it", f"when that is over, `rm {drained[0]}` on the host, or {_SITE}"
+        yield (
+            WARNING,
+            "drained: balancers are not to use it",
+            f"when that is over, `rm {drained[0]}` on the host, or {_SITE}",
+        )
     elif found["health"] != 200:
-        why = "`docker compose logs pypi-server` in the index's folder says why, behind \"The health address says\""
-        yield ERROR, f"the health address answers {found['health'] or 'nothing'}: balancers are not to use this node", why
+        why = '`docker compose logs pypi-server` in the index\'s folder says why, behind "The health address says"'
+        yield (
+            ERROR,
+            f"the health address answers {found['health'] or 'nothing'}: balancers are not to use this node",
+            why,
+        )
     else:
         yield OK, "the health address says that balancers may use this node"
     looked = found["looked"]
@@ -476,7 +484,10 @@ def _nodes_list(looked: Mapping[str, Any]) -> Said:
     steady = {name: one["store"] for name, one in looked.items() if one["store"] and one["store"]["ends"]}
     moved = [name for name in looked if name not in steady]
     if moved:
-        yield OK, f"pages were not compared, as something was published meanwhile, or they could not be read: {', '.join(moved)}"
+        yield (
+            OK,
+            f"pages were not compared, as something was published meanwhile, or they could not be read: {', '.join(moved)}",
+        )
     # By how far the journals went.
     for ends in _differing(steady, lambda one: json.dumps(one["ends"], sort_keys=True)):
         listed = _differing({name: steady[name] for name in ends}, lambda one: one["pages"])
@@ -501,11 +512,14 @@ def _nodes_run(looked: Mapping[str, Any]) -> Said:
             yield (
                 WARNING,
                 f"{service} runs different images: {_each(by_node)}",
-                f"{_SITE} for all nodes with -e pypi_images_pull=newer, or remove the image on the node where it differs, then {_SITE}",
+                f"{_SITE} for all nodes with -e pypi_images_pull=newer; or remove the image where it differs, then {_SITE}",
             )
     for word, what, level in (("extension", "releases of the collection", WARNING), ("engine", "Docker", OK)):
         versions = {
-            name: line.removeprefix(f"{word} ") for name, one in looked.items() for line in one["lines"] if line.startswith(f"{word} ")
+            name: line.removeprefix(f"{word} ")
+            for name, one in looked.items()
+            for line in one["lines"]
+            if line.startswith(f"{word} ")
         }
         if len(set(versions.values())) > 1:
             text = f"{what} differ: {_each(versions)}" if level == WARNING else f"{what}: {_each(versions)}"

@@ -45,7 +45,9 @@ def test_all_nodes_change_under_load_without_one_failed_read(
         eventually(lambda: len(balancer.used()) == 3, "all nodes are used again", 10)
     assert BATCH.findall(done.message()) == names, done.output
     after = [node.stack.running() for node in nodes]
-    same = [old[service] for old, new in zip(before, after, strict=True) for service in old if old[service] == new[service]]
+    same = [
+        old[service] for old, new in zip(before, after, strict=True) for service in old if old[service] == new[service]
+    ]
     assert same == [], done.output
     # One after the other, and each was left before it was changed.
     assert balancer.history == [(name, is_used) for name in names for is_used in (False, True)], balancer.history

@@ -47,9 +47,13 @@ TAKEN = (Neighbour("other", "web-1", "0.0.0.0:80->80/tcp", "", ""),)
         (
             {"nodes": ("b", "a", "key")},
             {},
-            "pypi_nodes: /home/pypi/pypi-server/packages is shared by several hosts (b, a), and this host has no pypi_nodes. Nothing",
+            "pypi_nodes: /home/pypi/pypi-server/packages is shared by several hosts (b, a), and this host has no pypi_nodes.",
         ),
-        ({"nodes": ("key",)}, {}, "pypi_nodes: /home/pypi/pypi-server/packages is shared by several hosts (none is known)"),
+        (
+            {"nodes": ("key",)},
+            {},
+            "pypi_nodes: /home/pypi/pypi-server/packages is shared by several hosts (none is known)",
+        ),
         ({"nodes": ("a", "key")}, {"nodes": "eu"}, ""),
         ({"nodes": ("a", "key")}, {"port": None, "removing": True}, ""),
         ({"nodes": ("a", "key")}, {"port": None}, ""),

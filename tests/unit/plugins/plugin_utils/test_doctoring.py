@@ -450,7 +450,13 @@ def test_errors_come_first_and_many_names_are_counted() -> None:
 def test_without_tls_upstreams_backups_and_a_public_name_there_is_nothing_to_say_of_them() -> None:
     local = {"local": HEALTHY["answers"]["local"], "public": {}}
     quiet = found(set_to(tls="none", upstreams={}, answers=local, backup=False, nodes={}))
-    assert {one.check for one in quiet} == set(doctoring.CHECKS) - {"certificate", "upstreams", "backup", "drill", "nodes"}
+    assert {one.check for one in quiet} == set(doctoring.CHECKS) - {
+        "certificate",
+        "upstreams",
+        "backup",
+        "drill",
+        "nodes",
+    }
     assert len([one for one in quiet if one.check == "answer"]) == 1
 
 

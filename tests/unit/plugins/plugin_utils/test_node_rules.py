@@ -119,8 +119,8 @@ def test_a_node_is_not_given_the_address_of_another() -> None:
 def test_nodes_are_given_by_their_group(value: Any) -> None:
     (problem,) = rules.problems({"pypi_nodes": value})
     assert str(problem) == (
-        "pypi_nodes: is the name of a group of the inventory, and not its hosts; put the nodes into a group of their own, and give"
-        " its name, such as pypi_nodes: pypi_eu"
+        "pypi_nodes: is the name of a group of the inventory, and not its hosts; put the nodes into a group of their own, "
+        "and give its name, such as pypi_nodes: pypi_eu"
     )
 
 

@@ -15,7 +15,9 @@ from ..fact_store.facts import FactStore
 from ..fact_store.journal import Nodes, Place
 
 
-def of_node(store: FactStore, index: Path, nodes: Nodes, seconds: float, wait: Callable[[float], Any]) -> dict[str, Any]:
+def of_node(
+    store: FactStore, index: Path, nodes: Nodes, seconds: float, wait: Callable[[float], Any]
+) -> dict[str, Any]:
     """Return what this node lists, how far the journals went meanwhile, and what is known of the nodes.
 
     Args:

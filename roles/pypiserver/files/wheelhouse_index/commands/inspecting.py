@@ -123,7 +123,9 @@ class Inspection:
         self._list()
         self.files: dict[str, Stamp] = {}
         if of_pages:
-            self.promised = {path: (project, file) for project, one in self.projects.items() for path, file in one.items()}
+            self.promised = {
+                path: (project, file) for project, one in self.projects.items() for path, file in one.items()
+            }
             return
         try:
             store.check_mounted()
@@ -371,7 +373,9 @@ def inspected(
 
     found = look()
     there = {path: found.files[path] for path in found.promised if path in found.files}
-    sizes = [file.size for _project, file in found.promised.values()] if of_pages else [one.size for one in there.values()]
+    sizes = (
+        [file.size for _project, file in found.promised.values()] if of_pages else [one.size for one in there.values()]
+    )
     paths = chosen(there, most)
     suspects = {what for _kind, what in found.problems if what in there}
     problems = found.problems | found.examined({*paths, *suspects})
