@@ -500,30 +500,33 @@ def _nodes_list(looked: Mapping[str, Any]) -> Said:
 
 def _nodes_run(looked: Mapping[str, Any]) -> Said:
     """Compare what nodes run."""
-    images: dict[str, dict[str, str]] = {}
+    images: dict[str, dict[str, tuple[str, str]]] = {}
     for name, one in looked.items():
         for line in one["lines"]:
             if line.startswith("container "):
                 its = dict(zip(_CONTAINER, line.removeprefix("container ").split("|")))
                 if its.get("id"):
-                    images.setdefault(its["service"], {})[name] = f"{its['image']} ({its['id'][:19]})"
+                    images.setdefault(its["service"], {})[name] = its["id"], its["image"]
     for service, by_node in images.items():
-        if len(set(by_node.values())) > 1:
+        # One image may have two tags, and one tag two images.
+        if len({identity for identity, _image in by_node.values()}) > 1:
+            shown = {name: f"{image} ({identity[:19]})" for name, (identity, image) in by_node.items()}
             yield (
                 WARNING,
-                f"{service} runs different images: {_each(by_node)}",
+                f"{service} runs different images: {_each(shown)}",
                 f"{_SITE} for all nodes with -e pypi_images_pull=newer; or remove the image where it differs, then {_SITE}",
             )
-    for word, what, level in (("extension", "releases of the collection", WARNING), ("engine", "Docker", OK)):
-        versions = {
-            name: line.removeprefix(f"{word} ")
-            for name, one in looked.items()
-            for line in one["lines"]
-            if line.startswith(f"{word} ")
-        }
-        if len(set(versions.values())) > 1:
-            text = f"{what} differ: {_each(versions)}" if level == WARNING else f"{what}: {_each(versions)}"
-            yield (level, text, f"{_SITE} for all nodes") if level == WARNING else (level, text)
+    releases, engines = (_versions(looked, word) for word in ("extension", "engine"))
+    if len(set(releases.values())) > 1:
+        yield WARNING, f"releases of the collection differ: {_each(releases)}", f"{_SITE} for all nodes"
+    if len(set(engines.values())) > 1:
+        yield OK, f"Docker: {_each(engines)}"
+
+
+def _versions(looked: Mapping[str, Any], word: str) -> dict[str, str]:
+    """Return what doctor.sh has printed behind a word, by node."""
+    lines = ((name, *line.partition(" ")) for name, one in looked.items() for line in one["lines"])
+    return {name: rest for name, first, _space, rest in lines if first == word}
 
 
 def _each(values: Mapping[str, str]) -> str:

@@ -376,6 +376,7 @@ def test_a_fault_is_found_and_named_and_nothing_else_is(check: str, level: str, 
     [
         (of_node("b", ends=None, pages="other"), "pages were not compared, as something was published meanwhile"),
         (of_node("b", ends={"a": ["29000000.journal", 200]}, pages="other"), "list the same: a, c"),
+        (runs("c", "nginx:1.30|2026", "nginx:next|2026"), "list the same: a, b, c"),
         (runs("c", "engine 26.1.5", "engine 28.5.2"), "Docker: 26.1.5 on a, 26.1.5 on b, 28.5.2 on c"),
     ],
 )
