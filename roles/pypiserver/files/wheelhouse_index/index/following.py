@@ -179,8 +179,7 @@ class Following(Writing):
         Raises:
             FactsError, OSError: if packages/ cannot be used.
         """
-        self.mend()
-        self.check_facts()
+        self.make_ready()
         self._begin()
         before: dict[str, Place] = {}
         while True:
@@ -189,12 +188,15 @@ class Following(Writing):
                 awaited = {one for _path, one, *_record in known.awaited()}
             if node and until <= followed.get(node, NOWHERE) and node not in awaited:
                 break
-            journals = self.facts.journals
-            behind = [one for one in self._all_nodes() if journals.has_more(one, followed.get(one, NOWHERE))]
+            if node and not before:
+                behind = [node]
+            else:
+                journals = self.facts.journals
+                behind = [one for one in self._all_nodes() if journals.has_more(one, followed.get(one, NOWHERE))]
             # A journal may end with what a crash has torn, until its node is back.
             if followed == before or not (behind or awaited):
                 break
-            self._follow(behind)
+            self._follow(behind, until)
             before = followed
         self._write_taken()
         return followed | dict.fromkeys(awaited, NOWHERE)
@@ -214,14 +216,17 @@ class Following(Writing):
         unread = set(known.with_unread())
         return {project: mark for project, mark in known.pending().items() if project and project not in unread}
 
-    def _follow(self, nodes: Sequence[str]) -> None:
-        """Take in what follows in the journals of nodes."""
+    def _follow(self, nodes: Sequence[str], until: Place = NOWHERE) -> None:
+        """Take in what follows in the journals of nodes; of one, up to a place at least."""
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
                 taken = _Taken(staged, known)
                 for node in nodes:
-                    records, place, is_lost = self.facts.journals.read(node, known.followed().get(node, NOWHERE))
+                    followed = known.followed().get(node, NOWHERE)
+                    records, place, is_lost = self.facts.journals.read(node, followed, until)
                     if is_lost:
+                        # What is unmounted is not missing.
+                        self.facts.check_mounted()
                         log.warning("Records of node %s are missing: all files are compared once", node)
                         self._compare.touch()
                     for record in records:
@@ -279,10 +284,9 @@ class Following(Writing):
         if record:
             known.follow()
             before = known.followed().get(self.nodes.own, NOWHERE)
+            self.appended, was_whole = self.facts.journals.append(record, before)
             # Else something was cut off before, and is read by the next look.
-            is_whole = self.facts.journals.end(self.nodes.own) == before
-            self.appended = self.facts.journals.append(record, before)
-            if is_whole:
+            if was_whole:
                 known.note_followed(self.nodes.own, self.appended)
 
     def _take(self, taken: _Taken, node: str, record: Record) -> None:
@@ -318,6 +322,9 @@ class Following(Writing):
     def _settle(self, taken: _Taken, path: str) -> None:
         """Note what a file is that is not as this node has journalled."""
         stamp = self._stamp(path)
+        if not stamp:
+            # What is unmounted was not removed.
+            self.facts.check_mounted()
         taken.touch(taken.known.project_of(path))
         self._forget(taken.staged, taken.known, [path])
         if stamp:
