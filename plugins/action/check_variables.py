@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
         removing = plain(task_vars.get("__pypi_removing", False))
         found += [one for one in names.removed(task_vars) if not removing or one.variable == "pypi_user"]
         found += names.unknown_tags(plain(task_vars.get("pypi_unknown_tags")))
-        if "pypi_serial" in task_vars:
+        if "pypi_serial" in task_vars and "__pypi_tries_nodes" not in task_vars:
             size = plain(self._templar.template(task_vars["pypi_serial"]))
             batch, every = task_vars["ansible_play_batch"], task_vars["ansible_play_hosts_all"]
             found += names.serial(size, len(batch), len(every))

@@ -45,6 +45,7 @@ class ActionModule(ActionBase):
                 "removing": {"type": "bool", "default": False},
                 "lock": {"type": "bool", "default": False},
                 "diagnosing": {"type": "bool", "default": False},
+                "nodes": {"type": "str", "default": ""},
             }
         )
         pythons = self._pythons(task_vars)
@@ -183,6 +184,7 @@ def problem_of(found: host.Host, args: dict[str, t.Any]) -> str:
         or ownership.another_owner(found, args["user"], home)
         or other_servers.obeyed_by_hand(found, home)
         or newer_store(found, home)
+        or shared_by_nodes(found, home, args.get("nodes") or "")
         or no_space(found, home)
         or other_servers.port_taken(
             found,
@@ -200,6 +202,18 @@ def newer_store(found: host.Host, home: str) -> str:
     return (
         f"{home}/packages/.wheelhouse/ has format {found.store}, and this release of wheelhouse.pypi knows formats up to "
         f"{_STORE_FORMAT}. Nothing was changed. Install the release that wrote it, or a later one."
+    )
+
+
+def shared_by_nodes(found: host.Host, home: str, group: str) -> str:
+    """Refuse packages that other hosts share, where this one would be an index of its own."""
+    if group or not found.nodes:
+        return ""
+    nodes = [name for name in found.nodes if name != "key"]
+    return (
+        f"pypi_nodes: {home}/packages is shared by several hosts ({', '.join(nodes) or 'none is known'}), and this host has no "
+        "pypi_nodes. Nothing was changed. Set pypi_nodes to their group, and have this host in it. If it is the only host "
+        f"from now on, remove {home}/packages/.wheelhouse/nodes."
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible import context
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.utils.display import Display
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import (
     batches,
@@ -65,6 +65,19 @@ def hosts_in(pattern: Any, groups: Mapping[str, Sequence[str]]) -> Any:
         f"There is no host to work on: the group {name} {'is empty' if name in known else 'is not in the inventory'}. {there} "
         f"Put hosts into {name}, or name another group: --extra-vars pypi_hosts=GROUP"
     )
+
+
+def nodes_in(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return those of some hosts that have pypi_nodes; what it says is judged later."""
+    return [host for host in map(plain, hosts) if _is_node(hostvars.get(host) or {})]
+
+
+def _is_node(variables: Mapping[str, Any]) -> bool:
+    try:
+        return bool(variables["pypi_nodes"])
+    except (AnsibleError, KeyError):
+        # Not set; or not to be rendered, which check_variables says of that host.
+        return False
 
 
 def pins(paths: Sequence[str]) -> dict[str, list[str]]:
@@ -131,6 +144,7 @@ class FilterModule:
             certificate_problems,
             doctor,
             hosts_in,
+            nodes_in,
             pins,
             report,
             seconds,

@@ -59,6 +59,10 @@ options:
       - A run whose process has ended is replaced; one of another controller after six hours.
     type: bool
     default: false
+  nodes:
+    description: The inventory group of hosts that share O(home)/packages; empty for a host alone, which is refused a shared one.
+    type: str
+    default: ""
   diagnosing:
     description: Leaves a stopped Docker alone, which a question would start, with its containers. Its answers are then empty.
     type: bool

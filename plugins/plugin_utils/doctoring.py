@@ -29,6 +29,8 @@ _STARTING_DAYS = 10 / 60 / 24
 _BACKUP_ERROR = 4
 # Seconds that a host's clock may differ from the controller's: tokens end and uploads are dated by it.
 _CLOCK_SECONDS, _CLOCK_ERROR_SECONDS = 5, 300
+# After which a node that lives has said so: several times the longest pypi_freshness of nodes, and clocks may be apart.
+_SILENT_SECONDS = 120
 # Percent of a file system, or of its inodes, that are left.
 _LOW, _LOWEST = 15, 5
 # A warning comes while so many times the reserve are left.
@@ -426,6 +428,119 @@ def _upstreams(facts: Facts, at: datetime.datetime) -> Said:
         yield OK, text
 
 
+def _nodes(facts: Facts, at: datetime.datetime) -> Said:
+    """Of several hosts that are one index: whether balancers use this one; and from one of them, whether all agree."""
+    found = facts["nodes"]
+    if not found:
+        return
+    drained = _said(facts, "drained")
+    if drained:
+        yield (
+            WARNING,
+            "drained: balancers are not to use it",
+            f"when that is over, `rm {drained[0]}` on the host, or {_SITE}",
+        )
+    elif found["health"] != 200:
+        why = '`docker compose logs pypi-server` in the index\'s folder says why, behind "The health address says"'
+        yield (
+            ERROR,
+            f"the health address answers {found['health'] or 'nothing'}: balancers are not to use this node",
+            why,
+        )
+    else:
+        yield OK, "the health address says that balancers may use this node"
+    looked = found["looked"]
+    if not looked:
+        return
+    missing = [name for name in found["names"] if name not in looked]
+    if missing:
+        yield WARNING, f"not looked at: {', '.join(missing)}", "run wheelhouse.pypi.doctor for all nodes"
+    yield from _nodes_said(found)
+    yield from _nodes_list(looked)
+    yield from _nodes_run(looked)
+
+
+def _nodes_said(found: Mapping[str, Any]) -> Said:
+    """Judge what the shared folder says of nodes."""
+    said = found["looked"].get(found["own"], {}).get("store") or {}
+    for name, seconds in (said.get("said") or {}).items():
+        start = f"see the findings on {name}; if it is lost for good, remove it (docs/nodes.md#later-runs)"
+        if seconds is None:
+            yield ERROR, f"{name} has never said in the shared folder that it lives", start
+        elif seconds > _SILENT_SECONDS:
+            yield ERROR, f"{name} has said nothing in the shared folder for {seconds:.0f} s", start
+    strangers = said.get("strangers") or []
+    if strangers:
+        folders = " ".join(f"{found['folder']}/{name}" for name in strangers)
+        yield (
+            WARNING,
+            f"journals of hosts that are not in the group {found['group']}: {', '.join(strangers)}",
+            f"if they do not come back, `rm -r {folders}` on one node",
+        )
+
+
+def _nodes_list(looked: Mapping[str, Any]) -> Said:
+    """Compare what nodes list, where nothing was published meanwhile."""
+    steady = {name: one["store"] for name, one in looked.items() if one["store"] and one["store"]["ends"]}
+    moved = [name for name in looked if name not in steady]
+    if moved:
+        yield (
+            OK,
+            f"pages were not compared, as something was published meanwhile, or they could not be read: {', '.join(moved)}",
+        )
+    # By how far the journals went.
+    for ends in _differing(steady, lambda one: json.dumps(one["ends"], sort_keys=True)):
+        listed = _differing({name: steady[name] for name in ends}, lambda one: one["pages"])
+        if len(listed) > 1:
+            said = ", and ".join(" and ".join(names) for names in listed)
+            yield ERROR, f"nodes list different files: {said}", f"{_REBUILD}, on one node after the other"
+        elif len(ends) > 1:
+            yield OK, f"list the same: {', '.join(ends)}"
+
+
+def _nodes_run(looked: Mapping[str, Any]) -> Said:
+    """Compare what nodes run."""
+    images: dict[str, dict[str, tuple[str, str]]] = {}
+    for name, one in looked.items():
+        for line in one["lines"]:
+            if line.startswith("container "):
+                its = dict(zip(_CONTAINER, line.removeprefix("container ").split("|")))
+                if its.get("id"):
+                    images.setdefault(its["service"], {})[name] = its["id"], its["image"]
+    for service, by_node in images.items():
+        # One image may have two tags, and one tag two images.
+        if len({identity for identity, _image in by_node.values()}) > 1:
+            shown = {name: f"{image} ({identity[:19]})" for name, (identity, image) in by_node.items()}
+            yield (
+                WARNING,
+                f"{service} runs different images: {_each(shown)}",
+                f"{_SITE} for all nodes with -e pypi_images_pull=newer; or remove the image where it differs, then {_SITE}",
+            )
+    releases, engines = (_versions(looked, word) for word in ("extension", "engine"))
+    if len(set(releases.values())) > 1:
+        yield WARNING, f"releases of the collection differ: {_each(releases)}", f"{_SITE} for all nodes"
+    if len(set(engines.values())) > 1:
+        yield OK, f"Docker: {_each(engines)}"
+
+
+def _versions(looked: Mapping[str, Any], word: str) -> dict[str, str]:
+    """Return what doctor.sh has printed behind a word, by node."""
+    lines = ((name, *line.partition(" ")) for name, one in looked.items() for line in one["lines"])
+    return {name: rest for name, first, _space, rest in lines if first == word}
+
+
+def _each(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{value} on {name}" for name, value in values.items())
+
+
+def _differing(found: Mapping[str, Any], key: Callable[[Any], str]) -> list[list[str]]:
+    """Return names, those together that have the same."""
+    groups: dict[str, list[str]] = {}
+    for name, one in found.items():
+        groups.setdefault(key(one), []).append(name)
+    return list(groups.values())
+
+
 CHECKS: Mapping[str, Callable[[Facts, datetime.datetime], Said]] = {
     "answer": _answer,
     "certificate": _certificate,
@@ -440,9 +555,10 @@ CHECKS: Mapping[str, Callable[[Facts, datetime.datetime], Said]] = {
     "requests": _requests,
     "logins": _logins,
     "upstreams": _upstreams,
+    "nodes": _nodes,
 }
 # Fields of a line about a container, in roles/stack/files/doctor.sh.
-_CONTAINER = ("service", "status", "health", "restarts", "started", "out_of_memory", "image", "built")
+_CONTAINER = ("service", "status", "health", "restarts", "started", "out_of_memory", "image", "built", "id")
 
 
 def _said(facts: Facts, word: str) -> list[str]:

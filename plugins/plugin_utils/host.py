@@ -65,6 +65,8 @@ echo '@@owners'; (cd {home} && find packages index nginx_cache logs -maxdepth 0 
 echo '@@index'; (cd {home} && safely sed -n 's/^ *{label}: "\(.*\)"$/\1/p' docker-compose.yml) 2>/dev/null
 echo '@@store'; (cd {home} && [ -f packages/.wheelhouse/format ] &&
     as_account sed -n 's/.*"format": *\([0-9]\{{1,9\}}\)[^0-9].*/\1/p' packages/.wheelhouse/format) 2>/dev/null
+echo '@@nodes'; (cd {home} && [ -d packages/.wheelhouse/nodes ] &&
+    as_account find packages/.wheelhouse/nodes -mindepth 1 -maxdepth 1 -printf '%f\0') 2>/dev/null | one_line | head -n 100
 echo '@@foreign'; (cd {home} && {{
     # In a tree that is ours, a file without our words is one that is broken, and the run writes it again.
     for file in {only_ours}; do [ ! -e "$file" ] || exit 0; done
@@ -239,6 +241,8 @@ class Host:
     foreign: tuple[str, ...] = ()
     # The format of packages/.wheelhouse/; 0 where that is missing or says none.
     store: int = 0
+    # What says of packages/ that nodes share it: their names, and their key.
+    nodes: tuple[str, ...] = ()
     # Files and folders of the tree: relative path -> type, in find's letters.
     tree: dict[str, str] = dataclasses.field(default_factory=dict)
     images: tuple[str, ...] = ()
@@ -294,6 +298,7 @@ class Host:
             index=first("index"),
             foreign=tuple(of("foreign")),
             store=int(first("store") or 0),
+            nodes=tuple(of("nodes")),
             tree={path[2:] or ".": kind for kind, _space, path in (line.partition(" ") for line in of("tree"))},
             images=tuple(of("images")),
             neighbours=tuple(Neighbour(*[*line.split("|"), *[""] * 4][:5]) for line in of("published")),

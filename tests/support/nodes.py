@@ -350,3 +350,99 @@ def publishing(
     finally:
         for thread in threads:
             thread.stop()
+
+
+class Balancer(Thread):
+    """What is in front of the nodes: it asks their health addresses each second, and believes what it hears twice.
+
+    Args:
+        nodes: all of them, which are used to begin with.
+
+    Attributes:
+        uses: whether it sends clients to a node, by its name.
+        history: each change of that: the node, and whether it is used from then on.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        super().__init__(daemon=True)
+        self._nodes = nodes
+        self._done = Event()
+        self._last = {node.name: True for node in nodes}
+        self.uses = dict(self._last)
+        self.history: list[tuple[str, bool]] = []
+
+    def run(self) -> None:
+        """Ask."""
+        while not self._done.wait(1):
+            for node in self._nodes:
+                is_well = node.health() == 200
+                if is_well == self._last[node.name] != self.uses[node.name]:
+                    self.uses[node.name] = is_well
+                    self.history.append((node.name, is_well))
+                self._last[node.name] = is_well
+
+    def used(self) -> list[Node]:
+        """Return the nodes that clients are sent to."""
+        return [node for node in self._nodes if self.uses[node.name]]
+
+    def stop(self) -> None:
+        """End."""
+        self._done.set()
+        self.join()
+
+
+class Reader(Thread):
+    """Reads a page and a file through a balancer, as often as it can, until it is stopped.
+
+    Args:
+        balancer: which says whom to ask.
+        paths: what to ask for.
+
+    Attributes:
+        count: how often it was answered as it should be.
+        bad: what else came.
+    """
+
+    def __init__(self, balancer: Balancer, paths: Sequence[str]) -> None:
+        super().__init__(daemon=True)
+        self._balancer, self._paths = balancer, paths
+        self._done = Event()
+        self.count = 0
+        self.bad: list[str] = []
+
+    def run(self) -> None:
+        """Read."""
+        while not self._done.wait(0.02):
+            used = self._balancer.used()
+            if not used:
+                self.bad.append("no node is well")
+                continue
+            number = self.count + len(self.bad)
+            node, path = used[number % len(used)], self._paths[number % len(self._paths)]
+            try:
+                answer = str(node.get(path).status)
+            except (OSError, HTTPException) as error:
+                answer = repr(error)
+            if answer == "200":
+                self.count += 1
+            else:
+                self.bad.append(f"{node.name} answers {answer} for {path}")
+
+    def stop(self) -> None:
+        """End after the read that is under way."""
+        self._done.set()
+        self.join()
+
+
+@contextmanager
+def balanced(nodes: Sequence[Node], *paths: str) -> Iterator[tuple[Balancer, Reader]]:
+    """Have a balancer in front of the nodes, and somebody who reads through it, while something else happens."""
+    balancer = Balancer(nodes)
+    reader = Reader(balancer, paths)
+    balancer.start()
+    reader.start()
+    try:
+        yield balancer, reader
+    finally:
+        reader.stop()
+        balancer.stop()

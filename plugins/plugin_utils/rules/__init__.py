@@ -50,7 +50,9 @@ RULES: Mapping[str, Rule] = {
     "pypi_url": network.origin_url,
     "pypi_trusted_proxies": network.networks,
     "pypi_metrics_networks": network.readers_of_metrics,
+    "pypi_nodes": nodes.group_of_nodes,
     "pypi_node_address": nodes.node_address,
+    "pypi_drain": lasting("0s", "10m"),
     "pypi_tls_certificate": absolute_path("pypi.pem"),
     "pypi_tls_key": absolute_path("pypi.key"),
     "pypi_acme_directory": url(

@@ -49,6 +49,15 @@ _FRESHNESS = "30s"
 MISSING = object()
 
 
+def group_of_nodes(value: Any) -> Complaints:
+    """pypi_nodes: the name of a group; may be empty."""
+    if isinstance(value, (list, tuple, Mapping)):
+        yield (
+            "is the name of a group of the inventory, and not its hosts",
+            "put the nodes into a group of their own, and give its name, such as pypi_nodes: pypi_eu",
+        )
+
+
 def node_address(value: Any) -> Complaints:
     """pypi_node_address: a host name or an IP address; may be empty."""
     text = "" if value is None else str(value)
@@ -86,7 +95,7 @@ def can_be_shared(variables: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(
             "pypi_freshness",
             f"{variables['pypi_freshness']} is too long for several hosts: after it, a node without contact counts as unwell",
-            f"give at most {_FRESHNESS}",
+            f"give at most {_FRESHNESS}, such as pypi_freshness: 2s",
         )
     if _is_loopback(str(variables.get("pypi_bind_address", ""))):
         yield Problem(
@@ -193,6 +202,25 @@ def _addresses(hosts: Sequence[str], value: Callable[[str, str], Any]) -> Iterat
     for (where, *_ports), there in at.items():
         if len(there) > 1:
             yield Problem("pypi_node_address", f"{' and '.join(there)} have the same address, {where}", mend)
+    yield from _of_another(hosts, value)
+
+
+def _of_another(hosts: Sequence[str], value: Callable[[str, str], Any]) -> Iterator[Problem]:
+    """Find an address that is given to one node, and by which Ansible reaches another one."""
+    reached: dict[str, list[str]] = {}
+    for host in hosts:
+        found = value(host, "ansible_host")
+        reached.setdefault(str(found) if found is not MISSING and found else host, []).append(host)
+    for host in hosts:
+        given = value(host, "pypi_node_address")
+        owners = reached.get(str(given), []) if given is not MISSING and given else []
+        # Hosts that Ansible reaches at one address, behind ports of their own, are told apart by another rule.
+        if len(owners) == 1 and owners != [host] and address(owners[0], value) != str(given):
+            yield Problem(
+                "pypi_node_address",
+                f"{host} has {given}, which is the address of {owners[0]}",
+                f"give the address of {host} itself",
+            )
 
 
 def _same(host: str, hosts: Sequence[str], value: Callable[[str, str], Any]) -> Iterator[Problem]:

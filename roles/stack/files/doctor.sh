@@ -24,8 +24,14 @@ for container in $containers; do
     built=$(docker image inspect --format '{{.Created}}' "$image" 2>/dev/null)
     docker inspect --format "container {{index .Config.Labels \"com.docker.compose.service\"}}|{{.State.Status}}|\
 {{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.RestartCount}}|{{.State.StartedAt}}|{{.State.OOMKilled}}|\
-{{.Config.Image}}|$built" "$container" 2>/dev/null
+{{.Config.Image}}|$built|{{.Image}}" "$container" 2>/dev/null
 done
+# The release of the extension, by what it is.
+[ ! -d "$2/pypiserver/wheelhouse_index" ] || (
+    cd "$2/pypiserver/wheelhouse_index" &&
+        echo "extension $(find . -name '*.py' -type f -exec sha256sum {} + | sort | sha256sum | cut -c 1-12)"
+)
+[ ! -e "$2/nginx/drained" ] || echo "drained $2/nginx/drained"
 # Root alone writes there.
 [ ! -f "$2/backup/last.json" ] || printf 'backup %s\n' "$(tr -d '\n' <"$2/backup/last.json")"
 [ ! -f "$2/backup/drill.json" ] || printf 'drill %s\n' "$(tr -d '\n' <"$2/backup/drill.json")"

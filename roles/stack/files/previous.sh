@@ -39,7 +39,7 @@ if [ "$1" != back ]; then
             docker tag "$id" "$(image "$service")"
         done <.previous.new/images
     fi
-    rm -rf .previous.new/nginx/tls
+    rm -rf .previous.new/nginx/tls .previous.new/nginx/drained
     printf '%s\n' "$4" "$5" >.previous.new/asked
     # At each moment one of them is there.
     [ ! -d .previous ] || mv .previous .previous.old

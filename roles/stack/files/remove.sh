@@ -5,7 +5,7 @@
 # is emptied too, or a mount, which then stays.
 set -eu
 
-rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
+rebuilt="docker-compose.yml $5 nginx/revision.conf nginx/drained nginx/tls/certificate.pem nginx/tls/key.pem nginx/tls/authority.pem
     nginx/public_ca.pem nginx/public_logins.conf nginx_cache sockets pypiserver directory bridge index .images
     .previous .unproved .candidate .newer backup/last.json backup/drill.json backup/shown backup/cache backup/lock .drill .restore .import"
 kept=

@@ -1,17 +1,23 @@
 # Run by sh -c with: the Compose project, its folder, how many seconds its containers may take, "up" or "check", "changed" where
-# this run has changed files that they read (else "same"); the Compose file on stdin, as the controller made it: what lies in
-# the folder by then is not asked.
+# this run has changed files that they read (else "same"), and for how many seconds the health address says before that this
+# node is not to be used (none for a host alone); the Compose file on stdin, as the controller made it: what lies in the folder by
+# then is not asked.
 # shellcheck shell=sh
 set -eu
 project=$1 folder=$2 limit=$3
 dry=
+drain=${6:-0}
 if [ "$4" = check ]; then
     dry=--dry-run
-    # Compose (2.26) writes a builder's files below ~/.docker for that.
+    drain=0
+fi
+if [ -n "$dry" ] || [ "$drain" -gt 0 ]; then
+    # Compose (2.26) writes a builder's files below ~/.docker for a dry run.
     BUILDX_CONFIG=$(mktemp -d)
     export BUILDX_CONFIG
     trap 'rm -rf "$BUILDX_CONFIG"' EXIT
 fi
+file=$(cat)
 
 # Without containers of `docker compose run`: one that has exited is no service that is unwell.
 ours() {
@@ -44,14 +50,29 @@ unwell() {
     done
 }
 
+# shellcheck disable=SC2086 # no word or one
+compose_up() {
+    printf '%s\n' "$file" | docker compose --ansi never --project-name "$project" --project-directory "$folder" \
+        --env-file /dev/null --file - $1 up --detach --pull never --remove-orphans 2>&1
+}
+changes() { grep -qE ' (Created|Recreated|Started|Removed) *$'; }
+serves() { docker ps --quiet --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.service=nginx; }
+
+# Balancers leave this node before its containers are replaced. Until a run has proved it, it stays so.
+if [ "$drain" -gt 0 ] && [ -n "$(serves)" ] && compose_up --dry-run | changes; then
+    if [ ! -e "$folder/nginx/drained" ]; then
+        touch "$folder/nginx/drained"
+        sleep "$drain"
+    fi
+    echo drained
+fi
+
 # From before the first change until the stack is proved: the next run proves what a killed one has not.
 unproved=$folder/.unproved
 proved=$([ -e "$unproved" ] || echo yes)
 [ -n "$dry" ] || touch "$unproved"
 began=$(date +%s)
-# shellcheck disable=SC2086 # no word or one
-if ! said=$(docker compose --ansi never --project-name "$project" --project-directory "$folder" --env-file /dev/null \
-    --file - $dry up --detach --pull never --remove-orphans 2>&1); then
+if ! said=$(compose_up "$dry"); then
     echo "Compose could not start the containers. It says:" >&2
     printf '%s\n' "$said" | tail -n 20 | sed 's/^/    /' >&2
 else
@@ -62,7 +83,7 @@ else
         sleep 0.5
     done
     if [ -z "$left" ]; then
-        if [ "$proved$5" = yessame ] && ! printf '%s\n' "$said" | grep -qE ' (Created|Recreated|Started|Removed) *$'; then
+        if [ "$proved$5" = yessame ] && ! printf '%s\n' "$said" | changes; then
             rm -f "$unproved" "$folder/.newer"
         else
             echo unproved

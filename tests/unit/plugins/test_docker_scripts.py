@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,49 @@ def test_newer_images_alone_do_without_a_login_that_is_refused(tmp_path: Path) -
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, input="S3cret", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "kept b:1 unauthorized\n")
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "serves", "seconds", "was_drained", "is_drained"),
+    [
+        (" Container x  Recreated", "n1", "1", False, True),
+        (" Container x  Recreated", "n1", "600", True, True),
+        (" Container x  Running", "n1", "600", False, False),
+        # Nothing serves that balancers could leave; a host alone; no time.
+        (" Container x  Recreated", "", "600", False, False),
+        (" Container x  Recreated", "n1", "", False, False),
+        (" Container x  Recreated", "n1", "0", False, False),
+    ],
+)
+def test_a_node_is_drained_before_its_containers_are_replaced(
+    tmp_path: Path, dry_run: str, serves: str, seconds: str, was_drained: bool, is_drained: bool
+) -> None:
+    (tmp_path / "nginx").mkdir()
+    drained = tmp_path / "nginx/drained"
+    if was_drained:
+        drained.touch()
+    (tmp_path / "docker").write_text(
+        f"""#!/bin/sh
+case "$*" in
+'ps --all'*) ;;
+*service=nginx) echo {serves} ;;
+*--dry-run*) echo '{dry_run}' ;;
+*' up '*) echo " Container x  Started"; ls "{tmp_path}/nginx" >"{tmp_path}/there" ;;
+esac
+"""
+    )
+    (tmp_path / "docker").chmod(0o755)
+    began = time.monotonic()
+    done = subprocess.run(
+        [
+            "sh", "-c", (ROLES / "stack/files/up.sh").read_text(),
+            "sh", "index", str(tmp_path), "1", "up", "same", *seconds.split(),
+        ],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    took = time.monotonic() - began
+    assert (tmp_path / "there").read_text() == ("drained\n" if is_drained else "")
+    assert ("drained" in done.stdout.split()) == is_drained
+    # A run that found it drained does not wait again.
+    assert (took >= 1) == (is_drained and not was_drained), took

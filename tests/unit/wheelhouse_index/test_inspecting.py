@@ -106,7 +106,7 @@ def test_where_all_agrees_nothing_is_found(index: Index) -> None:
     assert done.returncode == 0, done.stderr
     size = sum((index.packages / name).stat().st_size for name in (FOO, SDIST, BAR))
     assert json.loads(done.stdout) == {
-        "files": 3, "projects": 2, "bytes": size, "hashed": 3, "hashed_bytes": size, "problems": {}, "requests": {},
+        "files": 3, "projects": 2, "bytes": size, "hashed": 3, "hashed_bytes": size, "problems": {}, "requests": {}, "nodes": {},
     }  # fmt: skip
 
 

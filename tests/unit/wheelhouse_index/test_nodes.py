@@ -8,12 +8,14 @@ import random
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from wheelhouse_index.commands import inspecting
+from wheelhouse_index.commands import agreeing, inspecting
 from wheelhouse_index.fact_store.journal import Nodes, Place, Record
 from wheelhouse_index.fact_store.records import FactsError
 from wheelhouse_index.files.incoming import Upload
@@ -506,3 +508,60 @@ def test_whatever_happens_all_nodes_agree_in_the_end(group: Group, seed: int) ->
     assert pages[0] == pages[1] == pages[2]
     there = {project: digests for project, digests in truth(group.packages, False).items() if digests}
     assert {project: digests for project, digests in group.nodes["a"].said().items() if digests} == there
+
+
+# -- what the doctor asks ----------------------------------------------------------------------------------------------
+
+
+def doctored(node: Index, of_pages: bool = False) -> dict[str, Any]:
+    found = inspecting.inspected(node.settings, None, lambda _seconds: None, of_pages)
+    assert found["problems"] == {}
+    return found
+
+
+def test_nodes_that_agree_say_the_same(group: Group) -> None:
+    for name, version in (("hello", "1.0"), ("world", "2.0")):
+        assert group.nodes["a"].upload(*wheel(name, version)).status == 200
+    said = [doctored(node)["nodes"] for node in group.nodes.values()]
+    assert len({one["pages"] for one in said}) == 1
+    assert said[0]["ends"] == said[1]["ends"] == said[2]["ends"]
+    assert said[0]["ends"]["a"].offset > 0
+    assert [one["strangers"] for one in said] == [[]] * 3
+    page = group.nodes["b"].pages / "simple/hello/index.json"
+    page.write_text(page.read_text().replace("1.0", "1.1"))
+    assert agreeing.listed(group.nodes["b"].pages) != said[0]["pages"]
+
+
+def test_what_is_published_meanwhile_is_not_compared(group: Group) -> None:
+    store, settings = group.nodes["b"].store, group.nodes["b"].settings
+
+    def publish(_seconds: float) -> None:
+        assert group.nodes["a"].upload(*wheel("hello", "1.0")).status == 200
+
+    said = agreeing.of_node(store.facts, settings.index, store.nodes, 2.0, publish)
+    assert said["ends"] is None
+
+
+def test_nodes_that_are_silent_or_unknown_are_named(group: Group) -> None:
+    a = group.nodes["a"]
+    a.store.facts.journals.see(time.time_ns() - 5 * 10**9, {})
+    (group.packages / ".wheelhouse/nodes/former").mkdir()
+    said = doctored(a)["nodes"]
+    assert 5 <= said["said"]["a"] < 60
+    assert said["said"]["b"] is None
+    assert said["strangers"] == ["former"]
+
+
+def test_one_node_alone_reads_the_shared_folder(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = wheel("hello", "1.0")
+    assert group.nodes["a"].upload(*file).status == 200
+    b = group.nodes["b"]
+    full = doctored(b)
+    monkeypatch.setattr(inspecting, "Scanner", lambda *_: pytest.fail("packages/ is looked at"))
+    monkeypatch.setattr(inspecting, "_verified", lambda *_: pytest.fail("a file is read"))
+    own = doctored(b, of_pages=True)
+    assert {**full, "hashed": 0, "hashed_bytes": 0} == own
+    # Its own pages are judged.
+    (b.pages / "packages" / f"{file[0]}.metadata").write_text("other")
+    found = inspecting.inspected(b.settings, 0, lambda _seconds: None, True)
+    assert list(found["problems"]) == ["page damaged"]

@@ -29,6 +29,7 @@ WORK = """
 - name: Work is done
   ansible.builtin.debug: {msg: "done by {{ inventory_hostname }}"}
 """
+# As in site.yml, a play with all hosts comes first.
 EARLIER = """
 - name: Play of the user's own
   hosts: all
@@ -49,8 +50,8 @@ LATER = """
 
 
 def frame(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a playbook's only play, and in it the block that is the work of a batch."""
-    (play,) = yaml.safe_load((PLAYBOOKS / f"{name}.yml").read_text())
+    """Return a playbook's last play, and in it the block that is the work of a batch."""
+    *_, play = yaml.safe_load((PLAYBOOKS / f"{name}.yml").read_text())
     (batch,) = (task for task in play["tasks"] if "always" in task)
     return play, batch
 
@@ -85,7 +86,7 @@ def test_both_playbooks_have_the_same_frame() -> None:
     for _play, batch in frames:
         batch["block"] = []
     (site, _), (remove, _) = frames
-    for key in ("hosts", "serial", "strategy", "gather_facts", "vars_files", "tasks"):
+    for key in ("hosts", "strategy", "gather_facts", "vars_files", "tasks"):
         assert site[key] == remove[key]
 
 
@@ -182,3 +183,51 @@ def test_a_misspelt_size_is_found(rollout: Playbook) -> None:
     run = rollout("-e", "pypi_serail=1")
     assert "pypi_serail: unknown variable; did you mean pypi_serial?" in run.stdout
     assert said(run, "done by") == []
+
+
+NODES = "single\n[eu]\nnode-1\nnode-2\nnode-3\n[eu:vars]\npypi_nodes=eu\n"
+
+
+def batches(run: subprocess.CompletedProcess[str]) -> list[str]:
+    print(run.stdout, run.stderr)
+    return re.findall(r"This batch(?:, the last)?: ([a-z0-9, -]+)\.", run.stdout)
+
+
+def test_nodes_follow_each_other_without_being_asked(rollout: Playbook, tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").write_text(NODES)
+    run = rollout("-e", '{"pypi_hosts": "eu", "bad": ["node-2"]}', hosts=str(tmp_path / "hosts.ini"))
+    assert batches(run) == ["node-1", "node-2"]
+    assert "Failed: node-2. The rollout stops here. Not started, and unchanged: node-3." in run.stdout
+    assert "repeat the run with --limit node-2,node-3 to continue" in run.stdout
+
+
+def test_a_size_that_is_given_counts_for_nodes_too(rollout: Playbook, tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").write_text(NODES)
+    run = rollout("-e", "pypi_hosts=eu", "-e", "pypi_serial=2", hosts=str(tmp_path / "hosts.ini"))
+    assert batches(run) == ["node-1, node-2", "node-3"]
+
+
+def test_hosts_that_are_no_nodes_are_set_up_at_once(rollout: Playbook, tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").write_text(NODES + "[more]\nalone-1\nalone-2\n")
+    run = rollout("-e", "pypi_hosts=more", hosts=str(tmp_path / "hosts.ini"))
+    assert batches(run) == []
+    assert run.stdout.count('"done by alone-') == 2
+
+
+def test_nodes_alone_take_part_in_the_play_that_tries_the_folder(playbook: Playbook, tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").write_text(NODES)
+    play = yaml.safe_load((PLAYBOOKS / "site.yml").read_text())[0]
+    play["become"] = False
+    play["tasks"][1:] = [{"name": "Tries", "ansible.builtin.debug": {"msg": "tried {{ inventory_hostname }}"}}]
+    text = yaml.safe_dump([play], sort_keys=False)
+
+    def tried(*options: str) -> list[str]:
+        run = playbook(text, *options, hosts=str(tmp_path / "hosts.ini"))
+        print(run.stdout, run.stderr)
+        assert run.returncode == 0
+        return sorted(re.findall(r'"tried (\S+)"', run.stdout))
+
+    assert tried("-e", "pypi_hosts=all") == ["node-1", "node-2", "node-3"]
+    assert tried("-e", "pypi_hosts=all:!node-1") == ["node-2", "node-3"]
+    assert tried("-e", "pypi_hosts=all", "--limit", "single,node-3") == ["node-3"]
+    assert tried("-e", "pypi_hosts=single") == []

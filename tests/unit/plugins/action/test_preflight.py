@@ -44,6 +44,19 @@ TAKEN = (Neighbour("other", "web-1", "0.0.0.0:80->80/tcp", "", ""),)
         ({"store": 1}, {}, ""),
         ({"store": 2}, {}, "/home/pypi/pypi-server/packages/.wheelhouse/ has format 2, and this release of"),
         ({"store": 2}, {"port": None, "removing": True}, ""),
+        (
+            {"nodes": ("b", "a", "key")},
+            {},
+            "pypi_nodes: /home/pypi/pypi-server/packages is shared by several hosts (b, a), and this host has no pypi_nodes.",
+        ),
+        (
+            {"nodes": ("key",)},
+            {},
+            "pypi_nodes: /home/pypi/pypi-server/packages is shared by several hosts (none is known)",
+        ),
+        ({"nodes": ("a", "key")}, {"nodes": "eu"}, ""),
+        ({"nodes": ("a", "key")}, {"port": None, "removing": True}, ""),
+        ({"nodes": ("a", "key")}, {"port": None}, ""),
         ({"neighbours": INDEX}, {}, "pypi-server is the name of the index in /home/deploy/pypi-server"),
         pytest.param({"neighbours": INDEX}, {"port": None}, "", id="a bundle is made beside an index"),
         (

@@ -30,6 +30,19 @@ def container(service: str, image: str) -> str:
     return f"container {service}|running|healthy|0|2026-11-01T10:00:00.123456789Z|false|{image}|2026-10-01T00:00:00Z"
 
 
+def node(name: str) -> dict[str, Any]:
+    """What was found on one of the three nodes."""
+    return {
+        "lines": ["extension 0123456789ab", "engine 26.1.5", f"{container('nginx', 'nginx:1.30')}|sha256:{'a' * 64}"],
+        "store": {
+            "pages": "digest",
+            "ends": {one: ["29000000.journal", 100] for one in ("a", "b", "c")},
+            "said": {"a": 0.5, "b": 1.5, "c": 29.0},
+            "strangers": [],
+        },
+    }
+
+
 HEALTHY: dict[str, Any] = {
     "expected_status": 401,
     "answers": {
@@ -99,6 +112,14 @@ HEALTHY: dict[str, Any] = {
         "log_begins": "",
     },
     "upstreams": {"problems": [], "unasked": [], "shared": []},
+    "nodes": {
+        "group": "eu",
+        "names": ["a", "b", "c"],
+        "own": "a",
+        "health": 200,
+        "folder": "/home/pypi/pypi-server/packages/.wheelhouse/nodes",
+        "looked": {name: node(name) for name in ("a", "b", "c")},
+    },
 }  # fmt: skip
 
 Change = Callable[[dict[str, Any]], Any]
@@ -142,6 +163,42 @@ def counted(**values: Any) -> Change:
 
 def asked(found: str, reason: str = "") -> Change:
     return lambda facts: facts["images"][1].update(found=found, reason=reason)
+
+
+def of_node(name: str, **values: Any) -> Change:
+    """Return what sets values of what a node has said of itself and the others."""
+
+    def change(facts: dict[str, Any]) -> None:
+        facts["nodes"]["looked"][name]["store"].update(values)
+
+    return change
+
+
+def runs(name: str, before: str, after: str) -> Change:
+    """Return what replaces text in what doctor.sh has printed on a node."""
+
+    def change(facts: dict[str, Any]) -> None:
+        its = facts["nodes"]["looked"][name]
+        assert before in str(its["lines"])
+        its["lines"] = [one.replace(before, after) for one in its["lines"]]
+
+    return change
+
+
+def without_node(facts: dict[str, Any]) -> None:
+    """One node could not be looked at."""
+    del facts["nodes"]["looked"]["c"]
+
+
+def unwell(facts: dict[str, Any]) -> None:
+    """The health address says so."""
+    facts["nodes"]["health"] = 503
+
+
+def drained(facts: dict[str, Any]) -> None:
+    """As before maintenance."""
+    unwell(facts)
+    facts["looked"]["lines"].append("drained /home/pypi/pypi-server/nginx/drained")
 
 
 def set_to(**values: Any) -> Change:
@@ -269,6 +326,21 @@ FAULTS: dict[str, list[tuple[str, str, Change]]] = {
         (WARNING, "it cannot be asked", set_to(upstreams={"problems": [], "unasked": ["it cannot be asked"]})),
         (WARNING, "busy 9", counted(refused={"busy": 9})),
     ],
+    "nodes": [
+        (ERROR, "the health address answers 503", unwell),
+        (WARNING, "drained: balancers are not to use it", drained),
+        (WARNING, "not looked at: c", without_node),
+        (ERROR, "c has never said in the shared folder", of_node("a", said={"a": 1.0, "b": 1.0, "c": None})),
+        (ERROR, "b has said nothing in the shared folder for 600 s", of_node("a", said={"a": 1.0, "b": 600.0})),
+        (WARNING, "journals of hosts that are not in the group eu: d, e", of_node("a", strangers=["d", "e"])),
+        (ERROR, "nodes list different files: a and c, and b", of_node("b", pages="other")),
+        (
+            WARNING,
+            "nginx runs different images: nginx:1.30 (sha256:aaaaaaaaaaaa) on a, nginx:1.30 (sha256:bbbbbbbbbbbb) on b",
+            runs("b", "a" * 64, "b" * 64),
+        ),
+        (WARNING, "releases of the collection differ: 0123456789ab on a", runs("c", "0123456789ab", "ba9876543210")),
+    ],
 }
 
 
@@ -297,6 +369,37 @@ def test_a_fault_is_found_and_named_and_nothing_else_is(check: str, level: str, 
     assert wrong[0].remedy, "it says what to do"
     assert verdict(wrong)["level"] == level
     assert verdict(wrong)["lines"] == [f"{level:<7}  {check}: {wrong[0].text} -> {wrong[0].remedy}"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (of_node("b", ends=None, pages="other"), "pages were not compared, as something was published meanwhile"),
+        (of_node("b", ends={"a": ["29000000.journal", 200]}, pages="other"), "list the same: a, c"),
+        (runs("c", "nginx:1.30|2026", "nginx:next|2026"), "list the same: a, b, c"),
+        (runs("c", "engine 26.1.5", "engine 28.5.2"), "Docker: 26.1.5 on a, 26.1.5 on b, 28.5.2 on c"),
+    ],
+)
+def test_nodes_that_cannot_be_compared_are_no_fault(change: Change, words: str) -> None:
+    said = [one for one in found(change) if one.check == "nodes"]
+    assert {one.level for one in said} == {OK}
+    assert any(words in one.text for one in said), said
+
+
+def test_a_stranger_is_removed_by_its_path() -> None:
+    (finding,) = [one for one in found(of_node("a", strangers=["d"])) if one.level != OK]
+    assert "`rm -r /home/pypi/pypi-server/packages/.wheelhouse/nodes/d` on one node" in finding.remedy
+
+
+def test_a_host_alone_and_another_node_say_nothing_of_agreement() -> None:
+    alone = found(set_to(nodes={}))
+    assert [one for one in alone if one.check == "nodes"] == []
+
+    def other(facts: dict[str, Any]) -> None:
+        facts["nodes"]["looked"] = {}
+
+    (said,) = [one for one in found(other) if one.check == "nodes"]
+    assert said.text == "the health address says that balancers may use this node"
 
 
 def test_a_container_that_has_just_started_and_an_image_without_a_date_are_fine() -> None:
@@ -347,8 +450,14 @@ def test_errors_come_first_and_many_names_are_counted() -> None:
 
 def test_without_tls_upstreams_backups_and_a_public_name_there_is_nothing_to_say_of_them() -> None:
     local = {"local": HEALTHY["answers"]["local"], "public": {}}
-    quiet = found(set_to(tls="none", upstreams={}, answers=local, backup=False))
-    assert {one.check for one in quiet} == set(doctoring.CHECKS) - {"certificate", "upstreams", "backup", "drill"}
+    quiet = found(set_to(tls="none", upstreams={}, answers=local, backup=False, nodes={}))
+    assert {one.check for one in quiet} == set(doctoring.CHECKS) - {
+        "certificate",
+        "upstreams",
+        "backup",
+        "drill",
+        "nodes",
+    }
     assert len([one for one in quiet if one.check == "answer"]) == 1
 
 

@@ -50,6 +50,15 @@ def test_answers_are_taken_apart() -> None:
     }
 
 
+def test_nodes_that_share_packages_are_named(tmp_path: Path) -> None:
+    assert asked(tmp_path).nodes == ()
+    for name in ("node-1", "x\n@@images\nnginx:1.30"):
+        (tmp_path / "packages/.wheelhouse/nodes" / name).mkdir(parents=True)
+    host = asked(tmp_path)
+    assert sorted(host.nodes) == ["node-1", "x?@@images?nginx:1.30"]
+    assert host.images == ()
+
+
 def test_a_name_with_a_line_break_begins_no_answer_of_its_own(tmp_path: Path) -> None:
     for folder in ("index", "nginx"):
         (tmp_path / folder / "x\n@@images\nnginx:1.30").mkdir(parents=True)

@@ -95,6 +95,35 @@ def test_two_nodes_have_two_addresses() -> None:
     assert found("eu", "a", b=at | {"pypi_http_port": 8001}, c=at | {"pypi_http_port": 8002}) == []
 
 
+def test_a_node_is_not_given_the_address_of_another() -> None:
+    given = {
+        "a": {"ansible_host": "192.0.2.1", "pypi_node_address": "192.0.2.2"},
+        "b": {"ansible_host": "192.0.2.2", "pypi_node_address": "10.0.0.2"},
+        "c": {"pypi_node_address": "10.0.0.3"},
+    }
+    assert found("eu", "a", **given) == [
+        "pypi_node_address: a has 192.0.2.2, which is the address of b; give the address of a itself"
+    ]
+    given["a"]["pypi_node_address"] = "c"
+    assert found("eu", "a", **given) == [
+        "pypi_node_address: a has c, which is the address of c; give the address of a itself"
+    ]
+    # Which have the same address, as another rule says.
+    given["b"].pop("pypi_node_address")
+    given["a"]["pypi_node_address"] = "192.0.2.2"
+    (problem,) = found("eu", "a", **given)
+    assert "a and b have the same address" in problem
+
+
+@pytest.mark.parametrize("value", [["a", "b"], {"a": {}}])
+def test_nodes_are_given_by_their_group(value: Any) -> None:
+    (problem,) = rules.problems({"pypi_nodes": value})
+    assert str(problem) == (
+        "pypi_nodes: is the name of a group of the inventory, and not its hosts; put the nodes into a group of their own, "
+        "and give its name, such as pypi_nodes: pypi_eu"
+    )
+
+
 @pytest.mark.parametrize("address", ["", "pypi-1.example.com", "192.0.2.1", "2001:db8::1"])
 def test_an_address_is_a_name_or_an_ip(address: str) -> None:
     assert rules.problems({"pypi_node_address": address}) == []

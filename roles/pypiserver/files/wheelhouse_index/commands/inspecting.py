@@ -1,9 +1,13 @@
-"""``python3 -m wheelhouse_index inspect [BYTES]``: whether files, facts and pages agree, as a line of JSON. It only reads.
+"""``python3 -m wheelhouse_index inspect [BYTES|pages]``: whether files, facts and pages agree, as a line of JSON. It only reads.
 
-BYTES is how much of the files is read to verify their hashes: a random choice of them; without it, all of them. The answer::
+BYTES is how much of the files is read to verify their hashes: a random choice of them; without it, all of them. With ``pages``,
+packages/ is not looked at, as another of several nodes does that. The answer::
 
     {"files": 3, "projects": 1, "bytes": 9000, "hashed": 3, "hashed_bytes": 9000,
-     "problems": {KIND: {"count": 1, "some": [TEXT]}}, "requests": {"all": 70, "failed": 0, "full": 0, "refused": {RULE: 2}}}
+     "problems": {KIND: {"count": 1, "some": [TEXT]}}, "requests": {"all": 70, "failed": 0, "full": 0, "refused": {RULE: 2}},
+     "nodes": {}}
+
+``nodes`` is what ``agreeing.of_node`` returns; empty where the index has one host.
 
 Uploads go on meanwhile: what is found counts only if a second look finds it again.
 """
@@ -35,7 +39,9 @@ from ..files import incoming, names
 from ..files.entry import Stamp, guessed
 from ..index.output import METADATA, PROJECT_PAGES
 from ..index.scan import Scanner
+from ..server.peers import LEAST_CONTACT
 from ..server.settings import Settings
+from . import agreeing
 
 # A problem: its kind, and what has it.
 Problem = tuple[str, str]
@@ -96,6 +102,7 @@ class Inspection:
         store: the facts.
         packages: the distribution files.
         index: the pages.
+        of_pages: whether pages alone are looked at: packages/ is that of several nodes, and another one looks at it.
 
     Attributes:
         files: the distribution files on disk, with their stamps, by path below packages/.
@@ -105,7 +112,7 @@ class Inspection:
         problems: what is wrong.
     """
 
-    def __init__(self, store: FactStore, packages: Path, index: Path) -> None:
+    def __init__(self, store: FactStore, packages: Path, index: Path, of_pages: bool = False) -> None:
         self._store, self._packages, self._index = store, packages, index
         self.problems: Found = set()
         self.promised: dict[str, tuple[str, Listed]] = {}
@@ -115,6 +122,11 @@ class Inspection:
         self.projects = self._pages()
         self._list()
         self.files: dict[str, Stamp] = {}
+        if of_pages:
+            self.promised = {
+                path: (project, file) for project, one in self.projects.items() for path, file in one.items()
+            }
+            return
         try:
             store.check_mounted()
         except UnmountedError as error:
@@ -343,15 +355,27 @@ def summed(problems: Iterable[Problem]) -> dict[str, dict[str, Any]]:
     return {kind: {"count": len(those), "some": those[:_NAMED]} for kind, those in found.items() if those}
 
 
-def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any] = time.sleep) -> dict[str, Any]:
-    """Return what there is to say of an index; ``most`` is how many bytes of files are read, None for all."""
+def inspected(
+    settings: Settings, most: int | None, wait: Callable[[float], Any] = time.sleep, of_pages: bool = False
+) -> dict[str, Any]:
+    """Return what there is to say of an index.
+
+    Args:
+        settings: of it.
+        most: how many bytes of files are read, None for all.
+        wait: sleeps.
+        of_pages: whether packages/ is left to another node.
+    """
     store = FactStore(settings.packages, settings.index, settings.nodes)
 
     def look() -> Inspection:
-        return Inspection(store, settings.packages, settings.index)
+        return Inspection(store, settings.packages, settings.index, of_pages)
 
     found = look()
     there = {path: found.files[path] for path in found.promised if path in found.files}
+    sizes = (
+        [file.size for _project, file in found.promised.values()] if of_pages else [one.size for one in there.values()]
+    )
     paths = chosen(there, most)
     suspects = {what for _kind, what in found.problems if what in there}
     problems = found.problems | found.examined({*paths, *suspects})
@@ -369,22 +393,25 @@ def inspected(settings: Settings, most: int | None, wait: Callable[[float], Any]
         problems -= {("file on no page", path) for path in taken_off} | {
             ("page missing", _project(path)) for path in taken_off
         }
+    seconds = max(settings.freshness, LEAST_CONTACT)
     return {
-        "files": len(there),
+        "files": len(sizes),
         "projects": projects,
-        "bytes": sum(stamp.size for stamp in there.values()),
+        "bytes": sum(sizes),
         "hashed": len(paths),
         "hashed_bytes": sum(there[path].size for path in paths),
         "problems": summed(problems),
         "requests": requests(settings.logs),
+        "nodes": agreeing.of_node(store, settings.index, settings.nodes, seconds, wait) if settings.nodes else {},
     }
 
 
 def main(words: list[str]) -> int:
     """Inspect the index that the environment names; return the exit code."""
-    most = int(words[0]) if words else None
+    of_pages = words == ["pages"]
+    most = 0 if of_pages else int(words[0]) if words else None
     try:
-        print(json.dumps(inspected(Settings.of_environment(), most)))
+        print(json.dumps(inspected(Settings.of_environment(), most, of_pages=of_pages)))
     except OSError as error:
         print(f"inspect: {error}", file=sys.stderr)
         return 1
