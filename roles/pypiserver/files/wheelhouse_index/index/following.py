@@ -10,7 +10,7 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -51,6 +51,8 @@ class _Taken:
         merged: projects of which decisions of two nodes were merged.
         is_unread: whether a file has to be read, as its core metadata came with no record.
         settled: files that are not as this node itself has journalled, because it was cut off: what they are now is said.
+        named: the projects that records speak of, but for those that they give back.
+        given_back: these.
     """
 
     staged: Staged
@@ -60,6 +62,8 @@ class _Taken:
     merged: set[str] = field(default_factory=set)
     is_unread: bool = False
     settled: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    given_back: set[str] = field(default_factory=set)
 
     def touch(self, project: str | None) -> None:
         """Note a project before a file of it changes."""
@@ -161,6 +165,13 @@ class Following(Writing):
             self.catch_up()
         super()._make_again(found)
 
+    def claim_known(self, projects: Collection[str]) -> None:
+        """Claim projects, as ``Restoring`` does, and have the other nodes know."""
+        super().claim_known(projects)
+        if self.nodes and projects:
+            with self._alone(), self.catalogue.writing() as known:
+                known.changes.claimed.update(filter(names.is_project, self._still_known(known, projects)))
+
     def spread(self) -> None:
         """Have the other nodes know what this process has changed."""
         if self.appended.file:
@@ -199,6 +210,31 @@ class Following(Writing):
         self._write_taken()
         return followed | dict.fromkeys(awaited, NOWHERE)
 
+    def gather_names(self) -> None:
+        """Know all names that are private, and take those for free that were given back: before anything public is served.
+
+        Raises:
+            FactsError, OSError: if packages/ cannot be used.
+        """
+        if not self.nodes:
+            return
+        with self._alone(), self.catalogue.reading() as known:
+            self.facts.check()
+            # Before the look at the names: who claims one from now on has it kept.
+            self.facts.marks.prepare_names()
+            projects = {*known.all_projects(), *known.decided(), *known.removed_of()}
+            for path, _node, text, _since in known.awaited():
+                row = json.loads(text)[0]
+                projects.add(entry_of(row).project if row else guessed(path.rpartition("/")[2]).project)
+            self.facts.marks.keep_names(set(filter(names.is_project, projects | self.facts.claims.names())))
+
+    def _forget_given_back(self, taken: _Taken) -> None:
+        """Have the names free that were given back, if nothing is known of them."""
+        waiting = {guessed(path.rpartition("/")[2]).project for path, *_rest in taken.known.awaited()}
+        for project in taken.given_back - taken.named - waiting:
+            if not self._still_known(taken.known, [project]) and not self.facts.claims.has(project):
+                self.facts.marks.unclaim(project)
+
     def _write_taken(self) -> None:
         """Have pages say what is known: another thread may be about to write them, or was cut off before."""
         with self.catalogue.reading() as known:
@@ -223,11 +259,14 @@ class Following(Writing):
                     records, place, is_lost = self.facts.journals.read(node, known.followed().get(node, NOWHERE))
                     if is_lost:
                         log.warning("Records of node %s are missing: all files are compared once", node)
+                        # Names may be missing as well.
+                        self.facts.marks.close()
                         self._compare.touch()
                     for record in records:
                         self._take(taken, node, record)
                     known.note_followed(node, place)
                 self._look_again_at_awaited(taken)
+                self._forget_given_back(taken)
                 # What others have journalled is not journalled again.
                 known.changes = Changes(taken.settled, decided=taken.merged)
                 projects = {*taken.had_page, *taken.dirty}
@@ -268,7 +307,9 @@ class Following(Writing):
     def _journal(self, known: Known) -> None:
         """Write into the journal what a transaction has changed so far."""
         changes, known.changes = known.changes, Changes()
-        record = Record(decided=sorted(changes.decided), given_back=sorted(changes.given_back))
+        record = Record(
+            decided=sorted(changes.decided), given_back=sorted(changes.given_back), claimed=sorted(changes.claimed)
+        )
         for path in sorted(changes.paths):
             row = known.row(path)
             # What has not been read says nothing yet.
@@ -287,6 +328,11 @@ class Following(Writing):
 
     def _take(self, taken: _Taken, node: str, record: Record) -> None:
         """Take in a record of a node; a file that is not as it says is looked at again later."""
+        # Before this node says that it has read that.
+        projects = self._named(taken, record)
+        self.facts.marks.claim(projects)
+        taken.named |= projects
+        taken.given_back.update(record.given_back)
         for project in record.given_back:
             # Also where it was published again since.
             taken.known.give_back(project)
@@ -307,6 +353,20 @@ class Following(Writing):
                 taken.known.wait_for(path, node, json.dumps([row, metadata]), time.time_ns())
         for project in record.decided:
             self._take_decision(taken, project)
+
+    def _named(self, taken: _Taken, record: Record) -> set[str]:
+        """Return the projects that a record speaks of, but for those that it gives back."""
+        found = {*record.decided, *record.claimed}
+        for path, row in record.files.items():
+            if not _is_path(path):
+                continue
+            project = taken.known.project_of(path)
+            if row:
+                with suppress(ValueError, TypeError):
+                    project = entry_of(row).project
+            found.add(project or guessed(path.rpartition("/")[2]).project)
+        # They become names of files.
+        return set(filter(names.is_project, found))
 
     def _look_again_at_awaited(self, taken: _Taken) -> None:
         """Look at files that were not as a record says."""
