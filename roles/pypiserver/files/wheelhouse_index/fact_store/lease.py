@@ -36,7 +36,7 @@ class Lease:
         """
         new = self._file.with_name(f"{_FILE}.new")
         try:
-            new.write_text(f"{_boot()} {since:.2f} {since + seconds:.2f}\n", encoding="ascii")
+            new.write_text(f"{_boot()} {since} {since + seconds}\n", encoding="ascii")
         except FileNotFoundError:
             # Without upstreams there is no such folder.
             return
