@@ -155,7 +155,9 @@ def test_upstreams_are_the_same_on_all_nodes_and_their_logins_are_not_shown(
     assert_no_secret: Callable[..., None],
 ) -> None:
     upstream = {"url": "https://x/simple/", "username": "ci", "password": "S3cret"}
-    (problem,) = found("eu", "b", a={"pypi_upstreams": [upstream]}, b={"pypi_upstreams": [{**upstream, "names": ["y"]}]})
+    (problem,) = found(
+        "eu", "b", a={"pypi_upstreams": [upstream]}, b={"pypi_upstreams": [{**upstream, "names": ["y"]}]}
+    )
     assert problem.startswith("pypi_upstreams: differs between b and a; ")
     assert_no_secret(problem)
 

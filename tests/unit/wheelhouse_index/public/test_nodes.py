@@ -75,7 +75,12 @@ class Node:
     def _break(self) -> None:
         """Have the shared folder out of reach when the node is cut off, and slow at any time."""
         journals = self.store.facts.journals
-        for owner, name in ((self.store, "catch_up"), (self.store, "gather_names"), (journals, "see"), (journals, "seen")):
+        for owner, name in (
+            (self.store, "catch_up"),
+            (self.store, "gather_names"),
+            (journals, "see"),
+            (journals, "seen"),
+        ):
             setattr(owner, name, self._reached(getattr(owner, name)))
 
     def _reached(self, do: Callable[..., Any]) -> Callable[..., Any]:
@@ -227,7 +232,7 @@ def test_a_node_that_is_away_serves_nothing_public_from_its_cache_when_the_uploa
 def test_an_answer_of_upstream_that_comes_after_the_lease_is_not_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with group(tmp_path, monkeypatch) as (clock, nodes):
+    with group(tmp_path, monkeypatch) as (_clock, nodes):
         away = nodes[2]
 
         def slow(path: str) -> None:
@@ -298,7 +303,7 @@ def test_a_name_that_is_published_while_it_is_given_back_stays_private(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     with group(tmp_path, monkeypatch) as (clock, nodes):
-        a, b, c = nodes
+        a, b, _c = nodes
         assert a.upload("demo0", "1.0")
         assert a.public.index.remove("demo0", "1.0").status == 200
         give_back = a.store.facts.give_back

@@ -302,9 +302,7 @@ class Store(Adding):
 
     def _knows(self, project: str) -> bool:
         with self.catalogue.reading() as known:
-            return bool(
-                known.of_project(project) or known.removed_of([project]) or known.decisions(project) != NOTHING
-            )
+            return bool(known.of_project(project) or known.removed_of([project]) or known.decisions(project) != NOTHING)
 
     def give_back(self, project: str) -> None:
         """Forget a project that has no files any more: its name is free, and upstream may answer for it.

@@ -294,7 +294,9 @@ class Gate:
             raise no_project(project)
         if self._store.nodes and not self._lease.holds():
             # Marks stay: without a lease, NGINX does not look at them.
-            reason = "This host does not know at the moment which names are private on the others. Try again in a moment."
+            reason = (
+                "This host does not know at the moment which names are private on the others. Try again in a moment."
+            )
             raise Declined(503, reason, retry_after=2)
 
     def _look(self, policy: Policy, project: str, recent: float) -> Looked:
