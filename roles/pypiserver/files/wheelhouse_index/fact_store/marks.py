@@ -91,13 +91,6 @@ class Marks:
         if self._names:
             self._names.mkdir(parents=True, exist_ok=True)
 
-    def keep_names(self, projects: Collection[str]) -> None:
-        """Have these names kept, and no others. Only within the lock of the index."""
-        known = self.names()
-        self.claim(set(projects) - known)
-        for project in known.difference(projects):
-            self.unclaim(project)
-
     def closing(self) -> str:
         """Return which closing was the last; empty where there was none."""
         with suppress(FileNotFoundError):

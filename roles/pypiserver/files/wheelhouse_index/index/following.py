@@ -218,22 +218,34 @@ class Following(Writing):
         """
         if not self.nodes:
             return
+        marks = self.facts.marks
         with self._alone(), self.catalogue.reading() as known:
             self.facts.check()
-            # Before the look at the names: who claims one from now on has it kept.
-            self.facts.marks.prepare_names()
+            # Both before the look at the names: who claims one from now on has it kept, and what is kept has its claim.
+            marks.prepare_names()
+            kept = marks.names()
             projects = {*known.all_projects(), *known.decided(), *known.removed_of()}
             for path, _node, text, _since in known.awaited():
                 row = json.loads(text)[0]
                 projects.add(entry_of(row).project if row else guessed(path.rpartition("/")[2]).project)
-            self.facts.marks.keep_names(set(filter(names.is_project, projects | self.facts.claims.names())))
+            wanted = set(filter(names.is_project, projects | self.facts.claims.names()))
+            marks.claim(wanted - kept)
+            for project in kept - wanted:
+                self._unclaim(project)
+
+    def _unclaim(self, project: str) -> None:
+        """Take a name for free that is not claimed any more. Only within the lock."""
+        self.facts.marks.unclaim(project)
+        # Who does not wait for the lock may have claimed it just now, and have seen that it is kept.
+        if self.facts.claims.has(project):
+            self.facts.marks.claim([project])
 
     def _forget_given_back(self, taken: _Taken) -> None:
         """Have the names free that were given back, if nothing is known of them."""
         waiting = {guessed(path.rpartition("/")[2]).project for path, *_rest in taken.known.awaited()}
         for project in taken.given_back - taken.named - waiting:
             if not self._still_known(taken.known, [project]) and not self.facts.claims.has(project):
-                self.facts.marks.unclaim(project)
+                self._unclaim(project)
 
     def _write_taken(self) -> None:
         """Have pages say what is known: another thread may be about to write them, or was cut off before."""
@@ -297,6 +309,8 @@ class Following(Writing):
         with self._alone(), self.catalogue.writing() as known:
             known.follow()
             for node in set(self._all_nodes()) - known.followed().keys():
+                # Names are collected once more as well.
+                self.facts.marks.close()
                 self._compare.touch()
                 known.note_followed(node, self.facts.journals.end(node))
 

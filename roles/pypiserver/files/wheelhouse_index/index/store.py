@@ -348,7 +348,7 @@ class Store(Adding):
         self.catch_up()
         with self._alone(), self.catalogue.reading() as known:
             if not (self._still_known(known, [project]) or self.facts.claims.has(project)):
-                self.facts.marks.unclaim(project)
+                self._unclaim(project)
                 return
         self.claim_known([project])
         self.spread()

@@ -127,7 +127,7 @@ class Peers:
 
     def _take_lease(self, began: float, since: float) -> None:
         """Have public projects served for a while: all names are known that were claimed before this look."""
-        if began > self._leased_until:
+        if began > self._leased_until and self._store.facts.marks.folder.is_dir():
             # It was over meanwhile: journals may have lost what was written into them since.
             self._store.gather_names()
         self._store.facts.lease.take(since, self._contact)
