@@ -119,7 +119,7 @@ class Node:
         """Have others answer when this one asks them to read on."""
         self.others = others
         for peer in self.peers._others:
-            peer._asked = self._asking(others[peer.name])  # type: ignore[method-assign]
+            peer._asked = self._asking(others[peer.name])  # type: ignore[method-assign, assignment]
             # The same thread may be here already.
             peer._lock = nullcontext()  # type: ignore[assignment]
 
@@ -243,6 +243,68 @@ def test_an_answer_of_upstream_that_comes_after_the_lease_is_not_served(
         away.outlet.before = slow
         assert away.get("demo0") == "503"
         assert not away.public.marked() or away.get("demo0") == "503"
+
+
+@contextmanager
+def around(node: Node, before: Callable[[], object], after: Callable[[], object]) -> Iterator[None]:
+    """Have something happen just before and after a node reads on for the next time."""
+    catch_up, todo = node.store.catch_up, [before, after]
+
+    def overtaken(*arguments: Any) -> Any:
+        if len(todo) == 2:
+            todo.pop(0)()
+        found = catch_up(*arguments)
+        if len(todo) == 1:
+            todo.pop(0)()
+        return found
+
+    node.store.catch_up = overtaken  # type: ignore[method-assign]
+    yield
+    node.store.catch_up = catch_up  # type: ignore[method-assign]
+
+
+def test_a_node_that_comes_back_is_waited_for_from_its_first_look_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with group(tmp_path, monkeypatch) as (_clock, nodes):
+        away = nodes[2]
+        assert away.get("demo1") == "public"
+        away.stopped = True
+        assert nodes[0].upload("demo0", "1.0")
+        away.stopped = False
+        accepted = []
+        with around(away, lambda: None, lambda: accepted.append(nodes[0].upload("demo1", "1.0"))):
+            away.step()
+        assert accepted == [True]
+        assert away.get("demo1") != "public"
+
+
+def test_a_node_is_not_given_up_because_the_shared_folder_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with group(tmp_path, monkeypatch) as (clock, nodes):
+        first, _second, third = nodes
+        assert third.get("demo0") == third.get("demo1") == "public"
+        (peer,) = [peer for peer in first.peers._others if peer.name == "c"]
+        peer._asked = lambda _place: False  # type: ignore[method-assign, assignment]
+        seen = first.store.facts.journals.seen
+
+        def slow(name: str) -> Any:
+            if name == "c":
+                first.store.facts.journals.seen = seen  # type: ignore[method-assign]
+                clock.now += 4
+            return seen(name)
+
+        def upload(project: str) -> None:
+            if project == "demo0":
+                first.store.facts.journals.seen = slow  # type: ignore[method-assign]
+            assert first.upload(project, "1.0")
+
+        # It has just said that it lives, and has read nothing yet.
+        clock.now += 2
+        with around(third, lambda: upload("demo0"), lambda: upload("demo1")):
+            third.step()
+        assert third.get("demo1") != "public"
 
 
 def test_journals_that_are_lost_while_a_node_is_away_hide_no_name(
