@@ -7,6 +7,7 @@ steps does come: uploads elsewhere while a node reads on, or while it waits for 
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from wheelhouse_index.fact_store.journal import Nodes, Place
 from wheelhouse_index.fact_store.lease import Lease
+from wheelhouse_index.fact_store.recording import ConflictError
 from wheelhouse_index.public.gate import Reply
 from wheelhouse_index.server import peers as peers_module
 from wheelhouse_index.server.peers import Peers
@@ -27,6 +29,17 @@ from tests.support.public import Public
 
 NAMES = ("a", "b", "c")
 PROJECTS = tuple(f"demo{number}" for number in range(40))
+
+
+class AtOnce:
+    """A thread that does its work when it is started."""
+
+    def __init__(self, target: Callable[..., object], args: tuple[Any, ...], daemon: bool) -> None:
+        assert daemon
+        self.start = lambda: target(*args)
+
+    def join(self) -> None:
+        """It has ended."""
 
 
 class Clock:
@@ -103,9 +116,7 @@ class Node:
             self.next = self.clock.now + self.peers._contact / peers_module._LOOKS
 
     def tell(self, place: Place) -> None:
-        until = self.clock.now + self.peers._contact + 1
-        for peer in self.peers._others:
-            peer.bring(place, until)
+        self.peers.tell(place)
 
     def restart(self) -> None:
         """Kill its server and start another one."""
@@ -170,6 +181,7 @@ def group(folder: Path, monkeypatch: pytest.MonkeyPatch, freshness: float = 2.0)
         monotonic=lambda: clock.now, time_ns=lambda: int(clock.now * 1e9), sleep=clock.wait, time=lambda: clock.now
     )
     monkeypatch.setattr(peers_module, "time", shim)
+    monkeypatch.setattr(peers_module, "threading", SimpleNamespace(Thread=AtOnce, Lock=threading.Lock))
     monkeypatch.setattr(Lease, "now", staticmethod(lambda: clock.now))
     (folder / "shared").mkdir()
     with stand_in.outlet() as outlet:
@@ -245,25 +257,25 @@ def test_an_answer_of_upstream_that_comes_after_the_lease_is_not_served(
         assert not away.public.marked() or away.get("demo0") == "503"
 
 
-@contextmanager
-def around(node: Node, before: Callable[[], object], after: Callable[[], object]) -> Iterator[None]:
-    """Have something happen just before and after a node reads on for the next time."""
-    catch_up, todo = node.store.catch_up, [before, after]
+def then(owner: Any, name: str, before: Callable[[], object], after: Callable[[], object]) -> None:
+    """Have something happen just before and after a method does its work for the next time."""
+    do = getattr(owner, name)
 
     def overtaken(*arguments: Any) -> Any:
-        if len(todo) == 2:
-            todo.pop(0)()
-        found = catch_up(*arguments)
-        if len(todo) == 1:
-            todo.pop(0)()
+        setattr(owner, name, do)
+        before()
+        found = do(*arguments)
+        after()
         return found
 
-    node.store.catch_up = overtaken  # type: ignore[method-assign]
-    yield
-    node.store.catch_up = catch_up  # type: ignore[method-assign]
+    setattr(owner, name, overtaken)
 
 
-def test_a_node_that_comes_back_is_waited_for_from_its_first_look_on(
+def nothing() -> None:
+    """Do nothing."""
+
+
+def test_a_node_that_comes_back_is_waited_for_from_its_first_word_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with group(tmp_path, monkeypatch) as (_clock, nodes):
@@ -273,8 +285,8 @@ def test_a_node_that_comes_back_is_waited_for_from_its_first_look_on(
         assert nodes[0].upload("demo0", "1.0")
         away.stopped = False
         accepted = []
-        with around(away, lambda: None, lambda: accepted.append(nodes[0].upload("demo1", "1.0"))):
-            away.step()
+        then(away.store, "gather_names", nothing, lambda: accepted.append(nodes[0].upload("demo1", "1.0")))
+        away.step()
         assert accepted == [True]
         assert away.get("demo1") != "public"
 
@@ -284,26 +296,34 @@ def test_a_node_is_not_given_up_because_the_shared_folder_is_slow(
 ) -> None:
     with group(tmp_path, monkeypatch) as (clock, nodes):
         first, _second, third = nodes
-        assert third.get("demo0") == third.get("demo1") == "public"
+        assert third.get("demo1") == "public"
         (peer,) = [peer for peer in first.peers._others if peer.name == "c"]
         peer._asked = lambda _place: False  # type: ignore[method-assign, assignment]
-        seen = first.store.facts.journals.seen
+        asked, answered = threading.Event(), threading.Event()
+        third.stopped = True
 
-        def slow(name: str) -> Any:
-            if name == "c":
-                first.store.facts.journals.seen = seen  # type: ignore[method-assign]
-                clock.now += 4
-            return seen(name)
+        def slow() -> None:
+            clock.now += 4
+            asked.set()
+            assert answered.wait(20)
 
-        def upload(project: str) -> None:
-            if project == "demo0":
-                first.store.facts.journals.seen = slow  # type: ignore[method-assign]
-            assert first.upload(project, "1.0")
+        then(first.store.facts.journals, "seen", lambda: None if asked.is_set() else slow(), nothing)
+        accepted: list[bool] = []
+        # Of the other one it knows that it has read: the first question is about this one.
+        uploading = threading.Thread(target=lambda: accepted.append(first.upload("demo0", "1.0")))
+        uploading.start()
+        assert asked.wait(20)
+        third.stopped = False
 
-        # It has just said that it lives, and has read nothing yet.
-        clock.now += 2
-        with around(third, lambda: upload("demo0"), lambda: upload("demo1")):
-            third.step()
+        def answer() -> None:
+            # Its word is new, and it has read nothing yet.
+            answered.set()
+            uploading.join(20)
+
+        then(third.store, "catch_up", answer, nothing)
+        then(third.store, "gather_names", nothing, lambda: accepted.append(first.upload("demo1", "1.0")))
+        third.step()
+        assert accepted == [True, True]
         assert third.get("demo1") != "public"
 
 
@@ -360,7 +380,7 @@ def test_a_name_that_is_given_back_is_public_on_all_nodes(tmp_path: Path, monkey
         assert [node.get("demo0") for node in nodes] == ["private"] * 3
 
 
-@pytest.mark.parametrize("moment", ["before the claim is removed", "after"])
+@pytest.mark.parametrize("moment", ["before the claim is removed", "after that", "while it is recorded"])
 def test_a_name_that_is_published_while_it_is_given_back_stays_private(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -368,21 +388,26 @@ def test_a_name_that_is_published_while_it_is_given_back_stays_private(
         a, b, _c = nodes
         assert a.upload("demo0", "1.0")
         assert a.public.index.remove("demo0", "1.0").status == 200
-        give_back = a.store.facts.give_back
 
-        def overtaken(project: str) -> None:
-            if moment == "after":
-                give_back(project)
-            # It cannot be told yet: a has its lock.
+        def publish() -> None:
+            # a cannot be told yet: it has its lock.
             with monkeypatch.context() as patched:
                 patched.setattr(b.store, "tell", lambda _place: None)
                 assert b.upload("demo0", "2.0")
-            if moment != "after":
-                give_back(project)
 
-        with monkeypatch.context() as patched:
-            patched.setattr(a.store.facts, "give_back", overtaken)
-            with pytest.raises(Exception, match="was published on another host at this moment"):
+        def give_back() -> None:
+            # Nor can b.
+            with monkeypatch.context() as patched:
+                patched.setattr(a.store, "tell", lambda _place: None)
+                a.store.give_back("demo0")
+
+        if moment == "while it is recorded":
+            then(b.store, "_journal", give_back, nothing)
+            assert b.upload("demo0", "2.0")
+        else:
+            hooks = (publish, nothing) if moment == "before the claim is removed" else (nothing, publish)
+            then(a.store.facts, "give_back", *hooks)
+            with pytest.raises(ConflictError, match="was published on another host at this moment"):
                 a.store.give_back("demo0")
         for _round in range(3):
             clock.wait(2)
