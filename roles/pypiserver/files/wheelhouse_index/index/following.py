@@ -52,7 +52,7 @@ class _Taken:
         is_unread: whether a file has to be read, as its core metadata came with no record.
         settled: files that are not as this node itself has journalled, because it was cut off: what they are now is said.
         named: the projects that records speak of, but for those that they give back.
-        given_back: these.
+        freed: those whose names are free.
     """
 
     staged: Staged
@@ -63,7 +63,7 @@ class _Taken:
     is_unread: bool = False
     settled: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
-    given_back: set[str] = field(default_factory=set)
+    freed: set[str] = field(default_factory=set)
 
     def touch(self, project: str | None) -> None:
         """Note a project before a file of it changes."""
@@ -190,8 +190,7 @@ class Following(Writing):
         Raises:
             FactsError, OSError: if packages/ cannot be used.
         """
-        self.mend()
-        self.check_facts()
+        self.make_ready()
         self._begin()
         before: dict[str, Place] = {}
         while True:
@@ -200,12 +199,15 @@ class Following(Writing):
                 awaited = {one for _path, one, *_record in known.awaited()}
             if node and until <= followed.get(node, NOWHERE) and node not in awaited:
                 break
-            journals = self.facts.journals
-            behind = [one for one in self._all_nodes() if journals.has_more(one, followed.get(one, NOWHERE))]
+            if node and not before:
+                behind = [node]
+            else:
+                journals = self.facts.journals
+                behind = [one for one in self._all_nodes() if journals.has_more(one, followed.get(one, NOWHERE))]
             # A journal may end with what a crash has torn, until its node is back.
             if followed == before or not (behind or awaited):
                 break
-            self._follow(behind)
+            self._follow(behind, until)
             before = followed
         self._write_taken()
         return followed | dict.fromkeys(awaited, NOWHERE)
@@ -240,10 +242,10 @@ class Following(Writing):
         if self.facts.claims.has(project):
             self.facts.marks.claim([project])
 
-    def _forget_given_back(self, taken: _Taken) -> None:
-        """Have the names free that were given back, if nothing is known of them."""
+    def _free_names(self, taken: _Taken) -> None:
+        """Have names free that were given back; who has published by one since has journalled that, or looked for its claim."""
         waiting = {guessed(path.rpartition("/")[2]).project for path, *_rest in taken.known.awaited()}
-        for project in taken.given_back - taken.named - waiting:
+        for project in taken.freed - taken.named - waiting:
             if not self._still_known(taken.known, [project]) and not self.facts.claims.has(project):
                 self._unclaim(project)
 
@@ -262,14 +264,17 @@ class Following(Writing):
         unread = set(known.with_unread())
         return {project: mark for project, mark in known.pending().items() if project and project not in unread}
 
-    def _follow(self, nodes: Sequence[str]) -> None:
-        """Take in what follows in the journals of nodes."""
+    def _follow(self, nodes: Sequence[str], until: Place = NOWHERE) -> None:
+        """Take in what follows in the journals of nodes; of one, up to a place at least."""
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
                 taken = _Taken(staged, known)
                 for node in nodes:
-                    records, place, is_lost = self.facts.journals.read(node, known.followed().get(node, NOWHERE))
+                    followed = known.followed().get(node, NOWHERE)
+                    records, place, is_lost = self.facts.journals.read(node, followed, until)
                     if is_lost:
+                        # What is unmounted is not missing.
+                        self.facts.check_mounted()
                         log.warning("Records of node %s are missing: all files are compared once", node)
                         # Names may be missing as well.
                         self.facts.marks.close()
@@ -278,7 +283,7 @@ class Following(Writing):
                         self._take(taken, node, record)
                     known.note_followed(node, place)
                 self._look_again_at_awaited(taken)
-                self._forget_given_back(taken)
+                self._free_names(taken)
                 # What others have journalled is not journalled again.
                 known.changes = Changes(taken.settled, decided=taken.merged)
                 projects = {*taken.had_page, *taken.dirty}
@@ -322,7 +327,10 @@ class Following(Writing):
         """Write into the journal what a transaction has changed so far."""
         changes, known.changes = known.changes, Changes()
         record = Record(
-            decided=sorted(changes.decided), given_back=sorted(changes.given_back), claimed=sorted(changes.claimed)
+            decided=sorted(changes.decided),
+            given_back=sorted(changes.given_back),
+            claimed=sorted(changes.claimed),
+            freed=sorted(changes.freed),
         )
         for path in sorted(changes.paths):
             row = known.row(path)
@@ -334,10 +342,9 @@ class Following(Writing):
         if record:
             known.follow()
             before = known.followed().get(self.nodes.own, NOWHERE)
+            self.appended, was_whole = self.facts.journals.append(record, before)
             # Else something was cut off before, and is read by the next look.
-            is_whole = self.facts.journals.end(self.nodes.own) == before
-            self.appended = self.facts.journals.append(record, before)
-            if is_whole:
+            if was_whole:
                 known.note_followed(self.nodes.own, self.appended)
 
     def _take(self, taken: _Taken, node: str, record: Record) -> None:
@@ -346,7 +353,7 @@ class Following(Writing):
         projects = self._named(taken, record)
         self.facts.marks.claim(projects)
         taken.named |= projects
-        taken.given_back.update(record.given_back)
+        taken.freed.update(record.freed)
         for project in record.given_back:
             # Also where it was published again since.
             taken.known.give_back(project)
@@ -392,6 +399,9 @@ class Following(Writing):
     def _settle(self, taken: _Taken, path: str) -> None:
         """Note what a file is that is not as this node has journalled."""
         stamp = self._stamp(path)
+        if not stamp:
+            # What is unmounted was not removed.
+            self.facts.check_mounted()
         taken.touch(taken.known.project_of(path))
         self._forget(taken.staged, taken.known, [path])
         if stamp:

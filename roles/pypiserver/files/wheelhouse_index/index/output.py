@@ -282,7 +282,7 @@ class Output:
         aside = f"{self._staging}/{len(staged.ready)}"
         try:
             with _new_file(aside) as file:
-                disk.write(file, content)
+                disk.write(file.fileno(), content)
                 os.utime(file.fileno(), (seconds, seconds))
                 status = os.fstat(file.fileno())
         except OSError:

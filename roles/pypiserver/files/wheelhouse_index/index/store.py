@@ -346,8 +346,9 @@ class Store(Adding):
         removed the claim: one of the two sees the other.
         """
         self.catch_up()
-        with self._alone(), self.catalogue.reading() as known:
+        with self._alone(), self.catalogue.writing() as known:
             if not (self._still_known(known, [project]) or self.facts.claims.has(project)):
+                known.changes.freed.add(project)
                 self._unclaim(project)
                 return
         self.claim_known([project])

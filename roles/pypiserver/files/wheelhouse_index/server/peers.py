@@ -36,9 +36,9 @@ LOCK, FOLLOWED = ".follower", ".followed"
 # A node that has read nothing for so long is not asked by a balancer; shorter ones would be noise.
 LEAST_CONTACT = 2.0
 # Of that time, the pause between two looks as a divisor.
-_LOOKS = 5
-# Of that time, after how much it says once more that it lives, as a divisor: two looks, or one that takes long.
-_WORDS = 3
+_LOOKS = 4
+# Of that time, after how much it says once more that it lives, as a divisor: at each look, where public projects wait for that.
+_WORDS, _PUBLIC_WORDS = 2, 4
 # Seconds: for an answer, until one that does not answer is asked again, and between looks whether it has read on.
 _ANSWER_SECONDS, _AWAY_SECONDS, _PACE = 1.0, 2.0, 0.05
 _MOST = 64
@@ -67,7 +67,6 @@ class Peers:
         self._found: tuple[str, float] = "", -self._contact
         # Until when this process has taken the lease.
         self._leased_until = -self._contact
-        self._key = b""
         self._last_reason = ""
 
     def start(self, listening: socket.socket, stopping: threading.Event) -> None:
@@ -100,7 +99,8 @@ class Peers:
         """
         began, since = time.monotonic(), self._store.facts.lease.now()
         try:
-            speaks = began - self._said_at >= self._contact / _WORDS
+            is_public = self._store.facts.marks.folder.is_dir()
+            speaks = began - self._said_at >= self._contact / (_PUBLIC_WORDS if is_public else _WORDS)
             if speaks:
                 # Who has given it up waits for it again from here on, so what was journalled before is read now.
                 self._say({} if began - self._said_at > self._contact else self._said)
@@ -108,7 +108,7 @@ class Peers:
             followed = self._store.catch_up()
             if followed != self._said:
                 self._say(followed)
-            if speaks:
+            if speaks and is_public:
                 self._take_lease(began, since)
             if began - self._found[1] >= self._contact:
                 self._found = "; ".join(problems(self._store)), began
@@ -127,7 +127,7 @@ class Peers:
 
     def _take_lease(self, began: float, since: float) -> None:
         """Have public projects served for a while: all names are known that were claimed before this look."""
-        if began > self._leased_until and self._store.facts.marks.folder.is_dir():
+        if began > self._leased_until:
             # It was over meanwhile: journals may have lost what was written into them since.
             self._store.gather_names()
         self._store.facts.lease.take(since, self._contact)
@@ -136,7 +136,12 @@ class Peers:
     def _say(self, followed: dict[str, Place]) -> None:
         """Have the other nodes know what this one has read, and that it lives."""
         self._beat = max(self._beat + 1, time.time_ns())
-        self._store.facts.journals.see(self._beat, followed)
+        try:
+            self._store.facts.journals.see(self._beat, followed)
+        except OSError:
+            # It may know better why.
+            self._store.check_facts()
+            raise
         self._said = followed
 
     def wellness(self) -> str:
@@ -174,14 +179,15 @@ class Peers:
             status = 503
         # With its own name: an address may lead to another node than was meant.
         own = self._store.nodes.own
-        mac = _mac(self._key, "answer", own, nonce, request[1], str(status)) if self._key else ""
+        mac = ""
+        with suppress(OSError):
+            mac = _mac(self._store.facts.journals.key(), "answer", own, nonce, request[1], str(status))
         return Answer(status, "read" if status == 200 else "not read", [(HEADER, mac)])
 
     def _is_known(self, nonce: str, path: str, sent: str) -> bool:
         for again in (False, True):
-            if again or not self._key:
-                self._key = self._store.facts.journals.key()
-            if hmac.compare_digest(_mac(self._key, "ask", self._store.nodes.own, nonce, path).encode(), sent.encode()):
+            key = self._store.facts.journals.key(again)
+            if hmac.compare_digest(_mac(key, "ask", self._store.nodes.own, nonce, path).encode(), sent.encode()):
                 return True
         return False
 
@@ -224,6 +230,8 @@ class _Peer:
         # What it said last when it had said nothing for long enough not to be well.
         self._expired: int | None = None
         self._away_until = 0.0
+        # Whether it may have another key by now.
+        self._is_doubtful = False
         self._lock = threading.Lock()
         # Its last number, and since when it is the last.
         self._beat: tuple[int, float] = (-1, 0.0)
@@ -285,7 +293,7 @@ class _Peer:
         path, nonce = f"/_peer/{self._store.nodes.own}/{place.file}/{place.offset}", secrets.token_hex(16)
         connection = HTTPConnection("localhost")
         try:
-            key = self._store.facts.journals.key()
+            key, self._is_doubtful = self._store.facts.journals.key(self._is_doubtful), True
             connection.sock = socket.socket(socket.AF_UNIX)
             connection.sock.settimeout(_ANSWER_SECONDS)
             connection.sock.connect(str(self._way_out))
@@ -295,7 +303,8 @@ class _Peer:
             said.read(1024)
             right = _mac(key, "answer", self.name, nonce, path, str(said.status))
             is_its_own = hmac.compare_digest(right.encode(), (said.headers.get(HEADER) or "").encode())
-            return said.status == 200 and is_its_own
+            self._is_doubtful = not (said.status == 200 and is_its_own)
+            return not self._is_doubtful
         except (OSError, HTTPException) as error:
             log.debug("Node %s cannot be asked: %s", self.name, error)
             return False
