@@ -86,8 +86,14 @@ def private(folder: Path, name: str) -> Path:
     return packages.wheel(made, name, "1.0")
 
 
-def shadow() -> str:
-    return f"shadow-{uuid4().hex[:10]}"
+@pytest.fixture
+def name(nodes: list[Node], public: Public) -> str:
+    """A public project that an upload may take, and that none has taken yet."""
+    for number in range(1, 25):
+        found = public.publish(f"shadow-{number:02}")
+        if shown(nodes[0], found) == "public":
+            return found
+    raise AssertionError("molecule.yml has no more such names")
 
 
 @contextmanager
@@ -137,9 +143,8 @@ def test_public_packages_come_from_each_host(nodes: list[Node], public: Public) 
 
 @pytest.mark.parametrize("publisher", range(3))
 def test_a_name_that_turns_private_on_one_host_is_private_on_all(
-    nodes: list[Node], public: Public, tmp_path: Path, publisher: int
+    nodes: list[Node], public: Public, name: str, tmp_path: Path, publisher: int
 ) -> None:
-    name = public.publish(shadow())
     for node in nodes:
         path = file_of(node, name)
     with watched(nodes, name, path) as (accepted, wrong):
@@ -175,10 +180,10 @@ def paused(node: Node, _others: Sequence[Node]) -> Iterator[None]:
 
 @pytest.mark.parametrize("fault", [cut_from_all, without_server, paused])
 def test_a_host_that_is_cut_off_serves_nothing_public_from_its_cache(
-    nodes: list[Node], public: Public, tmp_path: Path, figures: dict[str, str], fault: Any
+    nodes: list[Node], public: Public, name: str, tmp_path: Path, figures: dict[str, str], fault: Any
 ) -> None:
     first, second, third = nodes
-    name, other = public.publish(shadow()), public.publish(f"other-{uuid4().hex[:10]}")
+    other = public.publish(f"other-{uuid4().hex[:10]}")
     for node in nodes:
         path, other_path = file_of(node, name), file_of(node, other)
     file = private(tmp_path, name)
@@ -214,10 +219,10 @@ def test_a_host_that_is_cut_off_serves_nothing_public_from_its_cache(
 
 
 def test_a_host_that_reaches_the_shared_folder_alone_goes_on_with_public_projects(
-    nodes: list[Node], public: Public, tmp_path: Path
+    nodes: list[Node], public: Public, name: str, tmp_path: Path
 ) -> None:
     first, second, third = nodes
-    name, other = public.publish(shadow()), public.publish(f"other-{uuid4().hex[:10]}")
+    other = public.publish(f"other-{uuid4().hex[:10]}")
     for node in nodes:
         path = file_of(node, name)
     with watched(nodes, name, path) as (accepted, wrong), third.cut_off((first, second), WEB):
@@ -228,8 +233,7 @@ def test_a_host_that_reaches_the_shared_folder_alone_goes_on_with_public_project
     assert not wrong, wrong
 
 
-def test_a_name_that_is_given_back_is_public_on_all_hosts(nodes: list[Node], public: Public, tmp_path: Path) -> None:
-    name = public.publish(shadow())
+def test_a_name_that_is_given_back_is_public_on_all_hosts(nodes: list[Node], name: str, tmp_path: Path) -> None:
     assert nodes[0].upload(private(tmp_path, name)) == 200
     assert nodes[1].ask("remove_pkg", name=name, version="1.0") == 200
     assert [shown(node, name) for node in nodes] == ["404"] * 3
