@@ -44,11 +44,12 @@ class Public:
     Args:
         folder: of the index.
         outlet: stands in for NGINX.
+        settings: of the index, as their attributes.
     """
 
-    def __init__(self, folder: Path, outlet: Outlet) -> None:
+    def __init__(self, folder: Path, outlet: Outlet, **settings: Any) -> None:
         self.outlet = outlet
-        self.index = Index(folder)
+        self.index = Index(folder, **settings)
         self.file = folder / "upstreams.json"
         self.marks = self.index.store.facts.marks
         self.digest = ""

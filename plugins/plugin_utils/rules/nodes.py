@@ -43,8 +43,17 @@ SAME: tuple[str, ...] = (
     "pypi_freshness",
     "pypi_change_log_retention",
     "pypi_image_pypiserver",
+    "pypi_upstreams",
+    "pypi_upstream_ca_file",
+    "pypi_private_names",
+    "pypi_shadowed_names",
+    "pypi_upstream_minimum_age",
+    "pypi_upstream_denied",
+    "pypi_upstream_allowed",
+    "pypi_upstream_exempt",
+    "pypi_upstream_freshness",
 )
-_SECRET = ("pypi_users", "pypi_tokens", "pypi_ldap", "pypi_login_source_url")
+_SECRET = ("pypi_users", "pypi_tokens", "pypi_ldap", "pypi_login_source_url", "pypi_upstreams")
 _FRESHNESS = "30s"
 MISSING = object()
 
@@ -69,12 +78,6 @@ def can_be_shared(variables: Mapping[str, Any]) -> Iterator[Problem]:
     """What does not work on several hosts."""
     if not variables.get("pypi_nodes"):
         return
-    if variables.get("pypi_upstreams"):
-        yield Problem(
-            "pypi_upstreams",
-            "is not supported on several hosts yet: a node could ask upstream for a name that is private on another one",
-            "remove pypi_upstreams or pypi_nodes",
-        )
     if is_true(variables.get("pypi_overwrite", False)):
         yield Problem(
             "pypi_overwrite",

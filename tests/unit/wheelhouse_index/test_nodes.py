@@ -399,6 +399,7 @@ def test_a_name_that_is_given_back_stays_free(group: Group) -> None:
     assert a.upload(*wheel("hello", "1.0")).status == 200
     assert b.remove("hello", "1.0").status == 200
     group.settle()
+    a.store.gather_names()
     a.store.facts.marks.open(a.store.facts.marks.closing())
     a.store.give_back("hello")
     group.settle()

@@ -162,6 +162,35 @@ def test_no_secret_is_shown(assert_no_secret: Callable[..., None]) -> None:
     assert_no_secret(problem)
 
 
+@pytest.mark.parametrize(
+    ("variable", "one", "other"),
+    [
+        ("pypi_private_names", ["acme-*"], []),
+        ("pypi_shadowed_names", ["torch"], ["torch", "numpy"]),
+        ("pypi_upstream_minimum_age", "3d", "2d"),
+        ("pypi_upstream_denied", ["evil"], ["evil<2"]),
+        ("pypi_upstream_allowed", ["requests"], []),
+        ("pypi_upstream_exempt", ["urgent==1"], []),
+        ("pypi_upstream_freshness", "5s", "6s"),
+        ("pypi_upstream_ca_file", "/a.pem", ""),
+    ],
+)
+def test_what_is_asked_of_upstreams_is_the_same_on_all_nodes(variable: str, one: Any, other: Any) -> None:
+    (problem,) = found("eu", "b", a={variable: one}, b={variable: other})
+    assert problem.startswith(f"{variable}: is {other!r} on b and {one!r} on a; give all nodes the same value")
+
+
+def test_upstreams_are_the_same_on_all_nodes_and_their_logins_are_not_shown(
+    assert_no_secret: Callable[..., None],
+) -> None:
+    upstream = {"url": "https://x/simple/", "username": "ci", "password": "S3cret"}
+    (problem,) = found(
+        "eu", "b", a={"pypi_upstreams": [upstream]}, b={"pypi_upstreams": [{**upstream, "names": ["y"]}]}
+    )
+    assert problem.startswith("pypi_upstreams: differs between b and a; ")
+    assert_no_secret(problem)
+
+
 def test_all_that_is_compared_is_public_and_secrets_are_known() -> None:
     assert {*nodes.SAME} <= {*rules.specs.public()}
     hidden = {name for name in nodes.SAME if "password" in str(rules.specs.public()[name].get("options", ""))}
@@ -171,7 +200,6 @@ def test_all_that_is_compared_is_public_and_secrets_are_known() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"pypi_upstreams": ["https://x/simple/"]}, "pypi_upstreams: is not supported on several hosts yet"),
         ({"pypi_overwrite": True}, "pypi_overwrite: is not supported on several hosts"),
         ({"pypi_tls": "acme"}, "pypi_tls: acme does not work on several hosts"),
         ({"pypi_freshness": "31s"}, "pypi_freshness: 31s is too long for several hosts"),
@@ -188,7 +216,8 @@ def test_what_does_not_work_on_several_hosts_is_refused_there(given: dict[str, A
 
 @pytest.mark.parametrize("freshness", ["30s", "2s", "never"])
 def test_what_works_on_several_hosts_is_allowed(freshness: str) -> None:
-    given = {"pypi_upstreams": [], "pypi_overwrite": "no", "pypi_tls": "provided", "pypi_bind_address": "0.0.0.0"}
+    given: dict[str, Any] = {"pypi_overwrite": "no", "pypi_tls": "provided", "pypi_bind_address": "0.0.0.0"}
+    given["pypi_upstreams"] = [{"url": "https://x/simple/"}]
     assert list(nodes.can_be_shared({"pypi_nodes": "eu", "pypi_freshness": freshness, **given})) == []
 
 

@@ -13,10 +13,18 @@ from ..fact_store.records import FactsError
 from ..index.store import Store
 from ..public.policy import PolicyError
 from ..requests.changes import is_full
+from ..server.peers import WAY_OUT, Peers
 from ..server.settings import Settings
 from .variables import BadInputError
 
 FULL = "the disk of the index is full; make room, then run it again"
+
+
+def spread(settings: Settings, store: Store) -> None:
+    """Have the other nodes know what a command has changed, before it says so; those that do not are not well by then."""
+    if settings.nodes:
+        store.tell = Peers(store, settings.sockets / WAY_OUT, settings.freshness).tell
+        store.spread()
 
 
 def answer(outcome: Any, do: Callable[[Settings, Store, Any], None], source: TextIO, say: Callable[[str], Any]) -> int:
@@ -34,7 +42,10 @@ def answer(outcome: Any, do: Callable[[Settings, Store, Any], None], source: Tex
     store, stop = settings.store(), ""
     try:
         store.catalogue.hold()
-        do(settings, store, json.loads(source.readline()))
+        try:
+            do(settings, store, json.loads(source.readline()))
+        finally:
+            spread(settings, store)
     except (BadInputError, ConflictError, FactsError, PolicyError) as error:
         stop = str(error)
     except (OSError, sqlite3.Error) as error:

@@ -36,6 +36,7 @@ from ..public.gate import Gate
 from ..requests.changes import is_full, uploaded
 from ..requests.forms import File, Form
 from ..server.settings import Settings
+from .answering import spread
 
 log = logging.getLogger(__name__)
 IMPORTED, PRESENT, CONFLICT, REFUSED = "imported", "present", "conflict", "refused"
@@ -302,4 +303,7 @@ def main(check: bool) -> int:
     store.catalogue.hold()
     change_log = ChangeLog(settings.logs)
     gate = Gate.asking(store, settings.upstreams, settings.outlet)
-    return Import(store, sys.stdin.buffer, sys.stdout.buffer, change_log, check, gate.check_new).run()
+    try:
+        return Import(store, sys.stdin.buffer, sys.stdout.buffer, change_log, check, gate.check_new).run()
+    finally:
+        spread(settings, store)

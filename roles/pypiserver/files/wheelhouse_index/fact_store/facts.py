@@ -35,6 +35,7 @@ from .attestations import Attestations
 from .claims import Claims
 from .decisions import DecisionFiles
 from .journal import Journals, Nodes
+from .lease import Lease
 from .marks import Marks
 from .quarantine import Quarantine
 from .records import FactsError, Records
@@ -67,6 +68,7 @@ class FactStore:
 
     Attributes:
         marks: what may be served of public projects: nothing of those that are claimed.
+        lease: until when one of several nodes knows of all names that are private.
         claims: the names that are private.
         records: what is known of each file.
         attestations: what files were published with.
@@ -81,8 +83,9 @@ class FactStore:
         self._aside = incoming.folder_of(packages, nodes.own)
         self._known = index / KNOWN
         self._staging = index / ".staging"
-        self.marks = Marks(index / "public")
-        self.claims = Claims(self.folder / "names", self.marks.withdraw)
+        self.marks = Marks(index / "public", keeps_names=bool(nodes))
+        self.lease = Lease(index / "public")
+        self.claims = Claims(self.folder / "names", self.marks.claim)
         self.records = Records(self.folder / "files", self._aside)
         self.attestations = Attestations(self.records.folder, self._aside)
         self.decisions = DecisionFiles(self.folder / "projects", self._aside)

@@ -89,6 +89,8 @@ class Record:
         metadata: the core metadata of some of them, by path.
         decided: projects on which was decided.
         given_back: projects whose names were given back.
+        claimed: projects of which no file or decision speaks, and whose names are private.
+        freed: projects that were given back, and of which another look at all journals has found nothing since.
         after: where the journals ended before, in the first record of one.
     """
 
@@ -96,11 +98,13 @@ class Record:
     metadata: dict[str, str] = field(default_factory=dict)
     decided: list[str] = field(default_factory=list)
     given_back: list[str] = field(default_factory=list)
+    claimed: list[str] = field(default_factory=list)
+    freed: list[str] = field(default_factory=list)
     after: list[Any] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether it says that anything was changed."""
-        return bool(self.files or self.decided or self.given_back)
+        return bool(self.files or self.decided or self.given_back or self.claimed or self.freed)
 
     def line(self) -> bytes:
         """Return it as a journal has it."""
@@ -117,7 +121,7 @@ class Record:
         found = json.loads(text)
         own = {name: found[name] for name in vars(cls()) if name in found}
         record = cls(**own)
-        if not all(map(is_project, (*record.decided, *record.given_back))):
+        if not all(map(is_project, (*record.decided, *record.given_back, *record.claimed, *record.freed))):
             raise ValueError("it names what is no project")
         return record
 

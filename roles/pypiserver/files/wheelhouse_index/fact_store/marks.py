@@ -3,6 +3,8 @@
 ::
 
     .open                               all private names are claimed: without it, NGINX asks upstream for nothing
+    .private/                           where several nodes share packages/: a file for each name that is claimed there, and .open
+    .lease                              there as well: until when this node knows of all names (lease.py)
     .closed                             which closing was the last
     <digest>/<project>/.page            this policy lets a page of this project through
     <digest>/<project>/<host>/<path>    this policy lets this file through, and it was asked for; holds the digest on its page
@@ -27,7 +29,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-_OPEN, _CLOSED, _PAUSE, _WRONG, _ASIDE = ".open", ".closed", ".pause-", ".wrong", ".aside"
+_OPEN, _CLOSED, _PAUSE, _WRONG, _ASIDE, _PRIVATE = ".open", ".closed", ".pause-", ".wrong", ".aside", ".private"
 PAGE, _SEEN = ".page", ".seen"
 METADATA = ".metadata"
 _DIGEST = re.compile(r"[0-9a-f]{12}")
@@ -42,14 +44,52 @@ class Marks:
 
     Args:
         folder: it.
+        keeps_names: whether it has the names of packages/ as well, which NGINX and requests do not look at where it may hang.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keeps_names: bool = False) -> None:
         self.folder = folder
+        self._names = folder / _PRIVATE if keeps_names else None
+        # Who removes the names by hand closes it.
+        self._open = (self._names or folder) / _OPEN
 
     def is_open(self) -> bool:
         """Tell whether upstream may be asked."""
-        return os.path.exists(self.folder / _OPEN)
+        return os.path.exists(self._open)
+
+    def claim(self, projects: Collection[str]) -> None:
+        """Have nothing of these projects served as public: they are private from now on, and claimed.
+
+        Raises:
+            OSError: if that is impossible.
+        """
+        # Without the folder, names are collected once more before it is opened.
+        if self._names and os.path.isdir(self._names):
+            for project in projects:
+                _touch(f"{self._names}/{project}")
+        self.withdraw(projects)
+
+    def unclaim(self, project: str) -> None:
+        """Forget a name that was given back. Only within the lock of the index."""
+        if self._names:
+            with suppress(FileNotFoundError):
+                os.unlink(self._names / project)
+
+    def has_name(self, project: str) -> bool:
+        """Tell whether a name is among those that are kept here."""
+        return bool(self._names) and os.path.lexists(f"{self._names}/{project}")
+
+    def names(self) -> set[str]:
+        """Return the names that are kept here."""
+        try:
+            return set(os.listdir(self._names)) - {_OPEN} if self._names else set()
+        except FileNotFoundError:
+            return set()
+
+    def prepare_names(self) -> None:
+        """Have names kept from now on."""
+        if self._names:
+            self._names.mkdir(parents=True, exist_ok=True)
 
     def closing(self) -> str:
         """Return which closing was the last; empty where there was none."""
@@ -70,21 +110,22 @@ class Marks:
         # In this order: who is about to open it sees this closing, or has made what is unlinked after it.
         _put(str(self.folder / _CLOSED), secrets.token_hex(8))
         with suppress(FileNotFoundError):
-            os.unlink(self.folder / _OPEN)
+            os.unlink(self._open)
         # Removing them may take a while, for which the server's start does not wait: the keeper clears.
         self._put_aside(self.folder / name for name in there if _DIGEST.fullmatch(name) or name == _WRONG)
 
     def open(self, closing: str) -> bool:
         """Have upstream asked, unless it was closed once more since the closing that the caller has seen."""
-        self.folder.mkdir(exist_ok=True)
+        if not self._names:
+            self.folder.mkdir(exist_ok=True)
         if self.closing() != closing:
             return False
-        (self.folder / _OPEN).touch()
+        self._open.touch()
         if self.closing() == closing:
             return True
         # Closed meanwhile.
         with suppress(FileNotFoundError):
-            os.unlink(self.folder / _OPEN)
+            os.unlink(self._open)
         return False
 
     def mark_page(self, digest: str, project: str) -> None:
@@ -299,6 +340,13 @@ def _write(place: str, content: str) -> None:
             os.write(file, content.encode())
     finally:
         os.close(file)
+
+
+def _touch(place: str) -> None:
+    """Make an empty file, unless it is there."""
+    if not os.path.lexists(place):
+        with suppress(FileExistsError):
+            _write(place, "")
 
 
 def _put(place: str, content: str) -> None:

@@ -75,6 +75,7 @@ class _Group:
         new: files that are to get their names, and whether they may replace others.
         replaced: the paths of other files that they replace.
         projects: whose pages change.
+        fresh: those of them of which no file is known.
         lists: whether the list of projects may change.
     """
 
@@ -85,6 +86,7 @@ class _Group:
     new: list[tuple[Upload, bool]] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     projects: set[str] = field(default_factory=set)
+    fresh: set[str] = field(default_factory=set)
     lists: bool = False
 
 
@@ -211,6 +213,8 @@ class Adding(Following):
                 if self.nodes:
                     # Before they get their names: then one look at a file settles what a crash leaves open.
                     self._journal(known)
+                    # Another node may have given a name back meanwhile (``Store.give_back``).
+                    disk.sync(self.facts.claims.make(group.fresh))
                 for upload, overwrite in group.new:
                     undo.enter_context(self._published(upload, overwrite))
                 if group.new:
@@ -263,6 +267,8 @@ class Adding(Following):
         if project not in group.projects:
             group.lists |= known.mark_of(project) > 0 or not known.has_page(project)
             group.projects.add(project)
+            if not known.of_project(project):
+                group.fresh.add(project)
         # Until the pages are in place another process has to see to them, if this one is killed.
         known.mark_dirty([project])
         self._forget(group.staged, known, replaced)

@@ -408,12 +408,16 @@ class Changes:
         metadata: core metadata of some of them, by path.
         decided: projects on which was decided.
         given_back: projects whose names were given back.
+        claimed: projects whose names are private, whatever else is known of them.
+        freed: projects whose names are free, once all that others have journalled was read.
     """
 
     paths: set[str] = field(default_factory=set)
     metadata: dict[str, bytes] = field(default_factory=dict)
     decided: set[str] = field(default_factory=set)
     given_back: set[str] = field(default_factory=set)
+    claimed: set[str] = field(default_factory=set)
+    freed: set[str] = field(default_factory=set)
 
 
 class Known:

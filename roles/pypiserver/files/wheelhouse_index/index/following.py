@@ -10,7 +10,7 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -51,6 +51,8 @@ class _Taken:
         merged: projects of which decisions of two nodes were merged.
         is_unread: whether a file has to be read, as its core metadata came with no record.
         settled: files that are not as this node itself has journalled, because it was cut off: what they are now is said.
+        named: the projects that records speak of, but for those that they give back.
+        freed: those whose names are free.
     """
 
     staged: Staged
@@ -60,6 +62,8 @@ class _Taken:
     merged: set[str] = field(default_factory=set)
     is_unread: bool = False
     settled: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    freed: set[str] = field(default_factory=set)
 
     def touch(self, project: str | None) -> None:
         """Note a project before a file of it changes."""
@@ -161,6 +165,13 @@ class Following(Writing):
             self.catch_up()
         super()._make_again(found)
 
+    def claim_known(self, projects: Collection[str]) -> None:
+        """Claim projects, as ``Restoring`` does, and have the other nodes know."""
+        super().claim_known(projects)
+        if self.nodes and projects:
+            with self._alone(), self.catalogue.writing() as known:
+                known.changes.claimed.update(filter(names.is_project, self._still_known(known, projects)))
+
     def spread(self) -> None:
         """Have the other nodes know what this process has changed."""
         if self.appended.file:
@@ -201,6 +212,43 @@ class Following(Writing):
         self._write_taken()
         return followed | dict.fromkeys(awaited, NOWHERE)
 
+    def gather_names(self) -> None:
+        """Know all names that are private, and take those for free that were given back: before anything public is served.
+
+        Raises:
+            FactsError, OSError: if packages/ cannot be used.
+        """
+        if not self.nodes:
+            return
+        marks = self.facts.marks
+        with self._alone(), self.catalogue.reading() as known:
+            self.facts.check()
+            # Both before the look at the names: who claims one from now on has it kept, and what is kept has its claim.
+            marks.prepare_names()
+            kept = marks.names()
+            projects = {*known.all_projects(), *known.decided(), *known.removed_of()}
+            for path, _node, text, _since in known.awaited():
+                row = json.loads(text)[0]
+                projects.add(entry_of(row).project if row else guessed(path.rpartition("/")[2]).project)
+            wanted = set(filter(names.is_project, projects | self.facts.claims.names()))
+            marks.claim(wanted - kept)
+            for project in kept - wanted:
+                self._unclaim(project)
+
+    def _unclaim(self, project: str) -> None:
+        """Take a name for free that is not claimed any more. Only within the lock."""
+        self.facts.marks.unclaim(project)
+        # Who does not wait for the lock may have claimed it just now, and have seen that it is kept.
+        if self.facts.claims.has(project):
+            self.facts.marks.claim([project])
+
+    def _free_names(self, taken: _Taken) -> None:
+        """Have names free that were given back; who has published by one since has journalled that, or looked for its claim."""
+        waiting = {guessed(path.rpartition("/")[2]).project for path, *_rest in taken.known.awaited()}
+        for project in taken.freed - taken.named - waiting:
+            if not self._still_known(taken.known, [project]) and not self.facts.claims.has(project):
+                self._unclaim(project)
+
     def _write_taken(self) -> None:
         """Have pages say what is known: another thread may be about to write them, or was cut off before."""
         with self.catalogue.reading() as known:
@@ -228,11 +276,14 @@ class Following(Writing):
                         # What is unmounted is not missing.
                         self.facts.check_mounted()
                         log.warning("Records of node %s are missing: all files are compared once", node)
+                        # Names may be missing as well.
+                        self.facts.marks.close()
                         self._compare.touch()
                     for record in records:
                         self._take(taken, node, record)
                     known.note_followed(node, place)
                 self._look_again_at_awaited(taken)
+                self._free_names(taken)
                 # What others have journalled is not journalled again.
                 known.changes = Changes(taken.settled, decided=taken.merged)
                 projects = {*taken.had_page, *taken.dirty}
@@ -263,6 +314,8 @@ class Following(Writing):
         with self._alone(), self.catalogue.writing() as known:
             known.follow()
             for node in set(self._all_nodes()) - known.followed().keys():
+                # Names are collected once more as well.
+                self.facts.marks.close()
                 self._compare.touch()
                 known.note_followed(node, self.facts.journals.end(node))
 
@@ -273,7 +326,12 @@ class Following(Writing):
     def _journal(self, known: Known) -> None:
         """Write into the journal what a transaction has changed so far."""
         changes, known.changes = known.changes, Changes()
-        record = Record(decided=sorted(changes.decided), given_back=sorted(changes.given_back))
+        record = Record(
+            decided=sorted(changes.decided),
+            given_back=sorted(changes.given_back),
+            claimed=sorted(changes.claimed),
+            freed=sorted(changes.freed),
+        )
         for path in sorted(changes.paths):
             row = known.row(path)
             # What has not been read says nothing yet.
@@ -291,6 +349,11 @@ class Following(Writing):
 
     def _take(self, taken: _Taken, node: str, record: Record) -> None:
         """Take in a record of a node; a file that is not as it says is looked at again later."""
+        # Before this node says that it has read that.
+        projects = self._named(taken, record)
+        self.facts.marks.claim(projects)
+        taken.named |= projects
+        taken.freed.update(record.freed)
         for project in record.given_back:
             # Also where it was published again since.
             taken.known.give_back(project)
@@ -311,6 +374,20 @@ class Following(Writing):
                 taken.known.wait_for(path, node, json.dumps([row, metadata]), time.time_ns())
         for project in record.decided:
             self._take_decision(taken, project)
+
+    def _named(self, taken: _Taken, record: Record) -> set[str]:
+        """Return the projects that a record speaks of, but for those that it gives back."""
+        found = {*record.decided, *record.claimed}
+        for path, row in record.files.items():
+            if not _is_path(path):
+                continue
+            project = taken.known.project_of(path)
+            if row:
+                with suppress(ValueError, TypeError):
+                    project = entry_of(row).project
+            found.add(project or guessed(path.rpartition("/")[2]).project)
+        # They become names of files.
+        return set(filter(names.is_project, found))
 
     def _look_again_at_awaited(self, taken: _Taken) -> None:
         """Look at files that were not as a record says."""

@@ -291,12 +291,18 @@ class Store(Adding):
         """Tell whether there is, or was, a project; one that has no claim yet, or has lost it, gets one."""
         if self.facts.claims.has(project):
             return True
-        with self.catalogue.reading() as known:
-            is_known = known.of_project(project) or known.removed_of([project]) or known.decisions(project) != NOTHING
-            if not is_known:
-                return False
+        if not self._knows(project):
+            return False
         disk.sync(self.facts.claims.make([project]))
         return True
+
+    def is_private_here(self, project: str) -> bool:
+        """Tell, without a look at packages/, whether this one of several nodes knows of a project that it is private."""
+        return self.facts.marks.has_name(project) or self._knows(project)
+
+    def _knows(self, project: str) -> bool:
+        with self.catalogue.reading() as known:
+            return bool(known.of_project(project) or known.removed_of([project]) or known.decisions(project) != NOTHING)
 
     def give_back(self, project: str) -> None:
         """Forget a project that has no files any more: its name is free, and upstream may answer for it.
@@ -329,7 +335,25 @@ class Store(Adding):
                     raise ConflictError(f"{project} is not private on this index.")
                 known.give_back(project)
             self.facts.give_back(project)
+        if self.nodes:
+            self._free(project)
         self.spread()
+
+    def _free(self, project: str) -> None:
+        """Have a name free that was given back; raise ConflictError where another node has published it meanwhile.
+
+        That one looks for its claim after it has journalled what it publishes, and this one reads journals after it has
+        removed the claim: one of the two sees the other.
+        """
+        self.catch_up()
+        with self._alone(), self.catalogue.writing() as known:
+            if not (self._still_known(known, [project]) or self.facts.claims.has(project)):
+                known.changes.freed.add(project)
+                self._unclaim(project)
+                return
+        self.claim_known([project])
+        self.spread()
+        raise ConflictError(f"{project} was published on another host at this moment, and stays private.")
 
     def _look_again(self, project: str) -> None:
         """Take in what is in packages/ now, before a project is taken for one without files."""

@@ -90,6 +90,7 @@ class Gate:
     def __init__(self, store: Store, policies: Policies, outlet: Outlet, verifier: Verifier | None = None) -> None:
         self._store = store
         self._marks = store.facts.marks
+        self._lease = store.facts.lease
         self._policies = policies
         self._outlet = outlet
         self._verifier = verifier
@@ -224,7 +225,8 @@ class Gate:
         if not policy or policy.private.match(project) or policy.shadowed.match(project):
             return
         number = policy.upstream_of(project)
-        if number is None or self._is_private(policy, project):
+        # As packages/ says: another node may have claimed it a moment ago.
+        if number is None or self._is_claimed(policy, project):
             return
         try:
             with self._outlet.page(number, policy.upstreams[number].url, project):
@@ -245,7 +247,13 @@ class Gate:
         )
 
     def is_private(self, project: str, digest: str) -> bool:
-        """Tell whether nothing of a project may be asked of upstream; so it is also while that is not known."""
+        """Tell whether nothing of a project may be asked of upstream; so it is also while that is not known.
+
+        Raises:
+            OSError: if it will be known again in a moment, as the marks stay.
+        """
+        if self._store.nodes and self._marks.is_open() and not self._lease.holds():
+            raise TimeoutError("other nodes may have claimed it")
         try:
             self._check(self._policies.named(digest), project)
         except Declined:
@@ -254,13 +262,27 @@ class Gate:
 
     def _is_private(self, policy: Policy, project: str) -> bool:
         """Tell whether a project is private; raise Declined where that cannot be found out."""
+        if not self._store.nodes:
+            return self._is_claimed(policy, project)
+        try:
+            # packages/ may hang; what it says is known here, or there is no lease.
+            return bool(policy.private.match(project)) or self._store.is_private_here(project)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(project, error) from error
+
+    def _is_claimed(self, policy: Policy, project: str) -> bool:
+        """Tell whether a project is private, as packages/ says; raise Declined where that cannot be found out."""
         try:
             self._store.facts.check()
             return bool(policy.private.match(project)) or self._store.claimed(project)
         except (FactsError, OSError, sqlite3.Error) as error:
-            log.error("Whether %s is private cannot be found out: %s", project, error)
-            reason = "This index cannot use its facts, and serves nothing public meanwhile. Ask its operator."
-            raise Declined(503, reason, retry_after=60) from error
+            raise self._unusable(project, error) from error
+
+    @staticmethod
+    def _unusable(project: str, error: Exception) -> Declined:
+        log.error("Whether %s is private cannot be found out: %s", project, error)
+        reason = "This index cannot use its facts, and serves nothing public meanwhile. Ask its operator."
+        return Declined(503, reason, retry_after=60)
 
     def _check(self, policy: Policy, project: str) -> None:
         """Raise Declined for a private project, or while not all of them are known; take away marks that it has."""
@@ -270,6 +292,12 @@ class Gate:
         if self._is_private(policy, project):
             self._marks.withdraw([project])
             raise no_project(project)
+        if self._store.nodes and not self._lease.holds():
+            # Marks stay: without a lease, NGINX does not look at them.
+            reason = (
+                "This host does not know at the moment which names are private on the others. Try again in a moment."
+            )
+            raise Declined(503, reason, retry_after=2)
 
     def _look(self, policy: Policy, project: str, recent: float) -> Looked:
         """Return a project's page; one of the last few seconds will do.

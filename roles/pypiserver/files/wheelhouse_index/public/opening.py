@@ -53,7 +53,11 @@ class Opening:
             self._marks.clear()
         elif self._marks.is_open():
             self._begun = None
-            self._marks.withdraw(self._marks.projects() & self._store.facts.claims.names())
+            names = self._store.facts.claims.names()
+            self._marks.withdraw(self._marks.projects() & names)
+            if self._store.nodes:
+                # Of files that another node has found, and cannot read, its journal says nothing.
+                self._marks.claim(names - self._marks.names())
         else:
             self._begun = self._marks.closing()
 
@@ -77,6 +81,7 @@ class Opening:
 
     def _open(self, begun: str) -> None:
         try:
+            self._store.gather_names()
             if self._marks.open(begun):
                 log.info("All private names are claimed: public projects are served")
         except OSError as error:

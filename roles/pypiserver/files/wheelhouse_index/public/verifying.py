@@ -85,10 +85,9 @@ class Verifier:
     def step(self, is_private: Callable[[str, str], bool]) -> None:
         """Look at the next file, when it is due."""
         job = self._next()
-        if is_private(job.project, job.digest):
-            return
         try:
-            self._verify(job)
+            if not is_private(job.project, job.digest):
+                self._verify(job)
         except (OSError, HTTPException) as error:
             if job.tries > 1:
                 is_fresh = job.is_fresh or self._marks.is_wrong(job.place)

@@ -37,6 +37,8 @@ LOCK, FOLLOWED = ".follower", ".followed"
 LEAST_CONTACT = 2.0
 # Of that time, the pause between two looks as a divisor.
 _LOOKS = 4
+# Of that time, after how much it says once more that it lives, as a divisor: at each look, where public projects wait for that.
+_WORDS, _PUBLIC_WORDS = 2, 4
 # Seconds: for an answer, until one that does not answer is asked again, and between looks whether it has read on.
 _ANSWER_SECONDS, _AWAY_SECONDS, _PACE = 1.0, 2.0, 0.05
 _MOST = 64
@@ -56,12 +58,15 @@ class Peers:
     def __init__(self, store: Store, way_out: Path, freshness: float) -> None:
         self._store = store
         self._contact = max(freshness, LEAST_CONTACT)
-        self._others = [_Peer(name, store, way_out) for name in store.nodes.others]
+        self._others = [_Peer(name, store, way_out, self._contact) for name in store.nodes.others]
         self._followed = store.output.folder / FOLLOWED
         self._beat = 0
-        # What was said last to the other nodes, and when; what was wrong at the last look at everything, and when.
-        self._said: tuple[dict[str, Place], float] = {}, -self._contact
+        # What was said last to the other nodes, and when that it lives; what was wrong at the last look at everything, and when.
+        self._said: dict[str, Place] = {}
+        self._said_at = -self._contact
         self._found: tuple[str, float] = "", -self._contact
+        # Until when this process has taken the lease.
+        self._leased_until = -self._contact
         self._last_reason = ""
 
     def start(self, listening: socket.socket, stopping: threading.Event) -> None:
@@ -87,14 +92,24 @@ class Peers:
         return not any(peer.name < own and peer.lives(self._contact + 1) for peer in self._others)
 
     def step(self) -> None:
-        """Read on once, and say so to the other nodes and to all processes of this one."""
-        began = time.monotonic()
+        """Read on once, and say so to the other nodes and to all processes of this one.
+
+        The lease counts from a word that was said before this look. So a node that has given this one up, as its last word was
+        old, sees a new word, or this look sees what that node has journalled; and the lease of the old word is over by then.
+        """
+        began, since = time.monotonic(), self._store.facts.lease.now()
         try:
-            if began - self._said[1] > self._contact:
+            is_public = self._store.facts.marks.folder.is_dir()
+            speaks = began - self._said_at >= self._contact / (_PUBLIC_WORDS if is_public else _WORDS)
+            if speaks:
                 # Who has given it up waits for it again from here on, so what was journalled before is read now.
-                self._say({}, began)
+                self._say({} if began - self._said_at > self._contact else self._said)
+                self._said_at = began
             followed = self._store.catch_up()
-            self._say(followed, began)
+            if followed != self._said:
+                self._say(followed)
+            if speaks and is_public:
+                self._take_lease(began, since)
             if began - self._found[1] >= self._contact:
                 self._found = "; ".join(problems(self._store)), began
             reason = self._found[0]
@@ -110,13 +125,24 @@ class Peers:
             new.write_text(text, encoding="utf-8")
             os.replace(new, self._followed)
 
-    def _say(self, followed: dict[str, Place], now: float) -> None:
-        """Have the other nodes know what this one has read, when that is more, and that it lives, now and then."""
-        if followed == self._said[0] and now - self._said[1] < self._contact / 2:
-            return
+    def _take_lease(self, began: float, since: float) -> None:
+        """Have public projects served for a while: all names are known that were claimed before this look."""
+        if began > self._leased_until:
+            # It was over meanwhile: journals may have lost what was written into them since.
+            self._store.gather_names()
+        self._store.facts.lease.take(since, self._contact)
+        self._leased_until = began + self._contact
+
+    def _say(self, followed: dict[str, Place]) -> None:
+        """Have the other nodes know what this one has read, and that it lives."""
         self._beat = max(self._beat + 1, time.time_ns())
-        self._store.facts.journals.see(self._beat, followed)
-        self._said = followed, now
+        try:
+            self._store.facts.journals.see(self._beat, followed)
+        except OSError:
+            # It may know better why.
+            self._store.check_facts()
+            raise
+        self._said = followed
 
     def wellness(self) -> str:
         """Return why a balancer is not to use this node; empty where it is. Does not look at packages/, which may hang."""
@@ -191,10 +217,12 @@ class _Peer:
         name: of it.
         store: the index.
         way_out: the socket of NGINX.
+        contact: seconds after which a word of it is old: what it has read until then is all that it serves by.
     """
 
-    def __init__(self, name: str, store: Store, way_out: Path) -> None:
+    def __init__(self, name: str, store: Store, way_out: Path, contact: float) -> None:
         self.name = name
+        self._contact = contact
         self._store = store
         self._way_out = way_out
         # How far it has read for certain.
@@ -233,18 +261,19 @@ class _Peer:
 
     def _await(self, place: Place, until: float) -> None:
         """Wait until its own word, in the shared folder, is that it has read, or until its word is too old."""
-        own, first, last = self._store.nodes.own, None, None
+        own, last, since = self._store.nodes.own, None, 0.0
         while True:
+            asked = time.monotonic()
             with suppress(OSError):
-                last, read = self._store.facts.journals.seen(self.name)
-                first = last if first is None else first
-                if read.get(own, Place()) >= place:
+                beat, read = self._store.facts.journals.seen(self.name)
+                if read.get(own, Place()) >= place or beat == self._expired:
                     return
-                if last == self._expired:
-                    return
+                if beat != last:
+                    last, since = beat, time.monotonic()
             if time.monotonic() >= until:
-                # One that still says something waits for a file, or sees old ones.
-                self._expired = last if last == first else None
+                # One that still says something waits for a file, or sees old ones. A look at the shared folder may take long: by
+                # the last one, the word must have been old.
+                self._expired = last if asked - since >= self._contact else None
                 log.warning("Node %s does not answer, and has not read on in time", self.name)
                 return
             time.sleep(_PACE)
