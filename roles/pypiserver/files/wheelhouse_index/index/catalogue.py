@@ -703,6 +703,19 @@ class Known:
         row = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE path = ?", (path,)).fetchone()
         return list(row) if row else None
 
+    @contextmanager
+    def as_it_is(self) -> Iterator[None]:
+        """Have questions answered by what is known now; others may change it all the same."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
+
+    def rows(self) -> Iterator[list[Any]]:
+        """Yield what is known of all files that have been read, as journals have it."""
+        yield from map(list, self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE sha256 IS NOT NULL OR refused <> ''"))
+
     def follow(self) -> None:
         """Have room for how far journals were read."""
         for statement in _FOLLOWED:

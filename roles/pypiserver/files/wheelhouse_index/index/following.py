@@ -22,13 +22,13 @@ from ..fact_store.decisions import NOTHING, Decisions
 from ..fact_store.facts import NO_NODES
 from ..fact_store.journal import NOWHERE, Nodes, Place, Record
 from ..fact_store.records import FactsError
-from ..files import names
 from ..files.entry import Entry, guessed
 from .catalogue import Changes, Known, entry_of
 from .folders import staging
+from .joining import Joining, is_path
 from .output import Staged
 from .restoring import Found
-from .writing import BATCH, Writing
+from .writing import BATCH
 
 log = logging.getLogger(__name__)
 # Longer core metadata are not in a journal: the other nodes read the file.
@@ -67,7 +67,7 @@ class _Taken:
             self.had_page.setdefault(project, self.known.has_page(project))
 
 
-class Following(Writing):
+class Following(Joining):
     """Journals what is changed, and follows the other nodes; arguments as for ``Folders``.
 
     Attributes:
@@ -125,6 +125,10 @@ class Following(Writing):
         """Note that they were; not if more is missing since."""
         if since_ns and self.compares() == since_ns:
             self._compare.unlink(missing_ok=True)
+
+    def has_joined(self) -> bool:
+        """Tell whether all files are known from another node, and pages are missing."""
+        return bool(self.nodes) and not self.output.has_lists() and not self.compares()
 
     def _compare_if_shared(self) -> None:
         """Have all files compared, where this node would not do that by itself."""
@@ -293,7 +297,7 @@ class Following(Writing):
             taken.dirty.add(project)
             self._take_decision(taken, project)
         for path, row in record.files.items():
-            if not _is_path(path):
+            if not is_path(path):
                 log.error("A journal names %s, which is no path of a distribution file", one_line(path)[:200])
                 continue
             taken.known.stop_waiting(path, node)
@@ -379,8 +383,3 @@ class Following(Writing):
 def _is_read(entry: Entry) -> bool:
     # That this node cannot read a file does not concern the others.
     return bool(entry.facts or entry.refused)
-
-
-def _is_path(path: str) -> bool:
-    *folders, name = path.split("/")
-    return names.is_served(name) and all(map(names.is_folder, folders))

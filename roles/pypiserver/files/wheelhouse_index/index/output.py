@@ -199,7 +199,11 @@ class Output:
 
     def provenance(self, path: str) -> bytes:
         """Return what is served beside a file; empty where nothing is."""
-        return _content(self.metadata / f"{path}.provenance")
+        return self.read_beside(path, PROVENANCE)
+
+    def read_beside(self, path: str, suffix: str) -> bytes:
+        """Return what is served beside a file by this suffix; empty where nothing is."""
+        return _content(f"{self.metadata}/{path}{suffix}")
 
     def stage_removal(self, staged: Staged, path: str) -> None:
         """Stage the removal of all that is served beside a file."""
