@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..fact_store import snapshots
+from ..fact_store.decisions import Decisions
 from ..fact_store.facts import NO_NODES
 from ..fact_store.journal import NAME, NOWHERE, Nodes, Place, is_file
 from ..fact_store.records import COPIED, FactsError, Record
@@ -181,12 +182,14 @@ class Joining(Writing):
                 staged.publish()
                 known.note_written(staged.written)
             known.note_removed(_removed(frame.get("removed", ())))
+            for project, decisions in _decided(frame.get("decided", ())):
+                known.decide(project, decisions)
         known.follow()
         for node, place in checked.followed.items():
             known.note_followed(node, place)
         for one in checked.awaited:
             known.wait_for(*one)
-        self._mark_dirty(known, {*known.all_projects(), *self.output.with_pages()})
+        self._mark_dirty(known, {*known.all_projects(), *known.decided(), *self.output.with_pages()})
 
     def _take_said(self, staged: Staged, known: Known, others: set[str], said: Any) -> None:
         """Take in what a snapshot says of a file."""
@@ -251,6 +254,9 @@ class Joining(Writing):
             )
             while some := list(islice(kept, _FILES)):
                 write({"removed": some})
+            decided = iter(known.decided().items())
+            while some := list(islice(decided, _FILES)):
+                write({"decided": some})
             write({"end": count})
         return count
 
@@ -312,3 +318,14 @@ def _removed(said: list[Any]) -> Iterator[tuple[str, str, Record]]:
                 yield project, name, Record(sha256, Stamp(int(size), 0, 0).size, int(uploaded_ns), COPIED)
         except (ValueError, TypeError) as error:
             log.error("A snapshot says of a removed file what cannot be used: %s", error)
+
+
+def _decided(said: list[Any]) -> Iterator[tuple[str, Decisions]]:
+    """Yield what a snapshot says was decided on projects; what is no decision is left out: the store of facts has them all."""
+    for one in said:
+        try:
+            project, text = one
+            if names.is_project(project):
+                yield project, Decisions.of_text(text)
+        except (ValueError, TypeError) as error:
+            log.error("A snapshot says of decisions what cannot be used: %s", error)
