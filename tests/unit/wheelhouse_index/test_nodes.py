@@ -463,3 +463,29 @@ def test_whatever_happens_all_nodes_agree_in_the_end(group: Group, seed: int) ->
     assert pages[0] == pages[1] == pages[2]
     there = {project: digests for project, digests in truth(group.packages, False).items() if digests}
     assert {project: digests for project, digests in group.nodes["a"].said().items() if digests} == there
+
+
+def test_a_file_that_another_node_has_removed_is_not_waited_for(group: Group) -> None:
+    # The journals of a, which removes it, are read before those of c, which has published it.
+    group.connect("b")
+    a, b, c = group.nodes.values()
+    name, content = wheel("hello", "1.0")
+    assert c.upload(name, content).status == 200
+    assert a.remove("hello", "1.0").status == 200
+    followed = b.store.catch_up()
+    with b.store.catalogue.reading() as known:
+        assert not known.awaited()
+    assert followed["c"] == c.store.appended
+    assert not b.listed("hello")
+
+
+def test_a_node_that_is_told_looks_at_no_other_journal(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, _c = group.nodes.values()
+    group.connect(*NAMES)
+    assert a.upload(*wheel("hello", "1.0")).status == 200
+    seen: list[str] = []
+    end = b.store.facts.journals.end
+    monkeypatch.setattr(b.store.facts.journals, "end", lambda node: (seen.append(node), end(node))[1])
+    b.store.catch_up("a", a.store.appended)
+    assert len(b.listed("hello")) == 1
+    assert set(seen) == {"a"}

@@ -51,6 +51,7 @@ class _Taken:
         merged: projects of which decisions of two nodes were merged.
         is_unread: whether a file has to be read, as its core metadata came with no record.
         settled: files that are not as this node itself has journalled, because it was cut off: what they are now is said.
+        removed: files of which a node says that they were removed, and that are not there.
     """
 
     staged: Staged
@@ -60,6 +61,7 @@ class _Taken:
     merged: set[str] = field(default_factory=set)
     is_unread: bool = False
     settled: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
 
     def touch(self, project: str | None) -> None:
         """Note a project before a file of it changes."""
@@ -174,7 +176,7 @@ class Following(Joining):
         """Read on in the journals: when this returns, pages say what the other nodes have changed before.
 
         Args:
-            node: one of which all is known already up to a place is no reason to look.
+            node: the only one whose journals are read, and only if what is known ends before a place.
             until: that place.
 
         Returns:
@@ -194,7 +196,9 @@ class Following(Joining):
             if node and until <= followed.get(node, NOWHERE) and node not in awaited:
                 break
             journals = self.facts.journals
-            behind = [one for one in self._all_nodes() if journals.has_more(one, followed.get(one, NOWHERE))]
+            # A look at the journals of all would cost each upload the more, the more nodes there are.
+            looked_at = [node] if node else self._all_nodes()
+            behind = [one for one in looked_at if journals.has_more(one, followed.get(one, NOWHERE))]
             # A journal may end with what a crash has torn, until its node is back.
             if followed == before or not (behind or awaited):
                 break
@@ -342,6 +346,10 @@ class Following(Joining):
         if entry is None and stamp is None:
             taken.touch(taken.known.project_of(path))
             self._forget(taken.staged, taken.known, [path])
+            taken.removed.add(path)
+            return True
+        if stamp is None and path in taken.removed:
+            # By another node, whose journal was read first.
             return True
         if entry is None or stamp != entry.stamp or entry.path != path:
             # Another file has the name: a record of its own says what it is.
