@@ -61,7 +61,10 @@ class Joiners(Group):
     def written(self, name: str) -> dict[str, bytes]:
         """Return what a node serves, by path below its index/."""
         root = self.nodes[name].pages
-        places = [root / "index.html", *(one for part in ("simple", "json", "packages") for one in (root / part).rglob("*"))]
+        places = [
+            root / "index.html",
+            *(one for part in ("simple", "json", "packages") for one in (root / part).rglob("*")),
+        ]
         return {str(one.relative_to(root)): one.read_bytes() for one in places if one.is_file()}
 
     def check(self) -> None:
@@ -72,7 +75,7 @@ class Joiners(Group):
         assert first
         for name in NAMES[1:]:
             other = self.written(name)
-            assert first.keys() == other.keys(), first.keys() ^ other.keys()
+            assert first.keys() == other.keys(), (name, first.keys() ^ other.keys())
             assert not [path for path in first if first[path] != other[path]]
         there = {project: digests for project, digests in truth(self.packages, False).items() if digests}
         assert {project: digests for project, digests in self.nodes["c"].said().items() if digests} == there
@@ -151,7 +154,9 @@ def test_whatever_goes_on_while_a_node_joins_it_is_as_the_others(
     chance = random.Random(seed)
     group.lose()
     a, b, _c = group.nodes.values()
-    files = [made(name, version) for made in (wheel, sdist) for name in ("p", "q", "r", "s") for version in ("1", "2", "4")]
+    files = [
+        made(name, version) for made in (wheel, sdist) for name in ("p", "q", "r", "s") for version in ("1", "2", "4")
+    ]
     done: list[int] = []
 
     def change(_seconds: float = 0.0) -> None:
@@ -323,8 +328,14 @@ def handed_over(group: Joiners, change: Callable[[list[Frame]], None]) -> Callab
 
 @pytest.mark.parametrize(
     "said",
-    [{"store": "another"}, {"schema": 3}, {"format": 2}, {"followed": {"../a": ["", 0]}}, {"followed": {"a": ["../x", 0]}}]
-    + [{"awaited": [["../x-1-py3-none-any.whl", "a", "[null, \"\"]", 1]]}, {"followed": 1}, {"awaited": [1]}],
+    [
+        {"store": "another"},
+        {"schema": 3},
+        {"format": 2},
+        {"followed": {"../a": ["", 0]}},
+        {"followed": {"a": ["../x", 0]}},
+    ]
+    + [{"awaited": [["../x-1-py3-none-any.whl", "a", '[null, ""]', 1]]}, {"followed": 1}, {"awaited": [1]}],
 )
 def test_a_snapshot_of_another_index_is_not_used(
     group: Joiners, said: Frame, read: list[str], caplog: pytest.LogCaptureFixture

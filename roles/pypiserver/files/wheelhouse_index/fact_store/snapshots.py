@@ -161,16 +161,41 @@ def frames(file: BinaryIO) -> Iterator[Any]:
     Raises:
         DamagedError: where one is not what was written.
     """
+    return map(_unpacked, _packed(file))
+
+
+def ends(file: BinaryIO) -> Iterator[Any]:
+    """Yield the first frame of a snapshot and the last, once it is known that all between them are what was written.
+
+    Raises:
+        DamagedError: where one is not.
+    """
+    last = b""
+    for packed in _packed(file):
+        if not last:
+            yield _unpacked(packed)
+        last = packed
+    yield _unpacked(last)
+
+
+def _packed(file: BinaryIO) -> Iterator[bytes]:
     while line := file.readline(32):
         checksum, _blank, length = line.partition(b" ")
         try:
             packed = file.read(min(int(length), LONGEST_BYTES))
             if len(packed) != int(length) or zlib.crc32(packed) != int(checksum, 16):
                 raise DamagedError("a checksum is another")
-            unpacking = zlib.decompressobj()
-            text = unpacking.decompress(packed, LONGEST_BYTES)
-            if not unpacking.eof:
-                raise DamagedError("a frame is too long")
-            yield json.loads(text)
-        except (ValueError, RecursionError, zlib.error) as error:
+        except ValueError as error:
             raise DamagedError(str(error)) from error
+        yield packed
+
+
+def _unpacked(packed: bytes) -> Any:
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(packed, LONGEST_BYTES)
+        if not unpacking.eof:
+            raise DamagedError("a frame is too long")
+        return json.loads(text)
+    except (ValueError, RecursionError, zlib.error) as error:
+        raise DamagedError(str(error)) from error

@@ -681,12 +681,12 @@ class Known:
     def put(self, entry: Entry) -> None:
         """Note a file, whether it was known or not."""
         self.remove([entry.path])
-        facts = entry.facts
+        facts, release = entry.facts, entry.release
         self._db.execute(
             "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(entry.path, entry.name, entry.project, entry.stamp.size, entry.stamp.mtime_ns, entry.stamp.inode),
-                *(facts and facts.sha256, entry.unreadable, entry.release.name, entry.release.version),
+                *(entry.path, entry.name, release.project, entry.stamp.size, entry.stamp.mtime_ns, entry.stamp.inode),
+                *(facts and facts.sha256, entry.unreadable, release.name, release.version),
                 *(facts.requires_python if facts else "", facts.metadata_sha256 if facts else ""),
                 *(entry.uploaded_ns, entry.recorded, entry.refused, entry.attested),
             ),
@@ -714,7 +714,9 @@ class Known:
 
     def rows(self) -> Iterator[list[Any]]:
         """Yield what is known of all files that have been read, as journals have it."""
-        yield from map(list, self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE sha256 IS NOT NULL OR refused <> ''"))
+        yield from map(
+            list, self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE sha256 IS NOT NULL OR refused <> ''")
+        )
 
     def follow(self) -> None:
         """Have room for how far journals were read."""

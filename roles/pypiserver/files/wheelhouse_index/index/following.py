@@ -33,8 +33,9 @@ from .writing import BATCH
 log = logging.getLogger(__name__)
 # Longer core metadata are not in a journal: the other nodes read the file.
 _METADATA_BYTES = 256 * 1024
-# For so long a file is looked at that is not as a journal says.
-_AWAITED_SECONDS = 600
+# For so long a file is looked at that is not as a journal says, and for so long it counts as not read: then a third node has
+# changed it since, or who has journalled it does not wait any more.
+_AWAITED_SECONDS, _HELD_SECONDS = 600, 10
 # In index/: records are missing, so that all files have to be compared.
 _COMPARE = ".compare"
 
@@ -192,7 +193,9 @@ class Following(Joining):
         while True:
             with self.catalogue.reading() as known:
                 followed = known.followed()
-                awaited = {one for _path, one, *_record in known.awaited()}
+                waiting = known.awaited()
+            awaited = {one for _path, one, *_record in waiting}
+            held = {one for _path, one, _record, since_ns in waiting if _is_within(since_ns, _HELD_SECONDS)}
             if node and until <= followed.get(node, NOWHERE) and node not in awaited:
                 break
             journals = self.facts.journals
@@ -205,7 +208,7 @@ class Following(Joining):
             self._follow(behind)
             before = followed
         self._write_taken()
-        return followed | dict.fromkeys(awaited, NOWHERE)
+        return followed | dict.fromkeys(held, NOWHERE)
 
     def _write_taken(self) -> None:
         """Have pages say what is known: another thread may be about to write them, or was cut off before."""
@@ -319,7 +322,7 @@ class Following(Joining):
     def _look_again_at_awaited(self, taken: _Taken) -> None:
         """Look at files that were not as a record says."""
         for path, node, text, since_ns in taken.known.awaited():
-            is_young = 0 <= time.time_ns() - since_ns < _AWAITED_SECONDS * 1e9
+            is_young = _is_within(since_ns, _AWAITED_SECONDS)
             if self._is_taken(taken, path, *json.loads(text)) or not is_young:
                 taken.known.stop_waiting(path, node)
 
@@ -370,7 +373,8 @@ class Following(Joining):
                 return
         else:
             self.output.stage_metadata(taken.staged, entry.path, metadata)
-        if entry.attested or (before and before.attested):
+        # Nodes may have said of one that is unread that it is attested, in records without its core metadata.
+        if entry.attested or (before and (before.attested or not before.facts)):
             self._put_attested(taken.staged, taken.known, entry)
         else:
             taken.known.put(entry)
@@ -386,6 +390,10 @@ class Following(Joining):
         if taken.known.decisions(project) != said:
             # What was decided here meanwhile: the others do not know of it.
             taken.merged.add(project)
+
+
+def _is_within(since_ns: int, seconds: float) -> bool:
+    return 0 <= time.time_ns() - since_ns < seconds * 1e9
 
 
 def _is_read(entry: Entry) -> bool:

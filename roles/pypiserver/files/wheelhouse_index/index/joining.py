@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,13 +24,12 @@ from ..fact_store.decisions import Decisions
 from ..fact_store.facts import NO_NODES
 from ..fact_store.journal import NAME, NOWHERE, Nodes, Place, is_file
 from ..fact_store.records import COPIED, FactsError, Record
-from ..fact_store.snapshots import DamagedError, frames
+from ..fact_store.snapshots import DamagedError, ends, frames
 from ..files import names
-from ..files.entry import Entry, Stamp
+from ..files.entry import Entry, inode
 from .catalogue import SCHEMA_VERSION, Known, entry_of
 from .folders import staging
-from .output import METADATA, PROVENANCE, Staged
-from .scan import Scanner
+from .output import LISTED, METADATA, PROVENANCE, Staged
 from .writing import Writing
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ _REST, _LONGEST_REST = 0.5, 1.0
 # said something lives. Its clock may be another one.
 _ANSWER_SECONDS, _PACE, _ALIVE_SECONDS = 15.0, 0.1, 60.0
 _TRIES = 2
+# What comes of a snapshot that is not as it should be.
+_DAMAGE = DamagedError, ValueError, TypeError, LookupError, AttributeError
 
 
 @dataclass
@@ -53,13 +55,13 @@ class _Checked:
         node: who has given it.
         followed: how far that has read the journals, by node.
         awaited: files that it waits for, as ``Known.awaited`` returns them.
-        stamps: of all files.
+        files: how many files it says something of.
     """
 
     node: str
     followed: dict[str, Place] = field(default_factory=dict)
     awaited: list[tuple[str, str, str, int]] = field(default_factory=list)
-    stamps: dict[str, Stamp] = field(default_factory=dict)
+    files: int = 0
 
 
 class Joining(Writing):
@@ -112,12 +114,12 @@ class Joining(Writing):
                         file.seek(0)
                         self._take_snapshot(known, file, checked)
                     took = time.monotonic() - began
-                    log.warning("Joined in %.1f s: %d files are known from node %s", took, len(checked.stamps), checked.node)
+                    log.warning("Joined in %.1f s: %d files are known from node %s", took, checked.files, checked.node)
                     return True
                 if not self.facts.snapshots.sign(number):
                     break
             log.warning("No other node gives what it knows of the files: all are read")
-        except DamagedError as error:
+        except _DAMAGE as error:
             log.error("What another node knows of the files cannot be used, and all are read: %s", error)
         except FactsError as error:
             log.error("Other nodes cannot be asked, and all files are read: %s", error)
@@ -148,37 +150,26 @@ class Joining(Writing):
 
     def _checked(self, file: BinaryIO) -> _Checked:
         """Return what a snapshot says, if it is whole and of this index; raises DamagedError if it is not."""
-        found = frames(file)
-        count, ends = 0, None
         try:
-            first = next(found, {})
+            found = list(ends(file))
+            first, last = found[0], found[-1]
             if {name: first.get(name) for name in self._kind()} != self._kind():
                 raise DamagedError("it is of another index or release")
-            checked = _Checked(str(first["node"]), _places(first["followed"]), _awaited(first["awaited"]))
-            for frame in found:
-                ends = frame.get("end")
-                for row, *_beside in frame.get("files", ()):
-                    count += 1
-                    if entry := _entry(row):
-                        checked.stamps[entry.path] = entry.stamp
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DamagedError(str(error)) from error
-        if ends != count:
-            raise DamagedError("its end is missing")
-        return checked
+            places, awaited = _places(first["followed"]), _awaited(first["awaited"])
+            return _Checked(str(first["node"]), places, awaited, int(last["end"]))
+        except _DAMAGE as error:
+            raise DamagedError(f"{type(error).__name__}: {error}") from error
 
     def _take_snapshot(self, known: Known, file: BinaryIO, checked: _Checked) -> None:
         """Take in what a snapshot says of files that are as they were."""
         # By names and inodes: a look at each file follows, and what has changed since is in the journals.
-        scanner = Scanner(self.packages, checked.stamps)
-        found, removed = scanner.changes(thorough=False)
-        others = {*found, *removed}
+        there = dict(_inodes(str(self.packages)))
         self.facts.check_mounted()
         known.recorded_in = self.facts.known()
         for frame in frames(file):
             with staging() as staged:
                 for said in frame.get("files", ()):
-                    self._take_said(staged, known, others, said)
+                    self._take_said(staged, known, there, said)
                 staged.publish()
                 known.note_written(staged.written)
             known.note_removed(_removed(frame.get("removed", ())))
@@ -191,12 +182,15 @@ class Joining(Writing):
             known.wait_for(*one)
         self._mark_dirty(known, {*known.all_projects(), *known.decided(), *self.output.with_pages()})
 
-    def _take_said(self, staged: Staged, known: Known, others: set[str], said: Any) -> None:
-        """Take in what a snapshot says of a file."""
+    def _take_said(self, staged: Staged, known: Known, there: Mapping[str, int], said: Any) -> None:
+        """Take in what a snapshot says of a file, if that is there."""
         try:
             row, metadata, provenance = said
             entry = _entry(row)
-            if entry is None or entry.path in others:
+            if entry is None or entry.path not in there:
+                return
+            # A list of names may have other numbers than the files themselves.
+            if there[entry.path] != entry.stamp.inode and self._stamp(entry.path) != entry.stamp:
                 return
             content, attestation = (text.encode("utf-8", "surrogateescape") for text in (metadata, provenance))
             if attestation and not isinstance(json.loads(attestation), dict):
@@ -210,12 +204,16 @@ class Joining(Writing):
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             log.error("A snapshot says of a file what cannot be used: %s", error)
             return
-        self.output.stage_metadata(staged, entry.path, content)
         if entry.attested and not attestation:
             self._put_attested(staged, known, entry)
-        else:
-            self.output.stage_provenance(staged, entry.path, attestation if entry.attested else b"")
-            self.output.stage_mark(staged, entry.path, entry.facts is not None)
+        beside = {
+            METADATA: content,
+            PROVENANCE: attestation if entry.attested else b"",
+            LISTED: b"\n" if entry.facts else b"",
+        }
+        for suffix, text in beside.items():
+            if text:
+                self.output.put_beside(staged, entry.path + suffix, text)
 
     def is_wanted(self) -> bool:
         """Tell whether another node wants to join."""
@@ -228,7 +226,12 @@ class Joining(Writing):
                 if self.facts.snapshots.take(node, number):
                     began = time.monotonic()
                     files = self._give(node, number)
-                    log.warning("Node %s joins: it got what is known of %d files in %.1f s", node, files, time.monotonic() - began)
+                    log.warning(
+                        "Node %s joins: it got what is known of %d files in %.1f s",
+                        node,
+                        files,
+                        time.monotonic() - began,
+                    )
             except (OSError, sqlite3.Error) as error:
                 log.warning("Node %s joins, and did not get what is known of the files: %s", node, error)
 
@@ -282,6 +285,20 @@ def is_path(path: str) -> bool:
     return names.is_served(name) and all(map(names.is_folder, folders))
 
 
+def _inodes(root: str, folder: str = "") -> Iterator[tuple[str, int]]:
+    """Yield the path below packages/ of each file that may be a distribution file, and its inode: no file is looked at."""
+    folders = []
+    with os.scandir(f"{root}/{folder}") as found:
+        for one in found:
+            if one.is_dir(follow_symlinks=False):
+                if names.is_folder(one.name):
+                    folders.append(f"{folder}{one.name}/")
+            elif one.is_file(follow_symlinks=False):
+                yield folder + one.name, inode(one.inode())
+    for below in folders:
+        yield from _inodes(root, below)
+
+
 def _entry(row: Any) -> Entry | None:
     """Return the file that a row of a snapshot is of; None where it is of none that is, or may be, on a page."""
     try:
@@ -315,7 +332,7 @@ def _removed(said: list[Any]) -> Iterator[tuple[str, str, Record]]:
         try:
             project, name, sha256, size, uploaded_ns = one
             if names.is_project(project) and names.is_served(name) and isinstance(sha256, str):
-                yield project, name, Record(sha256, Stamp(int(size), 0, 0).size, int(uploaded_ns), COPIED)
+                yield project, name, Record(sha256, int(size), int(uploaded_ns), COPIED)
         except (ValueError, TypeError) as error:
             log.error("A snapshot says of a removed file what cannot be used: %s", error)
 
