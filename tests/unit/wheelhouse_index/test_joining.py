@@ -1,4 +1,4 @@
-"""A node that joins takes what another one knows of all files; whatever goes on meanwhile, or breaks off, it is as the others in the end."""
+"""A node that joins takes what another one knows of all files; whatever goes on meanwhile, they agree in the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ def group(in_memory: Path) -> Joiners:
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are read and hashed."""
     found: list[str] = []
     read_file = reading.read_file
@@ -114,7 +114,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return read_file(name, *rest)
 
     monkeypatch.setattr(reading, "read_file", counted)
-    yield found
+    return found
 
 
 def test_a_node_that_joins_reads_no_file(group: Joiners, read: list[str], caplog: pytest.LogCaptureFixture) -> None:
@@ -140,7 +140,7 @@ def test_what_comes_from_another_node_is_not_journalled_again(group: Joiners) ->
 def test_names_of_removed_files_stay_taken_where_the_store_loses_them(group: Joiners) -> None:
     c = group.lose()
     group.join()
-    name, content = sdist("q", "3")
+    name, _content = sdist("q", "3")
     with c.store.catalogue.reading() as known:
         assert name in known.removed_of(["q"])["q"]
     assert c.upload(*wheel("q", "3")).status == 200
@@ -334,8 +334,10 @@ def handed_over(group: Joiners, change: Callable[[list[Frame]], None]) -> Callab
         {"format": 2},
         {"followed": {"../a": ["", 0]}},
         {"followed": {"a": ["../x", 0]}},
-    ]
-    + [{"awaited": [["../x-1-py3-none-any.whl", "a", '[null, ""]', 1]]}, {"followed": 1}, {"awaited": [1]}],
+        {"awaited": [["../x-1-py3-none-any.whl", "a", '[null, ""]', 1]]},
+        {"followed": 1},
+        {"awaited": [1]},
+    ],
 )
 def test_a_snapshot_of_another_index_is_not_used(
     group: Joiners, said: Frame, read: list[str], caplog: pytest.LogCaptureFixture

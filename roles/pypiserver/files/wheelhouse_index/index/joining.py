@@ -1,8 +1,8 @@
 """A node that joins takes what is known of all files from another one, and reads none of them.
 
-It leaves a wish in the shared folder, and another node that is well answers with a snapshot of its catalogue, with what it serves
-beside files and how far it has read the journals. What follows there is in the journals. A row counts where the file still has the
-inode that it is of; a look at all files, which reads none that is as it says, follows once pages are written.
+It leaves a wish in the shared folder, and another node that is well answers with a snapshot: of its catalogue, of what it serves
+beside files, and how far it has read the journals. What follows is in those. A row counts where the file still has the inode that
+it is of; a look at all files, which reads none that is as its row says, follows once pages are written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,8 +39,8 @@ _FILES, _BYTES = 500, 4 * 1024 * 1024
 _BESIDE_BYTES = 8 * 1024 * 1024
 # A node that gives one rests for so long as it has worked, times this: others wait for the same processors.
 _REST, _LONGEST_REST = 0.5, 1.0
-# Seconds: until a wish that is not answered is given up, also where who answers stops; between looks; and for which a node that has
-# said something lives. Its clock may be another one.
+# Seconds: until a wish that is not answered is given up, also where who answers stops; between looks; and for which a node lives
+# that has said something. Its clock may be another one.
 _ANSWER_SECONDS, _PACE, _ALIVE_SECONDS = 15.0, 0.1, 60.0
 _TRIES = 2
 # What comes of a snapshot that is not as it should be.
@@ -93,7 +93,7 @@ class Joining(Writing):
             self._reads_all = False
 
     def _survey(self, known: Known) -> None:
-        """Note all files for a catalogue that knows of none: what another node knows of them or, without one, that they are there."""
+        """Note all files for a catalogue that knows of none: what another node knows of them or, without one, their names."""
         if not (self.nodes and not self._reads_all and self._join(known)):
             super()._survey(known)
 
@@ -168,8 +168,13 @@ class Joining(Writing):
         known.recorded_in = self.facts.known()
         for frame in frames(file):
             with staging() as staged:
+                new: dict[str, Entry] = {}
                 for said in frame.get("files", ()):
-                    self._take_said(staged, known, there, said)
+                    if entry := self._taken(staged, there, said):
+                        new[entry.path] = entry
+                        # No other row is of this file.
+                        del there[entry.path]
+                known.put_new(new.values())
                 staged.publish()
                 known.note_written(staged.written)
             known.note_removed(_removed(frame.get("removed", ())))
@@ -182,30 +187,30 @@ class Joining(Writing):
             known.wait_for(*one)
         self._mark_dirty(known, {*known.all_projects(), *known.decided(), *self.output.with_pages()})
 
-    def _take_said(self, staged: Staged, known: Known, there: Mapping[str, int], said: Any) -> None:
-        """Take in what a snapshot says of a file, if that is there."""
+    def _taken(self, staged: Staged, there: Mapping[str, int], said: Any) -> Entry | None:
+        """Write what a snapshot says is served beside a file, if that is there; return what is known of it then."""
         try:
             row, metadata, provenance = said
             entry = _entry(row)
-            if entry is None or entry.path not in there:
-                return
+            if entry is None or entry.path not in there or not _fits(entry):
+                return None
             # A list of names may have other numbers than the files themselves.
             if there[entry.path] != entry.stamp.inode and self._stamp(entry.path) != entry.stamp:
-                return
+                return None
             content, attestation = (text.encode("utf-8", "surrogateescape") for text in (metadata, provenance))
             if attestation and not isinstance(json.loads(attestation), dict):
                 raise ValueError("its provenance is none")
             wanted = entry.facts.metadata_sha256 if entry.facts else ""
             if wanted != (hashlib.sha256(content).hexdigest() if content else ""):
                 # They have changed meanwhile, or are too long.
-                known.put(Entry(entry.path, entry.stamp))
-                return
-            known.put(entry)
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+                return Entry(entry.path, entry.stamp)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             log.error("A snapshot says of a file what cannot be used: %s", error)
-            return
+            return None
         if entry.attested and not attestation:
-            self._put_attested(staged, known, entry)
+            attestation = self.facts.attestations.provenance(
+                entry.project, entry.name, entry.facts.sha256 if entry.facts else ""
+            )
         beside = {
             METADATA: content,
             PROVENANCE: attestation if entry.attested else b"",
@@ -214,6 +219,7 @@ class Joining(Writing):
         for suffix, text in beside.items():
             if text:
                 self.output.put_beside(staged, entry.path + suffix, text)
+        return replace(entry, attested=bool(beside[PROVENANCE]))
 
     def is_wanted(self) -> bool:
         """Tell whether another node wants to join."""
@@ -308,6 +314,18 @@ def _entry(row: Any) -> Entry | None:
     return entry if is_path(entry.path) and (entry.facts or entry.refused) else None
 
 
+def _are_sizes(*numbers: Any) -> bool:
+    return all(isinstance(one, int) and 0 <= one < 2**63 for one in numbers)
+
+
+def _fits(entry: Entry) -> bool:
+    """Tell whether the numbers of a file are ones that the catalogue can hold."""
+    stamp = entry.stamp
+    return all(
+        -(2**63) <= number < 2**63 for number in (stamp.size, stamp.mtime_ns, stamp.inode, entry.uploaded_ns or 0)
+    )
+
+
 def _places(followed: Mapping[str, Any]) -> dict[str, Place]:
     found = {node: Place(str(file), int(offset)) for node, (file, offset) in followed.items()}
     for node, place in found.items():
@@ -331,8 +349,13 @@ def _removed(said: list[Any]) -> Iterator[tuple[str, str, Record]]:
     for one in said:
         try:
             project, name, sha256, size, uploaded_ns = one
-            if names.is_project(project) and names.is_served(name) and isinstance(sha256, str):
-                yield project, name, Record(sha256, int(size), int(uploaded_ns), COPIED)
+            if (
+                names.is_project(project)
+                and names.is_served(name)
+                and isinstance(sha256, str)
+                and _are_sizes(size, uploaded_ns)
+            ):
+                yield project, name, Record(sha256, size, uploaded_ns, COPIED)
         except (ValueError, TypeError) as error:
             log.error("A snapshot says of a removed file what cannot be used: %s", error)
 

@@ -229,9 +229,13 @@ class Output:
         except FileExistsError:
             self._stage_beside(staged, path, content)
             return
-        with open(descriptor, "wb", buffering=0) as file:
-            disk.write(file, content)
+        try:
+            left = content
+            while left:
+                left = left[os.write(descriptor, left) :]
             status = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
         staged.written[self._below(target)] = status.st_size, status.st_mtime_ns
 
     def _stage_beside(self, staged: Staged, path: str, content: bytes) -> None:
