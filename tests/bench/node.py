@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def cost(folder: Path) -> None:
         answer = a.upload(made.name, made.read_bytes())
         assert answer.status == 200, answer
         place = a.store.appended
-        took.append(_processor_ms(lambda place=place: b.store.catch_up("a", place)))  # type: ignore[misc]
+        took.append(_processor_ms(partial(b.store.catch_up, "a", place)))
         assert made.name in b.listed(made.name.split("-")[0].replace("_", "-")), "the other node does not show it"
     say(uploads=took, looks=looked)
 
@@ -148,9 +149,7 @@ def readers(folder: Path, count: int) -> None:
             place = made[publisher].store.appended
             for name in others:
                 with asked(folder / "packages") as questions:
-                    told.append(
-                        _processor_ms(lambda name=name, place=place: made[name].store.catch_up(publisher, place))
-                    )  # type: ignore[misc]
+                    told.append(_processor_ms(partial(made[name].store.catch_up, publisher, place)))
                 asks.append(questions[0])
             started = time.perf_counter()
             telling.tell(place)

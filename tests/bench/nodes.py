@@ -1,4 +1,4 @@
-"""Figures of several nodes, without their servers: several processes on the local disk, as which file system is shared decides the rest."""
+"""Figures of several nodes, without servers: processes on the local disk, as which file system is shared decides the rest."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from tests.support.playbook import site
 from tests.support.stack import eventually
 
 # What is in index/ and is served, byte by byte.
-_SERVED = f"cd {HOME}/index && find simple json packages -type f ! -name .complete -print0 | sort -z | xargs -0 sha256sum | sha256sum"
+_LIST = "find simple json packages -type f ! -name .complete -print0 | sort --zero-terminated"
+_SERVED = f"cd {HOME}/index && {_LIST} | xargs --null sha256sum | sha256sum"
 
 
 def test_a_lost_node_is_replaced(nodes: list[Node], tmp_path: Path, project: str, figures: dict[str, str]) -> None:

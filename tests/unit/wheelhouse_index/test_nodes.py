@@ -487,7 +487,12 @@ def test_a_node_that_is_told_looks_at_no_other_journal(group: Group, monkeypatch
     assert a.upload(*wheel("hello", "1.0")).status == 200
     seen: list[str] = []
     end = b.store.facts.journals.end
-    monkeypatch.setattr(b.store.facts.journals, "end", lambda node: (seen.append(node), end(node))[1])
+
+    def noted(node: str) -> Place:
+        seen.append(node)
+        return end(node)
+
+    monkeypatch.setattr(b.store.facts.journals, "end", noted)
     b.store.catch_up("a", a.store.appended)
     assert len(b.listed("hello")) == 1
     assert set(seen) == {"a"}

@@ -264,8 +264,8 @@ class Joining(Writing):
             while some := list(islice(kept, _FILES)):
                 write({"removed": some})
             decided = iter(known.decided().items())
-            while some := list(islice(decided, _FILES)):
-                write({"decided": some})
+            while texts := list(islice(decided, _FILES)):
+                write({"decided": texts})
             write({"end": count})
         return count
 
