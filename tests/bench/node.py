@@ -98,7 +98,9 @@ def join(folder: Path) -> None:
 
 def cost(folder: Path) -> None:
     """Say what an upload by one node costs another one that does nothing else: ms of processor time each."""
-    a, b = settled(node(folder, "a")), settled(node(folder, "b"))
+    a = settled(node(folder, "a"))
+    with _giving(a):
+        b = settled(node(folder, "b"))
     looked = [_processor_ms(b.store.catch_up) for _ in range(_UPLOADS)]
     took = []
     for number in range(_UPLOADS):
@@ -162,6 +164,24 @@ def readers(folder: Path, count: int) -> None:
         told_asks=statistics.median(asks),
         tell_ms=statistics.median(waits),
     )
+
+
+@contextmanager
+def _giving(made: Index) -> Iterator[None]:
+    """Have a node give to another one that joins."""
+    done = threading.Event()
+
+    def give() -> None:
+        while not done.wait(0.1):
+            made.store.give()
+
+    thread = threading.Thread(target=give)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @contextmanager

@@ -336,6 +336,7 @@ def handed_over(group: Joiners, change: Callable[[list[Frame]], None]) -> Callab
         {"followed": {"a": ["../x", 0]}},
         {"awaited": [["../x-1-py3-none-any.whl", "a", '[null, ""]', 1]]},
         {"followed": 1},
+        {"node": "a\nb"},
         {"awaited": [1]},
     ],
 )

@@ -155,6 +155,8 @@ class Joining(Writing):
             first, last = found[0], found[-1]
             if {name: first.get(name) for name in self._kind()} != self._kind():
                 raise DamagedError("it is of another index or release")
+            if not NAME.fullmatch(first["node"]):
+                raise DamagedError("it is of no node")
             places, awaited = _places(first["followed"]), _awaited(first["awaited"])
             return _Checked(str(first["node"]), places, awaited, int(last["end"]))
         except _DAMAGE as error:
