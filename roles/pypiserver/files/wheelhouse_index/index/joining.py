@@ -14,6 +14,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -29,7 +30,7 @@ from ..files import names
 from ..files.entry import Entry, inode
 from .catalogue import SCHEMA_VERSION, Known, entry_of
 from .folders import staging
-from .output import LISTED, METADATA, PROVENANCE, Staged
+from .output import LISTED, METADATA, PROVENANCE, Status
 from .writing import Writing
 
 log = logging.getLogger(__name__)
@@ -168,20 +169,24 @@ class Joining(Writing):
         there = dict(_inodes(str(self.packages)))
         self.facts.check_mounted()
         known.recorded_in = self.facts.known()
-        for frame in frames(file):
-            with staging() as staged:
-                new: dict[str, Entry] = {}
+        # While files are written, the catalogue gets what they are of, and the next frame is read.
+        with ThreadPoolExecutor(1) as writer:
+            written = writer.submit(self._written_beside, {})
+            for frame in frames(file):
+                new: list[Entry] = []
+                beside: dict[str, bytes] = {}
                 for said in frame.get("files", ()):
-                    if entry := self._taken(staged, there, said):
-                        new[entry.path] = entry
+                    if entry := self._taken(beside, there, said):
+                        new.append(entry)
                         # No other row is of this file.
                         del there[entry.path]
-                known.put_new(new.values())
-                staged.publish()
-                known.note_written(staged.written)
-            known.note_removed(_removed(frame.get("removed", ())))
-            for project, decisions in _decided(frame.get("decided", ())):
-                known.decide(project, decisions)
+                known.note_written(written.result())
+                written = writer.submit(self._written_beside, beside)
+                known.put_new(new)
+                known.note_removed(_removed(frame.get("removed", ())))
+                for project, decisions in _decided(frame.get("decided", ())):
+                    known.decide(project, decisions)
+            known.note_written(written.result())
         known.follow()
         for node, place in checked.followed.items():
             known.note_followed(node, place)
@@ -189,8 +194,16 @@ class Joining(Writing):
             known.wait_for(*one)
         self._mark_dirty(known, {*known.all_projects(), *known.decided(), *self.output.with_pages()})
 
-    def _taken(self, staged: Staged, there: Mapping[str, int], said: Any) -> Entry | None:
-        """Write what a snapshot says is served beside a file, if that is there; return what is known of it then."""
+    def _written_beside(self, files: Mapping[str, bytes]) -> Mapping[str, Status | None]:
+        """Write what is served beside files, by path and suffix; return what is to be known of it."""
+        with staging() as staged:
+            for path, content in files.items():
+                self.output.put_beside(staged, path, content)
+            staged.publish()
+            return staged.written
+
+    def _taken(self, beside: dict[str, bytes], there: Mapping[str, int], said: Any) -> Entry | None:
+        """Return what a snapshot says of a file, if that is there, and note what is served beside it then."""
         try:
             row, metadata, provenance = said
             entry = _entry(row)
@@ -213,15 +226,11 @@ class Joining(Writing):
             attestation = self.facts.attestations.provenance(
                 entry.project, entry.name, entry.facts.sha256 if entry.facts else ""
             )
-        beside = {
-            METADATA: content,
-            PROVENANCE: attestation if entry.attested else b"",
-            LISTED: b"\n" if entry.facts else b"",
-        }
-        for suffix, text in beside.items():
-            if text:
-                self.output.put_beside(staged, entry.path + suffix, text)
-        return replace(entry, attested=bool(beside[PROVENANCE]))
+        if not entry.attested:
+            attestation = b""
+        served = {METADATA: content, PROVENANCE: attestation, LISTED: b"\n" if entry.facts else b""}
+        beside.update({entry.path + suffix: text for suffix, text in served.items()})
+        return replace(entry, attested=bool(attestation))
 
     def is_wanted(self) -> bool:
         """Tell whether another node wants to join."""
