@@ -137,6 +137,17 @@ def test_what_comes_from_another_node_is_not_journalled_again(group: Joiners) ->
     assert before == {one: one.stat().st_size for one in group.packages.glob(".wheelhouse/nodes/*/*.journal")}
 
 
+def test_what_an_earlier_try_has_left_beside_files_is_replaced(group: Joiners) -> None:
+    c = group.lose()
+    one, two = wheel("p", "1")[0], wheel("p", "2")[0]
+    (c.pages / "packages").mkdir()
+    for left in (f"{one}.metadata", f"{one}.provenance", f"{two}.provenance", "none-1-py3-none-any.whl.metadata"):
+        (c.pages / "packages" / left).write_text("old")
+    group.join()
+    assert not (c.pages / f"packages/{one}.provenance").exists()
+    group.check()
+
+
 def test_names_of_removed_files_stay_taken_where_the_store_loses_them(group: Joiners) -> None:
     c = group.lose()
     group.join()
@@ -405,6 +416,21 @@ def test_a_node_that_gets_no_answer_reads_all_files(
     group.lose()
     group.join(lambda: time.sleep(0.05))
     assert "No other node gives" in caplog.text
+    assert len(read) == 5
+    group.check()
+
+
+@pytest.mark.parametrize("what", ["wish", "answer", "sign"])
+def test_a_node_that_cannot_ask_reads_all_files(
+    group: Joiners, read: list[str], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError("the shared folder is full")
+
+    group.lose()
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshots.Snapshots, what, fail)
+        group.join(lambda: None)
     assert len(read) == 5
     group.check()
 

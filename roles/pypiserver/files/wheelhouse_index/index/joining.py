@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -122,10 +123,12 @@ class Joining(Writing):
             log.warning("No other node gives what it knows of the files: all are read")
         except _DAMAGE as error:
             log.error("What another node knows of the files cannot be used, and all are read: %s", error)
-        except FactsError as error:
+        except (FactsError, OSError) as error:
             log.error("Other nodes cannot be asked, and all files are read: %s", error)
         finally:
-            self.facts.snapshots.clear()
+            # What stays is removed by the others.
+            with suppress(OSError):
+                self.facts.snapshots.clear()
         return False
 
     def _kind(self) -> dict[str, Any]:
