@@ -137,7 +137,7 @@ def readers(folder: Path, count: int) -> None:
         while time.monotonic() < until:
             peers.step()
             steps += 1
-            time.sleep(FRESHNESS / 5)
+            time.sleep(FRESHNESS / 4)
     seconds = time.monotonic() - began
     processor = time.process_time() - processor
     # What each of the others does for an upload, and what it takes to ask them all, if they have read already.

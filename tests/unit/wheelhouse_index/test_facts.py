@@ -865,9 +865,11 @@ def test_the_lock_is_free_while_copies_are_synced(index: Index, monkeypatch: pyt
 def test_an_upload_that_meets_a_copys_record_is_refused(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     make = records.Records.make
 
-    def late(own: records.Records, project: str, new: dict[str, records.Record]) -> tuple[list[str], dict[str, int]]:
+    def late(
+        own: records.Records, project: str, new: dict[str, records.Record], synced: bool
+    ) -> tuple[list[str], dict[str, int]]:
         make(own, project, {name: records.Record(sha256(OTHER), 1, 1, records.COPIED) for name in new})
-        return make(own, project, new)
+        return make(own, project, new, synced)
 
     monkeypatch.setattr(records.Records, "make", late)
     assert index.upload(ONE, CONTENT).status == 409

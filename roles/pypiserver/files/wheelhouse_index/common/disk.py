@@ -10,7 +10,6 @@ import secrets
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from io import FileIO
 from pathlib import Path
 
 # From so many on, one call for the whole file system costs less than one for each.
@@ -23,11 +22,11 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _LIBC = ctypes.CDLL(None)
 
 
-def write(file: FileIO, content: bytes) -> None:
-    """Write all of a content to a file."""
+def write(descriptor: int, content: bytes) -> None:
+    """Write all of a content to an open file."""
     left = memoryview(content)
     while left:
-        left = left[file.write(left) :]
+        left = left[os.write(descriptor, left) :]
 
 
 def read(place: Path | str) -> bytes:
@@ -55,20 +54,26 @@ def _by_its_own_name(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
-def check_folder(place: Path | str) -> None:
-    """Raise OSError where a folder is there that is none, or a link to one; a missing one is made when it is needed."""
+def check_folder(place: Path | str) -> bool:
+    """Tell whether a folder is there; raise OSError where something else is, or a link to one."""
     try:
         mode = os.lstat(place).st_mode
     except FileNotFoundError:
-        return
+        return False
     if not stat.S_ISDIR(mode):
         is_what = "it is a link" if stat.S_ISLNK(mode) else "it is not a folder"
         raise OSError(errno.ENOTDIR, is_what, str(place))
+    return True
 
 
 @contextmanager
-def written_aside(folder: Path, content: bytes) -> Iterator[tuple[str, int]]:
+def written_aside(folder: Path, content: bytes, synced: bool = False) -> Iterator[tuple[str, int]]:
     """Write a file without a name of its own, for who gives it one; what is left of it is removed.
+
+    Args:
+        folder: where.
+        content: what it holds.
+        synced: whether that outlasts a loss of power.
 
     Yields:
         Where it is, and its inode.
@@ -76,26 +81,31 @@ def written_aside(folder: Path, content: bytes) -> Iterator[tuple[str, int]]:
     path = f"{folder}/{secrets.token_hex(8)}"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        with open(descriptor, "wb", buffering=0) as file:
-            write(file, content)
+        try:
+            write(descriptor, content)
             inode = os.fstat(descriptor).st_ino
+            if synced:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         yield path, inode
     finally:
         with suppress(FileNotFoundError):
             os.unlink(path)
 
 
-def put_new(folder: Path, target: Path | str, content: bytes) -> int:
+def put_new(folder: Path, target: Path | str, content: bytes, synced: bool = False) -> int:
     """Give a file its name in one step, unless there is one of that name; return its inode, or 0 where there was one.
 
-    It outlasts a loss of power once it is synced; until then it may be there and empty.
+    Its name outlasts a loss of power once its folder is synced. A file that is not synced itself may then be there and empty.
 
     Args:
         folder: of the same mount, where it is written first.
         target: its name.
         content: what it holds.
+        synced: whether it is.
     """
-    with written_aside(folder, content) as (aside, inode), suppress(FileExistsError):
+    with written_aside(folder, content, synced) as (aside, inode), suppress(FileExistsError):
         os.link(aside, target)
         return inode
     return 0
@@ -103,8 +113,7 @@ def put_new(folder: Path, target: Path | str, content: bytes) -> int:
 
 def put(folder: Path, target: Path | str, content: bytes) -> None:
     """Replace a file in one step, by one that is synced; arguments as for ``put_new``."""
-    with written_aside(folder, content) as (aside, _inode):
-        sync([aside])
+    with written_aside(folder, content, synced=True) as (aside, _inode):
         os.replace(aside, target)
 
 

@@ -145,8 +145,9 @@ class FactStore:
             FactsError: if it cannot.
         """
         known, own = self.known(), self._id()
+        device = os.lstat(self.folder).st_dev
         for folder in self.folders():
-            if not self._is_part(folder):
+            if not self._is_part(folder, device):
                 raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
         if not self.journals.nodes and os.path.lexists(self.journals.folder):
             raise FactsError(
@@ -154,8 +155,8 @@ class FactStore:
                 " others. Set pypi_nodes. If this is the only host from now on, remove that folder."
             )
         # These are made with their first files.
-        self._is_part(self.quarantine.folder)
-        self._is_part(self.trash.folder)
+        self._is_part(self.quarantine.folder, device)
+        self._is_part(self.trash.folder, device)
         if known != own:
             raise AnotherStoreError(
                 f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"
@@ -202,8 +203,8 @@ class FactStore:
             disk.sync([*folders, self.decisions.folder, self.records.folder])
         self.claims.give_back(project)
 
-    def _is_part(self, folder: Path) -> bool:
-        """Tell whether a folder of the store is there; raise FactsError where something else is."""
+    def _is_part(self, folder: Path, device: int) -> bool:
+        """Tell whether a folder of the store, which is on a device, is there; raise FactsError where something else is."""
         name = f"packages/{FOLDER}/{folder.name}"
         try:
             status = os.lstat(folder)
@@ -215,7 +216,7 @@ class FactStore:
             raise FactsError(f"{name} is a link: put the folder itself there.")
         if not stat.S_ISDIR(status.st_mode):
             raise FactsError(f"{name} is not a folder: move it aside.")
-        if status.st_dev != os.lstat(self.folder).st_dev:
+        if status.st_dev != device:
             raise FactsError(
                 f"{name}/ is a mount of its own, and files are moved within one: put the folder itself there."
             )
@@ -228,8 +229,7 @@ class FactStore:
             folder.mkdir(mode=0o700, exist_ok=True)
         content = f"{json.dumps({'format': FORMAT, 'id': str(uuid.uuid4())})}\n".encode()
         # Of several nodes the first makes it.
-        with suppress(FileExistsError), disk.written_aside(self._aside, content) as (aside, _inode):
-            disk.sync([aside])
+        with suppress(FileExistsError), disk.written_aside(self._aside, content, synced=True) as (aside, _inode):
             os.link(aside, self.folder / "format")
         disk.sync([self.folder, self.folder.parent])
 

@@ -23,7 +23,6 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +36,7 @@ FOLDER = "nodes"
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _FILE = re.compile(r"[0-9]{8}\.journal")
 _SUFFIX = ".journal"
+_TO_APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _SEEN, _KEY = "seen", "key"
 # A journal is not longer than it takes to read at once.
 _LONGEST_BYTES = 16 * 1024 * 1024
@@ -141,35 +141,38 @@ class Journals:
         self.folder = folder
         self._aside = aside
         self.nodes = nodes
+        # The last of its own that this process has written to.
+        self._newest = ""
+        self._read_key = b""
 
     def prepare(self) -> None:
         """Make what is missing: this node's folder, and the key."""
         for made in (self.folder, self.folder / self.nodes.own):
             made.mkdir(mode=0o700, exist_ok=True)
-        with (
-            suppress(FileExistsError),
-            disk.written_aside(self._aside, secrets.token_hex(32).encode()) as (aside, _inode),
-        ):
-            disk.sync([aside])
-            os.link(aside, self.folder / _KEY)
+        disk.put_new(self._aside, self.folder / _KEY, secrets.token_hex(32).encode(), synced=True)
         disk.sync([self.folder / self.nodes.own, self.folder])
 
     def is_in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
         return (self.folder / self.nodes.own).is_dir() and (self.folder / _KEY).exists()
 
-    def key(self) -> bytes:
+    def key(self, again: bool = False) -> bytes:
         """Return what the nodes know each other by.
+
+        Args:
+            again: whether to read it also where that was done before.
 
         Raises:
             OSError: if it cannot be read.
         """
-        key = disk.read(self.folder / _KEY)
-        if len(key) < 32:
-            raise OSError(f"{self.folder / _KEY} is too short: remove it, and restart pypi-server on all nodes")
-        return key
+        if again or not self._read_key:
+            key = disk.read(self.folder / _KEY)
+            if len(key) < 32:
+                raise OSError(f"{self.folder / _KEY} is too short: remove it, and restart pypi-server on all nodes")
+            self._read_key = key
+        return self._read_key
 
-    def append(self, record: Record, after: Place) -> Place:
+    def append(self, record: Record, after: Place) -> tuple[Place, bool]:
         """Append to this node's journal: when this returns, it outlasts a loss of power. Only within the lock of the index.
 
         Args:
@@ -177,23 +180,44 @@ class Journals:
             after: where its journal ended.
 
         Returns:
-            Where it ends now.
+            Where it ends now, and whether it ended there before.
         """
-        folder, name = self.folder / self.nodes.own, after.file
-        if not name or after.offset > _LONGEST_BYTES or self.end(self.nodes.own) != after:
+        folder = self.folder / self.nodes.own
+        descriptor = self._opened(after)
+        name = after.file
+        was_whole = descriptor is not None or self.end(self.nodes.own) == after
+        if descriptor is None:
             before = [int(file.removesuffix(_SUFFIX)) for file in (*self._files(self.nodes.own), name) if file]
             # Minutes since 1970, or more: places grow, also where nothing is left of earlier journals.
             number = max(int(time.time()) // 60, *(one + 1 for one in before), 1)
             name, after, record.after = f"{number:08}{_SUFFIX}", NOWHERE, list(after)
+            descriptor = os.open(folder / name, _TO_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         line = record.line()
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(folder / name, flags if after.file else flags | os.O_EXCL, 0o600)
-        with open(descriptor, "wb", buffering=0) as file:
-            disk.write(file, line)
+        try:
+            disk.write(descriptor, line)
             os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         if not after.file:
             disk.sync([folder])
-        return Place(name, after.offset + len(line))
+        self._newest = name
+        return Place(name, after.offset + len(line)), was_whole
+
+    def _opened(self, after: Place) -> int | None:
+        """Open this node's journal that ends at a place; None where it has to begin another one.
+
+        No look at the folder is needed: what makes it begin one stays so until all before is read.
+        """
+        if not after.file or after.offset > _LONGEST_BYTES or after.file < self._newest:
+            return None
+        try:
+            descriptor = os.open(self.folder / self.nodes.own / after.file, _TO_APPEND)
+        except FileNotFoundError:
+            return None
+        if os.fstat(descriptor).st_size == after.offset:
+            return descriptor
+        os.close(descriptor)
+        return None
 
     def end(self, node: str) -> Place:
         """Return where the journals of a node end now."""
@@ -205,17 +229,18 @@ class Journals:
         end = self.end(node)
         return place.offset > 0 if end.file < place.file else end != place
 
-    def read(self, node: str, place: Place) -> tuple[list[Record], Place, bool]:
+    def read(self, node: str, place: Place, until: Place = NOWHERE) -> tuple[list[Record], Place, bool]:
         """Read on.
 
         Args:
             node: whose journals.
             place: how far they were read.
+            until: a place that there is, if one is known: in the same file, no other is looked for.
 
         Returns:
             What follows, how far that is, and whether records are missing.
         """
-        files = self._files(node)
+        files = [place.file] if place.file and place.file == until.file else self._files(node)
         is_lost = False
         if place.file and place.file not in files:
             # It is noticed once. What comes later has a greater number.

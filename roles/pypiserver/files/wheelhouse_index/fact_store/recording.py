@@ -110,12 +110,13 @@ class Recorder:
         """
         project = uploads[0].facts.release.project
         before = self.compare(uploads, overwrite)
-        wanted = {upload.name: record_of(upload, origin, self._facts.made_ns()) for upload in _recorded(uploads)}
+        made_ns = 0 if origin.source == UPLOAD else self._facts.made_ns()
+        wanted = {upload.name: record_of(upload, origin, made_ns) for upload in _recorded(uploads)}
         same = {name for name, record in before.items() if record.sha256 == wanted[name].sha256}
         new = {name: record for name, record in wanted.items() if name not in before}
         try:
             look = self.look()
-            unsynced += self._made({project: new}, look)
+            unsynced += self._made({project: new}, look, synced=bool(self._facts.journals.nodes))
             # Those were recorded meanwhile, for copies or by another node, and are none of ours to take back.
             others = {name: new.pop(name) for name in list(new) if not look.has_read(project, name)}
             for name in others:
@@ -282,11 +283,11 @@ class Recorder:
         """Claim projects, and record files of them by name."""
         disk.sync(self._made(records, look))
 
-    def _made(self, records: Mapping[str, Mapping[str, Record]], look: Look) -> list[Path | str]:
+    def _made(self, records: Mapping[str, Mapping[str, Record]], look: Look, synced: bool = False) -> list[Path | str]:
         """Claim projects, and record files of them by name; return what has to be synced before that counts."""
         claimed = self._facts.claims.make(records)
         # Folders last: with a file that was made in them, most file systems have written them as well.
-        return [*(place for project, own in records.items() for place in look.make(project, own)), *claimed]
+        return [*(place for project, own in records.items() for place in look.make(project, own, synced)), *claimed]
 
 
 def _recorded(uploads: Iterable[Upload]) -> list[Upload]:

@@ -172,8 +172,15 @@ class Records:
         except OSError as error:
             raise FactsError(f"{self.folder}/{project} cannot be used: {error}") from error
 
-    def make(self, project: str, records: Mapping[str, Record]) -> tuple[list[str], dict[str, int]]:
+    def make(
+        self, project: str, records: Mapping[str, Record], synced: bool = False
+    ) -> tuple[list[str], dict[str, int]]:
         """Make records, by the names of the files; a name that has one keeps it.
+
+        Args:
+            project: of the files.
+            records: what is known of them.
+            synced: whether to sync each at once, but for its name: for few of them, where opening one again takes long.
 
         Returns:
             What has to be synced before they count, and the inodes of those that were made.
@@ -183,19 +190,18 @@ class Records:
         """
         folder = f"{self.folder}/{project}"
         folders = [folder]
-        try:
-            os.mkdir(folder, 0o700)
-            folders.append(str(self.folder))
-        except FileExistsError:
+        if not self._has_folder(folder):
             try:
-                disk.check_folder(folder)
-            except OSError as error:
-                raise FactsError(f"{folder} cannot be used: {error}") from error
+                os.mkdir(folder, 0o700)
+                folders.append(str(self.folder))
+            except FileExistsError:
+                self._has_folder(folder)
         made: dict[str, int] = {}
         for name, record in records.items():
-            if inode := self._put(self._place(project, name), record.text().encode()):
+            if inode := self._put(self._place(project, name), record.text().encode(), synced):
                 made[name] = inode
-        return [*(self._place(project, name) for name in made), *folders] if made or folders[1:] else [], made
+        unsynced = [] if synced else [self._place(project, name) for name in made]
+        return [*unsynced, *folders] if made or folders[1:] else [], made
 
     def replace(self, project: str, name: str, record: Record) -> None:
         """Put a record in another's place: only where files may be replaced."""
@@ -210,10 +216,16 @@ class Records:
         """Return a look at what is there now."""
         return Look(self)
 
-    def _put(self, place: str, content: bytes) -> int:
+    def _has_folder(self, folder: str) -> bool:
+        try:
+            return disk.check_folder(folder)
+        except OSError as error:
+            raise FactsError(f"{folder} cannot be used: {error}") from error
+
+    def _put(self, place: str, content: bytes, synced: bool) -> int:
         """Make a file; return its inode, or 0 where there is one already that says something."""
         while True:
-            if inode := disk.put_new(self._aside, place, content):
+            if inode := disk.put_new(self._aside, place, content, synced):
                 return inode
             # Another node may have taken its own back meanwhile.
             with suppress(FileNotFoundError):
@@ -267,9 +279,9 @@ class Look:
         """Tell whether this look has read, or made, the record of a file."""
         return (project, name) in self._read
 
-    def make(self, project: str, records: Mapping[str, Record]) -> list[str]:
+    def make(self, project: str, records: Mapping[str, Record], synced: bool = False) -> list[str]:
         """Make records, as ``Records.make`` does; those that others have made meanwhile are found by another look."""
-        changed, made = self._records.make(project, records)
+        changed, made = self._records.make(project, records, synced)
         for name, inode in made.items():
             # What nothing has asked for is not listed for this.
             if project in self._listed:

@@ -123,7 +123,7 @@ class Snapshots:
 
                 def write(frame: Mapping[str, Any]) -> None:
                     packed = zlib.compress(json.dumps(frame).encode(), _LEVEL)
-                    disk.write(file, b"%08x %d\n" % (zlib.crc32(packed), len(packed)) + packed)
+                    disk.write(file.fileno(), b"%08x %d\n" % (zlib.crc32(packed), len(packed)) + packed)
                     os.utime(taken)
 
                 yield write

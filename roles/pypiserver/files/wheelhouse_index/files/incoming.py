@@ -46,10 +46,12 @@ class Upload:
         self._file = arrived.file
         self._path = arrived.path
         os.fsync(self._file.fileno())
+        self._stamp: Stamp | None = None
 
     def stamp(self) -> Stamp:
         """Return by what it is known again."""
-        return Stamp.of(os.fstat(self._file.fileno()))
+        self._stamp = self._stamp or Stamp.of(os.fstat(self._file.fileno()))
+        return self._stamp
 
     @contextmanager
     def published(self, target: Path, overwrite: bool) -> Iterator[None]:
@@ -80,7 +82,8 @@ class Upload:
             else:
                 target.unlink(missing_ok=True)
             raise
-        before.unlink(missing_ok=True)
+        if overwrite:
+            before.unlink(missing_ok=True)
 
     def date_after(self, other: Path) -> None:
         """Give the file a second of its own, if it is to replace one: NGINX makes the ETag of size and time in whole seconds."""
@@ -90,6 +93,7 @@ class Upload:
             return
         if int(os.fstat(self._file.fileno()).st_mtime) <= taken:
             os.utime(self._file.fileno(), (taken + 1, taken + 1))
+            self._stamp = None
 
 
 class Arriving:

@@ -131,8 +131,7 @@ class Adding(Following):
             OSError: if there is no room; the same holds.
             Refusal: if there is none by a quota, or the project takes no uploads; the same holds.
         """
-        self.mend()
-        self.check_facts()
+        self.make_ready()
         self._notice(uploads)
 
         def publish() -> Added | Exception:
@@ -256,9 +255,11 @@ class Adding(Following):
                 records = undo.enter_context(publishing) if new else {}
                 attested = undo.enter_context(self.facts.attestations.publishing(project, kept, request.origin.login))
                 group.undo.enter_context(undo.pop_all())
-        finally:
-            # If it fails, its records are gone; claims and folders are there for others.
+        except BaseException:
+            # Its records are gone; claims and folders are there for others.
             group.unsynced += filter(os.path.lexists, made)
+            raise
+        group.unsynced += made
         if project not in group.projects:
             group.lists |= known.mark_of(project) > 0 or not known.has_page(project)
             group.projects.add(project)

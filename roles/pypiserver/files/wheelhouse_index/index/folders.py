@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,8 @@ from .reconciling import Reconciler
 from .scan import Scanner
 
 log = logging.getLogger(__name__)
+# For so many seconds a look at the store of facts counts, where several nodes share it: on such a folder it takes long.
+LATELY = 1.0
 
 
 class Folders:
@@ -69,6 +72,8 @@ class Folders:
         self._lock = index / ".lock"
         # Whether this thread has it.
         self._locked = threading.local()
+        # When the shared folder was looked at.
+        self._looked_at = -LATELY
 
     def prepare(self) -> None:
         """Make what is missing; several processes may do so at once.
@@ -135,10 +140,34 @@ class Folders:
             self.prepare()
             self.facts.check()
 
+    def make_ready(self) -> None:
+        """Make what was removed while servers run, and find out whether the store of facts can be used, or could just now.
+
+        Raises:
+            FactsError: if it cannot.
+        """
+        if not self._was_ready():
+            began = time.monotonic()
+            self.mend()
+            self.check_facts()
+            self._looked_at = began
+        elif not self._has_pages():
+            self.mend()
+
+    def check_mounted(self) -> None:
+        """Find out whether packages/ is there, or was just now; raises UnmountedError if not."""
+        if not self._was_ready():
+            self.facts.check_mounted()
+
+    def _was_ready(self) -> bool:
+        return bool(self.nodes) and time.monotonic() - self._looked_at < LATELY
+
     def in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
-        folders = [*self.output.folders(), self.incoming]
-        there = all(map(os.path.isdir, folders)) and bool(self.facts.known())
+        return self.incoming.is_dir() and self._has_pages()
+
+    def _has_pages(self) -> bool:
+        there = all(map(os.path.isdir, self.output.folders())) and bool(self.facts.known())
         return there and self.catalogue.is_whole() and not self.catalogue.damaged
 
     def mend(self) -> None:

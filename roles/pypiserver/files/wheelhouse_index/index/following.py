@@ -186,8 +186,7 @@ class Following(Joining):
         Raises:
             FactsError, OSError: if packages/ cannot be used.
         """
-        self.mend()
-        self.check_facts()
+        self.make_ready()
         self._begin()
         before: dict[str, Place] = {}
         while True:
@@ -198,14 +197,16 @@ class Following(Joining):
             held = {one for _path, one, _record, since_ns in waiting if _is_within(since_ns, _HELD_SECONDS)}
             if node and until <= followed.get(node, NOWHERE) and node not in awaited:
                 break
-            journals = self.facts.journals
-            # A look at the journals of all would cost each upload the more, the more nodes there are.
-            looked_at = [node] if node else self._all_nodes()
-            behind = [one for one in looked_at if journals.has_more(one, followed.get(one, NOWHERE))]
+            if node and not before:
+                behind = [node]
+            else:
+                # A look at the journals of all would cost each upload the more, the more nodes there are.
+                looked_at = [node] if node else self._all_nodes()
+                behind = [one for one in looked_at if self.facts.journals.has_more(one, followed.get(one, NOWHERE))]
             # A journal may end with what a crash has torn, until its node is back.
             if followed == before or not (behind or awaited):
                 break
-            self._follow(behind)
+            self._follow(behind, until)
             before = followed
         self._write_taken()
         return followed | dict.fromkeys(held, NOWHERE)
@@ -225,14 +226,17 @@ class Following(Joining):
         unread = set(known.with_unread())
         return {project: mark for project, mark in known.pending().items() if project and project not in unread}
 
-    def _follow(self, nodes: Sequence[str]) -> None:
-        """Take in what follows in the journals of nodes."""
+    def _follow(self, nodes: Sequence[str], until: Place = NOWHERE) -> None:
+        """Take in what follows in the journals of nodes; of one, up to a place at least."""
         with self._alone(), staging() as staged:
             with self.catalogue.writing() as known:
                 taken = _Taken(staged, known)
                 for node in nodes:
-                    records, place, is_lost = self.facts.journals.read(node, known.followed().get(node, NOWHERE))
+                    followed = known.followed().get(node, NOWHERE)
+                    records, place, is_lost = self.facts.journals.read(node, followed, until)
                     if is_lost:
+                        # What is unmounted is not missing.
+                        self.facts.check_mounted()
                         log.warning("Records of node %s are missing: all files are compared once", node)
                         self._compare.touch()
                     for record in records:
@@ -290,10 +294,9 @@ class Following(Joining):
         if record:
             known.follow()
             before = known.followed().get(self.nodes.own, NOWHERE)
+            self.appended, was_whole = self.facts.journals.append(record, before)
             # Else something was cut off before, and is read by the next look.
-            is_whole = self.facts.journals.end(self.nodes.own) == before
-            self.appended = self.facts.journals.append(record, before)
-            if is_whole:
+            if was_whole:
                 known.note_followed(self.nodes.own, self.appended)
 
     def _take(self, taken: _Taken, node: str, record: Record) -> None:
@@ -329,6 +332,9 @@ class Following(Joining):
     def _settle(self, taken: _Taken, path: str) -> None:
         """Note what a file is that is not as this node has journalled."""
         stamp = self._stamp(path)
+        if not stamp:
+            # What is unmounted was not removed.
+            self.facts.check_mounted()
         taken.touch(taken.known.project_of(path))
         self._forget(taken.staged, taken.known, [path])
         if stamp:

@@ -230,9 +230,7 @@ class Output:
             self._stage_beside(staged, path, content)
             return
         try:
-            left = content
-            while left:
-                left = left[os.write(descriptor, left) :]
+            disk.write(descriptor, content)
             status = os.fstat(descriptor)
         finally:
             os.close(descriptor)
@@ -314,7 +312,7 @@ class Output:
         aside = f"{self._staging}/{len(staged.ready)}"
         try:
             with _new_file(aside) as file:
-                disk.write(file, content)
+                disk.write(file.fileno(), content)
                 os.utime(file.fileno(), (seconds, seconds))
                 status = os.fstat(file.fileno())
         except OSError:

@@ -103,7 +103,7 @@ class Changes:
                 def new_file(form: Form, name: str, least: int) -> incoming.Arriving:
                     self._check_early(form, headers)
                     # Or it would be written below the mount point.
-                    self._store.facts.check_mounted()
+                    self._store.check_mounted()
                     packages, folder = self._store.packages, self._store.incoming
                     if rights.is_rehearsal(headers):
                         # Nothing of it stays: an index at its limits is not broken.

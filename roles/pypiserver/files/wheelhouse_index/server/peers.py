@@ -37,7 +37,7 @@ LOCK, FOLLOWED = ".follower", ".followed"
 # A node that has read nothing for so long is not asked by a balancer; shorter ones would be noise.
 LEAST_CONTACT = 2.0
 # Of that time, the pause between two looks as a divisor.
-_LOOKS = 5
+_LOOKS = 4
 # Seconds: for an answer, until one that does not answer is asked again, and between looks whether it has read on.
 _ANSWER_SECONDS, _AWAY_SECONDS, _PACE = 1.0, 2.0, 0.05
 _MOST = 64
@@ -64,7 +64,6 @@ class Peers:
         self._said: tuple[dict[str, Place], float] = {}, -self._contact
         self._found: tuple[str, float] = "", -self._contact
         self._giver: threading.Thread | None = None
-        self._key = b""
         self._last_reason = ""
 
     def start(self, listening: socket.socket, stopping: threading.Event) -> None:
@@ -156,14 +155,15 @@ class Peers:
             status = 503
         # With its own name: an address may lead to another node than was meant.
         own = self._store.nodes.own
-        mac = _mac(self._key, "answer", own, nonce, request[1], str(status)) if self._key else ""
+        mac = ""
+        with suppress(OSError):
+            mac = _mac(self._store.facts.journals.key(), "answer", own, nonce, request[1], str(status))
         return Answer(status, "read" if status == 200 else "not read", [(HEADER, mac)])
 
     def _is_known(self, nonce: str, path: str, sent: str) -> bool:
         for again in (False, True):
-            if again or not self._key:
-                self._key = self._store.facts.journals.key()
-            if hmac.compare_digest(_mac(self._key, "ask", self._store.nodes.own, nonce, path).encode(), sent.encode()):
+            key = self._store.facts.journals.key(again)
+            if hmac.compare_digest(_mac(key, "ask", self._store.nodes.own, nonce, path).encode(), sent.encode()):
                 return True
         return False
 
@@ -221,6 +221,8 @@ class _Peer:
         # What it said last when it had said nothing for long enough not to be well.
         self._expired: int | None = None
         self._away_until = 0.0
+        # Whether it may have another key by now.
+        self._is_doubtful = False
         self._lock = threading.Lock()
         # Its last number, and since when it is the last.
         self._beat: tuple[int, float] = (-1, 0.0)
@@ -281,7 +283,7 @@ class _Peer:
         path, nonce = f"/_peer/{self._store.nodes.own}/{place.file}/{place.offset}", secrets.token_hex(16)
         connection = HTTPConnection("localhost")
         try:
-            key = self._store.facts.journals.key()
+            key, self._is_doubtful = self._store.facts.journals.key(self._is_doubtful), True
             connection.sock = socket.socket(socket.AF_UNIX)
             connection.sock.settimeout(_ANSWER_SECONDS)
             connection.sock.connect(str(self._way_out))
@@ -291,7 +293,8 @@ class _Peer:
             said.read(1024)
             right = _mac(key, "answer", self.name, nonce, path, str(said.status))
             is_its_own = hmac.compare_digest(right.encode(), (said.headers.get(HEADER) or "").encode())
-            return said.status == 200 and is_its_own
+            self._is_doubtful = not (said.status == 200 and is_its_own)
+            return not self._is_doubtful
         except (OSError, HTTPException) as error:
             log.debug("Node %s cannot be asked: %s", self.name, error)
             return False
