@@ -27,7 +27,7 @@ test: ## Everything that must pass; logs in .cache/test
 test-long: ## The same, and what takes too long for every day
 	@$(run) --long
 
-bench: ## Speed, as ratios measured side by side (QUICK=1, PARTS="serving uploads growth upstream operation rollout", BEFORE=COMMIT). Writes bench/results.json
+bench: ## Speed, as ratios measured side by side (QUICK=1, PARTS="serving uploads growth upstream operation nodes rollout", BEFORE=COMMIT). Writes bench/results.json
 	@$(run) --live venv engine images collection
 	@.venv/bin/python -m tests.bench $(if $(QUICK),--quick) $(if $(BEFORE),--before $(BEFORE)) $(PARTS)
 

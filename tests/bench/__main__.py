@@ -7,17 +7,18 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from http.client import HTTPException
 
 from tests.ground.paths import ROOT
 from tests.ground.shell import say
 
-from . import before, growth, operation, pace, rollout, serving, uploads, upstream
+from . import before, growth, nodes, operation, pace, rollout, serving, uploads, upstream
 from .figures import Figure, document, merged, table
 from .hosts import BEFORE, HOSTS, SERVING, BenchError, made
 
 RESULTS = ROOT / "bench" / "results.json"
-PARTS = ("serving", "uploads", "growth", "upstream", "operation", "before", "rollout")
+PARTS = ("serving", "uploads", "growth", "upstream", "operation", "nodes", "before", "rollout")
 # What a measurement may fail with: what was measured before it still counts.
 _FAILURES = (BenchError, AssertionError, OSError, HTTPException)
 # Measurements, one after the other, each with figures that are had or lost together.
@@ -47,7 +48,7 @@ def main() -> int:
     load = os.getloadavg()[0]
     try:
         for hosts, measurements in _plan(parts, arguments.quick, arguments.before):
-            with made(hosts, keep=arguments.keep):
+            with made(hosts, keep=arguments.keep) if hosts else nullcontext():
                 for measure in measurements:
                     run(measure, found, failed)
         whole = not (arguments.parts or failed)
@@ -103,6 +104,8 @@ def _plan(parts: Sequence[str], quick: bool, commit: str | None) -> Iterator[tup
         yield [SERVING], [lambda: upstream.figures(size)]
     if "operation" in parts:
         yield [SERVING], [lambda: operation.figures(size)]
+    if "nodes" in parts:
+        yield [], [lambda: nodes.figures(size)]
     if "before" in parts and commit:
         yield [SERVING, BEFORE], [lambda: before.figures(size, commit)]
     if "rollout" in parts:

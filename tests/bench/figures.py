@@ -77,6 +77,9 @@ TARGETS = {
     "rollback_gap_nginx_s": "<= 8",
     "doctor_vs_sha256sum": "<= 2",
     "audit_vs_jq": ">= 5",
+    "join_vs_copy": "<= 2",
+    "join_read_files": "<= 0",
+    "journal_cost": "<= 1.2",
 }
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 

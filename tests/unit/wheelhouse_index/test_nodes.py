@@ -22,6 +22,7 @@ from wheelhouse_index.files.incoming import Upload
 from wheelhouse_index.index import folders
 
 from tests.support import packages
+from tests.support.attestations import attestation
 from tests.support.index import Index, sha256, truth
 
 NAMES = ("a", "b", "c")
@@ -509,6 +510,66 @@ def test_whatever_happens_all_nodes_agree_in_the_end(group: Group, seed: int) ->
     assert pages[0] == pages[1] == pages[2]
     there = {project: digests for project, digests in truth(group.packages, False).items() if digests}
     assert {project: digests for project, digests in group.nodes["a"].said().items() if digests} == there
+
+
+def test_a_file_that_another_node_has_removed_is_not_waited_for(group: Group) -> None:
+    # The journals of a, which removes it, are read before those of c, which has published it.
+    group.connect("b")
+    a, b, c = group.nodes.values()
+    name, content = wheel("hello", "1.0")
+    assert c.upload(name, content).status == 200
+    assert a.remove("hello", "1.0").status == 200
+    followed = b.store.catch_up()
+    with b.store.catalogue.reading() as known:
+        assert not known.awaited()
+    assert followed["c"] == c.store.appended
+    assert not b.listed("hello")
+
+
+def test_a_node_that_is_told_looks_at_no_other_journal(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, _c = group.nodes.values()
+    group.connect(*NAMES)
+    assert a.upload(*wheel("hello", "1.0")).status == 200
+    seen: list[str] = []
+    end = b.store.facts.journals.end
+
+    def noted(node: str) -> Place:
+        seen.append(node)
+        return end(node)
+
+    monkeypatch.setattr(b.store.facts.journals, "end", noted)
+    b.store.catch_up("a", a.store.appended)
+    assert len(b.listed("hello")) == 1
+    assert set(seen) <= {"a"}
+
+
+def test_a_file_that_another_node_has_brought_back_holds_up_no_answer_for_long(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group.connect("c")
+    a, b, c = group.nodes.values()
+    assert a.upload(*wheel("hello", "1.0")).status == 200
+    # a moves the file away, and b back: what a says does not come true any more.
+    assert a.ask("set_status", name="hello", status="quarantined").status == 200
+    assert b.ask("set_status", name="hello", status="active").status == 200
+    followed = c.store.catch_up()
+    assert len(c.listed("hello")) == 1
+    later = time.time_ns() + 20 * 10**9
+    monkeypatch.setattr("time.time_ns", lambda: later)
+    assert c.store.catch_up()["a"] == a.store.appended, followed
+
+
+def test_a_file_is_attested_whichever_journal_is_read_first(group: Group) -> None:
+    group.connect("b")
+    a, b, c = group.nodes.values()
+    name, content = wheel("hello", "1.0")
+    assert c.upload(name, content).status == 200
+    # The journal of a is read first, and does not have the core metadata.
+    attestations = json.dumps([attestation(name, content)])
+    assert a.upload(name, content, attestations=attestations).status == 200
+    b.store.catch_up()
+    for node in (a, b, c):
+        assert (node.pages / f"packages/{name}.provenance").exists()
 
 
 # -- what the doctor asks ----------------------------------------------------------------------------------------------

@@ -109,9 +109,24 @@ def pair(tmp_path: Path) -> Iterator[tuple[Node, Node, Between]]:
         node.sockets.stopping.set()
     # A later test may fork, and its child would wait for the locks of threads that it does not have.
     for thread in threading.enumerate():
-        if thread.name in ("follower", "peers", "peers-request"):
+        if thread.name in ("follower", "giver", "peers", "peers-request"):
             thread.join(10)
             assert not thread.is_alive()
+
+
+def test_a_node_that_has_lost_its_disk_gets_what_the_other_one_knows(
+    pair: tuple[Node, Node, Between], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _between = pair
+    name, content = wheel("hello", "1.0")
+    assert a.index.upload(name, content).status == 200
+    b.sockets.stopping.set()
+    b.index.lose_pages()
+    monkeypatch.setattr(b.index.store, "_read", lambda entry: pytest.fail(f"{entry.path} is read"))
+    b.index.store.prepare()
+    b.index.look()
+    assert list(b.index.listed("hello")) == [name]
+    assert not b.index.store.compares()
 
 
 def test_an_upload_is_answered_when_the_other_node_shows_it(pair: tuple[Node, Node, Between]) -> None:

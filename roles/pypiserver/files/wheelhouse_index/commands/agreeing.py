@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..fact_store.facts import FactStore
-from ..fact_store.journal import Nodes, Place
+from ..fact_store.journal import NAME, Nodes, Place
 
 
 def of_node(
@@ -44,12 +44,12 @@ def of_node(
         beat, _read = store.journals.seen(node)
         said[node] = max(time.time() - beat / 1e9, 0) if beat else None
     with os.scandir(store.journals.folder) as entries:
-        strangers = sorted(one.name for one in entries if one.is_dir(follow_symlinks=False) and one.name not in every)
+        folders = [one.name for one in entries if one.is_dir(follow_symlinks=False) and NAME.fullmatch(one.name)]
     return {
         "pages": pages,
         "ends": ends if ends == _ends(store, every) else None,
         "said": said,
-        "strangers": strangers,
+        "strangers": sorted(set(folders) - set(every)),
     }
 
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from ..common import disk
 from ..common.times import time_text
 from ..files import incoming
-from . import journal, strict
+from . import journal, snapshots, strict
 from .attestations import Attestations
 from .claims import Claims
 from .decisions import DecisionFiles
@@ -39,6 +39,7 @@ from .lease import Lease
 from .marks import Marks
 from .quarantine import Quarantine
 from .records import FactsError, Records
+from .snapshots import Snapshots
 from .trash import Trash
 
 FOLDER = ".wheelhouse"
@@ -76,6 +77,7 @@ class FactStore:
         quarantine: where files of quarantined projects are.
         trash: where removed files are for a while.
         journals: what each of several nodes has changed.
+        snapshots: what a node that joins gets from another one.
     """
 
     def __init__(self, packages: Path, index: Path, nodes: Nodes = NO_NODES) -> None:
@@ -92,6 +94,7 @@ class FactStore:
         self.quarantine = Quarantine(packages, self.folder / "quarantine")
         self.trash = Trash(packages, self.folder / "trash")
         self.journals = Journals(self.folder / journal.FOLDER, self._aside, nodes)
+        self.snapshots = Snapshots(self.journals.folder / snapshots.FOLDER, self._aside, nodes)
 
     def folders(self) -> list[Path]:
         """Return the folders that have to be there."""

@@ -6,6 +6,7 @@
         key                  what the nodes know each other by
         <node>/seen          what a node has read, and a number that grows while it lives
         <node>/<number>.journal
+        .joining/            what nodes that join get from others (``snapshots``)
 
 A line of a journal is the checksum, the length and the text of a record: ``crc32 bytes {…}``. Only its own node appends to a
 journal, and begins another one where the last does not end as it left it: after a crash, or if other hands were at it.
@@ -41,6 +42,11 @@ _SEEN, _KEY = "seen", "key"
 _LONGEST_BYTES = 16 * 1024 * 1024
 # So much is read at a time; no record is longer, as records leave out what can be read elsewhere.
 _PIECE_BYTES = 32 * 1024 * 1024
+
+
+def is_file(name: str) -> bool:
+    """Tell whether a journal may be called so."""
+    return bool(_FILE.fullmatch(name))
 
 
 class Place(NamedTuple):

@@ -147,6 +147,16 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(path, stamp, facts, bool(unreadable), uploaded_ns, bool(recorded), refused, bool(attested))
 
 
+def _columns(entry: Entry) -> Sequence[Any]:
+    facts, release, stamp = entry.facts, entry.release, entry.stamp
+    return (
+        *(entry.path, entry.name, release.project, stamp.size, stamp.mtime_ns, stamp.inode),
+        *(facts and facts.sha256, entry.unreadable, release.name, release.version),
+        *(facts.requires_python if facts else "", facts.metadata_sha256 if facts else ""),
+        *(entry.uploaded_ns, entry.recorded, entry.refused, entry.attested),
+    )
+
+
 def entry_of(row: Sequence[Any]) -> Entry:
     """Return the file that a row of a journal is of; raises ValueError or TypeError if it is of none."""
     path, size, mtime_ns, inode, sha256, unreadable, *texts, uploaded_ns, recorded, refused, attested = row
@@ -685,16 +695,12 @@ class Known:
     def put(self, entry: Entry) -> None:
         """Note a file, whether it was known or not."""
         self.remove([entry.path])
-        facts = entry.facts
-        self._db.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(entry.path, entry.name, entry.project, entry.stamp.size, entry.stamp.mtime_ns, entry.stamp.inode),
-                *(facts and facts.sha256, entry.unreadable, entry.release.name, entry.release.version),
-                *(facts.requires_python if facts else "", facts.metadata_sha256 if facts else ""),
-                *(entry.uploaded_ns, entry.recorded, entry.refused, entry.attested),
-            ),
-        )
+        self.put_new([entry])
+
+    def put_new(self, entries: Iterable[Entry]) -> None:
+        """Note files, none of which is known; this is no change of them, and not journalled."""
+        marks = ", ".join("?" * 16)
+        self._db.executemany(f"INSERT INTO files VALUES ({marks})", map(_columns, entries))
 
     def remove(self, paths: Iterable[str]) -> None:
         """Forget files."""
@@ -706,6 +712,21 @@ class Known:
         """Return what is known of a file, as journals have it; None where there is none."""
         row = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE path = ?", (path,)).fetchone()
         return list(row) if row else None
+
+    @contextmanager
+    def as_it_is(self) -> Iterator[None]:
+        """Have questions answered by what is known now; others may change it all the same."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
+
+    def rows(self) -> Iterator[list[Any]]:
+        """Yield what is known of all files that have been read, as journals have it."""
+        yield from map(
+            list, self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE sha256 IS NOT NULL OR refused <> ''")
+        )
 
     def follow(self) -> None:
         """Have room for how far journals were read."""

@@ -22,19 +22,20 @@ from ..fact_store.decisions import NOTHING, Decisions
 from ..fact_store.facts import NO_NODES
 from ..fact_store.journal import NOWHERE, Nodes, Place, Record
 from ..fact_store.records import FactsError
-from ..files import names
 from ..files.entry import Entry, guessed
 from .catalogue import Changes, Known, entry_of
 from .folders import staging
+from .joining import Joining, is_path
 from .output import Staged
 from .restoring import Found
-from .writing import BATCH, Writing
+from .writing import BATCH
 
 log = logging.getLogger(__name__)
 # Longer core metadata are not in a journal: the other nodes read the file.
 _METADATA_BYTES = 256 * 1024
-# For so long a file is looked at that is not as a journal says.
-_AWAITED_SECONDS = 600
+# For so long a file is looked at that is not as a journal says, and for so long it counts as not read: then a third node has
+# changed it since, or who has journalled it does not wait any more.
+_AWAITED_SECONDS, _HELD_SECONDS = 600, 10
 # In index/: records are missing, so that all files have to be compared.
 _COMPARE = ".compare"
 
@@ -53,6 +54,7 @@ class _Taken:
         settled: files that are not as this node itself has journalled, because it was cut off: what they are now is said.
         named: the projects that records speak of, but for those that they give back.
         freed: those whose names are free.
+        removed: files of which a node says that they were removed, and that are not there.
     """
 
     staged: Staged
@@ -64,6 +66,7 @@ class _Taken:
     settled: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     freed: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
 
     def touch(self, project: str | None) -> None:
         """Note a project before a file of it changes."""
@@ -71,7 +74,7 @@ class _Taken:
             self.had_page.setdefault(project, self.known.has_page(project))
 
 
-class Following(Writing):
+class Following(Joining):
     """Journals what is changed, and follows the other nodes; arguments as for ``Folders``.
 
     Attributes:
@@ -130,6 +133,10 @@ class Following(Writing):
         if since_ns and self.compares() == since_ns:
             self._compare.unlink(missing_ok=True)
 
+    def has_joined(self) -> bool:
+        """Tell whether all files are known from another node, and pages are missing."""
+        return bool(self.nodes) and not self.output.has_lists() and not self.compares()
+
     def _compare_if_shared(self) -> None:
         """Have all files compared, where this node would not do that by itself."""
         if self.nodes:
@@ -181,7 +188,7 @@ class Following(Writing):
         """Read on in the journals: when this returns, pages say what the other nodes have changed before.
 
         Args:
-            node: one of which all is known already up to a place is no reason to look.
+            node: the only one whose journals are read, and only if what is known ends before a place.
             until: that place.
 
         Returns:
@@ -196,21 +203,24 @@ class Following(Writing):
         while True:
             with self.catalogue.reading() as known:
                 followed = known.followed()
-                awaited = {one for _path, one, *_record in known.awaited()}
+                waiting = known.awaited()
+            awaited = {one for _path, one, *_record in waiting}
+            held = {one for _path, one, _record, since_ns in waiting if _is_within(since_ns, _HELD_SECONDS)}
             if node and until <= followed.get(node, NOWHERE) and node not in awaited:
                 break
             if node and not before:
                 behind = [node]
             else:
-                journals = self.facts.journals
-                behind = [one for one in self._all_nodes() if journals.has_more(one, followed.get(one, NOWHERE))]
+                # A look at the journals of all would cost each upload the more, the more nodes there are.
+                looked_at = [node] if node else self._all_nodes()
+                behind = [one for one in looked_at if self.facts.journals.has_more(one, followed.get(one, NOWHERE))]
             # A journal may end with what a crash has torn, until its node is back.
             if followed == before or not (behind or awaited):
                 break
             self._follow(behind, until)
             before = followed
         self._write_taken()
-        return followed | dict.fromkeys(awaited, NOWHERE)
+        return followed | dict.fromkeys(held, NOWHERE)
 
     def gather_names(self) -> None:
         """Know all names that are private, and take those for free that were given back: before anything public is served.
@@ -360,7 +370,7 @@ class Following(Writing):
             taken.dirty.add(project)
             self._take_decision(taken, project)
         for path, row in record.files.items():
-            if not _is_path(path):
+            if not is_path(path):
                 log.error("A journal names %s, which is no path of a distribution file", one_line(path)[:200])
                 continue
             taken.known.stop_waiting(path, node)
@@ -392,7 +402,7 @@ class Following(Writing):
     def _look_again_at_awaited(self, taken: _Taken) -> None:
         """Look at files that were not as a record says."""
         for path, node, text, since_ns in taken.known.awaited():
-            is_young = 0 <= time.time_ns() - since_ns < _AWAITED_SECONDS * 1e9
+            is_young = _is_within(since_ns, _AWAITED_SECONDS)
             if self._is_taken(taken, path, *json.loads(text)) or not is_young:
                 taken.known.stop_waiting(path, node)
 
@@ -422,6 +432,10 @@ class Following(Writing):
         if entry is None and stamp is None:
             taken.touch(taken.known.project_of(path))
             self._forget(taken.staged, taken.known, [path])
+            taken.removed.add(path)
+            return True
+        if stamp is None and path in taken.removed:
+            # By another node, whose journal was read first.
             return True
         if entry is None or stamp != entry.stamp or entry.path != path:
             # Another file has the name: a record of its own says what it is.
@@ -442,7 +456,8 @@ class Following(Writing):
                 return
         else:
             self.output.stage_metadata(taken.staged, entry.path, metadata)
-        if entry.attested or (before and before.attested):
+        # Nodes may have said of one that is unread that it is attested, in records without its core metadata.
+        if entry.attested or (before and (before.attested or not before.facts)):
             self._put_attested(taken.staged, taken.known, entry)
         else:
             taken.known.put(entry)
@@ -460,11 +475,10 @@ class Following(Writing):
             taken.merged.add(project)
 
 
+def _is_within(since_ns: int, seconds: float) -> bool:
+    return 0 <= time.time_ns() - since_ns < seconds * 1e9
+
+
 def _is_read(entry: Entry) -> bool:
     # That this node cannot read a file does not concern the others.
     return bool(entry.facts or entry.refused)
-
-
-def _is_path(path: str) -> bool:
-    *folders, name = path.split("/")
-    return names.is_served(name) and all(map(names.is_folder, folders))

@@ -199,12 +199,42 @@ class Output:
 
     def provenance(self, path: str) -> bytes:
         """Return what is served beside a file; empty where nothing is."""
-        return _content(self.metadata / f"{path}.provenance")
+        return self.read_beside(path, PROVENANCE)
+
+    def read_beside(self, path: str, suffix: str) -> bytes:
+        """Return what is served beside a file by this suffix; empty where nothing is."""
+        return _content(f"{self.metadata}/{path}{suffix}")
 
     def stage_removal(self, staged: Staged, path: str) -> None:
         """Stage the removal of all that is served beside a file."""
         for suffix in BESIDE:
             self._stage_beside(staged, f"{path}{suffix}", b"")
+
+    def put_beside(self, staged: Staged, path: str, content: bytes) -> None:
+        """Write what is served beside a file at once, if nothing is there yet, and else stage it: no page names it before.
+
+        Args:
+            staged: what is about to change.
+            path: of the file, with the suffix.
+            content: what is served; if it is empty, all of this is about its removal.
+        """
+        target, folder = f"{self.metadata}/{path}", path.rpartition("/")[0]
+        if not content:
+            self._stage_beside(staged, path, content)
+            return
+        if folder:
+            self._make(staged, f"{self.metadata}/{folder}")
+        try:
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            self._stage_beside(staged, path, content)
+            return
+        try:
+            disk.write(descriptor, content)
+            status = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        staged.written[self._below(target)] = status.st_size, status.st_mtime_ns
 
     def _stage_beside(self, staged: Staged, path: str, content: bytes) -> None:
         target, folder = f"{self.metadata}/{path}", path.rpartition("/")[0]

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 LOCK = ".keeper"
 # Of its time, what the keeper spends at most on looking at every single file and page, as a divisor.
 _SHARE = 20
-_NICENESS = 10
+NICENESS = 10
 # Seconds: until a file that could not be read is tried again, and between attempts while nothing works.
 _RETRY_SECONDS = 60.0
 _PENDING_SECONDS = 1.0
@@ -89,6 +89,9 @@ class Keeper:
             self._store.prepare()
             self._store.output.mark_incomplete()
         self._store.check_facts()
+        if first and self._store.has_joined():
+            # What another node knows is enough for all pages. A look at all files takes longer, where they are on other hosts.
+            self._store.write_pending()
         began = time.monotonic()
         thorough = first or began >= self._thorough_at or self._opening.is_due()
         if thorough:
@@ -101,6 +104,9 @@ class Keeper:
         now = time.monotonic()
         if thorough:
             self._thorough_at = now + max((now - began) * _SHARE, self._pause / 2)
+        if found and self._store.nodes:
+            # Another node has journalled what it publishes before that is there to be found.
+            self._store.catch_up()
         if found or removed:
             self._store.note(found, removed)
         if first and self._store.output.has_lists():
@@ -157,7 +163,7 @@ class Keeper:
     def _run(self) -> None:
         # On Linux a thread has a priority of its own: requests come first.
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while True:
             try:
                 with open(self._lock_file, "ab") as lock:

@@ -26,6 +26,7 @@ from ..common.answers import Answer
 from ..fact_store.journal import NAME, Place
 from ..index.store import Store
 from .health import problems
+from .keeper import NICENESS
 
 log = logging.getLogger(__name__)
 # Below the folder of the sockets: NGINX, which knows where the other nodes are.
@@ -67,6 +68,7 @@ class Peers:
         self._found: tuple[str, float] = "", -self._contact
         # Until when this process has taken the lease.
         self._leased_until = -self._contact
+        self._giver: threading.Thread | None = None
         self._last_reason = ""
 
     def start(self, listening: socket.socket, stopping: threading.Event) -> None:
@@ -191,6 +193,21 @@ class Peers:
                 return True
         return False
 
+    def _give(self) -> None:
+        """Have nodes that join get what is known here, if that is all: in a thread of its own, as it takes a while."""
+        if self._giver and self._giver.is_alive():
+            return
+        with suppress(OSError):
+            if self._store.is_wanted() and not self.wellness():
+                self._giver = threading.Thread(target=self._given, name="giver", daemon=True)
+                self._giver.start()
+
+    def _given(self) -> None:
+        # Requests come first, as for the keeper.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        self._store.give()
+
     def _run(self, stopping: threading.Event) -> None:
         pause = self._contact / _LOOKS
         while not stopping.is_set():
@@ -200,10 +217,12 @@ class Peers:
                     pruned_at = 0.0
                     while not stopping.is_set():
                         self.step()
+                        self._give()
                         if time.monotonic() - pruned_at > 600:
                             pruned_at = time.monotonic()
                             with suppress(OSError):
                                 self._store.facts.journals.prune()
+                                self._store.facts.snapshots.prune()
                         stopping.wait(pause)
             except OSError:
                 log.exception("Cannot follow the other nodes")
