@@ -22,6 +22,7 @@ from ..fact_store.decisions import NOTHING, Decisions
 from ..fact_store.facts import NO_NODES
 from ..fact_store.journal import NOWHERE, Nodes, Place, Record
 from ..fact_store.records import FactsError
+from ..files import names
 from ..files.entry import Entry, guessed
 from .catalogue import Changes, Known, entry_of
 from .folders import staging
@@ -389,7 +390,7 @@ class Following(Joining):
         """Return the projects that a record speaks of, but for those that it gives back."""
         found = {*record.decided, *record.claimed}
         for path, row in record.files.items():
-            if not _is_path(path):
+            if not is_path(path):
                 continue
             project = taken.known.project_of(path)
             if row:
