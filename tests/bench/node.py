@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import statistics
 import sys
 import threading
@@ -131,38 +130,29 @@ def readers(folder: Path, count: int) -> None:
             one.keeper.step()
     # One that does nothing but follow.
     peers = Peers(made[others[0]].store, folder / "out.sock", FRESHNESS)
-    steps, until = 0, time.monotonic() + _IDLE_SECONDS
+    until = time.monotonic() + _IDLE_SECONDS
     processor, began = time.process_time(), time.monotonic()
     with asked(folder / "packages") as idle:
         while time.monotonic() < until:
             peers.step()
-            steps += 1
             time.sleep(FRESHNESS / 4)
     seconds = time.monotonic() - began
     processor = time.process_time() - processor
-    # What each of the others does for an upload, and what it takes to ask them all, if they have read already.
+    # What each of the others does for an upload.
     told, asks = [], []
-    waits = []
-    with _answering(folder / "out.sock", made):
-        telling = Peers(made[publisher].store, folder / "out.sock", FRESHNESS)
-        for number in range(5):
-            file = wheel(folder, "project-00000", f"2.{number}")
-            assert made[publisher].upload(file.name, file.read_bytes()).status == 200
-            place = made[publisher].store.appended
-            for name in others:
-                with asked(folder / "packages") as questions:
-                    told.append(_processor_ms(partial(made[name].store.catch_up, publisher, place)))
-                asks.append(questions[0])
-            started = time.perf_counter()
-            telling.tell(place)
-            waits.append((time.perf_counter() - started) * 1000)
+    for number in range(5):
+        file = wheel(folder, "project-00000", f"2.{number}")
+        assert made[publisher].upload(file.name, file.read_bytes()).status == 200
+        for name in others:
+            follow = partial(made[name].store.catch_up, publisher, made[publisher].store.appended)
+            with asked(folder / "packages") as questions:
+                told.append(_processor_ms(follow))
+            asks.append(questions[0])
     say(
-        steps=steps,
         idle_ms=processor * 1000 / seconds,
         idle_asks=idle[0] / seconds,
         told_ms=statistics.median(told),
         told_asks=statistics.median(asks),
-        tell_ms=statistics.median(waits),
     )
 
 
@@ -207,31 +197,6 @@ def asked(below: Path) -> Iterator[list[int]]:
     finally:
         for name, function in kept.items():
             setattr(os, name, function)
-
-
-@contextmanager
-def _answering(place: Path, made: dict[str, Index]) -> Iterator[None]:
-    """Answer for all nodes as their processes do, past NGINX."""
-    peers = {name: Peers(one.store, place, FRESHNESS) for name, one in made.items()}
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(place))
-        listening.listen(len(made))
-        threading.Thread(target=_answer_all, args=(listening, peers), daemon=True).start()
-        yield
-
-
-def _answer_all(listening: socket.socket, peers: dict[str, Peers]) -> None:
-    with suppress(OSError):
-        while True:
-            one = listening.accept()[0]
-            with one:
-                lines = one.recv(65536).decode().split("\r\n")
-                name = lines[0].split("/")[1]
-                headers = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
-                said = peers[name].answer(lines[0].replace(f"/{name}/", "/_peer/", 1) + "\r\n", headers)
-                _status, found, text = said.parts()
-                shown = "".join(f"{key}: {value}\r\n" for key, value in found)
-                one.sendall(f"HTTP/1.1 {said.status} x\r\n{shown}\r\n".encode() + text)
 
 
 def _processor_ms(what: Callable[[], object]) -> float:

@@ -81,7 +81,6 @@ def _many() -> Iterator[Figure]:
         yield Figure.of(f"nodes_idle_asks_per_s_{count}", "calls", [found["idle_asks"]])
         yield Figure.of(f"nodes_told_ms_{count}", "ms", [found["told_ms"]])
         yield Figure.of(f"nodes_told_asks_{count}", "calls", [found["told_asks"]])
-        yield Figure.of(f"nodes_tell_ms_{count}", "ms", [found["tell_ms"]])
 
 
 @contextmanager
