@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,7 @@ def public(nodes: list[Node]) -> Public:
     made = Public(nodes)
     warm = made.publish(f"warm-{uuid4().hex[:10]}")
     for node in nodes:
-        eventually(
-            lambda node=node: node.get(f"/simple/{warm}/").status == 200, f"{node.name} serves public projects", 60
-        )
+        eventually(partial(_is_public, node, warm), f"{node.name} serves public projects", 60)
     made.begin()
     return made
 
@@ -69,6 +68,14 @@ def shown(node: Node, name: str) -> str:
     versions = json.loads(answer.body)["versions"]
     assert len(versions) > 0, answer
     return "public" if PUBLIC in versions else "private"
+
+
+def _is_public(node: Node, name: str) -> bool:
+    return shown(node, name) == "public"
+
+
+def _is_decided(node: Node, name: str) -> bool:
+    return shown(node, name) != "503"
 
 
 def served(node: Node, path: str) -> bytes:
@@ -98,7 +105,7 @@ def name(nodes: list[Node], public: Public) -> str:
     """A public project that an upload may take, and that none has taken yet."""
     for number in range(1, 25):
         found = public.publish(f"shadow-{number:02}")
-        eventually(lambda found=found: shown(nodes[0], found) != "503", f"it is known whose {found} is", 10)
+        eventually(partial(_is_decided, nodes[0], found), f"it is known whose {found} is", 10)
         if shown(nodes[0], found) == "public":
             return found
     raise AssertionError("molecule.yml has no more such names")
