@@ -43,7 +43,7 @@ class AtOnce:
 
 
 class Clock:
-    """The time of all hosts; what is due happens while somebody waits."""
+    """The time of all hosts; what is due happens while one of them waits."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -211,7 +211,7 @@ def test_a_name_that_turns_private_on_one_node_is_private_on_the_next_request_to
             assert node.get("demo0") == "public"
         began = clock.now
         assert nodes[1].upload("demo0", "1.0")
-        assert clock.now == began, "nobody is waited for"
+        assert clock.now == began, "no node is waited for"
         assert [node.get("demo0") for node in nodes] == ["private"] * 3
         # Nor after it was removed.
         assert nodes[2].public.index.remove("demo0", "1.0").status == 200

@@ -1,7 +1,7 @@
 """The lease of a node of several: until when it knows of all names that may have turned private on another one.
 
 Without one, nothing public is served, from the cache neither. NGINX reads the same file, by the same clock: the host's since its
-boot, which runs on while it sleeps, and which no one sets. A file from before the boot is of another boot.
+boot, which runs on while it sleeps, and is never set. A file from before the boot is of another boot.
 """
 
 from __future__ import annotations
