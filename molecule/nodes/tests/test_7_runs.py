@@ -148,14 +148,15 @@ def test_the_doctor_compares_the_nodes(nodes: list[Node], paths: list[str], tmp_
     assert doctored(tmp_path / "report") == {first.name: [well, same], second.name: [well], third.name: [well]}
 
     second.host.check_output(f"touch {DRAINED}")
-    page, aside = f"{HOME}/index{paths[0]}", f"{HOME}/index/aside"
+    # One that is missing would be written again.
+    page, aside = f"{HOME}/index{paths[0]}index.json", f"{HOME}/index/aside"
     former = f"{PACKAGES}/.wheelhouse/nodes/former"
-    third.host.check_output(f"mv {page} {aside} && mkdir {former}")
+    third.host.check_output(f"cp --archive {page} {aside} && echo >>{page} && mkdir {former}")
     try:
         found = doctored(tmp_path / "report")
     finally:
         second.host.check_output(f"rm {DRAINED}")
-        third.host.check_output(f"mv {aside} {page}; rmdir {former}")
+        third.host.check_output(f"mv {aside} {page} && rmdir {former}")
     assert found == {
         first.name: [
             f"error nodes list different files: {first.name} and {second.name}, and {third.name}",
