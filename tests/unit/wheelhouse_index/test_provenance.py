@@ -15,6 +15,7 @@ from pypi_simple import ProjectPage
 from wheelhouse_index.common import disk
 from wheelhouse_index.fact_store import recording
 from wheelhouse_index.fact_store.history import Wanted, events
+from wheelhouse_index.index.folders import Options
 from wheelhouse_index.index.store import Store
 
 from tests.support import packages as made
@@ -106,7 +107,7 @@ def test_without_an_address_of_its_own_pages_name_none(in_memory: Path) -> None:
 def test_with_another_address_pages_are_written_again(index: Index) -> None:
     assert index.upload(ONE, CONTENT, attestations=FIELD).status == 200
     for url, named in (("http://pypi.example.org:8080", True), ("", False)):
-        later = Store(index.settings.packages, index.pages, url=url)
+        later = Store(index.settings.packages, index.pages, Options(url=url))
         later.prepare()
         later.write_pending()
         assert on_page(index) == {ONE: f"{url}/packages/{ONE}.provenance" if named else None}

@@ -11,15 +11,13 @@ from pathlib import Path
 
 from ..common import disk
 from ..common.answers import Refusal
-from ..fact_store.facts import NO_NODES
-from ..fact_store.journal import Nodes
 from ..fact_store.recording import ConflictError, Origin
 from ..fact_store.records import FactsError
 from ..files.entry import Entry, Stamp
 from ..files.incoming import Upload
 from .catalogue import Known
 from .comparing import compared, refuse_closed, same_as
-from .folders import staging
+from .folders import PLAIN, Options, staging
 from .following import Following
 from .output import Staged
 from .quotas import NONE, Quotas
@@ -93,15 +91,8 @@ class _Group:
 class Adding(Following):
     """Publishes uploads; arguments and attributes as for ``Folders``."""
 
-    def __init__(
-        self,
-        packages: Path,
-        index: Path,
-        replaceable: bool = False,
-        url: str | None = None,
-        nodes: Nodes = NO_NODES,
-    ) -> None:
-        super().__init__(packages, index, replaceable, url, nodes)
+    def __init__(self, packages: Path, index: Path, options: Options = PLAIN) -> None:
+        super().__init__(packages, index, options)
         # Of this process: who waits, and whether one of them publishes.
         self._waiting: list[_Request] = []
         self._publishes = False

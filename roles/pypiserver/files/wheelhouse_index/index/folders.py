@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -33,41 +34,52 @@ log = logging.getLogger(__name__)
 LATELY = 1.0
 
 
+@dataclass(frozen=True)
+class Options:
+    """How an index is kept.
+
+    Attributes:
+        replaceable: whether a file may get other content than it had.
+        url: the index's own address; empty where it has none, None for who does not know.
+        trash: seconds for which removed files can come back; 0 for never.
+        nodes: those that share packages/.
+    """
+
+    replaceable: bool = False
+    url: str | None = None
+    trash: int = 0
+    nodes: Nodes = NO_NODES
+
+
+PLAIN = Options()
+
+
 class Folders:
     """The folders packages/ and index/ of an index.
 
     Args:
         packages: the one.
         index: the other.
-        replaceable: whether a file may get other content than it had.
-        url: the index's own address; empty where it has none, None for who does not know.
-        nodes: those that share packages/.
+        options: how they are kept.
 
     Attributes:
         packages: the distribution files.
-        nodes: as above.
+        nodes: those that share packages/.
         incoming: where uploads arrive.
         facts: what is known of them and cannot be read from them.
         output: the pages.
         catalogue: what is known of the files.
     """
 
-    def __init__(
-        self,
-        packages: Path,
-        index: Path,
-        replaceable: bool = False,
-        url: str | None = None,
-        nodes: Nodes = NO_NODES,
-    ) -> None:
+    def __init__(self, packages: Path, index: Path, options: Options = PLAIN) -> None:
         self.packages = packages
-        self.nodes = nodes
+        nodes = self.nodes = options.nodes
         self.incoming = incoming.folder_of(packages, nodes.own)
         self.facts = FactStore(packages, index, nodes)
         self.output = Output(index, marks_files=bool(nodes))
-        self._url = url
+        self._url = options.url
         self.catalogue = Catalogue(index / catalogue.NAME, self.mend)
-        self._recorder = Recorder(self.facts, replaceable)
+        self._recorder = Recorder(self.facts, options.replaceable)
         self._reconciler = Reconciler(self.facts.decisions, self.facts.quarantine)
         self._lock = index / ".lock"
         # Whether this thread has it.

@@ -19,13 +19,12 @@ from typing import Any
 
 from ..common.answers import one_line
 from ..fact_store.decisions import NOTHING, Decisions
-from ..fact_store.facts import NO_NODES
-from ..fact_store.journal import NOWHERE, Nodes, Place, Record
+from ..fact_store.journal import NOWHERE, Place, Record
 from ..fact_store.records import FactsError
 from ..files import names
 from ..files.entry import Entry, guessed
 from .catalogue import Changes, Known, entry_of
-from .folders import staging
+from .folders import PLAIN, Options, staging
 from .joining import Joining, is_path
 from .output import Staged
 from .restoring import Found
@@ -83,19 +82,12 @@ class Following(Joining):
         appended: where this process has written to the node's journal last.
     """
 
-    def __init__(
-        self,
-        packages: Path,
-        index: Path,
-        replaceable: bool = False,
-        url: str | None = None,
-        nodes: Nodes = NO_NODES,
-    ) -> None:
-        super().__init__(packages, index, replaceable, url, nodes)
+    def __init__(self, packages: Path, index: Path, options: Options = PLAIN) -> None:
+        super().__init__(packages, index, options)
         self.tell: Callable[[Place], None] = lambda _place: None
         self.appended = NOWHERE
         self._compare = index / _COMPARE
-        if nodes:
+        if self.nodes:
             self.catalogue.before_commit = self._journal
 
     def prepare(self) -> None:

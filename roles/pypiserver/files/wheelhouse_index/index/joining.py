@@ -23,14 +23,13 @@ from typing import Any, BinaryIO
 
 from ..fact_store import snapshots
 from ..fact_store.decisions import Decisions
-from ..fact_store.facts import NO_NODES
-from ..fact_store.journal import NAME, NOWHERE, Nodes, Place, is_file
+from ..fact_store.journal import NAME, NOWHERE, Place, is_file
 from ..fact_store.records import COPIED, FactsError, Record
 from ..fact_store.snapshots import DamagedError, ends, frames
 from ..files import names
 from ..files.entry import Entry, inode
 from .catalogue import SCHEMA_VERSION, Known, entry_of
-from .folders import staging
+from .folders import PLAIN, Options, staging
 from .output import LISTED, METADATA, PROVENANCE, Status
 from .writing import Writing
 
@@ -73,15 +72,8 @@ class Joining(Writing):
         pause: waits for seconds.
     """
 
-    def __init__(
-        self,
-        packages: Path,
-        index: Path,
-        replaceable: bool = False,
-        url: str | None = None,
-        nodes: Nodes = NO_NODES,
-    ) -> None:
-        super().__init__(packages, index, replaceable, url, nodes)
+    def __init__(self, packages: Path, index: Path, options: Options = PLAIN) -> None:
+        super().__init__(packages, index, options)
         self.pause: Callable[[float], None] = time.sleep
         # Whether all files are to be read, whoever has read them.
         self._reads_all = False

@@ -15,13 +15,11 @@ from pathlib import Path
 from ..common import disk
 from ..common.answers import one_line, some
 from ..fact_store import attestations, records
-from ..fact_store.facts import NO_NODES
-from ..fact_store.journal import Nodes
 from ..fact_store.records import FactsError, Record
 from ..files import names, reading
 from ..files.entry import Entry, Stamp
 from .catalogue import Known
-from .folders import Folders
+from .folders import PLAIN, Folders, Options
 
 log = logging.getLogger(__name__)
 # Within one tick of the kernel's clock a folder can change twice and keep its time.
@@ -52,15 +50,8 @@ class Found:
 class Restoring(Folders):
     """Restores claims and records; arguments and attributes as for ``Folders``."""
 
-    def __init__(
-        self,
-        packages: Path,
-        index: Path,
-        replaceable: bool = False,
-        url: str | None = None,
-        nodes: Nodes = NO_NODES,
-    ) -> None:
-        super().__init__(packages, index, replaceable, url, nodes)
+    def __init__(self, packages: Path, index: Path, options: Options = PLAIN) -> None:
+        super().__init__(packages, index, options)
         # The folders of records as they were when they were listed last, by project; None for one to list again.
         self._listed: dict[str, tuple[int, int] | None] = {}
         # The catalogue that knows what was in them.

@@ -10,8 +10,6 @@ from pathlib import Path
 from ..common import disk
 from ..common.answers import some
 from ..fact_store.decisions import NOTHING, Decisions
-from ..fact_store.facts import NO_NODES
-from ..fact_store.journal import Nodes
 from ..fact_store.recording import ConflictError
 from ..fact_store.trash import Trashed
 from ..files import incoming, names
@@ -20,28 +18,16 @@ from ..files.incoming import Upload
 from .adding import Adding
 from .clock import Clock
 from .comparing import compared, refuse_closed, same_as, same_named
-from .folders import staging
+from .folders import PLAIN, Options, staging
 from .scan import Scanner
 
 
 class Store(Adding):
-    """What clients change; other arguments and attributes as for ``Folders``.
+    """What clients change; arguments and attributes as for ``Folders``."""
 
-    Args:
-        trash: seconds for which removed files can come back; 0 for never.
-    """
-
-    def __init__(
-        self,
-        packages: Path,
-        index: Path,
-        replaceable: bool = False,
-        url: str | None = None,
-        trash: int = 0,
-        nodes: Nodes = NO_NODES,
-    ) -> None:
-        super().__init__(packages, index, replaceable, url, nodes)
-        self._trash = trash
+    def __init__(self, packages: Path, index: Path, options: Options = PLAIN) -> None:
+        super().__init__(packages, index, options)
+        self._trash = options.trash
         self._clock = Clock(index / ".clock", index / ".staging")
 
     def has_had(self, upload: Upload) -> bool:

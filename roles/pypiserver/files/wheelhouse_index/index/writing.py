@@ -12,14 +12,12 @@ from pathlib import Path, PurePosixPath
 from ..common.answers import some
 from ..common.times import nanoseconds
 from ..fact_store.decisions import UNKNOWN, Decisions
-from ..fact_store.facts import NO_NODES
-from ..fact_store.journal import Nodes
 from ..fact_store.quarantine import StayedError
 from ..fact_store.records import FactsError
 from ..files.entry import Entry, Stamp
 from ..rendering import pages
 from .catalogue import Known
-from .folders import staging
+from .folders import PLAIN, Options, staging
 from .output import LISTED, METADATA, PROVENANCE, Staged
 from .taking_in import TakingIn
 
@@ -39,15 +37,8 @@ _LISTS = ""
 class Writing(TakingIn):
     """Writes what is pending, and what other hands have changed; arguments and attributes as for ``Folders``."""
 
-    def __init__(
-        self,
-        packages: Path,
-        index: Path,
-        replaceable: bool = False,
-        url: str | None = None,
-        nodes: Nodes = NO_NODES,
-    ) -> None:
-        super().__init__(packages, index, replaceable, url, nodes)
+    def __init__(self, packages: Path, index: Path, options: Options = PLAIN) -> None:
+        super().__init__(packages, index, options)
         # Why files of quarantined projects could not be moved, by project.
         self._stay: dict[str, set[str]] = {}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..common import places
 from ..fact_store.facts import NO_NODES
 from ..fact_store.journal import Nodes
+from ..index.folders import Options
 from ..index.quotas import NONE, Quotas
 from ..index.reserve import NONE as NO_RESERVE
 from ..index.reserve import Reserve
@@ -91,4 +92,4 @@ class Settings:
 
     def store(self) -> Store:
         """Return the index that is set so."""
-        return Store(self.packages, self.index, self.overwrite, self.url, self.trash, self.nodes)
+        return Store(self.packages, self.index, Options(self.overwrite, self.url, self.trash, self.nodes))
