@@ -10,7 +10,7 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,11 +21,11 @@ from ..common.answers import one_line
 from ..fact_store.decisions import NOTHING, Decisions
 from ..fact_store.journal import NOWHERE, Place, Record
 from ..fact_store.records import FactsError
-from ..files import names
 from ..files.entry import Entry, guessed
 from .catalogue import Changes, Known, entry_of
 from .folders import PLAIN, Options, staging
-from .joining import Joining, is_path
+from .joining import is_path
+from .naming import Naming, named_in
 from .output import Staged
 from .restoring import Found
 from .writing import BATCH
@@ -74,7 +74,7 @@ class _Taken:
             self.had_page.setdefault(project, self.known.has_page(project))
 
 
-class Following(Joining):
+class Following(Naming):
     """Journals what is changed, and follows the other nodes; arguments as for ``Folders``.
 
     Attributes:
@@ -165,13 +165,6 @@ class Following(Joining):
             self.catch_up()
         super()._make_again(found)
 
-    def claim_known(self, projects: Collection[str]) -> None:
-        """Claim projects, as ``Restoring`` does, and have the other nodes know."""
-        super().claim_known(projects)
-        if self.nodes and projects:
-            with self._alone(), self.catalogue.writing() as known:
-                known.changes.claimed.update(filter(names.is_project, self._still_known(known, projects)))
-
     def spread(self) -> None:
         """Have the other nodes know what this process has changed."""
         if self.appended.file:
@@ -215,43 +208,6 @@ class Following(Joining):
         self._write_taken()
         return followed | dict.fromkeys(held, NOWHERE)
 
-    def gather_names(self) -> None:
-        """Know all names that are private, and take those for free that were given back: before anything public is served.
-
-        Raises:
-            FactsError, OSError: if packages/ cannot be used.
-        """
-        if not self.nodes:
-            return
-        marks = self.facts.marks
-        with self._alone(), self.catalogue.reading() as known:
-            self.facts.check()
-            # Both before the look at the names: who claims one from now on has it kept, and what is kept has its claim.
-            marks.prepare_names()
-            kept = marks.names()
-            projects = {*known.all_projects(), *known.decided(), *known.removed_of()}
-            for path, _node, text, _since in known.awaited():
-                row = json.loads(text)[0]
-                projects.add(entry_of(row).project if row else guessed(path.rpartition("/")[2]).project)
-            wanted = set(filter(names.is_project, projects | self.facts.claims.names()))
-            marks.claim(wanted - kept)
-            for project in kept - wanted:
-                self._unclaim(project)
-
-    def _unclaim(self, project: str) -> None:
-        """Take a name for free that is not claimed any more. Only within the lock."""
-        self.facts.marks.unclaim(project)
-        # Who does not wait for the lock may have claimed it just now, and have seen that it is kept.
-        if self.facts.claims.has(project):
-            self.facts.marks.claim([project])
-
-    def _free_names(self, taken: _Taken) -> None:
-        """Have names free that were given back; who has published by one since has journalled that, or looked for its claim."""
-        waiting = {guessed(path.rpartition("/")[2]).project for path, *_rest in taken.known.awaited()}
-        for project in taken.freed - taken.named - waiting:
-            if not self._still_known(taken.known, [project]) and not self.facts.claims.has(project):
-                self._unclaim(project)
-
     def _write_taken(self) -> None:
         """Have pages say what is known: another thread may be about to write them, or was cut off before."""
         with self.catalogue.reading() as known:
@@ -286,7 +242,7 @@ class Following(Joining):
                         self._take(taken, node, record)
                     known.note_followed(node, place)
                 self._look_again_at_awaited(taken)
-                self._free_names(taken)
+                self._free_names(known, taken.freed - taken.named)
                 # What others have journalled is not journalled again.
                 known.changes = Changes(taken.settled, decided=taken.merged)
                 projects = {*taken.had_page, *taken.dirty}
@@ -353,7 +309,7 @@ class Following(Joining):
     def _take(self, taken: _Taken, node: str, record: Record) -> None:
         """Take in a record of a node; a file that is not as it says is looked at again later."""
         # Before this node says that it has read that.
-        projects = self._named(taken, record)
+        projects = named_in(taken.known, record)
         self.facts.marks.claim(projects)
         taken.named |= projects
         taken.freed.update(record.freed)
@@ -377,20 +333,6 @@ class Following(Joining):
                 taken.known.wait_for(path, node, json.dumps([row, metadata]), time.time_ns())
         for project in record.decided:
             self._take_decision(taken, project)
-
-    def _named(self, taken: _Taken, record: Record) -> set[str]:
-        """Return the projects that a record speaks of, but for those that it gives back."""
-        found = {*record.decided, *record.claimed}
-        for path, row in record.files.items():
-            if not is_path(path):
-                continue
-            project = taken.known.project_of(path)
-            if row:
-                with suppress(ValueError, TypeError):
-                    project = entry_of(row).project
-            found.add(project or guessed(path.rpartition("/")[2]).project)
-        # They become names of files.
-        return set(filter(names.is_project, found))
 
     def _look_again_at_awaited(self, taken: _Taken) -> None:
         """Look at files that were not as a record says."""
