@@ -209,11 +209,11 @@ def shared_by_nodes(found: host.Host, home: str, group: str) -> str:
     """Refuse packages that other hosts share, where this one would be an index of its own."""
     if group or not found.nodes:
         return ""
-    nodes = [name for name in found.nodes if name != "key"]
+    nodes = [name for name in found.nodes if name != "key" and not name.startswith(".")]
     return (
         f"pypi_nodes: {home}/packages is shared by several hosts ({', '.join(nodes) or 'none is known'}), and this host has no "
         "pypi_nodes. Nothing was changed. Set pypi_nodes to their group, and have this host in it. If it is the only host "
-        f"from now on, remove {home}/packages/.wheelhouse/nodes."
+        f"from now on, stop the others, then remove {home}/packages/.wheelhouse/nodes."
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible import context
-from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import (
     batches,
@@ -67,17 +67,9 @@ def hosts_in(pattern: Any, groups: Mapping[str, Sequence[str]]) -> Any:
     )
 
 
-def nodes_in(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return those of some hosts that have pypi_nodes; what it says is judged later."""
-    return [host for host in map(plain, hosts) if _is_node(hostvars.get(host) or {})]
-
-
-def _is_node(variables: Mapping[str, Any]) -> bool:
-    try:
-        return bool(variables["pypi_nodes"])
-    except (AnsibleError, KeyError):
-        # Not set; or not to be rendered, which check_variables says of that host.
-        return False
+def nodes_in(hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the hosts that an earlier play of this run has found to be nodes."""
+    return [host for host in hostvars if "__pypi_is_node" in hostvars[host]]
 
 
 def pins(paths: Sequence[str]) -> dict[str, list[str]]:

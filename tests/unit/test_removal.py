@@ -40,6 +40,18 @@ def test_what_was_said_of_upstreams_is_removed_with_the_index(tmp_path: Path) ->
     assert not (home / "pypiserver").exists()
 
 
+def test_packages_that_other_hosts_share_are_never_deleted(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for name in ("packages/a-1.whl", "packages/.wheelhouse/nodes/pypi-1/seen", "nginx/nginx.conf"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).touch()
+    done = remove(home)
+    assert done.returncode == 1
+    assert "is shared by several hosts" in done.stderr and "Run without it" in done.stderr
+    assert done.stdout == ""
+    assert (home / "nginx/nginx.conf").exists() and (home / "packages/a-1.whl").exists()
+
+
 def test_results_of_backups_are_removed_and_what_others_keep_in_these_folders_stays(tmp_path: Path) -> None:
     home = tmp_path / "home"
     for name in ("backup/last.json", "backup/cache/x", ".drill/x", ".import/x", "drill/own", "restore/own"):

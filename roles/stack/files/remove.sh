@@ -24,6 +24,11 @@ refuse_links() {
 if [ -d "$1" ]; then
     cd "$1"
     refuse_links "$1"
+    if [ "$2" = data ] && [ -e packages/.wheelhouse/nodes ]; then
+        echo "$1/packages is shared by several hosts, and pypi_remove_data would delete the packages of all; nothing was removed." \
+            "Run without it and unmount the folder; if this is the only host left, remove packages/.wheelhouse/nodes." >&2
+        exit 1
+    fi
 fi
 
 # Containers and networks are found by the project, not by a Compose file: that may have been changed, or be missing.

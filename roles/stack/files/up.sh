@@ -60,9 +60,14 @@ serves() { docker ps --quiet --filter "label=com.docker.compose.project=$project
 
 # Balancers leave this node before its containers are replaced. Until a run has proved it, it stays so.
 if [ "$drain" -gt 0 ] && [ -n "$(serves)" ] && compose_up --dry-run | changes; then
-    if [ ! -e "$folder/nginx/drained" ]; then
-        touch "$folder/nginx/drained"
-        sleep "$drain"
+    mark=$folder/nginx/drained own=$$.$(date +%s) age=0
+    [ ! -e "$mark" ] || age=$(($(date +%s) - $(stat --format %Y "$mark")))
+    echo "$own" >"$mark"
+    [ "$age" -ge "$drain" ] || sleep "$((age < 0 ? drain : drain - age))"
+    if [ "$(cat "$mark" 2>/dev/null)" != "$own" ]; then
+        # This one was cut off on the controller.
+        echo "Another run has taken over while this node was drained; this one has changed no container." >&2
+        exit 1
     fi
     echo drained
 fi

@@ -255,6 +255,7 @@ def test_a_node_is_drained_before_its_containers_are_replaced(
     drained = tmp_path / "nginx/drained"
     if was_drained:
         drained.touch()
+        os.utime(drained, (time.time() - 700, time.time() - 700))
     (tmp_path / "docker").write_text(
         f"""#!/bin/sh
 case "$*" in
@@ -278,5 +279,54 @@ esac
     took = time.monotonic() - began
     assert (tmp_path / "there").read_text() == ("drained\n" if is_drained else "")
     assert ("drained" in done.stdout.split()) == is_drained
-    # A run that found it drained does not wait again.
+    # Where it was drained for longer than that already, nothing is waited for.
     assert (took >= 1) == (is_drained and not was_drained), took
+
+
+def test_a_run_that_was_cut_off_while_it_drained_does_not_wake_up_later(tmp_path: Path) -> None:
+    (tmp_path / "nginx").mkdir()
+    drained = tmp_path / "nginx/drained"
+    (tmp_path / "docker").write_text(
+        f"""#!/bin/sh
+case "$*" in
+*service=nginx) echo n1 ;;
+*--dry-run*) echo ' Container x  Recreated' ;;
+*' up '*) touch "{tmp_path}/changed" ;;
+esac
+"""
+    )
+    (tmp_path / "docker").chmod(0o755)
+    words = [
+        "sh",
+        "-c",
+        (ROLES / "stack/files/up.sh").read_text(),
+        "sh",
+        "index",
+        str(tmp_path),
+        "1",
+        "up",
+        "same",
+        "2",
+    ]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    first = start()
+    while not (drained.exists() and drained.read_text()):
+        time.sleep(0.01)
+    # As stack/tasks/well.yml of another run does.
+    drained.unlink()
+    _out, error = first.communicate(timeout=30)
+    assert first.returncode == 1
+    assert "Another run has taken over" in error
+    assert not (tmp_path / "changed").exists()
+    earlier = start()
+    while not (drained.exists() and drained.read_text()):
+        time.sleep(0.01)
+    later = start()
+    assert later.wait(timeout=30) == 0
+    assert earlier.wait(timeout=30) == 1

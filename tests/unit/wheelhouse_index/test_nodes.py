@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -9,14 +10,14 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from wheelhouse_index.commands import agreeing, inspecting
-from wheelhouse_index.fact_store.journal import Nodes, Place, Record
+from wheelhouse_index.fact_store.journal import NOWHERE, Nodes, Place, Record
 from wheelhouse_index.fact_store.records import FactsError
 from wheelhouse_index.files.incoming import Upload
 from wheelhouse_index.index import folders
@@ -520,10 +521,111 @@ def test_a_file_that_another_node_has_removed_is_not_waited_for(group: Group) ->
     assert c.upload(name, content).status == 200
     assert a.remove("hello", "1.0").status == 200
     followed = b.store.catch_up()
-    with b.store.catalogue.reading() as known:
-        assert not known.awaited()
     assert followed["c"] == c.store.appended
+    assert not b.store.waits()
     assert not b.listed("hello")
+
+
+@pytest.mark.parametrize("remover", ["a", "c"])
+def test_a_file_that_is_published_again_while_its_removal_is_read_is_listed(
+    group: Group, monkeypatch: pytest.MonkeyPatch, remover: str
+) -> None:
+    a, b, c = group.nodes.values()
+    name, content = wheel("hello", "1.0")
+    assert a.upload(name, content).status == 200
+    group.connect("b")
+    assert group.nodes[remover].remove("hello", "1.0").status == 200
+    again = a if remover == "c" else c
+    publish = again.store._published
+
+    @contextmanager
+    def published(upload: Upload, overwrite: bool) -> Iterator[None]:
+        # It is journalled, and has not got its name yet.
+        b.store.catch_up()
+        group.connect()
+        with publish(upload, overwrite):
+            yield
+
+    monkeypatch.setattr(again.store, "_published", published)
+    assert again.upload(name, content).status == 200
+    assert list(b.listed("hello")) == [name]
+
+
+def test_what_another_process_journals_is_read_also_after_a_journal_that_was_cut_off(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, c = group.nodes.values()
+    other = Index(a.folder, nodes=Nodes.of_text("a", "a b c"))
+    other.store.tell = a.store.tell
+    for index, version in ((a, "1.0"), (other, "2.0")):
+        assert index.upload(*wheel("hello", version)).status == 200
+    with monkeypatch.context() as broken:
+        link_fails = OSError(errno.EIO, "no link")
+        broken.setattr(a.store, "_published", lambda *_words: (_ for _ in ()).throw(link_fails))
+        assert a.upload(*wheel("hello", "3.0")).status == 503
+    # It begins another journal, as the last one has more than is known.
+    assert a.upload(*wheel("hello", "4.0")).status == 200
+    follow, said = a.store._follow, []
+
+    def between(nodes: list[str], until: Place = NOWHERE) -> None:
+        follow(nodes, until)
+        if not said:
+            # The other process has waited for the lock, when a has read its first journal and not the second.
+            said.append(other.upload(*wheel("hello", "5.0")).status)
+
+    monkeypatch.setattr(a.store, "_follow", between)
+    a.store.catch_up()
+    assert said == [200]
+    assert len(b.listed("hello")) == len(c.listed("hello")) == 4
+
+
+def test_a_journal_goes_on_where_the_word_which_is_the_last_is_lost(group: Group) -> None:
+    a, b, _c = group.nodes.values()
+    assert a.upload(*wheel("hello", "1.0")).status == 200
+    (word,) = a.pages.glob(".journal")
+    for left in (None, "", "00000001.journal", "99999999.journal"):
+        word.unlink()
+        if left is not None:
+            word.write_text(left)
+        assert a.upload(*wheel("hello", f"{len(b.listed('hello')) + 1}.0")).status == 200
+        a.store.catch_up()
+    assert len(b.listed("hello")) == 5
+    group.settle()
+    assert len({json.dumps(said) for said in group.said()}) == 1
+
+
+def test_a_clock_that_is_set_back_loses_no_file(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, _c = group.nodes.values()
+    publish, now = a.store._published, time.time_ns
+
+    @contextmanager
+    def published(upload: Upload, overwrite: bool) -> Iterator[None]:
+        b.store.catch_up()
+        monkeypatch.setattr("time.time_ns", lambda: now() - 2 * 10**9)
+        b.store.catch_up()
+        with publish(upload, overwrite):
+            yield
+
+    monkeypatch.setattr(a.store, "_published", published)
+    assert a.upload(*wheel("hello", "1.0")).status == 200
+    assert b.listed("hello")
+
+
+def test_a_look_ends_while_others_publish(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    group.connect(*NAMES)
+    a, b, _c = group.nodes.values()
+    assert a.upload(*wheel("hello", "1.0")).status == 200
+    follow, looks = b.store._follow, []
+
+    def busy(nodes: list[str], until: Place = NOWHERE) -> None:
+        follow(nodes, until)
+        looks.append(nodes)
+        assert len(looks) < 5
+        assert a.upload(*wheel("hello", f"{len(looks) + 1}.0")).status == 200
+
+    monkeypatch.setattr(b.store, "_follow", busy)
+    b.store.catch_up()
+    assert b.listed("hello")
 
 
 def test_a_node_that_is_told_looks_at_no_other_journal(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:

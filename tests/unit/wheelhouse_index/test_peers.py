@@ -148,6 +148,56 @@ def test_a_node_that_is_not_reached_reads_on_before_the_answer(pair: tuple[Node,
     assert b.ask("/node")[0] == 200
 
 
+class Hidden:
+    """Files that a node does not see, as a mount may not show them for a while."""
+
+    def __init__(self, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.on = True
+        stamp = node.index.store._stamp
+        monkeypatch.setattr(node.index.store, "_stamp", lambda path: None if self.on else stamp(path))
+
+
+def test_a_node_that_comes_back_is_not_well_while_a_file_is_missing(
+    pair: tuple[Node, Node, Between], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, between = pair
+    b.wait_for(200)
+    hidden = Hidden(b, monkeypatch)
+    between.is_cut = True
+    with monkeypatch.context() as away:
+        away.setattr(b.peers, "step", lambda: None)
+        assert a.index.upload(*wheel("hello", "1.0")).status == 200
+        assert b.ask("/node")[0] == 503
+    until = time.monotonic() + FRESHNESS
+    while "are not there yet" not in (said := b.ask("/node"))[1]:
+        assert said[0] == 503
+        assert time.monotonic() < until, said
+        time.sleep(0.01)
+    hidden.on = False
+    b.wait_for(200)
+    assert b.index.listed("hello")
+
+
+def test_a_node_is_not_well_before_an_upload_is_answered_whose_file_it_does_not_see(
+    pair: tuple[Node, Node, Between], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _between = pair
+    b.wait_for(200)
+    hidden = Hidden(b, monkeypatch)
+    said: list[int] = []
+    upload = threading.Thread(target=lambda: said.append(a.index.upload(*wheel("hello", "1.0")).status))
+    upload.start()
+    time.sleep(FRESHNESS / 2)
+    # For a moment that is so with each upload: what is written into a journal is not there yet.
+    assert not said and b.ask("/node")[0] == 200
+    upload.join()
+    assert said == [200]
+    assert b.ask("/node")[0] == 503
+    hidden.on = False
+    b.wait_for(200)
+    assert b.index.listed("hello")
+
+
 def test_a_node_that_does_not_read_is_not_well_before_the_answer(
     pair: tuple[Node, Node, Between], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -65,7 +66,10 @@ def rollout(playbook: Playbook) -> Playbook:
     play["vars_files"] = [str(PLAYBOOKS / file) for file in play["vars_files"]]
 
     def run(*options: str, hosts: str = HOSTS) -> subprocess.CompletedProcess[str]:
-        text = yaml.safe_dump([*yaml.safe_load(EARLIER), play, *yaml.safe_load(LATER)], sort_keys=False)
+        first = yaml.safe_load((PLAYBOOKS / "site.yml").read_text())[0]
+        # Which hosts are nodes, without what they try.
+        first["become"], first["tasks"] = False, first["tasks"][:2]
+        text = yaml.safe_dump([*yaml.safe_load(EARLIER), first, play, *yaml.safe_load(LATER)], sort_keys=False)
         text = text.replace("import_tasks: ", f"import_tasks: {PLAYBOOKS}/")
         return playbook(text, "-e", "pypi_hosts=all", *options, hosts=hosts)
 
@@ -212,6 +216,9 @@ def test_hosts_that_are_no_nodes_are_set_up_at_once(rollout: Playbook, tmp_path:
     run = rollout("-e", "pypi_hosts=more", hosts=str(tmp_path / "hosts.ini"))
     assert batches(run) == []
     assert run.stdout.count('"done by alone-') == 2
+    limited = rollout("-e", '{"pypi_hosts": ["eu", "more"]}', "--limit", "more", hosts=str(tmp_path / "hosts.ini"))
+    assert batches(limited) == []
+    assert limited.stdout.count('"done by alone-') == 2
 
 
 def test_nodes_alone_take_part_in_the_play_that_tries_the_folder(playbook: Playbook, tmp_path: Path) -> None:
@@ -231,3 +238,32 @@ def test_nodes_alone_take_part_in_the_play_that_tries_the_folder(playbook: Playb
     assert tried("-e", "pypi_hosts=all:!node-1") == ["node-2", "node-3"]
     assert tried("-e", "pypi_hosts=all", "--limit", "single,node-3") == ["node-3"]
     assert tried("-e", "pypi_hosts=single") == []
+
+
+def test_a_node_that_fails_before_its_turn_ends_the_run_for_all(playbook: Playbook, tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").write_text(NODES)
+    first, second = yaml.safe_load((PLAYBOOKS / "site.yml").read_text())
+    (frame_of_first,) = (task for task in first["tasks"] if "always" in task)
+    check = yaml.safe_load((PLAYBOOKS.parent / "roles/pypi/tasks/all_nodes.yml").read_text())
+    frame_of_first["block"][:-1] = yaml.safe_load(WORK)[1:2]
+    frame_of_first["block"][-1:] = check
+    frame_of_first["always"] = []
+    first["vars"]["__pypi_nodes"] = ["node-1", "node-2", "node-3"]
+    second["tasks"] = [{"name": "Changes", "ansible.builtin.debug": {"msg": "changed {{ inventory_hostname }}"}}]
+    del second["vars_files"]
+    for play in (first, second):
+        play["become"] = False
+    text = yaml.safe_dump([first, second], sort_keys=False)
+
+    def run(*bad: str, limit: str = "all") -> str:
+        found = {"pypi_hosts": "all", "bad": bad}
+        said = playbook(text, "-e", json.dumps(found), "--limit", limit, hosts=str(tmp_path / "hosts.ini"))
+        print(said.stdout, said.stderr)
+        return said.stdout
+
+    assert run().count('"changed ') == 4
+    for bad in (["node-2"], ["node-1", "node-2"]):
+        out = run(*bad)
+        assert re.findall(r'"changed (\S+)"', out) == ["single"]
+        assert f"{' and '.join(bad)} failed, so nothing was changed on the other nodes of eu" in out
+    assert re.findall(r'"changed (\S+)"', run("node-2", limit="eu:!node-1")) == []

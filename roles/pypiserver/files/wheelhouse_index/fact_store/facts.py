@@ -49,6 +49,8 @@ FORMAT = 1
 NO_NODES = Nodes()
 # In index/: the id of the store that pages and catalogue are made from.
 KNOWN = ".facts"
+# In index/: the last of this node's journals.
+_JOURNAL = ".journal"
 
 
 class UnmountedError(FactsError):
@@ -93,7 +95,7 @@ class FactStore:
         self.decisions = DecisionFiles(self.folder / "projects", self._aside)
         self.quarantine = Quarantine(packages, self.folder / "quarantine")
         self.trash = Trash(packages, self.folder / "trash")
-        self.journals = Journals(self.folder / journal.FOLDER, self._aside, nodes)
+        self.journals = Journals(self.folder / journal.FOLDER, self._aside, nodes, index / _JOURNAL)
         self.snapshots = Snapshots(self.journals.folder / snapshots.FOLDER, self._aside, nodes)
 
     def folders(self) -> list[Path]:

@@ -23,6 +23,7 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +58,11 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place()
+
+
+def is_more(end: Place, place: Place) -> bool:
+    """Tell whether journals that end somewhere have anything after a place, or lack something before it, not noticed so far."""
+    return place.offset > 0 if end.file < place.file else end != place
 
 
 @dataclass(frozen=True)
@@ -139,14 +145,14 @@ class Journals:
         folder: it.
         aside: a folder of the same mount, where files are written before they get their names.
         nodes: whose journals are there.
+        newest: where this node keeps, on its own disk, which of its journals is the last.
     """
 
-    def __init__(self, folder: Path, aside: Path, nodes: Nodes) -> None:
+    def __init__(self, folder: Path, aside: Path, nodes: Nodes, newest: Path) -> None:
         self.folder = folder
         self._aside = aside
         self.nodes = nodes
-        # The last of its own that this process has written to.
-        self._newest = ""
+        self._newest = newest
         self._read_key = b""
 
     def prepare(self) -> None:
@@ -195,6 +201,7 @@ class Journals:
             # Minutes since 1970, or more: places grow, also where nothing is left of earlier journals.
             number = max(int(time.time()) // 60, *(one + 1 for one in before), 1)
             name, after, record.after = f"{number:08}{_SUFFIX}", NOWHERE, list(after)
+            self._note_newest(name)
             descriptor = os.open(folder / name, _TO_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         line = record.line()
         try:
@@ -204,15 +211,11 @@ class Journals:
             os.close(descriptor)
         if not after.file:
             disk.sync([folder])
-        self._newest = name
         return Place(name, after.offset + len(line)), was_whole
 
     def _opened(self, after: Place) -> int | None:
-        """Open this node's journal that ends at a place; None where it has to begin another one.
-
-        No look at the folder is needed: what makes it begin one stays so until all before is read.
-        """
-        if not after.file or after.offset > _LONGEST_BYTES or after.file < self._newest:
+        """Open this node's journal that ends at a place, and is the last; None where it has to begin another one."""
+        if not after.file or after.offset > _LONGEST_BYTES or after.file != self._last():
             return None
         try:
             descriptor = os.open(self.folder / self.nodes.own / after.file, _TO_APPEND)
@@ -223,6 +226,22 @@ class Journals:
         os.close(descriptor)
         return None
 
+    def _last(self) -> str:
+        """Return which of its journals this node has begun last. A look at the folder takes longer."""
+        with suppress(FileNotFoundError):
+            if name := self._newest.read_text(encoding="ascii", errors="replace"):
+                return name
+        name = max(self._files(self.nodes.own), default="")
+        self._note_newest(name)
+        return name
+
+    def _note_newest(self, name: str) -> None:
+        """Keep which journal is the last: before it is there, as what is read of them may end with an earlier one."""
+        with open(self._newest, "w", encoding="ascii") as file:
+            file.write(name)
+            file.flush()
+            os.fsync(file.fileno())
+
     def end(self, node: str) -> Place:
         """Return where the journals of a node end now."""
         files = self._files(node)
@@ -230,8 +249,7 @@ class Journals:
 
     def has_more(self, node: str, place: Place) -> bool:
         """Tell whether there is anything after a place, or something is missing before it that was not noticed."""
-        end = self.end(node)
-        return place.offset > 0 if end.file < place.file else end != place
+        return is_more(self.end(node), place)
 
     def read(self, node: str, place: Place, until: Place = NOWHERE) -> tuple[list[Record], Place, bool]:
         """Read on.

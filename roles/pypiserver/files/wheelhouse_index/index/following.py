@@ -19,7 +19,7 @@ from typing import Any
 
 from ..common.answers import one_line
 from ..fact_store.decisions import NOTHING, Decisions
-from ..fact_store.journal import NOWHERE, Place, Record
+from ..fact_store.journal import NOWHERE, Place, Record, is_more
 from ..fact_store.records import FactsError
 from ..files.entry import Entry, guessed
 from .catalogue import Changes, Known, entry_of
@@ -32,10 +32,12 @@ from .writing import BATCH
 
 log = logging.getLogger(__name__)
 # Longer core metadata are not in a journal: the other nodes read the file.
-_METADATA_BYTES = 256 * 1024
-# For so long a file is looked at that is not as a journal says, and for so long it counts as not read: then a third node has
-# changed it since, or who has journalled it does not wait any more.
-_AWAITED_SECONDS, _HELD_SECONDS = 600, 10
+_METADATA_BYTES = 1024 * 1024
+# For so long a file is looked at that is not as a journal says, and for so long, or longer, it counts as not read: then a third
+# node has changed it since, or who has journalled it does not wait any more.
+_AWAITED_SECONDS, HELD_SECONDS = 600, 10.0
+# For so long a file is looked at of whose removal a third node speaks.
+_REMOVED_SECONDS = 60
 # In index/: records are missing, so that all files have to be compared.
 _COMPARE = ".compare"
 
@@ -80,12 +82,14 @@ class Following(Naming):
     Attributes:
         tell: has the other nodes know what was journalled up to a place, before an answer says that it is done.
         appended: where this process has written to the node's journal last.
+        held_seconds: for how long a file that is not as a journal says counts as not read.
     """
 
     def __init__(self, packages: Path, index: Path, options: Options = PLAIN) -> None:
         super().__init__(packages, index, options)
         self.tell: Callable[[Place], None] = lambda _place: None
         self.appended = NOWHERE
+        self.held_seconds = HELD_SECONDS
         self._compare = index / _COMPARE
         if self.nodes:
             self.catalogue.before_commit = self._journal
@@ -186,20 +190,24 @@ class Following(Naming):
         self.make_ready()
         self._begin()
         before: dict[str, Place] = {}
+        # Where journals ended when the look began: others may write on for ever.
+        ends: dict[str, Place] = {}
         while True:
             with self.catalogue.reading() as known:
                 followed = known.followed()
                 waiting = known.awaited()
             awaited = {one for _path, one, *_record in waiting}
-            held = {one for _path, one, _record, since_ns in waiting if _is_within(since_ns, _HELD_SECONDS)}
+            held = {one for _path, one, _record, since_ns in waiting if _is_within(since_ns, self.held_seconds)}
             if node and until <= followed.get(node, NOWHERE) and node not in awaited:
                 break
             if node and not before:
                 behind = [node]
-            else:
+            elif not ends:
                 # A look at the journals of all would cost each upload the more, the more nodes there are.
-                looked_at = [node] if node else self._all_nodes()
-                behind = [one for one in looked_at if self.facts.journals.has_more(one, followed.get(one, NOWHERE))]
+                ends = {one: self.facts.journals.end(one) for one in ([node] if node else self._all_nodes())}
+                behind = [one for one, end in ends.items() if is_more(end, followed.get(one, NOWHERE))]
+            else:
+                behind = [one for one, end in ends.items() if followed.get(one, NOWHERE) < end]
             # A journal may end with what a crash has torn, until its node is back.
             if followed == before or not (behind or awaited):
                 break
@@ -207,6 +215,15 @@ class Following(Naming):
             before = followed
         self._write_taken()
         return followed | dict.fromkeys(held, NOWHERE)
+
+    def waits(self) -> dict[str, float]:
+        """Return for how many seconds files have been waited for that other nodes have journalled, by their names."""
+        found: dict[str, float] = {}
+        with self.catalogue.reading() as known:
+            for _path, node, _record, since_ns in known.awaited():
+                if _is_within(since_ns, self.held_seconds):
+                    found[node] = max(found.get(node, 0.0), (time.time_ns() - since_ns) / 1e9)
+        return found
 
     def _write_taken(self) -> None:
         """Have pages say what is known: another thread may be about to write them, or was cut off before."""
@@ -330,7 +347,9 @@ class Following(Naming):
                 # Nothing else of this node changes anything now, so it stays so.
                 self._settle(taken, path)
             else:
-                taken.known.wait_for(path, node, json.dumps([row, metadata]), time.time_ns())
+                # What a third node says of its removal was read first, and may be of what was there before: then nothing waits.
+                past = _AWAITED_SECONDS - _REMOVED_SECONDS if path in taken.removed else 0
+                taken.known.wait_for(path, node, json.dumps([row, metadata]), time.time_ns() - int(past * 1e9))
         for project in record.decided:
             self._take_decision(taken, project)
 
@@ -369,9 +388,6 @@ class Following(Naming):
             self._forget(taken.staged, taken.known, [path])
             taken.removed.add(path)
             return True
-        if stamp is None and path in taken.removed:
-            # By another node, whose journal was read first.
-            return True
         if entry is None or stamp != entry.stamp or entry.path != path:
             # Another file has the name: a record of its own says what it is.
             return bool(entry and stamp)
@@ -382,6 +398,8 @@ class Following(Naming):
 
     def _note_taken(self, taken: _Taken, entry: Entry, metadata: bytes) -> None:
         """Note a file that another node has read, and stage what is served beside it."""
+        # Its name may have been given back while it was waited for.
+        self.facts.marks.claim([entry.project])
         before = taken.known.at(entry.path)
         wanted = entry.facts.metadata_sha256 if entry.facts else ""
         if wanted and not metadata:
@@ -411,7 +429,8 @@ class Following(Naming):
 
 
 def _is_within(since_ns: int, seconds: float) -> bool:
-    return 0 <= time.time_ns() - since_ns < seconds * 1e9
+    # A clock may be set back meanwhile, or be another node's.
+    return abs(time.time_ns() - since_ns) < seconds * 1e9
 
 
 def _is_read(entry: Entry) -> bool:

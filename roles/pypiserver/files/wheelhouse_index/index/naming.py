@@ -37,10 +37,7 @@ class Naming(Joining):
             # Both before the look at the names: who claims one from now on has it kept, and what is kept has its claim.
             marks.prepare_names()
             kept = marks.names()
-            projects = {*known.all_projects(), *known.decided(), *known.removed_of()}
-            for path, _node, text, _since in known.awaited():
-                row = json.loads(text)[0]
-                projects.add(entry_of(row).project if row else guessed(path.rpartition("/")[2]).project)
+            projects = {*known.all_projects(), *known.decided(), *known.removed_of(), *awaited_in(known)}
             wanted = set(filter(names.is_project, projects | self.facts.claims.names()))
             marks.claim(wanted - kept)
             for project in kept - wanted:
@@ -55,10 +52,18 @@ class Naming(Joining):
 
     def _free_names(self, known: Known, projects: Collection[str]) -> None:
         """Have names free that were given back; who has published by one since has journalled that, or looked for its claim."""
-        waiting = {guessed(path.rpartition("/")[2]).project for path, *_rest in known.awaited()}
-        for project in set(projects) - waiting:
+        for project in set(projects) - awaited_in(known):
             if not self._still_known(known, [project]) and not self.facts.claims.has(project):
                 self._unclaim(project)
+
+
+def awaited_in(known: Known) -> set[str]:
+    """Return the projects of files that are waited for."""
+    found = set()
+    for path, _node, text, _since in known.awaited():
+        row = json.loads(text)[0]
+        found.add(entry_of(row).project if row else guessed(path.rpartition("/")[2]).project)
+    return found
 
 
 def named_in(known: Known, record: Record) -> set[str]:

@@ -19,6 +19,7 @@ from .adding import Adding
 from .clock import Clock
 from .comparing import compared, refuse_closed, same_as, same_named
 from .folders import PLAIN, Options, staging
+from .naming import awaited_in
 from .scan import Scanner
 
 
@@ -333,11 +334,13 @@ class Store(Adding):
         """
         self.catch_up()
         with self._alone(), self.catalogue.writing() as known:
-            if not (self._still_known(known, [project]) or self.facts.claims.has(project)):
+            is_known = project in awaited_in(known) or self._still_known(known, [project])
+            if not (is_known or self.facts.claims.has(project)):
                 known.changes.freed.add(project)
                 self._unclaim(project)
                 return
-        self.claim_known([project])
+            disk.sync(self.facts.claims.make([project]))
+            known.changes.claimed.add(project)
         self.spread()
         raise ConflictError(f"{project} was published on another host at this moment, and stays private.")
 

@@ -70,6 +70,10 @@ class Peers:
         self._leased_until = -self._contact
         self._giver: threading.Thread | None = None
         self._last_reason = ""
+        # What the last look has found.
+        self._is_well = False
+        # For longer than a node waits for this one.
+        store.held_seconds = max(store.held_seconds, self._contact + 2)
 
     def start(self, listening: socket.socket, stopping: threading.Event) -> None:
         """Begin to read on, and to answer, until this process is to end."""
@@ -117,21 +121,33 @@ class Peers:
             reason = self._found[0]
             if self._store.compares():
                 reason = reason or "records of other nodes were missing: all files are being compared"
+            if self._lacks_files():
+                reason = reason or "files that other nodes have published are not there yet"
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             log.error("Cannot read on: %s", reason)
             self._found = reason, -self._contact
+        self._is_well = not reason
         text = json.dumps({"at": began, "reason": reason})
         new = self._followed.with_name(f"{FOLLOWED}.new")
         with suppress(OSError):
             new.write_text(text, encoding="utf-8")
             os.replace(new, self._followed)
 
+    def _lacks_files(self) -> bool:
+        """Tell whether a file is missing of which another node may have answered that it is published."""
+        waits = self._store.waits()
+        # Who publishes waits for this node if it is well, but for no longer than this. A node that has died has answered nothing.
+        late = [one for one in self._others if waits.get(one.name, 0.0) and one.lives(self._contact * 0.75)]
+        return bool(waits and not self._is_well) or any(waits[one.name] > self._contact for one in late)
+
     def _take_lease(self, began: float, since: float) -> None:
         """Have public projects served for a while: all names are known that were claimed before this look."""
         if began > self._leased_until:
             # It was over meanwhile: journals may have lost what was written into them since.
             self._store.gather_names()
+            # That may take longer than a lease: the next look takes one then.
+            began = time.monotonic()
         self._store.facts.lease.take(since, self._contact)
         self._leased_until = began + self._contact
 
@@ -224,7 +240,8 @@ class Peers:
                                 self._store.facts.journals.prune()
                                 self._store.facts.snapshots.prune()
                         stopping.wait(pause)
-            except OSError:
+            except Exception:
+                # Such as no room for another thread: what keeps this node well goes on.
                 log.exception("Cannot follow the other nodes")
             stopping.wait(pause)
 
