@@ -70,9 +70,8 @@ images:
       description:
         - V(newer) where the registry has another digest for the tag than the host, else V(same).
         - V(pinned) where the reference has a digest. No registry is asked then.
-        - V(local) where the image did not come from the registry that it is named after, such as one that was built or loaded on
-          the host; also where the registry has another and does not know that of the host, if the engine keeps images in
-          containerd, which names digests of such images as well.
+        - V(local) where the registry of its name does not know the image. It was built, loaded or tagged on the host, or,
+          if the engine keeps images in containerd, it may have been removed from the registry.
         - V(unasked) where the engine or the registry has no answer.
       type: str
     reason:

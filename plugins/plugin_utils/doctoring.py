@@ -57,7 +57,7 @@ _FRACTION = re.compile(r"[.]\d+")
 _UNCHANGED = {
     "same": "{name} has the digest that its registry has",
     "pinned": "{name} is pinned by its digest: no registry is asked for a newer one",
-    "local": "{name} was built or loaded on the host: it follows no registry",
+    "local": "{name}: its registry does not know this image: built or loaded on the host, or removed there",
     "unasked": "{name}: its registry could not be asked for a newer one: {reason}",
 }
 
@@ -464,7 +464,7 @@ def _nodes_said(found: Mapping[str, Any]) -> Said:
     """Judge what the shared folder says of nodes."""
     said = found["looked"].get(found["own"], {}).get("store") or {}
     for name, seconds in (said.get("said") or {}).items():
-        start = f"see the findings on {name}; if it is lost for good, remove it (docs/nodes.md#later-runs)"
+        start = f"see the findings on {name}; if it is lost for good, remove it (docs/nodes.md#nodes-that-come-and-go)"
         if seconds is None:
             yield ERROR, f"{name} has never said in the shared folder that it lives", start
         elif seconds > _SILENT_SECONDS:

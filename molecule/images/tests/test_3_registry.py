@@ -157,7 +157,8 @@ def test_an_image_that_was_built_on_the_host_is_not_pulled_over(host: Any) -> No
     built = host.check_output("docker image inspect --format '{{.Id}}' %s", image)
     done = playbook.applied(ROLE, **MIRROR, pypi_images_pull="newer")
     assert done.changed == 0
-    playbook.says(done.message(), "these images stay as they are", f"{image}: it was built or loaded on this host")
+    words = f"{image}: its registry does not know this image: built or loaded here, or removed there"
+    playbook.says(done.message(), "these images stay as they are", words)
     assert host.check_output("docker image inspect --format '{{.Id}}' %s", image) == built
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -27,15 +28,32 @@ PLAY = f"""
 """
 
 
+REFUSED = f"""
+- name: Node
+  hosts: all
+  gather_facts: false
+  vars:
+    ansible_failed_result: {{msg: "NGINX has refused the files."}}
+    __stack_reload: {{rc: 3}}
+  tasks:
+    - name: Read the words
+      ansible.builtin.include_vars: {ROOT}/roles/stack/vars/main.yml
+    - name: Go back
+      ansible.builtin.include_tasks: {ROOT}/roles/stack/tasks/back.yml
+"""
+
+
 class Health(BaseHTTPRequestHandler):
     """Says 503 as often as it is told, then 200."""
 
     unwell = 0
     asked: ClassVar[list[str]] = []
+    times: ClassVar[list[float]] = []
 
     def do_GET(self) -> None:
         """Answer."""
         self.asked.append(self.path)
+        self.times.append(time.monotonic())
         self.send_response(503 if len(self.asked) <= self.unwell else 200)
         self.end_headers()
 
@@ -46,6 +64,7 @@ class Health(BaseHTTPRequestHandler):
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(Health, "asked", [])
+    monkeypatch.setattr(Health, "times", [])
     with HTTPServer(("127.0.0.1", 0), Health) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
@@ -70,3 +89,27 @@ def test_a_node_is_used_again_when_it_is_well(
     assert f'"it answers {status}"' in done.stdout
     assert set(Health.asked) == {"/health"}
     assert len(Health.asked) == min(unwell + 1, 3)
+    if status == 503:
+        assert Health.times[-1] - Health.times[0] >= 4, "it gave up before pypi_start_timeout"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "words"),
+    [
+        ("", ""),
+        (
+            "pypi_eu",
+            "it stays so: /health is 503 until a run has proved it, or until you remove /srv/one/nginx/drained.",
+        ),
+    ],
+)
+def test_a_node_that_did_not_go_back_may_stay_drained_and_that_is_said(
+    playbook: Playbook, nodes: str, words: str
+) -> None:
+    done = playbook(
+        REFUSED, "--extra-vars", f"pypi_home=/srv/one pypi_nodes={nodes} role_path={ROOT}/roles/stack", hosts="one,"
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "NGINX has refused the files." in done.stdout
+    assert words in done.stdout
+    assert ("it stays so" in done.stdout) == (words != "")

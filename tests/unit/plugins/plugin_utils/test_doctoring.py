@@ -416,7 +416,10 @@ def test_a_container_that_has_just_started_and_an_image_without_a_date_are_fine(
     ("change", "words"),
     [
         (asked("unasked", "connection refused"), "could not be asked for a newer one: connection refused"),
-        (asked("local"), "nginx:1.30 was built or loaded on the host"),
+        (
+            asked("local"),
+            "nginx:1.30: its registry does not know this image: built or loaded on the host, or removed there",
+        ),
         (set_to(images=[], images_from_file=True), "they come from a file"),
     ],
 )
