@@ -70,8 +70,8 @@ class Peers:
         self._leased_until = -self._contact
         self._giver: threading.Thread | None = None
         self._last_reason = ""
-        # What the last look has found.
-        self._is_well = False
+        # When the last look began that has found nothing wrong.
+        self._well_at = -self._contact
         # For longer than a node waits for this one.
         store.held_seconds = max(store.held_seconds, self._contact + 2)
 
@@ -121,25 +121,26 @@ class Peers:
             reason = self._found[0]
             if self._store.compares():
                 reason = reason or "records of other nodes were missing: all files are being compared"
-            if self._lacks_files():
+            if self._lacks_files(began):
                 reason = reason or "files that other nodes have published are not there yet"
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             log.error("Cannot read on: %s", reason)
             self._found = reason, -self._contact
-        self._is_well = not reason
+        if not reason:
+            self._well_at = began
         text = json.dumps({"at": began, "reason": reason})
         new = self._followed.with_name(f"{FOLLOWED}.new")
         with suppress(OSError):
             new.write_text(text, encoding="utf-8")
             os.replace(new, self._followed)
 
-    def _lacks_files(self) -> bool:
+    def _lacks_files(self, now: float) -> bool:
         """Tell whether a file is missing of which another node may have answered that it is published."""
         waits = self._store.waits()
         # Who publishes waits for this node if it is well, but for no longer than this. A node that has died has answered nothing.
         late = [one for one in self._others if waits.get(one.name, 0.0) and one.lives(self._contact * 0.75)]
-        return bool(waits and not self._is_well) or any(waits[one.name] > self._contact for one in late)
+        return bool(waits and now - self._well_at > self._contact) or any(waits[one.name] > self._contact for one in late)
 
     def _take_lease(self, began: float, since: float) -> None:
         """Have public projects served for a while: all names are known that were claimed before this look."""
