@@ -140,7 +140,9 @@ class Peers:
         waits = self._store.waits()
         # Who publishes waits for this node if it is well, but for no longer than this. A node that has died has answered nothing.
         late = [one for one in self._others if waits.get(one.name, 0.0) and one.lives(self._contact * 0.75)]
-        return bool(waits and now - self._well_at > self._contact) or any(waits[one.name] > self._contact for one in late)
+        return bool(waits and now - self._well_at > self._contact) or any(
+            waits[one.name] > self._contact for one in late
+        )
 
     def _take_lease(self, began: float, since: float) -> None:
         """Have public projects served for a while: all names are known that were claimed before this look."""
