@@ -148,10 +148,13 @@ def test_the_doctor_compares_the_nodes(nodes: list[Node], paths: list[str], tmp_
     assert doctored(tmp_path / "report") == {first.name: [well, same], second.name: [well], third.name: [well]}
 
     second.host.check_output(f"touch {DRAINED}")
-    # One that is missing would be written again.
+    # One that is missing, or has another size or time, would be written again.
     page, aside = f"{HOME}/index{paths[0]}index.json", f"{HOME}/index/aside"
     former = f"{PACKAGES}/.wheelhouse/nodes/former"
-    third.host.check_output(f"cp --archive {page} {aside} && echo >>{page} && mkdir {former}")
+    third.host.check_output(
+        f"cp --archive {page} {aside} && sed --in-place 's/\"20\\([0-9][0-9]-\\)/\"19\\1/' {page}"
+        f" && touch --reference {aside} {page} && ! cmp --silent {aside} {page} && mkdir {former}"
+    )
     try:
         found = doctored(tmp_path / "report")
     finally:
