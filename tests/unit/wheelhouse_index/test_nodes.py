@@ -565,7 +565,8 @@ def test_what_another_process_journals_is_read_also_after_a_journal_that_was_cut
         assert a.upload(*wheel("hello", "3.0")).status == 503
     # It begins another journal, as the last one has more than is known.
     assert a.upload(*wheel("hello", "4.0")).status == 200
-    follow, said = a.store._follow, []
+    follow = a.store._follow
+    said: list[int] = []
 
     def between(nodes: list[str], until: Place = NOWHERE) -> None:
         follow(nodes, until)

@@ -98,7 +98,7 @@ class Joining(Writing):
             if not self._has_peers():
                 log.info("No other node lives: all files are read")
                 return False
-            for _ in range(_TRIES):
+            for _try in range(_TRIES):
                 number = self.facts.snapshots.wish(self._kind())
                 began = time.monotonic()
                 file = self._answer(number)
