@@ -13,8 +13,10 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -182,8 +184,11 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
     controller = (PYTHON, "-m", "tests.ground", "controller")
 
     def unit(name: str, venv: str, needs: Sequence[str], *paths: str, profile: str = "") -> Part:
+        # By default pytest keeps the folders of the last three runs of all, and scenarios run it as well.
+        aside = f"{tempfile.gettempdir()}/wheelhouse-{zlib.crc32(str(root).encode()):08x}-{name}"
         # The log ends with what took longest.
-        command = (f"{venv}/bin/python", "-m", "pytest", "--color", "no", "--durations", "40", *paths)
+        options = ("--color", "no", "--durations", "40", "--basetemp", aside)
+        command = (f"{venv}/bin/python", "-m", "pytest", *options, *paths)
         environment = {HYPOTHESIS: profile, "WHEELHOUSE_LONG": "1"} if profile else {}
         return Part(name, (command,), tuple(needs), environment=environment)
 
