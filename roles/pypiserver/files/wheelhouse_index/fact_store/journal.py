@@ -221,10 +221,13 @@ class Journals:
             descriptor = os.open(self.folder / self.nodes.own / after.file, _TO_APPEND)
         except FileNotFoundError:
             return None
-        if os.fstat(descriptor).st_size == after.offset:
-            return descriptor
-        os.close(descriptor)
-        return None
+        is_whole = False
+        try:
+            is_whole = os.fstat(descriptor).st_size == after.offset
+        finally:
+            if not is_whole:
+                os.close(descriptor)
+        return descriptor if is_whole else None
 
     def _last(self) -> str:
         """Return which of its journals this node has begun last. A look at the folder takes longer."""

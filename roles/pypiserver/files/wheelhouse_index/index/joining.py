@@ -75,7 +75,7 @@ class Joining(Writing):
     def __init__(self, packages: Path, index: Path, options: Options = PLAIN) -> None:
         super().__init__(packages, index, options)
         self.pause: Callable[[float], None] = time.sleep
-        # Whether all files are to be read, whoever has read them.
+        # Whether all files are to be read, also those that another node has read.
         self._reads_all = False
 
     def forget(self) -> None:
