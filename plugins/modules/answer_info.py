@@ -7,10 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: answer_info
-short_description: Whether an address answers, and how quickly
+short_description: Whether addresses answer, and how quickly
 version_added: 0.2.0
 description:
-  - Asks an address some times, each by a connection of its own, and says what was answered and how long that took.
+  - Asks each address some times, each time by a connection of its own, and says what was answered and how long that took.
+  - All addresses are asked at once.
   - M(ansible.builtin.uri) measures whole seconds. No answer is a result here, and no failure.
 author:
   - The wheelhouse.pypi developers (@wheelhouse)
@@ -20,19 +21,20 @@ attributes:
   diff_mode: {support: none}
   platform: {platforms: posix}
 options:
-  url:
-    description: The address.
-    type: str
+  urls:
+    description: The addresses.
+    type: list
+    elements: str
     required: true
   verify:
-    description: Whether the certificate has to be valid for the name.
+    description: Whether the certificate has to be valid for the names.
     type: bool
     default: true
   authority:
     description: A file with the certificates to trust beside the machine's. Not used where it is missing.
     type: path
   times:
-    description: How often it is asked.
+    description: How often each is asked.
     type: int
     default: 5
   timeout:
@@ -44,23 +46,26 @@ options:
 EXAMPLES = r"""
 - name: Ask the index
   wheelhouse.pypi.answer_info:
-    url: https://pypi.example.com/
+    urls: [https://pypi.example.com/]
   register: answer
 """
 
 RETURN = r"""
-status:
-  description: Of the last answer; 0 without one.
-  type: int
+answers:
+  description: What was answered, in the order of O(urls).
+  type: list
+  elements: dict
   returned: success
-milliseconds:
-  description: The median of the times until an answer; 0 without one.
-  type: float
-  returned: success
-error:
-  description: Why there was no answer. Empty where there was.
-  type: str
-  returned: success
+  contains:
+    status:
+      description: Of the last answer; 0 without one.
+      type: int
+    milliseconds:
+      description: The median of the times until an answer; 0 without one.
+      type: float
+    error:
+      description: Why there was no answer. Empty where there was.
+      type: str
 """
 
 import http.client
@@ -70,12 +75,13 @@ import statistics
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS = {
-    "url": {"type": "str", "required": True},
+    "urls": {"type": "list", "elements": "str", "required": True},
     "verify": {"type": "bool", "default": True},
     "authority": {"type": "path"},
     "times": {"type": "int", "default": 5},
@@ -130,7 +136,9 @@ def main() -> None:
         context = trusted(given["verify"], given["authority"])
     except (OSError, ssl.SSLError) as error:
         module.fail_json(msg="authority: %s cannot be used: %s" % (given["authority"], error))
-    module.exit_json(**asked(given["url"], context, given["times"], given["timeout"]))
+    with ThreadPoolExecutor(max(1, len(given["urls"]))) as threads:
+        answers = list(threads.map(lambda url: asked(url, context, given["times"], given["timeout"]), given["urls"]))
+    module.exit_json(answers=answers)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,23 @@ def test_a_node_is_drained_by_hand(nodes: list[Node], paths: list[str], tmp_path
     assert second.health() == 200
 
 
+def test_the_last_node_that_is_well_is_not_drained(nodes: list[Node], paths: list[str]) -> None:
+    first, *others = nodes
+    names = ", ".join(node.name for node in others)
+    before = first.stack.running()
+    for node in others:
+        node.host.check_output(f"touch {DRAINED}")
+    try:
+        done = run(SITE, "--limit", first.name, variables={**PATIENT, "pypi_log_max_size": "7m"})
+    finally:
+        for node in others:
+            node.host.check_output(f"rm {DRAINED}")
+    assert done.code != 0, done.output
+    assert f"no other node is well that would serve meanwhile ({names}: GET /health)" in done.message(), done.output
+    assert "The files and images that served before are back, and were proved." in done.message(), done.output
+    assert (first.stack.running(), first.health(), drained(nodes)) == (before, 200, [])
+
+
 def doctored(report: Path) -> dict[str, list[str]]:
     """Return what the doctor says of the nodes as such, a line each, by host."""
     run("wheelhouse.pypi.doctor", variables={**PATIENT, "pypi_doctor_report": str(report)})

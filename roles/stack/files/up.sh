@@ -1,7 +1,7 @@
 # Run by sh -c with: the Compose project, its folder, how many seconds its containers may take, "up" or "check", "changed" where
-# this run has changed files that they read (else "same"), and for how many seconds the health address says before that this
-# node is not to be used (none for a host alone); the Compose file on stdin, as the controller made it: what lies in the folder by
-# then is not asked.
+# this run has changed files that they read (else "same"), for how many seconds the health address says before that this node is
+# not to be used (none for a host alone), and which other nodes are not well (nothing where one is); the Compose file on stdin, as
+# the controller made it: what lies in the folder by then is not asked.
 # shellcheck shell=sh
 set -eu
 project=$1 folder=$2 limit=$3
@@ -60,6 +60,11 @@ serves() { docker ps --quiet --filter "label=com.docker.compose.project=$project
 
 # Balancers leave this node before its containers are replaced. Until a run has proved it, it stays so.
 if [ "$drain" -gt 0 ] && [ -n "$(serves)" ] && compose_up --dry-run | changes; then
+    if [ -n "${7-}" ]; then
+        echo "Containers have to be replaced, and no other node is well that would serve meanwhile ($7: GET /health)." \
+            "No container was changed. Run for another node first (--limit), or do without: --extra-vars pypi_drain=0s" >&2
+        exit 1
+    fi
     mark=$folder/nginx/drained own=$$.$(date +%s) age=0
     [ ! -e "$mark" ] || age=$(($(date +%s) - $(stat --format %Y "$mark")))
     echo "$own" >"$mark"

@@ -283,6 +283,37 @@ esac
     assert (took >= 1) == (is_drained and not was_drained), took
 
 
+@pytest.mark.parametrize(
+    ("dry_run", "seconds", "refused"),
+    [("Recreated", "600", True), ("Running", "600", False), ("Recreated", "0", False)],
+)
+def test_the_last_node_that_is_well_is_not_drained(tmp_path: Path, dry_run: str, seconds: str, refused: bool) -> None:
+    (tmp_path / "nginx").mkdir()
+    (tmp_path / "docker").write_text(
+        f"""#!/bin/sh
+case "$*" in
+*service=nginx) echo n1 ;;
+*--dry-run*) echo ' Container x  {dry_run}' ;;
+*' up '*) touch "{tmp_path}/up" ;;
+esac
+"""
+    )
+    (tmp_path / "docker").chmod(0o755)
+    done = subprocess.run(
+        [
+            "sh", "-c", (ROLES / "stack/files/up.sh").read_text(),
+            "sh", "index", str(tmp_path), "1", "up", "same", seconds, "node-2, node-3",
+        ],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == int(refused)
+    assert ("would serve meanwhile (node-2, node-3: GET /health)" in done.stderr) == refused
+    assert (tmp_path / "up").exists() == (not refused)
+    assert not (tmp_path / ".unproved").exists() or not refused
+    assert not (tmp_path / "nginx/drained").exists()
+
+
 def test_a_run_that_was_cut_off_while_it_drained_does_not_wake_up_later(tmp_path: Path) -> None:
     (tmp_path / "nginx").mkdir()
     drained = tmp_path / "nginx/drained"

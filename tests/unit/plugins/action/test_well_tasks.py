@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -40,6 +42,25 @@ REFUSED = f"""
       ansible.builtin.include_vars: {ROOT}/roles/stack/vars/main.yml
     - name: Go back
       ansible.builtin.include_tasks: {ROOT}/roles/stack/tasks/back.yml
+"""
+
+
+OTHERS = f"""
+- name: Node
+  hosts: one
+  gather_facts: false
+  vars:
+    pypi_bind_address: 127.0.0.1
+    pypi_tls: none
+    __pypi_nodes: [one, two, three]
+    __pypi_peers: [{{at: "127.0.0.1:{{{{ two }}}}"}}, {{at: "127.0.0.1:{{{{ three }}}}"}}]
+  tasks:
+    - name: Read the words
+      ansible.builtin.include_vars: {ROOT}/roles/stack/vars/main.yml
+    - name: Ask
+      ansible.builtin.include_tasks: {ROOT}/roles/stack/tasks/others.yml
+    - name: After
+      ansible.builtin.debug: {{msg: "not well: {{{{ __stack_others_unwell | join(' ') }}}}"}}
 """
 
 
@@ -113,3 +134,35 @@ def test_a_node_that_did_not_go_back_may_stay_drained_and_that_is_said(
     assert "NGINX has refused the files." in done.stdout
     assert words in done.stdout
     assert ("it stays so" in done.stdout) == (words != "")
+
+
+@pytest.mark.one_core
+@pytest.mark.parametrize(
+    ("well", "never_served", "words"),
+    [
+        (("one", "three"), [], "not well: "),
+        (("one",), [], "not well: two three"),
+        # Nothing of these was there before.
+        (("one",), ["two"], "not well: three"),
+        (("one",), ["two", "three"], "not well: "),
+        # There is nothing to lose.
+        ((), [], "not well: "),
+    ],
+)
+def test_a_node_knows_whether_another_one_serves_while_it_is_drained(
+    playbook: Playbook, port: int, well: tuple[str, ...], never_served: list[str], words: str
+) -> None:
+    with socket.socket() as none:
+        none.bind(("127.0.0.1", 0))
+        ports = {name: port if name in well else none.getsockname()[1] for name in ("one", "two", "three")}
+        values = {"pypi_http_port": ports["one"], "two": ports["two"], "three": ports["three"]}
+        facts = "".join(
+            f"    - name: Note what {name} lacks\n"
+            f"      ansible.builtin.set_fact: {{__pypi_preflight: {{there: []}}}}\n"
+            f"      delegate_to: {name}\n      delegate_facts: true\n"
+            for name in never_served
+        )
+        play = OTHERS.replace("  tasks:\n", "  tasks:\n" + facts)
+        done = playbook(play, "--extra-vars", json.dumps(values), hosts="one,two,three,")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f'"{words}"' in done.stdout, done.stdout

@@ -1,4 +1,4 @@
-"""Whether an address answers: each status is an answer, and none is a failure of the module."""
+"""Whether addresses answer: each status is an answer, and none is a failure of the module."""
 
 from __future__ import annotations
 
