@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from wheelhouse_index.common import boot
 from wheelhouse_index.fact_store.journal import Nodes, Place
 from wheelhouse_index.requests.sockets import Sockets
 from wheelhouse_index.server import peers as peers_module
@@ -262,6 +263,26 @@ def test_the_first_node_that_lives_looks_for_copied_files(
     while not b.peers.looks():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def test_a_host_that_slept_or_was_started_again_is_well_when_it_has_read_on(
+    pair: tuple[Node, Node, Between], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _a, b, _between = pair
+    real, step = boot.now, b.peers.step
+    # Between two looks.
+    monkeypatch.setattr(b.peers, "step", lambda: None)
+    time.sleep(FRESHNESS / 4 + 0.2)
+    step()
+    assert b.peers.wellness() == ""
+    monkeypatch.setattr(boot, "now", lambda: real() + 3600)
+    assert "it has not read for 3600 s" in b.peers.wellness()
+    step()
+    assert b.peers.wellness() == ""
+    monkeypatch.setattr(boot, "name", lambda: "another")
+    assert b.peers.wellness() == "it has read nothing since the host started"
+    step()
+    assert b.peers.wellness() == ""
 
 
 def test_the_key_is_secret_and_the_same_for_all(pair: tuple[Node, Node, Between]) -> None:

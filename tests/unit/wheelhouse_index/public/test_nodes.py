@@ -15,8 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from wheelhouse_index.common import boot
 from wheelhouse_index.fact_store.journal import Nodes, Place
-from wheelhouse_index.fact_store.lease import Lease
 from wheelhouse_index.fact_store.recording import ConflictError
 from wheelhouse_index.public.gate import Reply
 from wheelhouse_index.server import peers as peers_module
@@ -182,7 +182,7 @@ def group(folder: Path, monkeypatch: pytest.MonkeyPatch, freshness: float = 2.0)
     )
     monkeypatch.setattr(peers_module, "time", shim)
     monkeypatch.setattr(peers_module, "threading", SimpleNamespace(Thread=AtOnce, Lock=threading.Lock))
-    monkeypatch.setattr(Lease, "now", staticmethod(lambda: clock.now))
+    monkeypatch.setattr(boot, "now", lambda: clock.now)
     (folder / "shared").mkdir()
     with stand_in.outlet() as outlet:
         for project in PROJECTS:

@@ -21,6 +21,7 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from ..common import boot
 from ..common.answering import Answering
 from ..common.answers import Answer
 from ..fact_store.journal import NAME, Place
@@ -103,7 +104,7 @@ class Peers:
         The lease counts from a word that was said before this look. So a node that has given this one up, as its last word was
         old, sees a new word, or this look sees what that node has journalled; and the lease of the old word is over by then.
         """
-        began, since = time.monotonic(), self._store.facts.lease.now()
+        began = boot.now()
         try:
             is_public = self._store.facts.marks.folder.is_dir()
             speaks = began - self._said_at >= self._contact / (_PUBLIC_WORDS if is_public else _WORDS)
@@ -115,7 +116,7 @@ class Peers:
             if followed != self._said:
                 self._say(followed)
             if speaks and is_public:
-                self._take_lease(began, since)
+                self._take_lease(began)
             if began - self._found[1] >= self._contact:
                 self._found = "; ".join(problems(self._store)), began
             reason = self._found[0]
@@ -129,7 +130,7 @@ class Peers:
             self._found = reason, -self._contact
         if not reason:
             self._well_at = began
-        text = json.dumps({"at": began, "reason": reason})
+        text = json.dumps({"boot": boot.name(), "at": began, "reason": reason})
         new = self._followed.with_name(f"{FOLLOWED}.new")
         with suppress(OSError):
             new.write_text(text, encoding="utf-8")
@@ -144,13 +145,14 @@ class Peers:
             waits[one.name] > self._contact for one in late
         )
 
-    def _take_lease(self, began: float, since: float) -> None:
-        """Have public projects served for a while: all names are known that were claimed before this look."""
+    def _take_lease(self, since: float) -> None:
+        """Have public projects served for a while: all names are known that were claimed before this look, which began then."""
+        began = since
         if began > self._leased_until:
             # It was over meanwhile: journals may have lost what was written into them since.
             self._store.gather_names()
             # That may take longer than a lease: the next look takes one then.
-            began = time.monotonic()
+            began = boot.now()
         self._store.facts.lease.take(since, self._contact)
         self._leased_until = began + self._contact
 
@@ -169,9 +171,10 @@ class Peers:
         """Return why a balancer is not to use this node; empty where it is. Does not look at packages/, which may hang."""
         try:
             found = json.loads(self._followed.read_text(encoding="utf-8"))
-            # The clock of the host since its boot, the same for all containers.
-            past = time.monotonic() - float(found["at"])
+            past = boot.now() - float(found["at"])
             reason = str(found["reason"])
+            if found["boot"] != boot.name():
+                return "it has read nothing since the host started"
         except (OSError, ValueError, KeyError, TypeError):
             return "it has not read what other nodes have changed"
         if not 0 <= past <= self._contact:
