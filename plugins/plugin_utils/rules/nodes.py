@@ -18,7 +18,7 @@ from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.rules.values impor
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils.specs import Complaints, is_true, public
 
 # Each node is a folder of this name in packages/.wheelhouse/nodes/, beside the nodes' key.
-_NAME = re.compile(r"(?!key\Z)[a-z0-9][a-z0-9.-]*\Z")
+_NAME = re.compile(r"(?!key\Z)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?\Z")
 _ADDRESS = re.compile(rf"(?=.{{1,253}}\Z){DNS_LABEL}(?:\.{DNS_LABEL})*\Z")
 _ADDRESS_MEND = "give a name or an IP address at which the other nodes reach this one, without scheme and port"
 # One node would otherwise refuse what another takes, or show what another hides.
@@ -179,7 +179,7 @@ def _names(hosts: Sequence[str]) -> Iterator[Problem]:
             yield Problem(
                 "pypi_nodes",
                 f"{host!r} cannot be the name of a node",
-                "rename the host in the inventory: letters, digits, . and -, with a letter or digit first, and not key",
+                "rename the host in the inventory: letters, digits, ., - and _, a letter or digit first and last, and not key",
             )
     for one, count in Counter(map(name, hosts)).items():
         if count > 1:

@@ -260,3 +260,25 @@ def test_the_security_group_of_the_page(cloud: Cloud, tmp_path: Path) -> None:
     }
     assert opened == {(80, 80, "10.0.0.0/16"), (22, 22, "10.0.9.0/24")}
     assert not any(rule["Ipv6Ranges"] for rule in group["IpPermissions"])
+
+
+def test_the_shared_folder_of_the_page(cloud: Cloud, tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"```yaml\n# ([\w./-]+)\n(.+?)```", page, re.DOTALL))
+    inventory = copied("aws", tmp_path, cloud.environment)
+    inventory.vault("pypi_production", ci="secret-1", alice="secret-2")
+    inventory.vault("pypi_staging", ci="secret-3")
+    (inventory.folder / "group_vars/pypi_production/nodes.yml").write_text(
+        blocks["my-aws/group_vars/pypi_production/nodes.yml"], encoding="utf-8"
+    )
+    play = tmp_path / "shared-folder.yml"
+    play.write_text(blocks["shared-folder.yml"], encoding="utf-8")
+    done = inventory.run("ansible-playbook", str(play), "--syntax-check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    listed = inventory.run("ansible-playbook", str(play), "--list-hosts").stdout
+    assert cloud.host("pypi-1") in listed and cloud.host("pypi-2") not in listed
+    # The names of instances are those of nodes, and what the play needs is no variable of the collection.
+    refused = inventory.run("ansible-playbook", "wheelhouse.pypi.site", "--limit", cloud.host("wrong-port"))
+    assert "pypi_http_port: '80800' is not a whole number" in refused.stdout, refused.stdout + refused.stderr
+    assert "cannot be the name of a node" not in refused.stdout
+    assert "shared_folder" not in refused.stdout

@@ -31,7 +31,7 @@ class Node:
         (folder / name).mkdir()
         (folder / name / "packages").symlink_to(folder / "shared")
         self.name = name
-        self.index = Index(folder / name, nodes=Nodes.of_text(name, "a b"))
+        self.index = Index(folder / name, nodes=Nodes.of_text(name, "a b_1"))
         self.sockets = Sockets(folder / name, "sockets")
         self.way_out = folder / name / "out.sock"
         self.peers = Peers(self.index.store, self.way_out, FRESHNESS)
@@ -99,7 +99,7 @@ class Between:
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Node, Node, Between]]:
     (tmp_path / "shared").mkdir()
-    a, b = Node(tmp_path, "a"), Node(tmp_path, "b")
+    a, b = Node(tmp_path, "a"), Node(tmp_path, "b_1")
     between = Between(a, b)
     Between(b, a)
     for node in (a, b):
@@ -240,14 +240,14 @@ def test_strangers_are_refused(pair: tuple[Node, Node, Between]) -> None:
     path = f"/_peer/a/{place.file}/{place.offset}"
     key = a.index.store.facts.journals.key()
     nonce = "0" * 32
-    right = f"{nonce} {peers_module._mac(key, 'ask', 'b', nonce, path)}"
+    right = f"{nonce} {peers_module._mac(key, 'ask', 'b_1', nonce, path)}"
     assert b.ask(path, right)[0] == 200
     for header in ("", nonce, f"{nonce} 0", f"1{right[1:]}", f"{nonce} "):
         assert b.ask(path, header)[0] == 403, header
-    assert b.ask(path.replace("/_peer/a/", "/_peer/b/"), right)[0] == 403
+    assert b.ask(path.replace("/_peer/a/", "/_peer/b_1/"), right)[0] == 403
     # What is not there yet cannot have been read.
     far = f"/_peer/a/{place.file}/{place.offset + 1}"
-    assert b.ask(far, f"{nonce} {peers_module._mac(key, 'ask', 'b', nonce, far)}")[0] == 503
+    assert b.ask(far, f"{nonce} {peers_module._mac(key, 'ask', 'b_1', nonce, far)}")[0] == 503
     for path in ("/", "/_peer/a/x/1", "/_peer/../../a/00000001.journal/1"):
         assert b.ask(path, right)[0] == 404
 

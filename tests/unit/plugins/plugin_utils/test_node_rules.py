@@ -46,9 +46,15 @@ def test_a_group_has_this_host_and_others(group: str, host: str, said: str) -> N
     assert found(group, host) == [said]
 
 
-@pytest.mark.parametrize("name", ["pypi_1", "-a", ".a", "key", "Key", "a b", "ä", "a/b"])
+@pytest.mark.parametrize("name", ["_a", "a-", "-a", ".a", "key", "Key", "a b", "ä", "a/b"])
 def test_names_of_nodes_can_be_folders_and_parts_of_an_address(name: str) -> None:
     assert f"{name!r} cannot be the name of a node; rename the host in the inventory" in of_names([name, "b"])
+
+
+def test_names_of_nodes_are_as_inventories_have_them() -> None:
+    hosts = ["pypi-1_i-0c735f7e990300e4a", "pypi.example.com", "B2"]
+    addresses = {host: {"ansible_host": "192.0.2.1", "pypi_http_port": number} for number, host in enumerate(hosts)}
+    assert [*nodes.problems("x", hosts[0], {"x": hosts}, inventory(**addresses))] == []
 
 
 def test_names_differ_in_more_than_case() -> None:

@@ -34,7 +34,7 @@ from ..files.names import is_project
 log = logging.getLogger(__name__)
 FOLDER = "nodes"
 # A node's name, as the inventory has it.
-NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
 _FILE = re.compile(r"[0-9]{8}\.journal")
 _SUFFIX = ".journal"
 _TO_APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC

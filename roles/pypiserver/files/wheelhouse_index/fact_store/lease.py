@@ -1,7 +1,7 @@
 """The lease of a node of several: until when it knows of all names that may have turned private on another one.
 
-Without one, nothing public is served, from the cache neither. NGINX reads the same file, by the same clock. A file from before the
-boot is of another boot.
+Without one, nothing public is served, from the cache neither. NGINX reads the same file, by the same clock. A file from before a
+boot counts no more.
 """
 
 from __future__ import annotations
