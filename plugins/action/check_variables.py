@@ -35,10 +35,11 @@ class ActionModule(ActionBase):
         removing = plain(task_vars.get("__pypi_removing", False))
         found += [one for one in names.removed(task_vars) if not removing or one.variable == "pypi_user"]
         found += names.unknown_tags(plain(task_vars.get("pypi_unknown_tags")))
-        if "pypi_serial" in task_vars and "__pypi_tries_nodes" not in task_vars:
+        if "pypi_serial" in task_vars:
             size = plain(self._templar.template(task_vars["pypi_serial"]))
-            batch, every = task_vars["ansible_play_batch"], task_vars["ansible_play_hosts_all"]
-            found += names.serial(size, len(batch), len(every))
+            # The play that tries what nodes share has no batches.
+            batch = () if "__pypi_tries_nodes" in task_vars else task_vars["ansible_play_batch"]
+            found += names.serial(size, len(batch), len(task_vars["ansible_play_hosts_all"]))
         found += self._of_nodes(task_vars, variables.get("pypi_nodes"), removing)
         problems = [str(problem) for problem in found + rules.problems(variables)]
         if any(user.get("password") for user in logins.present_users(variables)):

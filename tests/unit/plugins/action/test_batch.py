@@ -225,13 +225,17 @@ def test_nodes_alone_take_part_in_the_play_that_tries_the_folder(playbook: Playb
     (tmp_path / "hosts.ini").write_text(NODES)
     play = yaml.safe_load((PLAYBOOKS / "site.yml").read_text())[0]
     play["become"] = False
-    play["tasks"][1:] = [{"name": "Tries", "ansible.builtin.debug": {"msg": "tried {{ inventory_hostname }}"}}]
+    play["tasks"][1:] = [
+        {"name": "Check", "wheelhouse.pypi.check_variables": {"variables": {}}},
+        {"name": "Tries", "ansible.builtin.debug": {"msg": "tried {{ inventory_hostname }}"}},
+    ]
     text = yaml.safe_dump([play], sort_keys=False)
 
-    def tried(*options: str) -> list[str]:
+    def tried(*options: str, says: str = "") -> list[str]:
         run = playbook(text, *options, hosts=str(tmp_path / "hosts.ini"))
         print(run.stdout, run.stderr)
-        assert run.returncode == 0
+        assert (run.returncode == 0) == (says == "")
+        assert says in run.stdout
         return sorted(re.findall(r'"tried (\S+)"', run.stdout))
 
     assert tried("-e", "pypi_hosts=all") == ["node-1", "node-2", "node-3"]
@@ -267,3 +271,6 @@ def test_a_node_that_fails_before_its_turn_ends_the_run_for_all(playbook: Playbo
         assert re.findall(r'"changed (\S+)"', out) == ["single"]
         assert f"{' and '.join(bad)} failed, so nothing was changed on the other nodes of eu" in out
     assert re.findall(r'"changed (\S+)"', run("node-2", limit="eu:!node-1")) == []
+    # Batches begin with the next play, and what cannot be one is refused before anything changes.
+    assert tried("-e", "pypi_hosts=eu", "-e", "pypi_serial=1") == ["node-1", "node-2", "node-3"]
+    assert tried("-e", "pypi_hosts=eu", "-e", "pypi_serial=0", says="pypi_serial: '0' is not a batch size") == []
