@@ -242,6 +242,9 @@ def test_nodes_alone_take_part_in_the_play_that_tries_the_folder(playbook: Playb
     assert tried("-e", "pypi_hosts=all:!node-1") == ["node-2", "node-3"]
     assert tried("-e", "pypi_hosts=all", "--limit", "single,node-3") == ["node-3"]
     assert tried("-e", "pypi_hosts=single") == []
+    # Batches begin with the next play, and what cannot be one is refused before anything changes.
+    assert tried("-e", "pypi_hosts=eu", "-e", "pypi_serial=1") == ["node-1", "node-2", "node-3"]
+    assert tried("-e", "pypi_hosts=eu", "-e", "pypi_serial=0", says="pypi_serial: '0' is not a batch size") == []
 
 
 def test_a_node_that_fails_before_its_turn_ends_the_run_for_all(playbook: Playbook, tmp_path: Path) -> None:
@@ -271,6 +274,3 @@ def test_a_node_that_fails_before_its_turn_ends_the_run_for_all(playbook: Playbo
         assert re.findall(r'"changed (\S+)"', out) == ["single"]
         assert f"{' and '.join(bad)} failed, so nothing was changed on the other nodes of eu" in out
     assert re.findall(r'"changed (\S+)"', run("node-2", limit="eu:!node-1")) == []
-    # Batches begin with the next play, and what cannot be one is refused before anything changes.
-    assert tried("-e", "pypi_hosts=eu", "-e", "pypi_serial=1") == ["node-1", "node-2", "node-3"]
-    assert tried("-e", "pypi_hosts=eu", "-e", "pypi_serial=0", says="pypi_serial: '0' is not a batch size") == []
