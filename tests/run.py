@@ -184,8 +184,8 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
     controller = (PYTHON, "-m", "tests.ground", "controller")
 
     def unit(name: str, venv: str, needs: Sequence[str], *paths: str, profile: str = "") -> Part:
-        # By default pytest keeps the folders of the last three runs of all, and scenarios run it as well. No message of ours takes
-        # this name for a token.
+        # By default pytest keeps the folders of the last three runs of all, and scenarios run it as well. No message of ours
+        # takes this name for a token.
         aside = f"{tempfile.gettempdir()}/pytest-{zlib.crc32(str(root).encode()):08x}-{name}"
         # The log ends with what took longest.
         options = ("--color", "no", "--durations", "40", "--basetemp", aside)
