@@ -255,6 +255,11 @@ def test_a_slip_in_a_variable_of_a_playbook_is_refused(playbook: str, slip: str,
     run(check_variables, arguments, **play["vars"], **{meant: "x"})
 
 
+def test_a_misspelt_size_of_batches_is_refused() -> None:
+    with pytest.raises(AnsibleActionFail, match=r"pypi_serail: unknown variable; did you mean pypi_serial\?"):
+        run(check_variables, {"variables": {"pypi_instance": "index"}}, pypi_serail="1")
+
+
 def test_a_controller_that_cannot_hash_is_told_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise hashing.HashingError("libpass is missing. Run: pip install")
