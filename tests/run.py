@@ -40,8 +40,8 @@ OLDEST_UNITS = (*CORE_UNITS, "--ignore=tests/unit/plugins/module_utils")
 OLDEST_SCENARIOS = ("pypiserver",)
 # From the longest on: what takes long must not run alone at the end, nor what runs twice (OLDEST_SCENARIOS).
 LONGEST = (
-    *("stack", "upstream", "access", "index", "rollout", "nodes", "default", "tls", "ldap", "import", "backup"),
-    *("airgap", "docker", "pypiserver", "nginx", "images", "layout"),
+    *("stack", "upstream", "access", "index", "rollout", "images", "nodes", "tls", "ldap", "default", "import"),
+    *("backup", "airgap", "docker", "pypiserver", "nginx", "layout"),
 )
 # The newest ansible-core, on Debian 13 with its Python (tests/ground/controller.py), which is the stand-in's as well:
 # our extension of pypiserver is tried on it too.

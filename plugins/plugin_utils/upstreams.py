@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from ansible_collections.wheelhouse.pypi.plugins.module_utils.htpasswd import PATTERN
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import durations
 
-REFUSE, ALLOW = "refuse", "allow"
+REFUSE = "refuse"
 HTTPS_PORT = 443
 _DIGEST_LENGTH = 12
 _SPELT = re.compile(r"[A-Za-z0-9._*-]+\Z")

@@ -39,11 +39,6 @@ CASES = [
         ],
         id="several variables at once",
     ),
-    pytest.param(
-        {"pypi_image_nginx": "nginx:9.9"},
-        ["nginx:9.9 is still missing", "pypi_image_nginx"],
-        id="an image that the archive does not have",
-    ),
 ]
 
 

@@ -116,11 +116,6 @@ def test_the_folder_the_name_and_the_port_of_the_other_server_are_refused_with_t
             "pypi_http_port: port 80 on 0.0.0.0 is taken by the container pypi-server-nginx-1",
             "set up this one on another port, import the packages, then switch (docs/import.md)",
         )
-        says(refused(pypi_adopt=True), "pypi_adopt: was removed from the collection")
-        says(
-            refused(playbook=IMPORT, pypi_http_port=PORT, pypi_import_from=SOURCE),
-            "pypi_import_from: the index internal does not run on this host; run wheelhouse.pypi.site first",
-        )
 
 
 def test_an_index_comes_up_beside_it_and_a_check_says_what_an_import_would_bring(
@@ -135,18 +130,6 @@ def test_an_index_comes_up_beside_it_and_a_check_says_what_an_import_would_bring
     assert counted(done) == (3, 0, 0, 2, 1)
     says(done.message(), "Would import 3 files.", f"+ {WHEEL.format('copied')}")
     assert beside.request("/simple/copied/", LOGIN).status == 404
-
-
-@pytest.mark.parametrize(
-    ("path", "said"),
-    [
-        ("", "missing; name the folder with the packages: -e pypi_import_from=/"),
-        ("/home/nowhere", "/home/nowhere does not exist on this host"),
-    ],
-)
-def test_a_folder_that_cannot_be_meant_is_refused(beside: Index, path: str, said: str) -> None:
-    message = refused(playbook=IMPORT, pypi_http_port=PORT, pypi_import_from=path)
-    says(message, "pypi_import_from: ", said)
 
 
 def test_packages_come_in_while_both_servers_serve_and_the_old_folder_is_only_read(

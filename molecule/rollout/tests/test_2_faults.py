@@ -12,13 +12,15 @@ from molecule.rollout.tests.conftest import FILE
 from tests.support import faulty_images
 from tests.support.fleet import Client, Member, bad_answers
 from tests.support.long import only_long
-from tests.support.playbook import SITE, run, site
+from tests.support.playbook import SITE, run, says, site
 from tests.support.stack import Stack
 
 testinfra_hosts = ["docker://pypi-rollout-2"]
 
 IMAGE = faulty_images.PYPISERVER
 NEXT = "pypiserver/pypiserver:next"
+# What is wrong with a new image is found on the second host; the others, which go on with the old one, are done in no time.
+NEXT_THERE = f"{{{{ '{NEXT}' if inventory_hostname == 'pypi-rollout-2' else '{IMAGE}' }}}}"
 
 
 def images(stack: Stack) -> list[str]:
@@ -64,23 +66,24 @@ FAULTS = [
     pytest.param(
         full_disk,
         {"pypi_max_upload": "4g"},
-        "no space left on the file system of /srv/pypi/pypi-server",
+        ("no space left on the file system of /srv/pypi/pypi-server",),
         id="full disk",
         marks=only_long,
     ),
-    pytest.param(unreachable, {"pypi_max_upload": "5g"}, "UNREACHABLE!", id="unreachable", marks=only_long),
+    pytest.param(unreachable, {"pypi_max_upload": "5g"}, ("UNREACHABLE!",), id="unreachable", marks=only_long),
     pytest.param(
         broken_image,
-        {"pypi_max_upload": "6g", "pypi_image_pypiserver": NEXT},
-        "pypi-server: not found",
+        {"pypi_max_upload": "6g", "pypi_image_pypiserver": NEXT_THERE},
+        ("pypi-server: not found",),
         id="broken image",
         marks=only_long,
     ),
     # Of the faults the one with which the host has switched, and goes back.
     pytest.param(
         image_that_cannot_cope,
-        {"pypi_max_upload": "7g", "pypi_image_pypiserver": NEXT},
-        "out of luck",
+        {"pypi_max_upload": "7g", "pypi_image_pypiserver": NEXT_THERE},
+        # Between them a busy host has said that it starts again.
+        ("out of luck", "The files and images that served before are back, and were proved."),
         id="image that cannot cope",
     ),
 ]
@@ -88,11 +91,9 @@ FAULTS = [
 
 @pytest.mark.parametrize(("fault", "change", "reason"), FAULTS)
 def test_a_fault_on_the_second_host_stops_the_rollout_and_the_next_run_mends_it(
-    fleet: list[Member], reading: dict[str, Client], fault: Any, change: dict[str, Any], reason: str
+    fleet: list[Member], reading: dict[str, Client], fault: Any, change: dict[str, Any], reason: tuple[str, ...]
 ) -> None:
     first, second, third = fleet
-    for member in (first, third):
-        member.host.check_output(f"docker tag {IMAGE} {NEXT}")
     variables = {"pypi_serial": 1, "pypi_log_max_size": "4m", **change}
     wanted = f"client_max_body_size {change['pypi_max_upload']}"
     # Who went back has a new container of the old image.
@@ -102,9 +103,7 @@ def test_a_fault_on_the_second_host_stops_the_rollout_and_the_next_run_mends_it(
         done = run(SITE, variables=variables)
         message = done.message()
         assert done.code != 0, done.output
-        assert reason in message, done.output
-        went_back = "The files and images that served before are back, and were proved." in message
-        assert went_back == (fault is image_that_cannot_cope), done.output
+        says(message, *reason)
         assert f"repeat the run with --limit {second.name},{third.name} to continue" in message, done.output
         assert first.loaded() == wanted
         assert third.state() == old_third

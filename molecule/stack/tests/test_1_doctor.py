@@ -122,12 +122,3 @@ def test_faults_are_found_and_named_each_with_its_remedy(
     # Ansible breaks long lines where it shows YAML.
     shown = " ".join(done.output.replace('\\"', '"').split())
     assert [text for text in said if text not in shown] == []
-
-
-def test_a_slip_on_the_command_line_is_refused(index: Index) -> None:
-    for variables, words in (
-        ({"pypi_doctor_read": "some"}, "Give -e pypi_doctor_read=all or a size such as 10g"),
-        ({"pypi_doctor_reprt": "/tmp/report"}, "pypi_doctor_reprt: unknown variable; did you mean pypi_doctor_report?"),
-    ):
-        done = run(DOCTOR, variables=variables)
-        assert done.code != 0 and words in done.message(), done.output

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -72,15 +71,9 @@ def test_a_stack_that_was_stopped_by_hand_is_started_by_hand_and_the_next_run_fi
     assert site("--tags", "stack").changed == 0
 
 
-@pytest.fixture
-def repaired(index: Index, publisher: Login) -> Iterator[None]:
-    yield
-    site("--tags", "pypiserver,stack")
-    assert index.request(f"/packages/?{uuid4().hex}", publisher).status == 200
-
-
-@pytest.mark.usefixtures("repaired")
-def test_a_container_that_does_not_become_healthy_says_why(host: Any, stack: Stack) -> None:
+def test_a_container_that_does_not_become_healthy_says_why(
+    host: Any, index: Index, publisher: Login, stack: Stack
+) -> None:
     before = stack.running()
     host.check_output(f"echo 'raise SystemExit(\"no such luck\")' >>{stack.home}/pypiserver/gunicorn.conf.py")
     message = refused("--tags", "stack", pypi_start_timeout="20s")
@@ -98,8 +91,10 @@ def test_a_container_that_does_not_become_healthy_says_why(host: Any, stack: Sta
     assert 'exec: "python3": executable file not found' in message, message
     assert "wheelhouse-candidate-pypi-server-pypi-server-1 is created" in message, message
 
+    site("--tags", "pypiserver,stack")
+    assert index.request(f"/packages/?{uuid4().hex}", publisher).status == 200
 
-@pytest.mark.usefixtures("repaired")
+
 def test_a_run_right_after_the_cause_was_mended_waits_for_what_restarts(host: Any, stack: Stack) -> None:
     file = f"{stack.home}/packages"
     host.check_output(f"chmod 0 {file}")

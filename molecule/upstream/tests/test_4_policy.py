@@ -176,10 +176,6 @@ def test_an_address_without_an_index_is_refused_and_the_upstreams_stay(
         "pypi_upstreams cannot be used; nothing was changed:",
         f"{nothing['url']} has neither a list of projects nor a page",
     )
-    says(
-        refused(pypi_upstreams=[{**first, "file_hosts": []}, second]),
-        "add to its entry file_hosts: [files.example.org]",
-    )
     # The run itself compares private projects with those of the same names on an upstream's list.
     public.begin()
     assert one.page(fresh).status == 200

@@ -36,8 +36,12 @@ class Node:
         self.way_out = folder / name / "out.sock"
         self.peers = Peers(self.index.store, self.way_out, FRESHNESS)
         self.index.store.tell = self.peers.tell
-        self.listening = self.sockets.listen_peers()
-        self.peers.start(self.listening, self.sockets.stopping)
+
+    def start(self) -> None:
+        """Begin to read on and to answer, and wait until it is well."""
+        self.peers.start(self.sockets.listen_peers(), self.sockets.stopping)
+        self.index.look()
+        self.wait_for(200)
 
     def ask(self, path: str, header: str = "") -> tuple[int, str]:
         """Ask as NGINX does; return status and text."""
@@ -97,14 +101,14 @@ class Between:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Node, Node, Between]]:
-    (tmp_path / "shared").mkdir()
-    a, b = Node(tmp_path, "a"), Node(tmp_path, "b_1")
+def pair(in_memory: Path) -> Iterator[tuple[Node, Node, Between]]:
+    (in_memory / "shared").mkdir()
+    # Both are there before one says that it lives: the other would wait until that one, which is not well yet, has it join.
+    a, b = Node(in_memory, "a"), Node(in_memory, "b_1")
     between = Between(a, b)
     Between(b, a)
     for node in (a, b):
-        node.index.look()
-        node.wait_for(200)
+        node.start()
     yield a, b, between
     for node in (a, b):
         node.sockets.stopping.set()

@@ -55,7 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list
 
 # Those between do as their neighbours, and those that ask for JSON read HTML as the newest does.
 SELDOM = {
-    *((version, form) for version in ("21.3", "22.3.1", "23.1.2", "24.0") for form in ("HTML", "JSON")),
+    *((version, form) for version in ("21.3", "22.2", "22.3.1", "23.1.2", "24.0", "25.0") for form in ("HTML", "JSON")),
     *((version, "HTML") for version in pips.ASKS_FOR_JSON if version != pips.NEWEST),
 }
 FORMS = [

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.wheelhouse.pypi.plugins.action import (
@@ -16,6 +17,8 @@ from ansible_collections.wheelhouse.pypi.plugins.action import (
     htpasswd_hash,
 )
 from ansible_collections.wheelhouse.pypi.plugins.plugin_utils import hashing
+
+from tests.collection import ROOT
 
 Search = Callable[..., None]
 ALICE = {"name": "alice", "password": "S3cret", "publish": True}
@@ -231,6 +234,30 @@ def test_good_variables_pass_with_their_warnings() -> None:
     )
     assert result["changed"] is False
     assert "everyone who reaches the index may upload" in result["warnings"][0]
+
+
+# What each playbook takes: plugin_utils/test_rules.py.
+@pytest.mark.parametrize(
+    ("playbook", "slip", "meant"),
+    [
+        ("yank", "pypi_filename", "pypi_file"),
+        ("give_back", "pypi_give_back_confrim", "pypi_give_back_confirm"),
+        ("trash", "pypi_trash_doo", "pypi_trash_do"),
+        ("doctor", "pypi_doctor_reprt", "pypi_doctor_report"),
+        ("restore", "pypi_restore_confrim", "pypi_restore_confirm"),
+    ],
+)
+def test_a_slip_in_a_variable_of_a_playbook_is_refused(playbook: str, slip: str, meant: str) -> None:
+    (play,) = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text())
+    arguments = {"variables": {"pypi_instance": "index"}}
+    with pytest.raises(AnsibleActionFail, match=f"{slip}: unknown variable; did you mean {meant}\\?"):
+        run(check_variables, arguments, **play["vars"], **{slip: "x"})
+    run(check_variables, arguments, **play["vars"], **{meant: "x"})
+
+
+def test_a_misspelt_size_of_batches_is_refused() -> None:
+    with pytest.raises(AnsibleActionFail, match=r"pypi_serail: unknown variable; did you mean pypi_serial\?"):
+        run(check_variables, {"variables": {"pypi_instance": "index"}}, pypi_serail="1")
 
 
 def test_a_controller_that_cannot_hash_is_told_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,13 +182,6 @@ def test_a_size_in_the_inventory_is_refused_because_it_would_not_count(rollout: 
     assert said(run, "done by") == []
 
 
-@pytest.mark.one_core
-def test_a_misspelt_size_is_found(rollout: Playbook) -> None:
-    run = rollout("-e", "pypi_serail=1")
-    assert "pypi_serail: unknown variable; did you mean pypi_serial?" in run.stdout
-    assert said(run, "done by") == []
-
-
 NODES = "single\n[eu]\nnode-1\nnode-2\nnode-3\n[eu:vars]\npypi_nodes=eu\n"
 
 

@@ -28,3 +28,11 @@ def test_the_report_of_another_day_does_not_stand_where_no_host_could_be_examine
     assert list(found) == (["one"] if "--limit" in options else ["one", "two"])
     assert {one["level"] for one in found.values()} == {"error"}
     assert found["one"]["findings"][0]["text"] == "could not be examined"
+
+
+@pytest.mark.one_core
+def test_a_slip_on_the_command_line_is_refused(playbook: Playbook) -> None:
+    play = "- import_playbook: wheelhouse.pypi.doctor"
+    done = playbook(play, "-e", "pypi_hosts=all", "-e", "pypi_doctor_read=some", hosts="one,")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Give -e pypi_doctor_read=all or a size such as 10g" in done.stdout

@@ -45,12 +45,9 @@ def test_a_release_goes_and_comes_back(playbook: Playbook, tmp_path: Path, monke
     assert again.returncode == 0 and "changed=0" in again.stdout
     shown = playbook(TRASH)
     assert '"Files in the trash: 2."' in said(shown) and "changed=0" in shown.stdout, shown.stdout + shown.stderr
-    for bad, reason in (
-        ({"pypi_project": ""}, "pypi_project: empty; give a value, or leave it out"),
-        ({"pypi_project": "foo", "pypi_version": 1.0}, "pypi_version: 1.0 is not a text; quote it where it is set"),
-    ):
-        wrong = playbook(TRASH, "-e", json.dumps({"pypi_trash_do": "empty", **bad}))
-        assert wrong.returncode == 2 and reason in said(wrong), wrong.stdout
+    wrong = playbook(TRASH, "-e", json.dumps({"pypi_trash_do": "empty", "pypi_project": ""}))
+    reason = "pypi_project: empty; give a value, or leave it out"
+    assert wrong.returncode == 2 and reason in said(wrong), wrong.stdout
     back = playbook(TRASH, "-e", "pypi_trash_do=restore", "-e", "pypi_project=foo")
     assert '"Files that came back: 2."' in said(back) and "changed=1" in back.stdout, back.stdout + back.stderr
     assert {WHEEL, SDIST} < stored(home)

@@ -235,7 +235,6 @@ def test_a_file_that_an_entry_cannot_be_added_to_stays_as_it_is(play: Play, tmp_
             {"token_id": "a", "token_publish": "acme-*, widgets"},
             ["--extra-vars: widgets belongs to no variable; separate"],
         ),
-        ({"token_id": "a b"}, ["--extra-vars: b belongs to no variable"]),
         (
             {
                 "token_id": "alice",
