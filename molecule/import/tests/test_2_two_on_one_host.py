@@ -75,13 +75,6 @@ def test_the_name_of_another_index_is_refused(host: Any) -> None:
     says(message, "pypi_instance: dev is the name of the index in /home/pypi/dev", "another pypi_instance")
 
 
-def test_the_folder_of_another_index_is_refused(host: Any) -> None:
-    home = HOMES["release"]
-    with untouched(host):
-        message = refused("--inventory", TWO, "--limit", "pypi-dev", pypi_home=home)
-    says(message, f"pypi_home: {home} is the folder of the index release. Give dev one of its own")
-
-
 def test_a_change_of_one_leaves_the_others_alone(indexes: dict[str, Index], stacks: dict[str, Stack]) -> None:
     before = {name: state(stack) for name, stack in stacks.items()}
     site("pypi-dev", pypi_http_port=8084, pypi_users=[{"name": "newcomer", "password": "newcomer-password"}])

@@ -27,11 +27,11 @@ class Company:
     middle: Pair
     folder: Path
 
-    def files(self, name: str, pair: Pair, key: Pair | None = None) -> dict[str, str]:
+    def files(self, name: str, pair: Pair) -> dict[str, str]:
         """Write a chain and a key, and return the variables that name them."""
         certificate, key_file = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         certificate.write_bytes(pair.pem(self.middle))
-        key_file.write_bytes((key or pair).key_pem())
+        key_file.write_bytes(pair.key_pem())
         return {"pypi_tls": "provided", "pypi_tls_certificate": str(certificate), "pypi_tls_key": str(key_file)}
 
     def server(self, *names: str, **options: int) -> Pair:

@@ -17,7 +17,7 @@ import pytest
 from molecule.tls.tests.conftest import NAME, Company, shown
 from tests.support import packages
 from tests.support.clients import Index, Login
-from tests.support.playbook import refused, says, site
+from tests.support.playbook import refused, site
 from tests.support.stack import Stack, traffic
 
 MEBIBYTE = 1024 * 1024
@@ -142,20 +142,6 @@ def _stays_in_force(address: str, by_address: Index, reader: Login, stack: Stack
     assert shown(address).serial_number == before.serial_number
     assert stack.running() == containers
     assert by_address.request("/simple/", reader).status == 200
-
-
-@pytest.mark.usefixtures("_stays_in_force")
-def test_one_that_does_not_fit_does_not_go_live(company: Company) -> None:
-    wrong = company.files("wrong", company.server("other.example.com", days=-1), company.server(NAME))
-    message = refused(**wrong)
-    says(
-        message,
-        f"the certificate is for other.example.com, and clients ask for {NAME}",
-        "the key does not belong to the certificate",
-        "the certificate expired on 20",
-        "othing was changed",
-    )
-    assert "PRIVATE KEY" not in message
 
 
 @pytest.mark.usefixtures("_stays_in_force")

@@ -4,9 +4,8 @@ Ansible packs each module that a task needs, with all that it imports, and drops
 tests, which make hundreds of runs, that is a third of the controller's work. So they keep the packages: for a build of the
 collection and a release of Ansible, in the folder of that build, or where ``WHEELHOUSE_MODULES`` says.
 
-On the host, Python would compile a package with every task, as it keeps no bytecode of modules in archives. So bytecode is
-added at the end of the run that has packed them: to those of a build by the Python of one of its hosts that is a container,
-to others by this one where it is named as that of all hosts.
+On the host, Python would compile a package with every task, as it keeps no bytecode of modules in archives. So to those of
+a build, bytecode is added at the end of the run that has packed them, by the Python of one of its hosts that is a container.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import io
 import os
 import pickle
 import subprocess
-import sys
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -50,7 +48,6 @@ class CallbackModule(CallbackBase):
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)
         self._kept: Path | None = None
-        self._here = False
         core = version("ansible-core")
         if tuple(map(int, core.split(".")[:2])) < LOCKED_SINCE:
             return
@@ -59,19 +56,17 @@ class CallbackModule(CallbackBase):
         kept = folder / f"modules-{core}-{version('ansible')}"
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
         Path(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache").symlink_to(kept)
-        self._here = bool(own)
-        self._kept = None if own and os.environ.get("ANSIBLE_PYTHON_INTERPRETER") != sys.executable else kept
+        self._kept = None if own else kept
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Add bytecode to what this run has packed."""
         packed = self._kept.glob("*-none") if self._kept else []
         new = [path for path in packed if not path.with_name(f"{path.name}.compiled").exists()]
         hosts = sorted(set(stats.processed) - set(constants.LOCALHOST))
-        if not new or not (hosts or self._here):
+        if not new or not hosts:
             return
-        python = [sys.executable] if self._here else ["docker", "exec", "--interactive", hosts[0], "python3"]
         packages = {path.name: pickle.loads(path.read_bytes()) for path in new}
-        archives = compiled(python, {name: base64.b64decode(package.zip_data) for name, package in packages.items()})
+        archives = compiled(hosts[0], {name: base64.b64decode(package.zip_data) for name, package in packages.items()})
         for path in new if archives else ():
             package = dataclasses.replace(packages[path.name], zip_data=base64.b64encode(archives[path.name]))
             # Others may read or pack it at the same time.
@@ -81,13 +76,13 @@ class CallbackModule(CallbackBase):
             path.with_name(f"{path.name}.compiled").touch()
 
 
-def compiled(python: list[str], archives: dict[str, bytes]) -> dict[str, bytes]:
-    """Return archives with bytecode of a Python; none if that cannot be, as for a host that is no container."""
+def compiled(container: str, archives: dict[str, bytes]) -> dict[str, bytes]:
+    """Return archives with bytecode; none if that cannot be, as for a host that is no container."""
     given = io.BytesIO()
     with zipfile.ZipFile(given, "w") as every:
         for name, archive in archives.items():
             every.writestr(name, archive)
-    command = [*python, "-c", ADD_BYTECODE.read_text(encoding="utf-8")]
+    command = ["docker", "exec", "--interactive", container, "python3", "-c", ADD_BYTECODE.read_text(encoding="utf-8")]
     done = subprocess.run(command, input=given.getvalue(), capture_output=True, check=False)
     if done.returncode:
         return {}
