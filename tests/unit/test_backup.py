@@ -151,13 +151,15 @@ def opened(home: Path) -> list[str]:
 
 def test_after_the_first_backup_restic_opens_the_repository_three_times(restic: Any, tmp_path: Path) -> None:
     store(tmp_path, "store-1")
-    backup.backup(restic())
+    made = restic()
+    (tmp_path / "summary").write_text(json.dumps({**SUMMARY, "snapshot_id": "abcdef123456" + "0" * 52}) + "\n")
+    backup.backup(made)
     assert opened(tmp_path) == ["unlock", "snapshots", "backup", "forget", "check"]
     made = restic(more=f"""backup*) echo "$*" >{tmp_path}/words; cat {tmp_path}/summary ;;""")
     assert backup.backup(made)["outcome"] == "ok"
     assert opened(tmp_path) == ["backup", "forget", "check"]
-    # Only a repository that has that snapshot takes this.
-    assert "--parent abcdef123456 " in (tmp_path / "words").read_text()
+    # Only a repository that has that snapshot takes this, and part of an id is looked for nowhere else.
+    assert "--parent abcdef1234560000 " in (tmp_path / "words").read_text()
 
 
 @pytest.mark.parametrize("changed", ["repository", "store", "snapshot", "failed", "removed"])

@@ -54,7 +54,7 @@ def read(place: Path | str) -> bytes:
 
 
 def to_the_end(descriptor: int, size: int) -> bytes:
-    """Return what an open file holds from here on; of so many bytes, if nothing has changed it. With less than a file object costs."""
+    """Return what an open file holds from here on: so many bytes, if nothing has changed it. A file object costs more."""
     content = os.read(descriptor, size + 1)
     while more := os.read(descriptor, size + 1) if len(content) != size else b"":
         content += more

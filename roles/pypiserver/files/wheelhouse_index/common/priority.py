@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 
-# The system call sched_setscheduler by its number, as musl's function does nothing (asm/unistd.h), and its policy (linux/sched.h).
+# The system call sched_setscheduler by its number (asm/unistd.h), as musl's does nothing, and its policy (linux/sched.h).
 _SCHED_SETSCHEDULER = {"x86_64": 144, "aarch64": 119}.get(platform.machine())
 _SCHED_IDLE = 5
 
@@ -13,7 +13,7 @@ _SCHED_IDLE = 5
 def give_way() -> bool:
     """Have this process, and those that it will start, run where no other wants to; return whether this system can.
 
-    A processor that runs nothing else counts as a free one: what serves is woken there, and does not wait as beside what is merely nice.
+    A processor that runs nothing else counts as a free one: what serves is woken there, as it is not beside what is merely nice.
     """
     if _SCHED_SETSCHEDULER is None:
         return False
