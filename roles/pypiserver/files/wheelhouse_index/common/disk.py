@@ -16,6 +16,7 @@ from pathlib import Path
 _MANY = 16
 # No file that the index writes comes near it.
 LONGEST_BYTES = 64 * 1024 * 1024
+_PIECE_BYTES = 64 * 1024
 # The system call renameat2 by its number, as musl has no function for it, and what it needs to exchange two names (linux/fs.h).
 _RENAMEAT2 = {"x86_64": 316, "aarch64": 276}.get(platform.machine())
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -56,7 +57,7 @@ def read(place: Path | str) -> bytes:
 def to_the_end(descriptor: int, size: int) -> bytes:
     """Return what an open file holds from here on: so many bytes, if nothing has changed it. A file object costs more."""
     content = os.read(descriptor, size + 1)
-    while more := os.read(descriptor, size + 1) if len(content) != size else b"":
+    while more := os.read(descriptor, _PIECE_BYTES) if len(content) != size else b"":
         content += more
     return content
 
