@@ -67,15 +67,17 @@ def send(host: str, source: Path, target: str, *, owner: str = "0:0") -> None:
     Raises:
         BenchError: if they do not arrive.
     """
-    ask(host, "install", "-d", "-o", owner.split(":")[0], "-g", owner.split(":")[1], target)
-    packed = subprocess.Popen(["tar", "-c", "-C", str(source), "."], stdout=subprocess.PIPE)
-    unpack = ["tar", "-x", "--no-same-owner", "--no-overwrite-dir", "-C", target, "-f", "-"]
+    user, group = owner.split(":")
+    ask(host, "install", "-d", "-o", user, "-g", group, target)
+    # What is there already is not touched: a backup takes a file for a changed one if but its owner was set again.
+    owned = [f"--owner={user}", f"--group={group}", "--numeric-owner"]
+    packed = subprocess.Popen(["tar", "-c", *owned, "-C", str(source), "."], stdout=subprocess.PIPE)
+    unpack = ["tar", "-x", "--same-owner", "--numeric-owner", "--no-overwrite-dir", "-C", target, "-f", "-"]
     done = subprocess.run(
         ["docker", "exec", "-i", host, *unpack], stdin=packed.stdout, capture_output=True, check=False
     )
     if packed.wait() or done.returncode:
         raise BenchError(f"{source} did not get to {host}: {done.stderr.decode()[-2000:]}")
-    ask(host, "chown", "-R", owner, target)
 
 
 def address(host: str) -> str:

@@ -43,8 +43,11 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     load.ready()
     ours = _filled(pace)
     yield recovery.backups(pace)
-    yield _beside(pace, ours, "backup", "wheelhouse.pypi.backup", "backup.py backup")
-    yield _beside(pace, ours, "restore", "wheelhouse.pypi.drill", "restic restore|wheelhouse_index (restore|drill)")
+    # As the unit and the playbook have it.
+    yield _beside(pace, ours, "backup", "wheelhouse.pypi.backup", "backup.py backup", weight=5)
+    yield _beside(
+        pace, ours, "restore", "wheelhouse.pypi.drill", "restic restore|wheelhouse_index (restore|drill)", weight=20
+    )
     yield _beside(
         pace, ours, "doctor", examining.DOCTOR, "wheelhouse_index inspect", variables={"pypi_doctor_read": "all"}
     )
@@ -70,7 +73,13 @@ def _filled(pace: Pace) -> Side:
 
 
 def _beside(
-    pace: Pace, ours: Side, name: str, playbook: str, process: str, variables: dict[str, Any] | None = None
+    pace: Pace,
+    ours: Side,
+    name: str,
+    playbook: str,
+    process: str,
+    variables: dict[str, Any] | None = None,
+    weight: int = 20,
 ) -> Iterator[Figure]:
     """Requests a second for a page while a playbook's work on the host lasts, and without it.
 
@@ -81,6 +90,7 @@ def _beside(
         playbook: which.
         process: a pattern of the command line that does the work. Ansible, which is elsewhere as a rule, is not measured.
         variables: of the playbook.
+        weight: of its processes beside the containers on the host, which have 100.
     """
 
     def per_second() -> float:
@@ -92,8 +102,8 @@ def _beside(
         except BenchError:
             return False
 
-    # On a server, the units of backup and drill (CPUWeight=20) are beside containers (100). Here, those are beside the host.
-    run(["docker", "update", "--cpu-shares", "205", SERVING])
+    # On a server, the units of backup and drill are beside containers (CPUWeight=100). Here, those are beside the host.
+    run(["docker", "update", "--cpu-shares", str(1024 * weight // 100), SERVING])
     alone = [per_second() for _ in range(pace.rounds)]
     beside: list[float] = []
     with ThreadPoolExecutor(1) as runs:

@@ -122,9 +122,9 @@ def test_a_backup_tags_forgets_checks_and_keeps_its_result(restic: Any, tmp_path
     made = restic(snapshot(1, OWN, "store=store-1"))
     backup.backup(made)
     asked = (tmp_path / "asked").read_text().splitlines()
-    assert [line.split()[0] for line in asked] == ["unlock", "snapshots", "backup", "forget", "check"]
-    assert f"--tag {OWN} --tag store=store-1" in asked[2] and "authentication files store/.wheelhouse" in asked[2]
-    assert "--keep-daily 7" in asked[3] and "--tag store=store-1 " in asked[3] and OWN not in asked[3]
+    assert [line.split()[0] for line in asked] == ["version", "unlock", "snapshots", "backup", "forget", "check"]
+    assert f"--tag {OWN} --tag store=store-1" in asked[3] and "authentication files store/.wheelhouse" in asked[3]
+    assert "--keep-daily 7" in asked[4] and "--tag store=store-1 " in asked[4] and OWN not in asked[4]
     assert "S3cret" not in str(asked)
     last = json.loads((tmp_path / "backup/last.json").read_text())
     assert (last["outcome"], last["succeeded"], last["snapshot"]) == ("ok", last["started"], "abcdef123456")
@@ -140,6 +140,86 @@ def test_a_backup_tags_forgets_checks_and_keeps_its_result(restic: Any, tmp_path
     failed = json.loads((tmp_path / "backup/last.json").read_text())
     assert (failed["outcome"], failed["succeeded"], failed["overdue"]) == ("failed", last["succeeded"], last["overdue"])
     assert failed["error"] == "restic failed: no"
+
+
+def opened(home: Path) -> list[str]:
+    """What restic was asked for since the last time; each of it but its version opens the repository."""
+    asked = [line.split()[0] for line in (home / "asked").read_text().splitlines()]
+    (home / "asked").write_text("")
+    return [word for word in asked if word != "version"]
+
+
+def test_after_the_first_backup_restic_opens_the_repository_three_times(restic: Any, tmp_path: Path) -> None:
+    store(tmp_path, "store-1")
+    made = restic()
+    (tmp_path / "summary").write_text(json.dumps({**SUMMARY, "snapshot_id": "abcdef123456" + "0" * 52}) + "\n")
+    backup.backup(made)
+    assert opened(tmp_path) == ["unlock", "snapshots", "backup", "forget", "check"]
+    made = restic(more=f"""backup*) echo "$*" >{tmp_path}/words; cat {tmp_path}/summary ;;""")
+    assert backup.backup(made)["outcome"] == "ok"
+    assert opened(tmp_path) == ["backup", "forget", "check"]
+    # Only a repository that has that snapshot takes this, and part of an id is looked for nowhere else.
+    assert "--parent abcdef1234560000 " in (tmp_path / "words").read_text()
+
+
+@pytest.mark.parametrize("changed", ["repository", "store", "snapshot", "failed", "removed"])
+def test_what_may_be_another_repository_is_looked_into_first(restic: Any, tmp_path: Path, changed: str) -> None:
+    store(tmp_path, "store-1")
+    backup.backup(restic())
+    opened(tmp_path)
+    last = json.loads((tmp_path / "backup/last.json").read_text())
+    foreign, more, settings = snapshot(1, "index=two/pypi-server", "store=x"), "", {}
+    if changed == "repository":
+        settings = {"repository": "/other"}
+    elif changed == "store":
+        (tmp_path / "packages/.wheelhouse/format").write_text(json.dumps({"format": 1, "id": "x"}))
+        foreign = snapshot(1, OWN, "store=store-1")
+    elif changed == "removed":
+        more = "*--parent*) echo 'Fatal: invalid id: no matching ID found for prefix' >&2; exit 1 ;;"
+    else:
+        # A backup that failed names no snapshot.
+        left = {"snapshot": {**last, "snapshot": ""}, "failed": {**last, "outcome": "failed"}}[changed]
+        left.pop("store") if changed == "snapshot" else left.pop("snapshot")
+        backup.write(tmp_path / "backup/last.json", left)
+    with pytest.raises(backup.BackupError, match="of another index"):
+        backup.backup(restic(foreign, more=more, **settings))
+    assert opened(tmp_path) == ["backup"] * (changed == "removed") + ["unlock", "snapshots"]
+
+
+@pytest.mark.parametrize("command", ["backup", "forget", "check"])
+def test_locks_are_removed_only_where_one_is_in_the_way(restic: Any, tmp_path: Path, command: str) -> None:
+    store(tmp_path, "store-1")
+    backup.backup(restic())
+    opened(tmp_path)
+    locked = "echo 'unable to create lock in backend: repository is already locked by PID 7 on h' >&2; exit 1"
+    # A killed process has left it.
+    made = restic(
+        more=f"unlock) touch {tmp_path}/free ;;\n{command}*) [ -e {tmp_path}/free ] || {{ {locked}; }}; cat {tmp_path}/summary ;;"
+    )
+    assert backup.backup(made)["outcome"] == "ok"
+    others = ["backup", "forget", "check"]
+    place = others.index(command)
+    assert opened(tmp_path) == [*others[: place + 1], "unlock", *others[place:]]
+    # One that runs is not.
+    with pytest.raises(
+        backup.BackupError, match=r"it is locked \(unable to create lock.*by PID 7 on h\); wait until that"
+    ):
+        backup.backup(restic(more=f"{command}*) {locked} ;;"))
+    assert opened(tmp_path) == [*others[: place + 1], "unlock", command]
+
+
+@pytest.mark.parametrize(
+    ("said", "option"),
+    [
+        ("restic 0.14.0 compiled with go1.19.8 on linux/amd64", []),
+        ("restic 0.15.0 compiled with go1.19.8 on linux/amd64", ["--no-scan"]),
+        ("restic 0.18.0-dev (compiled manually)", ["--no-scan"]),
+        ("restic 1.0.0", ["--no-scan"]),
+        ("another", []),
+    ],
+)
+def test_a_release_that_need_not_count_files_does_not(restic: Any, said: str, option: list[str]) -> None:
+    assert restic(more=f"version*) echo '{said}' ;;").once() == option
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,35 @@ def test_the_password_is_for_root_alone(host: Any, home: str) -> None:
     ]
     timer = host.check_output("systemctl show wheelhouse-pypi-server-backup.timer --property Persistent,UnitFileState")
     assert timer.splitlines() == ["Persistent=yes", "UnitFileState=enabled"]
+
+
+@pytest.fixture
+def asked(host: Any) -> Iterator[Callable[[], list[str]]]:
+    """Makes a backup by the timer's unit; returns what restic is asked for meanwhile."""
+    wrapper = "/usr/local/bin/restic"
+    script = '#!/bin/sh\\necho "$1" >>/run/asked\\nexec /usr/bin/restic "$@"\\n'
+    host.check_output(f"printf '{script}' >{wrapper} && chmod 755 {wrapper}")
+
+    def made() -> list[str]:
+        host.check_output("rm -f /run/asked && systemctl start wheelhouse-pypi-server-backup")
+        return str(host.check_output("cat /run/asked")).split()
+
+    yield made
+    host.check_output(f"rm {wrapper} /run/asked")
+
+
+def test_a_backup_opens_the_repository_three_times_where_it_has_the_last_snapshot(
+    host: Any, home: str, asked: Callable[[], list[str]]
+) -> None:
+    steps = ["backup", "forget", "check"]
+    assert asked() == ["version", *steps]
+    last = result(host, home, "last")
+    assert last["outcome"] == "ok", last
+    # The cache on the host still has it.
+    host.check_output(f"rm /srv/backup/snapshots/{last['snapshot']}*")
+    assert asked() == ["version", "backup", "unlock", "snapshots", *steps]
+    again = result(host, home, "last")
+    assert again["outcome"] == "ok" and again["files"] == last["files"], again
 
 
 def test_a_drill_compares_every_page_and_leaves_nothing(

@@ -42,6 +42,9 @@ _SHOWN = ("outcome", "succeeded", "overdue", "finished")
 _MISSING = ("no such file or directory", "not exist")
 # restic's exit code where a snapshot was made without all files.
 _INCOMPLETE = 3
+# What all releases say of a snapshot that is not in the repository.
+_NO_SNAPSHOT = "no matching ID found"
+_RELEASE = re.compile(r"restic (\d+)\.(\d+)")
 _UTC = re.compile(r"\w{3} (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$", re.MULTILINE)
 _VANISHED = re.compile(r"(lstat|open|openat) .*: no such file or directory\Z", re.IGNORECASE | re.DOTALL)
 
@@ -105,6 +108,32 @@ class Restic:
             raise BackupError("restic is not installed; run wheelhouse.pypi.site with pypi_backup_repository") from None
         except subprocess.TimeoutExpired:
             raise BackupError(_unreachable(f"restic got no answer within {patience:.0f} s")) from None
+
+    def unlocked(self, *words: str, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run restic as ``call`` does; where a lock is in its way, once more without those of processes that run no more.
+
+        Each restic that opens the repository derives the key from the password, which takes half a second: none removes locks
+        before that is needed.
+        """
+        done = self.call(*words, cwd=cwd)
+        if is_locked(done.returncode, done.stderr):
+            self.run("unlock")
+            done = self.call(*words, cwd=cwd)
+        return done
+
+    def do(self, *words: str) -> None:
+        """Run restic as ``unlocked`` does; raises BackupError if it fails, with the remedy."""
+        done = self.unlocked(*words)
+        if done.returncode:
+            raise BackupError(problem(done.returncode, done.stderr))
+
+    def once(self) -> list[str]:
+        """Return the option by which a backup looks at each file once; else restic first counts them, to show how far it is.
+
+        Releases before 0.15 have none.
+        """
+        found = _RELEASE.match(self.run("version"))
+        return ["--no-scan"] if found and (int(found[1]), int(found[2])) >= (0, 15) else []
 
     def is_missing(self) -> bool:
         """Tell whether there is no repository yet; raises BackupError if that cannot be found out."""
@@ -171,12 +200,17 @@ def _unreachable(reason: str) -> str:
     return f"pypi_backup_repository: it cannot be reached ({reason}); correct the address, its login or the network"
 
 
+def is_locked(code: int, errors: str) -> bool:
+    """Tell whether restic failed because of a lock; releases before 0.17 have one exit code for all."""
+    return code == 11 or (code != 0 and "already locked" in errors)
+
+
 def problem(code: int, errors: str) -> str:
     """Return what a failure of restic means; releases before 0.17 have one exit code for all."""
     lines = [line for line in errors.splitlines() if line.strip()] or [f"restic ended with {code}"]
     if code == 12 or "wrong password" in errors:
         return "pypi_backup_password: it does not open the repository; give the one that the repository was made with"
-    if code == 11 or "already locked" in errors:
+    if is_locked(code, errors):
         holder = next((line.strip() for line in lines if "locked" in line), "")
         return (
             f"pypi_backup_repository: it is locked ({holder}); wait until that restic has ended. If it runs no more,"
@@ -333,13 +367,13 @@ def backup(restic: Restic) -> dict[str, Any]:
     result: dict[str, Any] = {"started": now(), "repository": fingerprint(restic), "outcome": "failed"}
     result.update({key: before.get(key, "") for key in ("succeeded", "overdue", "schedule")})
     try:
-        result.update(_snapshot(restic))
+        result.update(_snapshot(restic, before))
         rules = restic.settings["keep"]
         if rules:
             # Of this store alone.
-            tag = f"store={store_id(_view() / 'store')}"
-            restic.run("forget", "--tag", tag, "--group-by", "", "--prune", *keep(rules))
-        restic.run("check")
+            tag = f"store={result['store']}"
+            restic.do("forget", "--tag", tag, "--group-by", "", "--prune", *keep(rules))
+        restic.do("check")
         # Then the next one has failed to come, and the one after it has begun.
         result.update(outcome="ok", succeeded=result["started"], schedule=restic.settings["schedule"])
         result["overdue"] = "".join(calendar(restic)[1:])
@@ -356,7 +390,13 @@ def _view() -> Path:
     return Path(os.environ["WHEELHOUSE_VIEW"])
 
 
-def _snapshot(restic: Restic) -> dict[str, Any]:
+def _snapshot(restic: Restic, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a snapshot; return what the result says of it.
+
+    Args:
+        restic: the repository.
+        before: the result of the last backup.
+    """
     view = _view()
     store = store_id(view / "store")
     if not store:
@@ -364,20 +404,35 @@ def _snapshot(restic: Restic) -> dict[str, Any]:
             "packages/.wheelhouse/format is missing or damaged: mount packages/, or restore the folder (docs/backup.md)."
             " Nothing was backed up"
         )
-    # Those of processes that run no more.
-    restic.run("unlock")
-    own = restic.own_snapshots()
-    refuse_other_store(restic, own)
     tags = ("--tag", restic.own, "--tag", f"store={store}")
     left_out = [word for name in _LEFT_OUT for word in ("--exclude", f"{view}/{name}")]
     host = ("--host", str(restic.settings["host"]))
-    done = restic.call("backup", "--json", *host, *tags, *left_out, *VIEWS, cwd=str(view))
+    once = restic.once()
+
+    def made(*parent: str) -> subprocess.CompletedProcess[str]:
+        words = ("backup", "--json", *host, *tags, *once, *parent, *left_out, *VIEWS)
+        return restic.unlocked(*words, cwd=str(view))
+
+    # A repository that has the last snapshot of this store is the right one: restic itself looks for it, and begins with nothing
+    # where it is not there. A result with that name may be of other settings, or of a store that was on this host before.
+    # By part of its id, as restic finds a whole one in the cache on this host.
+    last = str(before.get("snapshot", ""))[:16]
+    if last and (before.get("repository"), before.get("store")) == (fingerprint(restic), store):
+        done = made("--parent", last)
+    else:
+        last = ""
+    if not last or (done.returncode not in (0, _INCOMPLETE) and _NO_SNAPSHOT in done.stderr):
+        # Those of processes that run no more.
+        restic.run("unlock")
+        refuse_other_store(restic, restic.own_snapshots())
+        done = made()
     if done.returncode not in (0, _INCOMPLETE):
         raise BackupError(problem(done.returncode, done.stderr))
     if done.returncode == _INCOMPLETE and (wrong := _unread(done.stderr, view)):
         raise BackupError(f"the snapshot lacks what cannot be read: {'; '.join(wrong[:5])}. Mend that, then run again")
     summary = next(json.loads(line) for line in reversed(done.stdout.splitlines()) if '"summary"' in line)
     return {
+        "store": store,
         "snapshot": summary["snapshot_id"],
         "files": summary["total_files_processed"],
         "bytes": summary["total_bytes_processed"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,27 @@ def test_a_file_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
         disk.replace(aside, target)
     assert target.is_dir()
     assert aside.read_text() == "new"
+
+
+@pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 5000])
+def test_a_file_is_read_to_its_end_whatever_its_size_was(tmp_path: Path, size: int) -> None:
+    content = bytes(range(250)) * 4
+    (tmp_path / "file").write_bytes(content)
+    descriptor = os.open(tmp_path / "file", os.O_RDONLY)
+    assert disk.to_the_end(descriptor, size) == content
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("content", [b"", b"some"])
+def test_what_is_read_is_a_file_of_its_own_name(tmp_path: Path, content: bytes) -> None:
+    file, link, pipe = tmp_path / "file", tmp_path / "link", tmp_path / "pipe"
+    file.write_bytes(content)
+    link.symlink_to(file)
+    os.mkfifo(pipe)
+    assert disk.read(file) == content
+    for place, reason in ((link, "it is a link"), (pipe, "it is not a file"), (tmp_path, "it is not a file")):
+        with pytest.raises(OSError, match=reason) as raised:
+            disk.read(place)
+        assert raised.value.filename == str(place)
+    with pytest.raises(FileNotFoundError):
+        disk.read(tmp_path / "none")

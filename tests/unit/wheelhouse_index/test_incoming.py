@@ -57,3 +57,15 @@ def test_a_file_that_is_cut_off_on_disk_has_no_digest(folder: Path) -> None:
         os.truncate(place.path, 2)
         with pytest.raises(OSError, match="cut off"):
             _ = place.sha256
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 300_000])
+def test_a_digest_is_that_of_the_whole_file_and_the_file_can_be_read_again(tmp_path: Path, size: int) -> None:
+    content = os.urandom(size)
+    (tmp_path / "file").write_bytes(content)
+    for buffering in (0, -1):
+        with open(tmp_path / "file", "rb", buffering=buffering) as file:
+            file.read(10)
+            file.seek(0)
+            assert incoming.sha256(file) == hashlib.sha256(content).hexdigest()
+            assert file.read() == content

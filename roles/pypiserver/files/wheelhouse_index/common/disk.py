@@ -16,6 +16,7 @@ from pathlib import Path
 _MANY = 16
 # No file that the index writes comes near it.
 LONGEST_BYTES = 64 * 1024 * 1024
+_PIECE_BYTES = 64 * 1024
 # The system call renameat2 by its number, as musl has no function for it, and what it needs to exchange two names (linux/fs.h).
 _RENAMEAT2 = {"x86_64": 316, "aarch64": 276}.get(platform.machine())
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -36,22 +37,29 @@ def read(place: Path | str) -> bytes:
         OSError: if that cannot be read, is a link or no file, or is longer than any that the index writes.
     """
     try:
-        with open(place, "rb", buffering=0, opener=_by_its_own_name) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, "it is not a file", str(place))
-            if status.st_size > LONGEST_BYTES:
-                raise OSError(errno.EFBIG, f"it has more than {LONGEST_BYTES} bytes", str(place))
-            return file.readall()
+        # A pipe that none writes to would be waited for.
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "it is a link", str(place)) from error
         raise
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a file", str(place))
+        if status.st_size > LONGEST_BYTES:
+            raise OSError(errno.EFBIG, f"it has more than {LONGEST_BYTES} bytes", str(place))
+        return to_the_end(descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
 
 
-def _by_its_own_name(path: str, flags: int) -> int:
-    # A pipe that none writes to would be waited for.
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+def to_the_end(descriptor: int, size: int) -> bytes:
+    """Return what an open file holds from here on: so many bytes, if nothing has changed it. A file object costs more."""
+    content = os.read(descriptor, size + 1)
+    while more := os.read(descriptor, _PIECE_BYTES) if len(content) != size else b"":
+        content += more
+    return content
 
 
 def check_folder(place: Path | str) -> bool:

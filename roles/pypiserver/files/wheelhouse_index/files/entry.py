@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from pypiserver.pkg_helpers import parse_version
-
 from . import names
 from .names import Release
 
@@ -114,6 +112,9 @@ class Entry:
 # A page has the same versions again and again.
 @lru_cache(maxsize=4096)
 def _version_order(version: str) -> tuple[str, ...]:
+    # Commands that order nothing would wait for the import longer than for much of what they do.
+    from pypiserver.pkg_helpers import parse_version
+
     return parse_version(version)
 
 

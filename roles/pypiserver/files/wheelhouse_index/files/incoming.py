@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,6 +23,9 @@ FOLDER = ".incoming"
 # Of a large file, so much at a time is hashed and goes to disk while the rest arrives.
 _STRETCH_BYTES = 8 * 1024 * 1024
 _BLOCK_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024
+# Of each thread.
+_own = threading.local()
 Check = Callable[[int], object]
 
 
@@ -216,6 +220,12 @@ def prepare(folder: Path) -> None:
 
 def sha256(file: BinaryIO) -> str:
     """Return the digest of a file, in hexadecimal digits, and go back to its beginning."""
-    found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    # A block for each file, as file_digest has it, costs a tenth of the time of small ones.
+    block = getattr(_own, "block", None)
+    if block is None:
+        block = _own.block = memoryview(bytearray(_READ_BYTES))
+    found = hashlib.sha256()
+    while size := file.readinto(block):  # type: ignore[attr-defined]
+        found.update(block[:size])
     file.seek(0)
-    return found
+    return found.hexdigest()
