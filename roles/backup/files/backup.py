@@ -145,14 +145,14 @@ class Restic:
             raise
         return False
 
-    def snapshots(self) -> list[dict[str, Any]]:
-        """Return all snapshots, the oldest first."""
-        found = json.loads(self.run("snapshots", "--json", patience=_PATIENCE_SECONDS)) or []
+    def snapshots(self, patience: float | None = _PATIENCE_SECONDS) -> list[dict[str, Any]]:
+        """Return all snapshots, the oldest first; patience as for ``call``."""
+        found = json.loads(self.run("snapshots", "--json", patience=patience)) or []
         return sorted(found, key=lambda one: moment(one["time"]))
 
-    def own_snapshots(self) -> list[dict[str, Any]]:
+    def own_snapshots(self, patience: float | None = _PATIENCE_SECONDS) -> list[dict[str, Any]]:
         """Return those of this host's store, else those of this index's name; raises BackupError where all are of others."""
-        found, here = self.snapshots(), f"store={store_id(self.home / 'packages')}"
+        found, here = self.snapshots(patience), f"store={store_id(self.home / 'packages')}"
         own = [one for one in found if here in (one.get("tags") or [])]
         own = own or [one for one in found if self.own in (one.get("tags") or [])]
         if found and not own:
@@ -424,7 +424,8 @@ def _snapshot(restic: Restic, before: Mapping[str, Any]) -> dict[str, Any]:
     if not last or (done.returncode not in (0, _INCOMPLETE) and _NO_SNAPSHOT in done.stderr):
         # Those of processes that run no more.
         restic.run("unlock")
-        refuse_other_store(restic, restic.own_snapshots())
+        # A backup gives way to all else on a busy host.
+        refuse_other_store(restic, restic.own_snapshots(patience=None))
         done = made()
     if done.returncode not in (0, _INCOMPLETE):
         raise BackupError(problem(done.returncode, done.stderr))

@@ -47,13 +47,15 @@ REFUSED = f"""
 
 OTHERS = f"""
 - name: Node
-  hosts: one
+  hosts: HOSTS
   gather_facts: false
   vars:
     pypi_bind_address: 127.0.0.1
     pypi_tls: none
     __pypi_nodes: [one, two, three]
-    __pypi_peers: [{{at: "127.0.0.1:{{{{ two }}}}"}}, {{at: "127.0.0.1:{{{{ three }}}}"}}]
+    __pypi_peers:
+      - {{name: two, at: "127.0.0.1:{{{{ two }}}}"}}
+      - {{name: three, at: "127.0.0.1:{{{{ three }}}}"}}
   tasks:
     - name: Read the words
       ansible.builtin.include_vars: {ROOT}/roles/stack/vars/main.yml
@@ -138,20 +140,32 @@ def test_a_node_that_did_not_go_back_may_stay_drained_and_that_is_said(
 
 @pytest.mark.one_core
 @pytest.mark.parametrize(
-    ("well", "never_served", "words"),
+    ("batch", "well", "unwell", "never_served", "words"),
     [
-        (("one", "three"), [], "not well: "),
-        (("one",), [], "not well: two three"),
+        ("one", ("one", "three"), 0, [], "not well: "),
+        ("one", ("one",), 0, [], "not well: two three"),
         # Nothing of these was there before.
-        (("one",), ["two"], "not well: three"),
-        (("one",), ["two", "three"], "not well: "),
-        # There is nothing to lose.
-        ((), [], "not well: "),
+        ("one", ("one",), 0, ["two"], "not well: three"),
+        ("one", ("one",), 0, ["two", "three"], "not well: "),
+        # It says that it is not well: there is nothing to lose.
+        ("one", ("one",), 99, [], "not well: "),
+        # This run leads it to another port.
+        ("one", (), 0, [], "not well: two three"),
+        # The one that is well changes together with it.
+        ("one,two", ("one", "two"), 0, [], "not well: three"),
     ],
 )
 def test_a_node_knows_whether_another_one_serves_while_it_is_drained(
-    playbook: Playbook, port: int, well: tuple[str, ...], never_served: list[str], words: str
+    playbook: Playbook,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    batch: str,
+    well: tuple[str, ...],
+    unwell: int,
+    never_served: list[str],
+    words: str,
 ) -> None:
+    monkeypatch.setattr(Health, "unwell", unwell)
     with socket.socket() as none:
         none.bind(("127.0.0.1", 0))
         ports = {name: port if name in well else none.getsockname()[1] for name in ("one", "two", "three")}
@@ -162,7 +176,7 @@ def test_a_node_knows_whether_another_one_serves_while_it_is_drained(
             f"      delegate_to: {name}\n      delegate_facts: true\n"
             for name in never_served
         )
-        play = OTHERS.replace("  tasks:\n", "  tasks:\n" + facts)
+        play = OTHERS.replace("  tasks:\n", "  tasks:\n" + facts).replace("HOSTS", batch)
         done = playbook(play, "--extra-vars", json.dumps(values), hosts="one,two,three,")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f'"{words}"' in done.stdout, done.stdout
