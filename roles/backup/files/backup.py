@@ -415,7 +415,7 @@ def _snapshot(restic: Restic, before: Mapping[str, Any]) -> dict[str, Any]:
 
     # A repository that has the last snapshot of this store is the right one: restic itself looks for it, and begins with nothing
     # where it is not there. A result with that name may be of other settings, or of a store that was on this host before.
-    # By part of its id, as restic finds a whole one in the cache on this host.
+    # By part of its id, as restic 0.18 takes a whole one from the cache on this host (findings/restic-parent-from-the-cache.sh).
     last = str(before.get("snapshot", ""))[:16]
     if last and (before.get("repository"), before.get("store")) == (fingerprint(restic), store):
         done = made("--parent", last)
