@@ -6,13 +6,12 @@ What was measured is printed as JSON, a line each. Beside this package, the exte
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from wheelhouse_index.requests.sockets import Sockets
 from wheelhouse_index.server.keeper import Keeper
 from wheelhouse_index.server.peers import WAY_OUT, Peers
 
+from tests.support.asking import asked
 from tests.support.index import Index
 from tests.support.packages import wheel
 
@@ -32,8 +32,6 @@ _UPLOADS = 40
 _PROJECTS = 10
 # Seconds for which nodes do nothing but follow each other.
 _IDLE_SECONDS = 6.0
-# What asks the shared folder, by the functions of ``os`` that do.
-_ASKING = ("listdir", "lstat", "stat", "open", "replace", "rename", "unlink", "link", "mkdir", "utime", "scandir")
 
 
 def node(folder: Path, name: str, names: str = TWO) -> Index:
@@ -147,10 +145,10 @@ def readers(folder: Path, count: int) -> None:
             follow = partial(made[name].store.catch_up, publisher, made[publisher].store.appended)
             with asked(folder / "packages") as questions:
                 told.append(_processor_ms(follow))
-            asks.append(questions[0])
+            asks.append(questions.calls)
     say(
         idle_ms=processor * 1000 / seconds,
-        idle_asks=idle[0] / seconds,
+        idle_asks=idle.calls / seconds,
         told_ms=statistics.median(told),
         told_asks=statistics.median(asks),
     )
@@ -172,31 +170,6 @@ def _giving(made: Index) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-@contextmanager
-def asked(below: Path) -> Iterator[list[int]]:
-    """Count how often this process asks for something below a folder."""
-    count = [0]
-    root = str(below.resolve())
-    kept = {name: getattr(os, name) for name in _ASKING}
-
-    def counting(function: Callable[..., Any]) -> Callable[..., Any]:
-        def called(path: Any, *arguments: Any, **named: Any) -> Any:
-            # A file that is open is asked by its number.
-            with suppress(TypeError):
-                count[0] += os.path.abspath(os.fspath(path)).startswith(root)
-            return function(path, *arguments, **named)
-
-        return called
-
-    for name, function in kept.items():
-        setattr(os, name, counting(function))
-    try:
-        yield count
-    finally:
-        for name, function in kept.items():
-            setattr(os, name, function)
 
 
 def _processor_ms(what: Callable[[], object]) -> float:

@@ -530,11 +530,16 @@ def test_times_are_read_as_they_are_written() -> None:
             nanoseconds(text)
 
 
+def in_folder(path: os.PathLike[str] | str) -> Path:
+    """Return a path, also of one in a folder that is open (``disk.opened``)."""
+    return Path(path).parent.resolve() / Path(path).name
+
+
 def test_a_folder_that_cannot_be_looked_at_is_a_503(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     lstat = os.lstat
 
     def refusing(path: os.PathLike[str] | str) -> os.stat_result:
-        if Path(path) == wheelhouse(index) / "names":
+        if in_folder(path) == wheelhouse(index) / "names":
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return lstat(path)
 
@@ -866,10 +871,14 @@ def test_an_upload_that_meets_a_copys_record_is_refused(index: Index, monkeypatc
     make = records.Records.make
 
     def late(
-        own: records.Records, project: str, new: dict[str, records.Record], synced: bool
-    ) -> tuple[list[str], dict[str, int]]:
-        make(own, project, {name: records.Record(sha256(OTHER), 1, 1, records.COPIED) for name in new})
-        return make(own, project, new, synced)
+        own: records.Records,
+        project: str,
+        new: dict[str, records.Record],
+        made: dict[str, int],
+        aside: disk.Aside | None,
+    ) -> list[str]:
+        make(own, project, {name: records.Record(sha256(OTHER), 1, 1, records.COPIED) for name in new}, {})
+        return make(own, project, new, made, aside)
 
     monkeypatch.setattr(records.Records, "make", late)
     assert index.upload(ONE, CONTENT).status == 409
@@ -1063,7 +1072,7 @@ def test_a_part_on_another_mount_is_said(index: Index, monkeypatch: pytest.Monke
     def elsewhere(path: os.PathLike[str] | str) -> os.stat_result:
         found = list(lstat(path))
         # Its device.
-        found[2] += Path(path) == place
+        found[2] += in_folder(path) == place
         return os.stat_result(found)
 
     monkeypatch.setattr(os, "lstat", elsewhere)

@@ -64,7 +64,7 @@ def read(store: Path, content: bytes, size: int = forms.CHUNK_BYTES) -> list[tup
     with ExitStack() as stack:
         body = Pieces(content, size)
         form = forms.read(KIND, body, lambda *_: stack.enter_context(incoming.arriving(store)))
-        found = [(name, (one.name, one.content.read(), one.content.sha256)) for name, one in form.files]
+        found = [(name, (one.name, one.content.opened().read(), one.content.sha256)) for name, one in form.files]
         return [*((name, value.decode()) for name, value in form.fields), *found]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from wheelhouse_index.files import incoming
+from wheelhouse_index.files.entry import Facts
+from wheelhouse_index.files.names import Release
 
 # Three stretches and a rest.
 SIZE = 3 * 8 * 1024 * 1024 + 12_345
@@ -29,6 +32,43 @@ def test_a_large_file_has_its_digest(folder: Path, piece: int) -> None:
             place.write(content[begin : begin + piece])
         assert place.sha256 == hashlib.sha256(content).hexdigest()
         assert place.path.read_bytes() == content
+
+
+@pytest.mark.parametrize("size", [0, 1, incoming.SMALL_BYTES, incoming.SMALL_BYTES + 1])
+def test_a_small_file_is_written_once_it_is_verified(folder: Path, size: int) -> None:
+    content = os.urandom(size)
+    is_small = size <= incoming.SMALL_BYTES
+    with incoming.arriving(folder) as place:
+        for begin in range(0, size, 100_000):
+            place.write(content[begin : begin + 100_000])
+        assert place.sha256 == hashlib.sha256(content).hexdigest()
+        assert place.opened().read() == content
+        assert len(list(folder.iterdir())) == (0 if is_small else 1)
+        upload = incoming.Upload("a-1.tar.gz", place, Facts(place.sha256, Release("a", "1")))
+        assert (upload.size, upload.stamp().size) == (size, size)
+        assert [path.read_bytes() for path in folder.iterdir()] == [content]
+        assert place.sha256 == hashlib.sha256(content).hexdigest()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_small_file_that_cannot_be_written_whole_is_no_upload(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, full = os.pwrite, OSError(errno.ENOSPC, "No space left on device")
+
+    def half(descriptor: int, data: memoryview, at: int) -> int:
+        if at:
+            raise full
+        return write(descriptor, data[:3], at)
+
+    with incoming.arriving(folder) as place:
+        place.write(b"12345")
+        monkeypatch.setattr(os, "pwrite", half)
+        for _again in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                incoming.Upload("a-1.tar.gz", place, Facts(place.sha256, Release("a", "1")))
+            assert list(folder.iterdir()) == []
+        monkeypatch.undo()
+        # Once there is room, all of it is there.
+        assert place.file and place.path.read_bytes() == b"12345"
 
 
 def test_what_is_refused_in_the_middle_leaves_no_thread_and_no_file(folder: Path) -> None:
@@ -53,7 +93,7 @@ def test_what_is_refused_in_the_middle_leaves_no_thread_and_no_file(folder: Path
 
 def test_a_file_that_is_cut_off_on_disk_has_no_digest(folder: Path) -> None:
     with incoming.arriving(folder) as place:
-        place.write(b"12345")
+        place.write(bytes(2 * 1024 * 1024))
         os.truncate(place.path, 2)
         with pytest.raises(OSError, match="cut off"):
             _ = place.sha256

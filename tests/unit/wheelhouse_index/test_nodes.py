@@ -23,6 +23,7 @@ from wheelhouse_index.files.incoming import Upload
 from wheelhouse_index.index import folders
 
 from tests.support import packages
+from tests.support.asking import asked
 from tests.support.attestations import attestation
 from tests.support.index import Index, sha256, truth
 from tests.support.long import some
@@ -130,10 +131,33 @@ def test_uploads_in_quick_succession_look_at_the_store_once(group: Group, monkey
     assert a.upload(*wheel("hello", "0.0")).status == 200
     assert looks == {"a": 1, "b": 1}
     monkeypatch.setattr(folders, "LATELY", 3600.0)
+    group.connect(*NAMES)
     for version in range(1, 6):
-        assert a.upload(*wheel("hello", f"{version}.0")).status == 200
+        file = wheel("hello", f"{version}.0")
+        with asked(group.packages) as of_own:
+            assert a.upload(*file).status == 200
+        with asked(group.packages) as of_other:
+            b.store.catch_up("a", a.store.appended)
+        # Each of these is a question to other hosts.
+        assert (of_own.calls, of_own.names) == (14, 23)
+        assert (of_other.calls, of_other.names) == (2, 5)
     assert looks == {"a": 1, "b": 1}
     assert len(b.listed("hello")) == 6
+
+
+def test_a_look_counts_for_all_processes_of_a_node(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    a = group.nodes["a"]
+    other = Index(a.folder, nodes=a.settings.nodes)
+    monkeypatch.setattr(folders, "LATELY", 3600.0)
+    a.store.make_ready(0.0)
+    monkeypatch.setattr(other.store, "check_facts", lambda: pytest.fail("it looks once more"))
+    other.store.make_ready()
+    assert other.upload(*wheel("hello", "1.0")).status == 200
+    # One that begins does not rely on what may be of another boot.
+    third = Index(a.folder, nodes=a.settings.nodes)
+    monkeypatch.setattr(third.store, "check_facts", lambda: pytest.fail("it looks"))
+    with pytest.raises(pytest.fail.Exception, match="it looks"):
+        third.store.make_ready()
 
 
 def test_nothing_is_published_below_a_mount_that_has_just_gone(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,10 +66,10 @@ def test_what_others_have_left_among_uploads_is_no_reason_not_to_start(in_memory
 
 def test_an_upload_that_goes_on_is_not_taken_for_a_leftover(in_memory: Path) -> None:
     index = Index(in_memory)
-    arriving, path = incoming._aside(index.packages / ".incoming")
-    with arriving:
+    with incoming.arriving(index.store.incoming) as arriving:
+        assert arriving.file
         incoming.prepare(index.store.incoming)
-        assert path.exists()
+        assert arriving.path.exists()
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from wheelhouse_index.common import disk
+from wheelhouse_index.fact_store.journal import Nodes
 from wheelhouse_index.fact_store.records import COPIED, FactsError, Record
 from wheelhouse_index.index.output import Staged
 
@@ -60,8 +61,51 @@ def check(index: Index) -> None:
     """Check that pages and packages/ say the same, and nothing else is left."""
     assert index.said() == index.truth()
     assert index.projects() == set(index.truth())
-    assert not list((index.packages / ".incoming").iterdir())
+    assert not list(index.store.incoming.iterdir())
     assert not list((index.pages / ".staging").iterdir())
+
+
+@pytest.fixture(params=["", "a b"], ids=["a host alone", "nodes"])
+def any_index(request: pytest.FixtureRequest, tmp_path: Path) -> Index:
+    nodes = request.param
+    index = Index(tmp_path, nodes=Nodes.of_text("a" if nodes else "", nodes))
+    if nodes:
+        index.store.catch_up()
+    return index
+
+
+def linking(monkeypatch: pytest.MonkeyPatch, ending: str, before: OSError | None, after: OSError | None) -> None:
+    """Have the call that gives a file its name fail, before or after it has done so."""
+    link = os.link
+
+    def linked(source: Any, target: Any, **options: Any) -> None:
+        own = str(target).endswith(ending)
+        if own and before:
+            raise before
+        link(source, target, **options)
+        if own and after:
+            raise after
+
+    monkeypatch.setattr(os, "link", linked)
+
+
+def test_a_name_that_cannot_be_given_refuses_no_other_upload(any_index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        linking(patch, f"/packages/{NAMES[2]}", OSError(errno.EIO, "Input/output error"), None)
+        assert statuses(any_index, ALL) == [200, 200, 503, 200]
+    assert set(NAMES) - {NAMES[2]} <= {Path(path).name for files in any_index.truth().values() for path in files}
+    check(any_index)
+    assert ALL[2](any_index).status == 200
+
+
+def test_a_record_that_was_made_although_the_call_failed_is_no_other_ones(
+    any_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        linking(patch, f"{OLD}.json", None, OSError(errno.ENOTCONN, "Transport endpoint is not connected"))
+        assert upload(OLD)(any_index).status == 200
+    assert upload(OLD, b"other")(any_index).status == 409
+    assert any_index.record("foo", OLD)["sha256"] == sha256(made.file(OLD, b"new"))
 
 
 def test_the_disk_is_waited_for_once(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,20 +277,19 @@ def test_a_record_that_was_made_meanwhile_stays_though_the_upload_fails(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder, records = index.store._recorder, index.store.facts.records
-    compare = recorder.compare
+    compare = recorder._compare_elsewhere
     content = made.file("new-1.0.zip")
 
-    def compared(uploads: Any, overwrite: bool) -> Any:
-        found = compare(uploads, overwrite)
+    def compared(upload: Any) -> None:
+        compare(upload)
         # Such as the keeper of another process, for a copy of the same file.
-        records.make("new", {"new-1.0.zip": Record(sha256(content), len(content), 1, COPIED)})
-        return found
+        records.make("new", {"new-1.0.zip": Record(sha256(content), len(content), 1, COPIED)}, {})
 
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(recorder, "compare", compared)
+        patch.setattr(recorder, "_compare_elsewhere", compared)
         patch.setattr("wheelhouse_index.files.incoming.Upload.published", full)
         assert index.upload("new-1.0.zip", content).status == 507
     record = records.at("new", "new-1.0.zip")

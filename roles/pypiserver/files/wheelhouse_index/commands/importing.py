@@ -193,9 +193,10 @@ class Import:
                 left -= len(data)
             if arriving.sha256 != offer.sha256:
                 raise Refusal(400, "it changed while it was read. Import again when it is finished")
+            file = arriving.file
             # What the file system does not take stays the time of its import.
             with suppress(OSError, OverflowError):
-                os.utime(arriving.file.fileno(), ns=(offer.mtime_ns, offer.mtime_ns))
+                os.utime(file.fileno(), ns=(offer.mtime_ns, offer.mtime_ns))
             upload = self._verified(offer, arriving)
             # Not before: what is in a file says whose it is.
             self._refuse_public(upload.facts.release.project)

@@ -8,8 +8,9 @@ import os
 import platform
 import secrets
 import stat
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 # From so many on, one call for the whole file system costs less than one for each.
@@ -75,8 +76,36 @@ def check_folder(place: Path | str) -> bool:
 
 
 @contextmanager
+def opened(folder: Path | str) -> Iterator[str]:
+    """Yield another path of a folder, by which its own is not looked up again; not for longer than one change takes.
+
+    A mount that caches nothing asks its servers for each part of a path, with each call. For as long as it is held, a mount that
+    is detached stays, and so do files that are written there: they are never written below the mount point.
+
+    Raises:
+        OSError: if it is not there, or is a link or no folder.
+    """
+    try:
+        descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except NotADirectoryError:
+        # Say what it is.
+        check_folder(folder)
+        raise
+    own = f"/proc/self/fd/{descriptor}"
+    try:
+        yield own
+    except OSError as error:
+        # People know it by its name.
+        if isinstance(error.filename, str) and error.filename.startswith(f"{own}/"):
+            error.filename = f"{folder}{error.filename.removeprefix(own)}"
+        raise
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def written_aside(folder: Path, content: bytes, synced: bool = False) -> Iterator[tuple[str, int]]:
-    """Write a file without a name of its own, for who gives it one; what is left of it is removed.
+    """Write a file without a name of its own, for who links it to one; it is removed.
 
     Args:
         folder: where.
@@ -86,23 +115,59 @@ def written_aside(folder: Path, content: bytes, synced: bool = False) -> Iterato
     Yields:
         Where it is, and its inode.
     """
+    with opened(folder) as own:
+        path, inode = _written(own, content, synced)
+        try:
+            yield path, inode
+        finally:
+            _removed(path)
+
+
+def _written(folder: str, content: bytes, synced: bool) -> tuple[str, int]:
+    """Write a file without a name of its own; return where it is, and its inode. What fails leaves nothing."""
     path = f"{folder}/{secrets.token_hex(8)}"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         try:
-            write(descriptor, content)
+            # Of a shared folder, this is known for a moment from the answer that it was made.
             inode = os.fstat(descriptor).st_ino
+            write(descriptor, content)
             if synced:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        yield path, inode
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
+    except BaseException:
+        _removed(path)
+        raise
+    return path, inode
 
 
-def put_new(folder: Path, target: Path | str, content: bytes, synced: bool = False) -> int:
+def _is(path: Path | str, inode: int) -> bool:
+    """Tell whether a file is the one with this inode."""
+    with suppress(OSError):
+        return os.lstat(path).st_ino == inode
+    return False
+
+
+def _removed(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Where a change writes several files before they get their names, all of them synced.
+
+    Attributes:
+        opened: the folder, as ``opened`` yields it.
+        left: removes the names that they had there: that may be done later.
+    """
+
+    opened: Callable[[], str]
+    left: ExitStack
+
+
+def put_new(folder: Path, target: Path | str, content: bytes, synced: bool = False, aside: Aside | None = None) -> int:
     """Give a file its name in one step, unless there is one of that name; return its inode, or 0 where there was one.
 
     Its name outlasts a loss of power once its folder is synced. A file that is not synced itself may then be there and empty.
@@ -112,17 +177,39 @@ def put_new(folder: Path, target: Path | str, content: bytes, synced: bool = Fal
         target: its name.
         content: what it holds.
         synced: whether it is.
+        aside: the same folder, if it is open.
     """
-    with written_aside(folder, content, synced) as (aside, inode), suppress(FileExistsError):
-        os.link(aside, target)
+    with ExitStack() as stack:
+        own = aside.opened() if aside else stack.enter_context(opened(folder))
+        path, inode = _written(own, content, synced or aside is not None)
+        stack.callback(_removed, path)
+        try:
+            os.link(path, target)
+        except OSError as error:
+            # A mount may have done it, and lost the answer.
+            if not _is(target, inode):
+                if isinstance(error, FileExistsError):
+                    return 0
+                raise
+        if aside:
+            aside.left.push(stack.pop_all())
         return inode
-    return 0
 
 
 def put(folder: Path, target: Path | str, content: bytes) -> None:
     """Replace a file in one step, by one that is synced; arguments as for ``put_new``."""
-    with written_aside(folder, content, synced=True) as (aside, _inode):
-        os.replace(aside, target)
+    put_unsynced(folder, target, content, synced=True)
+
+
+def put_unsynced(folder: Path, target: Path | str, content: bytes, synced: bool = False) -> None:
+    """Replace a file in one step, by one that is empty after a loss of power, unless it is synced."""
+    with opened(folder) as own:
+        aside, _inode = _written(own, content, synced)
+        try:
+            os.replace(aside, target)
+        except BaseException:
+            _removed(aside)
+            raise
 
 
 def replace(aside: Path | str, target: Path | str) -> None:

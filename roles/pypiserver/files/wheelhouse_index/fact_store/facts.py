@@ -150,18 +150,19 @@ class FactStore:
             FactsError: if it cannot.
         """
         known, own = self.known(), self._id()
-        device = os.lstat(self.folder).st_dev
-        for folder in self.folders():
-            if not self._is_part(folder, device):
-                raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
+        with disk.opened(self.folder) as opened:
+            device = os.stat(opened).st_dev
+            for folder in self.folders():
+                if not self._is_part(opened, folder.name, device):
+                    raise FactsError(f"packages/{FOLDER}/ has no folder {folder.name}/: {_RESTORE}")
+            # These are made with their first files.
+            self._is_part(opened, self.quarantine.folder.name, device)
+            self._is_part(opened, self.trash.folder.name, device)
         if not self.journals.nodes and os.path.lexists(self.journals.folder):
             raise FactsError(
                 f"packages/{FOLDER}/{journal.FOLDER}/ is there: several hosts share packages/, and this one does not know the"
                 " others. Set pypi_nodes. If this is the only host from now on, remove that folder."
             )
-        # These are made with their first files.
-        self._is_part(self.quarantine.folder, device)
-        self._is_part(self.trash.folder, device)
         if known != own:
             raise AnotherStoreError(
                 f"packages/{FOLDER}/ is the store {own}, and this index was made from {known or 'none'}: mount the folder"
@@ -208,11 +209,17 @@ class FactStore:
             disk.sync([*folders, self.decisions.folder, self.records.folder])
         self.claims.give_back(project)
 
-    def _is_part(self, folder: Path, device: int) -> bool:
-        """Tell whether a folder of the store, which is on a device, is there; raise FactsError where something else is."""
-        name = f"packages/{FOLDER}/{folder.name}"
+    def _is_part(self, opened: str, folder: str, device: int) -> bool:
+        """Tell whether a folder of the store, which is on a device, is there; raise FactsError where something else is.
+
+        Args:
+            opened: the store, as ``disk.opened`` yields it.
+            folder: the folder's name.
+            device: it.
+        """
+        name = f"packages/{FOLDER}/{folder}"
         try:
-            status = os.lstat(folder)
+            status = os.lstat(f"{opened}/{folder}")
         except FileNotFoundError:
             return False
         except OSError as error:

@@ -23,12 +23,14 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..common import disk
+from ..common.beside import Beside
 from ..files.names import is_project
 
 log = logging.getLogger(__name__)
@@ -154,6 +156,8 @@ class Journals:
         self.nodes = nodes
         self._newest = newest
         self._read_key = b""
+        # The name of a journal, and what it was opened as.
+        self._ahead: tuple[str, Future[int | None]] | None = None
 
     def prepare(self) -> None:
         """Make what is missing: this node's folder, and the key."""
@@ -164,7 +168,11 @@ class Journals:
 
     def is_in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""
-        return (self.folder / self.nodes.own).is_dir() and (self.folder / _KEY).exists()
+        try:
+            with disk.opened(self.folder) as own:
+                return os.path.isdir(f"{own}/{self.nodes.own}") and os.path.exists(f"{own}/{_KEY}")
+        except OSError:
+            return False
 
     def key(self, again: bool = False) -> bytes:
         """Return what the nodes know each other by.
@@ -213,17 +221,45 @@ class Journals:
             disk.sync([folder])
         return Place(name, after.offset + len(line)), was_whole
 
+    @contextmanager
+    def ahead(self, beside: Beside) -> Iterator[None]:
+        """Open this node's last journal while something else is done, for what is appended meanwhile. Only within the lock."""
+        name = self._last()
+        self._ahead = name, beside.begin(self._open, name)
+        try:
+            yield
+        finally:
+            # Who appends learns why it cannot be opened.
+            with suppress(OSError):
+                if (descriptor := self._taken(name)) is not None:
+                    os.close(descriptor)
+
+    def _taken(self, name: str) -> int | None:
+        """Return what was opened ahead of a journal, once."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return None
+        descriptor = ahead[1].result()
+        if ahead[0] == name or descriptor is None:
+            return descriptor
+        os.close(descriptor)
+        return None
+
+    def _open(self, name: str) -> int | None:
+        with suppress(FileNotFoundError):
+            return os.open(self.folder / self.nodes.own / name, _TO_APPEND) if name else None
+        return None
+
     def _opened(self, after: Place) -> int | None:
         """Open this node's journal that ends at a place, and is the last; None where it has to begin another one."""
         if not after.file or after.offset > _LONGEST_BYTES or after.file != self._last():
             return None
-        try:
-            descriptor = os.open(self.folder / self.nodes.own / after.file, _TO_APPEND)
-        except FileNotFoundError:
+        if (descriptor := self._taken(after.file)) is None and (descriptor := self._open(after.file)) is None:
             return None
         is_whole = False
         try:
-            is_whole = os.fstat(descriptor).st_size == after.offset
+            status = os.fstat(descriptor)
+            is_whole = status.st_size == after.offset and status.st_nlink > 0
         finally:
             if not is_whole:
                 os.close(descriptor)
@@ -247,8 +283,12 @@ class Journals:
 
     def end(self, node: str) -> Place:
         """Return where the journals of a node end now."""
-        files = self._files(node)
-        return Place(files[-1], _size(self.folder / node / files[-1])) if files else NOWHERE
+        try:
+            with disk.opened(self.folder / node) as own:
+                files = _journals(own)
+                return Place(files[-1], _size(f"{own}/{files[-1]}")) if files else NOWHERE
+        except FileNotFoundError:
+            return NOWHERE
 
     def has_more(self, node: str, place: Place) -> bool:
         """Tell whether there is anything after a place, or something is missing before it that was not noticed."""
@@ -307,8 +347,7 @@ class Journals:
         """Say what this node has read, and that it lives, by a number that was never said before."""
         text = json.dumps({"beat": beat, "read": places})
         # Not synced: after a loss of power it is written within a second.
-        with disk.written_aside(self._aside, text.encode()) as (aside, _inode):
-            os.replace(aside, self.folder / self.nodes.own / _SEEN)
+        disk.put_unsynced(self._aside, self.folder / self.nodes.own / _SEEN, text.encode())
 
     def seen(self, node: str) -> tuple[int, dict[str, Place]]:
         """Return the number that a node said last, and what it had read then, by the names of the others.
@@ -328,7 +367,7 @@ class Journals:
 
     def _files(self, node: str) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(self.folder / node) if _FILE.fullmatch(name))
+            return _journals(f"{self.folder}/{node}")
         except FileNotFoundError:
             return []
 
@@ -349,9 +388,16 @@ def _pieces(descriptor: int, offset: int) -> Iterator[bytes]:
     while piece := os.pread(descriptor, _PIECE_BYTES, offset):
         yield piece
         offset += len(piece)
+        # What may follow is read with the next look: to ask whether there is more takes as long as to read it.
+        if len(piece) < _PIECE_BYTES and piece.endswith(b"\n"):
+            return
 
 
-def _size(place: Path) -> int:
+def _journals(folder: str) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if _FILE.fullmatch(name))
+
+
+def _size(place: str) -> int:
     """Return how long a file is; -1 where there is none."""
     try:
         return os.lstat(place).st_size

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..common import disk
+from ..common.beside import Beside
 from ..files.entry import Entry
 from ..files.incoming import Upload
 from ..files.names import SIGNATURE
@@ -37,11 +38,10 @@ class Origin:
 
 def record_of(upload: Upload, origin: Origin, made_ns: int = 0) -> Record:
     """Return the record of a file that is about to be published; the store of facts was made at a time in ns."""
-    stamp = upload.stamp()
     now = time.time_ns()
     # What is brought in from elsewhere was published there.
-    published = now if origin.source == UPLOAD else min(stamp.mtime_ns, max(now, made_ns))
-    return Record(upload.facts.sha256, stamp.size, published, origin.source, origin.login)
+    published = now if origin.source == UPLOAD else min(upload.stamp().mtime_ns, max(now, made_ns))
+    return Record(upload.facts.sha256, upload.size, published, origin.source, origin.login)
 
 
 def young(now_ns: int) -> tuple[int, int]:
@@ -61,13 +61,15 @@ class Recorder:
     Args:
         facts: the store.
         replaceable: whether a file may get other content than it had.
+        beside: does calls at once.
 
     Attributes:
         replaceable: the same.
     """
 
-    def __init__(self, facts: FactStore, replaceable: bool) -> None:
+    def __init__(self, facts: FactStore, replaceable: bool, beside: Beside) -> None:
         self._facts = facts
+        self._beside = beside
         self.replaceable = replaceable
 
     def compare(self, uploads: Iterable[Upload], overwrite: bool) -> dict[str, Record]:
@@ -79,21 +81,29 @@ class Recorder:
         """
         found: dict[str, Record] = {}
         for upload in _recorded(uploads):
+            if not overwrite:
+                self._compare_elsewhere(upload)
             record = self._facts.records.at(upload.facts.release.project, upload.name)
-            other = None if overwrite else self._facts.records.elsewhere(upload.facts.release.project, upload.name)
-            if not overwrite and any(one and one.sha256 != upload.facts.sha256 for one in (record, other)):
-                raise ConflictError(
-                    f"{upload.name} was published before with other content, and removed. Its name already exists for"
-                    " good: publish another version."
-                )
+            if record and not overwrite:
+                _refuse_other(upload, record)
             if record:
                 found[upload.name] = record
         return found
 
+    def _compare_elsewhere(self, upload: Upload) -> None:
+        """Raise ConflictError if the name of an upload was given to other content as that of another project's file."""
+        if other := self._facts.records.elsewhere(upload.facts.release.project, upload.name):
+            _refuse_other(upload, other)
+
     @contextmanager
     def publishing(
-        self, uploads: Sequence[Upload], overwrite: bool, origin: Origin, unsynced: list[Path | str]
-    ) -> Iterator[Mapping[str, Record]]:
+        self,
+        uploads: Sequence[Upload],
+        overwrite: bool,
+        origin: Origin,
+        unsynced: list[Path | str],
+        aside: disk.Aside | None = None,
+    ) -> Iterator[tuple[Mapping[str, Record], Collection[str]]]:
         """Claim the project of uploads and record them; take back what was recorded if they are not published.
 
         Args:
@@ -101,36 +111,41 @@ class Recorder:
             overwrite: whether they may replace files with other content.
             origin: how they came.
             unsynced: gets what has to be synced before that counts.
+            aside: where they are written first, where several nodes share the store.
 
         Yields:
-            Their records, by name; signatures have none.
+            Their records, by name, and the names of those that had none; signatures have none.
 
         Raises:
             ConflictError, FactsError: as ``compare``.
         """
         project = uploads[0].facts.release.project
-        before = self.compare(uploads, overwrite)
+        if overwrite:
+            before = self.compare(uploads, overwrite)
+        else:
+            # That there is a record is said when another is made: to ask before takes long on a shared folder.
+            before = {}
+            for upload in _recorded(uploads):
+                self._compare_elsewhere(upload)
         made_ns = 0 if origin.source == UPLOAD else self._facts.made_ns()
         wanted = {upload.name: record_of(upload, origin, made_ns) for upload in _recorded(uploads)}
         same = {name for name, record in before.items() if record.sha256 == wanted[name].sha256}
         new = {name: record for name, record in wanted.items() if name not in before}
+        look = self.look()
         try:
-            look = self.look()
-            unsynced += self._made({project: new}, look, synced=bool(self._facts.journals.nodes))
-            # Those were recorded meanwhile, for copies or by another node, and are none of ours to take back.
+            unsynced += self._made({project: new}, look, aside)
+            # Those were recorded before, or meanwhile for copies or by another node, and are none of ours to take back.
             others = {name: new.pop(name) for name in list(new) if not look.has_read(project, name)}
-            for name in others:
-                there = self._facts.records.at(project, name)
-                if there and there.sha256 != wanted[name].sha256:
-                    raise ConflictError(f"{name} already exists with other content, which was copied in meanwhile.")
-                if there:
-                    before[name] = there
-                    same.add(name)
+            for upload in uploads:
+                if upload.name in others and (there := self._facts.records.at(project, upload.name)):
+                    _refuse_other(upload, there)
+                    before[upload.name] = there
+                    same.add(upload.name)
             for name in before.keys() - same:
                 self._facts.records.replace(project, name, wanted[name])
-            yield {name: before[name] if name in same else record for name, record in wanted.items()}
+            yield {name: before[name] if name in same else record for name, record in wanted.items()}, new.keys()
         except BaseException:
-            for name in new:
+            for name in [name for name in new if look.has_read(project, name)]:
                 # Another node may have published the same at this moment, by this record.
                 if not (self._facts.journals.nodes and self._facts.has_file(name)):
                     self._facts.records.take_back(project, name)
@@ -283,11 +298,26 @@ class Recorder:
         """Claim projects, and record files of them by name."""
         disk.sync(self._made(records, look))
 
-    def _made(self, records: Mapping[str, Mapping[str, Record]], look: Look, synced: bool = False) -> list[Path | str]:
+    def _made(
+        self, records: Mapping[str, Mapping[str, Record]], look: Look, aside: disk.Aside | None = None
+    ) -> list[Path | str]:
         """Claim projects, and record files of them by name; return what has to be synced before that counts."""
-        claimed = self._facts.claims.make(records)
-        # Folders last: with a file that was made in them, most file systems have written them as well.
-        return [*(place for project, own in records.items() for place in look.make(project, own, synced)), *claimed]
+        claimed = self._beside.begin(self._facts.claims.make, records)
+        try:
+            # Folders last: with a file that was made in them, most file systems have written them as well.
+            places = [place for project, own in records.items() for place in look.make(project, own, aside)]
+        finally:
+            folders = claimed.result()
+        return [*places, *folders]
+
+
+def _refuse_other(upload: Upload, record: Record) -> None:
+    """Raise ConflictError if a record that an upload's name has is of other content."""
+    if record.sha256 != upload.facts.sha256:
+        raise ConflictError(
+            f"{upload.name} was published before with other content, and removed. Its name already exists for good:"
+            " publish another version."
+        )
 
 
 def _recorded(uploads: Iterable[Upload]) -> list[Upload]:

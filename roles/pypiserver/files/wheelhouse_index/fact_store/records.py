@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -173,35 +173,40 @@ class Records:
             raise FactsError(f"{self.folder}/{project} cannot be used: {error}") from error
 
     def make(
-        self, project: str, records: Mapping[str, Record], synced: bool = False
-    ) -> tuple[list[str], dict[str, int]]:
+        self, project: str, records: Mapping[str, Record], made: dict[str, int], aside: disk.Aside | None = None
+    ) -> list[str]:
         """Make records, by the names of the files; a name that has one keeps it.
 
         Args:
             project: of the files.
             records: what is known of them.
-            synced: whether to sync each at once, but for its name: for few of them, where opening one again takes long.
+            made: gets the inodes of those that were made, also where a later one fails.
+            aside: has each synced at once, but for its name: for few of them, where each call takes long.
 
         Returns:
-            What has to be synced before they count, and the inodes of those that were made.
+            What has to be synced before they count.
 
         Raises:
             FactsError: if their folder is none.
         """
         folder = f"{self.folder}/{project}"
         folders = [folder]
-        if not self._has_folder(folder):
-            try:
-                os.mkdir(folder, 0o700)
-                folders.append(str(self.folder))
-            except FileExistsError:
-                self._has_folder(folder)
-        made: dict[str, int] = {}
-        for name, record in records.items():
-            if inode := self._put(self._place(project, name), record.text().encode(), synced):
-                made[name] = inode
-        unsynced = [] if synced else [self._place(project, name) for name in made]
-        return [*unsynced, *folders] if made or folders[1:] else [], made
+        with ExitStack() as stack:
+            own = self._opened(folder, stack)
+            if own is None:
+                with suppress(FileExistsError):
+                    os.mkdir(folder, 0o700)
+                    folders.append(str(self.folder))
+                own = stack.enter_context(disk.opened(folder))
+            for name, record in records.items():
+                if inode := self._put(f"{own}/{name}{SUFFIX}", record.text().encode(), aside):
+                    made[name] = inode
+            if aside:
+                # Open until it is synced.
+                folders[0] = own
+                aside.left.push(stack.pop_all())
+        unsynced = [] if aside else [self._place(project, name) for name in made]
+        return [*unsynced, *folders] if made or folders[1:] else []
 
     def replace(self, project: str, name: str, record: Record) -> None:
         """Put a record in another's place: only where files may be replaced."""
@@ -216,16 +221,19 @@ class Records:
         """Return a look at what is there now."""
         return Look(self)
 
-    def _has_folder(self, folder: str) -> bool:
+    def _opened(self, folder: str, stack: ExitStack) -> str | None:
+        """Open the folder of a project, as ``disk.opened`` does; return None where there is none."""
         try:
-            return disk.check_folder(folder)
+            return stack.enter_context(disk.opened(folder))
+        except FileNotFoundError:
+            return None
         except OSError as error:
             raise FactsError(f"{folder} cannot be used: {error}") from error
 
-    def _put(self, place: str, content: bytes, synced: bool) -> int:
+    def _put(self, place: str, content: bytes, aside: disk.Aside | None) -> int:
         """Make a file; return its inode, or 0 where there is one already that says something."""
         while True:
-            if inode := disk.put_new(self._aside, place, content, synced):
+            if inode := disk.put_new(self._aside, place, content, aside=aside):
                 return inode
             # Another node may have taken its own back meanwhile.
             with suppress(FileNotFoundError):
@@ -279,15 +287,17 @@ class Look:
         """Tell whether this look has read, or made, the record of a file."""
         return (project, name) in self._read
 
-    def make(self, project: str, records: Mapping[str, Record], synced: bool = False) -> list[str]:
+    def make(self, project: str, records: Mapping[str, Record], aside: disk.Aside | None = None) -> list[str]:
         """Make records, as ``Records.make`` does; those that others have made meanwhile are found by another look."""
-        changed, made = self._records.make(project, records, synced)
-        for name, inode in made.items():
-            # What nothing has asked for is not listed for this.
-            if project in self._listed:
-                self._listed[project][name + SUFFIX] = inode
-            self._read[project, name] = inode, records[name]
-        return changed
+        made: dict[str, int] = {}
+        try:
+            return self._records.make(project, records, made, aside)
+        finally:
+            for name, inode in made.items():
+                # What nothing has asked for is not listed for this.
+                if project in self._listed:
+                    self._listed[project][name + SUFFIX] = inode
+                self._read[project, name] = inode, records[name]
 
     def _of(self, project: str) -> dict[str, int]:
         if project not in self._listed:

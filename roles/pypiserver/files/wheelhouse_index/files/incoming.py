@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from ..common import disk
 from .entry import Facts, Stamp
 
 FOLDER = ".incoming"
 # Of a large file, so much at a time is hashed and goes to disk while the rest arrives.
 _STRETCH_BYTES = 8 * 1024 * 1024
 _BLOCK_BYTES = 256 * 1024
+# What is not larger is written once it is verified: before that, it would be read from a mount that caches nothing.
+SMALL_BYTES = 256 * 1024
 _READ_BYTES = 64 * 1024
 # Of each thread.
 _own = threading.local()
@@ -30,7 +34,7 @@ Check = Callable[[int], object]
 
 
 class Upload:
-    """A file that has arrived whole, and is on disk.
+    """A file that has arrived whole, and is written to disk.
 
     Args:
         name: that it is to get.
@@ -38,6 +42,9 @@ class Upload:
         facts: what it holds.
         metadata: its core metadata; empty where it has none to be served.
         objection: why no client can install it; empty where nothing is known.
+
+    Attributes:
+        size: in bytes.
     """
 
     def __init__(self, name: str, arrived: Arriving, facts: Facts, metadata: bytes = b"", objection: str = "") -> None:
@@ -45,16 +52,16 @@ class Upload:
         self.objection = objection
         self.facts = facts
         self.metadata = metadata
+        self.size = arrived.size
         # Those of its form, once they are checked: as JSON, because as objects they take many times as much while they wait.
         self.attestations = b""
-        self._file = arrived.file
-        self._path = arrived.path
-        os.fsync(self._file.fileno())
+        self._arrived = arrived
+        arrived.save()
         self._stamp: Stamp | None = None
 
     def stamp(self) -> Stamp:
         """Return by what it is known again."""
-        self._stamp = self._stamp or Stamp.of(os.fstat(self._file.fileno()))
+        self._stamp = self._stamp or Stamp.of(os.fstat(self._arrived.file.fileno()))
         return self._stamp
 
     @contextmanager
@@ -64,19 +71,20 @@ class Upload:
         Raises:
             FileExistsError: if there is such a file, and it is not to be overwritten.
         """
-        before = self._path.with_name(f"{self._path.name}.before")
+        file, path = self._arrived.file, self._arrived.path
+        before = path.with_name(f"{path.name}.before")
         if overwrite and target.is_dir() and not target.is_symlink():
             raise FileExistsError(target)
         if overwrite:
             with suppress(FileNotFoundError):
                 os.link(target, before, follow_symlinks=False)
-            os.replace(self._path, target)
+            os.replace(path, target)
         else:
             try:
-                os.link(self._path, target)
+                os.link(path, target)
             except FileExistsError:
                 # A mount may have sent it twice, and the first answer was lost.
-                if not os.path.samestat(os.fstat(self._file.fileno()), os.lstat(target)):
+                if not os.path.samestat(os.fstat(file.fileno()), os.lstat(target)):
                     raise
         try:
             yield
@@ -89,72 +97,130 @@ class Upload:
         if overwrite:
             before.unlink(missing_ok=True)
 
+    def discard(self) -> None:
+        """Take the name away that it had before it got its own."""
+        self._arrived.discard()
+
     def date_after(self, other: Path) -> None:
         """Give the file a second of its own, if it is to replace one: NGINX makes the ETag of size and time in whole seconds."""
         try:
             taken = int(other.stat().st_mtime)
         except FileNotFoundError:
             return
-        if int(os.fstat(self._file.fileno()).st_mtime) <= taken:
-            os.utime(self._file.fileno(), (taken + 1, taken + 1))
+        file = self._arrived.file
+        if int(os.fstat(file.fileno()).st_mtime) <= taken:
+            os.utime(file.fileno(), (taken + 1, taken + 1))
             self._stamp = None
 
 
 class Arriving:
-    """A file that is written aside, and hashed on the way; it can be read like any other.
+    """A file that arrives, and is hashed on the way. One that is small is in memory until it is verified, then written at once.
 
     Args:
-        file: it.
-        path: where it lies, without a name of its own.
+        folder: where it is written, without a name of its own.
         check: gets the size that it is about to have, and may raise what ends it.
 
     Attributes:
-        path: the same.
+        size: how many bytes have arrived.
     """
 
-    def __init__(self, file: BinaryIO, path: Path, check: Check) -> None:
-        self.path = path
+    def __init__(self, folder: Path, check: Check) -> None:
+        self._folder = folder
         self._check = check
-        self.file = file
-        self.read = file.read
-        self.seek = file.seek
-        self.tell = file.tell
-        self._size = self._handed_on = self._hashed = 0
+        # What has arrived of a small one.
+        self._small = io.BytesIO()
+        self._file: BinaryIO | None = None
+        self._path = folder
+        self._opened = ExitStack()
+        self._is_discarded = False
+        self.size = self._handed_on = self._hashed = 0
         self._digest = hashlib.sha256()
         # Its thread begins with the first stretch: a small file needs none.
         self._beside = ThreadPoolExecutor(1, "hashing")
         self._stretches: list[Future[None]] = []
 
     def write(self, data: memoryview | bytes) -> None:
-        """Write what comes next. Not through the file's buffer, so who reads the file begins at its beginning."""
-        self._check(self._size + len(data))
-        left = memoryview(data)
-        while left:
-            written = os.pwrite(self.file.fileno(), left, self._size)
-            self._size += written
-            left = left[written:]
-        if self._size - self._handed_on >= _STRETCH_BYTES:
-            self._stretches.append(self._beside.submit(self._hash, self._size))
-            self._handed_on = self._size
+        """Take what comes next. Not through the file's buffer, so who reads the file begins at its beginning."""
+        self._check(self.size + len(data))
+        if self._file is None:
+            if self.size + len(data) <= SMALL_BYTES:
+                self.size += self._small.write(data)
+                return
+            self._make()
+        _put(self.file, data, self.size)
+        self.size += len(data)
+        if self.size - self._handed_on >= _STRETCH_BYTES:
+            self._stretches.append(self._beside.submit(self._hash, self.size))
+            self._handed_on = self.size
+
+    @property
+    def file(self) -> BinaryIO:
+        """The file on disk, with what has arrived."""
+        if self._file is None:
+            self._make()
+            assert self._file
+        return self._file
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self._path
+
+    def opened(self) -> BinaryIO:
+        """Return what has arrived, to be read from its beginning."""
+        file = self._small if self._file is None else self._file
+        file.seek(0)
+        return file
 
     @property
     def sha256(self) -> str:
-        """The digest of what was written, in hexadecimal digits.
+        """The digest of what has arrived, in hexadecimal digits.
 
         Raises:
             OSError: if it cannot be read.
         """
         for one in self._stretches:
             one.result()
-        self._hash(self._size)
+        if self._file is None and self._hashed < self.size:
+            self._digest.update(self._small.getbuffer()[self._hashed :])
+            self._hashed = self.size
+        self._hash(self.size)
         return self._digest.hexdigest()
+
+    def save(self) -> None:
+        """Have all of it outlast a loss of power."""
+        os.fsync(self.file.fileno())
+
+    def discard(self) -> None:
+        """Remove it."""
+        if not self._is_discarded:
+            self._path.unlink(missing_ok=True)
+            self._is_discarded = True
 
     def close(self) -> None:
         """Close the file, which is used no more; what has not been published is discarded."""
         self._beside.shutdown(cancel_futures=True)
-        # What is published was written and synced long before; for what is not, there may be no room.
-        with suppress(OSError):
-            self.file.close()
+        with self._opened:
+            if self._file is None:
+                return
+            try:
+                self.discard()
+            finally:
+                # What is published was written and synced long before; for what is not, there may be no room.
+                with suppress(OSError):
+                    self._file.close()
+
+    def _make(self) -> None:
+        """Make the file, with what has arrived so far; what fails leaves none, and is tried again by who asks for it again."""
+        file, path = _aside(self._folder, self._opened)
+        try:
+            _put(file, self._small.getbuffer(), 0)
+        except BaseException:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            file.close()
+            raise
+        self._file, self._path, self._small = file, path, io.BytesIO()
 
     def _hash(self, end: int) -> None:
         """Hash what was written up to there."""
@@ -170,28 +236,41 @@ class Arriving:
             os.posix_fadvise(self.file.fileno(), begin, end - begin, os.POSIX_FADV_DONTNEED)
 
 
+def _put(file: BinaryIO, data: memoryview | bytes, at: int) -> None:
+    left = memoryview(data)
+    while left:
+        written = os.pwrite(file.fileno(), left, at)
+        at += written
+        left = left[written:]
+
+
 @contextmanager
 def arriving(folder: Path, check: Check = lambda size: None) -> Iterator[Arriving]:
-    """Make a place for a file that arrives; what has not been published in the end is removed."""
-    file, path = _aside(folder)
-    arrived = Arriving(file, path, check)
+    """Make a place for a file that arrives; what has not been published in the end is removed. Arguments as for ``Arriving``."""
+    arrived = Arriving(folder, check)
     try:
         yield arrived
     finally:
-        path.unlink(missing_ok=True)
         arrived.close()
 
 
-def _aside(folder: Path) -> tuple[BinaryIO, Path]:
-    """Make a file that is locked, readable for the account alone, as all in the tree is."""
+def _aside(folder: Path, stack: ExitStack) -> tuple[BinaryIO, Path]:
+    """Make a file that is locked, readable for the account alone, as all in the tree is.
+
+    Args:
+        folder: where.
+        stack: keeps it open.
+    """
     while True:
         try:
-            descriptor, path = tempfile.mkstemp(dir=folder)
+            own = stack.enter_context(disk.opened(folder))
+            descriptor, path = tempfile.mkstemp(dir=own)
         except FileNotFoundError:
             # Removed while the server runs.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             continue
-        file = os.fdopen(descriptor, "w+b")
+        # With a size of its buffer, it does not ask whether that is a terminal.
+        file = os.fdopen(descriptor, "w+b", io.DEFAULT_BUFFER_SIZE)
         fcntl.flock(file, fcntl.LOCK_EX)
         # A process that starts may have taken it for a leftover before it was locked.
         if os.fstat(descriptor).st_nlink:

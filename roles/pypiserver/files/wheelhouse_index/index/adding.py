@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,6 +51,8 @@ class _Request:
     Attributes:
         failed: files of the project that cannot be read, and what they were then.
         outcome: what was new, or why nothing was published; None until that is known.
+        named: has the files' names outlast a loss of power, where that goes on after it.
+        rest: the same of what is left to remove.
     """
 
     uploads: Sequence[Upload]
@@ -59,6 +62,8 @@ class _Request:
     quotas: Quotas
     failed: dict[str, Stamp]
     outcome: Added | Exception | None = None
+    named: Future[None] | None = None
+    rest: Future[None] | None = None
 
 
 @dataclass
@@ -69,6 +74,7 @@ class _Group:
         known: the catalogue, which is being changed.
         staged: pages.
         undo: takes back what was done, if it fails.
+        aside: where records are written first, where the index has several nodes.
         unsynced: facts that have to be synced before files get their names.
         new: files that are to get their names, and whether they may replace others.
         replaced: the paths of other files that they replace.
@@ -80,6 +86,7 @@ class _Group:
     known: Known
     staged: Staged
     undo: ExitStack
+    aside: disk.Aside | None
     unsynced: list[Path | str] = field(default_factory=list)
     new: list[tuple[Upload, bool]] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
@@ -127,17 +134,24 @@ class Adding(Following):
         self.make_ready()
         self._notice(uploads)
 
-        def publish() -> Added | Exception:
+        def publish() -> tuple[_Request, Added | Exception]:
             failed = self.read_unread([uploads[0].facts.release.project])
-            return self._outcome(_Request(uploads, overwrite, origin, check, quotas, failed))
+            own = _Request(uploads, overwrite, origin, check, quotas, failed)
+            return own, self._outcome(own)
 
-        outcome = publish()
+        own, outcome = publish()
         if isinstance(outcome, _TakenError) and self.nodes:
             # Another node has published it at the same moment, and has journalled what: it may be the same.
             self.catch_up()
-            outcome = publish()
+            own, outcome = publish()
         # Also what is there already: another node may not know it yet.
         self.spread()
+        if own.rest:
+            with suppress(OSError):
+                own.rest.result()
+        if own.named:
+            # As after an error when pages are put in place: it is published, and may be sent again.
+            own.named.result()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -187,34 +201,69 @@ class Adding(Following):
 
     def _published_together(self, requests: Sequence[_Request]) -> list[Added | Exception]:
         """Publish what requests ask for; return the outcome of each. An error that is raised means that nothing has changed."""
+        if not self.nodes:
+            return self._published_in_one(requests)
+        with ExitStack() as left:
+            opening = self._beside.begin(left.enter_context, disk.opened(self.incoming))
+            try:
+                with self.facts.journals.ahead(self._beside):
+                    outcomes = self._published_in_one(requests, disk.Aside(opening.result, left))
+            finally:
+                # What it opens is closed with the rest.
+                opening.exception()
+            # While other nodes are asked to read on.
+            named = self._beside.begin(disk.sync, [self.packages])
+            rest = self._beside.begin(left.pop_all().close)
+        for one in requests:
+            one.named, one.rest = named, rest
+        return outcomes
+
+    def _published_in_one(
+        self, requests: Sequence[_Request], aside: disk.Aside | None = None
+    ) -> list[Added | Exception]:
+        """Do what ``_published_together`` does, but for what may be done while other nodes read on.
+
+        Args:
+            requests: they.
+            aside: where records are written first, where the index has several.
+        """
         outcomes: list[Added | Exception] = []
         failed: dict[str, Stamp] = {}
         if any(one.quotas for one in requests) and not self._has_sizes():
             self._sum_sizes()
         with staging() as staged:
             with ExitStack() as undo, self.catalogue.writing() as known:
-                group = _Group(known, staged, undo)
+                group = _Group(known, staged, undo, aside)
                 for one in requests:
                     try:
                         outcomes.append(self._note_new(group, one))
                         failed |= one.failed
                     except (ConflictError, FactsError, Refusal) as error:
                         outcomes.append(error)
-                disk.sync(list(dict.fromkeys(group.unsynced)), one_by_one=True)
+                with ExitStack() as before:
+                    before.callback(self._beside.begin(disk.sync, list(dict.fromkeys(group.unsynced)), True).result)
+                    if self.nodes:
+                        # Before they get their names: then one look at a file settles what a crash leaves open.
+                        before.enter_context(self._journalling(known))
+                        # Pages are not made by a look at files there.
+                        self._stage_group(group)
                 if self.nodes:
-                    # Before they get their names: then one look at a file settles what a crash leaves open.
-                    self._journal(known)
                     # Another node may have given a name back meanwhile (``Store.give_back``).
                     disk.sync(self.facts.claims.make(group.fresh))
                 for upload, overwrite in group.new:
                     undo.enter_context(self._published(upload, overwrite))
-                if group.new:
-                    disk.sync([self.packages])
-                if group.projects:
-                    self._stage(staged, known, group.projects, group.lists and self._lists_now(known))
+                if not self.nodes:
+                    disk.sync([self.packages] if group.new else [])
+                    self._stage_group(group)
                 seen = {project: known.mark_of(project) for project in group.projects}
+            if aside:
+                # Not before: what fails is tried again, one by one.
+                for upload, _overwrite in group.new:
+                    aside.left.callback(upload.discard)
             try:
                 staged.publish()
+                if self.nodes and group.replaced:
+                    disk.sync([self.packages])
                 # Not before the new ones are on all pages: until then nothing has replaced them.
                 self._unlink(group.replaced)
                 if seen:
@@ -223,6 +272,11 @@ class Adding(Following):
                 # They are published, and their pages marked as old: the keeper makes them.
                 return [error if isinstance(outcome, Added) else outcome for outcome in outcomes]
         return outcomes
+
+    def _stage_group(self, group: _Group) -> None:
+        if group.projects:
+            lists = group.lists and self._lists_now(group.known)
+            self._stage(group.staged, group.known, group.projects, lists)
 
     def _note_new(self, group: _Group, request: _Request) -> Added:
         """Record what is new of a request, and note it in the catalogue, which has what is new of those before it.
@@ -246,8 +300,8 @@ class Adding(Following):
         made: list[Path | str] = []
         try:
             with ExitStack() as undo:
-                publishing = self._recorder.publishing(new, request.overwrite, request.origin, made)
-                records = undo.enter_context(publishing) if new else {}
+                publishing = self._recorder.publishing(new, request.overwrite, request.origin, made, group.aside)
+                records, fresh = undo.enter_context(publishing) if new else ({}, ())
                 attested = undo.enter_context(self.facts.attestations.publishing(project, kept, request.origin.login))
                 group.undo.enter_context(undo.pop_all())
         except BaseException:
@@ -269,7 +323,9 @@ class Adding(Following):
             entry = Entry(upload.name, upload.stamp(), upload.facts)
             if record := records.get(upload.name):
                 entry = replace(entry, uploaded_ns=record.uploaded_ns, recorded=True)
-            self._put(group.staged, known, entry, upload.metadata)
+            # Attestations come with a record, or after it.
+            is_bare = upload.name in fresh and not upload.attestations
+            self._put(group.staged, known, entry, upload.metadata, is_bare=is_bare)
             group.new.append((upload, request.overwrite))
         group.replaced += replaced
         return Added(frozenset(kept), frozenset(attested))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import math
 import os
 import stat
 import threading
@@ -16,6 +17,7 @@ from typing import IO
 
 from ..common import disk
 from ..common.answers import some
+from ..common.beside import Beside
 from ..fact_store.decisions import Decisions
 from ..fact_store.facts import NO_NODES, AnotherStoreError, FactStore, UnmountedError
 from ..fact_store.journal import Nodes
@@ -30,8 +32,11 @@ from .reconciling import Reconciler
 from .scan import Scanner
 
 log = logging.getLogger(__name__)
-# For so many seconds a look at the store of facts counts, where several nodes share it: on such a folder it takes long.
-LATELY = 1.0
+# For so many seconds a look at the store of facts counts, where several nodes share it: on such a folder it takes long. After
+# half of them, the process that follows the other nodes looks again (``Peers``), so that no request has to.
+LATELY = 2.0
+# In index/: when that was, by the clock since the boot.
+_LOOKED = ".looked"
 
 
 @dataclass(frozen=True)
@@ -79,13 +84,15 @@ class Folders:
         self.output = Output(index, marks_files=bool(nodes))
         self._url = options.url
         self.catalogue = Catalogue(index / catalogue.NAME, self.mend)
-        self._recorder = Recorder(self.facts, options.replaceable)
+        self._beside = Beside(bool(nodes))
+        self._recorder = Recorder(self.facts, options.replaceable, self._beside)
         self._reconciler = Reconciler(self.facts.decisions, self.facts.quarantine)
         self._lock = index / ".lock"
         # Whether this thread has it.
         self._locked = threading.local()
-        # When the shared folder was looked at.
-        self._looked_at = -LATELY
+        # When the shared folder was looked at by this process, and where all processes of the host say so.
+        self._looked_at = -math.inf
+        self._looked = index / _LOOKED
 
     def prepare(self) -> None:
         """Make what is missing; several processes may do so at once.
@@ -93,6 +100,8 @@ class Folders:
         Raises:
             OSError: if packages/ cannot be listed: pypiserver does not start then, and the engine tries again later.
         """
+        # It may be of another boot.
+        self._looked.unlink(missing_ok=True)
         try:
             os.scandir(self.packages).close()
         except FileNotFoundError:
@@ -152,27 +161,44 @@ class Folders:
             self.prepare()
             self.facts.check()
 
-    def make_ready(self) -> None:
+    def make_ready(self, lately: float | None = None) -> None:
         """Make what was removed while servers run, and find out whether the store of facts can be used, or could just now.
+
+        Args:
+            lately: for how many seconds a look counts here.
 
         Raises:
             FactsError: if it cannot.
         """
-        if not self._was_ready():
+        if not self._was_ready(LATELY if lately is None else lately):
             began = time.monotonic()
             self.mend()
             self.check_facts()
-            self._looked_at = began
+            self._note_look(began)
         elif not self._has_pages():
             self.mend()
 
     def check_mounted(self) -> None:
         """Find out whether packages/ is there, or was just now; raises UnmountedError if not."""
-        if not self._was_ready():
+        if not self._was_ready(LATELY):
             self.facts.check_mounted()
 
-    def _was_ready(self) -> bool:
-        return bool(self.nodes) and time.monotonic() - self._looked_at < LATELY
+    def _was_ready(self, lately: float) -> bool:
+        if not self.nodes:
+            return False
+        now = time.monotonic()
+        if now - self._looked_at >= lately:
+            # The clock of the host since its boot is that of all its containers.
+            with suppress(OSError, ValueError):
+                self._looked_at = float(self._looked.read_text(encoding="ascii"))
+        return 0 <= now - self._looked_at < lately
+
+    def _note_look(self, at: float) -> None:
+        self._looked_at = at
+        if self.nodes:
+            # Half of it, or none, is no look for others.
+            with suppress(OSError):
+                self._looked.write_text(f"{at}", encoding="ascii")
 
     def in_place(self) -> bool:
         """Tell whether nothing was removed of what prepare makes."""

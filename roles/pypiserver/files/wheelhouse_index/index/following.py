@@ -10,8 +10,8 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -301,6 +301,12 @@ class Following(Naming):
 
     def _journal(self, known: Known) -> None:
         """Write into the journal what a transaction has changed so far."""
+        with self._journalling(known):
+            pass
+
+    @contextmanager
+    def _journalling(self, known: Known) -> Iterator[None]:
+        """Write into the journal what a transaction has changed so far, while something else is done: it is there afterwards."""
         changes, known.changes = known.changes, Changes()
         record = Record(
             decided=sorted(changes.decided),
@@ -315,10 +321,16 @@ class Following(Naming):
                 record.files[path] = row
                 if row and 0 < len(content := changes.metadata.get(path, b"")) <= _METADATA_BYTES:
                     record.metadata[path] = base64.b64encode(content).decode()
-        if record:
-            known.follow()
-            before = known.followed().get(self.nodes.own, NOWHERE)
-            self.appended, was_whole = self.facts.journals.append(record, before)
+        if not record:
+            yield
+            return
+        known.follow()
+        before = known.followed().get(self.nodes.own, NOWHERE)
+        appending = self._beside.begin(self.facts.journals.append, record, before)
+        try:
+            yield
+        finally:
+            self.appended, was_whole = appending.result()
             # Else something was cut off before, and is read by the next look.
             if was_whole:
                 known.note_followed(self.nodes.own, self.appended)

@@ -92,7 +92,7 @@ class Quotas:
         """
         paths = {*replaced, *(upload.name for upload in uploads)}
         freed = sum(entry.stamp.size for path in paths if (entry := known.at(path)))
-        growth = sum(upload.stamp().size for upload in uploads) - freed
+        growth = sum(upload.size for upload in uploads) - freed
         for quota in self.of(known, uploads[0].facts.release.project):
             quota.check(growth, uploads[0].name)
 

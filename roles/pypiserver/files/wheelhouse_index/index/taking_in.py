@@ -151,17 +151,35 @@ class TakingIn(Restoring):
         for path in paths:
             self.output.stage_removal(staged, path)
 
-    def _put(self, staged: Staged, known: Known, entry: Entry, metadata: bytes, look: Look | None = None) -> None:
-        """Note a file that has been read, and stage what is served beside it."""
-        self._put_attested(staged, known, entry, look)
+    def _put(
+        self,
+        staged: Staged,
+        known: Known,
+        entry: Entry,
+        metadata: bytes,
+        look: Look | None = None,
+        is_bare: bool = False,
+    ) -> None:
+        """Note a file that has been read, and stage what is served beside it.
+
+        Args:
+            staged: pages.
+            known: the catalogue.
+            entry: what is known of the file.
+            metadata: its core metadata.
+            look: a look at its facts.
+            is_bare: whether it is known to have no attestations.
+        """
+        self._put_attested(staged, known, entry, look, is_bare)
         self.output.stage_metadata(staged, entry.path, metadata if entry.facts else b"")
         known.changes.metadata[entry.path] = metadata
 
-    def _put_attested(self, staged: Staged, known: Known, entry: Entry, look: Look | None = None) -> None:
+    def _put_attested(
+        self, staged: Staged, known: Known, entry: Entry, look: Look | None = None, is_bare: bool = False
+    ) -> None:
         sha256 = entry.facts.sha256 if entry.facts else ""
-        provenance = b""
-        if look is None or look.has(entry.project, entry.name + attestations.SUFFIX):
-            provenance = self.facts.attestations.provenance(entry.project, entry.name, sha256)
+        may_be = not is_bare and (look is None or look.has(entry.project, entry.name + attestations.SUFFIX))
+        provenance = self.facts.attestations.provenance(entry.project, entry.name, sha256) if may_be else b""
         known.put(replace(entry, attested=bool(provenance)))
         self.output.stage_provenance(staged, entry.path, provenance)
         self.output.stage_mark(staged, entry.path, entry.facts is not None)

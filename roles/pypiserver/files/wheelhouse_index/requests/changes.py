@@ -226,6 +226,8 @@ class Changes:
         file = form.file("content")
         if file is None:
             raise Refusal(400, "The form has no distribution file: send it as 'content'.")
+        # One that is small is written now.
+        self._store.check_mounted()
         upload = uploaded(file, form)
         # The form need not name it.
         check(upload.facts.release.project)
@@ -313,12 +315,11 @@ def uploaded(file: File, form: Form) -> Upload:
             400, f"{name} arrived with the SHA-256 {file.content.sha256}; the form says {digest[:64]}. Send it again."
         )
     try:
-        found, is_all = metadata.inside(name, file.content.file), True
+        found, is_all = metadata.inside(name, file.content.opened()), True
     except metadata.BrokenArchiveError as error:
         raise Refusal(400, f"{error} Build it again.") from error
     except metadata.BeyondLimitsError:
         found, is_all = None, False
-    file.content.seek(0)
     release = _release(name, found, form)
     objection = installable.objection(name, release, found, is_all)
     requires = found.requires_python if found else metadata.specifier(form.value("requires_python"))

@@ -25,6 +25,7 @@ from ..common import boot
 from ..common.answering import Answering
 from ..common.answers import Answer
 from ..fact_store.journal import NAME, Place
+from ..index import folders
 from ..index.store import Store
 from .health import problems
 from .keeper import NICENESS
@@ -112,6 +113,8 @@ class Peers:
                 # Who has given it up waits for it again from here on, so what was journalled before is read now.
                 self._say({} if began - self._said_at > self._contact else self._said)
                 self._said_at = began
+            # Before it is due, so that no request has to look.
+            self._store.make_ready(folders.LATELY / 2)
             followed = self._store.catch_up()
             if followed != self._said:
                 self._say(followed)
@@ -236,10 +239,12 @@ class Peers:
             try:
                 with open(self._store.output.folder / LOCK, "ab") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX)
-                    pruned_at = 0.0
+                    pruned_at = given_at = 0.0
                     while not stopping.is_set():
                         self.step()
-                        self._give()
+                        if time.monotonic() - given_at > self._contact:
+                            given_at = time.monotonic()
+                            self._give()
                         if time.monotonic() - pruned_at > 600:
                             pruned_at = time.monotonic()
                             with suppress(OSError):
