@@ -58,3 +58,13 @@ def test_clients_keep_what_never_changes_and_ask_again_for_the_rest(
     (found, *_others) = [content for pattern, content in locations if pattern.search(f"/packages/{path}")]
     (said,) = re.findall(r'^ +add_header Cache-Control "?(.*?)"?;$', found, re.M)
     assert said == kept
+
+
+def test_nothing_on_a_host_or_in_a_message_has_an_arbitrary_order() -> None:
+    # These filters of Ansible return another order each time: a run that changes nothing would write files again.
+    of_sets = re.compile(r"\| *(difference|intersect|union|symmetric_difference)\(")
+    files = [
+        path for kind in ("tasks", "templates", "vars", "defaults", "handlers") for path in ROLES.glob(f"*/{kind}/**/*")
+    ]
+    assert len(files) > 100
+    assert [path.name for path in files if path.is_file() and of_sets.search(path.read_text(encoding="utf-8"))] == []
