@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,20 @@ def test_a_small_file_that_cannot_be_written_whole_is_no_upload(folder: Path, mo
         monkeypatch.undo()
         # Once there is room, all of it is there.
         assert place.file and place.path.read_bytes() == b"12345"
+
+
+def test_while_the_process_ends_a_large_file_is_hashed_in_the_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def submit(*_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    content = os.urandom(SIZE)
+    with incoming.arriving(folder) as place:
+        for begin in range(0, SIZE, 262_144):
+            place.write(content[begin : begin + 262_144])
+        assert place.sha256 == hashlib.sha256(content).hexdigest()
 
 
 def test_what_is_refused_in_the_middle_leaves_no_thread_and_no_file(folder: Path) -> None:

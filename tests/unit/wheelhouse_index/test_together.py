@@ -108,6 +108,22 @@ def test_a_record_that_was_made_although_the_call_failed_is_no_other_ones(
     assert any_index.record("foo", OLD)["sha256"] == sha256(made.file(OLD, b"new"))
 
 
+def test_a_record_that_keeps_its_other_name_is_made(any_index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink = os.unlink
+
+    def unlinked(path: Any, **options: Any) -> None:
+        if str(path).startswith("/proc/self/fd/") and len(Path(path).name) == 16:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        unlink(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", unlinked)
+        assert upload(OLD)(any_index).status == 200
+    assert any_index.record("foo", OLD)["sha256"] == sha256(made.file(OLD, b"new"))
+    any_index.store.prepare()
+    check(any_index)
+
+
 def test_the_disk_is_waited_for_once(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     fsync = os.fsync

@@ -191,9 +191,14 @@ def put_new(folder: Path, target: Path | str, content: bytes, synced: bool = Fal
                 if isinstance(error, FileExistsError):
                     return 0
                 raise
-        if aside:
-            aside.left.push(stack.pop_all())
-        return inode
+        left = stack.pop_all()
+    if aside:
+        aside.left.push(left)
+    else:
+        # It has its name. What cannot be removed now, the next start does.
+        with suppress(OSError):
+            left.close()
+    return inode
 
 
 def put(folder: Path, target: Path | str, content: bytes) -> None:

@@ -150,7 +150,9 @@ class Arriving:
         _put(self.file, data, self.size)
         self.size += len(data)
         if self.size - self._handed_on >= _STRETCH_BYTES:
-            self._stretches.append(self._beside.submit(self._hash, self.size))
+            # While the process ends there is no other thread: what is not hashed yet is so in the end.
+            with suppress(RuntimeError):
+                self._stretches.append(self._beside.submit(self._hash, self.size))
             self._handed_on = self.size
 
     @property

@@ -33,16 +33,14 @@ class Reserve:
         """Refuse a file that has at least so many bytes and is about to be written in a folder, where it does not fit.
 
         Returns:
-            What refuses it while it is written, if it is not small: another may have taken the room, and its length may not have
-            been said. Where hosts share the disk, how much is free is a question to all of them.
+            What refuses it while it is written: another may have taken the room, and its length may not have been said.
         """
         written = 0
 
         def check(size: int) -> None:
             nonlocal written
-            if size > incoming.SMALL_BYTES:
-                growth, written = size - written, size
-                self._check(folder, name, growth)
+            growth, written = size - written, size
+            self._check(folder, name, growth)
 
         self._check(folder, name, least)
         return check
