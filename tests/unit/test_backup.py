@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,7 @@ def test_a_backup_tags_forgets_checks_and_keeps_its_result(restic: Any, tmp_path
     assert 3600 <= ahead.total_seconds() <= 7200
     assert (shown.parent.stat().st_mode & 0o777, shown.stat().st_mode & 0o777) == (0o755, 0o644)
 
+    lasting(tmp_path, checked=ago(days=8))
     with pytest.raises(backup.BackupError, match="restic failed: no"):
         backup.backup(restic(snapshot(1, OWN, "store=store-1"), more="check*) echo no >&2; exit 1 ;;"))
     failed = json.loads((tmp_path / "backup/last.json").read_text())
@@ -149,7 +151,17 @@ def opened(home: Path) -> list[str]:
     return [word for word in asked if word != "version"]
 
 
-def test_after_the_first_backup_restic_opens_the_repository_three_times(restic: Any, tmp_path: Path) -> None:
+def lasting(home: Path, **changed: Any) -> None:
+    """Change the result of the last backup."""
+    last = json.loads((home / "backup/last.json").read_text())
+    backup.write(home / "backup/last.json", last | changed)
+
+
+def ago(**age: float) -> str:
+    return (datetime.now(UTC) - timedelta(**age)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_after_the_first_backup_restic_opens_the_repository_once(restic: Any, tmp_path: Path) -> None:
     store(tmp_path, "store-1")
     made = restic()
     (tmp_path / "summary").write_text(json.dumps({**SUMMARY, "snapshot_id": "abcdef123456" + "0" * 52}) + "\n")
@@ -157,9 +169,39 @@ def test_after_the_first_backup_restic_opens_the_repository_three_times(restic: 
     assert opened(tmp_path) == ["unlock", "snapshots", "backup", "forget", "check"]
     made = restic(more=f"""backup*) echo "$*" >{tmp_path}/words; cat {tmp_path}/summary ;;""")
     assert backup.backup(made)["outcome"] == "ok"
-    assert opened(tmp_path) == ["backup", "forget", "check"]
+    assert opened(tmp_path) == ["backup"]
     # Only a repository that has that snapshot takes this, and part of an id is looked for nowhere else.
     assert "--parent abcdef1234560000 " in (tmp_path / "words").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changed", "settings", "is_due"),
+    [
+        ({}, {}, False),
+        ({"checked": ago(days=6)}, {}, False),
+        # A timer is not exact.
+        ({"checked": ago(days=7, minutes=-10)}, {}, True),
+        ({"checked": ago(days=-1)}, {}, True),
+        ({"outcome": "failed"}, {}, True),
+        ({}, {"keep": {"daily": 8}}, True),
+        # Of a release that did it each time.
+        ({"keep": None}, {}, True),
+    ],
+)
+def test_once_a_week_a_backup_forgets_and_checks(
+    restic: Any, tmp_path: Path, changed: dict[str, Any], settings: dict[str, Any], is_due: bool
+) -> None:
+    store(tmp_path, "store-1")
+    backup.backup(restic())
+    opened(tmp_path)
+    lasting(tmp_path, **changed)
+    before = json.loads((tmp_path / "backup/last.json").read_text())["checked"]
+    last = backup.backup(restic(**settings))
+    assert opened(tmp_path) == ["backup", "forget", "check"][: 3 if is_due else 1]
+    assert last["checked"] == (last["started"] if is_due else before)
+    # The next one knows.
+    assert backup.backup(restic(**settings))["outcome"] == "ok"
+    assert opened(tmp_path) == ["backup"]
 
 
 @pytest.mark.parametrize("changed", ["repository", "store", "snapshot", "failed", "removed"])
@@ -192,6 +234,7 @@ def test_locks_are_removed_only_where_one_is_in_the_way(restic: Any, tmp_path: P
     backup.backup(restic())
     opened(tmp_path)
     locked = "echo 'unable to create lock in backend: repository is already locked by PID 7 on h' >&2; exit 1"
+    lasting(tmp_path, checked=ago(days=8))
     # A killed process has left it.
     made = restic(
         more=f"unlock) touch {tmp_path}/free ;;\n{command}*) [ -e {tmp_path}/free ] || {{ {locked}; }}; cat {tmp_path}/summary ;;"
@@ -200,6 +243,7 @@ def test_locks_are_removed_only_where_one_is_in_the_way(restic: Any, tmp_path: P
     others = ["backup", "forget", "check"]
     place = others.index(command)
     assert opened(tmp_path) == [*others[: place + 1], "unlock", *others[place:]]
+    lasting(tmp_path, checked=ago(days=8))
     # One that runs is not.
     with pytest.raises(
         backup.BackupError, match=r"it is locked \(unable to create lock.*by PID 7 on h\); wait until that"

@@ -42,6 +42,9 @@ _SHOWN = ("outcome", "succeeded", "overdue", "finished")
 _MISSING = ("no such file or directory", "not exist")
 # restic's exit code where a snapshot was made without all files.
 _INCOMPLETE = 3
+# How long a repository goes without forgetting and checking, which take as long as a backup of a day's uploads: a week, also where
+# a backup begins some minutes earlier in the day.
+_UPKEEP_SECONDS = 6.5 * 24 * 3600
 # What all releases say of a snapshot that is not in the repository.
 _NO_SNAPSHOT = "no matching ID found"
 _RELEASE = re.compile(r"restic (\d+)\.(\d+)")
@@ -361,19 +364,17 @@ def keep(rules: Mapping[str, int]) -> list[str]:
 
 
 def backup(restic: Restic) -> dict[str, Any]:
-    """Make a snapshot, forget those that the rule does not keep, and check the repository; keep the result."""
+    """Make a snapshot; once a week, forget those that the rule does not keep, and check the repository; keep the result."""
     place = restic.home / "backup/last.json"
     before = _read(place)
     result: dict[str, Any] = {"started": now(), "repository": fingerprint(restic), "outcome": "failed"}
     result.update({key: before.get(key, "") for key in ("succeeded", "overdue", "schedule")})
     try:
-        result.update(_snapshot(restic, before))
-        rules = restic.settings["keep"]
-        if rules:
-            # Of this store alone.
-            tag = f"store={result['store']}"
-            restic.do("forget", "--tag", tag, "--group-by", "", "--prune", *keep(rules))
-        restic.do("check")
+        found, is_known = _snapshot(restic, before)
+        result.update(found)
+        result.update({key: before[key] for key in ("checked", "keep") if key in before})
+        if not is_known or _is_unkept(restic, before):
+            _upkeep(restic, result)
         # Then the next one has failed to come, and the one after it has begun.
         result.update(outcome="ok", succeeded=result["started"], schedule=restic.settings["schedule"])
         result["overdue"] = "".join(calendar(restic)[1:])
@@ -386,12 +387,30 @@ def backup(restic: Restic) -> dict[str, Any]:
     return result
 
 
+def _is_unkept(restic: Restic, before: Mapping[str, Any]) -> bool:
+    """Tell whether it is time to forget and check: after a week, after a failure, and by another rule."""
+    if before["outcome"] != "ok" or before.get("keep") != restic.settings["keep"]:
+        return True
+    passed = moment(now()) - moment(before["checked"])
+    return not 0 <= passed.total_seconds() < _UPKEEP_SECONDS
+
+
+def _upkeep(restic: Restic, result: dict[str, Any]) -> None:
+    """Forget and check; add to a result when that was, and by which rule."""
+    rules = restic.settings["keep"]
+    if rules:
+        # Of this store alone.
+        restic.do("forget", "--tag", f"store={result['store']}", "--group-by", "", "--prune", *keep(rules))
+    restic.do("check")
+    result.update(checked=result["started"], keep=rules)
+
+
 def _view() -> Path:
     return Path(os.environ["WHEELHOUSE_VIEW"])
 
 
-def _snapshot(restic: Restic, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Make a snapshot; return what the result says of it.
+def _snapshot(restic: Restic, before: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Make a snapshot; return what the result says of it, and whether the repository has the one before.
 
     Args:
         restic: the repository.
@@ -417,11 +436,11 @@ def _snapshot(restic: Restic, before: Mapping[str, Any]) -> dict[str, Any]:
     # where it is not there. A result with that name may be of other settings, or of a store that was on this host before.
     # By part of its id, as restic 0.18 takes a whole one from the cache on this host (findings/restic-parent-from-the-cache.sh).
     last = str(before.get("snapshot", ""))[:16]
-    if last and (before.get("repository"), before.get("store")) == (fingerprint(restic), store):
+    is_known = bool(last) and (before.get("repository"), before.get("store")) == (fingerprint(restic), store)
+    if is_known:
         done = made("--parent", last)
-    else:
-        last = ""
-    if not last or (done.returncode not in (0, _INCOMPLETE) and _NO_SNAPSHOT in done.stderr):
+        is_known = done.returncode in (0, _INCOMPLETE) or _NO_SNAPSHOT not in done.stderr
+    if not is_known:
         # Those of processes that run no more.
         restic.run("unlock")
         # A backup gives way to all else on a busy host.
@@ -432,13 +451,14 @@ def _snapshot(restic: Restic, before: Mapping[str, Any]) -> dict[str, Any]:
     if done.returncode == _INCOMPLETE and (wrong := _unread(done.stderr, view)):
         raise BackupError(f"the snapshot lacks what cannot be read: {'; '.join(wrong[:5])}. Mend that, then run again")
     summary = next(json.loads(line) for line in reversed(done.stdout.splitlines()) if '"summary"' in line)
-    return {
+    found = {
         "store": store,
         "snapshot": summary["snapshot_id"],
         "files": summary["total_files_processed"],
         "bytes": summary["total_bytes_processed"],
         "added": summary["data_added"],
     }
+    return found, is_known
 
 
 def _unread(errors: str, view: Path) -> list[str]:
