@@ -42,8 +42,8 @@ _SHOWN = ("outcome", "succeeded", "overdue", "finished")
 _MISSING = ("no such file or directory", "not exist")
 # restic's exit code where a snapshot was made without all files.
 _INCOMPLETE = 3
-# How long a repository goes without forgetting and checking, which take as long as a backup of a day's uploads: a week, also where
-# a backup begins some minutes earlier in the day.
+# How long a repository goes without forgetting and checking, which take as long as a backup of a day's uploads: a week, also
+# where a backup begins some minutes earlier in the day.
 _UPKEEP_SECONDS = 6.5 * 24 * 3600
 # What all releases say of a snapshot that is not in the repository.
 _NO_SNAPSHOT = "no matching ID found"

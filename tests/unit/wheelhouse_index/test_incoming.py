@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from wheelhouse_index.common.beside import Beside
 from wheelhouse_index.files import incoming
 from wheelhouse_index.files.entry import Facts
 from wheelhouse_index.files.names import Release
@@ -62,14 +63,47 @@ def test_a_small_file_that_cannot_be_written_whole_is_no_upload(folder: Path, mo
 
     with incoming.arriving(folder) as place:
         place.write(b"12345")
+        upload = incoming.Upload("a-1.tar.gz", place, Facts(place.sha256, Release("a", "1")))
         monkeypatch.setattr(os, "pwrite", half)
         for _again in range(2):
             with pytest.raises(OSError, match="No space left"):
-                incoming.Upload("a-1.tar.gz", place, Facts(place.sha256, Release("a", "1")))
+                upload.save(Beside(waits=False))
             assert list(folder.iterdir()) == []
+        upload.save(Beside(waits=True))
+        with pytest.raises(OSError, match="No space left"):
+            upload.stamp()
+        assert list(folder.iterdir()) == []
         monkeypatch.undo()
         # Once there is room, all of it is there.
-        assert place.file and place.path.read_bytes() == b"12345"
+        upload.save(Beside(waits=True))
+        assert upload.stamp().size == 5
+        assert place.path.read_bytes() == b"12345"
+
+
+@pytest.mark.parametrize("size", [10, incoming.SMALL_BYTES + 1])
+def test_a_small_file_is_saved_while_something_else_is_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    may_end, begun, synced, sync = threading.Event(), threading.Event(), [], os.fsync
+
+    def slow(descriptor: int) -> None:
+        begun.set()
+        if size == 10:
+            assert may_end.wait(10)
+        sync(descriptor)
+        synced.append(size)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    with incoming.arriving(folder) as place:
+        place.write(bytes(size))
+        upload = incoming.Upload("a-1.tar.gz", place, Facts(place.sha256, Release("a", "1")))
+        upload.save(Beside(waits=True))
+        # A large one is not waited for within the lock.
+        assert synced == ([] if size == 10 else [size])
+        assert begun.wait(10)
+        threading.Timer(0.1, may_end.set).start()
+    # What is not published is not left by the thread that writes it.
+    assert synced == [size] and list(folder.iterdir()) == []
 
 
 def test_while_the_process_ends_a_large_file_is_hashed_in_the_end(

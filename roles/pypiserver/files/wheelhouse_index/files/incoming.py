@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..common import disk
+from ..common.beside import Beside
 from .entry import Facts, Stamp
 
 FOLDER = ".incoming"
@@ -34,7 +35,7 @@ Check = Callable[[int], object]
 
 
 class Upload:
-    """A file that has arrived whole, and is written to disk.
+    """A file that has arrived whole.
 
     Args:
         name: that it is to get.
@@ -56,11 +57,24 @@ class Upload:
         # Those of its form, once they are checked: as JSON, because as objects they take many times as much while they wait.
         self.attestations = b""
         self._arrived = arrived
-        arrived.save()
         self._stamp: Stamp | None = None
 
+    def save(self, beside: Beside) -> None:
+        """Begin to have it outlast a loss of power, unless that was done; what wants it on disk waits for that.
+
+        A large file is saved when this returns: nothing within the lock of the index waits for it. Raises OSError as ``saved``.
+        """
+        self._arrived.save(beside)
+        if self.size > SMALL_BYTES:
+            self.saved()
+
+    def saved(self) -> None:
+        """Wait until it outlasts a loss of power; raises OSError if it cannot be saved."""
+        self._arrived.saved()
+
     def stamp(self) -> Stamp:
-        """Return by what it is known again."""
+        """Return by what it is known again; raises OSError if it cannot be saved."""
+        self.saved()
         self._stamp = self._stamp or Stamp.of(os.fstat(self._arrived.file.fileno()))
         return self._stamp
 
@@ -70,7 +84,9 @@ class Upload:
 
         Raises:
             FileExistsError: if there is such a file, and it is not to be overwritten.
+            OSError: if it cannot be saved.
         """
+        self.saved()
         file, path = self._arrived.file, self._arrived.path
         before = path.with_name(f"{path.name}.before")
         if overwrite and target.is_dir() and not target.is_symlink():
@@ -107,6 +123,7 @@ class Upload:
             taken = int(other.stat().st_mtime)
         except FileNotFoundError:
             return
+        self.saved()
         file = self._arrived.file
         if int(os.fstat(file.fileno()).st_mtime) <= taken:
             os.utime(file.fileno(), (taken + 1, taken + 1))
@@ -136,8 +153,9 @@ class Arriving:
         self.size = self._handed_on = self._hashed = 0
         self._digest = hashlib.sha256()
         # Its thread begins with the first stretch: a small file needs none.
-        self._beside = ThreadPoolExecutor(1, "hashing")
+        self._hashing = ThreadPoolExecutor(1, "hashing")
         self._stretches: list[Future[None]] = []
+        self._saving: Future[None] | None = None
 
     def write(self, data: memoryview | bytes) -> None:
         """Take what comes next. Not through the file's buffer, so who reads the file begins at its beginning."""
@@ -152,7 +170,7 @@ class Arriving:
         if self.size - self._handed_on >= _STRETCH_BYTES:
             # While the process ends there is no other thread: what is not hashed yet is so in the end.
             with suppress(RuntimeError):
-                self._stretches.append(self._beside.submit(self._hash, self.size))
+                self._stretches.append(self._hashing.submit(self._hash, self.size))
             self._handed_on = self.size
 
     @property
@@ -189,8 +207,25 @@ class Arriving:
         self._hash(self.size)
         return self._digest.hexdigest()
 
-    def save(self) -> None:
-        """Have all of it outlast a loss of power."""
+    def save(self, beside: Beside) -> None:
+        """Begin to have all of it outlast a loss of power; once more, if that has failed.
+
+        Raises:
+            OSError: if it cannot be, where that is known at once.
+        """
+        if self._saving is None or (self._saving.done() and self._saving.exception()):
+            self._saving = beside.begin(self._save)
+        if self._saving.done():
+            self._saving.result()
+
+    def saved(self) -> None:
+        """Wait until that is done, now where it has not begun; raises OSError if it cannot be."""
+        if self._saving:
+            self._saving.result()
+        else:
+            self.save(Beside(waits=False))
+
+    def _save(self) -> None:
         os.fsync(self.file.fileno())
 
     def discard(self) -> None:
@@ -201,7 +236,10 @@ class Arriving:
 
     def close(self) -> None:
         """Close the file, which is used no more; what has not been published is discarded."""
-        self._beside.shutdown(cancel_futures=True)
+        self._hashing.shutdown(cancel_futures=True)
+        if self._saving:
+            # What is not published is removed once it is there.
+            self._saving.exception()
         with self._opened:
             if self._file is None:
                 return

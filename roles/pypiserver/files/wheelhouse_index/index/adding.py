@@ -132,6 +132,9 @@ class Adding(Following):
             Refusal: if there is none by a quota, or the project takes no uploads; the same holds.
         """
         self.make_ready()
+        # Small ones are written while other things are looked up.
+        for upload in uploads:
+            upload.save(self._beside)
         self._notice(uploads)
 
         def publish() -> tuple[_Request, Added | Exception]:

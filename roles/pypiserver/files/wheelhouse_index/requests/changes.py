@@ -182,7 +182,7 @@ class Changes:
     def _rehearse(self, form: Form) -> str:
         """Do what an upload or a removal takes, and change nothing: no file, claim or line of a log comes of it."""
         if file := form.file("content"):
-            uploaded(file, form)
+            uploaded(file, form).saved()
         else:
             finding.found(self._store, form.value("name"), form.value("version"), form.value("filename"))
         self._store.rehearse()
