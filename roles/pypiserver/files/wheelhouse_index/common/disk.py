@@ -8,10 +8,12 @@ import os
 import platform
 import secrets
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from .beside import Beside
 
 # From so many on, one call for the whole file system costs less than one for each.
 _MANY = 16
@@ -103,6 +105,15 @@ def opened(folder: Path | str) -> Iterator[str]:
         os.close(descriptor)
 
 
+def entered(folder: Path, stack: ExitStack) -> str:
+    """Open a folder for uploads, as ``opened`` does, until a stack is closed; where it was removed meanwhile, make it."""
+    while True:
+        try:
+            return stack.enter_context(opened(folder))
+        except FileNotFoundError:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 @contextmanager
 def written_aside(folder: Path, content: bytes, synced: bool = False) -> Iterator[tuple[str, int]]:
     """Write a file without a name of its own, for who links it to one; it is removed.
@@ -154,17 +165,44 @@ def _removed(path: str) -> None:
         os.unlink(path)
 
 
-@dataclass(frozen=True)
 class Aside:
-    """Where a change writes several files before they get their names, all of them synced.
+    """Where a change writes files before they get their names, all of them synced. What is known ahead is written meanwhile.
+
+    Args:
+        folder: where.
+        beside: does calls at once.
 
     Attributes:
-        opened: the folder, as ``opened`` yields it.
-        left: removes the names that they had there: that may be done later.
+        left: removes the names that they have there, and closes the folder: that may be done later.
     """
 
-    opened: Callable[[], str]
-    left: ExitStack
+    def __init__(self, folder: Path, beside: Beside) -> None:
+        self.left = ExitStack()
+        self._beside = beside
+        self._opening = beside.begin(entered, folder, self.left)
+        # By what they hold.
+        self._begun: dict[bytes, Future[tuple[str, int]]] = {}
+
+    def begin(self, content: bytes) -> None:
+        """Begin to write a file that is wanted later; what is wrong is raised then."""
+        self._begun[content] = self._beside.begin(self._write, content)
+
+    def written(self, content: bytes) -> tuple[str, int]:
+        """Return where a file with this content is, and its inode, as ``_written`` does."""
+        begun = self._begun.pop(content, None)
+        return begun.result() if begun else self._write(content)
+
+    def close(self) -> None:
+        """Remove what is left, once nothing is written any more."""
+        for one in self._begun.values():
+            one.exception()
+        self._opening.exception()
+        self.left.close()
+
+    def _write(self, content: bytes) -> tuple[str, int]:
+        path, inode = _written(self._opening.result(), content, synced=True)
+        self.left.callback(_removed, path)
+        return path, inode
 
 
 def put_new(folder: Path, target: Path | str, content: bytes, synced: bool = False, aside: Aside | None = None) -> int:
@@ -177,27 +215,30 @@ def put_new(folder: Path, target: Path | str, content: bytes, synced: bool = Fal
         target: its name.
         content: what it holds.
         synced: whether it is.
-        aside: the same folder, if it is open.
+        aside: the same folder, if it is open: what it has there is removed with that.
     """
-    with ExitStack() as stack:
-        own = aside.opened() if aside else stack.enter_context(opened(folder))
-        path, inode = _written(own, content, synced or aside is not None)
-        stack.callback(_removed, path)
-        try:
-            os.link(path, target)
-        except OSError as error:
-            # A mount may have done it, and lost the answer.
-            if not _is(target, inode):
-                if isinstance(error, FileExistsError):
-                    return 0
-                raise
-        left = stack.pop_all()
     if aside:
-        aside.left.push(left)
-    else:
-        # It has its name. What cannot be removed now, the next start does.
-        with suppress(OSError):
-            left.close()
+        return _linked(*aside.written(content), target)
+    with opened(folder) as own:
+        path, inode = _written(own, content, synced)
+        try:
+            return _linked(path, inode, target)
+        finally:
+            # If it has its name, what cannot be removed now, the next start removes.
+            with suppress(OSError):
+                _removed(path)
+
+
+def _linked(path: str, inode: int, target: Path | str) -> int:
+    """Give a file another name, unless there is one of that name; return as ``put_new`` does."""
+    try:
+        os.link(path, target)
+    except OSError as error:
+        # A mount may have done it, and lost the answer.
+        if not _is(target, inode):
+            if isinstance(error, FileExistsError):
+                return 0
+            raise
     return inode
 
 

@@ -95,12 +95,17 @@ class Recorder:
         if other := self._facts.records.elsewhere(upload.facts.release.project, upload.name):
             _refuse_other(upload, other)
 
+    def wanted(self, uploads: Iterable[Upload], origin: Origin) -> dict[str, Record]:
+        """Return the records of uploads that are about to be published now, by name; signatures have none."""
+        made_ns = 0 if origin.source == UPLOAD else self._facts.made_ns()
+        return {upload.name: record_of(upload, origin, made_ns) for upload in _recorded(uploads)}
+
     @contextmanager
     def publishing(
         self,
         uploads: Sequence[Upload],
         overwrite: bool,
-        origin: Origin,
+        records: Mapping[str, Record],
         unsynced: list[Path | str],
         aside: disk.Aside | None = None,
     ) -> Iterator[tuple[Mapping[str, Record], Collection[str]]]:
@@ -109,7 +114,7 @@ class Recorder:
         Args:
             uploads: all of one project.
             overwrite: whether they may replace files with other content.
-            origin: how they came.
+            records: theirs among others, as ``wanted`` returns them.
             unsynced: gets what has to be synced before that counts.
             aside: where they are written first, where several nodes share the store.
 
@@ -127,8 +132,7 @@ class Recorder:
             before = {}
             for upload in _recorded(uploads):
                 self._compare_elsewhere(upload)
-        made_ns = 0 if origin.source == UPLOAD else self._facts.made_ns()
-        wanted = {upload.name: record_of(upload, origin, made_ns) for upload in _recorded(uploads)}
+        wanted = {upload.name: records[upload.name] for upload in _recorded(uploads)}
         same = {name for name, record in before.items() if record.sha256 == wanted[name].sha256}
         new = {name: record for name, record in wanted.items() if name not in before}
         look = self.look()

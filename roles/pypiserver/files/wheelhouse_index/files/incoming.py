@@ -303,11 +303,9 @@ def _aside(folder: Path, stack: ExitStack) -> tuple[BinaryIO, Path]:
     """
     while True:
         try:
-            own = stack.enter_context(disk.opened(folder))
-            descriptor, path = tempfile.mkstemp(dir=own)
+            descriptor, path = tempfile.mkstemp(dir=disk.entered(folder, stack))
         except FileNotFoundError:
-            # Removed while the server runs.
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Removed since it was opened.
             continue
         # With a size of its buffer, it does not ask whether that is a terminal.
         file = os.fdopen(descriptor, "w+b", io.DEFAULT_BUFFER_SIZE)

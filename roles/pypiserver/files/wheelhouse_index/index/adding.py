@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from pathlib import Path
 from ..common import disk
 from ..common.answers import Refusal
 from ..fact_store.recording import ConflictError, Origin
-from ..fact_store.records import FactsError
+from ..fact_store.records import UPLOAD, FactsError, Record
 from ..files.entry import Entry, Stamp
 from ..files.incoming import Upload
 from .catalogue import Known
@@ -49,21 +49,24 @@ class _Request:
     """What ``Adding.add`` was asked for.
 
     Attributes:
+        records: what is to be recorded of the files, by name.
+        login: who publishes them.
+        aside: where records are written first, where the index has several nodes.
         failed: files of the project that cannot be read, and what they were then.
         outcome: what was new, or why nothing was published; None until that is known.
         named: has the files' names outlast a loss of power, where that goes on after it.
-        rest: the same of what is left to remove.
     """
 
     uploads: Sequence[Upload]
     overwrite: bool
-    origin: Origin
+    records: Mapping[str, Record]
+    login: str
     check: Callable[[], None]
     quotas: Quotas
-    failed: dict[str, Stamp]
+    aside: disk.Aside | None
+    failed: dict[str, Stamp] = field(default_factory=dict)
     outcome: Added | Exception | None = None
     named: Future[None] | None = None
-    rest: Future[None] | None = None
 
 
 @dataclass
@@ -74,7 +77,6 @@ class _Group:
         known: the catalogue, which is being changed.
         staged: pages.
         undo: takes back what was done, if it fails.
-        aside: where records are written first, where the index has several nodes.
         unsynced: facts that have to be synced before files get their names.
         new: files that are to get their names, and whether they may replace others.
         replaced: the paths of other files that they replace.
@@ -86,7 +88,6 @@ class _Group:
     known: Known
     staged: Staged
     undo: ExitStack
-    aside: disk.Aside | None
     unsynced: list[Path | str] = field(default_factory=list)
     new: list[tuple[Upload, bool]] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
@@ -132,26 +133,34 @@ class Adding(Following):
             Refusal: if there is none by a quota, or the project takes no uploads; the same holds.
         """
         self.make_ready()
-        # Small ones are written while other things are looked up.
-        for upload in uploads:
-            upload.save(self._beside)
-        self._notice(uploads)
-
-        def publish() -> tuple[_Request, Added | Exception]:
-            failed = self.read_unread([uploads[0].facts.release.project])
-            own = _Request(uploads, overwrite, origin, check, quotas, failed)
-            return own, self._outcome(own)
-
-        own, outcome = publish()
-        if isinstance(outcome, _TakenError) and self.nodes:
-            # Another node has published it at the same moment, and has journalled what: it may be the same.
-            self.catch_up()
-            own, outcome = publish()
+        with ExitStack() as stack:
+            aside = disk.Aside(self.incoming, self._beside) if self.nodes else None
+            if aside:
+                stack.callback(aside.close)
+            # Small ones are written while other things are looked up.
+            for upload in uploads:
+                upload.save(self._beside)
+            records = self._recorder.wanted(uploads, origin)
+            if aside and origin.source == UPLOAD and not overwrite:
+                for record in records.values():
+                    aside.begin(record.text().encode())
+            self._notice(uploads)
+            own = _Request(uploads, overwrite, records, origin.login, check, quotas, aside)
+            outcome = self._outcome(own)
+            if isinstance(outcome, _TakenError) and self.nodes:
+                # Another node has published it at the same moment, and has journalled what: it may be the same.
+                self.catch_up()
+                own.outcome = None
+                outcome = self._outcome(own)
+            if aside and isinstance(outcome, Added):
+                for upload in uploads:
+                    stack.callback(upload.discard)
+            # While other nodes are asked to read on.
+            rest = self._beside.begin(stack.pop_all().close)
         # Also what is there already: another node may not know it yet.
         self.spread()
-        if own.rest:
-            with suppress(OSError):
-                own.rest.result()
+        with suppress(OSError):
+            rest.result()
         if own.named:
             # As after an error when pages are put in place: it is published, and may be sent again.
             own.named.result()
@@ -161,6 +170,7 @@ class Adding(Following):
 
     def _outcome(self, own: _Request) -> Added | Exception:
         """Wait until another thread has published a request or, while none does that, publish it with all that wait."""
+        own.failed = self.read_unread([own.uploads[0].facts.release.project])
         with self._changed:
             self._waiting.append(own)
             self._changed.wait_for(lambda: own.outcome is not None or not self._publishes)
@@ -206,37 +216,23 @@ class Adding(Following):
         """Publish what requests ask for; return the outcome of each. An error that is raised means that nothing has changed."""
         if not self.nodes:
             return self._published_in_one(requests)
-        with ExitStack() as left:
-            opening = self._beside.begin(left.enter_context, disk.opened(self.incoming))
-            try:
-                with self.facts.journals.ahead(self._beside):
-                    outcomes = self._published_in_one(requests, disk.Aside(opening.result, left))
-            finally:
-                # What it opens is closed with the rest.
-                opening.exception()
-            # While other nodes are asked to read on.
-            named = self._beside.begin(disk.sync, [self.packages])
-            rest = self._beside.begin(left.pop_all().close)
+        with self.facts.journals.ahead(self._beside):
+            outcomes = self._published_in_one(requests)
+        # While other nodes are asked to read on.
+        named = self._beside.begin(disk.sync, [self.packages])
         for one in requests:
-            one.named, one.rest = named, rest
+            one.named = named
         return outcomes
 
-    def _published_in_one(
-        self, requests: Sequence[_Request], aside: disk.Aside | None = None
-    ) -> list[Added | Exception]:
-        """Do what ``_published_together`` does, but for what may be done while other nodes read on.
-
-        Args:
-            requests: they.
-            aside: where records are written first, where the index has several.
-        """
+    def _published_in_one(self, requests: Sequence[_Request]) -> list[Added | Exception]:
+        """Do what ``_published_together`` does, but for what may be done while other nodes read on."""
         outcomes: list[Added | Exception] = []
         failed: dict[str, Stamp] = {}
         if any(one.quotas for one in requests) and not self._has_sizes():
             self._sum_sizes()
         with staging() as staged:
             with ExitStack() as undo, self.catalogue.writing() as known:
-                group = _Group(known, staged, undo, aside)
+                group = _Group(known, staged, undo)
                 for one in requests:
                     try:
                         outcomes.append(self._note_new(group, one))
@@ -259,10 +255,6 @@ class Adding(Following):
                     disk.sync([self.packages] if group.new else [])
                     self._stage_group(group)
                 seen = {project: known.mark_of(project) for project in group.projects}
-            if aside:
-                # Not before: what fails is tried again, one by one.
-                for upload, _overwrite in group.new:
-                    aside.left.callback(upload.discard)
             try:
                 staged.publish()
                 if self.nodes and group.replaced:
@@ -303,9 +295,9 @@ class Adding(Following):
         made: list[Path | str] = []
         try:
             with ExitStack() as undo:
-                publishing = self._recorder.publishing(new, request.overwrite, request.origin, made, group.aside)
+                publishing = self._recorder.publishing(new, request.overwrite, request.records, made, request.aside)
                 records, fresh = undo.enter_context(publishing) if new else ({}, ())
-                attested = undo.enter_context(self.facts.attestations.publishing(project, kept, request.origin.login))
+                attested = undo.enter_context(self.facts.attestations.publishing(project, kept, request.login))
                 group.undo.enter_context(undo.pop_all())
         except BaseException:
             # Its records are gone; claims and folders are there for others.
