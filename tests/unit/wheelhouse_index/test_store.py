@@ -17,7 +17,7 @@ import pytest
 from wheelhouse_index.fact_store.facts import UnmountedError
 from wheelhouse_index.files import metadata
 from wheelhouse_index.files.entry import Entry, Stamp
-from wheelhouse_index.index import catalogue, taking_in, writing
+from wheelhouse_index.index import catalogue, schema, taking_in, writing
 from wheelhouse_index.index.scan import Scanner
 from wheelhouse_index.rendering import pages
 from wheelhouse_index.server.keeper import Keeper
@@ -265,7 +265,7 @@ def test_a_catalogue_that_cannot_be_looked_at_now_is_not_thrown_away(
 
 def test_an_earlier_version_of_the_catalogue_is_replaced(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     index.upload(ONE, made.file(ONE, b"one"))
-    monkeypatch.setattr(catalogue, "SCHEMA_VERSION", catalogue.SCHEMA_VERSION + 1)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     index.store.prepare()
     assert index.store.catalogue._usable() is False  # the number in the schema is the real one
     index.keeper.step()

@@ -16,10 +16,10 @@ from ..fact_store.recording import ConflictError, Origin
 from ..fact_store.records import UPLOAD, FactsError, Record
 from ..files.entry import Entry, Stamp
 from ..files.incoming import Upload
-from .catalogue import Known
 from .comparing import compared, refuse_closed, same_as
 from .folders import PLAIN, Options, staging
 from .following import Following
+from .known import Known
 from .output import Staged
 from .quotas import NONE, Quotas
 

@@ -11,7 +11,7 @@ from ..files import names
 from ..files.entry import Entry
 from ..files.incoming import Upload
 from ..files.names import Release
-from .catalogue import Known
+from .known import Known
 
 
 def refuse_closed(project: str, decisions: Decisions) -> None:

@@ -25,8 +25,9 @@ from ..fact_store.recording import Recorder, is_young
 from ..fact_store.records import FactsError
 from ..files import incoming
 from ..files.entry import Entry, Stamp, guessed
-from . import catalogue
-from .catalogue import Catalogue, Known
+from . import schema
+from .catalogue import Catalogue
+from .known import Known
 from .output import Output, Staged
 from .reconciling import Reconciler
 from .scan import Scanner
@@ -83,7 +84,7 @@ class Folders:
         self.facts = FactStore(packages, index, nodes)
         self.output = Output(index, marks_files=bool(nodes))
         self._url = options.url
-        self.catalogue = Catalogue(index / catalogue.NAME, self.mend)
+        self.catalogue = Catalogue(index / schema.NAME, self.mend)
         self._beside = Beside(bool(nodes))
         self._recorder = Recorder(self.facts, options.replaceable, self._beside)
         self._reconciler = Reconciler(self.facts.decisions, self.facts.quarantine)

@@ -22,9 +22,9 @@ from ..fact_store.decisions import NOTHING, Decisions
 from ..fact_store.journal import NOWHERE, Place, Record, is_more
 from ..fact_store.records import FactsError
 from ..files.entry import Entry, guessed
-from .catalogue import Changes, Known, entry_of
 from .folders import PLAIN, Options, staging
 from .joining import is_path
+from .known import Changes, Known, entry_of
 from .naming import Naming, named_in
 from .output import Staged
 from .restoring import Found

@@ -28,8 +28,9 @@ from ..fact_store.records import COPIED, FactsError, Record
 from ..fact_store.snapshots import DamagedError, ends, frames
 from ..files import names
 from ..files.entry import Entry, inode
-from .catalogue import SCHEMA_VERSION, Known, entry_of
+from . import schema
 from .folders import PLAIN, Options, staging
+from .known import Known, entry_of
 from .output import LISTED, METADATA, PROVENANCE, Status
 from .writing import Writing
 
@@ -125,7 +126,7 @@ class Joining(Writing):
 
     def _kind(self) -> dict[str, Any]:
         """Return what a snapshot has to be of."""
-        return {"format": snapshots.FORMAT, "schema": SCHEMA_VERSION, "store": self.facts.known()}
+        return {"format": snapshots.FORMAT, "schema": schema.VERSION, "store": self.facts.known()}
 
     def _has_peers(self) -> bool:
         """Tell whether another node has said lately that it lives."""

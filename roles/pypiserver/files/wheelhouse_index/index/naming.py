@@ -9,8 +9,8 @@ from contextlib import suppress
 from ..fact_store.journal import Record
 from ..files import names
 from ..files.entry import guessed
-from .catalogue import Known, entry_of
 from .joining import Joining, is_path
+from .known import Known, entry_of
 
 
 class Naming(Joining):

@@ -16,7 +16,7 @@ from ..common import disk
 from ..fact_store.decisions import Decisions
 from ..files.entry import Entry
 from ..rendering import legacy, pages
-from .catalogue import Known
+from .known import Known
 
 # The quickest: pages are half digests, and gain 5 to 9 % of their size by level 6, which takes up to three times as long.
 _LEVEL = 1

@@ -14,8 +14,8 @@ from ..common.answers import Refusal
 from ..files import names
 from ..files.incoming import Upload
 from ..files.names import Release
-from .catalogue import Known
 from .comparing import same_named
+from .known import Known
 
 # As in NGINX and Docker, these are of 1,024.
 _SIZE = re.compile(r"([0-9]+)([kmgt]?)", re.IGNORECASE | re.ASCII)

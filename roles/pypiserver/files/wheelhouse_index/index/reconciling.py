@@ -9,7 +9,7 @@ from ..common.answers import one_line
 from ..fact_store.decisions import NOTHING, UNKNOWN, DecisionFiles, Decisions
 from ..fact_store.quarantine import Quarantine
 from ..fact_store.records import FactsError
-from .catalogue import Known
+from .known import Known
 
 log = logging.getLogger(__name__)
 

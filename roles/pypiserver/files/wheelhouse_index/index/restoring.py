@@ -18,8 +18,8 @@ from ..fact_store import attestations, records
 from ..fact_store.records import FactsError, Record
 from ..files import names, reading
 from ..files.entry import Entry, Stamp
-from .catalogue import Known
 from .folders import PLAIN, Folders, Options
+from .known import Known
 
 log = logging.getLogger(__name__)
 # Within one tick of the kernel's clock a folder can change twice and keep its time.

@@ -14,8 +14,8 @@ from ..fact_store.recording import is_young, young
 from ..fact_store.records import Look
 from ..files import names
 from ..files.entry import Entry, Facts, Stamp, guessed
-from .catalogue import Known
 from .folders import settled, staging
+from .known import Known
 from .output import Staged
 from .restoring import Restoring
 

@@ -16,8 +16,8 @@ from ..fact_store.quarantine import StayedError
 from ..fact_store.records import FactsError
 from ..files.entry import Entry, Stamp
 from ..rendering import pages
-from .catalogue import Known
 from .folders import PLAIN, Options, staging
+from .known import Known
 from .output import LISTED, METADATA, PROVENANCE, Staged
 from .taking_in import TakingIn
 
