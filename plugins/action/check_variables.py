@@ -87,8 +87,7 @@ class ActionModule(ActionBase):
                 # Not set; or not to be rendered, which that host says of itself.
                 return nodes.MISSING
 
-        found = list(nodes.problems(group, task_vars["inventory_hostname"], task_vars["groups"], value))
-        return found + list(nodes.restored("__pypi_restores" in task_vars and group))
+        return list(nodes.problems(group, task_vars["inventory_hostname"], task_vars["groups"], value))
 
     def _variables(self, task_vars: Mapping[str, Any]) -> tuple[dict[str, Any], list[rules.Problem]]:
         """Return the variables to check, and a problem for each that refers to something undefined."""

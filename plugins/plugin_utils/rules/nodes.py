@@ -153,16 +153,6 @@ def address(host: str, value: Callable[[str, str], Any]) -> str:
     return host
 
 
-def restored(group: Any) -> Iterator[Problem]:
-    """restore.yml, which knows one host."""
-    if group:
-        yield Problem(
-            "pypi_nodes",
-            "wheelhouse.pypi.restore is not supported on several hosts yet",
-            "restore packages/ with restic on the shared folder while all nodes are stopped, see docs/nodes.md",
-        )
-
-
 def emptied(group: Any, removes_data: Any) -> Iterator[Problem]:
     """uninstall.yml, which would take the packages of all nodes with those of one."""
     if group and is_true(removes_data):

@@ -497,7 +497,12 @@ def look(restic: Restic, wanted: str) -> dict[str, Any]:
                 f"{there} has {disk.free + left:,} bytes free, and snapshot {snapshot['id'][:8]} takes {size:,} of them, with"
                 f" {spare:,} to spare; make room first"
             )
-    return {"snapshot": snapshot["id"], "time": snapshot["time"], "bytes": size}
+    return {
+        "snapshot": snapshot["id"],
+        "time": snapshot["time"],
+        "began": int(_seconds(snapshot["time"])),
+        "bytes": size,
+    }
 
 
 def _taken(folder: Path) -> int:
@@ -587,6 +592,8 @@ def restore(restic: Restic, wanted: str) -> dict[str, Any]:
     found = look(restic, wanted)
     try:
         unpacked(restic, found["snapshot"], scratch, newest=restic.newest_like(found["snapshot"]))
+        # What other nodes say of removals.
+        _put(scratch / "elsewhere.json", restic.settings.get("elsewhere", []), 0o644)
         return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/.restore", _seconds(found["time"]))}
     finally:
         discard(scratch)
@@ -639,7 +646,7 @@ def write(place: Path, result: Mapping[str, Any]) -> None:
     _put(shown / place.name, {key: result[key] for key in _SHOWN if key in result}, 0o644)
 
 
-def _put(place: Path, content: Mapping[str, Any], mode: int) -> None:
+def _put(place: Path, content: Mapping[str, Any] | Sequence[Any], mode: int) -> None:
     """Write a file in one step."""
     new = place.with_suffix(".new")
     new.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

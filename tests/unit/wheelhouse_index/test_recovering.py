@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from wheelhouse_index.commands import recovering
+from wheelhouse_index.fact_store.records import FactsError
 from wheelhouse_index.index.store import Store
 
 from tests.support import packages as made
@@ -102,6 +104,87 @@ def test_what_was_removed_since_lies_in_the_trash(index: Index, source: Path, em
         index.store.restore_removed(lying["bar" if path == OTHER else "foo", path], False)
     index.keeper.step()
     assert {project: index.listed(project) for project in ("foo", "bar")} == before
+
+
+def test_what_was_removed_by_another_node_lies_in_the_trash(index: Index, source: Path, tmp_path: Path) -> None:
+    began = int(source.stat().st_ctime)
+    # By one node, and here it came back; and the other way round.
+    assert index.remove("foo", "1.0").status == 200
+    there = recovering.removed(index.logs, began)
+    assert {name: row[1:] for name, row in there["files"].items()} == {WHEEL: ["foo", True], SDIST: ["foo", True]} | {
+        OTHER: ["bar", False]
+    }
+    assert index.upload(WHEEL, made.file(WHEEL)).status == 200
+    later = "9999-12-31T00:00:00.000000Z"
+    there["files"][OTHER] = [later, "bar", True]
+    (source / "elsewhere.json").write_text(json.dumps([there, {"files": {}, "unread": []}]))
+    for name in (WHEEL, OTHER):
+        (index.packages / name).unlink()
+    found = restored(source, index)
+    assert (found.added, sorted(found.removed)) == (1, sorted([SDIST, OTHER]))
+    there["files"] = {OTHER: [later, "bar", False]}
+    (source / "elsewhere.json").write_text(json.dumps([there]))
+    assert restored(source, index).added == 1
+
+
+def test_a_store_has_its_name_once_all_of_it_is_there(
+    index: Index, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages, pages, logs = folders = [tmp_path / "new" / name for name in ("packages", "index", "logs")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    place, placed = recovering._place, []
+
+    def cut_off(path: Path, target: Path) -> bool:
+        assert not (packages / ".wheelhouse/format").exists()
+        placed.append(path.name)
+        if path.name == OTHER:
+            raise OSError("The power failed")
+        return place(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recovering, "_place", cut_off)
+        with pytest.raises(OSError, match="power"):
+            recovering.restore(source, packages, pages, logs, 0)
+    assert placed and not (packages / ".wheelhouse/format").exists()
+    # A server that is started meanwhile makes no other store.
+    with pytest.raises(FactsError, match="is being restored, or that was cut off"):
+        Index(tmp_path / "new").keeper.step()
+    shutil.copytree(source, other := tmp_path / "another")
+    (other / "store/.wheelhouse/format").write_text('{"format": 1, "id": "another"}')
+    with pytest.raises(recovering.CannotError, match="of another index"):
+        recovering.restore(other, packages, pages, logs, 0)
+    recovering.restore(source, packages, pages, logs, 0)
+    new = Index(tmp_path / "new")
+    new.keeper.step()
+    assert said(new) == said(index)
+    assert not (packages / ".wheelhouse/restoring").exists()
+
+
+def test_an_upload_meanwhile_is_not_replaced_by_what_comes_from_another_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "packages" / WHEEL
+    source.write_bytes(b"restored")
+    link, copy = recovering.os.link, shutil.copy2
+
+    def across(one: Path, other: Path) -> None:
+        if one == source:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        link(one, other)
+
+    def late(one: Path, other: Path) -> None:
+        copy(one, other)
+        target.write_bytes(b"uploaded")
+
+    monkeypatch.setattr(recovering.os, "link", across)
+    with monkeypatch.context() as patch:
+        patch.setattr(recovering.shutil, "copy2", late)
+        assert recovering._place(source, target) is False
+    assert target.read_bytes() == b"uploaded"
+    target.unlink()
+    assert recovering._place(source, target) is True
+    assert [(path.name, path.read_bytes()) for path in target.parent.iterdir()] == [(WHEEL, b"restored")]
 
 
 def test_what_of_the_change_log_cannot_be_read_is_named(index: Index, source: Path) -> None:

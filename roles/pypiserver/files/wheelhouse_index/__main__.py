@@ -4,8 +4,8 @@
 standard input names, and ``yank --check`` says what that would be. ``list`` says who published, removed or yanked what, and
 ``downloads`` who downloaded what. ``give-back`` makes the private name free that standard input confirms, so that upstream may
 answer for it. ``trash`` shows what was removed, brings it back or removes it for good. ``prune`` removes what rules let go. With
-``--check`` both only say what that would be. ``restore FOLDER``, ``settled`` and ``drill SECONDS`` bring back what a backup has,
-and try that. ``inspect`` says whether files, facts and pages agree.
+``--check`` both only say what that would be. ``restore FOLDER``, ``removed SECONDS``, ``settled`` and ``drill SECONDS`` bring
+back what a backup has, and try that. ``inspect`` says whether files, facts and pages agree.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main(words: list[str]) -> int:
         from .commands import downloads
 
         return downloads.main(words[1:])
-    if (words[:1] in (["restore"], ["drill"]) and len(words) > 1) or words == ["settled"]:
+    if (words[:1] in (["restore"], ["removed"], ["drill"]) and len(words) > 1) or words == ["settled"]:
         from .commands import recovering
 
         return recovering.main(words)

@@ -166,15 +166,8 @@ def test_values_are_compared_as_the_hosts_have_them(
         assert_no_secret(one.stdout)
 
 
-def test_a_restore_and_the_removal_of_shared_packages_are_refused(playbook: Playbook, inventory: str) -> None:
-    given = ("-e", "trash=7")
-    run = playbook(RULES, *given, "-e", "__pypi_restores=true", hosts=inventory)
-    assert went_on(run) == ["alone"]
-    assert (
-        "- pypi_nodes: wheelhouse.pypi.restore is not supported on several hosts yet; restore packages/ with"
-        in run.stdout
-    )
-    removing = (*given, "-e", "__pypi_removing=true")
+def test_the_removal_of_shared_packages_is_refused(playbook: Playbook, inventory: str) -> None:
+    removing = ("-e", "trash=7", "-e", "__pypi_removing=true")
     assert went_on(playbook(RULES, *removing, hosts=inventory)) == ["alone", "node-1", "node-2", "node-3"]
     run = playbook(RULES, *removing, "-e", "pypi_remove_data=true", hosts=inventory)
     assert went_on(run) == ["alone"]

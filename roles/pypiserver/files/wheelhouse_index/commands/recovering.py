@@ -1,8 +1,9 @@
-"""Bring back what a backup has: ``restore FOLDER SECONDS``, ``settled`` and ``drill SECONDS``; docs/backup.md.
+"""Bring back what a backup has: ``restore FOLDER SECONDS``, ``removed SECONDS``, ``settled``, ``drill SECONDS``; docs/backup.md.
 
 FOLDER holds what the role backup has read from a snapshot: files/, as packages/ without its facts, and store/.wheelhouse/.
 ``restore`` moves from there what packages/ lacks, and merges what was decided on projects; nothing is replaced or removed. What
-was removed since the snapshot, by the change log of this host, goes to the trash, from where it can come back.
+was removed since the snapshot, by the change log of this host, goes to the trash, from where it can come back. Where the index
+has several nodes, elsewhere.json in FOLDER holds what ``removed`` says on the others.
 ``settled`` waits until every file of packages/ is on its page. ``drill`` makes pages of what was restored into an empty folder,
 and compares them with those of the index that serves; SECONDS since 1970 is when the snapshot was begun.
 
@@ -25,7 +26,7 @@ from ..common import disk
 from ..common.times import time_text
 from ..fact_store import history
 from ..fact_store.decisions import NOTHING, QUARANTINED, DecisionFiles
-from ..fact_store.facts import FOLDER, FactStore
+from ..fact_store.facts import FOLDER, RESTORING, FactStore
 from ..fact_store.records import FactsError
 from ..files import incoming, names
 from ..files.entry import guessed
@@ -81,17 +82,16 @@ def restore(source: Path, packages: Path, index: Path, logs: Path, began: int) -
     """
     incoming.prepare(incoming.folder_of(packages))
     theirs, facts = source / "store" / FOLDER, FactStore(packages, index)
-    _take_store(theirs, facts)
+    store = _begun(theirs, facts)
     for name in _FACTS:
         for path in _files(theirs / name):
             _place(theirs / name / path, facts.folder / name / path)
     _merge_decisions(theirs, facts)
     # Of the newest snapshot: what was decided since holds on a bare host too.
     _merge_decisions(source / "newest/store" / FOLDER, facts)
-    damaged: list[str] = []
-    bringing = _Bringing(facts, history.removed(logs, time_text(began * 10**9), damaged))
-    # Operators know the folder under another name than a container.
-    bringing.found.unread = [one.removeprefix(f"{logs}/") for one in damaged]
+    own = removed(logs, began)
+    bringing = _Bringing(facts, _gone([own, *_elsewhere(source)], time_text(began * 10**9)))
+    bringing.found.unread = own["unread"]
     quarantine = theirs / facts.quarantine.folder.name
     for path in _files(quarantine):
         project, _slash, below = path.partition("/")
@@ -106,7 +106,45 @@ def restore(source: Path, packages: Path, index: Path, logs: Path, began: int) -
             shut = _status(facts, project) == QUARANTINED
             bringing.bring(source / "files" / path, facts.quarantine.folder / project if shut else packages, path)
     os.sync()
+    _continue(store, facts)
     return bringing.found
+
+
+def removed(logs: Path, began: int) -> dict[str, Any]:
+    """Return what the change log of this host tells of files that came or were removed since a day.
+
+    Args:
+        logs: its folder.
+        began: a time on that day, in s since 1970.
+
+    Returns:
+        ``files``: by name, when that was (``times``), the project, and whether it was removed. ``unread``: what of the change
+        log cannot be read.
+    """
+    damaged: list[str] = []
+    found = history.came_and_went(logs, time_text(began * 10**9), damaged)
+    return {
+        "files": {name: [one.time, one.project, one.action == history.REMOVED] for name, one in found.items()},
+        # Operators know the folder under another name than a container.
+        "unread": [one.removeprefix(f"{logs}/") for one in damaged],
+    }
+
+
+def _elsewhere(source: Path) -> list[dict[str, Any]]:
+    """Return what ``removed`` has said on other nodes."""
+    try:
+        return list(json.loads(disk.read(source / "elsewhere.json")))
+    except FileNotFoundError:
+        return []
+
+
+def _gone(said: Sequence[Mapping[str, Any]], since: str) -> dict[str, str]:
+    """Return the projects of files that were removed since a time and have not come back, by name, as several hosts say."""
+    last: dict[str, tuple[str, str, bool]] = {}
+    for one in said:
+        for name, (moment, project, is_removed) in one["files"].items():
+            last[name] = max(last.get(name, ("", "", False)), (moment, project, is_removed))
+    return {name: project for name, (moment, project, is_removed) in last.items() if is_removed and moment >= since}
 
 
 class _Bringing:
@@ -148,17 +186,17 @@ def _status(facts: FactStore, project: str) -> str:
     return QUARANTINED if facts.quarantine.has(project) else ""
 
 
-def _take_store(theirs: Path, facts: FactStore) -> None:
-    """Have the store of the snapshot continued, where there is none or one without a name."""
+def _begun(theirs: Path, facts: FactStore) -> bytes:
+    """Begin to bring a store in; return what names it, for ``_continue``.
+
+    Where there is no store, its name comes last: until then nothing that serves takes what is missing yet for removed.
+    """
     try:
         wanted = disk.read(theirs / "format")
     except OSError as error:
         raise CannotError(f"the snapshot has no facts ({error}); name another one in pypi_restore_snapshot") from error
-    place = facts.folder / "format"
-    try:
-        own = disk.read(place)
-    except FileNotFoundError:
-        own = b""
+    # Of one that was cut off before.
+    own = _content(facts.folder / RESTORING) or _content(facts.folder / "format")
     if own and own != wanted and any(os.scandir(facts.claims.folder)):
         raise CannotError(
             "packages/ of this host has packages of another index than the snapshot; restore to a host or a pypi_instance"
@@ -166,8 +204,24 @@ def _take_store(theirs: Path, facts: FactStore) -> None:
         )
     for folder in (facts.folder, *facts.folders()):
         folder.mkdir(mode=0o700, exist_ok=True)
-    if own != wanted:
-        disk.put(facts.folder.parent / incoming.FOLDER, place, wanted)
+    has_name = bool(_content(facts.folder / "format"))
+    disk.put(facts.folder.parent / incoming.FOLDER, facts.folder / ("format" if has_name else RESTORING), wanted)
+    return wanted
+
+
+def _continue(store: bytes, facts: FactStore) -> None:
+    """Have the store of the snapshot continued here."""
+    if _content(facts.folder / "format") != store:
+        disk.put(facts.folder.parent / incoming.FOLDER, facts.folder / "format", store)
+    (facts.folder / RESTORING).unlink(missing_ok=True)
+
+
+def _content(place: Path) -> bytes:
+    """Return what a file holds; nothing where there is none."""
+    try:
+        return disk.read(place)
+    except FileNotFoundError:
+        return b""
 
 
 def _merge_decisions(theirs: Path, facts: FactStore) -> None:
@@ -205,7 +259,13 @@ def _place(source: Path, target: Path) -> bool:
         if os.path.lexists(target):
             return False
         shutil.copy2(source, part := target.with_name(f".{target.name}.part"))
-        os.rename(part, target)
+        try:
+            # An upload may have got the name meanwhile.
+            os.link(part, target)
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink()
     return True
 
 
@@ -307,6 +367,8 @@ def main(words: Sequence[str]) -> int:
             settings.index.mkdir(exist_ok=True)
             settings.packages.mkdir(exist_ok=True)
             answer = asdict(restore(Path(words[1]), settings.packages, settings.index, settings.logs, int(words[2])))
+        elif words[0] == "removed":
+            answer = removed(settings.logs, int(words[1]))
         else:
             store = settings.store()
             answer = settled(store) if words[0] == "settled" else drill(store, int(words[1]))

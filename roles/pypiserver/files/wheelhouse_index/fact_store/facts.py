@@ -43,6 +43,8 @@ from .snapshots import Snapshots
 from .trash import Trash
 
 FOLDER = ".wheelhouse"
+# While a backup is brought in, what its format will be: that comes last.
+RESTORING = "restoring"
 _GIVEN_BACK = "given-back"
 # Of the whole store. Another number is for what an earlier release would misread.
 FORMAT = 1
@@ -130,7 +132,7 @@ class FactStore:
         # Its names are others.
         self.marks.close()
         try:
-            if not os.path.lexists(self.folder / "format"):
+            if not any(os.path.lexists(self.folder / name) for name in ("format", RESTORING)):
                 self._make()
             own = self._id()
         except OSError as error:
@@ -237,6 +239,10 @@ class FactStore:
     def _make(self) -> None:
         """Make an empty store. Its number is the last to be there: what is cut off before is no store yet."""
         self._look()
+        if os.path.lexists(self.folder / RESTORING):
+            raise FactsError(
+                f"packages/{FOLDER}/ is not whole, as a restore was cut off: run wheelhouse.pypi.restore again."
+            )
         for folder in (self.folder, *self.folders()):
             folder.mkdir(mode=0o700, exist_ok=True)
         content = f"{json.dumps({'format': FORMAT, 'id': str(uuid.uuid4())})}\n".encode()
@@ -268,6 +274,10 @@ class FactStore:
         except FileNotFoundError:
             if self._is_unmounted():
                 raise UnmountedError(_UNMOUNTED) from None
+            if os.path.lexists(self.folder / RESTORING):
+                raise FactsError(
+                    f"packages/{FOLDER}/ is being restored, or that was cut off: then run wheelhouse.pypi.restore again."
+                ) from None
             raise FactsError(f"packages/{FOLDER}/format is missing: {_RESTORE}") from None
         except (OSError, ValueError) as error:
             if self._is_unmounted():

@@ -113,18 +113,15 @@ def events(store: FactStore, logs: Path, wanted: Wanted, damaged: list[str]) -> 
     return sorted((event for event in found if event.time >= wanted.since), key=lambda event: (event.time, event.key))
 
 
-def removed(logs: Path, since: str, damaged: list[str]) -> dict[str, str]:
-    """Return projects of files that were removed since a time (``times``) and have not come back, by name; of the change log.
+def came_and_went(logs: Path, since: str, damaged: list[str]) -> dict[str, Event]:
+    """Return what the change log tells last of files that came or were removed since the day of a time, by name.
 
     ``damaged`` gets the paths of what cannot be read.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Event] = {}
     for event in sorted(_logged(logs, since[:10], damaged), key=lambda event: event.time):
-        name = event.file.rpartition("/")[2]
-        if event.time >= since and event.action == REMOVED:
-            found[name] = event.project
-        elif event.action in (PUBLISHED, IMPORTED, RESTORED):
-            found.pop(name, None)
+        if event.action in (REMOVED, PUBLISHED, IMPORTED, RESTORED):
+            found[event.file.rpartition("/")[2]] = event
     return found
 
 
