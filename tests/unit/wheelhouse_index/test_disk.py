@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 from wheelhouse_index.common import disk
+from wheelhouse_index.common.beside import Beside
 
 
 @pytest.mark.parametrize("number", [disk._RENAMEAT2, None, 9999], ids=["exchange", "another machine", "refused"])
@@ -71,3 +73,45 @@ def test_what_is_read_is_a_file_of_its_own_name(tmp_path: Path, content: bytes) 
         assert raised.value.filename == str(place)
     with pytest.raises(FileNotFoundError):
         disk.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("lost", ["nothing", "file", "folder"])
+def test_what_is_written_ahead_gets_its_name_and_nothing_is_left(tmp_path: Path, waits: bool, lost: str) -> None:
+    folder, target = tmp_path / ".incoming", tmp_path / "target"
+    if lost != "folder":
+        folder.mkdir()
+    aside = disk.Aside(folder, Beside(waits))
+    for content in (b"wanted", b"never wanted"):
+        aside.begin(content)
+    if lost == "file":
+        # By a process that starts meanwhile.
+        path, _inode = aside.written(b"wanted")
+        aside._begun[b"wanted"] = Beside(waits=False).begin(lambda: (path, _inode))
+        os.unlink(path)
+    inode = disk.put_new(folder, target, b"wanted", aside=aside)
+    assert inode == target.stat().st_ino
+    # The name stays with the first.
+    assert disk.put_new(folder, target, b"other", aside=aside) == 0
+    aside.close()
+    assert (target.read_bytes(), list(folder.iterdir())) == (b"wanted", [])
+    with pytest.raises(FileNotFoundError):
+        disk.put_new(folder, tmp_path / "none/target", b"x")
+
+
+def test_what_cannot_be_written_ahead_is_raised_where_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    aside = disk.Aside(tmp_path, Beside(waits=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        aside.begin(b"content")
+        with pytest.raises(OSError, match="No space left"):
+            disk.put_new(tmp_path, tmp_path / "target", b"content", aside=aside)
+    # Once more, where there is room.
+    assert disk.put_new(tmp_path, tmp_path / "target", b"content", aside=aside)
+    aside.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]

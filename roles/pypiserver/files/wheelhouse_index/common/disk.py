@@ -218,6 +218,9 @@ def put_new(folder: Path, target: Path | str, content: bytes, synced: bool = Fal
         aside: the same folder, if it is open: what it has there is removed with that.
     """
     if aside:
+        with suppress(FileNotFoundError):
+            return _linked(*aside.written(content), target)
+        # A process that starts has taken it for what a killed one has left: it is not locked.
         return _linked(*aside.written(content), target)
     with opened(folder) as own:
         path, inode = _written(own, content, synced)
