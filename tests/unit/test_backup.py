@@ -153,8 +153,8 @@ def opened(home: Path) -> list[str]:
 
 def lasting(home: Path, **changed: Any) -> None:
     """Change the result of the last backup."""
-    last = json.loads((home / "backup/last.json").read_text())
-    backup.write(home / "backup/last.json", last | changed)
+    last = json.loads((home / "backup/last.json").read_text()) | changed
+    backup.write(home / "backup/last.json", {key: value for key, value in last.items() if value is not None})
 
 
 def ago(**age: float) -> str:
@@ -184,8 +184,10 @@ def test_after_the_first_backup_restic_opens_the_repository_once(restic: Any, tm
         ({"checked": ago(days=-1)}, {}, True),
         ({"outcome": "failed"}, {}, True),
         ({}, {"keep": {"daily": 8}}, True),
-        # Of a release that did it each time.
-        ({"keep": None}, {}, True),
+        # Of a release that did it each time; and damaged ones.
+        ({"keep": None, "checked": None}, {}, True),
+        *(({"checked": text}, {}, True) for text in ("", "yesterday", 5, None, "2026-11-29T02:30:00")),
+        ({"outcome": None}, {}, True),
     ],
 )
 def test_once_a_week_a_backup_forgets_and_checks(
@@ -195,7 +197,7 @@ def test_once_a_week_a_backup_forgets_and_checks(
     backup.backup(restic())
     opened(tmp_path)
     lasting(tmp_path, **changed)
-    before = json.loads((tmp_path / "backup/last.json").read_text())["checked"]
+    before = json.loads((tmp_path / "backup/last.json").read_text()).get("checked")
     last = backup.backup(restic(**settings))
     assert opened(tmp_path) == ["backup", "forget", "check"][: 3 if is_due else 1]
     assert last["checked"] == (last["started"] if is_due else before)

@@ -372,8 +372,9 @@ def backup(restic: Restic) -> dict[str, Any]:
     try:
         found, is_known = _snapshot(restic, before)
         result.update(found)
-        result.update({key: before[key] for key in ("checked", "keep") if key in before})
-        if not is_known or _is_unkept(restic, before):
+        if is_known:
+            result.update({key: before[key] for key in ("checked", "keep") if key in before})
+        if not is_known or _is_upkeep_due(restic, before):
             _upkeep(restic, result)
         # Then the next one has failed to come, and the one after it has begun.
         result.update(outcome="ok", succeeded=result["started"], schedule=restic.settings["schedule"])
@@ -387,11 +388,14 @@ def backup(restic: Restic) -> dict[str, Any]:
     return result
 
 
-def _is_unkept(restic: Restic, before: Mapping[str, Any]) -> bool:
-    """Tell whether it is time to forget and check: after a week, after a failure, and by another rule."""
-    if before["outcome"] != "ok" or before.get("keep") != restic.settings["keep"]:
+def _is_upkeep_due(restic: Restic, before: Mapping[str, Any]) -> bool:
+    """Tell whether it is time to forget and check: after a week, after a failure, by another rule, and where it is not known."""
+    if before.get("outcome") != "ok" or before.get("keep") != restic.settings["keep"]:
         return True
-    passed = moment(now()) - moment(before["checked"])
+    try:
+        passed = moment(now()) - moment(before["checked"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return True
     return not 0 <= passed.total_seconds() < _UPKEEP_SECONDS
 
 

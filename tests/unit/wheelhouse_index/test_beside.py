@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
+from wheelhouse_index.common import beside as beside_module
 from wheelhouse_index.common.beside import Beside
 
 from tests.support.index import in_a_child
@@ -41,3 +43,19 @@ def test_after_a_fork_there_are_threads_again() -> None:
     beside = Beside(waits=True)
     assert beside.begin(os.getpid).result() == os.getpid()
     assert in_a_child(lambda: 0 if beside.begin(os.getpid).result(30) == os.getpid() else 1) == 0
+
+
+def test_of_calls_that_hang_no_more_than_some_have_threads_of_their_own() -> None:
+    beside, may_end, own = Beside(waits=True), threading.Event(), threading.get_ident()
+    before = threading.active_count()
+    try:
+        hanging = [beside.begin(may_end.wait, 30) for _ in range(beside_module._MOST)]
+        assert threading.active_count() - before == beside_module._MOST
+        assert beside.begin(threading.get_ident).result() == own
+    finally:
+        may_end.set()
+    assert all(one.result() for one in hanging)
+    # There is room again.
+    until = time.monotonic() + 10
+    while beside.begin(threading.get_ident).result() == own:
+        assert time.monotonic() < until

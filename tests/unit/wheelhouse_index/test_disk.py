@@ -86,9 +86,10 @@ def test_what_is_written_ahead_gets_its_name_and_nothing_is_left(tmp_path: Path,
         aside.begin(content)
     if lost == "file":
         # By a process that starts meanwhile.
-        path, _inode = aside.written(b"wanted")
-        aside._begun[b"wanted"] = Beside(waits=False).begin(lambda: (path, _inode))
-        os.unlink(path)
+        aside.wait()
+        assert len(list(folder.iterdir())) == 2
+        for left in folder.iterdir():
+            left.unlink()
     inode = disk.put_new(folder, target, b"wanted", aside=aside)
     assert inode == target.stat().st_ino
     # The name stays with the first.
@@ -110,8 +111,25 @@ def test_what_cannot_be_written_ahead_is_raised_where_it_is_wanted(
         patch.setattr(os, "fsync", full)
         aside.begin(b"content")
         with pytest.raises(OSError, match="No space left"):
+            aside.wait()
+        with pytest.raises(OSError, match="No space left"):
             disk.put_new(tmp_path, tmp_path / "target", b"content", aside=aside)
     # Once more, where there is room.
     assert disk.put_new(tmp_path, tmp_path / "target", b"content", aside=aside)
     aside.close()
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
+
+
+def test_an_error_names_the_folder_that_people_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, "Read-only file system", path)
+        return opened(path, flags, mode)
+
+    opened = os.open
+    monkeypatch.setattr(os, "open", read_only)
+    aside = disk.Aside(tmp_path, Beside(waits=True))
+    aside.begin(b"content")
+    with pytest.raises(OSError, match=f"Read-only file system: '{tmp_path}/"):
+        aside.wait()
+    aside.close()

@@ -65,14 +65,11 @@ def test_a_small_file_that_cannot_be_written_whole_is_no_upload(folder: Path, mo
         place.write(b"12345")
         upload = incoming.Upload("a-1.tar.gz", place, Facts(place.sha256, Release("a", "1")))
         monkeypatch.setattr(os, "pwrite", half)
-        for _again in range(2):
+        for waits in (False, True):
+            upload.save(Beside(waits))
             with pytest.raises(OSError, match="No space left"):
-                upload.save(Beside(waits=False))
+                upload.saved()
             assert list(folder.iterdir()) == []
-        upload.save(Beside(waits=True))
-        with pytest.raises(OSError, match="No space left"):
-            upload.stamp()
-        assert list(folder.iterdir()) == []
         monkeypatch.undo()
         # Once there is room, all of it is there.
         upload.save(Beside(waits=True))
@@ -80,30 +77,43 @@ def test_a_small_file_that_cannot_be_written_whole_is_no_upload(folder: Path, mo
         assert place.path.read_bytes() == b"12345"
 
 
-@pytest.mark.parametrize("size", [10, incoming.SMALL_BYTES + 1])
-def test_a_small_file_is_saved_while_something_else_is_done(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
+def test_a_file_is_saved_while_something_else_is_done(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     may_end, begun, synced, sync = threading.Event(), threading.Event(), [], os.fsync
 
     def slow(descriptor: int) -> None:
         begun.set()
-        if size == 10:
-            assert may_end.wait(10)
+        assert may_end.wait(10)
         sync(descriptor)
-        synced.append(size)
+        synced.append(descriptor)
 
     monkeypatch.setattr(os, "fsync", slow)
     with incoming.arriving(folder) as place:
-        place.write(bytes(size))
+        place.write(b"12345")
         upload = incoming.Upload("a-1.tar.gz", place, Facts(place.sha256, Release("a", "1")))
+        # There is nothing to discard yet.
+        upload.discard()
         upload.save(Beside(waits=True))
-        # A large one is not waited for within the lock.
-        assert synced == ([] if size == 10 else [size])
-        assert begun.wait(10)
+        assert begun.wait(10) and not synced
         threading.Timer(0.1, may_end.set).start()
     # What is not published is not left by the thread that writes it.
-    assert synced == [size] and list(folder.iterdir()) == []
+    assert len(synced) == 1 and list(folder.iterdir()) == []
+
+
+def test_what_could_not_be_synced_is_not_taken_for_synced_by_another_try(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with incoming.arriving(folder) as place:
+        place.write(b"12345")
+        upload = incoming.Upload("a-1.tar.gz", place, Facts(place.sha256, Release("a", "1")))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", failing)
+            upload.save(Beside(waits=False))
+        upload.save(Beside(waits=False))
+        with pytest.raises(OSError, match="Input/output error"):
+            upload.saved()
 
 
 def test_while_the_process_ends_a_large_file_is_hashed_in_the_end(

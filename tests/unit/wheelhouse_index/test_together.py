@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 from wheelhouse_index.common import disk
+from wheelhouse_index.common.times import time_text
 from wheelhouse_index.fact_store.journal import Nodes
 from wheelhouse_index.fact_store.records import COPIED, FactsError, Record
+from wheelhouse_index.files import incoming
 from wheelhouse_index.index.output import Staged
 
 from tests.support import packages as made
@@ -312,3 +314,43 @@ def test_a_record_that_was_made_meanwhile_stays_though_the_upload_fails(
     assert record and record.source == COPIED
     assert index.upload("new-1.0.zip", content).status == 200
     assert index.times("new")["new-1.0.zip"].startswith("1970")
+
+
+def test_what_does_not_fit_claims_no_name(any_index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        assert upload(OLD)(any_index).status == 507
+    for _ in range(3):
+        any_index.look()
+    store = any_index.packages / ".wheelhouse"
+    assert [list((store / name).iterdir()) for name in ("names", "files")] == [[], []]
+    assert not any_index.store.claimed("foo")
+    assert not list(any_index.store.incoming.iterdir())
+
+
+def test_what_has_waited_is_published_when_it_is(any_index: Index) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with any_index.store._alone():
+            answer = pool.submit(upload(OLD), any_index)
+            while not any_index.store._waiting:
+                time.sleep(0.01)
+            time.sleep(1.2)
+            assert not any_index.listed("foo")
+            looked = time_text(time.time_ns())
+        assert answer.result().status == 200
+    assert any_index.times("foo")[OLD] > looked
+
+
+def test_a_process_that_starts_takes_nothing_away(any_index: Index) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with any_index.store._alone():
+            answer = pool.submit(upload(OLD), any_index)
+            while not any_index.store._waiting:
+                time.sleep(0.01)
+            incoming.prepare(any_index.store.incoming)
+        assert answer.result().status == 200
+    check(any_index)
+    assert not list(any_index.store.incoming.iterdir())

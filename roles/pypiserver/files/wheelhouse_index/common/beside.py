@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 T = TypeVar("T")
+# So many threads at once: of those that wait for a folder that hangs, each client's own is enough.
+_MOST = 32
 
 
 class Beside:
@@ -19,6 +21,7 @@ class Beside:
 
     def __init__(self, waits: bool) -> None:
         self._waits = waits
+        self._room = threading.BoundedSemaphore(_MOST)
 
     def begin(self, call: Callable[..., T], *arguments: object) -> Future[T]:
         """Begin a call; what it returns or raises, the result does. None is left undone, nor done after an error of this."""
@@ -30,12 +33,18 @@ class Beside:
             except BaseException as error:
                 done.set_exception(error)
 
-        if self._waits:
+        def do_beside() -> None:
             try:
-                threading.Thread(target=do, name="beside").start()
+                do()
+            finally:
+                self._room.release()
+
+        if self._waits and self._room.acquire(blocking=False):
+            try:
+                threading.Thread(target=do_beside, name="beside").start()
                 return done
             except RuntimeError:
                 # There is none to be had: a limit is reached, or this process ends.
-                pass
+                self._room.release()
         do()
         return done

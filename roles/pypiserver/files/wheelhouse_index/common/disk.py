@@ -8,6 +8,7 @@ import os
 import platform
 import secrets
 import stat
+import threading
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
@@ -95,14 +96,21 @@ def opened(folder: Path | str) -> Iterator[str]:
         raise
     own = f"/proc/self/fd/{descriptor}"
     try:
-        yield own
+        with _named(folder, own):
+            yield own
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _named(folder: Path | str, own: str) -> Iterator[None]:
+    """Have errors name a folder as people know it, which is open as another path."""
+    try:
+        yield
     except OSError as error:
-        # People know it by its name.
         if isinstance(error.filename, str) and error.filename.startswith(f"{own}/"):
             error.filename = f"{folder}{error.filename.removeprefix(own)}"
         raise
-    finally:
-        os.close(descriptor)
 
 
 def entered(folder: Path, stack: ExitStack) -> str:
@@ -178,29 +186,48 @@ class Aside:
 
     def __init__(self, folder: Path, beside: Beside) -> None:
         self.left = ExitStack()
+        self._folder = folder
         self._beside = beside
-        self._opening = beside.begin(entered, folder, self.left)
+        self._lock = threading.Lock()
+        self._own = ""
         # By what they hold.
         self._begun: dict[bytes, Future[tuple[str, int]]] = {}
 
     def begin(self, content: bytes) -> None:
-        """Begin to write a file that is wanted later; what is wrong is raised then."""
-        self._begun[content] = self._beside.begin(self._write, content)
+        """Begin to write a file that is wanted later."""
+        if content not in self._begun:
+            self._begun[content] = self._beside.begin(self._write, content)
 
-    def written(self, content: bytes) -> tuple[str, int]:
-        """Return where a file with this content is, and its inode, as ``_written`` does."""
+    def wait(self) -> None:
+        """Wait until what has begun is written; raises OSError if it cannot be."""
+        for one in self._begun.values():
+            one.result()
+
+    def give_name(self, target: Path | str, content: bytes) -> int:
+        """Give a file its name, as ``put_new`` does."""
         begun = self._begun.pop(content, None)
-        return begun.result() if begun else self._write(content)
+        path, inode = begun.result() if begun else self._write(content)
+        with _named(self._folder, self._own):
+            try:
+                return _linked(path, inode, target)
+            except FileNotFoundError:
+                if os.path.lexists(path):
+                    raise
+                # A process that starts has taken it for what a killed one has left: it is not locked.
+                return _linked(*self._write(content), target)
 
     def close(self) -> None:
-        """Remove what is left, once nothing is written any more."""
+        """Remove what is left, once nothing is written any more; what cannot be removed now, the next start removes."""
         for one in self._begun.values():
             one.exception()
-        self._opening.exception()
-        self.left.close()
+        with suppress(OSError):
+            self.left.close()
 
     def _write(self, content: bytes) -> tuple[str, int]:
-        path, inode = _written(self._opening.result(), content, synced=True)
+        with self._lock:
+            self._own = self._own or entered(self._folder, self.left)
+        with _named(self._folder, self._own):
+            path, inode = _written(self._own, content, synced=True)
         self.left.callback(_removed, path)
         return path, inode
 
@@ -218,10 +245,7 @@ def put_new(folder: Path, target: Path | str, content: bytes, synced: bool = Fal
         aside: the same folder, if it is open: what it has there is removed with that.
     """
     if aside:
-        with suppress(FileNotFoundError):
-            return _linked(*aside.written(content), target)
-        # A process that starts has taken it for what a killed one has left: it is not locked.
-        return _linked(*aside.written(content), target)
+        return aside.give_name(target, content)
     with opened(folder) as own:
         path, inode = _written(own, content, synced)
         try:

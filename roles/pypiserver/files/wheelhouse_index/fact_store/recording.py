@@ -96,7 +96,7 @@ class Recorder:
             _refuse_other(upload, other)
 
     def wanted(self, uploads: Iterable[Upload], origin: Origin) -> dict[str, Record]:
-        """Return the records of uploads that are about to be published now, by name; signatures have none."""
+        """Return the records of uploads that are published now, by name; signatures have none. Not only within the lock."""
         made_ns = 0 if origin.source == UPLOAD else self._facts.made_ns()
         return {upload.name: record_of(upload, origin, made_ns) for upload in _recorded(uploads)}
 

@@ -1,7 +1,8 @@
 """Uploads, written aside and verified before they are published under their name.
 
 They lie in a hidden folder of packages/, because only within a mount a file can be given its name in one step. Who
-writes one holds a lock on it: what is not locked was left by a killed process, and is removed.
+writes one holds a lock on it: what is not locked was left by a killed process, and is removed. Small files that ``common.disk``
+writes there are not locked, as they get their names at once; one that waits for its name is written once more.
 """
 
 from __future__ import annotations
@@ -60,16 +61,11 @@ class Upload:
         self._stamp: Stamp | None = None
 
     def save(self, beside: Beside) -> None:
-        """Begin to have it outlast a loss of power, unless that was done; what wants it on disk waits for that.
-
-        A large file is saved when this returns: nothing within the lock of the index waits for it. Raises OSError as ``saved``.
-        """
+        """Begin to have it outlast a loss of power, unless that was done."""
         self._arrived.save(beside)
-        if self.size > SMALL_BYTES:
-            self.saved()
 
     def saved(self) -> None:
-        """Wait until it outlasts a loss of power; raises OSError if it cannot be saved."""
+        """Wait until it does; raises OSError if it cannot be saved."""
         self._arrived.saved()
 
     def stamp(self) -> Stamp:
@@ -131,7 +127,7 @@ class Upload:
 
 
 class Arriving:
-    """A file that arrives, and is hashed on the way. One that is small is in memory until it is verified, then written at once.
+    """A file that arrives, and is hashed on the way. One that is small is in memory until it is verified, then saved at once.
 
     Args:
         folder: where it is written, without a name of its own.
@@ -208,29 +204,25 @@ class Arriving:
         return self._digest.hexdigest()
 
     def save(self, beside: Beside) -> None:
-        """Begin to have all of it outlast a loss of power; once more, if that has failed.
-
-        Raises:
-            OSError: if it cannot be, where that is known at once.
-        """
-        if self._saving is None or (self._saving.done() and self._saving.exception()):
+        """Begin to have all of it outlast a loss of power; once more, if it could not be made."""
+        # What failed to be synced may be taken for written by the next try, and be lost.
+        has_failed = self._saving and self._saving.done() and self._saving.exception() and not self._file
+        if self._saving is None or has_failed:
             self._saving = beside.begin(self._save)
-        if self._saving.done():
-            self._saving.result()
 
     def saved(self) -> None:
         """Wait until that is done, now where it has not begun; raises OSError if it cannot be."""
-        if self._saving:
-            self._saving.result()
-        else:
+        if self._saving is None:
             self.save(Beside(waits=False))
+        assert self._saving
+        self._saving.result()
 
     def _save(self) -> None:
         os.fsync(self.file.fileno())
 
     def discard(self) -> None:
-        """Remove it."""
-        if not self._is_discarded:
+        """Remove it; before it is saved, there is nothing to remove."""
+        if self._file and not self._is_discarded:
             self._path.unlink(missing_ok=True)
             self._is_discarded = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,6 +26,8 @@ from .quotas import NONE, Quotas
 
 # So many requests are published together at most.
 _TOGETHER = 50
+# A file may have been published so long before it was: in ns. Installers that leave out what is younger than a moment go by it.
+_LATELY_NS = 10**9
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,7 @@ class _Request:
     """What ``Adding.add`` was asked for.
 
     Attributes:
-        records: what is to be recorded of the files, by name.
-        login: who publishes them.
+        ahead: records that are written already, by name; of several nodes.
         aside: where records are written first, where the index has several nodes.
         failed: files of the project that cannot be read, and what they were then.
         outcome: what was new, or why nothing was published; None until that is known.
@@ -59,8 +61,8 @@ class _Request:
 
     uploads: Sequence[Upload]
     overwrite: bool
-    records: Mapping[str, Record]
-    login: str
+    origin: Origin
+    ahead: Mapping[str, Record]
     check: Callable[[], None]
     quotas: Quotas
     aside: disk.Aside | None
@@ -134,39 +136,52 @@ class Adding(Following):
         """
         self.make_ready()
         with ExitStack() as stack:
-            aside = disk.Aside(self.incoming, self._beside) if self.nodes else None
-            if aside:
-                stack.callback(aside.close)
-            # Small ones are written while other things are looked up.
+            aside, ahead = None, {}
             for upload in uploads:
                 upload.save(self._beside)
-            records = self._recorder.wanted(uploads, origin)
-            if aside and origin.source == UPLOAD and not overwrite:
-                for record in records.values():
-                    aside.begin(record.text().encode())
+            if self.nodes:
+                aside = disk.Aside(self.incoming, self._beside)
+                stack.callback(aside.close)
+                ahead = self._written_ahead(aside, uploads, overwrite, origin)
             self._notice(uploads)
-            own = _Request(uploads, overwrite, records, origin.login, check, quotas, aside)
+            # Before anything changes, and before others wait for this.
+            for upload in uploads:
+                upload.saved()
+            if aside:
+                aside.wait()
+            own = _Request(uploads, overwrite, origin, ahead, check, quotas, aside)
             outcome = self._outcome(own)
             if isinstance(outcome, _TakenError) and self.nodes:
                 # Another node has published it at the same moment, and has journalled what: it may be the same.
                 self.catch_up()
                 own.outcome = None
                 outcome = self._outcome(own)
-            if aside and isinstance(outcome, Added):
-                for upload in uploads:
-                    stack.callback(upload.discard)
+            if isinstance(outcome, Added) and self.nodes:
+                stack.callback(_discard, uploads)
             # While other nodes are asked to read on.
             rest = self._beside.begin(stack.pop_all().close)
         # Also what is there already: another node may not know it yet.
         self.spread()
-        with suppress(OSError):
-            rest.result()
+        rest.result()
         if own.named:
             # As after an error when pages are put in place: it is published, and may be sent again.
             own.named.result()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def _written_ahead(
+        self, aside: disk.Aside, uploads: Sequence[Upload], overwrite: bool, origin: Origin
+    ) -> dict[str, Record]:
+        """Begin to write the records of uploads that seem to be new; return them, by name."""
+        if overwrite or origin.source != UPLOAD:
+            return {}
+        with self.catalogue.reading() as known:
+            new = [upload for upload in uploads if not same_as(known, upload)]
+        records = self._recorder.wanted(new, origin)
+        for record in records.values():
+            aside.begin(record.text().encode())
+        return records
 
     def _outcome(self, own: _Request) -> Added | Exception:
         """Wait until another thread has published a request or, while none does that, publish it with all that wait."""
@@ -295,9 +310,10 @@ class Adding(Following):
         made: list[Path | str] = []
         try:
             with ExitStack() as undo:
-                publishing = self._recorder.publishing(new, request.overwrite, request.records, made, request.aside)
+                wanted = self._records(request, new)
+                publishing = self._recorder.publishing(new, request.overwrite, wanted, made, request.aside)
                 records, fresh = undo.enter_context(publishing) if new else ({}, ())
-                attested = undo.enter_context(self.facts.attestations.publishing(project, kept, request.login))
+                attested = undo.enter_context(self.facts.attestations.publishing(project, kept, request.origin.login))
                 group.undo.enter_context(undo.pop_all())
         except BaseException:
             # Its records are gone; claims and folders are there for others.
@@ -324,6 +340,13 @@ class Adding(Following):
             group.new.append((upload, request.overwrite))
         group.replaced += replaced
         return Added(frozenset(kept), frozenset(attested))
+
+    def _records(self, request: _Request, new: Sequence[Upload]) -> Mapping[str, Record]:
+        """Return the records of files that are published now, by name: those that are written, unless they say much earlier."""
+        now = time.time_ns()
+        if request.ahead and all(abs(now - record.uploaded_ns) < _LATELY_NS for record in request.ahead.values()):
+            return request.ahead
+        return self._recorder.wanted(new, request.origin)
 
     def sum_sizes(self) -> None:
         """Have the catalogue sum up sizes from now on, by which quotas are decided on."""
@@ -362,3 +385,10 @@ class Adding(Following):
         for path in paths:
             with suppress(FileNotFoundError):
                 os.unlink(self.packages / path)
+
+
+def _discard(uploads: Iterable[Upload]) -> None:
+    """Take the names away that files had before they got their own; what cannot be removed now, the next start removes."""
+    for upload in uploads:
+        with suppress(OSError):
+            upload.discard()

@@ -226,8 +226,6 @@ class Changes:
         file = form.file("content")
         if file is None:
             raise Refusal(400, "The form has no distribution file: send it as 'content'.")
-        # One that is small is written now.
-        self._store.check_mounted()
         upload = uploaded(file, form)
         # The form need not name it.
         check(upload.facts.release.project)
