@@ -83,7 +83,8 @@ def test_an_empty_folder_gets_all_of_the_backup_while_all_show_their_pages(
     contents = {file.name: file.read_bytes() for file in files}
     backed_up(first)
     # As another volume in its place: without the name of the store, nothing that is missing counts as removed.
-    first.host.check_output(f"rm {PACKAGES}/.wheelhouse/format && find {PACKAGES} -mindepth 1 -delete")
+    first.host.check_output(f"rm {PACKAGES}/.wheelhouse/format")
+    eventually(lambda: first.host.run(f"find {PACKAGES} -mindepth 1 -delete").rc == 0, "nothing is there", 10)
     for node in nodes:
         eventually(partial(_is_unwell, node), f"{node} says that it is unwell", 30)
         assert differs(node, project, contents) == ""
