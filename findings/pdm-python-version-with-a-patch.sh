@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# pdm 2.29.4 (with dep-logic 0.7.2 and hishel below 2), pip 26.3, uv 0.13.9, poetry 2.5.1, on a Python that is not the first of its line, such as
-# 3.11.2.
-# A dependency for old patch releases is often written `backport; python_version <= "3.11.0"`. python_version has two numbers, "3.11", and
+# pdm 2.29.4 (with dep-logic 0.7.2 and hishel below 2), pip 26.3, uv 0.13.9, poetry 2.5.1, on a Python that is not the first of its line
+# (3.11.2, not 3.11.0).
+# A dependency for old patch releases may be written `backport; python_version <= "3.11.0"`. python_version has two numbers, "3.11", and
 # so is not above 3.11.0 on any 3.11 (PEP 508); python_full_version has three.
 # Behaviour: pip, uv and poetry obey that, and install the backport on 3.11.2 as well. PDM compares the whole version where the text has three
 # numbers, and does not. It exports the marker as it is: what `pdm export` writes, and what PDM itself installs, are not the same.
