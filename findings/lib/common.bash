@@ -20,7 +20,7 @@ install() {
     "$bin/python" -m pip install -qq --disable-pip-version-check "$@"
 }
 
-# release wheel|sdist NAME VERSION [HEADER…]: a file in files/; prints its SHA-256.
+# release wheel|sdist NAME VERSION [HEADER…]: a file in files/; prints its SHA-256. TAG from the environment is the wheel's.
 release() {
     local kind=$1
     shift
@@ -33,7 +33,7 @@ page() {
     cat >"$served/simple/$1/$2"
 }
 
-# serve: start the server, with LOGIN, MOVED and CODED from the environment; sets `base` to its address.
+# serve: start the server, with LOGIN, MOVED, CODED and SERIAL from the environment; sets `base` to its address.
 serve() {
     python3 "$here/index.py" serve "$served" &
     server=$!

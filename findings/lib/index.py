@@ -1,10 +1,12 @@
 """What the scripts of this folder share: small wheels, and a plain HTTP server that notes what is asked for.
 
-``index.py wheel FOLDER NAME VERSION [HEADER…]`` writes a wheel and prints its SHA-256.
+``index.py wheel FOLDER NAME VERSION [HEADER…]`` writes a wheel and prints its SHA-256. TAG=py3-none-linux_x86_64 is for
+that platform.
 ``index.py sdist FOLDER NAME VERSION [HEADER…]`` writes a source distribution and prints its SHA-256.
 ``index.py serve FOLDER`` serves a folder at a free port, which it writes to FOLDER/port; requests go to FOLDER/requests.
 A folder is answered by its index.json (as a simple page in JSON) or its index.html. LOGIN=NAME:PASSWORD asks everybody
-for that login; MOVED=PATH answers uploads with a redirect there; CODED=1 names gzip as the content coding of files in `.gz`.
+for that login; MOVED=PATH answers uploads with a redirect there; CODED=1 names gzip as the content coding of files in `.gz`;
+SERIAL=NUMBER is the number of the index's last change, for mirrors.
 """
 
 import base64
@@ -28,12 +30,14 @@ def metadata(name, version, headers):
 def wheel(folder, name, version, *headers):
     """Write a wheel of no module."""
     stem = f"{name.replace('-', '_')}-{version}"
+    tag = os.environ.get("TAG", "py3-none-any")
+    pure = "true" if tag.endswith("-any") else "false"
     info = {
         "METADATA": metadata(name, version, headers),
-        "WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "WHEEL": f"Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: {pure}\nTag: {tag}\n",
     }
     record = ""
-    path = Path(folder) / f"{stem}-py3-none-any.whl"
+    path = Path(folder) / f"{stem}-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for member, text in info.items():
             digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
@@ -90,9 +94,11 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.end_headers()
 
     def end_headers(self):
-        """Name the content coding of a file."""
+        """Name the content coding of a file, and the last change."""
         if os.environ.get("CODED") and self.path.endswith(".gz"):
             self.send_header("Content-Encoding", "gzip")
+        if os.environ.get("SERIAL"):
+            self.send_header("X-PyPI-Last-Serial", os.environ["SERIAL"])
         super().end_headers()
 
     def translate_path(self, path):
