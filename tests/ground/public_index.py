@@ -957,6 +957,8 @@ def answer_names(folder: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         # Not on all addresses: the answer would come from another one than was asked.
         server.bind((address, 53))
+        # Also after a loss of power, when Docker has written it again, and before containers that start take it over.
+        _RESOLVER.write_text(f"nameserver {address}\n")
         while True:
             question, client = server.recvfrom(4096)
             threading.Thread(target=_answer_name, args=(server, question, client, address, before), daemon=True).start()
@@ -986,8 +988,11 @@ def _answer_name(server: socket.socket, question: bytes, client: Any, address: s
     server.sendto(question[:2] + b"\x81\x83" + struct.pack(">HHHH", 1, 0, 0, 0) + question[12:end], client)
 
 
+# Written in place: Docker mounts it into hosts that are containers.
+_RESOLVER = Path("/etc/resolv.conf")
 _UNIT = """[Unit]
 Description={what}
+Before=docker.service
 
 [Service]
 ExecStart={python} {program} {words}
@@ -1005,10 +1010,9 @@ def install(folder: Path, projects: Path | None) -> None:
     if Path(__file__).resolve() != program.resolve():
         shutil.copy(__file__, program)
     make_certificates(folder / "tls")
-    resolver = Path("/etc/resolv.conf")
     mine = f"nameserver {own_address()}\n"
-    if resolver.read_text() != mine:
-        (folder / "resolv.conf").write_text(resolver.read_text())
+    if _RESOLVER.read_text() != mine:
+        (folder / "resolv.conf").write_text(_RESOLVER.read_text())
     given = ["--projects", str(projects)] if projects else []
     serve = ["serve", str(folder), *given, "--address", "0.0.0.0:443", "--control", f"0.0.0.0:{CONTROL_PORT}"]
     for name, what, words in (
@@ -1020,8 +1024,7 @@ def install(folder: Path, projects: Path | None) -> None:
     subprocess.run(["systemctl", "daemon-reload"], check=True)
     for verb in ("enable", "restart"):
         subprocess.run(["systemctl", "--quiet", verb, "public-index", "public-names"], check=True)
-    # Written in place: Docker mounts it into hosts that are containers.
-    resolver.write_text(mine)
+    _RESOLVER.write_text(mine)
     for _try in range(100):
         try:
             with socket.create_connection(("127.0.0.1", CONTROL_PORT), timeout=1):

@@ -23,7 +23,6 @@ from tests.support.stack import Stack, eventually
 
 HOME = "/home/pypi/pypi-server"
 PACKAGES = f"{HOME}/packages"
-_RESOLV = "/etc/resolv.conf"
 PUBLISHER = Login("publisher", "publisher-password")
 READER = Login("reader", "reader-password")
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -43,8 +42,6 @@ class Node:
         self.address = hosts.address(self.host)
         self.stack = Stack(self.host, HOME)
         self.index = Index(f"http://{self.address}", seconds=SECONDS)
-        # Docker writes it again when it starts a container; where public names lead is said there.
-        self._resolv = self.host.check_output(f"cat {_RESOLV}")
 
     def __repr__(self) -> str:
         return self.name
@@ -131,7 +128,6 @@ class Node:
         """Start it, and wait until it has booted."""
         subprocess.run(["docker", "start", self.name], stdout=subprocess.DEVNULL, check=True)
         hosts.wait_for_boot(self.name)
-        self.host.check_output(f"printf '%%s\\n' %s >{_RESOLV}", self._resolv)
 
     def mount(self) -> None:
         """Mount packages/, once more if need be."""

@@ -478,6 +478,37 @@ def test_a_restore_sees_folders_that_are_links_to_a_larger_disk(restic: Any, tmp
     assert "--env=WHEELHOUSE_INDEX=/wheelhouse/index" in said
 
 
+def test_what_was_unpacked_is_brought_in_with_what_other_nodes_say(
+    restic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = """stats*) echo '{"total_size": 1}' ;;"""
+    elsewhere = {"node-2": {"files": {"a-1.tar.gz": ["2026-11-30T10:00:00.000000Z", "a", True]}, "unread": []}}
+    made = restic(snapshot(1, OWN), more=size, account=f"{os.getuid()}:{os.getgid()}", began=5, elsewhere=elsewhere)
+    with pytest.raises(
+        backup.BackupError, match=r"no snapshot is unpacked on this host; run wheelhouse\.pypi\.restore"
+    ):
+        backup.restore(made)
+    (tmp_path / "docker").write_text(
+        f"""#!/bin/sh\nprintf '%s\\n' "$@" >{tmp_path}/said; cat >{tmp_path}/given; echo '{{"files": 1}}'\n"""
+    )
+    (tmp_path / "docker").chmod(0o755)
+    found = backup.unpack(made, "latest")
+    assert (found["snapshot"], found["began"]) == (f"{1:064x}", 1793496600)
+    assert (tmp_path / ".restore").is_dir()
+    assert backup.restore(made) == {"files": 1}
+    assert json.loads((tmp_path / "given").read_text()) == elsewhere
+    said = (tmp_path / "said").read_text().splitlines()
+    assert said[-3:] == ["restore", "/wheelhouse/.restore", "5"] and "--interactive" in said
+    # Others see arguments.
+    assert not any("node-2" in word for word in said)
+    assert not (tmp_path / ".restore").exists()
+
+    made = restic(snapshot(1, OWN), more=f"{size}\nrestore*) echo no >&2; exit 1 ;;")
+    with pytest.raises(backup.BackupError, match="restic failed: no"):
+        backup.unpack(made, "latest")
+    assert not (tmp_path / ".restore").exists()
+
+
 def test_a_drill_that_is_ended_removes_its_folder(restic: Any, tmp_path: Path) -> None:
     size = """stats*) echo '{"total_size": 1}' ;;"""
     made = restic(snapshot(1, OWN), more=f"{size}\nrestore*) kill -TERM $PPID; exec sleep 60 ;;", account="0:0")

@@ -1,6 +1,6 @@
 """Backs an index up with restic, restores it, and tries a restore.
 
-``backup.py check | init | reschedule | backup | look | restore | drill``.
+``backup.py check | init | reschedule | backup | look | unpack | restore | drill``.
 Settings are a JSON object in backup.json beside this file or, with ``-`` as the last word, on standard input. ``check`` and
 ``look`` change nothing. Answers are a line of JSON on standard output; what is wrong is a line on standard error, with exit
 code 1. Root runs it on the host, with Python 3.9 or later.
@@ -37,7 +37,7 @@ _INSIDE = "/wheelhouse"
 _LIVE = ("pypiserver", "packages", "index")
 _WRITTEN = ("packages", "index", "logs")
 _COVERED = ("authentication", "nginx", "directory", "bridge", "backup")
-_SCRATCH = (".restore", ".drill")
+_RESTORED, _DRILLED = _SCRATCH = (".restore", ".drill")
 _SHOWN = ("outcome", "succeeded", "overdue", "finished")
 _MISSING = ("no such file or directory", "not exist")
 # restic's exit code where a snapshot was made without all files.
@@ -538,18 +538,33 @@ def discard(scratch: Path) -> None:
         shutil.rmtree(scratch)
 
 
-def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
+def in_container(restic: Restic, below: str, *words: str, said: object = None) -> dict[str, Any]:
     """Run a command of the index as the service account, without a network, on packages/ and index/ below a folder.
+
+    Args:
+        restic: of the index.
+        below: the folder.
+        words: the command.
+        said: what it gets on standard input, as JSON.
 
     Returns:
         Its answer.
     """
     home = restic.home
-    command = ["docker", "run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL"]
+    command = [
+        "docker",
+        "run",
+        "--rm",
+        "--interactive",
+        "--pull=never",
+        "--network=none",
+        "--read-only",
+        "--cap-drop=ALL",
+    ]
     command += ["--security-opt=label=disable", f"--user={restic.settings['account']}", "--tmpfs=/tmp:mode=1777"]
     values = {"HOME": "/tmp", "PYTHONPATH": f"{_INSIDE}/pypiserver", "PYTHONDONTWRITEBYTECODE": "1"}
     values |= {f"WHEELHOUSE_{name.upper()}": f"{below}/{name}" for name in _WRITTEN}
-    if below == f"{_INSIDE}/.drill":
+    if below == f"{_INSIDE}/{_DRILLED}":
         # It yields to readers.
         command += ["--cpu-shares=2", *_mounts_of_drill(home)]
     else:
@@ -559,7 +574,7 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
     command += ["--entrypoint=python3", restic.settings["image"], "-m", "wheelhouse_index", *words]
     # The host's own engine, whatever root's profile says.
     own = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
-    done = subprocess.run(command, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=own, input=json.dumps(said), capture_output=True, text=True, check=False)
     answer = done.stdout.strip().splitlines()[-1:] or ["{}"]
     found: dict[str, Any] = json.loads(answer[0]) if answer[0].startswith("{") else {}
     if "stop" in found:
@@ -573,7 +588,7 @@ def in_container(restic: Restic, below: str, *words: str) -> dict[str, Any]:
 def _mounts_of_drill(home: Path) -> list[str]:
     """Return the options that show what is compared, which cannot be written to."""
     live = [f"--mount=type=bind,src={(home / name).resolve()},dst={_INSIDE}/{name},readonly" for name in _LIVE]
-    return [*live, f"--mount=type=bind,src={home}/.drill,dst={_INSIDE}/.drill"]
+    return [*live, f"--mount=type=bind,src={home}/{_DRILLED},dst={_INSIDE}/{_DRILLED}"]
 
 
 def _mounts_of_restore(home: Path) -> list[str]:
@@ -589,16 +604,30 @@ def _linked(home: Path) -> dict[str, Path]:
     return {name: (home / name).resolve() for name in _WRITTEN if (home / name).is_symlink()}
 
 
-def restore(restic: Restic, wanted: str) -> dict[str, Any]:
-    """Bring files and facts of a snapshot in that this host lacks; what it has stays."""
-    scratch = restic.home / ".restore"
+def unpack(restic: Restic, wanted: str) -> dict[str, Any]:
+    """Read a snapshot from the repository, for ``restore``: that takes longest."""
+    scratch = restic.home / _RESTORED
     discard(scratch)
     found = look(restic, wanted)
     try:
         unpacked(restic, found["snapshot"], scratch, newest=restic.newest_like(found["snapshot"]))
-        # What other nodes say of removals.
-        _put(scratch / "elsewhere.json", restic.settings.get("elsewhere", []), 0o644)
-        return {**found, **in_container(restic, _INSIDE, "restore", f"{_INSIDE}/.restore", _seconds(found["time"]))}
+    except BaseException:
+        discard(scratch)
+        raise
+    return found
+
+
+def restore(restic: Restic) -> dict[str, Any]:
+    """Bring files and facts in that this host lacks, of what was unpacked; what it has stays.
+
+    Of the settings, ``began`` is when the snapshot was begun, in s since 1970, and ``elsewhere`` what other nodes have removed.
+    """
+    scratch = restic.home / _RESTORED
+    if not scratch.is_dir():
+        raise BackupError("no snapshot is unpacked on this host; run wheelhouse.pypi.restore")
+    began, elsewhere = (restic.settings[key] for key in ("began", "elsewhere"))
+    try:
+        return in_container(restic, _INSIDE, "restore", f"{_INSIDE}/{_RESTORED}", str(began), said=elsewhere)
     finally:
         discard(scratch)
 
@@ -606,7 +635,7 @@ def restore(restic: Restic, wanted: str) -> dict[str, Any]:
 def drill(restic: Restic, wanted: str) -> dict[str, Any]:
     """Restore a snapshot beside the index, compare both, and keep the result."""
     result: dict[str, Any] = {"started": now(), "outcome": "failed"}
-    scratch = restic.home / ".drill"
+    scratch = restic.home / _DRILLED
     began = time.monotonic()
     try:
         discard(scratch)
@@ -614,7 +643,7 @@ def drill(restic: Restic, wanted: str) -> dict[str, Any]:
         result.update(snapshot=found["snapshot"], bytes=found["bytes"])
         result["rpo_seconds"] = int(time.time()) - int(_seconds(found["time"]))
         unpacked(restic, found["snapshot"], scratch)
-        beside = f"{_INSIDE}/.drill"
+        beside = f"{_INSIDE}/{_DRILLED}"
         in_container(restic, beside, "restore", beside, _seconds(found["time"]))
         compared = in_container(restic, beside, "drill", _seconds(found["time"]))
         # What is compared took no time away from clients: the pages were there before.
@@ -650,7 +679,7 @@ def write(place: Path, result: Mapping[str, Any]) -> None:
     _put(shown / place.name, {key: result[key] for key in _SHOWN if key in result}, 0o644)
 
 
-def _put(place: Path, content: Mapping[str, Any] | Sequence[Any], mode: int) -> None:
+def _put(place: Path, content: Mapping[str, Any], mode: int) -> None:
     """Write a file in one step."""
     new = place.with_suffix(".new")
     new.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -676,10 +705,11 @@ def main(words: Sequence[str]) -> int:
             "reschedule": lambda: reschedule(restic),
             "backup": lambda: backup(restic),
             "look": lambda: look(restic, wanted),
-            "restore": lambda: restore(restic, wanted),
+            "unpack": lambda: unpack(restic, wanted),
+            "restore": lambda: restore(restic),
             "drill": lambda: drill(restic, wanted),
         }
-        with alone(restic.home) if words[0] in ("backup", "restore", "drill") else nullcontext():
+        with alone(restic.home) if words[0] in ("backup", "unpack", "restore", "drill") else nullcontext():
             print(json.dumps(commands[words[0]]()))
     except _FAILURES as error:
         print(reason_of(error), file=sys.stderr)

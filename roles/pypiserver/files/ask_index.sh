@@ -1,5 +1,5 @@
-# Run by sh -c with: the Compose project, a command of the index ("yank", "give-back"), and perhaps "--check". What is meant comes on
-# standard input, and the answer is a line of JSON (wheelhouse_index/commands/).
+# Run by sh -c with: the Compose project, a command of the index ("yank", "removed"), and perhaps a word for it ("--check"). What is meant
+# comes on standard input, and the answer is a line of JSON (wheelhouse_index/commands/).
 # shellcheck shell=sh
 set -eu
 

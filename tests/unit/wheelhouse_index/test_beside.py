@@ -46,15 +46,19 @@ def test_after_a_fork_there_are_threads_again() -> None:
 
 
 def test_of_calls_that_hang_no_more_than_some_have_threads_of_their_own() -> None:
-    beside, may_end, own = Beside(waits=True), threading.Event(), threading.get_ident()
-    before = threading.active_count()
+    beside, may_end, own, hang = Beside(waits=True), threading.Event(), threading.get_ident(), threading.Semaphore(0)
+
+    def hanging() -> bool:
+        hang.release()
+        return may_end.wait(30)
+
     try:
-        hanging = [beside.begin(may_end.wait, 30) for _ in range(beside_module._MOST)]
-        assert threading.active_count() - before == beside_module._MOST
+        begun = [beside.begin(hanging) for _ in range(beside_module._MOST)]
+        assert all(hang.acquire(timeout=30) for _ in begun)
         assert beside.begin(threading.get_ident).result() == own
     finally:
         may_end.set()
-    assert all(one.result() for one in hanging)
+    assert all(one.result() for one in begun)
     # There is room again.
     until = time.monotonic() + 10
     while beside.begin(threading.get_ident).result() == own:

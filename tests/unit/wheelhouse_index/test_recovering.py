@@ -6,11 +6,14 @@ import errno
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from wheelhouse_index.commands import recovering
-from wheelhouse_index.fact_store.records import FactsError
+from wheelhouse_index.common.times import time_text
+from wheelhouse_index.fact_store.facts import UnmountedError
 from wheelhouse_index.index.store import Store
 
 from tests.support import packages as made
@@ -26,9 +29,10 @@ def snapshot(index: Index, folder: Path) -> Path:
     return folder
 
 
-def restored(source: Path, index: Index) -> recovering.Restored:
-    """Restore a snapshot that was begun just before it was read."""
-    return recovering.restore(source, index.packages, index.pages, index.logs, int(source.stat().st_ctime))
+def restored(source: Path, index: Index, **elsewhere: dict[str, Any]) -> recovering.Restored:
+    """Restore a snapshot that was begun just before it was read; other nodes say what was removed there."""
+    places = index.packages, index.pages, index.logs
+    return recovering.restore(source, *places, int(source.stat().st_ctime), elsewhere)
 
 
 @pytest.fixture
@@ -106,25 +110,84 @@ def test_what_was_removed_since_lies_in_the_trash(index: Index, source: Path, em
     assert {project: index.listed(project) for project in ("foo", "bar")} == before
 
 
-def test_what_was_removed_by_another_node_lies_in_the_trash(index: Index, source: Path, tmp_path: Path) -> None:
+def answer(
+    source: Path, *files: tuple[str, float, bool], project: str = "foo", unread: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What another node says of files, with the seconds after the snapshot, and whether they were removed then."""
     began = int(source.stat().st_ctime)
-    # By one node, and here it came back; and the other way round.
-    assert index.remove("foo", "1.0").status == 200
-    there = recovering.removed(index.logs, began)
-    assert {name: row[1:] for name, row in there["files"].items()} == {WHEEL: ["foo", True], SDIST: ["foo", True]} | {
-        OTHER: ["bar", False]
-    }
-    assert index.upload(WHEEL, made.file(WHEEL)).status == 200
-    later = "9999-12-31T00:00:00.000000Z"
-    there["files"][OTHER] = [later, "bar", True]
-    (source / "elsewhere.json").write_text(json.dumps([there, {"files": {}, "unread": []}]))
-    for name in (WHEEL, OTHER):
+    rows = {name: [time_text(int((began + after) * 1e9)), project, removed] for name, after, removed in files}
+    return {"files": rows, "unread": list(unread)}
+
+
+def test_what_was_removed_by_another_node_lies_in_the_trash(index: Index, source: Path) -> None:
+    for name in (WHEEL, SDIST, OTHER):
         (index.packages / name).unlink()
+    b = answer(source, (WHEEL, 60, True), (SDIST, -60, True), unread=["changes-1.log, line 2"])
+    c = answer(source, (OTHER, 5, True), project="bar")
+    found = restored(source, index, b=b, c=c)
+    assert (found.added, sorted(found.removed), found.unread) == (
+        1,
+        sorted([WHEEL, OTHER]),
+        ["b: changes-1.log, line 2"],
+    )
+    lying = {(one.project, one.path) for one in index.store.facts.trash.files()}
+    assert lying == {("foo", WHEEL), ("bar", OTHER)}
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "comes_back"),
+    [
+        # Clocks are some seconds apart: in doubt it lies in the trash.
+        ([(WHEEL, -4, True)], [], False),
+        ([(WHEEL, 60, True)], [(WHEEL, 65, False)], False),
+        ([(WHEEL, 60, True)], [(WHEEL, 90, False)], True),
+        ([(WHEEL, 60, False)], [(WHEEL, 20, True)], True),
+    ],
+)
+def test_what_came_back_on_another_node_is_restored(
+    index: Index, source: Path, b: list[Any], c: list[Any], comes_back: bool
+) -> None:
+    (index.packages / WHEEL).unlink()
+    found = restored(source, index, b=answer(source, *b), c=answer(source, *c))
+    assert (found.added, found.removed) == ((1, []) if comes_back else (0, [WHEEL]))
+
+
+def test_what_a_node_says_leads_nowhere_else(index: Index, source: Path) -> None:
+    (index.packages / WHEEL).unlink()
+    found = restored(source, index, b=answer(source, (WHEEL, 60, True), project="../../../out"))
+    assert (found.added, found.removed) == (1, [])
+
+
+def test_a_node_says_what_came_and_what_was_removed(index: Index, source: Path) -> None:
+    assert index.remove("foo", "1.0").status == 200
+    said = recovering.removed(index.logs, int(source.stat().st_ctime))
+    rows = {name: row[1:] for name, row in said["files"].items()}
+    assert rows == {WHEEL: ["foo", True], SDIST: ["foo", True], OTHER: ["bar", False]}
+    (log,) = index.logs.glob("changes-*")
+    log.write_text(log.read_text().replace('"time": "2', '"time": "x2'))
+    said = recovering.removed(index.logs, 0)
+    assert not said["files"] and "is no time" in said["unread"][0]
+
+
+def test_what_is_removed_while_files_are_brought_in_lies_in_the_trash(
+    index: Index, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (index.packages / OTHER).unlink()
+    place = recovering._place
+
+    def late(path: Path, target: Path) -> bool:
+        placed = place(path, target)
+        if target == index.packages / OTHER:
+            index.keeper.step()
+            assert index.remove("bar", "1.0").status == 200
+            assert not target.exists()
+            placed = place(path, target)
+        return placed
+
+    monkeypatch.setattr(recovering, "_place", late)
     found = restored(source, index)
-    assert (found.added, sorted(found.removed)) == (1, sorted([SDIST, OTHER]))
-    there["files"] = {OTHER: [later, "bar", False]}
-    (source / "elsewhere.json").write_text(json.dumps([there]))
-    assert restored(source, index).added == 1
+    assert (found.added, found.removed, (index.packages / OTHER).exists()) == (0, [OTHER], False)
+    assert OTHER in {one.path for one in index.store.facts.trash.files()}
 
 
 def test_a_store_has_its_name_once_all_of_it_is_there(
@@ -148,7 +211,7 @@ def test_a_store_has_its_name_once_all_of_it_is_there(
             recovering.restore(source, packages, pages, logs, 0)
     assert placed and not (packages / ".wheelhouse/format").exists()
     # A server that is started meanwhile makes no other store.
-    with pytest.raises(FactsError, match="is being restored, or that was cut off"):
+    with pytest.raises(UnmountedError, match="is being restored, or that was cut off"):
         Index(tmp_path / "new").keeper.step()
     shutil.copytree(source, other := tmp_path / "another")
     (other / "store/.wheelhouse/format").write_text('{"format": 1, "id": "another"}')

@@ -62,7 +62,7 @@ def main(words: list[str]) -> int:
         return int(status != 200)
     if words not in (["serve"], ["check"]):
         commands = "serve | check | health | {import | yank | give-back | trash | prune} [--check] | inspect [BYTES]"
-        commands += " | restore FOLDER | settled | drill SECONDS"
+        commands += " | restore FOLDER SECONDS | removed SECONDS | settled | drill SECONDS"
         options = "[--login NAME] [--project NAME] [--since TIME] [--json]"
         print(f"usage: python3 -m wheelhouse_index {commands} | list {options} | downloads --help", file=sys.stderr)
         return 2

@@ -3,7 +3,7 @@
 FOLDER holds what the role backup has read from a snapshot: files/, as packages/ without its facts, and store/.wheelhouse/.
 ``restore`` moves from there what packages/ lacks, and merges what was decided on projects; nothing is replaced or removed. What
 was removed since the snapshot, by the change log of this host, goes to the trash, from where it can come back. Where the index
-has several nodes, elsewhere.json in FOLDER holds what ``removed`` says on the others.
+has several nodes, standard input has what ``removed`` says on each of the others, by their names.
 ``settled`` waits until every file of packages/ is on its page. ``drill`` makes pages of what was restored into an empty folder,
 and compares them with those of the index that serves; SECONDS since 1970 is when the snapshot was begun.
 
@@ -15,15 +15,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ..common import disk
-from ..common.times import time_text
+from ..common.times import nanoseconds, time_text
 from ..fact_store import history
 from ..fact_store.decisions import NOTHING, QUARANTINED, DecisionFiles
 from ..fact_store.facts import FOLDER, RESTORING, FactStore
@@ -39,6 +41,8 @@ LIVE = Path("/wheelhouse")
 _PAGES = "simple/*/index.json"
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 300.0
+# This node, among those that say what was removed; and how far clocks of nodes may be apart (docs/nodes.md), twice.
+_OWN, _CLOCKS_NS = "", 10 * 10**9
 # Of what is in the store beside decisions and quarantine: none of it changes.
 _FACTS = ("names", "files", "given-back", "trash")
 
@@ -66,7 +70,14 @@ class Restored:
     unread: list[str] = field(default_factory=list)
 
 
-def restore(source: Path, packages: Path, index: Path, logs: Path, began: int) -> Restored:
+def restore(
+    source: Path,
+    packages: Path,
+    index: Path,
+    logs: Path,
+    began: int,
+    elsewhere: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Restored:
     """Bring in what a snapshot has and packages/ lacks.
 
     Args:
@@ -75,6 +86,7 @@ def restore(source: Path, packages: Path, index: Path, logs: Path, began: int) -
         index: its pages.
         logs: its change log, if there is one.
         began: when the snapshot was begun, in s since 1970.
+        elsewhere: what ``removed`` says on other nodes, by their names.
 
     Raises:
         CannotError: if the snapshot has no facts, or packages/ has those of another index.
@@ -89,9 +101,9 @@ def restore(source: Path, packages: Path, index: Path, logs: Path, began: int) -
     _merge_decisions(theirs, facts)
     # Of the newest snapshot: what was decided since holds on a bare host too.
     _merge_decisions(source / "newest/store" / FOLDER, facts)
-    own = removed(logs, began)
-    bringing = _Bringing(facts, _gone([own, *_elsewhere(source)], time_text(began * 10**9)))
-    bringing.found.unread = own["unread"]
+    said = {_OWN: removed(logs, began), **elsewhere}
+    bringing = _Bringing(facts, _removed_since(said, began))
+    bringing.found.unread = [f"{node}: {one}" if node else one for node in said for one in said[node]["unread"]]
     quarantine = theirs / facts.quarantine.folder.name
     for path in _files(quarantine):
         project, _slash, below = path.partition("/")
@@ -105,6 +117,8 @@ def restore(source: Path, packages: Path, index: Path, logs: Path, began: int) -
             # A quarantine that is younger than the snapshot holds: its files are not served for a moment.
             shut = _status(facts, project) == QUARANTINED
             bringing.bring(source / "files" / path, facts.quarantine.folder / project if shut else packages, path)
+    # While files were brought in.
+    bringing.take_back(_removed_since({_OWN: removed(logs, began), **elsewhere}, began))
     os.sync()
     _continue(store, facts)
     return bringing.found
@@ -130,21 +144,35 @@ def removed(logs: Path, began: int) -> dict[str, Any]:
     }
 
 
-def _elsewhere(source: Path) -> list[dict[str, Any]]:
-    """Return what ``removed`` has said on other nodes."""
-    try:
-        return list(json.loads(disk.read(source / "elsewhere.json")))
-    except FileNotFoundError:
-        return []
+def _removed_since(said: Mapping[str, Mapping[str, Any]], began: int) -> dict[str, str]:
+    """Return the projects of files that were removed since a snapshot was begun and have not come back, by name.
+
+    Args:
+        said: what ``removed`` says, by node.
+        began: when that was, in s since 1970, by the clock of this one.
+    """
+    last: dict[str, list[_Last]] = {}
+    for node, answer in said.items():
+        slack = _CLOCKS_NS if node != _OWN else 0
+        for name, (moment, project, is_removed) in answer["files"].items():
+            if names.is_project(project):
+                last.setdefault(name, []).append(_Last(nanoseconds(moment), slack, project, is_removed))
+    found = {}
+    for name, own in last.items():
+        for one in (one for one in own if one.is_removed and one.time_ns + one.slack_ns >= began * 10**9):
+            # What is in doubt goes to the trash, where nothing of it is lost.
+            if not any(other.time_ns > one.time_ns + _CLOCKS_NS for other in own if not other.is_removed):
+                found[name] = one.project
+    return found
 
 
-def _gone(said: Sequence[Mapping[str, Any]], since: str) -> dict[str, str]:
-    """Return the projects of files that were removed since a time and have not come back, by name, as several hosts say."""
-    last: dict[str, tuple[str, str, bool]] = {}
-    for one in said:
-        for name, (moment, project, is_removed) in one["files"].items():
-            last[name] = max(last.get(name, ("", "", False)), (moment, project, is_removed))
-    return {name: project for name, (moment, project, is_removed) in last.items() if is_removed and moment >= since}
+class _Last(NamedTuple):
+    """What happened last to a file on a node: when by its clock, how far that may be behind, and what."""
+
+    time_ns: int
+    slack_ns: int
+    project: str
+    is_removed: bool
 
 
 class _Bringing:
@@ -160,6 +188,8 @@ class _Bringing:
         self._removed = removed
         self._trashed = {one.name for one in facts.trash.files()} if removed else set()
         self._trash = facts.trash.folder / time_text(time.time_ns())
+        # Where files were put, by name.
+        self._added: dict[str, tuple[Path, str]] = {}
 
     def bring(self, source: Path, target: Path, path: str) -> None:
         """Bring a file in, below a folder."""
@@ -172,8 +202,18 @@ class _Bringing:
                 _place(source, self._trash / project / path)
         elif _place(source, target / path):
             self.found.added += 1
+            self._added[name] = target, path
         elif not _is_same(source, target / path):
             self.found.kept.append(path)
+
+    def take_back(self, removed: Mapping[str, str]) -> None:
+        """Put those files into the trash that were removed while they were brought in."""
+        for name in self._added.keys() & removed.keys():
+            target, path = self._added.pop(name)
+            _place(target / path, self._trash / removed[name] / path)
+            (target / path).unlink(missing_ok=True)
+            self.found.added -= 1
+            self.found.removed.append(path)
 
 
 def _status(facts: FactStore, project: str) -> str:
@@ -189,7 +229,8 @@ def _status(facts: FactStore, project: str) -> str:
 def _begun(theirs: Path, facts: FactStore) -> bytes:
     """Begin to bring a store in; return what names it, for ``_continue``.
 
-    Where there is no store, its name comes last: until then nothing that serves takes what is missing yet for removed.
+    Unless it is there already, its name comes last: until then nothing that serves takes what is missing yet for removed, or for
+    what may be published.
     """
     try:
         wanted = disk.read(theirs / "format")
@@ -204,8 +245,9 @@ def _begun(theirs: Path, facts: FactStore) -> bytes:
         )
     for folder in (facts.folder, *facts.folders()):
         folder.mkdir(mode=0o700, exist_ok=True)
-    has_name = bool(_content(facts.folder / "format"))
-    disk.put(facts.folder.parent / incoming.FOLDER, facts.folder / ("format" if has_name else RESTORING), wanted)
+    if _content(facts.folder / "format") != wanted:
+        disk.put(facts.folder.parent / incoming.FOLDER, facts.folder / RESTORING, wanted)
+        (facts.folder / "format").unlink(missing_ok=True)
     return wanted
 
 
@@ -258,14 +300,16 @@ def _place(source: Path, target: Path) -> bool:
         # packages/ is on another disk.
         if os.path.lexists(target):
             return False
-        shutil.copy2(source, part := target.with_name(f".{target.name}.part"))
+        part = target.with_name(f".{target.name}.part")
+        part.unlink(missing_ok=True)
         try:
+            shutil.copy2(source, part)
             # An upload may have got the name meanwhile.
             os.link(part, target)
         except FileExistsError:
             return False
         finally:
-            part.unlink()
+            part.unlink(missing_ok=True)
     return True
 
 
@@ -366,7 +410,8 @@ def main(words: Sequence[str]) -> int:
         if words[0] == "restore":
             settings.index.mkdir(exist_ok=True)
             settings.packages.mkdir(exist_ok=True)
-            answer = asdict(restore(Path(words[1]), settings.packages, settings.index, settings.logs, int(words[2])))
+            places = settings.packages, settings.index, settings.logs
+            answer = asdict(restore(Path(words[1]), *places, int(words[2]), json.load(sys.stdin) or {}))
         elif words[0] == "removed":
             answer = removed(settings.logs, int(words[1]))
         else:

@@ -4,6 +4,7 @@
 
     packages/.wheelhouse/
         format                      number and id of the store
+        restoring                   the same, while a backup is brought in: format comes last
         names/<project>             a claim: this name is private, for good
         files/<project>/<file>.json a record: who published this file, when, and by what digest
         files/<project>/<file>.attestations  what it was published with (PEP 740)
@@ -275,7 +276,8 @@ class FactStore:
             if self._is_unmounted():
                 raise UnmountedError(_UNMOUNTED) from None
             if os.path.lexists(self.folder / RESTORING):
-                raise FactsError(
+                # As little as in an empty folder, what is not there yet was removed.
+                raise UnmountedError(
                     f"packages/{FOLDER}/ is being restored, or that was cut off: then run wheelhouse.pypi.restore again."
                 ) from None
             raise FactsError(f"packages/{FOLDER}/format is missing: {_RESTORE}") from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..common.times import time_text
+from ..common.times import nanoseconds, time_text
 from ..files import names
 from . import change_log
 from .decisions import Decisions
@@ -114,13 +114,18 @@ def events(store: FactStore, logs: Path, wanted: Wanted, damaged: list[str]) -> 
 
 
 def came_and_went(logs: Path, since: str, damaged: list[str]) -> dict[str, Event]:
-    """Return what the change log tells last of files that came or were removed since the day of a time, by name.
+    """Return the last event of each file that came or was removed since the day of a time, by name; of the change log.
 
     ``damaged`` gets the paths of what cannot be read.
     """
     found: dict[str, Event] = {}
     for event in sorted(_logged(logs, since[:10], damaged), key=lambda event: event.time):
         if event.action in (REMOVED, PUBLISHED, IMPORTED, RESTORED):
+            try:
+                nanoseconds(event.time)
+            except ValueError as error:
+                damaged.append(f"{event.file}: {error}")
+                continue
             found[event.file.rpartition("/")[2]] = event
     return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,7 +25,7 @@ from .quotas import NONE, Quotas
 
 # So many requests are published together at most.
 _TOGETHER = 50
-# A file may have been published so long before it was: in ns. Installers that leave out what is younger than a moment go by it.
+# In ns: so long before it is published, a file may say that it was. Installers can leave out what is younger than a moment.
 _LATELY_NS = 10**9
 
 
@@ -343,10 +342,12 @@ class Adding(Following):
 
     def _records(self, request: _Request, new: Sequence[Upload]) -> Mapping[str, Record]:
         """Return the records of files that are published now, by name: those that are written, unless they say much earlier."""
-        now = time.time_ns()
-        if request.ahead and all(abs(now - record.uploaded_ns) < _LATELY_NS for record in request.ahead.values()):
-            return request.ahead
-        return self._recorder.wanted(new, request.origin)
+        wanted = self._recorder.wanted(new, request.origin)
+        for name, record in wanted.items():
+            ahead = request.ahead.get(name)
+            if ahead and abs(record.uploaded_ns - ahead.uploaded_ns) < _LATELY_NS:
+                wanted[name] = ahead
+        return wanted
 
     def sum_sizes(self) -> None:
         """Have the catalogue sum up sizes from now on, by which quotas are decided on."""
