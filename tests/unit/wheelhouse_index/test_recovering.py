@@ -172,6 +172,7 @@ def test_a_node_says_what_came_and_what_was_removed(index: Index, source: Path) 
 def test_what_is_removed_while_files_are_brought_in_lies_in_the_trash(
     index: Index, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (source / "files" / f"{OTHER}.asc").write_bytes(b"signature")
     (index.packages / OTHER).unlink()
     place = recovering._place
 
@@ -186,8 +187,9 @@ def test_what_is_removed_while_files_are_brought_in_lies_in_the_trash(
 
     monkeypatch.setattr(recovering, "_place", late)
     found = restored(source, index)
-    assert (found.added, found.removed, (index.packages / OTHER).exists()) == (0, [OTHER], False)
-    assert OTHER in {one.path for one in index.store.facts.trash.files()}
+    assert (found.added, sorted(found.removed)) == (0, [OTHER, f"{OTHER}.asc"])
+    assert not [path for path in index.packages.iterdir() if path.name.startswith("bar")]
+    assert {OTHER, f"{OTHER}.asc"} <= {one.path for one in index.store.facts.trash.files()}
 
 
 def test_a_store_has_its_name_once_all_of_it_is_there(

@@ -208,12 +208,13 @@ class _Bringing:
 
     def take_back(self, removed: Mapping[str, str]) -> None:
         """Put those files into the trash that were removed while they were brought in."""
-        for name in self._added.keys() & removed.keys():
-            target, path = self._added.pop(name)
-            _place(target / path, self._trash / removed[name] / path)
-            (target / path).unlink(missing_ok=True)
-            self.found.added -= 1
-            self.found.removed.append(path)
+        for name, (target, path) in self._added.items():
+            if project := removed.get(name.removesuffix(names.SIGNATURE)):
+                self.found.added -= 1
+                self.found.removed.append(path)
+                if os.path.lexists(target / path):
+                    _place(target / path, self._trash / project / path)
+                    (target / path).unlink(missing_ok=True)
 
 
 def _status(facts: FactStore, project: str) -> str:
