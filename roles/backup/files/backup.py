@@ -551,17 +551,13 @@ def in_container(restic: Restic, below: str, *words: str, said: object = None) -
         Its answer.
     """
     home = restic.home
-    command = [
-        "docker",
-        "run",
-        "--rm",
-        "--interactive",
-        "--pull=never",
-        "--network=none",
-        "--read-only",
+    command = ["docker", "run", "--rm", "--interactive", "--pull=never", "--network=none", "--read-only"]
+    command += [
         "--cap-drop=ALL",
+        "--security-opt=label=disable",
+        "--tmpfs=/tmp:mode=1777",
+        f"--user={restic.settings['account']}",
     ]
-    command += ["--security-opt=label=disable", f"--user={restic.settings['account']}", "--tmpfs=/tmp:mode=1777"]
     values = {"HOME": "/tmp", "PYTHONPATH": f"{_INSIDE}/pypiserver", "PYTHONDONTWRITEBYTECODE": "1"}
     values |= {f"WHEELHOUSE_{name.upper()}": f"{below}/{name}" for name in _WRITTEN}
     if below == f"{_INSIDE}/{_DRILLED}":
