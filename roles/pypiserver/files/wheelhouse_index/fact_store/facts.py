@@ -240,10 +240,6 @@ class FactStore:
     def _make(self) -> None:
         """Make an empty store. Its number is the last to be there: what is cut off before is no store yet."""
         self._look()
-        if os.path.lexists(self.folder / RESTORING):
-            raise FactsError(
-                f"packages/{FOLDER}/ is not whole, as a restore was cut off: run wheelhouse.pypi.restore again."
-            )
         for folder in (self.folder, *self.folders()):
             folder.mkdir(mode=0o700, exist_ok=True)
         content = f"{json.dumps({'format': FORMAT, 'id': str(uuid.uuid4())})}\n".encode()
