@@ -7,8 +7,9 @@ import io
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -331,26 +332,29 @@ def test_what_does_not_fit_claims_no_name(any_index: Index, monkeypatch: pytest.
     assert not list(any_index.store.incoming.iterdir())
 
 
-def test_what_has_waited_is_published_when_it_is(any_index: Index) -> None:
+@contextmanager
+def waiting(index: Index) -> Iterator[None]:
+    """An upload waits for the lock meanwhile, and is accepted then."""
     with ThreadPoolExecutor(1) as pool:
-        with any_index.store._alone():
-            answer = pool.submit(upload(OLD), any_index)
-            while not any_index.store._waiting:
+        with index.store._alone():
+            answer = pool.submit(upload(OLD), index)
+            while not index.store._waiting:
+                assert not answer.done()
                 time.sleep(0.01)
-            time.sleep(1.2)
-            assert not any_index.listed("foo")
-            looked = time_text(time.time_ns())
+            yield
         assert answer.result().status == 200
+
+
+def test_what_has_waited_is_published_when_it_is(any_index: Index) -> None:
+    with waiting(any_index):
+        time.sleep(1.2)
+        assert not any_index.listed("foo")
+        looked = time_text(time.time_ns())
     assert any_index.times("foo")[OLD] > looked
 
 
 def test_a_process_that_starts_takes_nothing_away(any_index: Index) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        with any_index.store._alone():
-            answer = pool.submit(upload(OLD), any_index)
-            while not any_index.store._waiting:
-                time.sleep(0.01)
-            incoming.prepare(any_index.store.incoming)
-        assert answer.result().status == 200
+    with waiting(any_index):
+        incoming.prepare(any_index.store.incoming)
     check(any_index)
     assert not list(any_index.store.incoming.iterdir())
