@@ -46,7 +46,7 @@ def figures(pace: Pace) -> Iterator[Iterator[Figure]]:
     # As the unit and the playbook have it.
     yield _beside(pace, ours, "backup", "wheelhouse.pypi.backup", "backup.py backup", weight=5)
     yield _beside(
-        pace, ours, "restore", "wheelhouse.pypi.drill", "restic restore|wheelhouse_index (restore|drill)", weight=20
+        pace, ours, "restore", "wheelhouse.pypi.drill", "restic restore|wheelhouse_index (restore|drill)", weight=5
     )
     yield _beside(
         pace, ours, "doctor", examining.DOCTOR, "wheelhouse_index inspect", variables={"pypi_doctor_read": "all"}

@@ -81,6 +81,15 @@ def test_what_goes_is_shown_then_removed_and_can_come_back(index: Index) -> None
     assert "restored - foo" in program(index.folder, "list", "--project", "foo").stdout
 
 
+def test_it_rests_after_each_project_and_a_check_does_not(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(pruning.time, "sleep", rests.append)
+    asked(index, [DEV], True)
+    assert not rests
+    assert asked(index, [DEV])["files"] == 2
+    assert len(rests) == 1 and rests[0] > 0
+
+
 def test_what_a_lock_file_names_stays(index: Index) -> None:
     assert asked(index, [DEV], Foo=["1.0.0.dev1"])["files"] == 1
     assert "1.0.dev1" in versions(index) and "1.0.dev2" not in versions(index)

@@ -27,6 +27,9 @@ from .answering import answer
 from .keeping import Release, Rule, check_patterns, first, is_pinned
 from .variables import BadInputError
 
+# For each second of work, so many without: readers and publishers want the processors, the disk and the lock as well.
+_PAUSE = 3
+
 
 @dataclass(frozen=True)
 class Request:
@@ -107,8 +110,11 @@ class Prune:
         # All of them before anything changes, and each again when it comes to it: more may have been published or yanked.
         to_go = {project: gone for project in projects if (gone := self._to_go(project))}
         for project, releases in to_go.items():
+            began = time.monotonic()
             if gone := releases if self._check else self._to_go(project):
                 self._remove(project, gone)
+            if not self._check:
+                time.sleep((time.monotonic() - began) * _PAUSE)
 
     def _to_go(self, project: str) -> dict[str, list[Entry]]:
         """Return the releases that go, each with its files."""

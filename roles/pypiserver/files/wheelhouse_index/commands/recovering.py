@@ -24,7 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ..common import disk
+from ..common import disk, priority
 from ..common.times import nanoseconds, time_text
 from ..fact_store import history
 from ..fact_store.decisions import NOTHING, QUARANTINED, DecisionFiles
@@ -417,6 +417,8 @@ def main(words: Sequence[str]) -> int:
             answer = removed(settings.logs, int(words[1]))
         else:
             store = settings.store()
+            if words[0] == "drill":
+                priority.give_way()
             answer = settled(store) if words[0] == "settled" else drill(store, int(words[1]))
     except (CannotError, FactsError, OSError) as error:
         answer = {"stop": str(error)}
