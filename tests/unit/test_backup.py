@@ -492,8 +492,14 @@ def test_what_was_unpacked_is_brought_in_with_what_other_nodes_say(
         f"""#!/bin/sh\nprintf '%s\\n' "$@" >{tmp_path}/said; cat >{tmp_path}/given; echo '{{"files": 1}}'\n"""
     )
     (tmp_path / "docker").chmod(0o755)
-    found = backup.unpack(made, "latest")
-    assert (found["snapshot"], found["began"]) == (f"{1:064x}", 1793496600)
+    made.settings["found"] = backup.look(made, "latest")
+    found = backup.unpack(made)
+    assert found == {"snapshot": f"{1:064x}", "began": 1793496600, "time": snapshot(1)["time"], "bytes": 1}
+    assert [line.split()[0] for line in (tmp_path / "asked").read_text().splitlines()] == [
+        "snapshots",
+        "stats",
+        "restore",
+    ]
     assert (tmp_path / ".restore").is_dir()
     assert backup.restore(made) == {"files": 1}
     assert json.loads((tmp_path / "given").read_text()) == elsewhere
@@ -504,9 +510,13 @@ def test_what_was_unpacked_is_brought_in_with_what_other_nodes_say(
     assert not (tmp_path / ".restore").exists()
 
     made = restic(snapshot(1, OWN), more=f"{size}\nrestore*) echo no >&2; exit 1 ;;")
+    made.settings["found"] = backup.look(made, "latest")
     with pytest.raises(backup.BackupError, match="restic failed: no"):
-        backup.unpack(made, "latest")
+        backup.unpack(made)
     assert not (tmp_path / ".restore").exists()
+    made.settings["found"]["bytes"] = 10**18
+    with pytest.raises(backup.BackupError, match="make room first"):
+        backup.unpack(made)
 
 
 def test_a_drill_that_is_ended_removes_its_folder(restic: Any, tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ class Restic:
             "RESTIC_PASSWORD": settings["password"],
             "RESTIC_CACHE_DIR": f"{self.home}/backup/cache",
         }
+        self._snapshots: list[dict[str, Any]] | None = None
 
     def run(self, *words: str, patience: float | None = None) -> str:
         """Run restic; return its standard output.
@@ -149,9 +150,11 @@ class Restic:
         return False
 
     def snapshots(self, patience: float | None = _PATIENCE_SECONDS) -> list[dict[str, Any]]:
-        """Return all snapshots, the oldest first; patience as for ``call``."""
-        found = json.loads(self.run("snapshots", "--json", patience=patience)) or []
-        return sorted(found, key=lambda one: moment(one["time"]))
+        """Return all snapshots, the oldest first; patience as for ``call``. The repository is asked once."""
+        if self._snapshots is None:
+            found = json.loads(self.run("snapshots", "--json", patience=patience)) or []
+            self._snapshots = sorted(found, key=lambda one: moment(one["time"]))
+        return self._snapshots
 
     def own_snapshots(self, patience: float | None = _PATIENCE_SECONDS) -> list[dict[str, Any]]:
         """Return those of this host's store, else those of this index's name; raises BackupError where all are of others."""
@@ -484,9 +487,21 @@ def _cause(found: Mapping[str, Any]) -> str:
 
 
 def look(restic: Restic, wanted: str) -> dict[str, Any]:
-    """Find a snapshot, and whether there is room for it; change nothing."""
+    """Find a snapshot, the newest one of its store, and whether there is room; change nothing."""
     snapshot = restic.chosen(wanted)
-    size = restic.size(snapshot["id"])
+    found = {
+        "snapshot": snapshot["id"],
+        "newest": restic.newest_like(snapshot["id"]),
+        "time": snapshot["time"],
+        "began": int(_seconds(snapshot["time"])),
+        "bytes": restic.size(snapshot["id"]),
+    }
+    check_room(restic, found["snapshot"], found["bytes"])
+    return found
+
+
+def check_room(restic: Restic, snapshot: str, size: int) -> None:
+    """Raise BackupError where a snapshot of so many bytes would fill a disk."""
     home, *others = (
         next(folder for folder in (place, *place.parents) if folder.exists())
         for place in (restic.home, (restic.home / "packages").resolve())
@@ -498,15 +513,9 @@ def look(restic: Restic, wanted: str) -> dict[str, Any]:
         spare = min(disk.total // 20, 10**9)
         if size + spare > disk.free + left:
             raise BackupError(
-                f"{there} has {disk.free + left:,} bytes free, and snapshot {snapshot['id'][:8]} takes {size:,} of them, with"
+                f"{there} has {disk.free + left:,} bytes free, and snapshot {snapshot[:8]} takes {size:,} of them, with"
                 f" {spare:,} to spare; make room first"
             )
-    return {
-        "snapshot": snapshot["id"],
-        "time": snapshot["time"],
-        "began": int(_seconds(snapshot["time"])),
-        "bytes": size,
-    }
 
 
 def _taken(folder: Path) -> int:
@@ -600,13 +609,18 @@ def _linked(home: Path) -> dict[str, Path]:
     return {name: (home / name).resolve() for name in _WRITTEN if (home / name).is_symlink()}
 
 
-def unpack(restic: Restic, wanted: str) -> dict[str, Any]:
-    """Read a snapshot from the repository, for ``restore``: that takes longest."""
+def unpack(restic: Restic) -> dict[str, Any]:
+    """Read a snapshot from the repository, for ``restore``: that takes longest.
+
+    Of the settings, ``found`` is what ``look`` said.
+    """
     scratch = restic.home / _RESTORED
     discard(scratch)
-    found = look(restic, wanted)
+    found = dict(restic.settings["found"])
+    # Once more: an engine and images may have come since.
+    check_room(restic, found["snapshot"], found["bytes"])
     try:
-        unpacked(restic, found["snapshot"], scratch, newest=restic.newest_like(found["snapshot"]))
+        unpacked(restic, found["snapshot"], scratch, newest=found.pop("newest"))
     except BaseException:
         discard(scratch)
         raise
@@ -701,7 +715,7 @@ def main(words: Sequence[str]) -> int:
             "reschedule": lambda: reschedule(restic),
             "backup": lambda: backup(restic),
             "look": lambda: look(restic, wanted),
-            "unpack": lambda: unpack(restic, wanted),
+            "unpack": lambda: unpack(restic),
             "restore": lambda: restore(restic),
             "drill": lambda: drill(restic, wanted),
         }
