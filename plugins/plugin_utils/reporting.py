@@ -155,6 +155,8 @@ def _changes(before: Facts, running: Running, changes: Facts) -> str:
     if changes.get("images"):
         found.append(f"images {', '.join(changes['images'])}")
     found += _containers(running, changes)
+    if restored := int(changes.get("restored", 0)):
+        found.append(f"{restored:,} file{'s' if restored > 1 else ''} restored")
     files = _files(changes.get("written") or {})
     if files:
         found.append(f"files {', '.join(_shortened(files))}")

@@ -214,6 +214,7 @@ def test_a_restore_brings_back_what_was_lost_and_revives_nothing_that_was_revoke
     says(shown, "and in the trash now")
     says(shown, "what they say was removed since the snapshot may be back: changes-")
     says(shown, "and another is overdue")
+    says(shown, "1 file restored")
     assert index.request(f"/packages/{files[0].name}", reader).body == files[0].read_bytes()
     assert page(index, reader, "later-yanked")["files"][0]["yanked"] == "leaks"
     closed = page(index, reader, "later-closed")

@@ -89,6 +89,11 @@ def test_containers_of_an_index_whose_name_ends_as_a_service_does() -> None:
     assert said(up=up)[-1] == "Changed by this run: containers created: pypi-server; containers started: auth."
 
 
+def test_a_restore() -> None:
+    assert said(restored=20000, folders=1)[-1] == "Changed by this run: 20,000 files restored; 1 folder."
+    assert said(restored="1")[-1] == "Changed by this run: 1 file restored."
+
+
 def test_an_upgrade() -> None:
     lines = ["engine 26.1.6", *LINES[1:]]
     assert said(lines=lines)[-1] == "Changed by this run: Docker 26.1.6 instead of 26.1.5."
