@@ -256,7 +256,7 @@ class Publisher(Thread):
     """Uploads new files of a project of its own to one node, one after the other, until it is stopped.
 
     Args:
-        node: where it uploads.
+        node: where it uploads: a node, or what is in front of all.
         project: its own project.
         folder: where it makes files.
         uploads: what it notes answers in.
@@ -269,7 +269,7 @@ class Publisher(Thread):
 
     def __init__(
         self,
-        node: Node,
+        node: Node | Balancer,
         project: str,
         folder: Path,
         uploads: Uploads,
@@ -335,7 +335,7 @@ class Publisher(Thread):
 
 @contextmanager
 def publishing(
-    nodes: Sequence[Node], project: str, folder: Path, readers: Sequence[Node] = (), padding: int = 1000
+    nodes: Sequence[Node | Balancer], project: str, folder: Path, readers: Sequence[Node] = (), padding: int = 1000
 ) -> Iterator[Uploads]:
     """Each node gets uploads, one after the other, of a project that is its own, while something else happens."""
     uploads = Uploads()
@@ -364,9 +364,10 @@ class Balancer(Thread):
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
-        super().__init__(daemon=True)
+        super().__init__(name="balancer", daemon=True)
         self._nodes = nodes
         self._done = Event()
+        self._turn = 0
         self._last = {node.name: True for node in nodes}
         self.uses = dict(self._last)
         self.history: list[tuple[str, bool]] = []
@@ -384,6 +385,12 @@ class Balancer(Thread):
     def used(self) -> list[Node]:
         """Return the nodes that clients are sent to."""
         return [node for node in self._nodes if self.uses[node.name]]
+
+    def upload(self, file: Path) -> int:
+        """Upload a file to one of them, the next each time; as ``Node.upload``."""
+        used = self.used()
+        self._turn += 1
+        return used[self._turn % len(used)].upload(file) if used else 0
 
     def stop(self) -> None:
         """End."""

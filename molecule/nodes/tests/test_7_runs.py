@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import packages
-from tests.support.nodes import HOME, PACKAGES, Node, balanced
+from tests.support.nodes import HOME, PACKAGES, Node, balanced, publishing
 from tests.support.playbook import SITE, run, running, site
 from tests.support.stack import eventually
 
@@ -50,13 +50,16 @@ def drained(nodes: list[Node]) -> list[str]:
     return [node.name for node in nodes if node.host.file(DRAINED).exists]
 
 
-def test_all_nodes_change_under_load_without_one_failed_read(
-    nodes: list[Node], paths: list[str], figures: dict[str, str]
+def test_all_nodes_change_under_load_without_one_failed_read_or_lost_upload(
+    nodes: list[Node], paths: list[str], tmp_path: Path, project: str, figures: dict[str, str]
 ) -> None:
     names = [node.name for node in nodes]
     before = [node.stack.running() for node in nodes]
     began = time.monotonic()
-    with balanced(nodes, *paths) as (balancer, reader):
+    with (
+        balanced(nodes, *paths) as (balancer, reader),
+        publishing([balancer], f"{project}-meanwhile", tmp_path / "meanwhile", nodes) as uploads,
+    ):
         done = site(**PATIENT, pypi_log_max_size="4m")
         took = time.monotonic() - began
         eventually(lambda: len(balancer.used()) == 3, "all nodes are used again", 10)
@@ -71,8 +74,11 @@ def test_all_nodes_change_under_load_without_one_failed_read(
     assert reader.bad == []
     assert reader.count > 500, "there was hardly any traffic"
     assert drained(nodes) == []
+    assert (uploads.stale, uploads.lost(nodes)) == ([], [])
+    assert uploads.count > 50, uploads
     figures["a run replaces all containers of all nodes"] = (
-        f"{took:.0f} s; {reader.count} reads of pages and files through a balancer, none failed"
+        f"{took:.0f} s; {reader.count} reads of pages and files through a balancer, none failed;"
+        f" {uploads.count} uploads, none lost, the longest in {max(uploads.seconds):.1f} s; refused: {uploads.refused or 'none'}"
     )
 
     with balanced(nodes, *paths) as (balancer, reader):
