@@ -1,4 +1,4 @@
-"""Facts are not served, and without them nothing is changed. That they last: tests/unit/wheelhouse_index/test_facts.py."""
+"""Facts are not served, and without them nothing is changed. That they last: tests/unit/wheelhouse_index/test_facts*.py."""
 
 from __future__ import annotations
 
