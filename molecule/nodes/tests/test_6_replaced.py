@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -36,11 +37,11 @@ def test_a_lost_node_is_replaced(nodes: list[Node], tmp_path: Path, project: str
     ran = time.monotonic() - began
     lost.wait_until_well(90)
     assert not (found := differs(lost, project, expected)), found
-    log = lost.host.check_output("docker logs $(docker ps --quiet --filter name=pypi-server) 2>&1")
-    joined = [line for line in log.splitlines() if "files are known from node" in line]
+    log = lost.stack.compose("logs --no-log-prefix pypi-server")
+    joined = re.findall(r"Joined in .*: \d+ files are known from node .*", log)
     assert joined, log
     assert "are read" not in log, log
-    figures["a lost node"] = f"the run took {ran:.0f} s; {joined[-1].strip()}"
+    figures["a lost node"] = f"the run took {ran:.0f} s; {joined[-1]}"
 
     def same() -> bool:
         return len({node.host.check_output(_SERVED) for node in nodes}) == 1
