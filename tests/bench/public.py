@@ -79,10 +79,12 @@ def stand_in(host: str) -> PublicIndex:
     with step("the stand-in of a public index"):
         folder = WORK / "public"
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "tests" / "ground" / "public_index.py", folder)
+        package = ROOT / "tests" / "ground" / "public_index"
+        bytecode = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, folder / package.name, ignore=bytecode, dirs_exist_ok=True)
         send(host, folder, "/srv/public")
         install = ["install", "/srv/public", "--projects", "/srv/ground/public"]
-        ask(host, "python3", "/srv/public/public_index.py", *install)
+        ask(host, "env", "PYTHONPATH=/srv/public", "python3", "-m", "public_index", *install)
     return PublicIndex(address(host))
 
 

@@ -20,7 +20,7 @@ EITHER = f"{JSON}, {HTML};q=0.2, text/html;q=0.1"
 
 @dataclass(frozen=True)
 class Subject:
-    """An index with the stand-in of tests/ground/public_index.py as its upstream.
+    """An index with the stand-in of tests/ground/public_index as its upstream.
 
     Attributes:
         url: of its pages, with a slash at the end.

@@ -164,12 +164,13 @@ def _public_index_runs() -> bool:
     authority = HOME / "public.pem"
     if authority.exists() and output(["docker", "exec", HOST, "systemctl", "is-active", "public-index"]) == "active":
         return False
-    program = "/srv/public/public_index.py"
+    modules = sorted((ROOT / "tests/ground/public_index").glob("*.py"))
+    install = ["python3", "-m", "public_index", "install", "/srv/public", "--projects", "/srv/ground/public"]
     with step("a stand-in for a public index on the host"):
         for command in (
-            ["docker", "exec", HOST, "mkdir", "-p", "/srv/public"],
-            ["docker", "cp", "--quiet", str(ROOT / "tests/ground/public_index.py"), f"{HOST}:{program}"],
-            ["docker", "exec", HOST, "python3", program, "install", "/srv/public", "--projects", "/srv/ground/public"],
+            ["docker", "exec", HOST, "mkdir", "-p", "/srv/public/public_index"],
+            *(["docker", "cp", "--quiet", str(one), f"{HOST}:/srv/public/public_index/"] for one in modules),
+            ["docker", "exec", "--workdir=/srv/public", HOST, *install],
             ["docker", "cp", "--quiet", f"{HOST}:/srv/public/tls/authority.pem", str(authority)],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Wheels of real projects for the stand-in of a public index (public_index.py), downloaded by pip once."""
+"""Wheels of real projects for the stand-in of a public index (public_index), downloaded by pip once."""
 
 from __future__ import annotations
 

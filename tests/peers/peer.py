@@ -1,6 +1,6 @@
 """The peers: pinned releases from PyPI, each with packages of its own, configured as its documentation says.
 
-A peer runs on a host where the stand-in of a public index runs too (tests/ground/public_index.py), which resolves the
+A peer runs on a host where the stand-in of a public index runs too (tests/ground/public_index), which resolves the
 stand-in's names, and where our index has been applied, which brings the image of NGINX::
 
     with peer.started(peer.PEERS["devpi-server"], "bench-serving") as running:

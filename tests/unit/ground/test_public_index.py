@@ -7,8 +7,11 @@ import hashlib
 import http.client
 import json
 import re
+import shutil
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -221,6 +224,16 @@ def test_faults_of_pages_alone(served: Served) -> None:
         assert page["files"][0] == good["files"][0]
         assert sign in page["files"][1]["url"]
     assert json.loads(spoilt("one-nohash").body)["files"][1]["hashes"] == {}
+
+
+def test_it_runs_alone_with_nothing_but_the_standard_library(tmp_path: Path) -> None:
+    package = tmp_path / "public_index"
+    package.mkdir()
+    for module in Path(public_index.__file__).parent.glob("*.py"):
+        shutil.copy(module, package)
+    command = [sys.executable, "-S", "-m", "public_index", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "{serve,names,install}" in done.stdout, done.stderr
 
 
 def test_altered_bytes_are_as_many(served: Served) -> None:
