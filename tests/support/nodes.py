@@ -263,6 +263,7 @@ class Publisher(Thread):
         readers: who is asked after each upload whether they show it.
         limit: how many files at most.
         padding: size of a file.
+        pause: seconds between two uploads.
     """
 
     _lock = Lock()
@@ -276,10 +277,11 @@ class Publisher(Thread):
         readers: Sequence[Node] = (),
         limit: int = 10**6,
         padding: int = 1000,
+        pause: float = 0,
     ) -> None:
         super().__init__(daemon=True)
         self._node, self._project, self._folder, self._uploads = node, project, folder, uploads
-        self._readers, self._limit, self._padding = readers, limit, padding
+        self._readers, self._limit, self._padding, self._pause = readers, limit, padding, pause
         self._done = Event()
         self.error: BaseException | None = None
 
@@ -315,6 +317,7 @@ class Publisher(Thread):
                 self._uploads.seconds.append(took)
                 self._uploads.questions += len(self._readers)
                 self._uploads.stale += wrong
+            self._done.wait(self._pause)
 
     def _not_shown(self, node: Node, name: str) -> str:
         try:
@@ -335,12 +338,17 @@ class Publisher(Thread):
 
 @contextmanager
 def publishing(
-    nodes: Sequence[Node | Balancer], project: str, folder: Path, readers: Sequence[Node] = (), padding: int = 1000
+    nodes: Sequence[Node | Balancer],
+    project: str,
+    folder: Path,
+    readers: Sequence[Node] = (),
+    padding: int = 1000,
+    pause: float = 0,
 ) -> Iterator[Uploads]:
     """Each node gets uploads, one after the other, of a project that is its own, while something else happens."""
     uploads = Uploads()
     threads = [
-        Publisher(node, f"{project}-{number}", folder / f"{project}-{number}", uploads, readers, padding=padding)
+        Publisher(node, f"{project}-{number}", folder / f"{project}-{number}", uploads, readers, 10**6, padding, pause)
         for number, node in enumerate(nodes)
     ]
     for thread in threads:

@@ -58,7 +58,7 @@ def test_all_nodes_change_under_load_without_one_failed_read_or_lost_upload(
     began = time.monotonic()
     with (
         balanced(nodes, *paths) as (balancer, reader),
-        publishing([balancer], f"{project}-meanwhile", tmp_path / "meanwhile", nodes) as uploads,
+        publishing([balancer], f"{project}-meanwhile", tmp_path / "meanwhile", nodes, pause=0.5) as uploads,
     ):
         done = site(**PATIENT, pypi_log_max_size="4m")
         took = time.monotonic() - began
