@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pdm 2.29.4 (with dep-logic 0.7.2 and hishel below 2), pip 26.3, uv 0.13.9, poetry 2.5.1, each with Python 3.11 or later.
+# pdm 2.29.4 (with dep-logic 0.7.2 and hishel below 2), pip 26.3, uv 0.13.9, poetry 2.5.1, each with Python 3.11 or later, on a POSIX system.
 # A dependency of all POSIX systems, and elsewhere of old Pythons, has the marker `os_name == "posix" or python_version < "3.8"`. One half
 # of an `or` suffices (PEP 508).
 # Behaviour: PDM looks at what a marker says of Python by itself, and asks for both: on POSIX it takes `python_version < "3.8"` for a
