@@ -3,9 +3,10 @@
 # A wheel is built again, of the same version, and published beside the first one with a build number: demo-1.0-2-py3-none-any.whl. The
 # format of wheels: of two files that differ in nothing else, the higher number wins; none is the lowest.
 # Behaviour: PDM does not look at build numbers. It installs the wheel that comes first on the page, where pip, uv and poetry install the
-# build with the highest number, wherever it stands. So PDM keeps the build that was to be replaced, on pages that are in order of names.
-# (uv's own order was wrong until the end of 2024: astral-sh/uv#9673.)
-# Seen, of no number, 2 and 10, in this order: pdm none, the others 10; the other way round: all 10
+# build with the highest number, wherever it stands. In order of names 2 stands before no number, and all is well; with the third build PDM
+# stays with the second, as 2 stands before 3. (uv's own order was wrong until the end of 2024: astral-sh/uv#9673.)
+# Seen: page of no number, 2 and 10: pdm none, the others 10; of 10, 2 and none: all 10; of 2, 3 and none, in order of names: pdm 2, the
+# others 3
 set -euo pipefail
 work=$(mktemp -d)
 # shellcheck source=findings/lib/common.bash
@@ -29,6 +30,7 @@ EOF
 }
 builds rising none 2 10
 builds falling 10 2 none
+builds names 2 3 none
 four_tools
 serve
 # these NAME EXPECTED: which build each tool installs.
@@ -46,3 +48,4 @@ these() {
 }
 these rising "pdm none,pip 10,uv 10,poetry 10"
 these falling "pdm 10,pip 10,uv 10,poetry 10"
+these names "pdm 2,pip 3,uv 3,poetry 3"
