@@ -8,25 +8,8 @@ set -euo pipefail
 work=$(mktemp -d)
 # shellcheck source=findings/lib/common.bash
 . "$(dirname "$0")/lib/common.bash"
-mkdir "$work/tree"
+source_of_app "$work/tree"
 cd "$work/tree"
-printf 'Metadata-Version: 2.2\nName: app\nVersion: 1.0\n' >PKG-INFO
-printf '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n' >pyproject.toml
-cat >backend.py <<'EOF'
-import base64, hashlib, zipfile
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    name = "app-1.0-py3-none-any.whl"
-    files = {"app.py": "", "app-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n",
-             "app-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: backend\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
-    record = "app-1.0.dist-info/RECORD,,\n"
-    with zipfile.ZipFile(f"{folder}/{name}", "w") as archive:
-        for path, text in files.items():
-            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-            record += f"{path},sha256={digest},{len(text)}\n"
-            archive.writestr(path, text)
-        archive.writestr("app-1.0.dist-info/RECORD", record)
-    return name
-EOF
 tar --create --gzip --file "$served/files/app-1.0.tar.gz" PKG-INFO pyproject.toml backend.py
 page app index.json <<EOF
 {"meta": {"api-version": "1.0"}, "name": "app", "files": [

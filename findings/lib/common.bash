@@ -47,6 +47,28 @@ serve() {
     unset PIP_FIND_LINKS PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_FIND_LINKS
 }
 
+# source_of_app FOLDER: the files of app 1.0, which builds itself without further packages.
+source_of_app() {
+    mkdir -p "$1"
+    printf 'Metadata-Version: 2.2\nName: app\nVersion: 1.0\n' >"$1/PKG-INFO"
+    printf '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n' >"$1/pyproject.toml"
+    cat >"$1/backend.py" <<'EOF'
+import base64, hashlib, zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "app-1.0-py3-none-any.whl"
+    files = {"app.py": "", "app-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n",
+             "app-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: backend\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
+    record = "app-1.0.dist-info/RECORD,,\n"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as archive:
+        for path, text in files.items():
+            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+            record += f"{path},sha256={digest},{len(text)}\n"
+            archive.writestr(path, text)
+        archive.writestr("app-1.0.dist-info/RECORD", record)
+    return name
+EOF
+}
+
 # expect WHAT VALUE EXPECTED: print what was seen; end with 1 where it is something else.
 expect() {
     printf '%s: %s\n' "$1" "$2"
