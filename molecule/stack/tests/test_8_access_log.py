@@ -78,6 +78,21 @@ def test_it_waits_for_the_disk_of_the_logs_and_does_nothing_without_them(host: A
     assert "yes" in host.check_output(asked).split()
 
 
+@pytest.mark.usefixtures("by_hand")
+def test_the_account_need_not_be_able_to_pass_the_folders_above(host: Any, stack: Stack, logs: str) -> None:
+    above = Path(stack.home).parent
+    mode = host.file(str(above)).mode
+    rotated = f"find {logs} -name 'access-*' | wc -l"
+    before = int(host.check_output(rotated))
+    host.check_output(f"chmod 0700 {above}")
+    try:
+        larger(host, logs)
+        rotate(host)
+    finally:
+        host.check_output(f"chmod {mode:o} {above}")
+    assert int(host.check_output(rotated)) == before + 1
+
+
 def test_both_logs_outlive_containers_and_engine_and_only_the_account_reads_them(
     host: Any, index: Index, publisher: Login, stack: Stack, logs: str, tmp_path: Path
 ) -> None:
@@ -119,7 +134,7 @@ def test_both_logs_are_kept_for_the_times_that_are_set(host: Any, stack: Stack, 
     before = stack.running()
     try:
         checked = site("--tags", "stack", "--check", "--diff", **TEN_DAYS, **THIRTY_DAYS).output
-        for shown in ("WHEELHOUSE_CHANGE_LOG_SECONDS", "rotate.sh", '-\' rotate "$logs" 129600'):
+        for shown in ("WHEELHOUSE_CHANGE_LOG_SECONDS", "rotate.sh", "-' rotate 129600"):
             assert shown in checked, checked
         assert all(host.file(file).exists for file in ago.values())
         site("--tags", "stack", **TEN_DAYS, **THIRTY_DAYS)
