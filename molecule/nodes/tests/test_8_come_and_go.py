@@ -100,7 +100,6 @@ def test_one_host_goes_on_alone(
     with monkeypatch.context() as alone:
         taken_out(tmp_path / "inventory", others, alone)
         site(pypi_nodes="")
-        first.wait_until_well(90)
         filling.assert_shown([first])
         filling.upload([first])
         filling.assert_shown([first])
