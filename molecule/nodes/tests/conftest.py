@@ -11,6 +11,7 @@ import pytest
 
 from tests.ground.evidence import gather
 from tests.support.nodes import Node, wait_until_healed
+from tests.support.playbook import site
 from tests.support.stack import eventually
 
 NODES = [Node(f"pypi-nodes-{number}") for number in (1, 2, 3)]
@@ -35,6 +36,14 @@ def nodes() -> Iterator[list[Node]]:
     for node in NODES:
         node.wait_until_well(90)
     wait_until_healed(NODES[0])
+
+
+@pytest.fixture
+def whole(nodes: list[Node]) -> Iterator[None]:
+    """After a test that removes nodes and has failed, all of them are set up for the next one."""
+    yield
+    if any(node.health() != 200 for node in nodes):
+        site()
 
 
 def _knows_what_is_not_there(node: Node) -> bool:

@@ -7,6 +7,8 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support import packages
 from tests.support.nodes import HOME, Node, differs
 from tests.support.playbook import site
@@ -17,6 +19,7 @@ _FILES = "find simple json packages -type f ! -name .complete -print0"
 _SERVED = f"cd {HOME}/index && {_FILES} | sort -z | xargs -0 sha256sum | sha256sum"
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_lost_node_is_replaced(nodes: list[Node], tmp_path: Path, project: str, figures: dict[str, str]) -> None:
     first, _second, lost = nodes
     expected: dict[str, bytes] = {}

@@ -67,17 +67,18 @@ def removed(nodes: Sequence[Node]) -> None:
         applied("wheelhouse.pypi.uninstall", "--limit", node.name)
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_node_is_removed_and_another_one_added(
     nodes: list[Node], filling: Filling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     *others, last = nodes
     filling.upload(nodes)
     removed([last])
-    # Not only when the group lacks it: a node that is not there is one that has died.
+    # The group still has it: to the others it is a node that has died.
     filling.upload(others)
     with monkeypatch.context() as without:
         taken_out(tmp_path / "inventory", [last], without)
-        site(**PATIENT)
+        assert last.name not in site(**PATIENT).output
         others[0].host.check_output(f"rm -r {PACKAGES}/.wheelhouse/nodes/{last.name}")
         filling.upload(others)
         applied("wheelhouse.pypi.doctor", **PATIENT)
@@ -89,6 +90,7 @@ def test_a_node_is_removed_and_another_one_added(
     filling.assert_shown(nodes)
 
 
+@pytest.mark.usefixtures("whole")
 def test_one_host_goes_on_alone(
     nodes: list[Node], filling: Filling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +101,8 @@ def test_one_host_goes_on_alone(
     first.host.check_output(f"rm -r {PACKAGES}/.wheelhouse/nodes")
     with monkeypatch.context() as alone:
         taken_out(tmp_path / "inventory", others, alone)
-        site(pypi_nodes="")
+        done = site(pypi_nodes="")
+        assert not [node for node in others if node.name in done.output], done.output
         filling.assert_shown([first])
         filling.upload([first])
         filling.assert_shown([first])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,9 +98,16 @@ def test_a_timer_renews_it(host: Any) -> None:
     assert host.check_output(f"systemctl is-enabled {SERVICE}.timer") == "enabled"
 
 
-def test_what_is_not_due_is_not_renewed(host: Any, address: str) -> None:
+def test_what_is_not_due_is_not_renewed(host: Any, address: str, home: str) -> None:
     before = shown(address)
-    host.check_output(f"systemctl start {SERVICE}.service")
+    # The account need not be able to pass the folders above.
+    above = Path(home).parent
+    mode = host.file(str(above)).mode
+    host.check_output(f"chmod 0700 {above}")
+    try:
+        host.check_output(f"systemctl start {SERVICE}.service")
+    finally:
+        host.check_output(f"chmod {mode:o} {above}")
     assert shown(address).serial_number == before.serial_number
 
 

@@ -487,11 +487,10 @@ def _cause(found: Mapping[str, Any]) -> str:
 
 
 def look(restic: Restic, wanted: str) -> dict[str, Any]:
-    """Find a snapshot, the newest one of its store, and whether there is room; change nothing."""
+    """Find a snapshot, and whether there is room for it; change nothing."""
     snapshot = restic.chosen(wanted)
     found = {
         "snapshot": snapshot["id"],
-        "newest": restic.newest_like(snapshot["id"]),
         "time": snapshot["time"],
         "began": int(_seconds(snapshot["time"])),
         "bytes": restic.size(snapshot["id"]),
@@ -620,7 +619,8 @@ def unpack(restic: Restic) -> dict[str, Any]:
     # Once more: an engine and images may have come since.
     check_room(restic, found["snapshot"], found["bytes"])
     try:
-        unpacked(restic, found["snapshot"], scratch, newest=found.pop("newest"))
+        # A backup may have been made meanwhile, or may have forgotten what was the newest one.
+        unpacked(restic, found["snapshot"], scratch, newest=restic.newest_like(found["snapshot"]))
     except BaseException:
         discard(scratch)
         raise

@@ -81,13 +81,16 @@ def test_what_goes_is_shown_then_removed_and_can_come_back(index: Index) -> None
     assert "restored - foo" in program(index.folder, "list", "--project", "foo").stdout
 
 
-def test_it_rests_after_each_project_and_a_check_does_not(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_rests_between_projects_and_a_check_does_not(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("1.0.dev1", "1.0.dev2"):
+        assert index.upload(file(version, "bar"), made.file(file(version, "bar"))).status == 200
+    rules = [{**DEV, "names": ["foo", "bar"]}]
     rests: list[float] = []
     monkeypatch.setattr(pruning.time, "sleep", rests.append)
-    asked(index, [DEV], True)
+    asked(index, rules, True)
     assert not rests
-    assert asked(index, [DEV])["files"] == 2
-    assert len(rests) == 1 and rests[0] > 0
+    assert asked(index, rules)["files"] == 3
+    assert len(rests) == 1 and 0 < rests[0] <= 1
 
 
 def test_what_a_lock_file_names_stays(index: Index) -> None:

@@ -411,3 +411,17 @@ def test_what_is_settled_is_counted(index: Index) -> None:
     index.keeper.step()
     store = Store(index.packages, index.pages)
     assert recovering.settled(store) == {"projects": 2, "pages_files": 3, "unread": [], "refused": []}
+
+
+@pytest.mark.parametrize(("command", "gives_way"), [("drill", True), ("settled", False)])
+def test_a_drill_alone_gives_way_to_those_that_serve(
+    index: Index, monkeypatch: pytest.MonkeyPatch, command: str, gives_way: bool
+) -> None:
+    monkeypatch.setenv("WHEELHOUSE_PACKAGES", str(index.packages))
+    monkeypatch.setenv("WHEELHOUSE_INDEX", str(index.folder))
+    monkeypatch.setenv("WHEELHOUSE_LOGS", str(index.folder))
+    monkeypatch.setattr(recovering, command, lambda *_arguments: {})
+    asked: list[bool] = []
+    monkeypatch.setattr(recovering.priority, "give_way", lambda: asked.append(True))
+    assert recovering.main([command, "0"]) == 0
+    assert asked == [True] * gives_way

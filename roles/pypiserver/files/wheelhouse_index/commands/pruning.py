@@ -27,8 +27,9 @@ from .answering import answer
 from .keeping import Release, Rule, check_patterns, first, is_pinned
 from .variables import BadInputError
 
-# For each second of work, so many without: readers and publishers want the processors, the disk and the lock as well.
-_PAUSE = 3
+# Between two projects it rests so many times as long as the first one took: readers and publishers want the processors, the disk
+# and the lock as well. And so many seconds at most: some of the time it has waited itself.
+_REST, _LONGEST_REST = 3, 1.0
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,14 @@ class Prune:
         check_patterns(self._request.rules, others.union(projects))
         # All of them before anything changes, and each again when it comes to it: more may have been published or yanked.
         to_go = {project: gone for project in projects if (gone := self._to_go(project))}
+        took = 0.0
         for project, releases in to_go.items():
+            if took and not self._check:
+                time.sleep(min(took * _REST, _LONGEST_REST))
             began = time.monotonic()
             if gone := releases if self._check else self._to_go(project):
                 self._remove(project, gone)
-            if not self._check:
-                time.sleep((time.monotonic() - began) * _PAUSE)
+            took = time.monotonic() - began
 
     def _to_go(self, project: str) -> dict[str, list[Entry]]:
         """Return the releases that go, each with its files."""
