@@ -12,7 +12,7 @@ page capital index.json <<EOF
 {"meta": {"api-version": "1.0"}, "name": "capital", "files": [{"filename": "capital-1.0-py3-none-any.whl",
  "url": "../../files/capital-1.0-py3-none-any.whl", "hashes": {"sha256": "$digest"}}]}
 EOF
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$work/pip" --index-url "$base/simple/" capital
 expect "pip installs" "$(took "$work/pip" capital)" "capital-1.0"

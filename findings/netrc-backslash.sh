@@ -17,7 +17,7 @@ page private index.json <<EOF
 EOF
 install pycurl==7.49.0
 curl=$bin/python
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 LOGIN='alice:a\b' serve
 unset NETRC
 export PDM_NON_INTERACTIVE=1

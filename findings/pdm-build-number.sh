@@ -31,7 +31,7 @@ EOF
 builds rising none 2 10
 builds falling 10 2 none
 builds names 2 3 none
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 # these NAME EXPECTED: which build each tool installs.
 these() {

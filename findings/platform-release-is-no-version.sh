@@ -23,7 +23,7 @@ for name in demo driver fallback later; do
   "hashes": {"sha256": "$(sha256sum "$served/files/$name-1.0-py3-none-any.whl" | cut -d ' ' -f 1)"}}]}
 EOF
 done
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$work/pip" --index-url "$base/simple/" demo
 "$bin/uv" pip install --quiet --python "$bin/python" --target "$work/uv" --default-index "$base/simple/" demo

@@ -26,7 +26,7 @@ listing() {
 EOF
 }
 listing ", \"upload-time\": \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\""
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 export POETRY_SOLVER_MIN_RELEASE_AGE=7
 "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$work/pip" --index-url "$base/simple/" \

@@ -15,7 +15,7 @@ page based index.html <<EOF
 <a href="based-1.0-py3-none-any.whl#sha256=$digest">based-1.0-py3-none-any.whl</a>
 </body></html>
 EOF
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 { "$bin/python" -m pip install --disable-pip-version-check --target "$work/pip" --index-url "$base/simple/" based || true; } \
     >"$work/said" 2>&1

@@ -13,7 +13,7 @@ source_of_app "$work/tree/app-1.0"
 tar --create --file "$work/app.tar" --directory "$work/tree" app-1.0
 gzip --no-name --stdout "$work/app.tar" >"$work/one"
 { head --bytes 2048 "$work/app.tar" | gzip --no-name && tail --bytes +2049 "$work/app.tar" | gzip --no-name; } >"$work/two"
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 # try MEMBERS: install with each of them.
 try() {

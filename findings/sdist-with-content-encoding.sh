@@ -17,7 +17,7 @@ page app index.json <<EOF
  {"filename": "app-1.0.tar.gz", "url": "../../files/app-1.0.tar.gz",
   "hashes": {"sha256": "$(sha256sum "$served/files/app-1.0.tar.gz" | cut -d ' ' -f 1)"}}]}
 EOF
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 # try HOW: install with each from a server of its own.
 try() {
     local folder=$work/$1

@@ -35,7 +35,7 @@ page html index.html <<EOF
 <a href="../../files/html-2.0-py3-none-any.whl#sha3_256=$(digest sha3_256 html 2.0)">html-2.0-py3-none-any.whl</a>
 </body></html>
 EOF
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 for name in beside other html; do
     "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$work/pip-$name" --index-url "$base/simple/" "$name"

@@ -21,7 +21,7 @@ for name in commas spaces old new; do
   "hashes": {"sha256": "$(sha256sum "$served/files/$name-1.0-py3-none-any.whl" | cut -d ' ' -f 1)"}}]}
 EOF
 done
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 # wants NAME UV OTHERS: what each installs. (Poetry's environment also has a pip, which does not count.)
 wants() {

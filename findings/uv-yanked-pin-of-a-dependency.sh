@@ -21,7 +21,7 @@ page lib index.json <<EOF
  {"filename": "lib-2.0-py3-none-any.whl", "url": "../../files/lib-2.0-py3-none-any.whl", "hashes": {"sha256": "$second"},
   "yanked": "loses data on Tuesdays"}]}
 EOF
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 # both FOLDER: the releases of app and lib below it.
 both() { printf '%s %s' "$(took "$1" /app-)" "$(took "$1" /lib-)"; }

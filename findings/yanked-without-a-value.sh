@@ -16,7 +16,7 @@ page yanked index.html <<EOF
 <a href="../../files/yanked-2.0-py3-none-any.whl#sha256=$second" data-yanked>yanked-2.0-py3-none-any.whl</a>
 </body></html>
 EOF
-four_tools
+four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
 serve
 "$bin/python" -m pip install --quiet --disable-pip-version-check --target "$work/pip" --index-url "$base/simple/" yanked
 expect "pip installs" "$(took "$work/pip" yanked)" "yanked-2.0"

@@ -130,13 +130,13 @@ took() {
     printf '%s' "${found:-nothing}"
 }
 
-# four_tools: PDM, poetry, pip and uv; `poetry`, `pdm` and `bin` lead to them.
+# four_tools poetry==VERSION pdm==VERSION pip==VERSION uv==VERSION: install them; `poetry`, `pdm` and `bin` lead to them.
 four_tools() {
-    install poetry==2.5.1
+    install "$1"
     poetry=$bin/poetry
-    install pdm==2.29.4 'hishel<2'
+    install "$2" 'hishel<2'
     pdm=$bin/pdm
-    install pip==26.3 uv==0.13.9
+    install "$3" "$4"
 }
 
 # four_installers VERSION…: wheels of these versions of `demo` on its page, and the four tools; the server runs then.
@@ -148,7 +148,7 @@ four_installers() {
     page demo index.json <<EOF
 {"meta": {"api-version": "1.0"}, "name": "demo", "files": [$(paste -sd , "$work/files")]}
 EOF
-    four_tools
+    four_tools poetry==2.5.1 pdm==2.29.4 pip==26.3 uv==0.13.9
     serve
 }
 
