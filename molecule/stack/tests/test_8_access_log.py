@@ -247,3 +247,21 @@ def test_the_account_need_not_be_able_to_pass_the_folders_above(host: Any, stack
     finally:
         host.check_output(f"chmod {mode:o} {above}")
     assert int(host.check_output(rotated)) == before + 1
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_folder_that_is_not_the_accounts_is_named_and_left_alone(host: Any, logs: str) -> None:
+    larger(host, logs)
+    before = host.check_output(f"ls {logs}")
+    owner = host.file(logs).user
+    host.check_output(f"chown root {logs}")
+    try:
+        assert host.run(f"systemctl reset-failed {SERVICE}; systemctl start {SERVICE}").rc != 0
+        reason = f"{logs} belongs to root, and not to {owner}: run the playbook wheelhouse.pypi.site again"
+        said = f"journalctl --unit {SERVICE} --lines 20 --output cat"
+        eventually(lambda: reason in host.check_output(said), "the service says why", 10)
+        assert host.check_output(f"ls {logs}") == before
+    finally:
+        host.check_output(f"chown {owner} {logs}")
+    rotate(host)
+    assert host.check_output(f"ls {logs}") != before
