@@ -80,11 +80,14 @@ def test_pip_downloads_what_it_keeps_and_nothing_else(
 
 
 @pytest.mark.parametrize("name", ["poetry", "pdm"])
-def test_other_installers_read_a_page_that_names_provenance_as_well(tmp_path: Path, name: str) -> None:
+def test_other_installers_take_the_newest_build_from_a_page_that_names_provenance(tmp_path: Path, name: str) -> None:
     command, tools = INSTALLERS[name]
     tools[-1].install()
     index = Index(tmp_path, url="https://pypi.example.com")
-    file = made.wheel(tmp_path, "app", "1.0")
+    for build in ("2-", ""):
+        file = made.wheel(tmp_path, "app", "1.0", padding=build.encode())
+        assert index.upload(f"app-1.0-{build}py3-none-any.whl", file.read_bytes()).status == 200
+    file = made.wheel(tmp_path, "app", "1.0").rename(tmp_path / "app-1.0-10-py3-none-any.whl")
     field = json.dumps([attestation(file.name, file.read_bytes())])
     assert index.upload(file.name, file.read_bytes(), attestations=field).status == 200
     html = (index.pages / "simple/app/index.html").read_text()

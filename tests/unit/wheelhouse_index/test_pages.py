@@ -104,7 +104,7 @@ def test_size_and_time_of_upload_are_those_of_the_file(mtime_ns: int, moment: da
     assert (document.size, document.upload_time) == (12345, moment)
 
 
-def test_releases_are_listed_once_and_from_old_to_new() -> None:
+def test_releases_are_listed_once_and_from_old_to_new_each_with_its_newest_build_first() -> None:
     names = [
         "foo-1.10-py3-none-any.whl",
         "foo-1.9-py3-none-any.whl",
@@ -115,7 +115,29 @@ def test_releases_are_listed_once_and_from_old_to_new() -> None:
     ]
     document = document_of(*map(entry, names))
     assert document["versions"] == ["1.9", "1.10rc1", "1.10"]
-    assert [file["filename"] for file in document["files"]][-2:] == ["foo-1.10rc1.tar.gz", "foo-1.10-py3-none-any.whl"]
+    assert [file["filename"] for file in document["files"]] == [
+        "foo-1.9-10-py3-none-any.whl",
+        "foo-1.9-2-py3-none-any.whl",
+        "foo-1.9-py3-none-any.whl",
+        "foo-1.9.tar.gz",
+        "foo-1.10rc1.tar.gz",
+        "foo-1.10-py3-none-any.whl",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("foo-1.0-1b-py3-none-any.whl", "foo-1.0-1a-py3-none-any.whl"),
+        ("foo-1.0-1a-py3-none-any.whl", "foo-1.0-1-py3-none-any.whl"),
+        ("foo-1.0-1-py3-none-any-label.whl", "foo-1.0-py3-none-any-label.whl"),
+        ("foo-1.0-1-cp313-cp313-linux_x86_64.whl", "foo-1.0-2-py3-none-any.whl"),
+        ("foo-1.0-py2-none-any.whl", "foo-1.0-py3-none-any-3.whl"),
+    ],
+)
+def test_of_builds_of_one_wheel_the_newest_is_listed_first(first: str, second: str) -> None:
+    for given in ((first, second), (second, first)):
+        assert [file["filename"] for file in document_of(*map(entry, given))["files"]] == [first, second]
 
 
 @pytest.mark.parametrize(

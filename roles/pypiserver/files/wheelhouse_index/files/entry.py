@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from . import names
-from .names import Release
+from .names import Build, Release
 
 # SQLite's whole numbers end here; times and inodes of some file systems do not.
 _LARGEST = 2**63 - 1
@@ -104,9 +104,14 @@ class Entry:
         return names.shown_version(self.release.version)
 
     @cached_property
-    def order(self) -> tuple[tuple[str, ...], str]:
-        """Pypiserver's order of the files of a project: from old to new."""
-        return _version_order(self.version), self.path
+    def build(self) -> Build:
+        """Which build of a wheel it is."""
+        return names.build(self.name)
+
+    @cached_property
+    def order(self) -> tuple[tuple[str, ...], str, str]:
+        """Pypiserver's order of the files of a project, from old to new; builds of one wheel are equal."""
+        return _version_order(self.version), self.path.removesuffix(self.name), self.build.wheel
 
 
 # A page has the same versions again and again.

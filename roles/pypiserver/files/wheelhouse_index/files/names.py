@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from pathlib import Path
+from string import digits
 from typing import TypeVar
 
 from packaging.utils import canonicalize_version
@@ -147,6 +148,29 @@ def has_tags(name: str) -> bool:
     if not _TAGS.fullmatch("-".join(tags)):
         return False
     return not label or (len(label) == 1 and bool(_LABEL.fullmatch(label[0])) and not _is_torn(tags))
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Which build of a wheel a file is.
+
+    Attributes:
+        wheel: the file's name without build tag: builds of one wheel have the same.
+        order: number and what is behind it: of two, clients take the higher (PEP 427). No build tag is the lowest.
+    """
+
+    wheel: str
+    order: tuple[int, str] = (-1, "")
+
+
+def build(name: str) -> Build:
+    """Return which build of a wheel a file is; what is no wheel has no builds."""
+    parts = name.split("-")
+    if not name.endswith(WHEEL) or len(parts) <= min(_WHEEL_PARTS) or not _BUILD.fullmatch(parts[2]):
+        return Build(name)
+    tag = parts.pop(2)
+    number = tag[: len(tag) - len(tag.lstrip(digits))]
+    return Build("-".join(parts), (int(number), tag.removeprefix(number)))
 
 
 def _is_torn(tags: list[str]) -> bool:

@@ -15,7 +15,7 @@ from ..files.entry import Entry
 
 API_VERSION = "1.4"
 # Another number has all pages rewritten.
-FORMAT = 4
+FORMAT = 5
 # Plain in the path of an address (RFC 3986): versions have them, and some proxies escape `%2B` a second time.
 _PLAIN = "/+!"
 _ALL_PLAIN = re.compile(r"[A-Za-z0-9_.~/+!-]*", re.ASCII)
@@ -35,9 +35,15 @@ _TAIL = "  </body>\n</html>\n"
 
 
 def listed(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the files that a page has, from old to new: all that have been read, signatures aside."""
+    """Return the files that a page has, from old to new: all that have been read, signatures aside.
+
+    Of builds of one wheel the newest comes first, as PDM 2.29 takes the first it finds (findings/pdm-build-number.sh).
+    """
     files = [entry for entry in entries if entry.facts and not entry.name.endswith(".asc")]
-    return sorted(files, key=lambda entry: entry.order) if len(files) > 1 else files
+    if len(files) < 2:
+        return files
+    newest_first = sorted(files, key=lambda entry: entry.build.order, reverse=True)
+    return sorted(newest_first, key=lambda entry: entry.order)
 
 
 def signed(entries: Iterable[Entry]) -> set[str]:
