@@ -5,7 +5,7 @@
 PYTHON ?= python3
 run := $(PYTHON) -m tests.run
 # What `make test` leaves to `make test-long`.
-long_only := forky nodes releases
+long_only := forky releases
 # Scenarios of `make molecule`: all of them, or SCENARIO="layout nginx".
 SCENARIO ?= $(filter-out $(long_only),$(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 # What Molecule does with them: test, or converge, verify, destroy.

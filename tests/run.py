@@ -55,8 +55,10 @@ LATEST_UNITS = (
 # Old pips do not run on it.
 LONG_LATEST_UNITS = (*CORE_UNITS, "tests/unit/wheelhouse_index", "--ignore=tests/unit/wheelhouse_index/test_pips.py")
 LATEST_SCENARIOS = ("nginx", "default")
-# Those of `make test-long` alone, each with the image of its hosts where one is built for it: Debian testing, and GlusterFS.
-LONG_ONLY = {"forky": "debian-forky", "nodes": "debian13-gluster", "releases": ""}
+# Those of `make test-long` alone.
+LONG_ONLY = ("forky", "releases")
+# For their hosts an image is built that no others need: Debian testing, and GlusterFS.
+OWN_IMAGES = {"forky": "debian-forky", "nodes": "debian13-gluster"}
 # What our extension of pypiserver is tested with, beside the pypiserver of the image.
 NEWEST = "pypiserver-newest"
 NEWEST_UNITS = tuple(f"tests/unit/wheelhouse_index/test_{name}.py" for name in ("start", "servers"))
@@ -239,11 +241,11 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
         *(
             Part(
                 f"images-{name}",
-                ((PYTHON, "-m", "tests.ground", "images", "build", LONG_ONLY[name]),),
+                ((PYTHON, "-m", "tests.ground", "images", "build", OWN_IMAGES[name]),),
                 needs=("images",),
             )
             for name in names
-            if LONG_ONLY.get(name)
+            if name in OWN_IMAGES
         ),
         Part("venv-audit", ((PYTHON, "-m", "tests.venvs", "audit"),), needs=("venv",), heavy=False),
         *(
@@ -251,7 +253,7 @@ def parts(root: Path, long: bool = False, do: str = "test") -> dict[str, Part]:
                 name,
                 ".venv",
                 do,
-                needs=(f"images-{name}",) if LONG_ONLY.get(name) else ("venv-audit",) if name in AUDITED else (),
+                needs=(f"images-{name}",) if name in OWN_IMAGES else ("venv-audit",) if name in AUDITED else (),
                 more={"WHEELHOUSE_STEPS": LONG_STEPS, "WHEELHOUSE_LONG": "1"} if long else None,
             )
             for name in names

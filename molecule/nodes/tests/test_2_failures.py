@@ -13,6 +13,7 @@ import pytest
 
 from tests.support import packages
 from tests.support.fleet import Client, bad_answers, reading
+from tests.support.long import only_long
 from tests.support.nodes import (
     EVERYTHING,
     PACKAGES,
@@ -29,6 +30,8 @@ from tests.support.nodes import (
     wait_until_healed,
 )
 from tests.support.stack import SlowUpload, eventually
+
+pytestmark = only_long
 
 Figures = dict[str, str]
 # Of each kind, one after the other, in make test-long.

@@ -14,8 +14,11 @@ import pytest
 
 from tests.support import packages
 from tests.support.clients import Index
+from tests.support.long import only_long
 from tests.support.nodes import PUBLISHER, READER, Node, differs
 from tests.support.stack import eventually
+
+pytestmark = only_long
 
 CONFIGURATION = """
 global_defs {{

@@ -13,7 +13,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.support import packages
+from tests.support.long import only_long
 from tests.support.nodes import JSON, PACKAGES, READER, Node
+
+pytestmark = only_long
 
 ROUNDS, REQUESTS = 5, 400
 # Of one file of 20 kB: what an upload takes at least.

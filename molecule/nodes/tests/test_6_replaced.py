@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import packages
+from tests.support.long import only_long
 from tests.support.nodes import HOME, Node, differs
 from tests.support.playbook import site
 from tests.support.stack import eventually
+
+pytestmark = only_long
 
 # What is in index/ and is served, byte by byte.
 _FILES = "find simple json packages -type f ! -name .complete -print0"

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import packages
+from tests.support.long import only_long
 from tests.support.nodes import HOME, PACKAGES, Node, differs, not_served
 from tests.support.playbook import applied, refused, says, site
 from tests.support.stack import eventually
+
+pytestmark = only_long
 
 BACKUP, RESTORE = "wheelhouse.pypi.backup", "wheelhouse.pypi.restore"
 SETTINGS = {"pypi_backup_repository": "/srv/backup", "pypi_backup_password": "backup-password"}

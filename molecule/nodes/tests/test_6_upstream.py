@@ -17,10 +17,13 @@ from uuid import uuid4
 import pytest
 
 from tests.support import packages
+from tests.support.long import only_long
 from tests.support.nodes import EVERYTHING, WEB, Node, sha256
 from tests.support.one_url import path_of
 from tests.support.public_index import PublicIndex
 from tests.support.stack import eventually
+
+pytestmark = only_long
 
 # What a public release has, and no private one.
 PUBLIC = "9.0"

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import packages
+from tests.support.long import only_long
 from tests.support.nodes import HOME, PACKAGES, Node, balanced, publishing
 from tests.support.playbook import SITE, run, running, site
 from tests.support.stack import eventually
+
+pytestmark = only_long
 
 IMAGE = "pypiserver/pypiserver:v2.4.2"
 NEXT = "pypiserver/pypiserver:next"

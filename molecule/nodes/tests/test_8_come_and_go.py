@@ -11,8 +11,11 @@ import pytest
 import yaml
 
 from tests.support import packages
+from tests.support.long import only_long
 from tests.support.nodes import HOME, PACKAGES, Node, differs
 from tests.support.playbook import Run, applied, site
+
+pytestmark = only_long
 
 # As test_7_runs.py leaves them.
 PATIENT = {"pypi_freshness": "10s"}
