@@ -24,7 +24,7 @@ _TARGET = "/tmp/installed"
 
 def figures(pace: Pace, sides: Sides) -> Iterator[Figure]:
     """Wall times of `uv pip install` on the host, which resolves upstream's names."""
-    run(["docker", "cp", "--quiet", str(BIN / "uv"), f"{SERVING}:/usr/local/bin/uv"])
+    run(["docker", "cp", str(BIN / "uv"), f"{SERVING}:/usr/local/bin/uv"])
     for side in (sides.ours, sides.static, sides.direct):
         # Once before it counts: the index has all in its cache then.
         _install(side)

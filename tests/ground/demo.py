@@ -169,9 +169,9 @@ def _public_index_runs() -> bool:
     with step("a stand-in for a public index on the host"):
         for command in (
             ["docker", "exec", HOST, "mkdir", "-p", "/srv/public/public_index"],
-            *(["docker", "cp", "--quiet", str(one), f"{HOST}:/srv/public/public_index/"] for one in modules),
+            *(["docker", "cp", str(one), f"{HOST}:/srv/public/public_index/"] for one in modules),
             ["docker", "exec", "--workdir=/srv/public", HOST, *install],
-            ["docker", "cp", "--quiet", f"{HOST}:/srv/public/tls/authority.pem", str(authority)],
+            ["docker", "cp", f"{HOST}:/srv/public/tls/authority.pem", str(authority)],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:

@@ -27,6 +27,8 @@ mount -o remount,rw /proc/sys
 """
 # Nor has somebody else mounted control groups there.
 _WITHOUT_INIT = ["sleep", "infinity"]
+# Its archive is that of the machine, where lists may be old: the sources of hosts say that, but its own images need it as well.
+_SETTINGS = 'printf "%s\\n" "$@" >/etc/apt/apt.conf.d/90machine'
 _NO_CONTROL_GROUPS = "umount --recursive /sys/fs/cgroup\n"
 # As for hosts, see .config/molecule/create.yml.
 _SYSTEMD = ["/lib/systemd/systemd", "systemd.legacy_systemd_cgroup_controller=1"]
@@ -138,6 +140,7 @@ def make(machine: Machine) -> None:
         do("docker", "run", "--detach", "--name", machine.name, "--hostname", machine.name, *options,
             "--label", f"{LABEL}={machine.name}", image, *command)  # fmt: skip
         do("docker", "exec", machine.name, "sh", "-ec", _BOOT + ("" if machine.systemd else _NO_CONTROL_GROUPS))
+        do("docker", "exec", machine.name, "sh", "-ec", _SETTINGS, "sh", *images.apt.archive().settings)
         if machine.systemd:
             do("docker", "exec", machine.name, "timeout", "60", "sh", "-c", _BOOTED)
         if machine.user != "root":
