@@ -130,8 +130,8 @@ class Node:
         hosts.wait_for_boot(self.name)
 
     def mount(self) -> None:
-        """Mount packages/, once more if need be."""
-        self.host.check_output("systemctl restart mount-packages")
+        """Mount packages/ after it was taken away."""
+        self.host.check_output("systemctl start mount-packages")
 
 
 def wait_until_healed(node: Node, seconds: float = 240) -> float:
