@@ -6,7 +6,7 @@ that platform.
 ``index.py serve FOLDER`` serves a folder at a free port, which it writes to FOLDER/port; requests go to FOLDER/requests.
 A folder is answered by its index.json (as a simple page in JSON) or its index.html. LOGIN=NAME:PASSWORD asks everybody
 for that login; MOVED=PATH answers uploads with a redirect there; CODED=1 names gzip as the content coding of files in `.gz`;
-SERIAL=NUMBER is the number of the index's last change, for mirrors.
+SERIAL=NUMBER is the number of the index's last change, for mirrors; CACHE=TEXT is the Cache-Control of all answers.
 """
 
 import base64
@@ -94,9 +94,11 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.end_headers()
 
     def end_headers(self):
-        """Name the content coding of a file, and the last change."""
+        """Name the content coding of a file, how long it is fresh, and the last change."""
         if os.environ.get("CODED") and self.path.endswith(".gz"):
             self.send_header("Content-Encoding", "gzip")
+        if os.environ.get("CACHE"):
+            self.send_header("Cache-Control", os.environ["CACHE"])
         if os.environ.get("SERIAL"):
             self.send_header("X-PyPI-Last-Serial", os.environ["SERIAL"])
         super().end_headers()

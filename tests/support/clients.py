@@ -147,12 +147,14 @@ class Index:
             settings |= self._trust("PIP_CERT")
         return _run(command, settings, without=("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"))
 
-    def uv_install(self, login: Login, target: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Install by uv into a folder, from this index alone."""
+    def uv_install(
+        self, login: Login, target: Path, *arguments: str, cache: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Install by uv into a folder, from this index alone, with what is in a cache where there is one."""
         uv = shutil.which("uv", path=str(BIN))
         assert uv
-        command = [uv, "pip", "install", "--no-cache", "--no-config", "--python", sys.executable]
-        command += ["--target", str(target), *arguments]
+        command = [uv, "pip", "install", "--no-config", "--python", sys.executable, "--target", str(target)]
+        command += [*(["--cache-dir", str(cache)] if cache else ["--no-cache"]), *arguments]
         settings = {"UV_DEFAULT_INDEX": self.with_login(login)}
         if self.authority:
             settings |= self._trust("SSL_CERT_FILE")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.support import packages
 from tests.support.clients import Answer, Index, Login
@@ -54,6 +55,25 @@ def test_no_page_is_stale_after_an_upload_under_load(
     assert set(answers) <= {"200", "404"}, set(answers)
     assert [answer for answer in answers if answer == "404"] == answers[: answers.count("404")]
     assert sorted(name for one in names for name in files(one)) == sorted(file.name for file in wheels)
+
+
+def test_uv_sees_an_upload_at_once_in_spite_of_its_cache(
+    host: Any, index: Index, publisher: Login, reader: Login, stack: Stack, tmp_path: Path, project: str
+) -> None:
+    assert index.upload(publisher, packages.wheel(tmp_path, project, "1.0")).status == 200
+    # Caches guess that an old page stays as it is, unless it says otherwise (findings/last-modified-keeps-a-page.sh).
+    host.check_output(f"find {stack.home}/index -path '*/{project}/*' -exec touch --date '2024-01-01' {{}} +")
+    assert " 2024 " in index.request(f"/simple/{project}/", reader).headers["last-modified"]
+
+    def installed() -> list[str]:
+        target = tmp_path / uuid4().hex
+        done = index.uv_install(reader, target, project, cache=tmp_path / "cache")
+        assert done.returncode == 0, done.stderr
+        return [one.stem.rpartition("-")[2] for one in target.glob("*.dist-info")]
+
+    assert installed() == ["1.0"]
+    assert index.upload(publisher, packages.wheel(tmp_path, project, "2.0")).status == 200
+    assert installed() == ["2.0"]
 
 
 def test_the_front_page_counts_at_once(
