@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# twine 7.0.0, flit 4.2.0, hatch 1.18.2, maturin 1.16.0.
+# A login in ~/.pypirc, whose password has one of the signs `%`, `;` and `#`; each tool publishes the same wheel by that file.
+# Behaviour: the four tools share the file, and read it by different rules. twine and flit take the password as it is written. hatch takes
+# `%` for the beginning of another setting's name, and ends with a traceback. For maturin a comment begins with `;` or `#` anywhere in a line,
+# so it sends the first half of the password, and says no more than 401. By variables of the environment all of them send it whole.
+# Seen: half%way: twine, flit and maturin publish; half;way and half#way: twine, flit and hatch publish; by variables hatch and maturin too
+set -euo pipefail
+work=$(mktemp -d)
+# shellcheck source=findings/lib/common.bash
+. "$(dirname "$0")/lib/common.bash"
+install twine==7.0.0
+twine=$bin
+install flit==4.2.0
+flit=$bin
+install hatch==1.18.2
+hatch=$bin
+install maturin==1.16.0
+maturin=$bin
+release wheel demo 1.0 >/dev/null
+wheel=$served/files/demo-1.0-py3-none-any.whl
+# flit publishes only what it builds.
+mkdir "$work/project"
+printf '"""Says nothing."""\n__version__ = "1.0"\n' >"$work/project/demo.py"
+cat >"$work/project/pyproject.toml" <<'TOML'
+[build-system]
+requires = ["flit_core"]
+build-backend = "flit_core.buildapi"
+[project]
+name = "demo"
+dynamic = ["version", "description"]
+TOML
+by_twine() { "$twine/twine" upload --non-interactive --disable-progress-bar --repository local "$wheel"; }
+by_flit() { (cd "$work/project" && PATH=$flit:$PATH "$flit/flit" publish --repository local --format wheel); }
+by_hatch() { "$hatch/hatch" publish --no-prompt --repo "$base/" "$wheel"; }
+by_maturin() { "$maturin/maturin" upload "${place[@]}" "$wheel"; }
+# published TOOL…: those of them whose upload was taken.
+published() {
+    local tool
+    for tool; do
+        if "by_$tool" >/dev/null 2>&1 </dev/null; then echo "$tool"; fi
+    done | paste -sd ' '
+}
+# with_password PASSWORD: an index that wants it, and ~/.pypirc with it.
+with_password() {
+    rm -f "$served/port"
+    LOGIN="publisher:$1" serve
+    printf '[distutils]\nindex-servers =\n    local\n\n[local]\nrepository = %s/\nusername = publisher\npassword = %s\n' "$base" "$1" >"$HOME/.pypirc"
+}
+# check PASSWORD EXPECTED
+check() {
+    with_password "$1"
+    place=(--repository local)
+    expect "$1" "$(published twine flit hatch maturin)" "$2"
+    rm "$HOME/.pypirc"
+    place=(--repository-url "$base/")
+    export HATCH_INDEX_USER=publisher HATCH_INDEX_AUTH=$1 MATURIN_USERNAME=publisher MATURIN_PASSWORD=$1
+    expect "$1, by variables" "$(published hatch maturin)" "hatch maturin"
+    unset HATCH_INDEX_USER HATCH_INDEX_AUTH MATURIN_USERNAME MATURIN_PASSWORD
+    kill "$server"
+}
+check halfway "twine flit hatch maturin"
+check 'half%way' "twine flit maturin"
+check 'half;way' "twine flit hatch"
+check 'half#way' "twine flit hatch"
