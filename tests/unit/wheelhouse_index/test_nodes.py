@@ -459,9 +459,15 @@ def test_a_journal_is_opened_and_looked_at_before_it_is_appended_to(
 ) -> None:
     a = group.nodes["a"]
     assert a.upload(*wheel("hello", "1.0")).status == 200
-    journals, looked = a.store.facts.journals, []
-    end, fstat = journals.end("a"), os.fstat
-    monkeypatch.setattr(os, "fstat", lambda descriptor: looked.append(descriptor) or fstat(descriptor))
+    journals, end = a.store.facts.journals, a.store.facts.journals.end("a")
+    looked: list[int] = []
+    fstat = os.fstat
+
+    def seen(descriptor: int) -> os.stat_result:
+        looked.append(descriptor)
+        return fstat(descriptor)
+
+    monkeypatch.setattr(os, "fstat", seen)
     with journals.ahead(Beside(waits=False)):
         assert len(looked) == 1
         written, was_whole = journals.append(Record(decided=["hello"]), end)
