@@ -99,6 +99,19 @@ def test_a_file_is_saved_while_something_else_is_done(folder: Path, monkeypatch:
     assert len(synced) == 1 and list(folder.iterdir()) == []
 
 
+def test_a_saved_file_is_not_looked_at_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with incoming.arriving(folder) as place:
+        place.write(b"12345")
+        upload = incoming.Upload("a-1.tar.gz", place, Facts(place.sha256, Release("a", "1")))
+        upload.save(Beside(waits=True))
+        upload.saved()
+        now = place.path.stat()
+        # On a shared folder that takes long, and the lock of the index is held then.
+        monkeypatch.setattr(os, "fstat", lambda descriptor: pytest.fail(f"{descriptor} is looked at"))
+        assert (upload.stamp().size, upload.stamp().mtime_ns) == (5, now.st_mtime_ns)
+        monkeypatch.undo()
+
+
 def test_what_could_not_be_synced_is_not_taken_for_synced_by_another_try(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from wheelhouse_index.commands import agreeing, inspecting
+from wheelhouse_index.common.beside import Beside
 from wheelhouse_index.fact_store.journal import NOWHERE, Nodes, Place, Record
 from wheelhouse_index.fact_store.records import FactsError
 from wheelhouse_index.files.incoming import Upload
@@ -451,6 +452,43 @@ def test_a_record_of_another_node_leads_out_of_no_folder(group: Group) -> None:
     with row.reading() as known:
         assert known.at(found[0]) is None
         assert not known.awaited()
+
+
+def test_a_journal_is_opened_and_looked_at_before_it_is_appended_to(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = group.nodes["a"]
+    assert a.upload(*wheel("hello", "1.0")).status == 200
+    journals, end = a.store.facts.journals, a.store.facts.journals.end("a")
+    looked: list[int] = []
+    fstat = os.fstat
+
+    def seen(descriptor: int) -> os.stat_result:
+        looked.append(descriptor)
+        return fstat(descriptor)
+
+    monkeypatch.setattr(os, "fstat", seen)
+    with journals.ahead(Beside(waits=False)):
+        assert len(looked) == 1
+        written, was_whole = journals.append(Record(decided=["hello"]), end)
+        # The other one is the note of this node's last journal, on its own disk.
+        assert looked.count(looked[0]) == 1
+    assert was_whole and written.file == end.file and written == journals.end("a")
+
+
+@pytest.mark.parametrize("damage", ["torn", "cut"])
+def test_a_journal_that_is_not_as_this_node_left_it_is_not_appended_to(group: Group, damage: str) -> None:
+    a = group.nodes["a"]
+    assert a.upload(*wheel("hello", "1.0")).status == 200
+    journals = a.store.facts.journals
+    end = journals.end("a")
+    place = journals.folder / "a" / end.file
+    os.truncate(place, end.offset + (10 if damage == "torn" else -10))
+    before = place.read_bytes()
+    with journals.ahead(Beside(waits=True)):
+        written, was_whole = journals.append(Record(decided=["hello"]), end)
+    assert not was_whole and written.file > end.file
+    assert place.read_bytes() == before
 
 
 def test_journals_are_removed_when_all_nodes_have_read_them(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,13 @@ class Place(NamedTuple):
 NOWHERE = Place()
 
 
+class _Opened(NamedTuple):
+    """A journal that is open to be appended to, and what it was then."""
+
+    descriptor: int
+    status: os.stat_result
+
+
 def is_more(end: Place, place: Place) -> bool:
     """Tell whether journals that end somewhere have anything after a place, or lack something before it, not noticed so far."""
     return place.offset > 0 if end.file < place.file else end != place
@@ -157,7 +164,7 @@ class Journals:
         self._newest = newest
         self._read_key = b""
         # The name of a journal, and what it was opened as.
-        self._ahead: tuple[str, Future[int | None]] | None = None
+        self._ahead: tuple[str, Future[_Opened | None]] | None = None
 
     def prepare(self) -> None:
         """Make what is missing: this node's folder, and the key."""
@@ -231,39 +238,44 @@ class Journals:
         finally:
             # Who appends learns why it cannot be opened.
             with suppress(OSError):
-                if (descriptor := self._taken(name)) is not None:
-                    os.close(descriptor)
+                if opened := self._taken(name):
+                    os.close(opened.descriptor)
 
-    def _taken(self, name: str) -> int | None:
+    def _taken(self, name: str) -> _Opened | None:
         """Return what was opened ahead of a journal, once."""
         ahead, self._ahead = self._ahead, None
         if ahead is None:
             return None
-        descriptor = ahead[1].result()
-        if ahead[0] == name or descriptor is None:
-            return descriptor
-        os.close(descriptor)
+        opened = ahead[1].result()
+        if ahead[0] == name or opened is None:
+            return opened
+        os.close(opened.descriptor)
         return None
 
-    def _open(self, name: str) -> int | None:
-        with suppress(FileNotFoundError):
-            return os.open(self.folder / self.nodes.own / name, _TO_APPEND) if name else None
-        return None
+    def _open(self, name: str) -> _Opened | None:
+        if not name:
+            return None
+        try:
+            descriptor = os.open(self.folder / self.nodes.own / name, _TO_APPEND)
+        except FileNotFoundError:
+            return None
+        try:
+            return _Opened(descriptor, os.fstat(descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def _opened(self, after: Place) -> int | None:
         """Open this node's journal that ends at a place, and is the last; None where it has to begin another one."""
         if not after.file or after.offset > _LONGEST_BYTES or after.file != self._last():
             return None
-        if (descriptor := self._taken(after.file)) is None and (descriptor := self._open(after.file)) is None:
+        if (opened := self._taken(after.file) or self._open(after.file)) is None:
             return None
-        is_whole = False
-        try:
-            status = os.fstat(descriptor)
-            is_whole = status.st_size == after.offset and status.st_nlink > 0
-        finally:
-            if not is_whole:
-                os.close(descriptor)
-        return descriptor if is_whole else None
+        # Within the lock nothing else of this node writes to it, so it is what it was when it was opened.
+        if opened.status.st_size == after.offset and opened.status.st_nlink > 0:
+            return opened.descriptor
+        os.close(opened.descriptor)
+        return None
 
     def _last(self) -> str:
         """Return which of its journals this node has begun last. A look at the folder takes longer."""

@@ -71,7 +71,7 @@ class Upload:
     def stamp(self) -> Stamp:
         """Return by what it is known again; raises OSError if it cannot be saved."""
         self.saved()
-        self._stamp = self._stamp or Stamp.of(os.fstat(self._arrived.file.fileno()))
+        self._stamp = self._stamp or Stamp.of(self._arrived.status())
         return self._stamp
 
     @contextmanager
@@ -123,7 +123,7 @@ class Upload:
         file = self._arrived.file
         if int(os.fstat(file.fileno()).st_mtime) <= taken:
             os.utime(file.fileno(), (taken + 1, taken + 1))
-            self._stamp = None
+            self._stamp = Stamp.of(os.fstat(file.fileno()))
 
 
 class Arriving:
@@ -151,7 +151,7 @@ class Arriving:
         # Its thread begins with the first stretch: a small file needs none.
         self._hashing = ThreadPoolExecutor(1, "hashing")
         self._stretches: list[Future[None]] = []
-        self._saving: Future[None] | None = None
+        self._saving: Future[os.stat_result] | None = None
 
     def write(self, data: memoryview | bytes) -> None:
         """Take what comes next. Not through the file's buffer, so who reads the file begins at its beginning."""
@@ -212,13 +212,19 @@ class Arriving:
 
     def saved(self) -> None:
         """Wait until that is done, now where it has not begun; raises OSError if it cannot be."""
+        self.status()
+
+    def status(self) -> os.stat_result:
+        """Return what the file was once it was saved; waits and raises as ``saved`` does."""
         if self._saving is None:
             self.save(Beside(waits=False))
         assert self._saving
-        self._saving.result()
+        return self._saving.result()
 
-    def _save(self) -> None:
+    def _save(self) -> os.stat_result:
         os.fsync(self.file.fileno())
+        # A mount that caches nothing is asked here, while other things are done, and not within the lock of the index.
+        return os.fstat(self.file.fileno())
 
     def discard(self) -> None:
         """Remove it; before it is saved, there is nothing to remove."""
