@@ -322,7 +322,7 @@ class Adding(Following):
         if project not in group.projects:
             group.lists |= known.mark_of(project) > 0 or not known.has_page(project)
             group.projects.add(project)
-            if not known.of_project(project):
+            if not known.has_files(project):
                 group.fresh.add(project)
         # Until the pages are in place another process has to see to them, if this one is killed.
         known.mark_dirty([project])

@@ -122,6 +122,10 @@ class Known:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM files WHERE project = ?", (project,))
         return [_entry(row) for row in rows]
 
+    def has_files(self, project: str) -> bool:
+        """Tell whether a project, given by its normalised name, has files."""
+        return self._db.execute("SELECT 1 FROM files WHERE project = ? LIMIT 1", (project,)).fetchone() is not None
+
     def versions(self, project: str) -> list[tuple[str, str]]:
         """Return the path of each file of a project, and its version, as the file spells it."""
         return self._db.execute("SELECT path, own_version FROM files WHERE project = ?", (project,)).fetchall()
