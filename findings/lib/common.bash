@@ -33,7 +33,7 @@ page() {
     cat >"$served/simple/$1/$2"
 }
 
-# serve: start the server, with LOGIN, MOVED, CODED and SERIAL from the environment; sets `base` to its address.
+# serve: start the server, with LOGIN, MOVED, CODED, SERIAL and CACHE from the environment; sets `base` to its address.
 serve() {
     python3 "$here/index.py" serve "$served" &
     server=$!

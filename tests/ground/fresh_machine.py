@@ -25,11 +25,11 @@ _BOOT = """
 mount -o remount,rw /sys
 mount -o remount,rw /proc/sys
 """
-# Nor has somebody else mounted control groups there.
+# Nor are control groups mounted there.
 _WITHOUT_INIT = ["sleep", "infinity"]
-# Its archive is that of the machine, where lists may be old: the sources of hosts say that, but its own images need it as well.
-_SETTINGS = 'printf "%s\\n" "$@" >/etc/apt/apt.conf.d/90machine'
 _NO_CONTROL_GROUPS = "umount --recursive /sys/fs/cgroup\n"
+# The machine's apt settings, such as proxies and how old lists may be: images that are built inside it need them, too.
+_SETTINGS = 'printf "%s\\n" "$@" >/etc/apt/apt.conf.d/90machine'
 # As for hosts, see .config/molecule/create.yml.
 _SYSTEMD = ["/lib/systemd/systemd", "systemd.legacy_systemd_cgroup_controller=1"]
 _SYSTEMD_OPTIONS = ["--env", "container=docker", "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]

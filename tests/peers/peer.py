@@ -114,7 +114,7 @@ class Running:
             return
         folder = f"{self.peer.folder}/private/{file.name.partition('-')[0].replace('_', '-')}"
         ask(self.host, "install", "-d", folder)
-        run(["docker", "cp", "--quiet", str(file), f"{self.host}:{folder}/"])
+        run(["docker", "cp", str(file), f"{self.host}:{folder}/"])
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def _install(peer: Peer, host: str) -> None:
         python_packages.install(recipe, folder.with_suffix(".part")).replace(folder)
     if ask(host, "sh", "-c", f"ls {peer.folder}/python 2>/dev/null || :") == "":
         send(host, folder, f"{peer.folder}/python")
-    run(["docker", "cp", "--quiet", str(_PRIVATE_INDEX), f"{host}:{_TOP}/"])
+    run(["docker", "cp", str(_PRIVATE_INDEX), f"{host}:{_TOP}/"])
 
 
 def _start(unit: str, peer: Peer, server: Server, host: str, fresh: int) -> None:

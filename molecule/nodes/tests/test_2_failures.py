@@ -34,8 +34,8 @@ from tests.support.stack import SlowUpload, eventually
 pytestmark = only_long
 
 Figures = dict[str, str]
-# Of each kind, one after the other, in make test-long.
-KILLS = 10 if os.environ.get("WHEELHOUSE_LONG") else 2
+# Of each kind, one after the other.
+KILLS = 10
 # A host that goes silent has all calls on the shared folder wait: network.ping-timeout, and half of it again.
 HANGS = 12.0
 
@@ -150,7 +150,7 @@ def test_a_host_loses_power_in_mid_upload(
     large = packages.wheel(tmp_path, f"{project}-large", padding=os.urandom(3_000_000))
     lost: list[str] = []
     uploads, backs, healed = Uploads(), [], []
-    kills = max(KILLS // 2, 1)
+    kills = KILLS // 2
     with ExitStack() as stack:
         readers = read_by_all((first, second), project, stack)
         for number in range(kills):
@@ -214,7 +214,7 @@ def slow_to_mount(nodes: list[Node]) -> Iterator[None]:
     """On the third host a mount that has died stays away long enough to look around."""
     host, unit = nodes[2].host, "/run/systemd/system/mount-packages.service.d"
     host.check_output(
-        f"mkdir {unit} && printf '[Service]\\nRestartSec=20\\n' >{unit}/slow.conf && systemctl daemon-reload"
+        f"mkdir {unit} && printf '[Service]\\nRestartSec=60\\n' >{unit}/slow.conf && systemctl daemon-reload"
     )
     yield
     host.check_output(f"rm -r {unit} && systemctl daemon-reload")
@@ -235,11 +235,12 @@ def test_the_mount_of_one_host_dies(
             upload((first, second)[number % 2], tmp_path, project, f"{number + 1}.0", known)
         assert third.health() == 503
         # Not by the test: the unit mounts it again, and restarts the containers, which hold the dead one.
-        eventually(lambda: third.host.run(f"mountpoint --quiet {PACKAGES}").rc == 0, "it is mounted again", 60)
+        eventually(lambda: third.host.run(f"mountpoint --quiet {PACKAGES}").rc == 0, "it is mounted again", 120)
         back = assert_caught_up_when_well(third, project, known)
     assert_all_good(readers)
     upload(third, tmp_path, project, "7.0", known)
-    assert [not_served(third, project, name, content) for name, content in known.items()] == [""] * len(known)
+    # The container that serves files may start after the other one.
+    eventually(lambda: not any(not_served(third, project, *one) for one in known.items()), "it serves all files", 10)
     figures["the mount of one host dies"] = (
         f"pages go on, uploads 503, health 503; well {back:.1f} s after the new mount, when its unit has restarted two containers"
     )

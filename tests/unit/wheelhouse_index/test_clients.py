@@ -87,7 +87,7 @@ def test_other_installers_take_the_newest_build_from_a_page_that_names_provenanc
     for build in ("2-", ""):
         file = made.wheel(tmp_path, "app", "1.0", padding=build.encode())
         assert index.upload(f"app-1.0-{build}py3-none-any.whl", file.read_bytes()).status == 200
-    file = made.wheel(tmp_path, "app", "1.0").rename(tmp_path / "app-1.0-10-py3-none-any.whl")
+    file = made.wheel(tmp_path, "app", "1.0").rename(tmp_path / "app-1.0-3-py3-none-any.whl")
     field = json.dumps([attestation(file.name, file.read_bytes())])
     assert index.upload(file.name, file.read_bytes(), attestations=field).status == 200
     html = (index.pages / "simple/app/index.html").read_text()

@@ -130,6 +130,7 @@ def test_releases_are_listed_once_and_from_old_to_new_each_with_its_newest_build
     [
         ("foo-1.0-1b-py3-none-any.whl", "foo-1.0-1a-py3-none-any.whl"),
         ("foo-1.0-1a-py3-none-any.whl", "foo-1.0-1-py3-none-any.whl"),
+        ("foo-1.0-1-py3-none-any.whl", "foo-1.0-01-py3-none-any.whl"),
         ("foo-1.0-1-py3-none-any-label.whl", "foo-1.0-py3-none-any-label.whl"),
         ("foo-1.0-1-cp313-cp313-linux_x86_64.whl", "foo-1.0-2-py3-none-any.whl"),
         ("foo-1.0-py2-none-any.whl", "foo-1.0-py3-none-any-3.whl"),

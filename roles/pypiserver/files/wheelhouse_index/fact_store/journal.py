@@ -271,7 +271,8 @@ class Journals:
             return None
         if (opened := self._taken(after.file) or self._open(after.file)) is None:
             return None
-        # Within the lock nothing else of this node writes to it, so it is what it was when it was opened.
+        # Within the lock nothing else of this node writes to it, so it is what it was when it was opened. A journal that
+        # a hand removes meanwhile is a lost one.
         if opened.status.st_size == after.offset and opened.status.st_nlink > 0:
             return opened.descriptor
         os.close(opened.descriptor)

@@ -156,7 +156,7 @@ class Build:
 
     Attributes:
         wheel: the file's name without build tag: builds of one wheel have the same.
-        order: number and what is behind it: of two, clients take the higher (PEP 427). No build tag is the lowest.
+        order: number and what is behind it: of two, the higher is newer (PEP 427). No build tag is the lowest.
     """
 
     wheel: str

@@ -42,7 +42,7 @@ def listed(entries: Iterable[Entry]) -> list[Entry]:
     files = [entry for entry in entries if entry.facts and not entry.name.endswith(".asc")]
     if len(files) < 2:
         return files
-    newest_first = sorted(files, key=lambda entry: entry.build.order, reverse=True)
+    newest_first = sorted(files, key=lambda entry: (entry.build.order, entry.path), reverse=True)
     return sorted(newest_first, key=lambda entry: entry.order)
 
 
