@@ -188,7 +188,7 @@ def test_the_shared_folder_comes_late(
     containers = third.containers()
     try:
         # As after a boot: containers are there before the mount, and the unit knows of none before.
-        third.host.check_output(f"rm /run/packages-died; docker restart --time 0 {containers}")
+        third.host.check_output(f"rm /run/packages-mounted; docker restart --time 0 {containers}")
         eventually(lambda: third.get("/simple/").status == 200, "pages are served", 60)
         eventually(lambda: third.health() == 503, "its health address says so", 10)
         with ExitStack() as stack:
