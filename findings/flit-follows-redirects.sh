@@ -12,18 +12,8 @@ install flit==4.2.0
 flit=$bin/flit
 install twine==7.0.0
 release wheel moved 1.0 >/dev/null
-mkdir "$served/new" "$work/project"
-cat >"$work/project/pyproject.toml" <<'EOF'
-[build-system]
-requires = ["flit_core>=3"]
-build-backend = "flit_core.buildapi"
-
-[project]
-name = "moved"
-version = "1.0"
-description = "A test"
-EOF
-echo '"""A test."""' >"$work/project/moved.py"
+mkdir "$served/new"
+flit_project "$work/project" moved
 MOVED=/new/ serve
 code=0
 (cd "$work/project" && FLIT_INDEX_URL=$base/old/ FLIT_USERNAME=alice FLIT_PASSWORD=secret "$flit" publish --format wheel) \

@@ -20,17 +20,7 @@ install maturin==1.16.0
 maturin=$bin
 release wheel demo 1.0 >/dev/null
 wheel=$served/files/demo-1.0-py3-none-any.whl
-# flit publishes only what it builds.
-mkdir "$work/project"
-printf '"""Says nothing."""\n__version__ = "1.0"\n' >"$work/project/demo.py"
-cat >"$work/project/pyproject.toml" <<'TOML'
-[build-system]
-requires = ["flit_core"]
-build-backend = "flit_core.buildapi"
-[project]
-name = "demo"
-dynamic = ["version", "description"]
-TOML
+flit_project "$work/project" demo
 by_twine() { "$twine/twine" upload --non-interactive --disable-progress-bar --repository local "$wheel"; }
 by_flit() { (cd "$work/project" && PATH=$flit:$PATH "$flit/flit" publish --repository local --format wheel); }
 by_hatch() { "$hatch/hatch" publish --no-prompt --repo "$base/" "$wheel"; }

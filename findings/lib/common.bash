@@ -78,6 +78,21 @@ expect() {
     fi
 }
 
+# flit_project FOLDER NAME: a project that flit builds, as it publishes nothing else.
+flit_project() {
+    mkdir -p "$1"
+    printf '"""Says nothing."""\n__version__ = "1.0"\n' >"$1/$2.py"
+    cat >"$1/pyproject.toml" <<EOF
+[build-system]
+requires = ["flit_core>=3"]
+build-backend = "flit_core.buildapi"
+
+[project]
+name = "$2"
+dynamic = ["version", "description"]
+EOF
+}
+
 # poetry_project FOLDER NAME / pdm_project FOLDER NAME: a project that needs NAME from the served index.
 poetry_project() {
     mkdir -p "$1"
